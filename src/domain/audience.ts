@@ -1,0 +1,26 @@
+import type { Client } from './client.ts'
+import { OAuthError } from './oauth-error.ts'
+
+export type AudiencePolicy = Readonly<{ issuer: string; default_audience: string }>
+
+/**
+ * RFC 8707 §2 – The audiences of a token: the resources asked for, or the client's first.
+ * Ours: a first-party client's tokens carry the issuer too, because the account API is a resource like any other.
+ * Throws `invalid_target`.
+ */
+export const audienceFor = (
+  client: Client,
+  resources: readonly string[],
+  policy: AudiencePolicy,
+): readonly string[] => {
+  const registered = client.audience.length > 0 ? client.audience : [policy.default_audience]
+  for (const resource of resources) {
+    if (!isResource(resource)) throw new OAuthError('resource_malformed')
+    if (!registered.includes(resource)) throw new OAuthError('resource_not_registered')
+  }
+  const chosen = resources.length > 0 ? resources : registered.slice(0, 1)
+  return [...new Set(client.first_party ? [...chosen, policy.issuer] : chosen)]
+}
+
+/** RFC 8707 §2 – A resource is an absolute URI without a fragment. */
+export const isResource = (resource: string): boolean => URL.canParse(resource) && !resource.includes('#')

@@ -1,0 +1,43 @@
+import type { JWK } from 'jose'
+import type { Digest } from './digest.ts'
+
+/** RFC 7591 §2, OpenID Connect Core §9 – The client authentication methods that exist here. */
+export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
+export type AuthMethod = (typeof AUTH_METHODS)[number]
+
+/** RFC 7591 §2 – A registered client, in the metadata's own names. */
+export type Client = Readonly<{
+  client_id: string
+  client_name?: string | undefined
+  token_endpoint_auth_method: AuthMethod
+  client_secret?: Digest<'client_secret'> | undefined
+  jwks?: Readonly<{ keys: readonly JWK[] }> | undefined
+  redirect_uris: readonly string[]
+  response_types: readonly string[]
+  grant_types: readonly string[]
+  /** Space-separated; what a request without `scope` means, and the most that one may ask for. */
+  scope: string
+  /** Ours: the audiences its tokens may carry, the first by default. Empty: DEFAULT_AUDIENCE. */
+  audience: readonly string[]
+  /** Ours: the audiences it serves, whose tokens it may introspect. */
+  protected_resources: readonly string[]
+  /** Ours: may use the account API. Public clients only. */
+  first_party: boolean
+  /** Ours: 0–60 seconds in which a used refresh token is answered with its successor again. */
+  refresh_grace_seconds: number
+}>
+
+/** Ours: the public client of the account API when a request names none. */
+export const FIRST_PARTY: Client = {
+  client_id: 'first-party',
+  client_name: 'First-party applications',
+  token_endpoint_auth_method: 'none',
+  redirect_uris: [],
+  response_types: [],
+  grant_types: ['refresh_token'],
+  scope: 'account',
+  audience: [],
+  protected_resources: [],
+  first_party: true,
+  refresh_grace_seconds: 0,
+}

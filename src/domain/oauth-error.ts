@@ -1,0 +1,97 @@
+/**
+ * RFC 6749 §5.2, RFC 8707 §2 – What an OAuth endpoint may answer: the HTTP status and the `error` on the wire.
+ * Ours: `temporarily_unavailable` is the one code that is borrowed from the authorization endpoint (RFC 6749 §4.1.2.1).
+ */
+export const ERRORS = {
+  invalid_request: [400, 'invalid_request'],
+  invalid_client: [401, 'invalid_client'],
+  invalid_grant: [400, 'invalid_grant'],
+  unauthorized_client: [400, 'unauthorized_client'],
+  unsupported_grant_type: [400, 'unsupported_grant_type'],
+  invalid_scope: [400, 'invalid_scope'],
+  invalid_target: [400, 'invalid_target'],
+  body_too_large: [413, 'invalid_request'],
+  too_many_requests: [429, 'temporarily_unavailable'],
+} as const
+
+const CLIENT = 'Client authentication failed.'
+const ASSERTION = 'The client assertion is not acceptable.'
+const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
+
+/**
+ * Every reason for which a request is refused: its code and the public text.
+ * The reason itself goes to the log and never leaves the process; reasons that an attacker must not tell apart share one text.
+ */
+const REFUSALS = {
+  body_too_large: ['body_too_large', 'The request body is too large.'],
+  body_unreadable: ['invalid_request', 'The request body is not well-formed form data in UTF-8.'],
+  content_type: ['invalid_request', 'The content type must be application/x-www-form-urlencoded.'],
+  parameter_in_query: ['invalid_request', 'Parameters belong in the request body, not in the query.'],
+  parameter_repeated: ['invalid_request', 'A parameter is given more than once.'],
+  parameter_missing: ['invalid_request', 'A required parameter is missing.'],
+  parameter_malformed: [
+    'invalid_request',
+    'A parameter holds characters that it may not hold, or is too long.',
+  ],
+
+  client_authentication_missing: ['invalid_client', CLIENT],
+  client_authentication_scheme: ['invalid_client', CLIENT],
+  client_authentication_repeated: ['invalid_request', 'Use exactly one client authentication method.'],
+  client_id_mismatch: ['invalid_request', 'client_id differs from the client that authenticates.'],
+  client_unknown: ['invalid_client', CLIENT],
+  client_method_not_registered: ['invalid_client', CLIENT],
+  client_secret_wrong: ['invalid_client', CLIENT],
+  client_credentials_malformed: ['invalid_client', CLIENT],
+  assertion_type_unsupported: ['invalid_client', ASSERTION],
+  assertion_malformed: ['invalid_client', ASSERTION],
+  assertion_signature: ['invalid_client', ASSERTION],
+  assertion_claims: ['invalid_client', ASSERTION],
+  assertion_lifetime: ['invalid_client', ASSERTION],
+  assertion_replayed: ['invalid_client', ASSERTION],
+  token_failures_limit: ['too_many_requests', 'Too many failed attempts. Try again later.'],
+
+  grant_type_unsupported: ['unsupported_grant_type', 'This grant type is not supported.'],
+  grant_type_not_registered: ['unauthorized_client', 'The client is not registered for this grant type.'],
+  public_client: ['unauthorized_client', 'A public client may not do this.'],
+  scope_malformed: ['invalid_scope', 'The scope is malformed.'],
+  scope_not_registered: ['invalid_scope', 'The scope exceeds what the client is registered for.'],
+  scope_not_granted: ['invalid_scope', 'The scope exceeds what was granted.'],
+  resource_malformed: ['invalid_target', 'A resource must be an absolute URI without a fragment.'],
+  resource_not_registered: ['invalid_target', 'The client may not ask for tokens for this resource.'],
+  resource_not_granted: ['invalid_target', 'The resource exceeds what was granted.'],
+
+  refresh_malformed: ['invalid_grant', REFRESH],
+  refresh_unknown_family: ['invalid_grant', REFRESH],
+  refresh_wrong_salt: ['invalid_grant', REFRESH],
+  refresh_revoked: ['invalid_grant', REFRESH],
+  refresh_idle: ['invalid_grant', REFRESH],
+  refresh_expired: ['invalid_grant', REFRESH],
+  refresh_epoch_passed: ['invalid_grant', REFRESH],
+  refresh_account_disabled: ['invalid_grant', REFRESH],
+  refresh_wrong_client: ['invalid_grant', REFRESH],
+  refresh_wrong_sender_key: ['invalid_grant', REFRESH],
+  refresh_reused: ['invalid_grant', REFRESH],
+  refresh_forged: ['invalid_grant', REFRESH],
+  refresh_pepper_gone: ['invalid_grant', REFRESH],
+} as const satisfies Record<string, readonly [ErrorCode, string]>
+
+export type ErrorCode = keyof typeof ERRORS
+export type Reason = keyof typeof REFUSALS
+
+/** A refusal on its way to the one place that maps it to the wire. `detail` is for the log alone. */
+export class OAuthError extends Error {
+  override readonly name = 'OAuthError'
+  readonly reason: Reason
+  readonly code: ErrorCode
+  readonly description: string
+  readonly detail: Readonly<Record<string, string | number>>
+
+  constructor(reason: Reason, detail: Readonly<Record<string, string | number>> = {}) {
+    const [code, description] = REFUSALS[reason]
+    super(`${code}: ${reason}`)
+    this.reason = reason
+    this.code = code
+    this.description = description
+    this.detail = detail
+  }
+}

@@ -1,0 +1,39 @@
+/** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
+export const PROBLEMS = {
+  REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
+  ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
+  CLIENT_NOT_ALLOWED: [400, 'client_id does not name a first-party client.'],
+  AUTH_CREDENTIALS_INVALID: [401, 'E-mail or password is wrong.'],
+  AUTH_TOKEN_MISSING: [401, 'A token is needed here.'],
+  AUTH_TOKEN_INVALID: [401, 'The token is not valid.'],
+  AUTH_TOKEN_EXPIRED: [401, 'The token has expired.'],
+  NOT_FOUND: [404, 'There is nothing here.'],
+  METHOD_NOT_ALLOWED: [405, 'This method is not supported here.'],
+  EMAIL_TAKEN: [409, 'An account with this e-mail exists.'],
+  PAYLOAD_TOO_LARGE: [413, 'The request body is too large.'],
+  CONTENT_TYPE_UNSUPPORTED: [415, 'The content type must be application/json.'],
+  FIELDS_INVALID: [422, 'Some fields are not acceptable.'],
+  RATE_LIMITED: [429, 'Too many requests. Try again later.'],
+  INTERNAL: [500, 'Something went wrong here.'],
+  UNAVAILABLE: [503, 'Temporarily unavailable. Try again later.'],
+} as const satisfies Record<string, readonly [number, string]>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** A field that was refused: `pointer` is a JSON pointer in URI fragment form (RFC 6901 §6), as in RFC 9457 §3. */
+export type FieldError = Readonly<{ pointer: string; detail: string }>
+
+/** A refusal of the account API. `reason` is for the log alone. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly reason: string
+  readonly errors: readonly FieldError[]
+
+  constructor(code: ProblemCode, reason: string = code.toLowerCase(), errors: readonly FieldError[] = []) {
+    super(`${code}: ${reason}`)
+    this.code = code
+    this.reason = reason
+    this.errors = errors
+  }
+}

@@ -1,0 +1,82 @@
+import type { Digest } from './digest.ts'
+import type { Position, RefreshTokenDigest } from './refresh-token.ts'
+
+/** Where a request came from, as the person may see it in the list of their sign-ins. */
+export type Origin = Readonly<{ ip: string; user_agent: string | null }>
+
+/** Why a family was ended. */
+export type RevokeReason = 'signed_out' | 'signed_out_everywhere' | 'revoked' | 'reuse' | 'forged'
+
+/** One sign-in of one person at one client, as the issuer of tokens needs it. `at` is the database's time of the statement. */
+export type Family = Readonly<{
+  id: string
+  user_id: string
+  client_id: string
+  scope: string
+  audience: readonly string[]
+  roles: readonly string[]
+  auth_time: Date
+  amr: readonly string[]
+  salt: Uint8Array
+  pepper_id: number
+  generation: number
+  idle_expires_at: Date
+  /** Absolute; never extended by anything. */
+  expires_at: Date
+  at: Date
+}>
+
+export type NewFamily = Readonly<{
+  id: string
+  user_id: string
+  /** The account's epoch at the moment its password was checked. */
+  credential_epoch: number
+  client_id: string
+  scope: string
+  audience: readonly string[]
+  amr: readonly string[]
+  salt: Uint8Array
+  pepper_id: number
+  token_digest: RefreshTokenDigest
+  idle_seconds: number
+  max_seconds: number
+  origin: Origin
+}>
+
+/** A refresh token as presented, with everything that the verdict depends on. */
+export type Presentation = Position &
+  Readonly<{
+    digest: RefreshTokenDigest
+    client_id: string
+    /** RFC 7638 thumbprint of the key that the sender proved to hold; null for a bearer. */
+    sender_key: string | null
+    /** Null: the family's whole scope is meant. */
+    scope: readonly string[] | null
+    resources: readonly string[]
+    retry_proof: Digest<'retry_proof'> | null
+    grace_seconds: number
+    idle_seconds: number
+    successor: Readonly<{ pepper_id: number; digest: RefreshTokenDigest }>
+    origin: Origin
+    /** How long an access token lives: how long the feed must name an ended family. */
+    access_token_seconds: number
+  }>
+
+/** Why nothing was written. */
+export type Denial =
+  | 'unknown_family'
+  | 'wrong_salt'
+  | 'revoked'
+  | 'idle'
+  | 'expired'
+  | 'epoch_passed'
+  | 'account_disabled'
+  | 'wrong_client'
+  | 'wrong_sender_key'
+
+/** The verdicts of docs/refresh-families.md. `rotated` and `replayed` carry the family as it now stands. */
+export type Rotation =
+  | Readonly<{ verdict: 'rotated' | 'replayed'; family: Family }>
+  | Readonly<{ verdict: 'denied'; denial: Denial }>
+  | Readonly<{ verdict: 'scope_exceeded' | 'resource_exceeded' }>
+  | Readonly<{ verdict: 'reused' | 'forged' }>

@@ -1,0 +1,13 @@
+/** Something that the request needs is away or full. The one error that adapters raise for it; HTTP answers 503. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+  readonly what: 'database' | 'password_workers' | 'signing_key'
+  /** Whole seconds after which a retry makes sense. */
+  readonly retry_after_seconds: number
+
+  constructor(what: Unavailable['what'], retry_after_seconds: number, cause?: unknown) {
+    super(`${what} unavailable`, { cause })
+    this.what = what
+    this.retry_after_seconds = retry_after_seconds
+  }
+}

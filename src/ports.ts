@@ -1,0 +1,121 @@
+/** Every effect that the core may ask for, as types. A comment states atomicity and failure. */
+import type { Account, PasswordDigest } from './domain/account.ts'
+import type { AccessTokenClaims } from './domain/access-token.ts'
+import type { Client } from './domain/client.ts'
+import type { Digest } from './domain/digest.ts'
+import type { PublicJwk } from './domain/key-ring.ts'
+import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
+
+/** Wall clock. */
+export type Clock = () => Date
+
+export type Random = {
+  /** Cryptographically strong. */
+  bytes(length: number): Uint8Array
+  /** RFC 9562 §5.7 – A UUIDv7. */
+  uuid(): string
+}
+
+/** Password hashing, off the event loop. Both reject with Unavailable when the queue is full. */
+export type Passwords = {
+  /** The digest of a normalized password of 72 bytes at most. */
+  hash(password: string): Promise<PasswordDigest>
+  /** Takes as long for no digest as for a wrong password. */
+  matches(password: string, digest: PasswordDigest | null): Promise<boolean>
+}
+
+/** Signing keys. The private halves never leave the adapter. */
+export type Keys = {
+  /** A JWS in compact form, RS256, by the key whose turn it is. Rejects with Unavailable when no key may sign. */
+  sign(typ: 'at+jwt' | 'JWT', claims: Readonly<Record<string, unknown>>): Promise<string>
+  /** The claims of a JWS that one of the published keys signed with RS256 and that has this `typ`; null otherwise. Judges no claim. */
+  verify(typ: 'at+jwt' | 'JWT', jws: string): Readonly<Record<string, unknown>> | null
+  /** RFC 7517 – The public members of every published key: announced, signing and retired. */
+  published(): readonly PublicJwk[]
+}
+
+export type Clients = {
+  find(client_id: string): Promise<Client | null>
+  /** True for an origin of any registered redirect URI. */
+  hasOrigin(origin: string): boolean
+}
+
+/** RFC 7523 §3 – Remembers client assertions until they expire, across restarts and instances. */
+export type Assertions = {
+  /** Atomic. False when someone spent this assertion first. */
+  redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>
+}
+
+export type Accounts = {
+  /** Atomic. Null when the e-mail is taken. */
+  create(account: {
+    id: string
+    email: string
+    password_digest: PasswordDigest
+    roles: readonly string[]
+  }): Promise<Account | null>
+  findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  /**
+   * Atomic: raises the credential epoch, revokes every live family and writes the entries of the revocation feed.
+   * Returns the families that it ended. A sign-in under way at the same moment gets no living family.
+   */
+  endEverySignIn(account_id: string, reason: RevokeReason): Promise<readonly string[]>
+}
+
+/** refresh-families: one row a family, one statement a verb. All reject with Unavailable when the database is away. */
+export type RefreshFamilies = {
+  /** Atomic. Null unless the account is enabled and its credential epoch is still the one that the sign-in checked. */
+  open(family: NewFamily): Promise<Family | null>
+  /** Whose it is; never changes. Null when unknown. */
+  findClientId(family_id: string): Promise<string | null>
+  /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
+  rotate(presentation: Presentation): Promise<Rotation>
+  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's, or ended already. */
+  revoke(family: {
+    id: string
+    salt: Uint8Array | null
+    client_id: string | null
+    reason: RevokeReason
+  }): Promise<boolean>
+  /** The family whose *current* token this is; null unless family and account are live. */
+  findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
+}
+
+/** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
+export type Revocations = {
+  /** Atomic and idempotent. */
+  revokeAccessToken(token: { jti: string; expires_at: Date }): Promise<void>
+  /** False when the token, its family or its account has been ended. */
+  isLive(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
+  /** The account behind a live access token; null when the token, its family or its account has been ended. */
+  findAccount(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<Account | null>
+}
+
+/** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
+export type Blocklist = {
+  add(entries: readonly { kind: 'jti' | 'sid'; value: string }[], seconds: number): Promise<void>
+  /** True: certainly revoked. False: ask Postgres. */
+  has(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
+}
+
+/** The state of one limit for one caller. */
+export type Allowance = Readonly<{
+  isAllowed: boolean
+  limit: number
+  remaining: number
+  reset_seconds: number
+}>
+
+/** Counts attempts in fixed windows. Atomic across instances where there is a Redis, in process without. Never rejects. */
+export type Limit = {
+  consume(key: string): Promise<Allowance>
+  /** Known in this process to be used up: no round trip. */
+  isExhausted(key: string): Allowance | null
+}
+
+/** The structured log. Fields are chosen by name at the call; nothing is dumped. */
+export type Log = {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
