@@ -43,10 +43,11 @@ export const loadKeys = async (
   directory: string,
   previous: readonly LoadedKey[] = [],
 ): Promise<Loaded | Faults> => {
-  const faults = await judgeDirectory(directory)
-  if (faults.length > 0) return { faults }
   for (;;) {
     const files = await listKeyFiles(directory)
+    // Without keys there is nothing to keep from others: a fresh clone's directory is open to all.
+    const faults = files.length > 0 ? await judgeDirectory(directory) : []
+    if (faults.length > 0) return { faults }
     const loaded = await Promise.all(files.map(file => loadKey(directory, file, previous)))
     const fingerprint = fingerprintOf(files)
     // A listing taken while a key was renamed may hold it twice, or not at all.

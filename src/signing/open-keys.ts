@@ -1,4 +1,3 @@
-import type { KeyStatus, RingKey } from '../domain/key-ring.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Clock, Keys, Log } from '../ports.ts'
 import { catchFaults, type Faults } from './fault.ts'
@@ -6,6 +5,7 @@ import { fingerprintDirectory, isReadOnly, type LoadedKey, loadKeys } from './ke
 import { createRing } from './ring.ts'
 import { ensureKey } from './rotation.ts'
 import { signJws, verifyJws } from './jws.ts'
+import { type ListedKey, listed } from './schedule.ts'
 
 type Needs = Readonly<{
   directory: string
@@ -20,7 +20,7 @@ export type OpenKeys = Keys &
     /** True where rotation is up to the operator. */
     isReadOnly: boolean
     /** Every key in hand with its state, for metrics and the command line. */
-    schedule(): readonly Readonly<Pick<RingKey, 'kid' | 'signs_from'> & KeyStatus>[]
+    schedule(): readonly ListedKey[]
     /** Looks at the directory now. Never rejects: what is wrong is logged, and the last good keys stay. */
     reload(): Promise<void>
     close(): Promise<void>
@@ -44,7 +44,7 @@ export const openKeys = async (needs: Needs): Promise<OpenKeys | Faults> => {
     },
     verify: (typ, jws) => verifyJws(ring.view(), typ, jws),
     published: () => ring.view().published,
-    schedule: () => ring.view().schedule,
+    schedule: () => ring.view().schedule.map(listed),
     ...follow(needs, loaded, keys => ring.replace(keys.map(({ key }) => key))),
   }
 }
@@ -81,15 +81,18 @@ const follow = (
   }
   let last = Promise.resolve()
   let timer: NodeJS.Timeout
+  let isClosed = false
   // One look at a time: an older listing must not replace a newer one.
   const reload = () => (last = last.then(look))
   const schedule = () => {
+    if (isClosed) return
     timer = setTimeout(() => void reload().then(schedule), poll_milliseconds).unref()
   }
   schedule()
   return {
     reload,
     close: async () => {
+      isClosed = true
       clearTimeout(timer)
       await last
     },

@@ -57,7 +57,15 @@ export const changeKeys = (place: Place, act: (change: Change) => Promise<string
     return outcome ?? { faults: ['KEYS_DIR is locked by other processes that do not finish; try again'] }
   })
 
-const listed = ({ kid, file, state, signs_from, retired_at, drop_at }: Schedule[number]): ListedKey => ({
+/** Without the means to sign. */
+export const listed = ({
+  kid,
+  file,
+  state,
+  signs_from,
+  retired_at,
+  drop_at,
+}: Schedule[number]): ListedKey => ({
   kid,
   state,
   signs_from,

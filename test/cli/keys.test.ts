@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { readdirSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { addKeysCommands } from '../../src/cli/keys.ts'
 import { makeDirectory, putKey } from '../signing/support.ts'
@@ -26,10 +26,12 @@ const kids = (out: readonly string[]): readonly string[] =>
   JSON.parse(out[0] ?? '').keys.map((key: { kid: string }) => key.kid)
 
 describe('signetd keys', () => {
-  it('lists an empty directory as empty, and changes nothing there', async () => {
+  it('lists an empty directory as empty, open to others or not, and changes nothing there', async () => {
     const { directory, run } = createCli()
+    chmodSync(directory, 0o755)
     expect(await run('list', '--json')).toEqual({ exit_code: 0, out: ['{"keys":[]}'], err: [] })
     expect(readdirSync(directory)).toEqual([])
+    expect(statSync(directory).mode & 0o777).toBe(0o755)
   })
 
   it('lists every key in a table, and with --json in data', async () => {

@@ -16,7 +16,6 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Unavailable } from '../../src/domain/unavailable.ts'
 import { createRing } from '../../src/signing/ring.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { revokeKey, rotateKeys, rotateWhenDue } from '../../src/signing/rotation.ts'
@@ -393,6 +392,22 @@ describe('a running server', () => {
     expect(keys.published()[0]?.kid).not.toBe(before?.kid)
   })
 
+  it('stops looking when it is closed, also in the middle of a look', async () => {
+    const directory = makeDirectory()
+    const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 1 })
+    if ('faults' in keys) throw new Error(keys.faults.join('\n'))
+    void keys.reload()
+    await keys.close()
+    await rotateKeys(place(directory), { now: false })
+    await new Promise(resolve => setTimeout(resolve, 30))
+    expect(keys.published()).toHaveLength(1)
+  })
+
+  it('shows its schedule without the means to sign', async () => {
+    const [key = {}] = (await open(makeDirectory())).schedule()
+    expect(Object.keys(key)).toEqual(['kid', 'state', 'signs_from', 'retired_at', 'drop_at', 'file'])
+  })
+
   it('makes its view anew when the clock is set back', async () => {
     const { clock, advance } = createClock()
     const directory = makeDirectory()
@@ -409,6 +424,5 @@ describe('a running server', () => {
 
   it('has nothing to sign with while the ring is empty', () => {
     expect(createRing(() => T0).view().signing).toBeUndefined()
-    expect(new Unavailable('signing_key', 1).what).toBe('signing_key')
   })
 })
