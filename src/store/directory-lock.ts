@@ -2,6 +2,7 @@ import { linkSync, readdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
 import { Fault } from '../domain/fault.ts'
+import { codeOf } from './away.ts'
 
 export type DirectoryLock = Readonly<{ release: () => Promise<void> }>
 
@@ -83,9 +84,6 @@ const isAlive = (path: string): Promise<boolean> =>
     })
     socket.once('error', error => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))))
   })
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
 
 /** The shorter of the absolute path and the one relative to the working directory: the kernel's limit is short. */
 export const socketPath = (path: string): string => {
