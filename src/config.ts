@@ -222,14 +222,7 @@ type Reading = Readonly<{ config: Config } | { faults: readonly string[] }>
 
 /** Reads every setting and reports every fault at once, a line each. Touches nothing but the NAME_FILEs that it was given. */
 export const readConfig = (environment: Environment): Reading => {
-  const faults: string[] = []
-  const values: Record<string, unknown> = {}
-  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const given = valueOf(name, setting, environment)
-    const parsed = 'fault' in given ? given : parse(name, setting, given.value)
-    if ('fault' in parsed) faults.push(parsed.fault)
-    else values[name] = parsed.value
-  }
+  const { values, faults } = readValues(Object.keys(SETTINGS), environment)
   // Each value came out of the schema of its own row.
   const settings = values as Settings
   faults.push(...judgeIssuer(settings), ...judgeTogether(settings))
@@ -238,6 +231,28 @@ export const readConfig = (environment: Environment): Reading => {
   return {
     config: Object.freeze({ ...settings, ISSUER, DEFAULT_AUDIENCE: settings.DEFAULT_AUDIENCE ?? ISSUER }),
   }
+}
+
+/** Some settings alone, for a command that needs no more: a migration job is not handed the pepper. */
+export const readSettings = <N extends Name>(
+  names: readonly N[],
+  environment: Environment,
+): Readonly<{ settings: Pick<Settings, N> } | { faults: readonly string[] }> => {
+  const { values, faults } = readValues(names, environment)
+  return faults.length > 0 ? { faults } : { settings: values as Pick<Settings, N> }
+}
+
+const readValues = (names: readonly string[], environment: Environment) => {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    if (!names.includes(name)) continue
+    const given = valueOf(name, setting, environment)
+    const parsed = 'fault' in given ? given : parse(name, setting, given.value)
+    if ('fault' in parsed) faults.push(parsed.fault)
+    else values[name] = parsed.value
+  }
+  return { values, faults }
 }
 
 type Given = Readonly<{ value: unknown } | { fault: string }>

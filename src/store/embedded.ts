@@ -1,14 +1,15 @@
 import { once } from 'node:events'
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { openDataDir } from './data-dir.ts'
 import { holdDirectory, socketPath } from './directory-lock.ts'
 import { migrate } from './migrate.ts'
 
-/** The embedded Postgres: how openDatabase reaches it, and how it ends. */
+/** The embedded Postgres: what openDatabase is to be told, and how it ends. */
 export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>
 
-/** Everything is this program's own and behind a directory that nobody else may enter: there is nobody to authenticate. */
+/** Only this user can enter the directory of the socket: there is nobody to authenticate. */
 const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
 
 /**
@@ -17,9 +18,9 @@ const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
  * Rejects with a Fault while another process holds the directory.
  */
 export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
-  mkdirSync(data_dir, { recursive: true, mode: 0o700 })
-  const lock = await holdDirectory(data_dir)
+  openDataDir(data_dir)
   const path = socketPath(join(data_dir, 'postgres.sock'))
+  const lock = await holdDirectory(data_dir)
   // Whoever holds the lock is alone here: a socket that is left was left by a dead process.
   rmSync(path, { force: true })
   const worker = new Worker(new URL('./embedded-worker.mjs', import.meta.url), {
@@ -31,7 +32,14 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
     await exited
     await lock.release()
   }
-  await once(worker, 'message')
-  await migrate({ url: URL_OF_EMBEDDED, path })
+  try {
+    await once(worker, 'message')
+    await migrate({ url: URL_OF_EMBEDDED, path })
+  } catch (error) {
+    await worker.terminate()
+    await lock.release()
+    throw error
+  }
+  // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
   return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }
 }
