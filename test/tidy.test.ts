@@ -20,13 +20,14 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   ephemeral: CORE,
   signing: CORE,
   platform: CORE,
-  config: [...CORE, 'platform'],
+  settings: [...CORE, 'platform'],
+  config: [...CORE, 'settings'],
   grants: [...CORE, 'flows'],
   flows: [...CORE, 'grants'],
   http: [...CORE, 'grants', 'flows'],
   compose: [...CORE, ...ADAPTERS, 'config', 'grants', 'flows', 'http'],
   main: [...CORE, ...ADAPTERS, 'config', 'compose'],
-  cli: [...CORE, ...ADAPTERS, 'config', 'compose', 'main', 'http'],
+  cli: [...CORE, ...ADAPTERS, 'settings', 'config', 'compose', 'main', 'http'],
   sdk: ['domain'],
 }
 
