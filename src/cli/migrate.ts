@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
-import { Fault } from '../domain/fault.ts'
+import { StartFault } from '../domain/start-fault.ts'
 import { migrate } from '../store/migrate.ts'
 import type { Step } from '../store/migrations.ts'
 
@@ -46,7 +46,7 @@ const run = async (io: Io, { to, dryRun = false }: Options): Promise<Outcome> =>
     const steps = await migrate({ url, isDryRun: dryRun, ...(to === undefined ? {} : { to }) })
     return { steps, dry_run: dryRun, embedded: false }
   } catch (error) {
-    if (error instanceof Fault) return { faults: [error.message] }
+    if (error instanceof StartFault) return { faults: error.lines }
     throw error
   }
 }

@@ -10,21 +10,21 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { Fault } from '../domain/fault.ts'
+import { StartFault } from '../domain/start-fault.ts'
 import { codeOf } from './away.ts'
 
-/** Makes DATA_DIR, for this user alone. Throws a Fault when it cannot be made, or when others may enter it already. */
+/** Makes DATA_DIR, for this user alone. Throws a StartFault when it cannot be made, or when others may enter it already. */
 export const openDataDir = (data_dir: string): void => {
   try {
     mkdirSync(data_dir, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new Fault(`DATA_DIR ${data_dir} cannot be made: ${codeOf(error)}`, { cause: error })
+    throw new StartFault([`DATA_DIR ${data_dir} cannot be made: ${codeOf(error)}`], error)
   }
   // The embedded database asks nobody for a password. Ours: never loosened or tightened here, it may be someone's /tmp.
   if ((statSync(data_dir).mode & 0o077) !== 0) {
-    throw new Fault(
+    throw new StartFault([
       `DATA_DIR ${data_dir} is open to other users: chmod 700 it, or name a directory that is not there yet`,
-    )
+    ])
   }
 }
 
@@ -64,7 +64,7 @@ const readSecret = (path: string): string | null => {
 
 const getSecret = (path: string): string => {
   const secret = readFileSync(path, 'utf8').trim()
-  if (secret === '') throw new Fault(`${path} is empty: remove it, and a new secret is made`)
+  if (secret === '') throw new StartFault([`${path} is empty: remove it, and a new secret is made`])
   return secret
 }
 

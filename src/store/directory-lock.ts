@@ -1,7 +1,7 @@
 import { linkSync, readdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
-import { Fault } from '../domain/fault.ts'
+import { StartFault } from '../domain/start-fault.ts'
 import { codeOf } from './away.ts'
 
 export type DirectoryLock = Readonly<{ release: () => Promise<void> }>
@@ -14,7 +14,7 @@ const LOCK = /^lock\.(\d{1,15})$/
  * Ours – Keeps a second process out of a directory. The lock is a socket that the holder listens on: the kernel knows whether
  * the holder lives, also after kill -9. Every holder takes the next number; a number is taken by linking a socket that
  * listens already, so that a lock which refuses connections is dead, and dead for good.
- * Rejects with a Fault while a living process holds the directory.
+ * Rejects with a StartFault while a living process holds the directory.
  */
 export const holdDirectory = async (directory: string): Promise<DirectoryLock> => {
   const ticket = socketPath(join(directory, `ticket-${crypto.randomUUID().slice(0, 8)}`))
@@ -37,9 +37,9 @@ const takeNumber = async (directory: string, ticket: string): Promise<number> =>
   for (;;) {
     const latest = Math.max(0, ...numbersIn(directory))
     if (latest > 0 && (await isAlive(lockPath(directory, latest)))) {
-      throw new Fault(
+      throw new StartFault([
         `DATA_DIR ${directory} is in use by another process: stop it first, or choose another DATA_DIR`,
-      )
+      ])
     }
     const number = latest + 1
     if (!linkIfFree(ticket, lockPath(directory, number))) continue
@@ -90,9 +90,9 @@ export const socketPath = (path: string): string => {
   const fromHere = relative('', path)
   const shorter = fromHere.length < path.length ? fromHere : path
   if (Buffer.byteLength(shorter) > SOCKET_PATH_BYTES) {
-    throw new Fault(
+    throw new StartFault([
       `DATA_DIR is too long a path for a Unix socket (${path}): choose one of at most ${SOCKET_PATH_BYTES - 24} bytes`,
-    )
+    ])
   }
   return shorter
 }

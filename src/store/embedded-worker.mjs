@@ -1,4 +1,5 @@
 // @ts-check
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
@@ -11,6 +12,14 @@ import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 /** @type {{ directory: string, socket: string }} */
 const { directory, socket } = workerData
 
+// Killed halfway, a first start must not leave half a database under this name.
+if (!existsSync(directory)) {
+  const draft = `${directory}.draft`
+  rmSync(draft, { recursive: true, force: true })
+  const first = await PGlite.create({ dataDir: draft })
+  await first.close()
+  renameSync(draft, directory)
+}
 const db = await PGlite.create({ dataDir: directory })
 const server = new PGLiteSocketServer({ db, path: socket, maxConnections: 1 })
 await server.start()

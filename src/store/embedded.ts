@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { StartFault } from '../domain/start-fault.ts'
 import { openDataDir } from './data-dir.ts'
 import { holdDirectory, socketPath } from './directory-lock.ts'
 import { migrate } from './migrate.ts'
@@ -15,7 +16,7 @@ const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
 /**
  * Ours – Postgres in this process, its rows under `data_dir`, its schema brought up to date. For trying Signet out and for
  * development: safe against the death of the process, not against power loss.
- * Rejects with a Fault while another process holds the directory.
+ * Rejects with a StartFault while another process holds the directory.
  */
 export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
   openDataDir(data_dir)
@@ -38,7 +39,9 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
   } catch (error) {
     await worker.terminate()
     await lock.release()
-    throw error
+    if (error instanceof StartFault) throw error
+    const detail = error instanceof Error ? error.message : String(error)
+    throw new StartFault([`the embedded database in DATA_DIR ${data_dir} cannot be opened: ${detail}`], error)
   }
   // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
   return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }

@@ -1,5 +1,5 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
-import { Fault } from '../domain/fault.ts'
+import { StartFault } from '../domain/start-fault.ts'
 import { codeOf, isAway } from './away.ts'
 import type { Database } from './database.ts'
 import { AHEAD, isAhead, type Migration, planSteps, readMigrations, type Step } from './migrations.ts'
@@ -21,7 +21,7 @@ const CONNECT_SECONDS = 5
 /**
  * Brings the schema to where it should be, and returns the steps taken. Each migration is one transaction, which holds the
  * lock that replicas take turns on (so it serves behind PgBouncer too) and reads anew what is left to do.
- * Rejects with a Fault, a line for the operator, and then the schema is as it was before the step that failed.
+ * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
  */
 export const migrate = async ({
   url,
@@ -81,7 +81,7 @@ const takeStep = async (
 
 const stepsOf = (known: readonly Migration[], applied: ReadonlySet<number>, to: string) => {
   const plan = planSteps(known, applied, to)
-  if ('fault' in plan) throw new Fault(plan.fault)
+  if ('fault' in plan) throw new StartFault([plan.fault])
   return plan.steps
 }
 
@@ -130,12 +130,11 @@ export const schemaFault = (schema: SchemaState): string | null => {
 const faultOf = (error: unknown): unknown => {
   const code = codeOf(error)
   const detail = error instanceof Error ? error.message : code
-  if (error instanceof Fault) return error
-  if (isAway(code))
-    return new Fault(`DATABASE_URL: the database cannot be reached (${detail})`, { cause: error })
+  if (error instanceof StartFault) return error
+  if (isAway(code)) return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
   if (code === '55P03')
-    return new Fault('the tables are busy, and nothing was changed: run it again', { cause: error })
+    return new StartFault(['the tables are busy, and nothing was changed: run it again'], error)
   if (/^(?:28|3D|42501|42P0[67])/.test(code))
-    return new Fault(`DATABASE_URL: the database refuses: ${detail}`, { cause: error })
+    return new StartFault([`DATABASE_URL: the database refuses: ${detail}`], error)
   return error
 }

@@ -47,7 +47,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     const state = await schemaState(database)
     expect(state).toEqual({ state: 'unknown' })
     expect(schemaFault(state)).toContain('newer version')
-    await expect(migrate({ url: own.url })).rejects.toMatchObject({ name: 'Fault' })
+    await expect(migrate({ url: own.url })).rejects.toMatchObject({ name: 'StartFault' })
   })
 
   it('change nothing when one of their statements fails', async () => {
