@@ -1,0 +1,68 @@
+import { type Command, CommanderError } from 'commander'
+import { readSettings } from '../config.ts'
+import { StartFault } from '../domain/start-fault.ts'
+import { migrate } from '../store/migrate.ts'
+import type { Step } from '../store/migrations.ts'
+
+/** What a command may touch: the environment, and lines to standard output and standard error. */
+type Io = Readonly<{
+  environment: Readonly<Record<string, string | undefined>>
+  out: (line: string) => void
+  err: (line: string) => void
+}>
+
+type Options = Readonly<{ to?: string; dryRun?: boolean; json?: boolean }>
+
+type Outcome = Readonly<
+  { steps: readonly Step[]; dry_run: boolean; embedded: boolean } | { faults: readonly string[] }
+>
+
+/** Adds `migrate`. What stands in the way is a line each, and a CommanderError of exit code 2. */
+export const addMigrateCommand = (program: Command, io: Io): void => {
+  program
+    .command('migrate')
+    .description(
+      'bring the database of DATABASE_URL to the schema of this version; safe to run from several replicas at once',
+    )
+    .option(
+      '--to <migration>',
+      'up or down to this migration, or to none; going down drops what it had added',
+    )
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--json', 'for machines')
+    .action(async (options: Options) => print(io, options, await run(io, options)))
+}
+
+const run = async (io: Io, { to, dryRun = false }: Options): Promise<Outcome> => {
+  const reading = readSettings(['DATABASE_URL'], io.environment)
+  if ('faults' in reading) return reading
+  const url = reading.settings.DATABASE_URL
+  if (url === null) {
+    return to === undefined
+      ? { steps: [], dry_run: dryRun, embedded: true }
+      : { faults: ['--to needs DATABASE_URL: the embedded database follows its server'] }
+  }
+  try {
+    const steps = await migrate({ url, isDryRun: dryRun, ...(to === undefined ? {} : { to }) })
+    return { steps, dry_run: dryRun, embedded: false }
+  } catch (error) {
+    if (error instanceof StartFault) return { faults: error.lines }
+    throw error
+  }
+}
+
+const print = ({ out, err }: Io, { json = false }: Options, outcome: Outcome): void => {
+  if (json) out(JSON.stringify(outcome))
+  if ('faults' in outcome) {
+    if (!json) outcome.faults.forEach(line => err(line))
+    throw new CommanderError(2, 'signetd.faults', outcome.faults.join('; '))
+  }
+  if (!json) linesOf(outcome).forEach(line => out(line))
+}
+
+const linesOf = ({ steps, dry_run, embedded }: Exclude<Outcome, { faults: unknown }>): readonly string[] => {
+  if (embedded) return ['DATABASE_URL is unset: the embedded database is brought up to date at each start']
+  if (steps.length === 0) return ['the schema is up to date']
+  const verb = { up: dry_run ? 'would apply' : 'applied', down: dry_run ? 'would undo' : 'undid' }
+  return steps.map(({ name, direction }) => `${verb[direction]} ${name}`)
+}

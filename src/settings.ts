@@ -1,0 +1,241 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { createPepper, type Pepper, type Peppers } from './domain/refresh-token.ts'
+import { type AddressRange, parseAddressRanges } from './platform/address.ts'
+
+/** How many attempts in how many seconds; null switches the limit off. */
+export type RateLimit = Readonly<{ count: number; window_seconds: number }> | null
+
+export type Setting<T> = Readonly<{
+  /** What the environment variable's text becomes; throws or fails with a line for the operator. */
+  schema: z.ZodType<T, string | undefined>
+  /** Printed in docs/configuration.md. */
+  standard: string
+  help: string
+  /** May also be given as NAME_FILE. */
+  isSecret?: true
+}>
+
+const integer = (standard: number, least: number, most: number) =>
+  z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      const value = text === undefined ? standard : Number(text)
+      if (text !== undefined && !/^\d{1,10}$/.test(text))
+        return refuse(context, `must be a whole number, not ${quote(text)}`)
+      if (value < least || value > most)
+        return refuse(context, `must be from ${least} to ${most}, not ${value}`)
+      return value
+    })
+
+const text = (standard: string) => z.string().default(standard)
+
+const rateLimit = (standard: string) =>
+  text(standard).transform((value, context): RateLimit => {
+    if (value === 'off') return null
+    const [, count, window_seconds] = /^([1-9]\d{0,6})\/([1-9]\d{0,6})$/.exec(value) ?? []
+    if (count === undefined)
+      return refuse(context, `must be count/seconds such as ${standard}, or off, not ${quote(value)}`)
+    return { count: Number(count), window_seconds: Number(window_seconds) }
+  })
+
+const url = (...protocols: readonly string[]) =>
+  z
+    .string()
+    .optional()
+    .transform((value, context) => {
+      if (value === undefined) return null
+      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
+      return refuse(
+        context,
+        `must be a URL that begins with ${protocols.map(protocol => `${protocol}//`).join(' or ')}`,
+      )
+    })
+
+const list = z
+  .string()
+  .optional()
+  .transform(value =>
+    (value ?? '')
+      .split(',')
+      .map(item => item.trim())
+      .filter(item => item !== ''),
+  )
+
+/** Every setting: its environment variable, what it may hold, and what docs/configuration.md says of it. */
+export const SETTINGS = {
+  PORT: {
+    schema: integer(8080, 1, 65_535),
+    standard: '`8080`',
+    help: 'Port of the public listener.',
+  },
+  HOST: {
+    schema: text('127.0.0.1'),
+    standard: '`127.0.0.1`',
+    help: 'Address of the public listener. The container image sets `0.0.0.0`.',
+  },
+  INTERNAL_PORT: {
+    schema: text('9090').transform((value, context) => {
+      if (value === 'off') return null
+      if (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535) return Number(value)
+      return refuse(context, `must be a port from 1 to 65535, or off, not ${quote(value)}`)
+    }),
+    standard: '`9090`',
+    help: 'Port of the internal listener (metrics); `off` disables it. Never expose it publicly.',
+  },
+  INTERNAL_HOST: {
+    schema: text('127.0.0.1'),
+    standard: '`127.0.0.1`',
+    help: 'Address of the internal listener. In a container bind it to the network of the scraper, not to the ingress.',
+  },
+  ISSUER: {
+    schema: z.string().optional(),
+    standard: '`http://localhost:$PORT`',
+    help: 'The issuer, exactly as clients compare it: an origin without a trailing slash. https unless its host is loopback. Required when `HOST` is not loopback.',
+  },
+  DATABASE_URL: {
+    schema: url('postgres:', 'postgresql:'),
+    standard: 'unset: embedded',
+    help: '`postgres://…`. Unset: a Postgres in this process, kept under `DATA_DIR`, for trying Signet out and for development.',
+    isSecret: true,
+  },
+  DATABASE_POOL_SIZE: {
+    schema: integer(10, 1, 200),
+    standard: '`10`',
+    help: 'Connections to Postgres, at most. The embedded database always has exactly one.',
+  },
+  DATA_DIR: {
+    schema: text('./data').transform(path => resolve(path)),
+    standard: '`./data`',
+    help: 'The embedded database and generated local secrets; made with mode 0700.',
+  },
+  REDIS_URL: {
+    schema: url('redis:', 'rediss:'),
+    standard: 'unset: in process',
+    help: '`redis://…` or `rediss://…`. Limits and the blocklist that several instances share.',
+    isSecret: true,
+  },
+  KEYS_DIR: {
+    schema: text('./keys').transform(path => resolve(path)),
+    standard: '`./keys`',
+    help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it. Read-only: rotation is manual.',
+  },
+  CLIENTS_FILE: {
+    schema: z
+      .string()
+      .optional()
+      .transform(path => (path === undefined ? null : resolve(path))),
+    standard: 'unset',
+    help: 'JSON array of clients in the names of RFC 7591. Read at start and again on SIGHUP. See docs/clients.md.',
+  },
+  ACCESS_TOKEN_TTL_SECONDS: {
+    schema: integer(900, 1, 86_400),
+    standard: '`900`',
+    help: 'Seconds an access token lives. 1–86400.',
+  },
+  REFRESH_TOKEN_IDLE_SECONDS: {
+    schema: integer(604_800, 1, 31_536_000),
+    standard: '`604800`',
+    help: 'Seconds a refresh token waits for its use; slides with each. 1–31536000.',
+  },
+  REFRESH_TOKEN_MAX_SECONDS: {
+    schema: integer(2_592_000, 1, 31_536_000),
+    standard: '`2592000`',
+    help: 'Seconds a sign-in lasts, however often it is refreshed. Never extended. 1–31536000.',
+  },
+  REFRESH_TOKEN_PEPPER: {
+    schema: z.string().optional().transform(parsePeppers),
+    standard: 'embedded: generated into `DATA_DIR`; else required',
+    help: 'Key of the refresh tokens: base64url, 32 bytes or more. Several separated by commas, the newest first: the first issues, all of them verify.',
+    isSecret: true,
+  },
+  DEFAULT_AUDIENCE: {
+    schema: z.string().optional(),
+    standard: 'the issuer',
+    help: '`aud` when neither the client nor the request names one.',
+  },
+  PASSWORD_COST: {
+    schema: integer(10, 10, 15),
+    standard: '`10`',
+    help: 'bcrypt cost of new password digests; each step doubles the work. 10–15.',
+  },
+  RATE_LIMIT_LOGIN: {
+    schema: rateLimit('5/60'),
+    standard: '`5/60`',
+    help: 'Sign-ins: count/seconds for one IP (IPv6: its /64); `off` disables.',
+  },
+  RATE_LIMIT_ACCOUNTS: {
+    schema: rateLimit('100/60'),
+    standard: '`100/60`',
+    help: 'Requests to the account API, likewise.',
+  },
+  RATE_LIMIT_TOKEN_FAILURES: {
+    schema: rateLimit('20/60'),
+    standard: '`20/60`',
+    help: 'Failed client authentications, likewise.',
+  },
+  TRUSTED_PROXIES: {
+    schema: list.transform((ranges, context): readonly AddressRange[] => {
+      const parsed = parseAddressRanges(ranges)
+      return 'wrong' in parsed
+        ? refuse(context, `must be a list of CIDR ranges; ${quote(parsed.wrong)} is none`)
+        : parsed.ranges
+    }),
+    standard: 'none',
+    help: 'CIDR ranges separated by commas; `Forwarded` and `X-Forwarded-*` are believed from these alone.',
+  },
+  CORS_ORIGINS: {
+    schema: list.transform((origins, context) => {
+      const wrong = origins.find(origin => !URL.canParse(origin) || new URL(origin).origin !== origin)
+      return wrong === undefined
+        ? origins
+        : refuse(context, `must be a list of origins such as https://app.example; ${quote(wrong)} is none`)
+    }),
+    standard: 'none',
+    help: 'Browser origins that may call Signet, separated by commas, beside those of the clients’ redirect URIs.',
+  },
+  LOG_LEVEL: {
+    schema: z
+      .string()
+      .default('info')
+      .pipe(
+        z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+          error: 'must be fatal, error, warn, info, debug, trace or silent',
+        }),
+      ),
+    standard: '`info`',
+    help: 'JSON lines on standard output.',
+  },
+} as const satisfies Record<string, Setting<unknown>>
+
+export type Name = keyof typeof SETTINGS
+export type Settings = { readonly [N in Name]: z.output<(typeof SETTINGS)[N]['schema']> }
+
+/** Reads base64url peppers of 32 bytes or more, the newest first. Two with one id cannot be told apart and are refused. */
+export function parsePeppers(value: string | undefined, context: z.RefinementCtx): Peppers | null {
+  if (value === undefined) return null
+  const peppers: Pepper[] = []
+  for (const encoded of value.split(',').map(item => item.trim())) {
+    const secret = Buffer.from(encoded, 'base64url')
+    if (secret.length < 32 || secret.toString('base64url') !== encoded.replace(/=+$/, '')) {
+      return refuse(context, 'must be base64url of 32 bytes or more; several are separated by commas')
+    }
+    peppers.push(createPepper(secret))
+  }
+  if (new Set(peppers.map(pepper => pepper.id)).size < peppers.length) {
+    return refuse(
+      context,
+      'holds two peppers with one id (the first byte of their SHA-256): make the new one again',
+    )
+  }
+  const [first, ...others] = peppers
+  return first === undefined ? null : [first, ...others]
+}
+
+const refuse = (context: z.RefinementCtx, message: string): never => {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+export const quote = (value: string) => JSON.stringify(value.slice(0, 60))

@@ -1,0 +1,131 @@
+import postgres, { type Sql } from 'postgres'
+import { Unavailable } from '../domain/unavailable.ts'
+import { CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
+import { type OpenSocket, trackSockets } from './sockets.ts'
+
+/** The pool. Never hand its client to drizzle, which replaces the date parsers of the client that it is given. */
+export type Database = Readonly<{
+  /** For reading the schema's state and for tests; a verb goes through `run`. */
+  sql: Sql
+  /**
+   * One statement, one answer. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
+   * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
+   * is not known.
+   */
+  run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
+  /** Rejects with Unavailable when Postgres does not answer. */
+  ping: () => Promise<void>
+  close: () => Promise<void>
+}>
+
+export type DatabaseOptions = Readonly<{
+  url: string
+  /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
+  pool_size: number
+  /** The Unix socket of the embedded database. */
+  path?: string
+  /** Seconds a caller waits for an answer. Default 5. */
+  answer_seconds?: number
+}>
+
+const RETRY_AFTER_SECONDS = 1
+const CONNECT_SECONDS = 3
+/** Callers were served before: what is still under way is not waited for, nor a connection that never says goodbye. */
+const CLOSE_SECONDS = 1
+/** How long to believe that Postgres is away, once it has refused a connection. */
+const REFUSED_MILLISECONDS = 200
+
+export const openDatabase = (options: DatabaseOptions): Database => {
+  const { answer_seconds = 5 } = options
+  const sockets = trackSockets(answer_seconds)
+  const sql = postgres(options.url, clientOptions({ ...options, answer_seconds }, sockets.open))
+  let refusedUntil = 0
+
+  const giveUp = (query: Promise<unknown>, reject: (error: Unavailable) => void) => {
+    disarm(query)
+    sockets.cutSilent()
+    reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'no answer in time'))
+  }
+
+  const judge = (error: unknown): unknown => {
+    const code = codeOf(error)
+    if (!isAway(code)) return error
+    if (CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
+    // After a failover these connections lead to what has become a standby.
+    if (code === READ_ONLY) sockets.cutAll()
+    return new Unavailable('database', RETRY_AFTER_SECONDS, error)
+  }
+
+  const run: Database['run'] = query =>
+    new Promise((resolve, reject) => {
+      if (performance.now() < refusedUntil) {
+        reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
+        return
+      }
+      const pending = query(sql)
+      const timer = setTimeout(giveUp, answer_seconds * 1000, pending, reject)
+      pending.then(
+        answer => {
+          clearTimeout(timer)
+          return resolve(answer)
+        },
+        (error: unknown) => {
+          clearTimeout(timer)
+          reject(judge(error))
+        },
+      )
+    })
+
+  return {
+    sql,
+    run,
+    ping: async () => {
+      await run(sql => sql`select 1`)
+    },
+    close: async () => {
+      await sql.end({ timeout: CLOSE_SECONDS })
+      sockets.stop()
+    },
+  }
+}
+
+/**
+ * Tagged statements are prepared by name, once a connection, as long as their text is constant: that is the library's
+ * default, left to DATABASE_URL, so that `?prepare=false` serves a PgBouncer before 1.21 in transaction mode. Any PgBouncer
+ * must let the parameters of `connection` pass: `ignore_startup_parameters`.
+ */
+const clientOptions = (
+  { pool_size, path, answer_seconds }: DatabaseOptions & { answer_seconds: number },
+  socket: OpenSocket,
+) => ({
+  max: pool_size,
+  ...(path === undefined ? {} : { path }),
+  // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
+  socket,
+  connect_timeout: CONNECT_SECONDS,
+  // The library's own waits grow to 20 seconds, and Postgres may be back long before.
+  backoff: () => 0.1,
+  // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
+  idle_timeout: path === undefined ? 300 : 0,
+  max_lifetime: path === undefined ? 3600 : null,
+  onnotice: () => {},
+  // Arrays are parsed by types that are read once a connection.
+  fetch_types: true,
+  connection: {
+    application_name: 'signetd',
+    // A statement that waited for a row then judges the row's newest version: rotation depends on it.
+    default_transaction_isolation: 'read committed' as const,
+    // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.
+    statement_timeout: answer_seconds * 800,
+    idle_in_transaction_session_timeout: answer_seconds * 1000,
+  },
+})
+
+/**
+ * A statement that nobody waits for must not run later, when the client may have tried again: a rotation carried out twice is
+ * judged a theft. The library's own cancel() strands the connection that was being opened for the statement, so that it is
+ * exchanged for a harmless one instead. One that was sent is beyond recall; statement_timeout ends it.
+ */
+const disarm = (query: object) => {
+  if ('state' in query && query.state === null) Object.assign(query, { strings: ['select 1'], args: [] })
+}

@@ -1,0 +1,48 @@
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { StartFault } from '../domain/start-fault.ts'
+import { openDataDir } from './data-dir.ts'
+import { holdDirectory, socketPath } from './directory-lock.ts'
+import { migrate } from './migrate.ts'
+
+/** The embedded Postgres: what openDatabase is to be told, and how it ends. */
+export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>
+
+/** Only this user can enter the directory of the socket: there is nobody to authenticate. */
+const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
+
+/**
+ * Ours – Postgres in this process, its rows under `data_dir`, its schema brought up to date. For trying Signet out and for
+ * development: safe against the death of the process, not against power loss.
+ * Rejects with a StartFault while another process holds the directory.
+ */
+export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
+  openDataDir(data_dir)
+  const path = socketPath(join(data_dir, 'postgres.sock'))
+  const lock = await holdDirectory(data_dir)
+  // Whoever holds the lock is alone here: a socket that is left was left by a dead process.
+  rmSync(path, { force: true })
+  const worker = new Worker(new URL('./embedded-worker.mjs', import.meta.url), {
+    workerData: { directory: join(data_dir, 'postgres'), socket: path },
+  })
+  const close = async () => {
+    const exited = once(worker, 'exit')
+    worker.postMessage('close', [])
+    await exited
+    await lock.release()
+  }
+  try {
+    await once(worker, 'message')
+    await migrate({ url: URL_OF_EMBEDDED, path })
+  } catch (error) {
+    await worker.terminate()
+    await lock.release()
+    if (error instanceof StartFault) throw error
+    const detail = error instanceof Error ? error.message : String(error)
+    throw new StartFault([`the embedded database in DATA_DIR ${data_dir} cannot be opened: ${detail}`], error)
+  }
+  // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
+  return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }
+}

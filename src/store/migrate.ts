@@ -1,0 +1,140 @@
+import postgres, { type Sql, type TransactionSql } from 'postgres'
+import { StartFault } from '../domain/start-fault.ts'
+import { codeOf, isAway } from './away.ts'
+import type { Database } from './database.ts'
+import { AHEAD, isAhead, type Migration, planSteps, readMigrations, type Step } from './migrations.ts'
+
+export type MigrateOptions = Readonly<{
+  url: string
+  /** The Unix socket of the embedded database. */
+  path?: string
+  /** The name of the last migration to be there, or `none`. Default: the newest. */
+  to?: string
+  /** Tells what would be done, and does nothing. */
+  isDryRun?: boolean
+}>
+
+/** Any number, the same in every version: replicas that start at once take turns on it. */
+const LOCK = 5_372_697_473
+const CONNECT_SECONDS = 5
+
+/**
+ * Brings the schema to where it should be, and returns the steps taken. Each migration is one transaction, which holds the
+ * lock that replicas take turns on (so it serves behind PgBouncer too) and reads anew what is left to do.
+ * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
+ */
+export const migrate = async ({
+  url,
+  path,
+  to = 'latest',
+  isDryRun = false,
+}: MigrateOptions): Promise<readonly Step[]> => {
+  const known = readMigrations()
+  const sql = postgres(url, {
+    max: 1,
+    connect_timeout: CONNECT_SECONDS,
+    backoff: () => 0.05,
+    onnotice: () => {},
+    connection: { application_name: 'signetd migrate' },
+    ...(path === undefined ? {} : { path }),
+  })
+  try {
+    if (isDryRun)
+      return stepsOf(known, await readApplied(sql), to).map(({ name, direction }) => ({ name, direction }))
+    return await takeSteps(sql, known, to)
+  } catch (error) {
+    throw faultOf(error)
+  } finally {
+    await sql.end({ timeout: CONNECT_SECONDS })
+  }
+}
+
+const takeSteps = async (sql: Sql, known: readonly Migration[], to: string): Promise<readonly Step[]> => {
+  const taken: Step[] = []
+  for (;;) {
+    const step = await sql.begin(transaction => takeStep(transaction, known, to))
+    if (step === null) return taken
+    taken.push(step)
+  }
+}
+
+const takeStep = async (
+  sql: TransactionSql,
+  known: readonly Migration[],
+  to: string,
+): Promise<Step | null> => {
+  await sql`select set_config('statement_timeout', '0', true)`
+  await sql`select pg_advisory_xact_lock(${LOCK})`
+  const [step] = stepsOf(known, await readApplied(sql), to)
+  if (step === undefined) return null
+  // Behind a waiting change of a table every request to it waits: better to fail, and be run again.
+  await sql`select set_config('lock_timeout', '5s', true)`
+  await createHistory(sql)
+  const { migration, name, direction } = step
+  for (const statement of (direction === 'up' ? migration.up : migration.down) ?? [])
+    await sql.unsafe(statement)
+  await (direction === 'up'
+    ? sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${migration.hash}, ${migration.when})`
+    : sql`delete from drizzle.__drizzle_migrations where created_at = ${migration.when}`)
+  return { name, direction }
+}
+
+const stepsOf = (known: readonly Migration[], applied: ReadonlySet<number>, to: string) => {
+  const plan = planSteps(known, applied, to)
+  if ('fault' in plan) throw new StartFault([plan.fault])
+  return plan.steps
+}
+
+/** As drizzle's own migrator makes it: either may go on where the other stopped. */
+const createHistory = async (sql: TransactionSql) => {
+  await sql`create schema if not exists drizzle`
+  await sql`
+    create table if not exists drizzle.__drizzle_migrations (
+      id serial primary key,
+      hash text not null,
+      created_at bigint
+    )
+  `
+}
+
+const readApplied = async (sql: Sql | TransactionSql): Promise<ReadonlySet<number>> => {
+  const [history] = await sql`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`
+  if (history?.['exists'] !== true) return new Set()
+  const rows = await sql<
+    { when: number }[]
+  >`select created_at::float8 as when from drizzle.__drizzle_migrations`
+  return new Set(rows.map(({ when }) => when))
+}
+
+export type SchemaState = Readonly<
+  { state: 'current' | 'unknown' } | { state: 'behind'; missing: readonly string[] }
+>
+
+/** Where the schema stands for this version. A server starts on `current` alone. */
+export const schemaState = async (database: Pick<Database, 'run'>): Promise<SchemaState> => {
+  const known = readMigrations()
+  const applied = await database.run(readApplied)
+  if (isAhead(known, applied)) return { state: 'unknown' }
+  const missing = known.filter(({ when }) => !applied.has(when)).map(({ name }) => name)
+  return missing.length === 0 ? { state: 'current' } : { state: 'behind', missing }
+}
+
+/** The line with which a server refuses to start; null when it may. */
+export const schemaFault = (schema: SchemaState): string | null => {
+  if (schema.state === 'current') return null
+  if (schema.state === 'behind') return `the database lacks ${schema.missing.join(', ')}: run signetd migrate`
+  return AHEAD
+}
+
+/** What an operator can do something about is one line. */
+const faultOf = (error: unknown): unknown => {
+  const code = codeOf(error)
+  const detail = error instanceof Error ? error.message : code
+  if (error instanceof StartFault) return error
+  if (isAway(code)) return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
+  if (code === '55P03')
+    return new StartFault(['the tables are busy, and nothing was changed: run it again'], error)
+  if (/^(?:28|3D|42501|42P0[67])/.test(code))
+    return new StartFault([`DATABASE_URL: the database refuses: ${detail}`], error)
+  return error
+}

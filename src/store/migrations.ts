@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+
+/** A step of the schema, as drizzle-kit generated it. */
+export type Migration = Readonly<{
+  name: string
+  /** Milliseconds; what the database remembers it by. */
+  when: number
+  hash: string
+  up: readonly string[]
+  /** Null where there is no way back. */
+  down: readonly string[] | null
+}>
+
+export type Step = Readonly<{ name: string; direction: 'up' | 'down' }>
+
+/** Two levels up from src/store and from dist/store alike. */
+const DIRECTORY = fileURLToPath(new URL('../../drizzle', import.meta.url))
+
+/** Every migration that this version knows, the oldest first. */
+export const readMigrations = (): readonly Migration[] => {
+  const files = readMigrationFiles({ migrationsFolder: DIRECTORY })
+  const names = readNames()
+  return files.map(({ sql, folderMillis, hash }, index) => {
+    const name = names[index] ?? String(folderMillis)
+    return { name, when: folderMillis, hash, up: sql, down: readRollback(name) }
+  })
+}
+
+const readNames = (): readonly string[] => {
+  const journal = JSON.parse(readFileSync(join(DIRECTORY, 'meta', '_journal.json'), 'utf8')) as {
+    entries: readonly { tag: string }[]
+  }
+  return journal.entries.map(({ tag }) => tag)
+}
+
+const readRollback = (name: string): readonly string[] | null => {
+  const path = join(DIRECTORY, 'rollback', `${name}.sql`)
+  return existsSync(path) ? readFileSync(path, 'utf8').split('--> statement-breakpoint') : null
+}
+
+export type Plan = Readonly<{ steps: readonly (Step & { migration: Migration })[] } | { fault: string }>
+
+export const AHEAD =
+  'the schema is of a newer version of Signet, or not its own: run that version, or go back with its signetd migrate --to'
+
+/** What leads from the migrations that were applied (by `when`) to the target, which names the last one to be there. */
+export const planSteps = (
+  known: readonly Migration[],
+  applied: ReadonlySet<number>,
+  target: string,
+): Plan => {
+  if (isAhead(known, applied)) {
+    return {
+      fault: 'the schema is of a newer version of Signet, or not its own: run the version that made it',
+    }
+  }
+  const last = target === 'latest' ? known.length - 1 : known.findIndex(({ name }) => name === target)
+  if (last < 0 && target !== 'none') {
+    return {
+      fault: `there is no migration ${target}; there are: none, ${known.map(({ name }) => name).join(', ')}`,
+    }
+  }
+  const down = known.filter(({ when }, index) => index > last && applied.has(when)).toReversed()
+  const lost = down.find(migration => migration.down === null)
+  if (lost !== undefined) return { fault: `there is no way back from migration ${lost.name}` }
+  const up = known.filter(({ when }, index) => index <= last && !applied.has(when))
+  return {
+    steps: [
+      ...down.map(migration => ({ migration, name: migration.name, direction: 'down' as const })),
+      ...up.map(migration => ({ migration, name: migration.name, direction: 'up' as const })),
+    ],
+  }
+}
+
+/** True when something was applied that this version does not know. */
+export const isAhead = (known: readonly Migration[], applied: ReadonlySet<number>): boolean => {
+  const whens = new Set(known.map(({ when }) => when))
+  return [...applied].some(when => !whens.has(when))
+}

@@ -1,0 +1,106 @@
+import { Command, CommanderError } from 'commander'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { addMigrateCommand } from '../../src/cli/migrate.ts'
+import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { freePort } from '../support/services.ts'
+
+/** Runs the command as the command line would, and tells its lines and its exit code. */
+const signetd = async (environment: Record<string, string>, ...words: readonly string[]) => {
+  const out: string[] = []
+  const err: string[] = []
+  const program = new Command().exitOverride()
+  addMigrateCommand(program, { environment, out: line => out.push(line), err: line => err.push(line) })
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return { code: 0, out, err }
+  } catch (error) {
+    if (error instanceof CommanderError) return { code: error.exitCode, out, err }
+    throw error
+  }
+}
+
+describe.skipIf(!hasPostgres)('signetd migrate', () => {
+  let own: Awaited<ReturnType<typeof createEmptyDatabase>>
+  let environment: Record<string, string>
+  beforeEach(async () => {
+    own = await createEmptyDatabase()
+    environment = { DATABASE_URL: own.url }
+  })
+  afterEach(() => own.drop())
+
+  it('applies what is missing, once, and needs no other setting', async () => {
+    expect(await signetd(environment, 'migrate')).toEqual({ code: 0, out: ['applied 0000_core'], err: [] })
+    expect(await signetd(environment, 'migrate')).toMatchObject({ out: ['the schema is up to date'] })
+  })
+
+  it('says what it would do, and does nothing', async () => {
+    for (const _ of [1, 2]) {
+      expect(await signetd(environment, 'migrate', '--dry-run')).toMatchObject({
+        code: 0,
+        out: ['would apply 0000_core'],
+      })
+    }
+  })
+
+  it('goes back', async () => {
+    await signetd(environment, 'migrate')
+    expect(await signetd(environment, 'migrate', '--to', 'none')).toMatchObject({ out: ['undid 0000_core'] })
+  })
+
+  it('answers machines in JSON', async () => {
+    const { out } = await signetd(environment, 'migrate', '--json')
+    expect(out.map(line => JSON.parse(line))).toEqual([
+      { steps: [{ name: '0000_core', direction: 'up' }], dry_run: false, embedded: false },
+    ])
+  })
+
+  it('refuses a migration that there is not, with those that there are', async () => {
+    expect(await signetd(environment, 'migrate', '--to', '9999_none')).toEqual({
+      code: 2,
+      out: [],
+      err: ['there is no migration 9999_none; there are: none, 0000_core'],
+    })
+  })
+
+  it('says in one line that the password is wrong', async () => {
+    const wrong = new URL(own.url)
+    wrong.password = 'wrong'
+    const { code, err } = await signetd({ DATABASE_URL: wrong.href }, 'migrate')
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: [expect.stringMatching(/^DATABASE_URL: the database refuses: password authentication failed/)],
+    })
+  })
+
+  it('says in one line that there is no such database', async () => {
+    const wrong = new URL(own.url)
+    wrong.pathname = '/not_there'
+    const { code, err } = await signetd({ DATABASE_URL: wrong.href }, 'migrate')
+    expect({ code, err }).toEqual({ code: 2, err: [expect.stringContaining('"not_there" does not exist')] })
+  })
+})
+
+describe('signetd migrate without a database', () => {
+  it('says in one line that nobody listens', async () => {
+    const DATABASE_URL = `postgres://nobody@127.0.0.1:${await freePort()}/nothing`
+    expect(await signetd({ DATABASE_URL }, 'migrate')).toEqual({
+      code: 2,
+      out: [],
+      err: [expect.stringMatching(/^DATABASE_URL: the database cannot be reached \(.*ECONNREFUSED/)],
+    })
+  })
+
+  it('refuses what is no URL, in JSON where that is asked for', async () => {
+    const { code, out, err } = await signetd({ DATABASE_URL: 'mysql://x' }, 'migrate', '--json')
+    expect({ code, err }).toEqual({ code: 2, err: [] })
+    expect(JSON.parse(out[0] ?? '')).toEqual({ faults: [expect.stringContaining('DATABASE_URL must be')] })
+  })
+
+  it('leaves the embedded database to its server', async () => {
+    expect(await signetd({}, 'migrate')).toMatchObject({
+      code: 0,
+      out: [expect.stringContaining('embedded')],
+    })
+    expect(await signetd({}, 'migrate', '--to', 'none')).toMatchObject({ code: 2 })
+  })
+})

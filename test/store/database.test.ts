@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Unavailable } from '../../src/domain/unavailable.ts'
+import { isAway } from '../../src/store/away.ts'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { createDatabase, hasPostgres } from '../support/backends.ts'
+import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
+
+const ANSWER_SECONDS = 1
+
+describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
+  let own: Awaited<ReturnType<typeof createDatabase>>
+  let proxy: FaultProxy
+  let database: Database
+
+  beforeAll(async () => {
+    own = await createDatabase()
+  })
+  afterAll(() => own.drop())
+
+  beforeEach(async () => {
+    const url = new URL(own.url)
+    proxy = await openFaultProxy({ host: url.hostname, port: Number(url.port) })
+    url.port = String(proxy.port)
+    database = openDatabase({ url: url.href, pool_size: 3, answer_seconds: ANSWER_SECONDS })
+    await database.ping()
+    return async () => {
+      await database.close()
+      await proxy.close()
+    }
+  })
+
+  const answers = () =>
+    Promise.allSettled(Array.from({ length: 20 }, () => database.run(sql => sql`select 1 as one`)))
+
+  it('says Unavailable while connections are refused, and serves again when they are not', async () => {
+    await proxy.refuse()
+    for (const answer of await answers()) {
+      expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(Unavailable) })
+    }
+    await proxy.accept()
+    await expect.poll(() => works(database), { timeout: 3000 }).toBe(true)
+  })
+
+  it('answers at once, not after a wait, to who comes while connections are refused', async () => {
+    await proxy.refuse()
+    await expect(database.ping()).rejects.toThrow(Unavailable)
+    const before = performance.now()
+    await expect(database.ping()).rejects.toThrow(Unavailable)
+    expect(performance.now() - before).toBeLessThan(50)
+  })
+
+  it('says Unavailable to the statements whose connection is cut, with the cause, and reconnects', async () => {
+    const held = database.run(sql => sql`select pg_sleep(0.7)`)
+    await database.ping()
+    proxy.cut()
+    await expect(held).rejects.toMatchObject({ what: 'database', cause: { code: 'CONNECTION_CLOSED' } })
+    await expect.poll(() => works(database), { timeout: 3000 }).toBe(true)
+  })
+
+  it('says Unavailable in time when Postgres stalls, and drops connections that stay silent', async () => {
+    await answers()
+    proxy.stall()
+    const before = performance.now()
+    for (const answer of await answers()) {
+      expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(Unavailable) })
+    }
+    expect(performance.now() - before).toBeLessThan(ANSWER_SECONDS * 1000 + 500)
+    proxy.heal()
+    await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
+  })
+
+  it('never carries out later what it has answered with Unavailable before it was sent', async () => {
+    await database.sql`create table carried_out (what text)`
+    proxy.stall()
+    await answers()
+    proxy.cut()
+    const given = Array.from({ length: 400 }, (_, index) =>
+      database.run(sql => sql`insert into carried_out values (${`late ${index}`})`),
+    )
+    for (const answer of await Promise.allSettled(given)) expect(answer.status).toBe('rejected')
+    proxy.heal()
+    proxy.cut()
+    await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
+    expect(await database.run(sql => sql`select * from carried_out`)).toEqual([])
+  })
+
+  it('says Unavailable when Postgres ends the connection', async () => {
+    const admin = openDatabase({ url: own.url, pool_size: 1 })
+    const held = database.run(sql => sql`select pg_sleep(0.7)`)
+    await expect
+      .poll(
+        () =>
+          admin.sql`select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'`,
+      )
+      .toHaveLength(1)
+    await expect(held).rejects.toMatchObject({ name: 'Unavailable' })
+    await expect.poll(() => works(database), { timeout: 3000 }).toBe(true)
+    await admin.close()
+  })
+
+  it('ends a statement that takes too long, before its caller gives up', async () => {
+    await expect(database.run(sql => sql`select pg_sleep(3)`)).rejects.toMatchObject({
+      name: 'Unavailable',
+      cause: { code: '57014' },
+    })
+  })
+
+  it('leaves the connections when a write meets a standby, for they lead to it', async () => {
+    const [before] = await database.run(sql => sql`select pg_backend_pid() as pid`)
+    const write = database.sql.begin(
+      'read only',
+      sql => sql`insert into spent_assertions values ('a', 'b', now())`,
+    )
+    await expect(database.run(() => write)).rejects.toMatchObject({ cause: { code: '25006' } })
+    await expect.poll(() => works(database), { timeout: 3000 }).toBe(true)
+    const [after] = await database.run(sql => sql`select pg_backend_pid() as pid`)
+    expect(after).not.toEqual(before)
+  })
+
+  it('passes on the fault of a statement as it is', async () => {
+    await expect(database.run(sql => sql`select nonsense`)).rejects.toMatchObject({ code: '42703' })
+  })
+
+  it('prepares a statement once a connection, by name', async () => {
+    const single = openDatabase({ url: own.url, pool_size: 1 })
+    for (const number of [1, 2, 3]) await single.run(sql => sql`select ${number}::int as number`)
+    const prepared = await single.run(
+      sql =>
+        sql`select calls from (select generic_plans + custom_plans as calls from pg_prepared_statements where statement like '%as number') as counted`,
+    )
+    expect(prepared).toEqual([{ calls: '3' }])
+    await single.close()
+  })
+
+  it('pins what the verbs depend on', async () => {
+    const [row] = await database.run(
+      sql =>
+        sql`select current_setting('transaction_isolation') as isolation, current_setting('statement_timeout') as statement_timeout, current_setting('application_name') as name`,
+    )
+    expect(row).toEqual({ isolation: 'read committed', statement_timeout: '800ms', name: 'signetd' })
+  })
+
+  it('says Unavailable after it was closed', async () => {
+    await database.close()
+    await expect(database.ping()).rejects.toThrow(Unavailable)
+  })
+})
+
+const works = async (database: Database) => {
+  try {
+    await database.ping()
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('what counts as away', () => {
+  it.each(['08006', '53300', '53100', '57P01', '57P03', 'ECONNREFUSED', 'CONNECT_TIMEOUT'])('%s', code => {
+    expect(isAway(code)).toBe(true)
+  })
+  it.each(['23505', '42P01', '40001', '0800', '', 'TypeError'])('not %j', code => {
+    expect(isAway(code)).toBe(false)
+  })
+})

@@ -1,0 +1,103 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { openEmbedded } from '../../src/store/embedded.ts'
+import { createFrom, dropDatabase, withDatabase } from './postgres-admin.ts'
+
+export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>
+
+/** Every database that Signet runs on and this machine has. One contract suite runs on each: `describe.each(backends)`. */
+export const backends: readonly Readonly<{ name: string; open: () => Promise<OpenBackend> }>[] = [
+  { name: 'embedded', open: () => openEmbeddedBackend() },
+  ...(inject('postgres') ? [{ name: 'postgres', open: () => openPostgresBackend() }] : []),
+]
+
+/** `describe.skipIf(!hasPostgres)`: left out only where global-setup.ts says so loudly. */
+export const hasPostgres = inject('postgres') !== null
+export const hasRedis = inject('redis_url') !== null
+
+const openPostgresBackend = async (): Promise<OpenBackend> => {
+  const { url, drop } = await createDatabase()
+  const database = openDatabase({ url, pool_size: 10 })
+  const close = async () => {
+    await database.close()
+    await drop()
+  }
+  return { database, close }
+}
+
+const openEmbeddedBackend = async (): Promise<OpenBackend> => {
+  const { data_dir, remove } = await createDataDir()
+  const embedded = await openEmbedded({ data_dir })
+  const database = openDatabase(embedded)
+  const close = async () => {
+    await database.close()
+    await embedded.close()
+    remove()
+  }
+  return { database, close }
+}
+
+/** A database of its own on the real Postgres, with the whole schema and no rows. */
+export const createDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
+  const server = inject('postgres')
+  if (server === null) throw new Error('this suite needs PostgreSQL: guard it with hasPostgres')
+  const name = await createFrom(server.url, server.template)
+  return {
+    url: withDatabase(server.url, name),
+    drop: async () => {
+      await dropDatabase(server.url, name)
+    },
+  }
+}
+
+/** A database without a table, for the tests of migrations. */
+export const createEmptyDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
+  const server = inject('postgres')
+  if (server === null) throw new Error('this suite needs PostgreSQL: guard it with hasPostgres')
+  const name = await createFrom(server.url, 'template0')
+  return {
+    url: withDatabase(server.url, name),
+    drop: async () => {
+      await dropDatabase(server.url, name)
+    },
+  }
+}
+
+/** A DATA_DIR whose embedded database has the whole schema already: opening it takes the time of a second start. */
+export const createDataDir = async (): Promise<{ data_dir: string; remove: () => void }> => {
+  const template = await text(connect(inject('embedded_template_socket')))
+  const data_dir = mkdtempSync(join(tmpdir(), 'signet-data-'))
+  // The rows alone: the locks beside them are sockets.
+  cpSync(join(template, 'postgres'), join(data_dir, 'postgres'), { recursive: true })
+  return { data_dir, remove: () => rmSync(data_dir, { recursive: true, force: true }) }
+}
+
+/** An emptied logical database of its own on the real Redis. */
+export const createRedis = async (): Promise<{ url: string; flush: () => Promise<void> }> => {
+  const server = inject('redis_url')
+  if (server === null) throw new Error('this suite needs Redis: guard it with hasRedis')
+  const count = Number((await onRedis(server, redis => redis.config('GET', 'databases')))[1])
+  const turn = await onRedis(server, redis => redis.incr('signet-test-databases'))
+  // Database 0 counts the turns.
+  const url = `${server.replace(/(redis(?:s?):\/\/[^/]+).*/, '$1')}/${1 + (turn % (count - 1))}`
+  const flush = async () => {
+    await onRedis(url, redis => redis.flushdb())
+  }
+  await flush()
+  return { url, flush }
+}
+
+const onRedis = async <T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> => {
+  const redis = new Redis(url, { lazyConnect: true })
+  try {
+    return await use(redis)
+  } finally {
+    redis.disconnect()
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { makeEmbeddedTemplate } from './embedded-template.ts'
+import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
+import { findPostgres, findRedis, type Service } from './services.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Null: there is no Postgres on this machine, and the suites that need one are left out. */
+    postgres: Readonly<{ url: string; template: string }> | null
+    redis_url: string | null
+    /** Who connects here is told the path of a migrated embedded database to copy. Made when first asked for. */
+    embedded_template_socket: string
+  }
+}
+
+/** Provides every test file with real services, says plainly what could not be had, and ends what it started. */
+export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
+  const [postgres, redis] = await Promise.all([find('PostgreSQL', findPostgres), find('Redis', findRedis)])
+  const missing = [...(postgres ? [] : ['PostgreSQL']), ...(redis ? [] : ['Redis'])]
+  if (missing.length > 0 && process.env['CI'] === 'true') {
+    await Promise.all([postgres?.stop(), redis?.stop()])
+    throw new Error(`${missing.join(' and ')} must be there in CI: nothing may be left out`)
+  }
+  const template = postgres && (await createMigratedDatabase(postgres.url))
+  const embedded = await serveEmbeddedTemplate()
+  project.provide('postgres', postgres && template ? { url: postgres.url, template } : null)
+  project.provide('redis_url', redis?.url ?? null)
+  project.provide('embedded_template_socket', embedded.socket)
+  return async () => {
+    await embedded.stop()
+    if (postgres && template) await dropDatabase(postgres.url, template)
+    await Promise.all([postgres?.stop(), redis?.stop()])
+    for (const name of missing) {
+      process.stderr.write(
+        `\nLEFT OUT: every test that needs ${name}. Install it, or set TEST_DATABASE_URL or TEST_REDIS_URL.\n`,
+      )
+    }
+  }
+}
+
+/** A service that is there but does not start is left out as loudly as one that is not there. */
+const find = async (name: string, service: () => Promise<Service | null>): Promise<Service | null> => {
+  try {
+    return await service()
+  } catch (error) {
+    process.stderr.write(`\n${name} could not be started: ${String(error)}\n`)
+    return null
+  }
+}
+
+const serveEmbeddedTemplate = async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'signet-embedded-'))
+  const socket = join(directory, 'ask')
+  let template: Promise<string> | undefined
+  const server = createServer(asker => {
+    template ??= makeEmbeddedTemplate(join(directory, 'template'))
+    template.then(
+      path => asker.end(path),
+      error => asker.end(`failed: ${String(error)}`),
+    )
+    asker.on('error', () => {})
+  })
+  await new Promise<void>(resolve => server.listen(socket, resolve))
+  const stop = async () => {
+    await new Promise(resolve => server.close(resolve))
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return { socket, stop }
+}

@@ -1,0 +1,162 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+
+/** A service that this run may use: its URL, and how to end what was started for it. */
+export type Service = Readonly<{ url: string; stop: () => Promise<void> }>
+
+const READY_SECONDS = 30
+const STOP_SECONDS = 10
+
+/** The Postgres of TEST_DATABASE_URL, or one of our own on a port and a directory of its own; null where there is none. */
+export const findPostgres = async (): Promise<Service | null> => {
+  const given = process.env['TEST_DATABASE_URL']
+  if (given) return { url: given, stop: async () => {} }
+  const binaries = findPostgresBinaries()
+  return binaries === null ? null : startPostgres(binaries)
+}
+
+/** The Redis of TEST_REDIS_URL, or one of our own; null where there is none. Its logical databases are flushed. */
+export const findRedis = async (): Promise<Service | null> => {
+  const given = process.env['TEST_REDIS_URL']
+  if (given) return { url: given, stop: async () => {} }
+  const binary = findOnPath('redis-server') ?? findOnPath('valkey-server')
+  return binary === null ? null : startRedis(binary)
+}
+
+const startPostgres = async (binaries: string): Promise<Service> => {
+  const owner = postgresOwner()
+  const directory = makeDirectory('signet-postgres-', owner)
+  const password = crypto.randomUUID()
+  const passwordFile = join(directory, 'password')
+  writeFileSync(passwordFile, password)
+  if (owner) chownSync(passwordFile, owner.uid, owner.gid)
+  const data = join(directory, 'data')
+  execFileSync(
+    join(binaries, 'initdb'),
+    ['-D', data, '-U', 'signet', '-A', 'scram-sha-256', '-E', 'UTF8', '--no-locale', '--no-sync'].concat(
+      `--pwfile=${passwordFile}`,
+    ),
+    { ...owner, cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] },
+  )
+  const port = await freePort()
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    max_connections: 300,
+    // These rows need not outlive this machine: a test database alone may run so.
+    fsync: 'off',
+  }
+  const server = spawn(
+    join(binaries, 'postgres'),
+    ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    { ...owner, cwd: directory, stdio: 'ignore' },
+  )
+  const stop = stopper(server, 'SIGINT', directory)
+  const url = `postgres://signet:${password}@127.0.0.1:${port}/postgres`
+  await answering(server, stop, async () => {
+    const sql = postgres(url, { max: 1, connect_timeout: 2 })
+    try {
+      await sql`select 1`
+    } finally {
+      await sql.end({ timeout: 1 })
+    }
+  })
+  return { url, stop }
+}
+
+const startRedis = async (binary: string): Promise<Service> => {
+  const directory = makeDirectory('signet-redis-', null)
+  const port = await freePort()
+  const settings = `--bind 127.0.0.1 --port ${port} --databases 1024 --appendonly no --dir ${directory}`
+  const server = spawn(binary, [...settings.split(' '), '--save', ''], { cwd: directory, stdio: 'ignore' })
+  const stop = stopper(server, 'SIGTERM', directory)
+  const url = `redis://127.0.0.1:${port}`
+  await answering(server, stop, async () => {
+    const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+    redis.on('error', () => {})
+    await redis.connect().finally(() => redis.disconnect())
+  })
+  return { url, stop }
+}
+
+type Owner = Readonly<{ uid: number; gid: number }>
+
+/** Postgres refuses to run as root: then it runs as the user that its package made. */
+const postgresOwner = (): Owner | null => {
+  if (process.getuid?.() !== 0) return null
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+/** The newest of Debian's, which are not on the PATH; else those that are. */
+const findPostgresBinaries = (): string | null => {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : []
+  const directories = [
+    ...versions.map(version => join(debian, version, 'bin')),
+    ...(process.env['PATH'] ?? '').split(delimiter),
+  ]
+  return directories.find(at => existsSync(join(at, 'initdb')) && existsSync(join(at, 'postgres'))) ?? null
+}
+
+const findOnPath = (name: string): string | null =>
+  (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map(directory => join(directory, name))
+    .find(path => existsSync(path)) ?? null
+
+const makeDirectory = (prefix: string, owner: Owner | null): string => {
+  const directory = mkdtempSync(join(tmpdir(), prefix))
+  if (owner) chownSync(directory, owner.uid, owner.gid)
+  return directory
+}
+
+/** A port that nobody listened on a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+
+/** Asks until the service answers; gives up when its process ended or the time is over. */
+const answering = async (server: ChildProcess, stop: () => Promise<void>, ask: () => Promise<unknown>) => {
+  const deadline = Date.now() + READY_SECONDS * 1000
+  for (;;) {
+    try {
+      await ask()
+      return
+    } catch (error) {
+      if (server.exitCode === null && server.signalCode === null && Date.now() < deadline) {
+        await new Promise(resolve => setTimeout(resolve, 50))
+        continue
+      }
+      await stop()
+      throw new Error(`${server.spawnfile} does not answer`, { cause: error })
+    }
+  }
+}
+
+/** Ends exactly the process that was started here, also when this one leaves early, and removes its directory. */
+const stopper = (server: ChildProcess, signal: NodeJS.Signals, directory: string): (() => Promise<void>) => {
+  const exited = new Promise(resolve => server.once('exit', resolve).once('error', resolve))
+  const leave = () => server.kill(signal)
+  process.once('exit', leave)
+  return async () => {
+    process.off('exit', leave)
+    server.kill(signal)
+    const impatience = setTimeout(() => server.kill('SIGKILL'), STOP_SECONDS * 1000)
+    await exited
+    clearTimeout(impatience)
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
