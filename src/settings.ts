@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { createPepper, type Pepper, type Peppers } from './domain/refresh-token.ts'
-import { type AddressRange, parseAddressRanges } from './platform/address.ts'
+import { type AddressRange, parseAddressRanges } from './domain/address.ts'
 
 /** How many attempts in how many seconds; null switches the limit off. */
 export type RateLimit = Readonly<{ count: number; window_seconds: number }> | null

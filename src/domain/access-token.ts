@@ -14,3 +14,40 @@ export type AccessTokenClaims = Readonly<{
   amr?: readonly string[]
   roles?: readonly string[]
 }>
+
+type Judged =
+  | Readonly<{ claims: AccessTokenClaims }>
+  | Readonly<{ refusal: 'malformed' | 'foreign_issuer' | 'expired' | 'foreign_audience' }>
+
+type Expected = Readonly<{
+  issuer: string
+  /** Null: any audience will do (the caller judges whose business the token is). */
+  audience: string | null
+  now: Date
+}>
+
+/** RFC 9068 §4 – Judges the claims of a token whose signature and `typ` have been verified. Of our own tokens: no clock tolerance. */
+export const judgeAccessToken = (
+  claims: Readonly<Record<string, unknown>> | null,
+  expected: Expected,
+): Judged => {
+  if (claims === null || !isAccessTokenClaims(claims)) return { refusal: 'malformed' }
+  if (claims.iss !== expected.issuer) return { refusal: 'foreign_issuer' }
+  if (claims.exp <= expected.now.getTime() / 1000) return { refusal: 'expired' }
+  if (expected.audience !== null && !audiencesOf(claims).includes(expected.audience))
+    return { refusal: 'foreign_audience' }
+  return { claims }
+}
+
+/** RFC 7519 §4.1.3 – One audience is as good as a list of one. */
+export const audiencesOf = ({ aud }: Pick<AccessTokenClaims, 'aud'>): readonly string[] =>
+  typeof aud === 'string' ? [aud] : aud
+
+const isAccessTokenClaims = (claims: object): claims is AccessTokenClaims => {
+  const { iss, sub, aud, client_id, exp, iat, jti } = claims as Partial<AccessTokenClaims>
+  return (
+    [iss, sub, client_id, jti].every(claim => typeof claim === 'string') &&
+    [exp, iat].every(claim => typeof claim === 'number') &&
+    (typeof aud === 'string' || Array.isArray(aud))
+  )
+}

@@ -9,8 +9,7 @@ export type Form = Readonly<{
 }>
 
 /** Control characters, and what a decoder leaves where there was no UTF-8. */
-// biome-ignore format: one line is easier to check
-const UNREADABLE = /[\u0000-\u001f\u007f\ufffd]/
+const UNREADABLE = /[\p{Cc}\ufffd]/u
 
 /** RFC 6749 §3.2, appendix B – Each parameter once, empty means absent. Throws `invalid_request`. */
 export const parseForm = (body: string): Form => {

@@ -1,3 +1,4 @@
+import { limitKeyOf } from '../domain/address.ts'
 import type { AuthMethod, Client } from '../domain/client.ts'
 import { decodeBasic } from '../domain/basic-credentials.ts'
 import { type Digest, digestOf, type Plain, sameDigest } from '../domain/digest.ts'
@@ -35,21 +36,22 @@ type Credentials =
 export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
   const verify = createVerify(needs)
   return async request => {
-    const exhausted = needs.failures.isExhausted(request.ip)
+    const key = limitKeyOf(request.ip)
+    const exhausted = needs.failures.isExhausted(key)
     if (exhausted)
       throw new OAuthError('token_failures_limit', { retry_after_seconds: exhausted.reset_seconds })
     try {
       return await verify(request)
     } catch (error) {
       if (error instanceof OAuthError && error.code === 'invalid_client')
-        await countFailure(needs.failures, request.ip)
+        await countFailure(needs.failures, key)
       throw error
     }
   }
 }
 
-const countFailure = async (failures: Limit, ip: string) => {
-  const allowance = await failures.consume(ip)
+const countFailure = async (failures: Limit, key: string) => {
+  const allowance = await failures.consume(key)
   if (allowance?.isAllowed === false) {
     throw new OAuthError('token_failures_limit', { retry_after_seconds: allowance.reset_seconds })
   }

@@ -1,0 +1,38 @@
+import ipaddr from 'ipaddr.js'
+
+export type AddressRange = ReturnType<typeof ipaddr.parseCIDR>
+
+/** RFC 4632, RFC 4291 – CIDR ranges; a bare address is a range of one. */
+export const parseAddressRanges = (
+  texts: readonly string[],
+): { ranges: readonly AddressRange[] } | { wrong: string } => {
+  const ranges: AddressRange[] = []
+  for (const text of texts) {
+    const cidr = text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`
+    if (!ipaddr.isValidCIDR(cidr)) return { wrong: text }
+    ranges.push(ipaddr.parseCIDR(cidr))
+  }
+  return { ranges }
+}
+
+/** Without port and brackets; IPv4 also where it comes mapped into IPv6. Null when it is no address. */
+export const parseAddress = (text: string | undefined): string | null => {
+  const address = text
+    ?.trim()
+    .replace(/^\[(.*)\](?::\d+)?$/, '$1')
+    .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
+  return address !== undefined && ipaddr.isValid(address) ? ipaddr.process(address).toString() : null
+}
+
+/** True when the address lies in one of the ranges. */
+export const isWithin = (address: string, ranges: readonly AddressRange[]): boolean => {
+  const parsed = ipaddr.process(address)
+  return ranges.some(range => range[0].kind() === parsed.kind() && parsed.match(range))
+}
+
+/** Ours – The key under which an address is limited: an IPv6 subscriber holds a whole /64. */
+export const limitKeyOf = (address: string): string => {
+  const parsed = ipaddr.parse(address)
+  if (parsed.kind() === 'ipv4') return address
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
+}

@@ -1,0 +1,29 @@
+import { AUTH_METHODS } from './client.ts'
+
+/**
+ * RFC 8414 §2 – What clients may rely on. Derived from the grants that are there; members without a value are absent.
+ * response_types_supported is empty for as long as there is no authorization endpoint: §2 demands the member.
+ */
+export const authorizationServerMetadata = (server: {
+  issuer: string
+  grant_types: readonly string[]
+  assertion_algorithms: readonly string[]
+}) => {
+  const { issuer, grant_types, assertion_algorithms } = server
+  const confidential = AUTH_METHODS.filter(method => method !== 'none')
+  return {
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    response_types_supported: [],
+    grant_types_supported: grant_types,
+    revocation_endpoint: `${issuer}/revoke`,
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
+    introspection_endpoint: `${issuer}/introspect`,
+    introspection_endpoint_auth_methods_supported: confidential,
+    introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
+  }
+}

@@ -1,0 +1,64 @@
+import { audiencesOf, judgeAccessToken } from '../domain/access-token.ts'
+import type { Client } from '../domain/client.ts'
+import { requireParameter } from '../domain/form.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
+import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
+import type { AuthenticateClient, ClientRequest } from '../grants/client-authentication.ts'
+import type { Blocklist, Clock, Keys, RefreshFamilies, Revocations } from '../ports.ts'
+
+type Needs = Readonly<{
+  authenticateClient: AuthenticateClient
+  keys: Keys
+  refreshFamilies: RefreshFamilies
+  revocations: Revocations
+  blocklist: Blocklist
+  peppers: Peppers
+  clock: Clock
+  issuer: string
+}>
+
+type Introspection = Readonly<{ active: false } | ({ active: true } & Record<string, unknown>)>
+
+const INACTIVE = { active: false } as const
+
+/**
+ * RFC 7662 §2 – What a token means now, for confidential clients: their own tokens and those addressed to what they serve.
+ * Everything else, dead or not the caller's business, is one and the same answer.
+ */
+export const createIntrospect = (needs: Needs) => {
+  const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
+
+  const introspectAccessToken = async (text: string, client: Client): Promise<Introspection> => {
+    const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, audience: null, now: clock() })
+    if ('refusal' in judged) return INACTIVE
+    const { claims } = judged
+    const isOwn = claims.client_id === client.client_id
+    const isAddressed = audiencesOf(claims).some(audience => client.protected_resources.includes(audience))
+    if (!isOwn && !isAddressed) return INACTIVE
+    if (await blocklist.has(claims)) return INACTIVE
+    return (await revocations.isLive(claims)) ? { active: true, token_type: 'Bearer', ...claims } : INACTIVE
+  }
+
+  const introspectRefreshToken = async (text: string, { client_id }: Client): Promise<Introspection> => {
+    const token = parseRefreshToken(text, peppers)
+    if (token === null) return INACTIVE
+    const family = await refreshFamilies.findCurrent(token)
+    if (family === null || family.client_id !== client_id) return INACTIVE
+    const { scope, user_id: sub, id: sid } = family
+    const exp = Math.floor(family.idle_expires_at.getTime() / 1000)
+    return { active: true, iss: issuer, client_id, sub, scope, exp, sid }
+  }
+
+  return async (request: ClientRequest): Promise<{ client_id: string; introspection: Introspection }> => {
+    const client = await authenticateClient(request)
+    const { client_id } = client
+    if (client.token_endpoint_auth_method === 'none')
+      throw new OAuthError('client_method_not_registered', { client_id })
+    const token = requireParameter(request.form, 'token')
+    const introspection = await (token.includes('.') ? introspectAccessToken : introspectRefreshToken)(
+      token,
+      client,
+    )
+    return { client_id, introspection }
+  }
+}

@@ -1,0 +1,65 @@
+import type { Account } from '../domain/account.ts'
+import { type AudiencePolicy, audienceFor } from '../domain/audience.ts'
+import type { Client } from '../domain/client.ts'
+import { digestOf } from '../domain/digest.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Family, Origin } from '../domain/refresh-family.ts'
+import { type Peppers, type RefreshToken, refreshTokenAt } from '../domain/refresh-token.ts'
+import type { AccessTokenResponse, Issue } from '../grants/issue.ts'
+import type { Random, RefreshFamilies } from '../ports.ts'
+
+/** Contract: what register, login and refresh answer with. */
+export type TokenPair = AccessTokenResponse &
+  Readonly<{ refresh_token: RefreshToken; refresh_token_expires_in: number }>
+
+type Needs = Readonly<{
+  refreshFamilies: RefreshFamilies
+  issue: Issue
+  random: Random
+  peppers: Peppers
+  policy: AudiencePolicy
+}>
+
+export type OpenSignIn = (signIn: {
+  account: Account
+  client: Client
+  amr: readonly string[]
+  origin: Origin
+}) => Promise<TokenPair>
+
+const SALT_BYTES = 16
+
+/** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
+export const createOpenSignIn =
+  ({ refreshFamilies, issue, random, peppers, policy }: Needs): OpenSignIn =>
+  async ({ account, client, amr, origin }) => {
+    const id = random.uuid()
+    const salt = random.bytes(SALT_BYTES)
+    const [pepper] = peppers
+    const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+    const family = await refreshFamilies.open({
+      id,
+      user_id: account.id,
+      credential_epoch: account.credential_epoch,
+      client_id: client.client_id,
+      scope: client.scope,
+      audience: audienceFor(client, [], policy),
+      amr,
+      salt,
+      pepper_id: pepper.id,
+      token_digest: digestOf(refresh_token),
+      origin,
+    })
+    if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
+    return toTokenPair(await issue.toFamily(family, family), refresh_token, family)
+  }
+
+export const toTokenPair = (
+  tokens: AccessTokenResponse,
+  refresh_token: RefreshToken,
+  family: Family,
+): TokenPair => ({
+  ...tokens,
+  refresh_token,
+  refresh_token_expires_in: Math.floor((family.idle_expires_at.getTime() - family.at.getTime()) / 1000),
+})

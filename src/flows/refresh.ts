@@ -1,0 +1,39 @@
+import { OAuthError } from '../domain/oauth-error.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Origin } from '../domain/refresh-family.ts'
+import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
+import type { Rotate } from '../grants/rotate.ts'
+import type { Clients, RefreshFamilies } from '../ports.ts'
+import { type TokenPair, toTokenPair } from './open-sign-in.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  refreshFamilies: RefreshFamilies
+  rotate: Rotate
+  peppers: Peppers
+}>
+
+type RefreshRequest = Readonly<{ refresh_token: string; idempotency_key: string | undefined; origin: Origin }>
+
+/** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
+export const createRefresh =
+  ({ clients, refreshFamilies, rotate, peppers }: Needs) =>
+  async ({ refresh_token: text, idempotency_key, origin }: RefreshRequest): Promise<TokenPair> => {
+    const token = parseRefreshToken(text, peppers)
+    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    const client_id = await refreshFamilies.findClientId(token.family_id)
+    const client = client_id === null ? null : await clients.find(client_id)
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
+    try {
+      const request = { client, token, scope: undefined, resources: [], idempotency_key, origin }
+      const { tokens, refresh_token, family } = await rotate(request)
+      return toTokenPair(tokens, refresh_token, family)
+    } catch (error) {
+      throw error instanceof OAuthError ? toProblem(error) : error
+    }
+  }
+
+const toProblem = ({ reason }: OAuthError): Problem => {
+  const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
+  return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
+}

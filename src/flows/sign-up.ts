@@ -1,0 +1,46 @@
+import {
+  type Account,
+  judgeEmail,
+  judgePassword,
+  normalizeEmail,
+  normalizePassword,
+} from '../domain/account.ts'
+import type { Client } from '../domain/client.ts'
+import { type FieldError, Problem } from '../domain/problem.ts'
+import type { Origin } from '../domain/refresh-family.ts'
+import type { Accounts, Passwords, Random } from '../ports.ts'
+import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
+
+type Needs = Readonly<{ accounts: Accounts; passwords: Passwords; random: Random; openSignIn: OpenSignIn }>
+
+export type Credentials = Readonly<{ client: Client; email: string; password: string; origin: Origin }>
+export type SignedIn = Readonly<{ account: Account; tokens: TokenPair }>
+
+/** RFC 8176 §2 – "pwd": password-based authentication. */
+export const PASSWORD_AMR = ['pwd']
+
+/** Ours: everybody begins with this one; no request can name another. */
+const FIRST_ROLES = ['user']
+
+/** Contract – Registers an account and signs it in. */
+export const createSignUp =
+  ({ accounts, passwords, random, openSignIn }: Needs) =>
+  async ({ client, origin, ...given }: Credentials): Promise<SignedIn> => {
+    const { email, password } = parseCredentials(given)
+    const password_digest = await passwords.hash(password)
+    const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
+    if (account === null) throw new Problem('EMAIL_TAKEN')
+    return { account, tokens: await openSignIn({ account, client, amr: PASSWORD_AMR, origin }) }
+  }
+
+/** Every bad field at once, so that a form can show them all. */
+const parseCredentials = (given: { email: string; password: string }) => {
+  const email = normalizeEmail(given.email)
+  const password = normalizePassword(given.password)
+  const judged = { email: judgeEmail(email), password: judgePassword(password) }
+  const errors = Object.entries(judged).flatMap(([field, detail]): FieldError[] =>
+    detail === null ? [] : [{ pointer: `#/${field}`, detail }],
+  )
+  if (errors.length > 0) throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
+  return { email, password }
+}

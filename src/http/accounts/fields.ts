@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import type { Client } from '../../domain/client.ts'
+import { FIRST_PARTY } from '../../domain/client.ts'
+import { type FieldError, Problem } from '../../domain/problem.ts'
+import type { Clients } from '../../ports.ts'
+import { readJson } from '../body.ts'
+import type { Call } from '../route.ts'
+
+/** The fields of a request to the account API: others are ignored, so that nobody gives themselves a role. */
+export const readFields = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
+  parseFields(await readJson(call), schema)
+
+/** Every bad field at once, each with a pointer to it. Throws a 422. */
+export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.map(
+    (issue): FieldError => ({ pointer: `#/${issue.path.join('/')}`, detail: issue.message }),
+  )
+  throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
+}
+
+export const CREDENTIALS = z.object({
+  email: z.string('must be a string'),
+  password: z.string('must be a string'),
+  client_id: z.string('must be a string').optional(),
+})
+
+/** Contract – The first-party client that is meant; the built-in one when none is named. */
+export const findFirstParty = async (
+  clients: Clients,
+  client_id = FIRST_PARTY.client_id,
+): Promise<Client> => {
+  const client = await clients.find(client_id)
+  if (client?.first_party) return client
+  const errors = [{ pointer: '#/client_id', detail: 'must name a first-party client' }]
+  throw new Problem('FIELDS_INVALID', 'not_first_party', errors)
+}

@@ -1,0 +1,99 @@
+import { type Context, Hono } from 'hono'
+import { Problem } from '../domain/problem.ts'
+import type { Log, Random } from '../ports.ts'
+import type { Cors } from './cors.ts'
+import { catching, problemReply } from './refusal.ts'
+import type { Reply, Route } from './route.ts'
+
+type Needs = Readonly<{
+  routes: readonly Route[]
+  cors: Cors
+  clientAddress: (context: Context) => string
+  random: Random
+  log: Log
+  /** True where answers travel by https. */
+  isHttps: boolean
+  /** True once the process is on its way out: clients are asked to go elsewhere. */
+  isDraining: () => boolean
+}>
+
+const SECURITY_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+  'Cache-Control': 'no-store',
+}
+const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }
+
+/** Puts the routes on the wire: one request id, one log line, one place for headers and errors. */
+export const createApp = (needs: Needs): Hono => {
+  const { routes, cors } = needs
+  const answer = createAnswer(needs)
+  const app = new Hono()
+  for (const { method, path, errors, handle, cors: policy } of routes) {
+    const safe = catching(errors, handle, needs.log)
+    app.on(method, path, context => answer(context, path, policy, safe))
+  }
+  for (const [path, methods] of methodsByPath(routes)) {
+    const policy = routes.find(route => route.path === path)?.cors ?? 'nobody'
+    app.options(path, context =>
+      answer(context, path, 'nobody', async ({ header }) =>
+        cors.preflight(policy, methods, header('origin')),
+      ),
+    )
+    app.all(path, context =>
+      answer(context, path, policy, async () =>
+        problemReply(new Problem('METHOD_NOT_ALLOWED'), { Allow: methods }),
+      ),
+    )
+  }
+  app.notFound(context =>
+    answer(context, context.req.path.slice(0, 200), 'nobody', async () =>
+      problemReply(new Problem('NOT_FOUND')),
+    ),
+  )
+  return app
+}
+
+const createAnswer = ({ cors, clientAddress, random, log, isHttps, isDraining }: Needs) => {
+  const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
+  return async (
+    context: Context,
+    path: string,
+    policy: Route['cors'],
+    handle: Route['handle'],
+  ): Promise<Response> => {
+    const started = performance.now()
+    const request_id = random.uuid()
+    const header = (name: string) => context.req.header(name)
+    const ip = clientAddress(context)
+    const { status, body, headers, log: fields } = await handle({ context, request_id, ip, header })
+    const duration_ms = Math.round((performance.now() - started) * 100) / 100
+    const level = status >= 500 ? 'error' : 'info'
+    log[level](
+      { request_id, method: context.req.method, path, status, duration_ms, ip, ...fields },
+      'request',
+    )
+    return new Response(body, {
+      status,
+      headers: {
+        ...common,
+        ...cors.headersFor(policy, header('origin')),
+        'X-Request-Id': request_id,
+        ...(isDraining() ? { Connection: 'close' } : {}),
+        ...headers,
+      },
+    })
+  }
+}
+
+const methodsByPath = (routes: readonly Route[]): ReadonlyMap<string, string> => {
+  const methods = new Map<string, string>()
+  for (const { path, method } of routes) {
+    const name = method === 'GET' ? 'GET, HEAD' : method
+    const others = methods.get(path)
+    methods.set(path, others === undefined ? name : `${others}, ${name}`)
+  }
+  return methods
+}

@@ -1,0 +1,20 @@
+import type { createIntrospect } from '../../flows/introspect.ts'
+import { readForm } from '../body.ts'
+import { json, NO_STORE, type Route } from '../route.ts'
+
+/** RFC 7662 §2 – The introspection endpoint. */
+export const introspectRoute = (introspect: ReturnType<typeof createIntrospect>): Route => ({
+  method: 'POST',
+  path: '/introspect',
+  cors: 'nobody',
+  errors: 'oauth',
+  handle: async call => {
+    const form = await readForm(call)
+    const { client_id, introspection } = await introspect({
+      form,
+      authorization: call.header('authorization'),
+      ip: call.ip,
+    })
+    return { ...json(200, introspection, NO_STORE), log: { client_id } }
+  },
+})

@@ -1,0 +1,22 @@
+import type { Exchange } from '../../grants/exchange.ts'
+import { readForm } from '../body.ts'
+import { originOf } from '../origin.ts'
+import { json, NO_STORE, type Route } from '../route.ts'
+
+/** RFC 6749 §3.2 – The token endpoint. */
+export const tokenRoute = (exchange: Exchange): Route => ({
+  method: 'POST',
+  path: '/token',
+  cors: 'clients',
+  errors: 'oauth',
+  handle: async call => {
+    const form = await readForm(call)
+    const { client_id, grant_type, tokens } = await exchange({
+      form,
+      authorization: call.header('authorization'),
+      idempotency_key: call.header('idempotency-key') || undefined,
+      origin: originOf(call),
+    })
+    return { ...json(200, tokens, NO_STORE), log: { client_id, grant_type } }
+  },
+})

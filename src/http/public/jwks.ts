@@ -1,0 +1,28 @@
+import { hash } from 'node:crypto'
+import { JWKS_CACHE_SECONDS } from '../../domain/key-ring.ts'
+import type { Keys } from '../../ports.ts'
+import type { Route } from '../route.ts'
+
+/** RFC 7517 §5 – The public keys. Needs neither Postgres nor Redis. */
+export const jwksRoute = (keys: Keys): Route => {
+  let published: ReturnType<Keys['published']> = []
+  let body = ''
+  let etag = ''
+  return {
+    method: 'GET',
+    path: '/.well-known/jwks.json',
+    cors: 'anyone',
+    errors: 'oauth',
+    handle: async ({ header }) => {
+      // The ring hands out the same list until a key changes its state.
+      if (keys.published() !== published) {
+        published = keys.published()
+        body = JSON.stringify({ keys: published })
+        etag = `"${hash('sha256', body).slice(0, 16)}"`
+      }
+      const headers = { 'Cache-Control': `public, max-age=${JWKS_CACHE_SECONDS}`, ETag: etag }
+      if (header('if-none-match') === etag) return { status: 304, body: null, headers }
+      return { status: 200, body, headers: { ...headers, 'Content-Type': 'application/json' } }
+    },
+  }
+}

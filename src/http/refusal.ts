@@ -1,0 +1,82 @@
+import { ERRORS, OAuthError } from '../domain/oauth-error.ts'
+import { Problem, PROBLEMS } from '../domain/problem.ts'
+import { Unavailable } from '../domain/unavailable.ts'
+import type { Log } from '../ports.ts'
+import { type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
+
+const REALM = 'realm="signet"'
+
+/** The one place where an error becomes an answer. What nobody foresaw is a 500, loudly, and tells nothing. */
+export const catching =
+  (errors: Route['errors'], handle: Handle, log: Log): Handle =>
+  async call => {
+    try {
+      return await handle(call)
+    } catch (error) {
+      if (error instanceof OAuthError) return oauthReply(error)
+      if (error instanceof Problem) return problemReply(error)
+      if (error instanceof Unavailable) return unavailableReply(errors, error)
+      log.error({ request_id: call.request_id, error: describe(error) }, 'unexpected error')
+      return errors === 'oauth'
+        ? json(500, { error: 'server_error', error_description: 'Something went wrong here.' }, NO_STORE)
+        : problemReply(new Problem('INTERNAL'))
+    }
+  }
+
+/** RFC 6749 §5.2 */
+const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply => {
+  const [status, error] = ERRORS[code]
+  const headers = {
+    ...NO_STORE,
+    ...(status === 401 ? { 'WWW-Authenticate': `Basic ${REALM}` } : {}),
+    ...retryAfter(detail['retry_after_seconds']),
+    ...(status === 413 ? CLOSE : {}),
+  }
+  return {
+    ...json(status, { error, error_description: description }, headers),
+    log: { error, reason, ...detail },
+  }
+}
+
+/** RFC 9457 §3 */
+export const problemReply = ({ code, reason, errors }: Problem, more: Reply['headers'] = {}): Reply => {
+  const [status, title] = PROBLEMS[code]
+  const body = { type: 'about:blank', title, status, code, ...(errors.length > 0 ? { errors } : {}) }
+  const headers = {
+    'Content-Type': 'application/problem+json',
+    ...NO_STORE,
+    ...(status === 401 ? { 'WWW-Authenticate': challenge(code) } : {}),
+    ...(status === 413 ? CLOSE : {}),
+    ...more,
+  }
+  return { status, body: JSON.stringify(body), headers, log: { error: code, reason } }
+}
+
+/** RFC 6750 §3 – No error code in the challenge when no token was shown. */
+const challenge = (code: Problem['code']) =>
+  code === 'AUTH_TOKEN_INVALID' || code === 'AUTH_TOKEN_EXPIRED'
+    ? `Bearer ${REALM}, error="invalid_token"`
+    : `Bearer ${REALM}`
+
+const unavailableReply = (
+  errors: Route['errors'],
+  { what, retry_after_seconds, cause }: Unavailable,
+): Reply => {
+  const headers = { ...NO_STORE, ...retryAfter(retry_after_seconds) }
+  const log = { error: 'unavailable', reason: what, cause: describe(cause) }
+  if (errors === 'problem') return { ...problemReply(new Problem('UNAVAILABLE'), headers), log }
+  const body = {
+    error: 'temporarily_unavailable',
+    error_description: 'Temporarily unavailable. Try again later.',
+  }
+  return { ...json(503, body, headers), log }
+}
+
+/** The rest of a body that is too large is not read: the connection cannot be used again. */
+const CLOSE = { Connection: 'close' }
+
+const retryAfter = (seconds: unknown) =>
+  typeof seconds === 'number' ? { 'Retry-After': String(seconds) } : {}
+
+const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)

@@ -1,0 +1,41 @@
+import type { Context } from 'hono'
+
+/** One request, as a route sees it. */
+export type Call = Readonly<{
+  context: Context
+  request_id: string
+  /** The client's address, behind the trusted proxies. */
+  ip: string
+  header: (name: string) => string | undefined
+}>
+
+/** What a route answers. `log` joins the request's line in the log and never leaves the process. */
+export type Reply = Readonly<{
+  status: number
+  body: string | null
+  headers: Readonly<Record<string, string>>
+  log?: Readonly<Record<string, unknown>>
+}>
+
+export type Handle = (call: Call) => Promise<Reply>
+
+export type Route = Readonly<{
+  method: 'GET' | 'POST' | 'DELETE'
+  path: string
+  /** Which browser origins may read the answer: any, the registered ones, or the registered ones with their cookies. */
+  cors: 'anyone' | 'clients' | 'clients-with-cookies' | 'nobody'
+  /** The shape of a refusal: RFC 6749 §5.2 or RFC 9457. */
+  errors: 'oauth' | 'problem'
+  handle: Handle
+}>
+
+export const json = (status: number, body: unknown, headers: Reply['headers'] = {}): Reply => ({
+  status,
+  body: JSON.stringify(body),
+  headers: { 'Content-Type': 'application/json', ...headers },
+})
+
+export const noContent: Reply = { status: 204, body: null, headers: {} }
+
+/** RFC 6749 §5.1 – "no-store" on whatever holds or refuses a token. */
+export const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }

@@ -1,0 +1,33 @@
+import type { createIntrospect } from '../flows/introspect.ts'
+import type { createRevoke } from '../flows/revoke.ts'
+import type { Exchange } from '../grants/exchange.ts'
+import type { Keys } from '../ports.ts'
+import { accountRoutes } from './accounts/index.ts'
+import { introspectRoute } from './oauth/introspect.ts'
+import { revokeRoute } from './oauth/revoke.ts'
+import { tokenRoute } from './oauth/token.ts'
+import { type Health, healthRoutes } from './public/health.ts'
+import { jwksRoute } from './public/jwks.ts'
+import { metadataRoute } from './public/metadata.ts'
+import type { Route } from './route.ts'
+
+type Needs = Readonly<{
+  exchange: Exchange
+  revoke: ReturnType<typeof createRevoke>
+  introspect: ReturnType<typeof createIntrospect>
+  keys: Keys
+  metadata: object
+  judgeHealth: () => Promise<Health>
+}> &
+  Parameters<typeof accountRoutes>[0]
+
+/** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
+export const createRoutes = (needs: Needs): readonly Route[] => [
+  metadataRoute(needs.metadata),
+  jwksRoute(needs.keys),
+  tokenRoute(needs.exchange),
+  revokeRoute(needs.revoke),
+  introspectRoute(needs.introspect),
+  ...accountRoutes(needs),
+  ...healthRoutes(needs.judgeHealth),
+]
