@@ -108,7 +108,8 @@ export type Allowance = Readonly<{
 
 /** Counts attempts in fixed windows. Atomic across instances where there is a Redis, in process without. Never rejects. */
 export type Limit = {
-  consume(key: string): Promise<Allowance>
+  /** Null: there is no such limit. */
+  consume(key: string): Promise<Allowance | null>
   /** Known in this process to be used up: no round trip. */
   isExhausted(key: string): Allowance | null
 }

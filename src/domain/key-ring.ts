@@ -1,2 +1,104 @@
 /** RFC 7517 §4, RFC 7518 §6.3.1 – The public half of a signing key. */
 export type PublicJwk = Readonly<{ kty: 'RSA'; use: 'sig'; alg: 'RS256'; kid: string; n: string; e: string }>
+
+/** Seconds that verifiers may cache the JWKS: the `max-age` of its answer. */
+export const JWKS_CACHE_SECONDS = 300
+
+/** Seconds that a key is published before it signs: twice the cache, so that a slow verifier has seen it. */
+export const ANNOUNCE_SECONDS = 2 * JWKS_CACHE_SECONDS
+
+/** Seconds that a key stays published after it signed last: the longest life of a token, and some for clocks that differ. */
+export const RETAIN_SECONDS = 86_400 + JWKS_CACHE_SECONDS
+
+/** Seconds that a key signs before the automatic rotation replaces it. */
+export const ROTATE_EVERY_SECONDS = 30 * 86_400
+
+/** What the schedule knows of a key. */
+export type RingKey = Readonly<{
+  kid: string
+  /** Its file; of two keys with one `signs_from` the last by this name counts as the newer. */
+  file: string
+  /** Null for an operator's own key, which has signed since before the schedule began. */
+  signs_from: Date | null
+  /** Since when it has been published. */
+  announced_at: Date
+}>
+
+export type KeyState = 'announced' | 'signing' | 'retired' | 'dropped'
+
+/** When its successor signs, the key retires; when the last token it can have signed is dead, it drops. Null: not known yet. */
+export type KeyStatus = Readonly<{ state: KeyState; retired_at: Date | null; drop_at: Date | null }>
+
+/**
+ * Ours: where each key stands at this moment, the oldest first. The states follow from the keys and the time alone, so
+ * that replicas agree without talking. The oldest key signs even before its time: some key has to.
+ */
+export const judgeRing = <K extends RingKey>(keys: readonly K[], now: Date): readonly (K & KeyStatus)[] => {
+  const ordered = keys.toSorted(byAge)
+  const signing = Math.max(
+    0,
+    ordered.findLastIndex(key => startOf(key) <= now.getTime()),
+  )
+  return ordered.map((key, index) => {
+    const retired_at = ordered[index + 1]?.signs_from ?? null
+    const drop_at = retired_at && plusSeconds(retired_at, RETAIN_SECONDS)
+    return { ...key, state: stateOf(index - signing, drop_at, now), retired_at, drop_at }
+  })
+}
+
+/** An operator's key that another one replaced has no known end, and stays until its file is taken away. */
+const stateOf = (place: number, drop_at: Date | null, now: Date): KeyState => {
+  if (place > 0) return 'announced'
+  if (place === 0) return 'signing'
+  return drop_at !== null && drop_at <= now ? 'dropped' : 'retired'
+}
+
+/** The next moment at which a state changes by itself; null when none will. */
+export const nextChange = (ring: readonly (RingKey & KeyStatus)[], now: Date): Date | null => {
+  const changes = ring.flatMap(key => [key.signs_from, key.drop_at])
+  return changes.reduce((next, at) => (at && at > now && (!next || at < next) ? at : next), null)
+}
+
+/** Ours: due as soon as a key announced now would take over on time; never while one is waiting for its turn. */
+export const isRotationDue = (
+  ring: readonly (RingKey & KeyStatus)[],
+  { now, every_seconds }: { now: Date; every_seconds: number },
+): boolean => {
+  const newest = ring.at(-1)
+  if (newest === undefined) return true
+  const since = newest.signs_from ?? newest.announced_at
+  return newest.state === 'signing' && plusSeconds(since, every_seconds - ANNOUNCE_SECONDS) <= now
+}
+
+/** When a key signs that is announced now. Names have whole seconds and replicas look once a second: hence two more. */
+export const startAnnounced = (now: Date): Date => plusSeconds(wholeSecond(now), ANNOUNCE_SECONDS + 2)
+
+/** When a key signs that replaces this one at once. Never in the same second: the names would decide which of them signs. */
+export const startAtOnce = (signing: RingKey | undefined, now: Date): Date => {
+  const second = wholeSecond(now)
+  const start = signing?.signs_from ?? null
+  return start !== null && start >= second ? plusSeconds(start, 1) : second
+}
+
+/** Ours: `20261121T070000Z.<kid>.pem`. The name is the whole schedule, so a change of state is one atomic rename. */
+export const formatKeyName = ({ kid, signs_from }: { kid: string; signs_from: Date }): string =>
+  `${signs_from.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z.${kid}.pem`
+
+/** The moment in a scheduled key's name; null for any other name. An impossible date does not format back to its name. */
+export const parseKeyName = (file: string): Date | null => {
+  const [, ...digits] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.[\w-]{43}\.pem$/.exec(file) ?? []
+  const [year, month = 0, day, hour, minute, second] = digits.map(Number)
+  return year === undefined ? null : new Date(Date.UTC(year, month - 1, day, hour, minute, second))
+}
+
+export const plusSeconds = (date: Date, seconds: number): Date => new Date(date.getTime() + seconds * 1000)
+
+const wholeSecond = (date: Date): Date => new Date(Math.floor(date.getTime() / 1000) * 1000)
+
+const startOf = (key: RingKey): number => key.signs_from?.getTime() ?? -Infinity
+
+const byAge = (one: RingKey, other: RingKey): number => {
+  const [start, otherStart] = [startOf(one), startOf(other)]
+  if (start !== otherStart) return start < otherStart ? -1 : 1
+  return one.file < other.file ? -1 : 1
+}

@@ -38,8 +38,6 @@ export type NewFamily = Readonly<{
   salt: Uint8Array
   pepper_id: number
   token_digest: RefreshTokenDigest
-  idle_seconds: number
-  max_seconds: number
   origin: Origin
 }>
 
@@ -55,11 +53,8 @@ export type Presentation = Position &
     resources: readonly string[]
     retry_proof: Digest<'retry_proof'> | null
     grace_seconds: number
-    idle_seconds: number
     successor: Readonly<{ pepper_id: number; digest: RefreshTokenDigest }>
     origin: Origin
-    /** How long an access token lives: how long the feed must name an ended family. */
-    access_token_seconds: number
   }>
 
 /** Why nothing was written. */
@@ -80,3 +75,6 @@ export type Rotation =
   | Readonly<{ verdict: 'denied'; denial: Denial }>
   | Readonly<{ verdict: 'scope_exceeded' | 'resource_exceeded' }>
   | Readonly<{ verdict: 'reused' | 'forged' }>
+
+/** Seconds: how long a refresh token waits, how long a sign-in lasts, how long the feed must name what was ended. */
+export type Lifetimes = Readonly<{ idle_seconds: number; max_seconds: number; access_token_seconds: number }>

@@ -1,0 +1,89 @@
+import { type Command, CommanderError } from 'commander'
+import { readConfig } from '../config.ts'
+import { retireKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
+import { type ListedKey, listKeys, type Outcome, type Place } from '../signing/schedule.ts'
+
+/** What a command may touch: the environment, and lines to standard output and standard error. */
+type Io = Readonly<{
+  environment: Readonly<Record<string, string | undefined>>
+  out(line: string): void
+  err(line: string): void
+}>
+
+type Options = Readonly<{ json?: true; now?: true }>
+
+/** Adds `keys list | rotate | retire | revoke`. A refusal ends in a CommanderError of exit code 1, a fault of the set-up in one of 2. */
+export const addKeysCommands = (program: Command, io: Io): void => {
+  const keys = program.command('keys').description('Signing keys: what is published, and what signs')
+  const run = async (options: Options, work: (place: Place) => Promise<Outcome>) => {
+    const outcome = await inKeysDirectory(io, work)
+    print(io, options, outcome)
+  }
+  keys
+    .command('list')
+    .description('every key with its state and times')
+    .option('--json', 'for machines')
+    .action((options: Options) => run(options, listKeys))
+  keys
+    .command('rotate')
+    .description('announce a new key; it signs when verifiers have had the time to see it')
+    .option('--now', 'it signs at once: verifiers have to fetch the JWKS again')
+    .option('--json', 'for machines')
+    .action((options: Options) => run(options, place => rotateKeys(place, paceOf(options))))
+  keys
+    .command('retire <kid>')
+    .description('have the announced key take over now; the tokens of this one stay good')
+    .option('--now', 'do not wait until verifiers have seen the next key; make one if none is announced')
+    .option('--json', 'for machines')
+    .action((kid: string, options: Options) =>
+      run(options, place => retireKey(place, { kid, ...paceOf(options) })),
+    )
+  keys
+    .command('revoke <kid>')
+    .description('a compromised key: delete it, and refuse every token that it signed')
+    .option('--now', 'do it; without this, only say what would happen')
+    .option('--json', 'for machines')
+    .action((kid: string, options: Options) =>
+      run(options, place => revokeKey(place, { kid, ...paceOf(options) })),
+    )
+}
+
+const paceOf = ({ now = false }: { now?: boolean }): { now: boolean } => ({ now })
+
+const inKeysDirectory = async (io: Io, work: (place: Place) => Promise<Outcome>): Promise<Outcome> => {
+  const reading = readConfig(io.environment)
+  return 'faults' in reading ? reading : work({ directory: reading.config.KEYS_DIR, clock: () => new Date() })
+}
+
+const print = ({ out, err }: Io, { json = false }: { json?: boolean }, outcome: Outcome): void => {
+  if (json) out(JSON.stringify(outcome))
+  if ('keys' in outcome) return json ? undefined : table(outcome.keys).forEach(out)
+  const lines = 'refusal' in outcome ? [outcome.refusal] : outcome.faults
+  if (!json) lines.forEach(err)
+  throw 'refusal' in outcome
+    ? new CommanderError(1, 'signetd.refused', lines.join('; '))
+    : new CommanderError(2, 'signetd.faults', lines.join('; '))
+}
+
+const table = (keys: readonly ListedKey[]): readonly string[] => {
+  const rows = [
+    ['STATE', 'KID', 'SIGNS FROM', 'RETIRED AT', 'DROP AT', 'FILE'],
+    ...keys.map(key => [
+      key.state,
+      key.kid,
+      moment(key.signs_from, 'always'),
+      moment(key.retired_at, '-'),
+      moment(key.drop_at, '-'),
+      key.file,
+    ]),
+  ]
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0))) ?? []
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+const moment = (date: Date | null, none: string): string => date?.toISOString().replace('.000Z', 'Z') ?? none

@@ -1,0 +1,37 @@
+import { OAuthError } from './oauth-error.ts'
+
+/** The parameters of a request, each once. */
+export type Form = Readonly<{
+  /** Undefined when the parameter is absent or empty. */
+  get(name: string): string | undefined
+  /** RFC 8707 §2 – `resource` is the one parameter that may be given several times. */
+  resources: readonly string[]
+}>
+
+/** Control characters, and what a decoder leaves where there was no UTF-8. */
+// biome-ignore format: one line is easier to check
+const UNREADABLE = /[\u0000-\u001f\u007f\ufffd]/
+
+/** RFC 6749 §3.2, appendix B – Each parameter once, empty means absent. Throws `invalid_request`. */
+export const parseForm = (body: string): Form => {
+  if (/%(?![0-9a-fA-F]{2})/.test(body)) throw new OAuthError('body_unreadable')
+  const parameters = new Map<string, string>()
+  const resources: string[] = []
+  for (const [name, value] of new URLSearchParams(body)) {
+    if (UNREADABLE.test(name) || UNREADABLE.test(value)) throw new OAuthError('parameter_malformed')
+    if (name === 'resource') {
+      if (value !== '') resources.push(value)
+      continue
+    }
+    if (parameters.has(name)) throw new OAuthError('parameter_repeated')
+    parameters.set(name, value)
+  }
+  return { get: name => parameters.get(name) || undefined, resources }
+}
+
+/** The parameter's value. Throws `invalid_request` when it is absent or empty. */
+export const requireParameter = (form: Form, name: string): string => {
+  const value = form.get(name)
+  if (value === undefined) throw new OAuthError('parameter_missing', { parameter: name })
+  return value
+}

@@ -1,0 +1,41 @@
+import { Redis } from 'ioredis'
+import type { Log } from '../ports.ts'
+
+/** One pooled, pipelining client. Answers at once when Redis is away: nothing here may hold a request up. */
+export const openRedis = ({ url, log }: { url: string; log: Log }) => {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 2_000,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    retryStrategy: attempt => Math.min(attempt * 100, 2_000),
+  })
+  let isReady = false
+  let hasWarned = false
+  client.on('ready', () => {
+    if (hasWarned) log.info({ component: 'redis' }, 'redis is back')
+    isReady = true
+    hasWarned = false
+  })
+  client.on('close', () => {
+    isReady = false
+  })
+  client.on('error', (error: Error) => {
+    if (!hasWarned)
+      log.warn({ component: 'redis', error: error.message }, 'redis is away: limits count in process')
+    hasWarned = true
+  })
+  return {
+    client,
+    isReady: () => isReady,
+    /** Resolves when connected or when the first attempt has failed: a start without Redis is a degraded start. */
+    connect: () => client.connect().catch(() => undefined),
+    close: async () => {
+      if (isReady) await client.quit().catch(() => client.disconnect())
+      else client.disconnect()
+    },
+  }
+}
+
+export type RedisConnection = ReturnType<typeof openRedis>

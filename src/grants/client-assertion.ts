@@ -1,0 +1,86 @@
+import { createLocalJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose'
+import type { Client } from '../domain/client.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
+import type { Assertions, Clock } from '../ports.ts'
+
+export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
+/** RFC 7518 §3.1 – Asymmetric algorithms only: a client's public key must never be usable as a shared secret. */
+export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
+
+/** Contract: seconds that an assertion may live, and the clock difference that is forgiven. */
+const LIFETIME_SECONDS = 600
+const CLOCK_TOLERANCE_SECONDS = 5
+const JTI_MAX_CHARACTERS = 255
+
+/** RFC 7523 §3 – Whose assertion it claims to be, before anything is verified. Null when it is no JWT. */
+export const peekClientId = (assertion: string): string | null => {
+  try {
+    return decodeJwt(assertion).sub ?? null
+  } catch {
+    return null
+  }
+}
+
+type Needs = Readonly<{ assertions: Assertions; clock: Clock; issuer: string }>
+
+/**
+ * RFC 7523 §3 – A client assertion: signed by a registered key, by and about the client, for this issuer, short-lived, single use.
+ * Ours: the audience is the issuer alone, because an assertion for another endpoint could be replayed from there.
+ */
+export const createVerifyAssertion =
+  ({ assertions, clock, issuer }: Needs) =>
+  async (client: Client, assertion: string): Promise<void> => {
+    const now = clock()
+    const claims = await verifySignature(client, assertion, { now, issuer })
+    const { jti, exp } = judgeClaims(claims, { now, issuer })
+    const expires_at = new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+    if (!(await assertions.redeem({ client_id: client.client_id, jti, expires_at }))) {
+      throw new OAuthError('assertion_replayed', { client_id: client.client_id })
+    }
+  }
+
+const verifySignature = async (
+  client: Client,
+  assertion: string,
+  { now, issuer }: { now: Date; issuer: string },
+) => {
+  const keys = createLocalJWKSet({ keys: [...(client.jwks?.keys ?? [])] })
+  try {
+    const { payload } = await jwtVerify(assertion, keys, {
+      algorithms: ASSERTION_ALGORITHMS,
+      issuer: client.client_id,
+      subject: client.client_id,
+      audience: issuer,
+      requiredClaims: ['exp', 'jti'],
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: now,
+    })
+    return payload
+  } catch (error) {
+    // A key that jose cannot import is a fault of the registration: still the client's credential that does not verify.
+    const detail = {
+      client_id: client.client_id,
+      cause: error instanceof errors.JOSEError ? error.code : String(error),
+    }
+    const isAboutClaims =
+      error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired
+    throw new OAuthError(isAboutClaims ? 'assertion_claims' : 'assertion_signature', detail)
+  }
+}
+
+const judgeClaims = (
+  { aud, exp = 0, iat, jti }: JWTPayload,
+  { now, issuer }: { now: Date; issuer: string },
+) => {
+  const isForUsAlone = aud === issuer || (Array.isArray(aud) && aud.length === 1 && aud[0] === issuer)
+  const isName = typeof jti === 'string' && jti !== '' && jti.length <= JTI_MAX_CHARACTERS
+  if (!isForUsAlone || !isName) throw new OAuthError('assertion_claims')
+  const now_seconds = now.getTime() / 1000
+  const isFromTheFuture = iat !== undefined && iat > now_seconds + CLOCK_TOLERANCE_SECONDS
+  const isTooLong =
+    exp > now_seconds + LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS ||
+    (iat !== undefined && exp - iat > LIFETIME_SECONDS)
+  if (isFromTheFuture || isTooLong) throw new OAuthError('assertion_lifetime')
+  return { jti, exp }
+}

@@ -1,0 +1,115 @@
+import type { AuthMethod, Client } from '../domain/client.ts'
+import { decodeBasic } from '../domain/basic-credentials.ts'
+import { type Digest, digestOf, type Plain, sameDigest } from '../domain/digest.ts'
+import type { Form } from '../domain/form.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
+import type { Assertions, Clients, Clock, Limit } from '../ports.ts'
+import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
+
+/** What a request shows of the client that sends it. */
+export type ClientRequest = Readonly<{ authorization: string | undefined; form: Form; ip: string }>
+
+export type AuthenticateClient = (request: ClientRequest) => Promise<Client>
+
+type Needs = Readonly<{
+  clients: Clients
+  assertions: Assertions
+  failures: Limit
+  clock: Clock
+  issuer: string
+}>
+
+type Credentials =
+  | Readonly<{
+      method: 'client_secret_basic' | 'client_secret_post'
+      client_id: string
+      secret: Plain<'client_secret'>
+    }>
+  | Readonly<{ method: 'private_key_jwt'; client_id: string; assertion: string }>
+  | Readonly<{ method: 'none'; client_id: string }>
+
+/**
+ * RFC 6749 §2.3, RFC 7523 §2.2 – Authenticates the client by exactly the one method that it registered.
+ * Ours: failures are counted by IP. A used-up count refuses before anything is looked at, so that nobody learns more by trying on.
+ */
+export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
+  const verify = createVerify(needs)
+  return async request => {
+    const exhausted = needs.failures.isExhausted(request.ip)
+    if (exhausted)
+      throw new OAuthError('token_failures_limit', { retry_after_seconds: exhausted.reset_seconds })
+    try {
+      return await verify(request)
+    } catch (error) {
+      if (error instanceof OAuthError && error.code === 'invalid_client')
+        await countFailure(needs.failures, request.ip)
+      throw error
+    }
+  }
+}
+
+const countFailure = async (failures: Limit, ip: string) => {
+  const allowance = await failures.consume(ip)
+  if (allowance?.isAllowed === false) {
+    throw new OAuthError('token_failures_limit', { retry_after_seconds: allowance.reset_seconds })
+  }
+}
+
+const createVerify = ({ clients, assertions, clock, issuer }: Needs) => {
+  const verifyAssertion = createVerifyAssertion({ assertions, clock, issuer })
+  return async (request: ClientRequest): Promise<Client> => {
+    const credentials = readCredentials(request)
+    const { method, client_id } = credentials
+    const client = await clients.find(client_id)
+    if (client === null) throw new OAuthError('client_unknown', { client_id })
+    if (client.token_endpoint_auth_method !== method) {
+      throw new OAuthError('client_method_not_registered', { client_id, method })
+    }
+    if (credentials.method === 'private_key_jwt') await verifyAssertion(client, credentials.assertion)
+    else if (credentials.method !== 'none' && !holdsSecret(client, digestOf(credentials.secret))) {
+      throw new OAuthError('client_secret_wrong', { client_id })
+    }
+    return client
+  }
+}
+
+const holdsSecret = (client: Client, presented: Digest<'client_secret'>) =>
+  client.client_secret !== undefined && sameDigest(client.client_secret, presented)
+
+/** RFC 6749 §2.3 – "The client MUST NOT use more than one authentication method in each request." */
+const readCredentials = ({ authorization, form }: ClientRequest): Credentials => {
+  const secret = form.get('client_secret')
+  const hasAssertion =
+    form.get('client_assertion') !== undefined || form.get('client_assertion_type') !== undefined
+  const shown = [authorization !== undefined, secret !== undefined, hasAssertion].filter(Boolean).length
+  if (shown > 1) throw new OAuthError('client_authentication_repeated')
+
+  const client_id = form.get('client_id')
+  if (authorization !== undefined) return matching(client_id, readBasic(authorization))
+  if (hasAssertion) return matching(client_id, readAssertion(form))
+  if (client_id === undefined) throw new OAuthError('client_authentication_missing')
+  if (secret === undefined) return { method: 'none', client_id }
+  return { method: 'client_secret_post', client_id, secret: secret as Plain<'client_secret'> }
+}
+
+const readBasic = (authorization: string): Credentials => {
+  if (!/^basic /i.test(authorization)) throw new OAuthError('client_authentication_scheme')
+  const decoded = decodeBasic(authorization)
+  if (decoded === null) throw new OAuthError('client_credentials_malformed')
+  return { method: 'client_secret_basic' satisfies AuthMethod, ...decoded }
+}
+
+const readAssertion = (form: Form): Credentials => {
+  const assertion = form.get('client_assertion')
+  if (form.get('client_assertion_type') !== JWT_BEARER) throw new OAuthError('assertion_type_unsupported')
+  const client_id = assertion === undefined ? null : peekClientId(assertion)
+  if (assertion === undefined || client_id === null) throw new OAuthError('assertion_malformed')
+  return { method: 'private_key_jwt', client_id, assertion }
+}
+
+/** RFC 6749 §3.2.1, RFC 7521 §4.2 – A client_id beside the credentials must name the same client. */
+const matching = (client_id: string | undefined, credentials: Credentials): Credentials => {
+  if (client_id !== undefined && client_id !== credentials.client_id)
+    throw new OAuthError('client_id_mismatch')
+  return credentials
+}

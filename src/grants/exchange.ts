@@ -1,0 +1,34 @@
+import { type Form, requireParameter } from '../domain/form.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
+import type { Origin } from '../domain/refresh-family.ts'
+import type { AuthenticateClient } from './client-authentication.ts'
+import type { Grant, TokenResponse } from './grant.ts'
+
+export type ExchangeRequest = Readonly<{
+  form: Form
+  authorization: string | undefined
+  idempotency_key: string | undefined
+  origin: Origin
+}>
+
+export type Exchange = (
+  request: ExchangeRequest,
+) => Promise<{ client_id: string; grant_type: string; tokens: TokenResponse }>
+
+type Needs = Readonly<{ authenticateClient: AuthenticateClient; grants: readonly Grant[] }>
+
+/** RFC 6749 §3.2 – The token endpoint: who asks, for which grant, and may they? The grant itself does the rest. */
+export const createExchange = ({ authenticateClient, grants }: Needs): Exchange => {
+  const byType = new Map(grants.map(grant => [grant.grant_type, grant]))
+  return async ({ form, authorization, idempotency_key, origin }) => {
+    const grant_type = requireParameter(form, 'grant_type')
+    const client = await authenticateClient({ authorization, form, ip: origin.ip })
+    const { client_id } = client
+    const grant = byType.get(grant_type)
+    if (grant === undefined) throw new OAuthError('grant_type_unsupported', { client_id })
+    if (!client.grant_types.includes(grant_type))
+      throw new OAuthError('grant_type_not_registered', { client_id, grant_type })
+    const tokens = await grant.exchange({ client, form, origin, idempotency_key })
+    return { client_id, grant_type, tokens }
+  }
+}

@@ -1,0 +1,21 @@
+import type { Client } from '../domain/client.ts'
+import type { Form } from '../domain/form.ts'
+import type { Origin } from '../domain/refresh-family.ts'
+import type { AccessTokenResponse } from './issue.ts'
+
+/** A request to the token endpoint, once its client is known. */
+export type GrantRequest = Readonly<{
+  client: Client
+  form: Form
+  origin: Origin
+  /** The Idempotency-Key header: one for each attempt and its retries. */
+  idempotency_key: string | undefined
+}>
+
+export type TokenResponse = AccessTokenResponse & Readonly<{ refresh_token?: string }>
+
+/** One way to get tokens. RFC 6749 §4. */
+export type Grant = Readonly<{
+  grant_type: string
+  exchange(request: GrantRequest): Promise<TokenResponse>
+}>

@@ -1,0 +1,28 @@
+import { requireParameter } from '../domain/form.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
+import type { Grant } from './grant.ts'
+import { type Rotate, readRefreshToken } from './rotate.ts'
+
+/** RFC 6749 §6 – Refreshing an access token. */
+export const createRefreshTokenGrant = ({
+  rotate,
+  peppers,
+}: {
+  rotate: Rotate
+  peppers: Peppers
+}): Grant => ({
+  grant_type: 'refresh_token',
+  exchange: async ({ client, form, origin, idempotency_key }) => {
+    const token = readRefreshToken(requireParameter(form, 'refresh_token'), peppers)
+    const { scope, resources } = { scope: form.get('scope'), resources: form.resources }
+    const { tokens, refresh_token } = await rotate({
+      client,
+      token,
+      scope,
+      resources,
+      idempotency_key,
+      origin,
+    })
+    return { ...tokens, refresh_token }
+  },
+})

@@ -1,0 +1,147 @@
+import type { Client } from '../domain/client.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
+import type { Denial, Family, Origin } from '../domain/refresh-family.ts'
+import {
+  parseRefreshToken,
+  type Peppers,
+  type PresentedRefreshToken,
+  pepperById,
+  type RefreshToken,
+  refreshTokenAt,
+  retryProofOf,
+} from '../domain/refresh-token.ts'
+import { digestOf } from '../domain/digest.ts'
+import { parseScope } from '../domain/scope.ts'
+import type { Blocklist, Log, RefreshFamilies } from '../ports.ts'
+import type { AccessTokenResponse, Issue } from './issue.ts'
+
+type Needs = Readonly<{
+  refreshFamilies: RefreshFamilies
+  blocklist: Blocklist
+  issue: Issue
+  peppers: Peppers
+  issuer: string
+  access_token_seconds: number
+  log: Log
+}>
+
+export type RotateRequest = Readonly<{
+  client: Client
+  token: PresentedRefreshToken
+  scope: string | undefined
+  resources: readonly string[]
+  idempotency_key: string | undefined
+  origin: Origin
+}>
+
+export type Rotated = Readonly<{ tokens: AccessTokenResponse; refresh_token: RefreshToken; family: Family }>
+
+export type Rotate = (request: RotateRequest) => Promise<Rotated>
+
+/**
+ * RFC 6749 §6, RFC 9700 §4.14.2 – Trades a refresh token for its successor and a fresh access token; ends the family when a
+ * spent one comes back. The verdict is the store's, on the locked row; here it becomes an answer.
+ */
+export const createRotate = (needs: Needs): Rotate => {
+  const present = createPresent(needs)
+  return async request => {
+    const { client, token } = request
+    const rotation = await present(request)
+    switch (rotation.verdict) {
+      case 'rotated':
+      case 'replayed':
+        return answer(needs, request, rotation.family)
+      case 'denied':
+        if (rotation.denial === 'wrong_salt')
+          alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
+        throw new OAuthError(REASONS[rotation.denial], { client_id: client.client_id, sid: token.family_id })
+      case 'scope_exceeded':
+        throw new OAuthError('scope_not_granted', { client_id: client.client_id })
+      case 'resource_exceeded':
+        throw new OAuthError('resource_not_granted', { client_id: client.client_id })
+      case 'forged':
+        alert(
+          needs.log,
+          request,
+          'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
+        )
+        return endFamily(needs, request, 'refresh_forged')
+      case 'reused':
+        alert(needs.log, request, 'a spent refresh token was presented: its family is ended')
+        return endFamily(needs, request, 'refresh_reused')
+    }
+  }
+}
+
+/** Reads a refresh token. Throws `invalid_grant` for what was never one of ours. */
+export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefreshToken => {
+  const token = parseRefreshToken(text, peppers)
+  if (token === null) throw new OAuthError('refresh_malformed')
+  return token
+}
+
+const createPresent =
+  ({ refreshFamilies, peppers }: Needs) =>
+  ({ client, token, scope, resources, idempotency_key, origin }: RotateRequest) => {
+    const { client_id, refresh_grace_seconds } = client
+    const requested = scope === undefined ? null : parseScope(scope)
+    if (scope !== undefined && requested === null) throw new OAuthError('scope_malformed')
+    const [pepper] = peppers
+    const successor = refreshTokenAt({ ...token, generation: token.generation + 1 }, pepper)
+    return refreshFamilies.rotate({
+      ...token,
+      client_id,
+      sender_key: null,
+      scope: requested,
+      resources,
+      retry_proof: retryProofOf({ idempotency_key, client_id, scope, resources }),
+      grace_seconds: refresh_grace_seconds,
+      successor: { pepper_id: pepper.id, digest: digestOf(successor) },
+      origin,
+    })
+  }
+
+/** The successor is recomputed from the row as it now stands, so that a retry gets the same one, also across a change of pepper. */
+const answer = async (
+  { issue, peppers, issuer }: Needs,
+  { client, scope, resources }: RotateRequest,
+  family: Family,
+): Promise<Rotated> => {
+  const pepper = pepperById(peppers, family.pepper_id)
+  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
+  const refresh_token = refreshTokenAt({ ...family, family_id: family.id }, pepper)
+  const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
+  const tokens = await issue.toFamily(family, { scope: scope ?? family.scope, audience })
+  return { tokens, refresh_token, family }
+}
+
+const withIssuer = (resources: readonly string[], client: Client, issuer: string) => [
+  ...new Set(client.first_party ? [...resources, issuer] : resources),
+]
+
+const endFamily = async (
+  { blocklist, access_token_seconds }: Needs,
+  { client, token }: RotateRequest,
+  reason: 'refresh_forged' | 'refresh_reused',
+): Promise<never> => {
+  await blocklist.add([{ kind: 'sid', value: token.family_id }], access_token_seconds)
+  throw new OAuthError(reason, { client_id: client.client_id, sid: token.family_id })
+}
+
+const alert = (log: Log, { client, token, origin }: RotateRequest, message: string) =>
+  log.warn(
+    { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: origin.ip },
+    message,
+  )
+
+const REASONS = {
+  unknown_family: 'refresh_unknown_family',
+  wrong_salt: 'refresh_wrong_salt',
+  revoked: 'refresh_revoked',
+  idle: 'refresh_idle',
+  expired: 'refresh_expired',
+  epoch_passed: 'refresh_epoch_passed',
+  account_disabled: 'refresh_account_disabled',
+  wrong_client: 'refresh_wrong_client',
+  wrong_sender_key: 'refresh_wrong_sender_key',
+} as const satisfies Record<Denial, string>

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { type Client, FIRST_PARTY } from '../domain/client.ts'
+import { parseClients } from '../domain/client-metadata.ts'
+import { StartFault } from '../domain/start-fault.ts'
+import type { Clients } from '../ports.ts'
+
+/** The registered clients of CLIENTS_FILE, in memory: no request reads anything for a client. */
+export const openClients = async ({ file, more }: { file: string | null; more: readonly Client[] }) => {
+  let registry = await read(file, more)
+  const clients: Clients = {
+    find: async client_id => registry.byId.get(client_id) ?? null,
+    hasOrigin: origin => registry.origins.has(origin),
+  }
+  return {
+    clients,
+    /** Reads the file again. Throws StartFault and keeps what it had when the file has faults. */
+    reload: async () => {
+      registry = await read(file, more)
+    },
+  }
+}
+
+const read = async (file: string | null, more: readonly Client[]) => {
+  const clients = [FIRST_PARTY, ...more, ...(file === null ? [] : await parse(file))]
+  const origins = clients.flatMap(client => client.redirect_uris).map(uri => new URL(uri).origin)
+  return {
+    byId: new Map(clients.map(client => [client.client_id, client])),
+    origins: new Set(origins.filter(origin => origin !== 'null')),
+  }
+}
+
+const parse = async (file: string): Promise<readonly Client[]> => {
+  const result = parseClients(await readJson(file))
+  if ('faults' in result) throw new StartFault(result.faults.map(fault => `CLIENTS_FILE ${file}: ${fault}`))
+  return result.clients
+}
+
+const readJson = async (file: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    const cause = error instanceof SyntaxError ? `is not JSON` : 'cannot be read'
+    throw new StartFault([`CLIENTS_FILE ${file}: ${cause}`])
+  }
+}

@@ -1,0 +1,15 @@
+import { destination, pino } from 'pino'
+import type { Config } from '../config.ts'
+import type { Log } from '../ports.ts'
+
+/** JSON lines on standard output, written behind the request's back; `flush` empties what is left at the end. */
+export const openLog = (level: Config['LOG_LEVEL']): Log & { flush(): void } => {
+  const output = destination({ dest: 1, sync: false, minLength: 0 })
+  const logger = pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, output)
+  return {
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    flush: () => output.flushSync(),
+  }
+}

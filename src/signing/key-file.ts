@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatKeyName } from '../domain/key-ring.ts'
+import { generatePem } from './signing-key.ts'
+
+/** No `*.pem`, so that a half-written key is never taken for one. */
+const TEMPORARY = '.new-'
+
+/**
+ * Makes a key and puts it into the schedule. Whole or not at all, also when the power goes: the data is on the disk
+ * before the name is. Returns its kid.
+ */
+export const createKeyFile = async (
+  directory: string,
+  { now, signs_from, confirm }: { now: Date; signs_from: Date; confirm: () => Promise<void> },
+): Promise<string> => {
+  const { pem, kid } = await generatePem()
+  const temporary = join(directory, `${TEMPORARY}${randomUUID()}`)
+  try {
+    await write(directory, { path: temporary, pem, now })
+    await confirm()
+    await rename(temporary, join(directory, formatKeyName({ kid, signs_from })))
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  await sync(directory)
+  return kid
+}
+
+/** Moves a key in the schedule. Its time of modification stays: since then it has been published. */
+export const rescheduleKeyFile = async (
+  directory: string,
+  { kid, file }: { kid: string; file: string },
+  signs_from: Date,
+): Promise<void> => {
+  await rename(join(directory, file), join(directory, formatKeyName({ kid, signs_from })))
+  await sync(directory)
+}
+
+export const deleteKeyFile = async (directory: string, file: string): Promise<void> => {
+  await rm(join(directory, file), { force: true })
+  await sync(directory)
+}
+
+/** What a process that died left half-written. Under the lock only: no other process is writing then. */
+export const deleteLeftovers = async (directory: string): Promise<void> => {
+  const names = (await readdir(directory)).filter(name => name.startsWith(TEMPORARY))
+  await Promise.all(names.map(name => rm(join(directory, name), { force: true })))
+}
+
+const write = async (
+  directory: string,
+  { path, pem, now }: { path: string; pem: string; now: Date },
+): Promise<void> => {
+  const { uid, gid } = await stat(directory)
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(pem)
+    await handle.utimes(now, now)
+    // Root at the command line, the server as someone else: it must be able to read the key. Others cannot and need not.
+    await handle.chown(uid, gid).catch(() => undefined)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The names of a directory are on the disk only after this. */
+const sync = async (directory: string): Promise<void> => {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  ANNOUNCE_SECONDS,
+  isRotationDue,
+  type KeyStatus,
+  plusSeconds,
+  ROTATE_EVERY_SECONDS,
+  type RingKey,
+  startAnnounced,
+  startAtOnce,
+} from '../domain/key-ring.ts'
+import { catchFaults, type Faults } from './fault.ts'
+import { isReadOnly, prepareDirectory } from './key-directory.ts'
+import { createKeyFile, deleteKeyFile, rescheduleKeyFile } from './key-file.ts'
+import { type Change, changeKeys, type Outcome, type Place, readSchedule } from './schedule.ts'
+
+type Key = RingKey & KeyStatus
+
+/** How soon: `now` does not wait until verifiers have seen the next key, who must then fetch the JWKS again. */
+type Pace = Readonly<{ now: boolean }>
+
+/** Announces a new key. With `now` it signs at once, as does the first of all. Deletes what has dropped. */
+export const rotateKeys = (place: Place, pace: Pace): Promise<Outcome> =>
+  changeKeys(place, async change => {
+    const waiting = change.schedule.find(key => key.state === 'announced')
+    if (waiting !== undefined) {
+      return `${waiting.kid} is announced already and signs from ${moment(waiting.signs_from)}; to have it sign now, retire the signing key`
+    }
+    await deleteDropped(place, change)
+    await (pace.now ? createSigning(place, change) : announce(place, change))
+    return null
+  })
+
+/** Has the announced key take over from this one now. Its tokens stay good: it is published until they have expired. */
+export const retireKey = (place: Place, { kid, now }: Pace & { kid: string }): Promise<Outcome> =>
+  changeKeys(place, async change => {
+    const key = change.schedule.find(one => one.kid === kid)
+    if (key?.state !== 'signing') return key ? `${kid} is ${key.state}, not signing` : `${kid} is unknown`
+    const refusal = now ? null : judgeSuccessor(change)
+    if (refusal === null) await succeed(place, change)
+    return refusal
+  })
+
+/** Takes a compromised key out of the JWKS and the directory. Every token that it signed is refused from then on. */
+export const revokeKey = (place: Place, { kid, now }: Pace & { kid: string }): Promise<Outcome> =>
+  changeKeys(place, async change => {
+    const key = change.schedule.find(one => one.kid === kid)
+    if (key === undefined) return `${kid} is unknown`
+    if (!now) return describeRevocation(key, change)
+    // First the successor: stopping in between leaves two keys, never none, and never an older one that signs again.
+    if (key.state === 'signing') await succeed(place, change)
+    await change.confirm()
+    await deleteKeyFile(place.directory, key.file)
+    return null
+  })
+
+/**
+ * Announces a new key when the newest has signed long enough, and deletes what has dropped. To be called now and then
+ * by every replica: one of them does it, under the lock. Does nothing on a read-only directory.
+ */
+export const rotateWhenDue = (
+  place: Place,
+  { every_seconds = ROTATE_EVERY_SECONDS }: { every_seconds?: number } = {},
+): Promise<{ readonly changed: boolean } | Faults> =>
+  catchFaults(async () => {
+    const { directory, clock } = place
+    if (await isReadOnly(directory)) return { changed: false }
+    const isDue = ({ schedule, now }: Pick<Change, 'schedule' | 'now'>) =>
+      isRotationDue(schedule, { now, every_seconds })
+    const now = clock()
+    const schedule = await readSchedule(place, now)
+    if ('faults' in schedule) return schedule
+    if (!isDue({ schedule, now }) && !schedule.some(isDeletable)) return { changed: false }
+    let changed = false
+    const outcome = await changeKeys(place, async change => {
+      changed = isDue(change) || change.schedule.some(isDeletable)
+      await deleteDropped(place, change)
+      if (isDue(change)) await announce(place, change)
+      return null
+    })
+    return 'faults' in outcome ? outcome : { changed }
+  })
+
+/** Makes the key of an empty directory; of several replicas that start together one does. Read-only: nothing to be done here. */
+export const ensureKey = async (place: Place): Promise<Faults | null> => {
+  const { directory } = place
+  const schedule = await catchFaults(async () => {
+    await prepareDirectory(directory)
+    return readSchedule(place, place.clock())
+  })
+  if ('faults' in schedule) return schedule
+  if (schedule.length > 0) return null
+  if (await isReadOnly(directory)) {
+    return {
+      faults: [
+        `KEYS_DIR is read-only and holds no key; make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out signing.pem`,
+      ],
+    }
+  }
+  const outcome = await changeKeys(place, async change => {
+    if (change.schedule.length === 0) await createSigning(place, change)
+    return null
+  })
+  return 'faults' in outcome ? outcome : null
+}
+
+const announce = async (place: Place, change: Change): Promise<void> => {
+  if (change.schedule.length === 0) return createSigning(place, change)
+  await createKeyFile(place.directory, { ...change, signs_from: startAnnounced(change.now) })
+}
+
+const createSigning = async (place: Place, change: Change): Promise<void> => {
+  const signs_from = startAtOnce(signingOf(change), change.now)
+  await createKeyFile(place.directory, { ...change, signs_from })
+}
+
+const succeed = async (place: Place, change: Change): Promise<void> => {
+  const successor = successorOf(change)
+  if (successor === undefined) return createSigning(place, change)
+  await change.confirm()
+  await rescheduleKeyFile(place.directory, successor, startAtOnce(signingOf(change), change.now))
+}
+
+/** An operator's own files are not ours to delete: this may be the only copy, or another program's. */
+const isDeletable = (key: Key): boolean => key.state === 'dropped' && key.signs_from !== null
+
+const deleteDropped = async ({ directory }: Place, { schedule, confirm }: Change): Promise<void> => {
+  for (const { file } of schedule.filter(isDeletable)) {
+    await confirm()
+    await deleteKeyFile(directory, file)
+  }
+}
+
+const judgeSuccessor = (change: Change): string | null => {
+  const successor = successorOf(change)
+  if (successor === undefined) {
+    return 'no key is announced; run keys rotate first, or retire with --now to make one that signs at once and that verifiers have to fetch'
+  }
+  const ready_at = plusSeconds(successor.announced_at, ANNOUNCE_SECONDS)
+  return ready_at <= change.now
+    ? null
+    : `${successor.kid} is not known to all verifiers before ${moment(ready_at)}; wait, or retire with --now if they can fetch it`
+}
+
+const describeRevocation = (key: Key, change: Change): string => {
+  const successor = successorOf(change)?.kid ?? 'a new key'
+  const then = key.state === 'signing' ? `, and ${successor} signs at once` : ''
+  return `revoke ${key.kid} (${key.state}) ends every token that it signed${then}; to do it, add --now`
+}
+
+const signingOf = ({ schedule }: Change): Key | undefined => schedule.find(key => key.state === 'signing')
+
+const successorOf = ({ schedule }: Change): Key | undefined => schedule.find(key => key.state === 'announced')
+
+const moment = (date: Date | null): string => date?.toISOString() ?? 'ever'

@@ -1,0 +1,54 @@
+import type { Account, PasswordDigest } from '../domain/account.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { Accounts } from '../ports.ts'
+import type { Database } from './database.ts'
+
+export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
+  create: async ({ id, email, password_digest, roles }) => {
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        insert into users (id, email, password_digest, roles)
+        values (${id}, ${email}, ${password_digest}, ${roles}::text[])
+        on conflict (email) do nothing
+        returning id, email, roles, credential_epoch, disabled_at, created_at`,
+    )
+    return account ?? null
+  },
+
+  findByEmail: async email => {
+    const [account] = await database.run(
+      sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
+        select id, email, password_digest, roles, credential_epoch, disabled_at, created_at
+        from users
+        where email = ${email}`,
+    )
+    return account ?? null
+  },
+
+  endEverySignIn: async (account_id, reason) => {
+    const ended = await database.run(
+      sql => sql<{ id: string }[]>`
+        with account as (
+          update users
+          set credential_epoch = credential_epoch + 1
+          where id = ${account_id}
+          returning id
+        ),
+        ended as (
+          update refresh_families f
+          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
+          from account
+          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
+          returning f.id
+        ),
+        announced as (
+          insert into revocations (kind, value, expires_at)
+          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
+          from ended
+          on conflict do nothing
+        )
+        select id from ended`,
+    )
+    return ended.map(family => family.id)
+  },
+})

@@ -1,0 +1,102 @@
+import type { Family, Lifetimes, NewFamily } from '../domain/refresh-family.ts'
+import type { RefreshFamilies } from '../ports.ts'
+import type { Database } from './database.ts'
+import { createRotate } from './rotate-family.ts'
+
+export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
+  open: createOpen(database, lifetimes),
+  findClientId: createFindClientId(database),
+  rotate: createRotate(database, lifetimes),
+  revoke: createRevoke(database, lifetimes),
+  findCurrent: createFindCurrent(database),
+})
+
+/**
+ * Ours: the account's row is held while the family is inserted. A password change under way is waited for and then seen, so
+ * that a sign-in whose password was checked before the change gets no family after it.
+ */
+const createOpen =
+  (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
+  async (family: NewFamily) => {
+    const [opened] = await database.run(
+      sql => sql<Family[]>`
+        with account as (
+          select id, roles
+          from users
+          where id = ${family.user_id} and credential_epoch = ${family.credential_epoch} and disabled_at is null
+          for share
+        ),
+        opened as (
+          insert into refresh_families (
+            id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+            idle_expires_at, expires_at, last_ip, last_user_agent
+          )
+          select
+            ${family.id}, id, ${family.credential_epoch}, ${family.client_id}, ${family.scope}, ${family.audience}::text[],
+            statement_timestamp(), ${family.amr}::text[], ${family.salt}, ${family.pepper_id}, ${family.token_digest},
+            statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
+            statement_timestamp() + make_interval(secs => ${max_seconds}),
+            ${family.origin.ip}, ${family.origin.user_agent}
+          from account
+          returning *
+        )
+        select
+          opened.id, user_id, client_id, scope, audience, account.roles, auth_time, amr, salt, pepper_id, generation,
+          idle_expires_at, expires_at, statement_timestamp() as at
+        from opened, account`,
+    )
+    return opened ?? null
+  }
+
+const createFindClientId =
+  (database: Database): RefreshFamilies['findClientId'] =>
+  async family_id => {
+    const [family] = await database.run(
+      sql => sql<{ client_id: string }[]>`select client_id from refresh_families where id = ${family_id}`,
+    )
+    return family?.client_id ?? null
+  }
+
+const createRevoke =
+  (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['revoke'] =>
+  async ({ id, salt, client_id, reason }) => {
+    const ended = await database.run(
+      sql => sql`
+        with ended as (
+          update refresh_families
+          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
+          where id = ${id}
+            and revoked_at is null
+            and salt = coalesce(${salt}::bytea, salt)
+            and client_id = coalesce(${client_id}::text, client_id)
+          returning id
+        ),
+        announced as (
+          insert into revocations (kind, value, expires_at)
+          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
+          from ended
+          on conflict do nothing
+        )
+        select id from ended`,
+    )
+    return ended.length > 0
+  }
+
+const createFindCurrent =
+  (database: Database): RefreshFamilies['findCurrent'] =>
+  async ({ family_id, digest }) => {
+    const [family] = await database.run(
+      sql => sql<Family[]>`
+        select
+          f.id, f.user_id, f.client_id, f.scope, f.audience, u.roles, f.auth_time, f.amr, f.salt, f.pepper_id,
+          f.generation, f.idle_expires_at, f.expires_at, statement_timestamp() as at
+        from refresh_families f
+        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.id = ${family_id}
+          and f.token_digest = ${digest}
+          and f.revoked_at is null
+          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+          and u.disabled_at is null`,
+    )
+    return family ?? null
+  }

@@ -1,0 +1,46 @@
+import type { Account } from '../domain/account.ts'
+import type { Revocations } from '../ports.ts'
+import type { Database } from './database.ts'
+
+export const createRevocations = (database: Database): Revocations => ({
+  revokeAccessToken: async ({ jti, expires_at }) => {
+    await database.run(
+      sql => sql`
+        insert into revocations (kind, value, expires_at)
+        values ('jti', ${jti}, ${expires_at})
+        on conflict do nothing`,
+    )
+  },
+
+  isLive: async ({ jti, sid }) => {
+    const [token] = await database.run(
+      sql => sql<{ is_live: boolean }[]>`
+        select
+          not exists (select from revocations where kind = 'jti' and value = ${jti})
+          and (
+            ${sid ?? null}::uuid is null
+            or exists (
+              select from refresh_families f
+              join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+              where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
+            )
+          ) as is_live`,
+    )
+    return token?.is_live === true
+  },
+
+  findAccount: async ({ jti, sid }) => {
+    if (sid === undefined) return null
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        select u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at
+        from refresh_families f
+        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.id = ${sid}
+          and f.revoked_at is null
+          and u.disabled_at is null
+          and not exists (select from revocations where kind = 'jti' and value = ${jti})`,
+    )
+    return account ?? null
+  },
+})

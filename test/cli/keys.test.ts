@@ -1,0 +1,102 @@
+import { Command, CommanderError } from 'commander'
+import { chmodSync, readdirSync, statSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { addKeysCommands } from '../../src/cli/keys.ts'
+import { makeDirectory, putKey } from '../signing/support.ts'
+
+const createCli = (directory = makeDirectory(), environment: Record<string, string> = {}) => {
+  const run = async (...words: string[]) => {
+    const [out, err]: [string[], string[]] = [[], []]
+    const program = new Command().exitOverride().configureOutput({ writeErr: line => err.push(line) })
+    addKeysCommands(program, {
+      environment: { KEYS_DIR: directory, ...environment },
+      out: line => out.push(line),
+      err: line => err.push(line),
+    })
+    const exit_code = await program.parseAsync(['keys', ...words], { from: 'user' }).then(
+      () => 0,
+      (error: unknown) => (error instanceof CommanderError ? error.exitCode : Promise.reject(error)),
+    )
+    return { exit_code, out, err }
+  }
+  return { directory, run }
+}
+
+const kids = (out: readonly string[]): readonly string[] =>
+  JSON.parse(out[0] ?? '').keys.map((key: { kid: string }) => key.kid)
+
+describe('signetd keys', () => {
+  it('lists an empty directory as empty, open to others or not, and changes nothing there', async () => {
+    const { directory, run } = createCli()
+    chmodSync(directory, 0o755)
+    expect(await run('list', '--json')).toEqual({ exit_code: 0, out: ['{"keys":[]}'], err: [] })
+    expect(readdirSync(directory)).toEqual([])
+    expect(statSync(directory).mode & 0o777).toBe(0o755)
+  })
+
+  it('lists every key in a table, and with --json in data', async () => {
+    const { directory, run } = createCli()
+    putKey(directory, 'own.pem')
+    await run('rotate')
+    const { out, err, exit_code } = await run('list')
+    expect({ err, exit_code }).toEqual({ err: [], exit_code: 0 })
+    expect(out[0]).toMatch(/^STATE +KID +SIGNS FROM +RETIRED AT +DROP AT +FILE$/)
+    expect(out[1]).toMatch(/^signing +[\w-]{43} +always +\d{4}-\S+Z +\d{4}-\S+Z +own\.pem$/)
+    expect(out[2]).toMatch(/^announced +[\w-]{43} +\d{4}-\S+Z +- +- +\S+\.pem$/)
+    const { keys } = JSON.parse((await run('list', '--json')).out.join(''))
+    expect(keys).toHaveLength(2)
+    expect(Object.keys(keys[1])).toEqual(['kid', 'state', 'signs_from', 'retired_at', 'drop_at', 'file'])
+    expect(keys[0]).toMatchObject({ state: 'signing', signs_from: null, retired_at: keys[1].signs_from })
+  })
+
+  it('rotates, refuses to a second time with 1, and retires at once', async () => {
+    const { directory, run } = createCli()
+    putKey(directory, 'own.pem')
+    const [first = ''] = kids((await run('rotate', '--json')).out)
+    const refused = await run('rotate')
+    expect(refused).toEqual({ exit_code: 1, out: [], err: [expect.stringContaining('announced already')] })
+    expect(await run('retire', first)).toMatchObject({ exit_code: 1, out: [] })
+    const { out, exit_code } = await run('retire', first, '--now', '--json')
+    expect(exit_code).toBe(0)
+    expect(JSON.parse(out[0] ?? '').keys.map((key: { state: string }) => key.state)).toEqual([
+      'retired',
+      'signing',
+    ])
+  })
+
+  it('revokes with --now alone', async () => {
+    const { run } = createCli()
+    const [first = ''] = kids((await run('rotate', '--json')).out)
+    const asked = await run('revoke', first)
+    expect(asked).toEqual({ exit_code: 1, out: [], err: [expect.stringContaining('add --now')] })
+    expect(kids((await run('list', '--json')).out)).toEqual([first])
+    expect((await run('revoke', first, '--now')).exit_code).toBe(0)
+    expect(kids((await run('list', '--json')).out)).not.toContain(first)
+  })
+
+  it('answers refusals and faults as data too', async () => {
+    const { run } = createCli()
+    expect(await run('revoke', 'nobody', '--json')).toEqual({
+      exit_code: 1,
+      out: ['{"refusal":"nobody is unknown"}'],
+      err: [],
+    })
+    const broken = await createCli(makeDirectory(), { PORT: 'x' }).run('list', '--json')
+    expect(broken.exit_code).toBe(2)
+    expect(JSON.parse(broken.out[0] ?? '')).toEqual({ faults: [expect.stringContaining('PORT')] })
+  })
+
+  it('ends with 2 and a line for each fault of configuration and directory', async () => {
+    const wrong = await createCli(makeDirectory(), { PORT: 'x', LOG_LEVEL: 'y' }).run('rotate')
+    expect(wrong).toMatchObject({ exit_code: 2, out: [] })
+    expect(wrong.err).toHaveLength(2)
+    const { directory, run } = createCli()
+    putKey(directory, 'a.pem', 'x')
+    for (const words of [['list'], ['rotate'], ['retire', 'x'], ['revoke', 'x', '--now']]) {
+      const { exit_code, err } = await run(...words)
+      expect(exit_code).toBe(2)
+      expect(err).toEqual([expect.stringContaining('a.pem')])
+    }
+    expect((await createCli(`${directory}/none`).run('list')).exit_code).toBe(2)
+  })
+})

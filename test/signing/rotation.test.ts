@@ -1,0 +1,243 @@
+import { readdirSync, statSync } from 'node:fs'
+import { chown } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ANNOUNCE_SECONDS, RETAIN_SECONDS } from '../../src/domain/key-ring.ts'
+import { retireKey, revokeKey, rotateKeys, rotateWhenDue } from '../../src/signing/rotation.ts'
+import { listKeys, type Outcome } from '../../src/signing/schedule.ts'
+import { createClock, kidOf, makeDirectory, open, putKey } from './support.ts'
+
+const SIGNS_AFTER = ANNOUNCE_SECONDS + 2
+
+const setUp = async () => {
+  const { clock, advance } = createClock()
+  const place = { directory: makeDirectory(), clock }
+  const keys = await open(place.directory, { clock })
+  const first = kidOf(await keys.sign('at+jwt', {}))
+  if (typeof first !== 'string') throw new Error('no kid')
+  advance(60)
+  return { place, keys, first, advance }
+}
+
+const keysOf = (outcome: Outcome) => {
+  if (!('keys' in outcome)) throw new Error(JSON.stringify(outcome))
+  return outcome.keys
+}
+const statesOf = (outcome: Outcome) => keysOf(outcome).map(({ state }) => state)
+const refusalOf = (outcome: Outcome) => ('refusal' in outcome ? outcome.refusal : null)
+const pems = (directory: string) => readdirSync(directory).filter(name => name.endsWith('.pem'))
+
+describe('keys rotate', () => {
+  it('announces a key that an open ring publishes, and signs with when its time has come', async () => {
+    const { place, keys, first, advance } = await setUp()
+    expect(statesOf(await rotateKeys(place, { now: false }))).toEqual(['signing', 'announced'])
+    await keys.reload()
+    expect(keys.published()).toHaveLength(2)
+    advance(SIGNS_AFTER - 1)
+    expect(kidOf(await keys.sign('at+jwt', {}))).toBe(first)
+    advance(1)
+    const jws = await keys.sign('at+jwt', {})
+    expect(kidOf(jws)).not.toBe(first)
+    expect(keys.verify('at+jwt', jws)).toEqual({})
+  })
+
+  it('verifies by a retired key until the last token is dead, and then no more', async () => {
+    const { place, keys, advance } = await setUp()
+    const old = await keys.sign('at+jwt', {})
+    await rotateKeys(place, { now: false })
+    await keys.reload()
+    advance(SIGNS_AFTER + RETAIN_SECONDS - 1)
+    expect(keys.verify('at+jwt', old)).toEqual({})
+    expect(keys.published()).toHaveLength(2)
+    advance(1)
+    expect(keys.verify('at+jwt', old)).toBeNull()
+    expect(keys.published()).toHaveLength(1)
+  })
+
+  it('refuses while a key is announced, and says which', async () => {
+    const { place } = await setUp()
+    const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid
+    for (const now of [false, true]) {
+      expect(refusalOf(await rotateKeys(place, { now }))).toContain(`${announced} is announced already`)
+    }
+    expect(pems(place.directory)).toHaveLength(2)
+  })
+
+  it('deletes what has dropped', async () => {
+    const { place, first, advance } = await setUp()
+    await rotateKeys(place, { now: false })
+    advance(SIGNS_AFTER + RETAIN_SECONDS)
+    const keys = keysOf(await rotateKeys(place, { now: false }))
+    expect(keys.map(({ state }) => state)).toEqual(['signing', 'announced'])
+    expect(keys.map(({ kid }) => kid)).not.toContain(first)
+  })
+
+  it('leaves an operator’s own file alone, dropped or not', async () => {
+    const { clock, advance } = createClock()
+    const place = { directory: makeDirectory(), clock }
+    putKey(place.directory, 'own.pem')
+    await rotateKeys(place, { now: false })
+    advance(SIGNS_AFTER + RETAIN_SECONDS)
+    await rotateKeys(place, { now: false })
+    expect(pems(place.directory)).toContain('own.pem')
+    expect(statesOf(await listKeys(place))).toEqual(['dropped', 'signing', 'announced'])
+  })
+
+  it('has the new key sign at once with now, also twice in one second', async () => {
+    const { place, keys, first, advance } = await setUp()
+    expect(statesOf(await rotateKeys(place, { now: true }))).toEqual(['retired', 'signing'])
+    await keys.reload()
+    expect(kidOf(await keys.sign('at+jwt', {}))).not.toBe(first)
+    await rotateKeys(place, { now: true })
+    advance(1)
+    expect(statesOf(await listKeys(place))).toEqual(['retired', 'retired', 'signing'])
+  })
+
+  it('gives the key the mode 0600 and the owner of the directory, and leaves nothing else behind', async () => {
+    const { place } = await setUp()
+    const own = statSync(place.directory)
+    const [uid, gid] = own.uid === 0 ? [1000, 1000] : [own.uid, own.gid]
+    await chown(place.directory, uid, gid)
+    await rotateKeys(place, { now: false })
+    expect(readdirSync(place.directory)).toEqual(pems(place.directory))
+    const stats = statSync(join(place.directory, pems(place.directory).toSorted()[1] ?? ''))
+    expect([stats.mode & 0o777, stats.uid, stats.gid]).toEqual([0o600, uid, gid])
+  })
+
+  it('announces one key when several do it at once', async () => {
+    const { place } = await setUp()
+    const outcomes = await Promise.all([1, 2, 3, 4].map(() => rotateKeys(place, { now: false })))
+    expect(outcomes.filter(outcome => 'keys' in outcome)).toHaveLength(1)
+    expect(outcomes.filter(outcome => 'refusal' in outcome)).toHaveLength(3)
+    expect(pems(place.directory)).toHaveLength(2)
+  })
+})
+
+describe('keys retire', () => {
+  it('waits until verifiers have had the time to see the successor', async () => {
+    const { place, keys, first, advance } = await setUp()
+    await rotateKeys(place, { now: false })
+    advance(ANNOUNCE_SECONDS - 1)
+    expect(refusalOf(await retireKey(place, { kid: first, now: false }))).toContain(
+      'not known to all verifiers',
+    )
+    advance(1)
+    const old = await keys.sign('at+jwt', {})
+    expect(statesOf(await retireKey(place, { kid: first, now: false }))).toEqual(['retired', 'signing'])
+    await keys.reload()
+    expect(kidOf(await keys.sign('at+jwt', {}))).not.toBe(first)
+    expect(keys.verify('at+jwt', old)).toEqual({})
+  })
+
+  it('refuses without a successor, and makes one with now', async () => {
+    const { place, first } = await setUp()
+    expect(refusalOf(await retireKey(place, { kid: first, now: false }))).toContain('no key is announced')
+    expect(pems(place.directory)).toHaveLength(1)
+    expect(statesOf(await retireKey(place, { kid: first, now: true }))).toEqual(['retired', 'signing'])
+  })
+
+  it('takes the announced key with now, however fresh', async () => {
+    const { place, first } = await setUp()
+    const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid
+    const keys = keysOf(await retireKey(place, { kid: first, now: true }))
+    expect(keys.map(({ kid, state }) => [kid, state])).toEqual([
+      [first, 'retired'],
+      [announced, 'signing'],
+    ])
+  })
+
+  it('refuses any key but the signing one', async () => {
+    const { place, first } = await setUp()
+    const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid ?? ''
+    expect(refusalOf(await retireKey(place, { kid: announced, now: true }))).toContain('is announced')
+    await retireKey(place, { kid: first, now: true })
+    expect(refusalOf(await retireKey(place, { kid: first, now: true }))).toContain('is retired')
+    expect(refusalOf(await retireKey(place, { kid: 'nobody', now: true }))).toBe('nobody is unknown')
+  })
+})
+
+describe('keys revoke', () => {
+  it('only says what it would do without now', async () => {
+    const { place, keys, first } = await setUp()
+    const refusal = refusalOf(await revokeKey(place, { kid: first, now: false }))
+    expect(refusal).toContain('ends every token that it signed, and a new key signs at once')
+    await keys.reload()
+    expect(keys.published().map(({ kid }) => kid)).toEqual([first])
+  })
+
+  it('replaces the signing key by a new one, and ends its tokens', async () => {
+    const { place, keys, first } = await setUp()
+    const old = await keys.sign('at+jwt', {})
+    expect(statesOf(await revokeKey(place, { kid: first, now: true }))).toEqual(['signing'])
+    await keys.reload()
+    expect(keys.verify('at+jwt', old)).toBeNull()
+    expect(keys.published().map(({ kid }) => kid)).not.toContain(first)
+    const jws = await keys.sign('at+jwt', {})
+    expect(keys.verify('at+jwt', jws)).toEqual({})
+  })
+
+  it('has the announced key sign, not an older one, and leaves the older one’s tokens alone', async () => {
+    const { place, keys, first, advance } = await setUp()
+    const oldest = await keys.sign('at+jwt', {})
+    const second = keysOf(await rotateKeys(place, { now: true }))[1]?.kid ?? ''
+    advance(5)
+    const third = keysOf(await rotateKeys(place, { now: false }))[2]?.kid ?? ''
+    expect(refusalOf(await revokeKey(place, { kid: second, now: false }))).toContain(`${third} signs at once`)
+    const left = keysOf(await revokeKey(place, { kid: second, now: true }))
+    expect(left.map(({ kid, state }) => [kid, state])).toEqual([
+      [first, 'retired'],
+      [third, 'signing'],
+    ])
+    await keys.reload()
+    expect(keys.verify('at+jwt', oldest)).toEqual({})
+  })
+
+  it('takes a key away that does not sign, and nothing else changes', async () => {
+    const { place, first } = await setUp()
+    const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid ?? ''
+    const left = keysOf(await revokeKey(place, { kid: announced, now: true }))
+    expect(left.map(({ kid, state }) => [kid, state])).toEqual([[first, 'signing']])
+    expect(refusalOf(await revokeKey(place, { kid: announced, now: true }))).toBe(`${announced} is unknown`)
+  })
+})
+
+describe('automatic rotation', () => {
+  const every_seconds = 3600
+
+  it('announces a key when it is due, not a second before, and only one', async () => {
+    const { place, advance } = await setUp()
+    advance(every_seconds - ANNOUNCE_SECONDS - 61)
+    expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: false })
+    expect(pems(place.directory)).toHaveLength(1)
+    advance(1)
+    expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: true })
+    expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: false })
+    expect(statesOf(await listKeys(place))).toEqual(['signing', 'announced'])
+  })
+
+  it('is done by one of several replicas', async () => {
+    const { place, advance } = await setUp()
+    advance(every_seconds)
+    const results = await Promise.all([1, 2, 3].map(() => rotateWhenDue(place, { every_seconds })))
+    expect(results.filter(result => 'changed' in result && result.changed)).toHaveLength(1)
+    expect(pems(place.directory)).toHaveLength(2)
+  })
+
+  it('deletes what has dropped although no rotation is due, and goes by 30 days by default', async () => {
+    const { place, first, advance } = await setUp()
+    await rotateKeys(place, { now: true })
+    advance(RETAIN_SECONDS - 1)
+    expect(await rotateWhenDue(place)).toEqual({ changed: false })
+    advance(1)
+    expect(await rotateWhenDue(place)).toEqual({ changed: true })
+    const kids = keysOf(await listKeys(place)).map(({ kid }) => kid)
+    expect(kids).toHaveLength(1)
+    expect(kids).not.toContain(first)
+  })
+
+  it('makes the first key of an empty directory sign at once', async () => {
+    const place = { directory: makeDirectory(), clock: createClock().clock }
+    expect(await rotateWhenDue(place)).toEqual({ changed: true })
+    expect(statesOf(await listKeys(place))).toEqual(['signing'])
+  })
+})
