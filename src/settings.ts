@@ -1,10 +1,8 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { RateLimit } from './domain/rate-limit.ts'
 import { createPepper, type Pepper, type Peppers } from './domain/refresh-token.ts'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
-
-/** How many attempts in how many seconds; null switches the limit off. */
-export type RateLimit = Readonly<{ count: number; window_seconds: number }> | null
 
 export type Setting<T> = Readonly<{
   /** What the environment variable's text becomes; throws or fails with a line for the operator. */

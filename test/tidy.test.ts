@@ -77,6 +77,12 @@ describe('the import floors', () => {
     expect(breakers(domain, file => file.imports.some(name => /^node:(?!crypto$)/.test(name)))).toEqual([])
   })
 
+  it('keeps the SDK an island: jose, Hono for its guard, and what is Node’s own', () => {
+    const sdk = src.filter(file => partOf(file.path) === 'sdk')
+    const foreign = (name: string) => !/^(?:src\/|node:|jose$|hono(?:\/|$))/.test(name)
+    expect(breakers(sdk, file => file.imports.some(foreign))).toEqual([])
+  })
+
   it('lets only main.ts, the command line and workers touch the process', () => {
     const others = src.filter(file => !/^src\/(?:main\.ts|cli\/)|\.mjs$/.test(file.path))
     expect(breakers(others, file => /\bprocess[.?[]|node:process/.test(file.code))).toEqual([])

@@ -1,5 +1,5 @@
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import type { RateLimit } from '../settings.ts'
+import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Allowance, Limit } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
 

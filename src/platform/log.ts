@@ -1,9 +1,8 @@
-import { destination, pino } from 'pino'
-import type { Config } from '../config.ts'
+import { destination, type LevelWithSilent, pino } from 'pino'
 import type { Log } from '../ports.ts'
 
 /** JSON lines on standard output, written behind the request's back; `flush` empties what is left at the end. */
-export const openLog = (level: Config['LOG_LEVEL']): Log & { flush(): void } => {
+export const openLog = (level: LevelWithSilent): Log & { flush(): void } => {
   const output = destination({ dest: 1, sync: false, minLength: 0 })
   const logger = pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, output)
   return {

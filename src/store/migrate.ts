@@ -131,7 +131,9 @@ const faultOf = (error: unknown): unknown => {
   const code = codeOf(error)
   const detail = error instanceof Error ? error.message : code
   if (error instanceof StartFault) return error
-  if (isAway(code)) return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
+  if (isAway(code) || /CERT|SSL|TLS/.test(code)) {
+    return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
+  }
   if (code === '55P03')
     return new StartFault(['the tables are busy, and nothing was changed: run it again'], error)
   if (/^(?:28|3D|42501|42P0[67])/.test(code))
