@@ -1,14 +1,8 @@
 import { type Command, CommanderError } from 'commander'
-import { readConfig } from '../config.ts'
+import { readSettings } from '../config.ts'
 import { retireKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
 import { type ListedKey, listKeys, type Outcome, type Place } from '../signing/schedule.ts'
-
-/** What a command may touch: the environment, and lines to standard output and standard error. */
-type Io = Readonly<{
-  environment: Readonly<Record<string, string | undefined>>
-  out(line: string): void
-  err(line: string): void
-}>
+import type { Io } from './io.ts'
 
 type Options = Readonly<{ json?: true; now?: true }>
 
@@ -51,8 +45,10 @@ export const addKeysCommands = (program: Command, io: Io): void => {
 const paceOf = ({ now = false }: { now?: boolean }): { now: boolean } => ({ now })
 
 const inKeysDirectory = async (io: Io, work: (place: Place) => Promise<Outcome>): Promise<Outcome> => {
-  const reading = readConfig(io.environment)
-  return 'faults' in reading ? reading : work({ directory: reading.config.KEYS_DIR, clock: () => new Date() })
+  const reading = readSettings(['KEYS_DIR'], io.environment)
+  return 'faults' in reading
+    ? reading
+    : work({ directory: reading.settings.KEYS_DIR, clock: () => new Date() })
 }
 
 const print = ({ out, err }: Io, { json = false }: { json?: boolean }, outcome: Outcome): void => {

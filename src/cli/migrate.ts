@@ -3,13 +3,7 @@ import { readSettings } from '../config.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { migrate } from '../store/migrate.ts'
 import type { Step } from '../store/migrations.ts'
-
-/** What a command may touch: the environment, and lines to standard output and standard error. */
-type Io = Readonly<{
-  environment: Readonly<Record<string, string | undefined>>
-  out: (line: string) => void
-  err: (line: string) => void
-}>
+import type { Io } from './io.ts'
 
 type Options = Readonly<{ to?: string; dryRun?: boolean; json?: boolean }>
 

@@ -1,5 +1,5 @@
 import type { JWK } from 'jose'
-import type { Digest } from './digest.ts'
+import { type Digest, digestOf, type Plain } from './digest.ts'
 
 /** RFC 7591 §2, OpenID Connect Core §9 – The client authentication methods that exist here. */
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
@@ -41,3 +41,22 @@ export const FIRST_PARTY: Client = {
   first_party: true,
   refresh_grace_seconds: 0,
 }
+
+/** Ours: the newcomer's first client, with a secret of its own. */
+export const demoClient = (client_secret: string): Readonly<{ client: Client; client_secret: string }> => ({
+  client_secret,
+  client: {
+    client_id: 'demo',
+    client_name: 'Demo',
+    token_endpoint_auth_method: 'client_secret_basic',
+    client_secret: digestOf(client_secret as Plain<'client_secret'>),
+    redirect_uris: [],
+    response_types: [],
+    grant_types: ['client_credentials'],
+    scope: 'demo',
+    audience: [],
+    protected_resources: [],
+    first_party: false,
+    refresh_grace_seconds: 0,
+  },
+})

@@ -6,7 +6,7 @@ import { accountRoutes } from './accounts/index.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
-import { type Health, healthRoutes } from './public/health.ts'
+import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { metadataRoute } from './public/metadata.ts'
 import type { Route } from './route.ts'
@@ -17,7 +17,7 @@ type Needs = Readonly<{
   introspect: ReturnType<typeof createIntrospect>
   keys: Keys
   metadata: object
-  judgeHealth: () => Promise<Health>
+  judgeHealth: JudgeHealth
 }> &
   Parameters<typeof accountRoutes>[0]
 

@@ -21,7 +21,7 @@ export const openClients = async ({ file, more }: { file: string | null; more: r
 }
 
 const read = async (file: string | null, more: readonly Client[]) => {
-  const clients = [FIRST_PARTY, ...more, ...(file === null ? [] : await parse(file))]
+  const clients = [FIRST_PARTY, ...more, ...(file === null ? [] : await readClientsFile(file))]
   const origins = clients.flatMap(client => client.redirect_uris).map(uri => new URL(uri).origin)
   return {
     byId: new Map(clients.map(client => [client.client_id, client])),
@@ -29,7 +29,7 @@ const read = async (file: string | null, more: readonly Client[]) => {
   }
 }
 
-const parse = async (file: string): Promise<readonly Client[]> => {
+export const readClientsFile = async (file: string): Promise<readonly Client[]> => {
   const result = parseClients(await readJson(file))
   if ('faults' in result) throw new StartFault(result.faults.map(fault => `CLIENTS_FILE ${file}: ${fault}`))
   return result.clients

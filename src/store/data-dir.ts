@@ -1,9 +1,11 @@
 import {
+  chmodSync,
   closeSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -20,8 +22,10 @@ export const openDataDir = (data_dir: string): void => {
   } catch (error) {
     throw new StartFault([`DATA_DIR ${data_dir} cannot be made: ${codeOf(error)}`], error)
   }
-  // The embedded database asks nobody for a password. Ours: never loosened or tightened here, it may be someone's /tmp.
-  if ((statSync(data_dir).mode & 0o077) !== 0) {
+  // The embedded database asks nobody for a password. An empty directory is ours to tighten; a full one may be someone's /tmp.
+  if ((statSync(data_dir).mode & 0o077) === 0) return
+  if (readdirSync(data_dir).length === 0) chmodSync(data_dir, 0o700)
+  else {
     throw new StartFault([
       `DATA_DIR ${data_dir} is open to other users: chmod 700 it, or name a directory that is not there yet`,
     ])

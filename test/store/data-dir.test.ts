@@ -21,6 +21,7 @@ describe('DATA_DIR', () => {
 
   it('is refused when others may enter it, and left as it is', () => {
     openDataDir(data_dir)
+    writeFileSync(join(data_dir, 'somebody-elses'), '')
     chmodSync(data_dir, 0o750)
     expect(() => openDataDir(data_dir)).toThrow(/open to other users/)
     expect(statSync(data_dir).mode & 0o777).toBe(0o750)

@@ -1,10 +1,34 @@
 import { json, type Route } from '../route.ts'
 
 /** What the server needs (not ready without it) and what it can do without (degraded). */
-export type Health = Readonly<{ missing: readonly string[]; degraded: readonly string[] }>
+type Health = Readonly<{ missing: readonly string[]; degraded: readonly string[] }>
+
+type Needs = Readonly<{
+  /** Each rejects while what it is named after is away. */
+  needs: Readonly<Record<string, () => Promise<void>>>
+  /** Each is false while what it is named after is away. */
+  helpers: Readonly<Record<string, () => boolean>>
+  isDraining: () => boolean
+}>
+
+export type JudgeHealth = () => Promise<Health>
+
+export const createJudgeHealth =
+  ({ needs, helpers, isDraining }: Needs): JudgeHealth =>
+  async () => {
+    const asked = Object.entries(needs).map(async ([name, ask]) =>
+      ask().then(
+        () => [],
+        () => [name],
+      ),
+    )
+    const missing = (await Promise.all(asked)).flat()
+    const degraded = Object.entries(helpers).flatMap(([name, isThere]) => (isThere() ? [] : [name]))
+    return { missing: isDraining() ? [...missing, 'draining'] : missing, degraded }
+  }
 
 /** Kubernetes, "Liveness, Readiness": livez asks nobody, so that a lost database restarts no server. */
-export const healthRoutes = (judgeHealth: () => Promise<Health>): readonly Route[] => [
+export const healthRoutes = (judgeHealth: JudgeHealth): readonly Route[] => [
   { ...open, path: '/livez', handle: async () => json(200, { status: 'live' }) },
   {
     ...open,

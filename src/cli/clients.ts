@@ -1,0 +1,38 @@
+import { type Command, CommanderError } from 'commander'
+import { readSettings } from '../config.ts'
+import { StartFault } from '../domain/start-fault.ts'
+import { readClientsFile } from '../platform/clients-file.ts'
+import type { Io } from './io.ts'
+
+/** Adds `clients check`: every fault of CLIENTS_FILE before a server is told to reload it. */
+export const addClientsCommand = (program: Command, io: Io): void => {
+  program
+    .command('clients')
+    .description('The registered clients')
+    .command('check')
+    .description('read CLIENTS_FILE as the server would, and say what is wrong with it')
+    .option('--json', 'for machines')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { lines, client_ids } = await check(io)
+      if (json) io.out(JSON.stringify(lines.length > 0 ? { faults: lines } : { client_ids }))
+      else
+        for (const line of lines.length > 0 ? lines : client_ids) (lines.length > 0 ? io.err : io.out)(line)
+      if (lines.length > 0) throw new CommanderError(2, 'signetd.faults', lines.join('; '))
+    })
+}
+
+const check = async ({
+  environment,
+}: Io): Promise<{ lines: readonly string[]; client_ids: readonly string[] }> => {
+  const reading = readSettings(['CLIENTS_FILE'], environment)
+  if ('faults' in reading) return { lines: reading.faults, client_ids: [] }
+  const { CLIENTS_FILE } = reading.settings
+  if (CLIENTS_FILE === null) return { lines: ['CLIENTS_FILE is unset'], client_ids: [] }
+  try {
+    const clients = await readClientsFile(CLIENTS_FILE)
+    return { lines: [], client_ids: clients.map(client => client.client_id) }
+  } catch (error) {
+    if (error instanceof StartFault) return { lines: error.lines, client_ids: [] }
+    throw error
+  }
+}

@@ -1,0 +1,30 @@
+import { Command, CommanderError } from 'commander'
+import { addClientsCommand } from './clients.ts'
+import { addConfigurationCommand } from './configuration.ts'
+import type { Io } from './io.ts'
+import { addKeysCommands } from './keys.ts'
+import { addMigrateCommand } from './migrate.ts'
+
+/** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up. */
+export const runProgram = async (
+  words: readonly string[],
+  io: Io,
+  serve: () => Promise<void>,
+): Promise<number> => {
+  const program = new Command('signetd')
+    .description('Signet: an OAuth 2 authorization server')
+    .exitOverride()
+    .configureOutput({ writeOut: text => io.out(text.trimEnd()), writeErr: text => io.err(text.trimEnd()) })
+  program.command('serve').description('run the server').action(serve)
+  addMigrateCommand(program, io)
+  addKeysCommands(program, io)
+  addClientsCommand(program, io)
+  addConfigurationCommand(program, io)
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode
+    throw error
+  }
+}

@@ -1,0 +1,199 @@
+import { randomBytes } from 'node:crypto'
+import type { Hono } from 'hono'
+import type { Config } from './config.ts'
+import { demoClient } from './domain/client.ts'
+import { authorizationServerMetadata } from './domain/metadata.ts'
+import type { Lifetimes } from './domain/refresh-family.ts'
+import { StartFault } from './domain/start-fault.ts'
+import { createPepper, type Peppers } from './domain/refresh-token.ts'
+import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
+import { createLimit } from './ephemeral/limits.ts'
+import { openRedis } from './ephemeral/redis.ts'
+import { createAuthenticateBearer } from './flows/bearer.ts'
+import { createIntrospect } from './flows/introspect.ts'
+import { createOpenSignIn } from './flows/open-sign-in.ts'
+import { createRefresh } from './flows/refresh.ts'
+import { createRevoke } from './flows/revoke.ts'
+import { createSignIn } from './flows/sign-in.ts'
+import { createSignOut } from './flows/sign-out.ts'
+import { createSignUp } from './flows/sign-up.ts'
+import { ASSERTION_ALGORITHMS } from './grants/client-assertion.ts'
+import { createAuthenticateClient } from './grants/client-authentication.ts'
+import { createExchange } from './grants/exchange.ts'
+import { createGrants } from './grants/index.ts'
+import { createIssue } from './grants/issue.ts'
+import { createRotate } from './grants/rotate.ts'
+import { createApp } from './http/app.ts'
+import { createClientAddress } from './http/client-address.ts'
+import { createCors } from './http/cors.ts'
+import { createJudgeHealth } from './http/public/health.ts'
+import { createRoutes } from './http/routes.ts'
+import { openClients } from './platform/clients-file.ts'
+import { openPasswords } from './platform/passwords.ts'
+import { systemRandom as random } from './platform/random.ts'
+import type { Clock, Log } from './ports.ts'
+import { openKeys } from './signing/open-keys.ts'
+import { keepRotating } from './signing/keep-rotating.ts'
+import { createAccounts } from './store/accounts.ts'
+import { createAssertions } from './store/assertions.ts'
+import { localSecret } from './store/data-dir.ts'
+import { openStore } from './store/open-store.ts'
+import { createRefreshFamilies } from './store/refresh-families.ts'
+import { createRevocations } from './store/revocations.ts'
+
+/** What the process around it is told and may do. */
+export type Signet = Readonly<{
+  app: Hono
+  /** Made only on the embedded database without a CLIENTS_FILE, for the newcomer's first token. */
+  demo: Readonly<{ client_id: string; client_secret: string }> | null
+  /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
+  reload(): Promise<void>
+  /** From now on not ready, and every answer asks its client to go elsewhere. */
+  drain(): void
+  close(): Promise<void>
+}>
+
+type Parts = Readonly<{ log: Log; clock?: Clock }>
+
+/** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
+export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
+  const closers: (() => Promise<void> | void)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).toReversed()) await closer()
+  }
+  try {
+    return await assemble(config, parts, { close, onClose: closer => closers.push(closer) })
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Promise<void> | void) => void }>
+
+const assemble = async (
+  config: Config,
+  { log, clock = () => new Date() }: Parts,
+  { close, onClose }: Closing,
+): Promise<Signet> => {
+  const issuer = config.ISSUER
+  const policy = { issuer, default_audience: config.DEFAULT_AUDIENCE }
+  const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
+  const lifetimes: Lifetimes = {
+    access_token_seconds,
+    idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
+    max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
+  }
+
+  // What holds something open
+  const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
+  if ('faults' in keys) throw new StartFault(keys.faults)
+  onClose(() => keys.close())
+  onClose(keepRotating({ directory: config.KEYS_DIR, clock, log }))
+  const demo =
+    config.DATABASE_URL === null && config.CLIENTS_FILE === null
+      ? demoClient(secretOf(config, 'demo-client-secret'))
+      : null
+  const { clients, reload: reloadClients } = await openClients({
+    file: config.CLIENTS_FILE,
+    more: demo ? [demo.client] : [],
+  })
+  const database = await openStore(config)
+  onClose(() => database.close())
+  const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
+  if (redis) onClose(() => redis.close())
+  await redis?.connect()
+  const passwords = openPasswords({ cost: config.PASSWORD_COST })
+  onClose(() => passwords.close())
+  const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
+
+  // What is kept
+  const accounts = createAccounts(database, lifetimes)
+  const assertions = createAssertions(database)
+  const refreshFamilies = createRefreshFamilies(database, lifetimes)
+  const revocations = createRevocations(database)
+  const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
+  const limits = {
+    login: createLimit('login', config.RATE_LIMIT_LOGIN, redis),
+    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, redis),
+    tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, redis),
+  }
+
+  // What is done with it
+  const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
+  const rotate = createRotate({
+    refreshFamilies,
+    blocklist,
+    issue,
+    peppers,
+    issuer,
+    access_token_seconds,
+    log,
+  })
+  const authenticateClient = createAuthenticateClient({
+    clients,
+    assertions,
+    failures: limits.tokenFailures,
+    clock,
+    issuer,
+  })
+  const grants = createGrants({ issue, rotate, policy, peppers })
+  const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy })
+  const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
+
+  // What the world sees of it
+  let isDraining = false
+  const routes = createRoutes({
+    exchange: createExchange({ authenticateClient, grants }),
+    revoke: createRevoke({ ...tokens, access_token_seconds }),
+    introspect: createIntrospect(tokens),
+    signUp: createSignUp({ accounts, passwords, random, openSignIn }),
+    signIn: createSignIn({ accounts, passwords, openSignIn }),
+    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers }),
+    signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
+    authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
+    metadata: authorizationServerMetadata({
+      issuer,
+      grant_types: grants.map(grant => grant.grant_type),
+      assertion_algorithms: ASSERTION_ALGORITHMS,
+    }),
+    judgeHealth: createJudgeHealth({
+      needs: { database: () => database.ping() },
+      helpers: redis ? { redis: redis.isReady } : {},
+      isDraining: () => isDraining,
+    }),
+    clients,
+    keys,
+    limits,
+    log,
+  })
+  const app = createApp({
+    routes,
+    cors: createCors({ origins: config.CORS_ORIGINS, clients }),
+    clientAddress: createClientAddress(config.TRUSTED_PROXIES),
+    random,
+    log,
+    isHttps: issuer.startsWith('https:'),
+    isDraining: () => isDraining,
+  })
+  return {
+    app,
+    demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
+    reload: async () => {
+      await keys.reload()
+      await reloadClients()
+    },
+    drain: () => {
+      isDraining = true
+    },
+    close,
+  }
+}
+
+const secretOf = ({ DATA_DIR }: Config, name: string) =>
+  localSecret(DATA_DIR, name, () => randomBytes(32).toString('base64url'))
+
+/** On the embedded database the pepper is made and kept beside it. */
+const ownPeppers = (config: Config): Peppers => [
+  createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
+]

@@ -1,0 +1,31 @@
+import type { Clock, Log } from '../ports.ts'
+import { rotateWhenDue } from './rotation.ts'
+
+const HOUR_MILLISECONDS = 3_600_000
+
+/** Rotates the keys of the directory when they are due, now and every hour. Returns how to stop it. */
+export const keepRotating = ({
+  directory,
+  clock,
+  log,
+}: {
+  directory: string
+  clock: Clock
+  log: Log
+}): (() => void) => {
+  let complaint = ''
+  const look = async () => {
+    const outcome = await rotateWhenDue({ directory, clock })
+    const faults = 'faults' in outcome ? outcome.faults : []
+    if (faults.length > 0 && faults.join() !== complaint)
+      log.error({ faults }, 'signing keys: cannot be rotated')
+    complaint = faults.join()
+  }
+  const guarded = () =>
+    void look().catch((error: unknown) =>
+      log.error({ error: String(error) }, 'signing keys: cannot be rotated'),
+    )
+  const timer = setInterval(guarded, HOUR_MILLISECONDS).unref()
+  guarded()
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,34 @@
+import { StartFault } from '../domain/start-fault.ts'
+import type { Settings } from '../settings.ts'
+import { type Database, openDatabase } from './database.ts'
+import { openEmbedded } from './embedded.ts'
+import { schemaFault, schemaState } from './migrate.ts'
+
+type Place = Pick<Settings, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATA_DIR'>
+
+/**
+ * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the schema is not the one that this
+ * version knows, and with Unavailable when there is no answer.
+ */
+export const openStore = async ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Place): Promise<Database> => {
+  if (DATABASE_URL === null) {
+    const embedded = await openEmbedded({ data_dir: DATA_DIR })
+    const database = openDatabase(embedded)
+    return {
+      ...database,
+      close: async () => {
+        await database.close()
+        await embedded.close()
+      },
+    }
+  }
+  const database = openDatabase({ url: DATABASE_URL, pool_size: DATABASE_POOL_SIZE })
+  try {
+    const fault = schemaFault(await schemaState(database))
+    if (fault !== null) throw new StartFault([fault])
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
