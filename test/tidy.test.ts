@@ -20,7 +20,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   ephemeral: CORE,
   signing: CORE,
   platform: CORE,
-  settings: [...CORE, 'platform'],
+  settings: CORE,
   config: [...CORE, 'settings'],
   grants: [...CORE, 'flows'],
   flows: [...CORE, 'grants'],

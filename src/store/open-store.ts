@@ -1,10 +1,9 @@
 import { StartFault } from '../domain/start-fault.ts'
-import type { Settings } from '../settings.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 import { schemaFault, schemaState } from './migrate.ts'
 
-type Place = Pick<Settings, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'DATA_DIR'>
+type Place = Readonly<{ DATABASE_URL: string | null; DATABASE_POOL_SIZE: number; DATA_DIR: string }>
 
 /**
  * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the schema is not the one that this
