@@ -8,13 +8,13 @@ import type { Verified, Verifier } from './verifier.ts'
 /** What a protected handler finds: `c.var.auth.claims`. */
 export type AuthEnv = { Variables: { auth: Verified } }
 
-export type HonoProtect = Readonly<{
+export type HonoProtect = {
   /** Middleware: nobody passes without a genuine token that meets every requirement. */
   (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv>
-  verifier: Verifier
+  readonly verifier: Verifier
   /** RFC 9728 – Middleware that serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
   metadata(): MiddlewareHandler
-}>
+}
 
 /** RFC 6750 §3 – Protection for Hono, on a verifier or on the options for one. */
 export const honoProtectOn =

@@ -25,13 +25,13 @@ type FastifyReply = {
 }
 type Fastify = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
-type Protection<Guard, Metadata> = Readonly<{
+type Protection<Guard, Metadata> = {
   /** A guard: nobody passes without a genuine token that meets every requirement. */
   (...requirements: readonly Requirement[]): Guard
-  verifier: Verifier
+  readonly verifier: Verifier
   /** RFC 9728 – Serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
   metadata(): Metadata
-}>
+}
 
 const verified = new WeakMap<IncomingMessage, Verified>()
 

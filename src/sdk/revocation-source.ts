@@ -8,7 +8,7 @@ export type RevocationQuery = Pick<Claims, 'jti' | 'sid' | 'sub' | 'client_id' |
 
 /** Where a verifier asks, for each token and each time, whether it was revoked. A source that throws or rejects counts as stale. */
 export type RevocationSource = Readonly<{
-  check(token: RevocationQuery): Standing | PromiseLike<Standing>
+  check(token: RevocationQuery): Standing | Promise<Standing>
 }>
 
 /** What was known about revocation when a token was accepted: `off` where no source was given. */
