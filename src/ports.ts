@@ -3,8 +3,10 @@ import type { Account, PasswordDigest } from './domain/account.ts'
 import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
+import type { Snapshot } from './domain/feed-cursor.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
 import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
+import type { Revocation } from './domain/revocation.ts'
 
 /** Wall clock. */
 export type Clock = () => Date
@@ -89,6 +91,14 @@ export type Revocations = {
   isLive(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
   /** The account behind a live access token; null when the token, its family or its account has been ended. */
   findAccount(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<Account | null>
+}
+
+/** The revocations in the order in which they become visible. Both reject with Unavailable when the database is away. */
+export type RevocationFeed = {
+  /** Every unexpired entry that `known` did not see, and what was seen now. One statement: misses nothing, whatever committed when. */
+  readSince(known: Snapshot): Promise<Readonly<{ snapshot: Snapshot; revocations: readonly Revocation[] }>>
+  /** Hands over everything in portions. What is returned was seen before the first of them: go on from there. */
+  readAll(take: (revocations: readonly Revocation[]) => void): Promise<Snapshot>
 }
 
 /** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
