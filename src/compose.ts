@@ -13,6 +13,8 @@ import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createIntrospect } from './flows/introspect.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
 import { createRefresh } from './flows/refresh.ts'
+import { createRevocationFeed as createAnswerFeed } from './flows/revocation-feed.ts'
+import { createRevocationTail } from './flows/revocation-tail.ts'
 import { createRevoke } from './flows/revoke.ts'
 import { createSignIn } from './flows/sign-in.ts'
 import { createSignOut } from './flows/sign-out.ts'
@@ -39,6 +41,7 @@ import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
+import { createRevocationFeed } from './store/revocation-feed.ts'
 import { createRevocations } from './store/revocations.ts'
 
 /** What the process around it is told and may do. */
@@ -54,6 +57,9 @@ export type Signet = Readonly<{
 }>
 
 type Parts = Readonly<{ log: Log; clock?: Clock }>
+
+/** Ours: far above what followers behind one address cause, who share their answers. */
+const FEED_SIGNATURES = { count: 1200, window_seconds: 60 }
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
@@ -112,11 +118,14 @@ const assemble = async (
   const assertions = createAssertions(database)
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
   const revocations = createRevocations(database)
+  const revocationTail = createRevocationTail({ feed: createRevocationFeed(database), clock, log })
+  onClose(() => revocationTail.close())
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const limits = {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, redis),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, redis),
     tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, redis),
+    feedSignatures: createLimit('feed-signatures', FEED_SIGNATURES, null),
   }
 
   // What is done with it
@@ -147,6 +156,13 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
+    answerFeed: createAnswerFeed({
+      tail: revocationTail,
+      keys,
+      clock,
+      issuer,
+      signatures: limits.feedSignatures,
+    }),
     signUp: createSignUp({ accounts, passwords, random, openSignIn }),
     signIn: createSignIn({ accounts, passwords, openSignIn }),
     refresh: createRefresh({ clients, refreshFamilies, rotate, peppers }),
@@ -185,6 +201,7 @@ const assemble = async (
     },
     drain: () => {
       isDraining = true
+      revocationTail.drain()
     },
     close,
   }

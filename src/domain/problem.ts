@@ -8,6 +8,7 @@ export const PROBLEMS = {
   AUTH_TOKEN_EXPIRED: [401, 'The token has expired.'],
   NOT_FOUND: [404, 'There is nothing here.'],
   METHOD_NOT_ALLOWED: [405, 'This method is not supported here.'],
+  CURSOR_GONE: [410, 'This cursor leads nowhere any more. Begin again without one.'],
   EMAIL_TAKEN: [409, 'An account with this e-mail exists.'],
   PAYLOAD_TOO_LARGE: [413, 'The request body is too large.'],
   CONTENT_TYPE_UNSUPPORTED: [415, 'The content type must be application/json.'],

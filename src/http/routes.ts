@@ -1,4 +1,5 @@
 import type { createIntrospect } from '../flows/introspect.ts'
+import type { AnswerFeed } from '../flows/revocation-feed.ts'
 import type { createRevoke } from '../flows/revoke.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports.ts'
@@ -8,6 +9,7 @@ import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
+import { revocationsRoute } from './public/revocations.ts'
 import { metadataRoute } from './public/metadata.ts'
 import type { Route } from './route.ts'
 
@@ -17,6 +19,7 @@ type Needs = Readonly<{
   introspect: ReturnType<typeof createIntrospect>
   keys: Keys
   metadata: object
+  answerFeed: AnswerFeed
   judgeHealth: JudgeHealth
 }> &
   Parameters<typeof accountRoutes>[0]
@@ -28,6 +31,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   tokenRoute(needs.exchange),
   revokeRoute(needs.revoke),
   introspectRoute(needs.introspect),
+  revocationsRoute(needs.answerFeed),
   ...accountRoutes(needs),
   ...healthRoutes(needs.judgeHealth),
 ]
