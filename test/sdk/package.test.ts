@@ -61,6 +61,16 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     expect(await project.node('cjs.cjs')).toContain(expected)
   })
 
+  it('is one library in a process, however it is loaded', async () => {
+    await project.write(
+      'both.mjs',
+      `import { createRequire } from 'node:module'
+      import { TokenError } from 'signetd/node'
+      console.log(createRequire(import.meta.url)('signetd/verify').TokenError === TokenError)`,
+    )
+    expect(await project.node('both.mjs')).toBe('true')
+  })
+
   it('runs on node:crypto under Node, and needs nothing of Node and no other package elsewhere', async () => {
     await project.write(
       'which.mjs',
@@ -109,6 +119,9 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
   it.each([
     ['nodenext', 'nodenext', 'mts'],
     ['nodenext', 'nodenext', 'cts'],
+    ['node16', 'node16', 'mts'],
+    ['node16', 'node16', 'cts'],
+    ['node18', 'node16', 'cts'],
     ['node20', 'node16', 'mts'],
     ['node20', 'node16', 'cts'],
     ['esnext', 'bundler', 'ts'],
