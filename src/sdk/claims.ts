@@ -19,42 +19,35 @@ const isTime = (value: unknown): value is number =>
   typeof value === 'number' && value >= 0 && value <= 8_640_000_000_000
 const isTextList = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
 
-const REQUIRED = {
-  iss: isText,
-  sub: isText,
-  aud: (value: unknown) => isText(value) || (isTextList(value) && value.length > 0),
-  client_id: isText,
-  exp: isTime,
-  iat: isTime,
-  jti: isText,
-} as const satisfies Partial<Record<keyof Claims, (value: unknown) => boolean>>
-
-const OPTIONAL = {
-  scope: (value: unknown) => typeof value === 'string',
-  sid: isText,
-  auth_time: isTime,
-  nbf: isTime,
-  acr: isText,
-  amr: isTextList,
-  roles: isTextList,
-} as const satisfies Partial<Record<keyof Claims, (value: unknown) => boolean>>
-
-const REQUIRED_RULES = Object.entries(REQUIRED)
-const OPTIONAL_RULES = Object.entries(OPTIONAL)
-
 /**
  * RFC 9068 §2.2, §4 – The payload as claims, or null. Ours: optional claims must have their type as well, because the
  * service is promised it; and `__proto__` is refused, because a careless copy of the claims would obey it.
  */
 export const parseClaims = (json: string): Claims | null => {
   const claims = asObject(parseJson(json))
-  if (claims === null) return null
-  for (const [name, accepts] of REQUIRED_RULES)
-    if (!Object.hasOwn(claims, name) || !accepts(claims[name])) return null
-  for (const [name, accepts] of OPTIONAL_RULES)
-    if (Object.hasOwn(claims, name) && !accepts(claims[name])) return null
+  if (claims === null || !hasRequired(claims) || !hasOptional(claims)) return null
   return isPlain(claims) ? (claims as Claims) : null
 }
+
+type Unchecked = Readonly<{ [Name in keyof AccessTokenClaims | 'nbf' | 'acr']?: unknown }>
+
+const hasRequired = ({ iss, sub, aud, client_id, exp, iat, jti }: Unchecked): boolean =>
+  isText(iss) &&
+  isText(sub) &&
+  (isText(aud) || (isTextList(aud) && aud.length > 0)) &&
+  isText(client_id) &&
+  isTime(exp) &&
+  isTime(iat) &&
+  isText(jti)
+
+const hasOptional = ({ scope, sid, auth_time, nbf, acr, amr, roles }: Unchecked): boolean =>
+  (scope === undefined || typeof scope === 'string') &&
+  (sid === undefined || isText(sid)) &&
+  (auth_time === undefined || isTime(auth_time)) &&
+  (nbf === undefined || isTime(nbf)) &&
+  (acr === undefined || isText(acr)) &&
+  (amr === undefined || isTextList(amr)) &&
+  (roles === undefined || isTextList(roles))
 
 const parseJson = (json: string): unknown => {
   try {
@@ -67,12 +60,11 @@ const parseJson = (json: string): unknown => {
 const DEEPEST = 16
 
 /** Freezes as it goes: one object is handed to every request that brings the token. False when a member is `__proto__`. */
-const isPlain = (value: object, depth = 0): boolean => {
-  if (depth > DEEPEST) return false
-  for (const [name, member] of Object.entries(value)) {
-    if (name === '__proto__') return false
-    if (typeof member === 'object' && member !== null && !isPlain(member, depth + 1)) return false
-  }
+const isPlain = (value: unknown, depth = 0): boolean => {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth > DEEPEST || Object.hasOwn(value, '__proto__')) return false
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  for (const member of members) if (!isPlain(member, depth + 1)) return false
   Object.freeze(value)
   return true
 }

@@ -5,7 +5,7 @@ import { type FollowOptions, type FollowSettings, parseFollowOptions } from './f
 import { createJwsReader } from './jws-reader.ts'
 import { createKeySet } from './key-set.ts'
 import { fetchText, StatusFault } from './remote-json.ts'
-import type { RevocationSource } from './revocation-source.ts'
+import type { RevocationQuery, Standing } from './revocation-source.ts'
 
 export type FollowState = Readonly<{
   /** `checked`: what is not known to be revoked was not, `maxStaleSeconds` ago at most. */
@@ -18,15 +18,15 @@ export type FollowState = Readonly<{
   fault: Error | null
 }>
 
-/** A source for the verifier's option `revocations`, which follows the issuer's feed until it is closed. */
-export type Following = RevocationSource &
-  Readonly<{
-    /** Resolves when everything that is revoked has been heard once. Rejects when it is closed before. */
-    ready(): Promise<void>
-    state(): FollowState
-    /** Ends the following. What is known grows stale. */
-    close(): void
-  }>
+/** A RevocationSource for the verifier's option `revocations`, which follows the issuer's feed until it is closed. */
+export type Following = Readonly<{
+  check(token: RevocationQuery): Standing
+  /** Resolves when everything that is revoked has been heard once. Rejects when it is closed before. */
+  ready(): Promise<void>
+  state(): FollowState
+  /** Ends the following. What is known grows stale. */
+  close(): void
+}>
 
 /** Ours: an answer holds 50 thousand entries at most, which takes 1.4 MB. */
 const LARGEST_BYTES = 4_194_304
@@ -125,7 +125,7 @@ const createAsk = <Key>(
 
   return async (): Promise<number> => {
     const asked_at = performance.now()
-    const reading = await read(await fetchAnswer())
+    const reading = await read(await fetchAnswer(), now())
     if ('refusal' in reading)
       throw new Error(`the feed is refused: ${reading.refusal}`, { cause: reading.cause })
     const answer = parseFeedAnswer(reading.payload)

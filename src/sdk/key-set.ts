@@ -18,8 +18,8 @@ export type IssuerKey<Key> = Readonly<{ jwk: RsaJwk; key: Key }>
 export type KeySet<Key> = Readonly<{
   /** Null: the issuer publishes no such key. Rejects when the keys cannot be had. */
   find(kid: string): Promise<IssuerKey<Key> | null>
-  /** True while this very key is published and known freshly enough. Starts a refresh behind the request where one is due. */
-  isCurrent(key: IssuerKey<Key>, now: number): boolean
+  /** The key, where it is known freshly enough at this moment. Starts a refresh behind the request where one is due. */
+  peek(kid: string, now: number): IssuerKey<Key> | undefined
   /** Fetches the keys unless they are fresh. Rejects when they cannot be had. */
   load(): Promise<void>
 }>
@@ -105,7 +105,7 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
 
   return {
     load,
-    isCurrent: (key, now) => current(now)?.get(key.jwk.kid) === key,
+    peek: (kid, now) => current(now)?.get(kid),
     find: async kid => {
       await load()
       const known = held?.keys.get(kid)

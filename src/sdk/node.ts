@@ -33,11 +33,12 @@ type Protection<Guard, Metadata> = {
   metadata(): Metadata
 }
 
-const verified = new WeakMap<IncomingMessage, Verified>()
+const verified = new WeakMap<object, Verified>()
 
 /** The verified token of a request that passed a guard: Express's or http's request, or Fastify's. Throws when there was no guard. */
 export const authOf = (request: IncomingMessage | FastifyRequest): Verified => {
-  const auth = verified.get('raw' in request ? request.raw : request)
+  // By the request itself first: other middleware of Express may have put a `raw` of its own on it.
+  const auth = verified.get(request) ?? ('raw' in request ? verified.get(request.raw) : undefined)
   if (auth === undefined) throw new Error('authOf: no guard protects this route')
   return auth
 }

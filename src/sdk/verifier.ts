@@ -1,7 +1,7 @@
 import { bearerOf } from './bearer.ts'
 import { type Claims, judgeClaims, judgeTimes, parseClaims } from './claims.ts'
 import type { Engine } from './engine.ts'
-import { createJwsReader } from './jws-reader.ts'
+import { createJwsReader, type Reading } from './jws-reader.ts'
 import { createKeySet, type IssuerKey } from './key-set.ts'
 import { parseOptions, type VerifierOptions } from './options.ts'
 import type { Requirement } from './requirements.ts'
@@ -42,8 +42,7 @@ export const verifierOn =
     const refusal = (code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) =>
       new TokenError(code, { ...parameters, ...common }, cause)
 
-    const open = async (token: string): Promise<Genuine<Key>> => {
-      const reading = await read(token)
+    const judge = (reading: Reading<Key>): Genuine<Key> => {
       if ('refusal' in reading) throw refusal(reading.refusal, {}, reading.cause)
       const claims = parseClaims(reading.payload)
       if (claims === null) throw refusal('claims_invalid')
@@ -56,8 +55,8 @@ export const verifierOn =
       if (typeof token !== 'string') throw refusal('token_malformed')
       const now = settings.now()
       const known = seen.find(token)
-      const isKnown = known !== undefined && keys.isCurrent(known.key, now)
-      const genuine = isKnown ? known : await open(token)
+      const isKnown = known !== undefined && keys.peek(known.key.jwk.kid, now) === known.key
+      const genuine = isKnown ? known : judge(await read(token, now))
       const { claims } = genuine
       const fault = judgeTimes(claims, now, settings.clock_tolerance_seconds)
       if (fault !== null) throw refusal(fault)

@@ -1,17 +1,10 @@
-import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-const run = promisify(execFile)
-const ROOT = resolve(import.meta.dirname, '../..')
-const tsc = (...options: readonly string[]) =>
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options])
+import { createProject, type Project, tsc } from '../support/project.ts'
 
 const STRICT = {
   noEmit: true,
@@ -21,22 +14,14 @@ const STRICT = {
   types: ['node'],
 }
 
-/** A service's project, in which this package is installed and nothing else. */
 describe('the package, in an empty project', { timeout: 60_000 }, () => {
-  let project: string
-  let installed: string
-  const write = (name: string, text: string) => writeFile(join(project, name), text)
-  const node = async (file: string) => (await run(process.execPath, [file], { cwd: project })).stdout.trim()
-
+  let project: Project
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), 'signet-package-'))
-    installed = join(project, 'node_modules/signetd')
-    await mkdir(installed, { recursive: true })
-    await cp(join(ROOT, 'package.json'), join(installed, 'package.json'))
-    await tsc('-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist'))
-    await write('package.json', '{ "name": "service", "private": true, "type": "module" }')
+    project = await createProject()
+    // For its types only: hono is a peer of signetd/hono, the types of Node of signetd/node.
+    await project.link('hono', '@types/node', 'undici-types')
   }, 60_000)
-  afterAll(() => rm(project, { recursive: true }))
+  afterAll(() => project.remove())
 
   const body = `
     const main = async () => {
@@ -50,8 +35,8 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     main()`
   const expected = 'ada token_malformed function function'
 
-  it('is imported, needing no other package at run time', async () => {
-    await write(
+  it('is imported', async () => {
+    await project.write(
       'esm.mjs',
       `
       import { createVerifier, TokenError } from 'signetd/verify'
@@ -60,11 +45,11 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       import { createTestIssuer } from 'signetd/testing'
       ${body}`,
     )
-    expect(await node('esm.mjs')).toBe(expected)
+    expect(await project.node('esm.mjs')).toBe(expected)
   })
 
   it('is required from CommonJS', async () => {
-    await write(
+    await project.write(
       'cjs.cjs',
       `
       const { createVerifier, TokenError } = require('signetd/verify')
@@ -73,21 +58,31 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       const { createTestIssuer } = require('signetd/testing')
       ${body}`,
     )
-    expect(await node('cjs.cjs')).toContain(expected)
+    expect(await project.node('cjs.cjs')).toContain(expected)
   })
 
-  it('runs on node:crypto under Node, and touches nothing of Node elsewhere', async () => {
-    await write(
+  it('is one library in a process, however it is loaded', async () => {
+    await project.write(
+      'both.mjs',
+      `import { createRequire } from 'node:module'
+      import { TokenError } from 'signetd/node'
+      console.log(createRequire(import.meta.url)('signetd/verify').TokenError === TokenError)`,
+    )
+    expect(await project.node('both.mjs')).toBe('true')
+  })
+
+  it('runs on node:crypto under Node, and needs nothing of Node and no other package elsewhere', async () => {
+    await project.write(
       'which.mjs',
       "console.log(import.meta.resolve('signetd/verify'), import.meta.resolve('signetd/hono'))",
     )
-    expect(await node('which.mjs')).toMatch(/verify-node\.js .*hono-node\.js$/)
-    await write(
+    expect(await project.node('which.mjs')).toMatch(/verify-node\.js .*hono-node\.js$/)
+    await project.write(
       'portable.mjs',
       "export * from 'signetd/verify'; export * as hono from 'signetd/hono'; export * as testing from 'signetd/testing'",
     )
     const { metafile } = await build({
-      absWorkingDir: project,
+      absWorkingDir: project.directory,
       entryPoints: ['portable.mjs'],
       bundle: true,
       write: false,
@@ -95,18 +90,19 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       platform: 'neutral',
       metafile: true,
     })
+    const files = Object.keys(metafile.inputs).filter(file => file !== 'portable.mjs')
+    expect(files).not.toEqual([])
+    expect(files.filter(file => !file.startsWith('node_modules/signetd/dist/sdk/'))).toEqual([])
     expect(
-      Object.values(metafile.inputs)
-        .flatMap(input => input.imports)
-        .filter(imported => imported.external),
+      Object.values(metafile.inputs).flatMap(input => input.imports.filter(one => one.external)),
     ).toEqual([])
   })
 
   it('signetd/verify is under 8 kB gzipped', async () => {
-    await write('size.mjs', "export * from 'signetd/verify'")
+    await project.write('size.mjs', "export * from 'signetd/verify'")
     for (const conditions of [[], ['node']]) {
       const { outputFiles } = await build({
-        absWorkingDir: project,
+        absWorkingDir: project.directory,
         entryPoints: ['size.mjs'],
         bundle: true,
         minify: true,
@@ -123,6 +119,9 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
   it.each([
     ['nodenext', 'nodenext', 'mts'],
     ['nodenext', 'nodenext', 'cts'],
+    ['node16', 'node16', 'mts'],
+    ['node16', 'node16', 'cts'],
+    ['node18', 'node16', 'cts'],
     ['node20', 'node16', 'mts'],
     ['node20', 'node16', 'cts'],
     ['esnext', 'bundler', 'ts'],
@@ -130,10 +129,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
   ])(
     'has its types under module %s, resolution %s, in a .%s',
     async (module, moduleResolution, extension) => {
-      await mkdir(join(project, 'node_modules/@types'), { recursive: true })
-      for (const name of ['hono', '@types/node', 'undici-types'])
-        await symlink(join(ROOT, 'node_modules', name), join(project, 'node_modules', name)).catch(() => {})
-      await write(
+      await project.write(
         `types.${extension}`,
         `
       import { createVerifier, type Claims, type RevocationSource, scope } from 'signetd/verify'
@@ -149,14 +145,16 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       createVerifier({ issuer: 'https://id.example' })
     `,
       )
-      await write(
+      await project.write(
         'tsconfig.json',
         JSON.stringify({
           compilerOptions: { ...STRICT, module, moduleResolution },
           files: [`types.${extension}`],
         }),
       )
-      expect(await tsc('-p', project).catch((error: unknown) => error)).toMatchObject({ stdout: '' })
+      expect(await tsc('-p', project.directory).catch((error: unknown) => error)).toMatchObject({
+        stdout: '',
+      })
     },
   )
 
@@ -169,11 +167,13 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       'options.d.ts',
       'public.d.ts',
     ])
-      expect(await readFile(join(installed, 'dist/sdk', file), 'utf8')).not.toMatch(/node:|Buffer|NodeJS/)
+      expect(await readFile(join(project.installed, 'dist/sdk', file), 'utf8')).not.toMatch(
+        /node:|Buffer|NodeJS/,
+      )
   })
 
   it('has exports that every tool understands', async () => {
-    const { messages } = await publint({ pkgDir: installed, pack: false, strict: true })
+    const { messages } = await publint({ pkgDir: project.installed, pack: false, strict: true })
     expect(messages.filter(({ path }) => path[0] === 'exports')).toEqual([])
   })
 })
