@@ -25,6 +25,8 @@ const PREFIX = 'signet_rt_'
 const VERSION = 1
 const BODY_BYTES = 38
 const TOKEN_BYTES = 70
+/** What Postgres's integer can still be raised to. */
+const GENERATION_LIMIT = 2 ** 31 - 1
 const TOKEN_CHARACTERS = PREFIX.length + 94
 
 /**
@@ -53,6 +55,7 @@ export const parseRefreshToken = (text: string, peppers: Peppers): PresentedRefr
   const token = Buffer.from(encoded, 'base64url')
   if (token.length !== TOKEN_BYTES || token.toString('base64url') !== encoded) return null
   if (token.readUInt8(0) !== VERSION) return null
+  if (token.readUInt32BE(34) >= GENERATION_LIMIT) return null
   const pepper = pepperById(peppers, token.readUInt8(1))
   if (pepper === undefined) return null
   if (!timingSafeEqual(macOf(token.subarray(0, BODY_BYTES), pepper), token.subarray(BODY_BYTES))) return null
@@ -88,10 +91,15 @@ const uuidOf = (bytes: Buffer): string => {
 export const retryProofOf = (retry: {
   idempotency_key: string | undefined
   client_id: string
-  scope: string | undefined
+  scope: readonly string[] | null
   resources: readonly string[]
 }): Digest<'retry_proof'> | null => {
   if (retry.idempotency_key === undefined) return null
-  const parts = [retry.idempotency_key, retry.client_id, retry.scope ?? null, [...retry.resources].toSorted()]
+  const parts = [
+    retry.idempotency_key,
+    retry.client_id,
+    retry.scope?.toSorted() ?? null,
+    retry.resources.toSorted(),
+  ]
   return digestOf(JSON.stringify(parts) as Plain<'retry_proof'>)
 }

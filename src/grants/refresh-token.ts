@@ -14,7 +14,7 @@ export const createRefreshTokenGrant = ({
   grant_type: 'refresh_token',
   exchange: async ({ client, form, origin, idempotency_key }) => {
     const token = readRefreshToken(requireParameter(form, 'refresh_token'), peppers)
-    const { scope, resources } = { scope: form.get('scope'), resources: form.resources }
+    const scope = requestedScope(form.get('scope'))
     const { tokens, refresh_token } = await rotate({
       client,
       token,
