@@ -40,14 +40,24 @@ export const createVerifyAssertion =
     }
   }
 
+const keySets = new WeakMap<Client, ReturnType<typeof createLocalJWKSet>>()
+
+/** Each key is imported once, for as long as the registration lives. */
+const keysOf = (client: Client) => {
+  const known = keySets.get(client)
+  if (known !== undefined) return known
+  const keys = createLocalJWKSet({ keys: [...(client.jwks?.keys ?? [])] })
+  keySets.set(client, keys)
+  return keys
+}
+
 const verifySignature = async (
   client: Client,
   assertion: string,
   { now, issuer }: { now: Date; issuer: string },
 ) => {
-  const keys = createLocalJWKSet({ keys: [...(client.jwks?.keys ?? [])] })
   try {
-    const { payload } = await jwtVerify(assertion, keys, {
+    const { payload } = await jwtVerify(assertion, keysOf(client), {
       algorithms: ASSERTION_ALGORITHMS,
       issuer: client.client_id,
       subject: client.client_id,

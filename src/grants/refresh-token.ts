@@ -1,5 +1,6 @@
 import { requireParameter } from '../domain/form.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
+import { requestedScope } from '../domain/scope.ts'
 import type { Grant } from './grant.ts'
 import { type Rotate, readRefreshToken } from './rotate.ts'
 
@@ -19,7 +20,7 @@ export const createRefreshTokenGrant = ({
       client,
       token,
       scope,
-      resources,
+      resources: form.resources,
       idempotency_key,
       origin,
     })
