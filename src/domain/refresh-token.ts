@@ -15,11 +15,14 @@ export type Position = Readonly<{
   family_id: string
   /** 16 bytes, random, equal to the family's row: a leaked pepper alone forges nothing. */
   salt: Uint8Array
-  /** 0–2³¹−1; one more with each rotation. */
+  /** 0–GENERATION_MAX; one more with each rotation. */
   generation: number
 }>
 
 export type PresentedRefreshToken = Position & Readonly<{ digest: RefreshTokenDigest }>
+
+/** What the family's row can count to. The token's four bytes could name more. */
+export const GENERATION_MAX = 2 ** 31 - 1
 
 const PREFIX = 'signet_rt_'
 const VERSION = 1

@@ -2,6 +2,7 @@ import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Denial, Family, Origin } from '../domain/refresh-family.ts'
 import {
+  GENERATION_MAX,
   parseRefreshToken,
   type Peppers,
   type PresentedRefreshToken,
@@ -87,7 +88,9 @@ const createPresent =
     const requested = scope === undefined ? null : parseScope(scope)
     if (scope !== undefined && requested === null) throw new OAuthError('scope_malformed')
     const [pepper] = peppers
-    const successor = refreshTokenAt({ ...token, generation: token.generation + 1 }, pepper)
+    // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
+    const generation = Math.min(token.generation + 1, GENERATION_MAX)
+    const successor = refreshTokenAt({ ...token, generation }, pepper)
     return refreshFamilies.rotate({
       ...token,
       client_id,
