@@ -85,8 +85,7 @@ const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
   ({ client, token, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
-    const requested = scope === undefined ? null : parseScope(scope)
-    if (scope !== undefined && requested === null) throw new OAuthError('scope_malformed')
+    const requested = readScope(scope)
     const [pepper] = peppers
     // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
@@ -114,8 +113,17 @@ const answer = async (
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const refresh_token = refreshTokenAt({ ...family, family_id: family.id }, pepper)
   const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
-  const tokens = await issue.toFamily(family, { scope: scope ?? family.scope, audience })
+  const narrowed = readScope(scope)?.join(' ')
+  const tokens = await issue.toFamily(family, { scope: narrowed ?? family.scope, audience })
   return { tokens, refresh_token, family }
+}
+
+/** RFC 6749 §6 – The scope asked for, each value once; null when none was. Throws `invalid_scope`. */
+const readScope = (scope: string | undefined): readonly string[] | null => {
+  if (scope === undefined) return null
+  const tokens = parseScope(scope)
+  if (tokens === null) throw new OAuthError('scope_malformed')
+  return tokens
 }
 
 const withIssuer = (resources: readonly string[], client: Client, issuer: string) => [
