@@ -5,6 +5,9 @@ export type ClientEntry = Readonly<Record<string, unknown>> & Readonly<{ client_
 
 const createSecret = () => randomBytes(32).toString('base64url')
 
+/** What REFRESH_TOKEN_PEPPER takes. */
+export const createPepperText = createSecret
+
 /** Every secret that the test clients hold, to be looked for where it must not be. */
 export const SECRETS = {
   service: createSecret(),

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +7,7 @@ import type { Clock, Log } from '../../src/ports.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
 import { createDatabase, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
-import { type ClientEntry, CLIENTS } from './clients.ts'
+import { type ClientEntry, CLIENTS, createPepperText } from './clients.ts'
 
 /** The members of an answer's JSON that tests look at; those that are not there are undefined all the same. */
 type Body = Readonly<Record<string, unknown>> &
@@ -48,8 +47,6 @@ export type Place = Readonly<{
 }>
 
 export const ISSUER = 'http://localhost:8080'
-
-export const createPepperText = (): string => randomBytes(32).toString('base64url')
 
 /** Every place that Signet runs in and this machine has: `describe.each(places)`. */
 export const places: readonly Readonly<{
