@@ -154,7 +154,7 @@ const startInstance = async (
   const { app, reload, close } = await compose(reading.config, { log: createLog(lines), ...parts })
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     const env = { incoming: { socket: { remoteAddress: from } } }
-    return toAnswer(await app.request(path, init, env))
+    return toAnswer(await app.request(path, withLength(init), env))
   }
   const post: Instance['post'] = (path, form, headers = {}, from) => {
     const body = typeof form === 'string' ? form : encodeForm(form)
@@ -171,6 +171,13 @@ const startInstance = async (
     reload,
     close,
   }
+}
+
+/** A client that knows its body says how long it is. A stream is sent in chunks. */
+const withLength = (init: RequestInit = {}): RequestInit => {
+  const headers = new Headers(init.headers)
+  if (typeof init.body === 'string') headers.set('content-length', String(Buffer.byteLength(init.body)))
+  return { ...init, headers }
 }
 
 const encodeForm = (form: Exclude<Form, string>): string =>
