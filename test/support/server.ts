@@ -40,8 +40,10 @@ export type Place = Readonly<{
   /** For setting rows back and looking at them. On the embedded database every instance shares it. */
   database: Database
   redis: Readonly<{ url: string; flush: () => Promise<void> }> | null
-  /** The newest first, base64url. */
+  /** base64url. */
   pepper: string
+  /** DATABASE_URL and REDIS_URL; empty on the embedded database. */
+  environment: Readonly<Record<string, string>>
   start: (given?: Given) => Promise<Instance>
   close: () => Promise<void>
 }>
@@ -107,6 +109,7 @@ const openPlace = async (clients: readonly ClientEntry[], openBase: () => Promis
     database,
     redis,
     pepper,
+    environment,
     start,
     close: async () => {
       for (const instance of running) await instance.close()
