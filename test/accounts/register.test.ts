@@ -81,7 +81,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [(email: string) => email.replace('@', '＠'), 'a full-width @'],
       [(email: string) => email.replace('p', 'ｐ'), 'a full-width letter'],
       [(email: string) => email.replace('s', 'ſ'), 'a long s'],
-      [(email: string) => email.replace('example', 'exam\u2119le'.replace('\u2119', 'ℙ')), 'a double-struck letter'],
+      [(email: string) => email.replace('p', 'ℙ'), 'a double-struck letter'],
     ])('is one and the same in another spelling: %s', async spell => {
       const email = newEmail()
       expect((await register({ email, password: PASSWORD })).status).toBe(201)
@@ -178,8 +178,6 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [{ email: 1, password: null }, ['#/email', '#/password']],
       [{ email: ['a@example.com'], password: { $ne: '' } }, ['#/email', '#/password']],
       [{ email: 'nobody', password: 'short' }, ['#/email', '#/password']],
-      [{ email: 7, password: 'short' }, ['#/email', '#/password']],
-      [{ email: 'nobody', password: 'short', client_id: 'unknown' }, ['#/email', '#/password', '#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: 1 }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: '' }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: 'unknown' }, ['#/client_id']],
