@@ -109,7 +109,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       ['person', 'no domain'],
       ['', 'nothing'],
       [`${'a'.repeat(65)}@example.com`, 'a local part of 65'],
-      [`a@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.${'e'.repeat(60)}.${'f'.repeat(9)}`, '255 characters'],
+      [
+        `a@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.${'e'.repeat(60)}.${'f'.repeat(9)}`,
+        '255 characters',
+      ],
     ])('is refused when it is %j (%s)', async email => {
       const { status, body } = await register({ email, password: PASSWORD })
       expect({ status, code: body.code }).toEqual({ status: 422, code: 'FIELDS_INVALID' })

@@ -24,7 +24,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     shared = await openShared()
     const CLIENTS_FILE = join(shared.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
     const clients = [
-      { client_id: 'app', token_endpoint_auth_method: 'none', first_party: true, grant_types: ['refresh_token'] },
+      {
+        client_id: 'app',
+        token_endpoint_auth_method: 'none',
+        first_party: true,
+        grant_types: ['refresh_token'],
+      },
       { client_id: 'other', token_endpoint_auth_method: 'none', grant_types: ['refresh_token'] },
       { client_id: 'resource', client_secret: SECRET, protected_resources: [shared.environment['ISSUER']] },
     ]
@@ -82,7 +87,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       ['an empty password', () => ({ email, password: '' })],
       ['another case of the password', () => ({ email, password: PASSWORD.toUpperCase() })],
       ['the password and a space', () => ({ email, password: `${PASSWORD} ` })],
-      ['the password twice around a NUL, one key to bcrypt', () => ({ email, password: `${PASSWORD}\0${PASSWORD}` })],
+      [
+        'the password twice around a NUL, one key to bcrypt',
+        () => ({ email, password: `${PASSWORD}\0${PASSWORD}` }),
+      ],
       ['a password of 73 bytes', () => ({ email, password: 'a'.repeat(73) })],
       ['a password of 60,000 bytes', () => ({ email, password: 'a'.repeat(60_000) })],
       ['a disabled account', () => ({ email: disabled, password: PASSWORD })],
@@ -128,7 +136,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
   describe('the client', () => {
     it('is the built-in one when none is named, and its tokens work at /token', async () => {
       const { body } = await login({ email, password: PASSWORD })
-      const form = { grant_type: 'refresh_token', refresh_token: body.refresh_token, client_id: 'first-party' }
+      const form = {
+        grant_type: 'refresh_token',
+        refresh_token: body.refresh_token,
+        client_id: 'first-party',
+      }
       const rotated = await server.call('/token', { form })
       expect(rotated.status).toBe(200)
       expect((await server.call('/auth/me', { bearer: rotated.body.access_token })).body).toEqual(body.user)
@@ -141,7 +153,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       const form = { grant_type: 'refresh_token', refresh_token: body.refresh_token }
       for (const client_id of ['first-party', 'other']) {
         const stolen = await server.call('/token', { form: { ...form, client_id } })
-        expect({ status: stolen.status, error: stolen.body.error }).toEqual({ status: 400, error: 'invalid_grant' })
+        expect({ status: stolen.status, error: stolen.body.error }).toEqual({
+          status: 400,
+          error: 'invalid_grant',
+        })
       }
       expect((await server.call('/token', { form: { ...form, client_id: 'app' } })).status).toBe(200)
     })
@@ -168,7 +183,9 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       sub: body.user.id,
       client_id: 'first-party',
     })
-    expect((await server.call('/auth/logout', { bearer: body.access_token, method: 'POST' })).status).toBe(204)
+    expect((await server.call('/auth/logout', { bearer: body.access_token, method: 'POST' })).status).toBe(
+      204,
+    )
     expect((await introspect(body.access_token)).text).toBe('{"active":false}')
   })
 

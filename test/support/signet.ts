@@ -117,7 +117,9 @@ export type Call = (path: string, request?: Request) => Promise<Answer>
 export const createCall =
   (origin: string): Call =>
   async (path, { method, json, raw, form, bearer, from = newAddress(), headers = {} } = {}) => {
-    const body = form ? new URLSearchParams(form).toString() : (raw ?? (json === undefined ? undefined : JSON.stringify(json)))
+    const body = form
+      ? new URLSearchParams(form).toString()
+      : (raw ?? (json === undefined ? undefined : JSON.stringify(json)))
     const type = form ? 'application/x-www-form-urlencoded' : 'application/json'
     const response = await fetch(origin + path, {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
