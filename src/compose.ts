@@ -37,6 +37,7 @@ import { keepRotating } from './signing/keep-rotating.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
+import type { Database } from './store/database.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
 import { createRevocations } from './store/revocations.ts'
@@ -53,7 +54,12 @@ export type Signet = Readonly<{
   close(): Promise<void>
 }>
 
-type Parts = Readonly<{ log: Log; clock?: Clock }>
+type Parts = Readonly<{
+  log: Log
+  clock?: Clock
+  /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
+  database?: Database
+}>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
@@ -73,7 +79,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date() }: Parts,
+  { log, clock = () => new Date(), database: opened }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -98,8 +104,8 @@ const assemble = async (
     file: config.CLIENTS_FILE,
     more: demo ? [demo.client] : [],
   })
-  const database = await openStore(config)
-  onClose(() => database.close())
+  const database = opened ?? (await openStore(config))
+  if (opened === undefined) onClose(() => database.close())
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()

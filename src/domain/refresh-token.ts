@@ -15,18 +15,19 @@ export type Position = Readonly<{
   family_id: string
   /** 16 bytes, random, equal to the family's row: a leaked pepper alone forges nothing. */
   salt: Uint8Array
-  /** 0–2³¹−1; one more with each rotation. */
+  /** 0–GENERATION_MAX; one more with each rotation. */
   generation: number
 }>
 
 export type PresentedRefreshToken = Position & Readonly<{ digest: RefreshTokenDigest }>
 
+/** What the family's row can count to. The token's four bytes could name more. */
+export const GENERATION_MAX = 2 ** 31 - 1
+
 const PREFIX = 'signet_rt_'
 const VERSION = 1
 const BODY_BYTES = 38
 const TOKEN_BYTES = 70
-/** What Postgres's integer can still be raised to. */
-const GENERATION_LIMIT = 2 ** 31 - 1
 const TOKEN_CHARACTERS = PREFIX.length + 94
 
 /**
@@ -55,7 +56,6 @@ export const parseRefreshToken = (text: string, peppers: Peppers): PresentedRefr
   const token = Buffer.from(encoded, 'base64url')
   if (token.length !== TOKEN_BYTES || token.toString('base64url') !== encoded) return null
   if (token.readUInt8(0) !== VERSION) return null
-  if (token.readUInt32BE(34) >= GENERATION_LIMIT) return null
   const pepper = pepperById(peppers, token.readUInt8(1))
   if (pepper === undefined) return null
   if (!timingSafeEqual(macOf(token.subarray(0, BODY_BYTES), pepper), token.subarray(BODY_BYTES))) return null

@@ -2,6 +2,7 @@ import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Denial, Family, Origin } from '../domain/refresh-family.ts'
 import {
+  GENERATION_MAX,
   parseRefreshToken,
   type Peppers,
   type PresentedRefreshToken,
@@ -85,7 +86,9 @@ const createPresent =
   ({ client, token, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
-    const successor = refreshTokenAt({ ...token, generation: token.generation + 1 }, pepper)
+    // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
+    const generation = Math.min(token.generation + 1, GENERATION_MAX)
+    const successor = refreshTokenAt({ ...token, generation }, pepper)
     return refreshFamilies.rotate({
       ...token,
       client_id,
