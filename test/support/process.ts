@@ -94,12 +94,18 @@ export const openPlace = async () => {
     programs.push(program)
     return program
   }
+  /** In a process group of its own, as a terminal starts it. */
+  const startDetached = (more: Readonly<Record<string, string>>, ...command: readonly string[]) => {
+    const program = startProgram({ ...environment, ...more }, command, { detached: true })
+    programs.push(program)
+    return program
+  }
   const close = async () => {
     for (const program of programs)
       if (program.process.exitCode === null) await stopProgram(program, 'SIGKILL')
     rmSync(directory, { recursive: true, force: true })
   }
-  return { directory, port, environment, origin: `http://127.0.0.1:${port}`, start, close }
+  return { directory, port, environment, origin: `http://127.0.0.1:${port}`, start, startDetached, close }
 }
 
 export type Place = Awaited<ReturnType<typeof openPlace>>
