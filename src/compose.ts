@@ -91,7 +91,15 @@ const assemble = async (
     max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
   }
 
-  // What holds something open
+  // What holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
+  const registered =
+    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
+  const openOwn = async () => {
+    const own = await openStore(config)
+    onClose(() => own.close())
+    return own
+  }
+  const served = opened ?? (config.DATABASE_URL === null ? null : await openOwn())
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
@@ -100,12 +108,9 @@ const assemble = async (
     config.DATABASE_URL === null && config.CLIENTS_FILE === null
       ? demoClient(secretOf(config, 'demo-client-secret'))
       : null
-  const { clients, reload: reloadClients } = await openClients({
-    file: config.CLIENTS_FILE,
-    more: demo ? [demo.client] : [],
-  })
-  const database = opened ?? (await openStore(config))
-  if (opened === undefined) onClose(() => database.close())
+  const { clients, reload: reloadClients } =
+    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
+  const database = served ?? (await openOwn())
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
