@@ -1,5 +1,6 @@
 import { createAdaptorServer } from '@hono/node-server'
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { compose, type Signet } from './compose.ts'
 import { type Config, readConfig } from './config.ts'
 import { StartFault } from './domain/start-fault.ts'
@@ -8,6 +9,9 @@ import { openLog } from './platform/log.ts'
 
 /** Seconds for what is under way when the process is told to stop. */
 const DRAIN_SECONDS = 10
+const SWEEP_MILLISECONDS = 50
+/** Ctrl-C under npm comes twice, from the terminal and from npm: what follows the first signal so closely is the same wish. */
+const SAME_WISH_MILLISECONDS = 1000
 
 /** Slow clients are cut off; a request is small. */
 const SERVER_OPTIONS = {
@@ -30,8 +34,8 @@ const main = async () => {
       throw error
     })
     process.on('SIGHUP', () => void reload(signet, log))
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => void stop(server, signet, log))
+    const silent = trackSilent(server)
+    onStopSignals(() => void stop(server, silent, signet, log))
     announce(config, signet)
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
@@ -70,7 +74,7 @@ const announce = (config: Config, { demo }: Signet) => {
   process.stderr.write(`${lines.join('\n')}\n`)
 }
 
-const reload = async (signet: Signet, log: ReturnType<typeof openLog>) => {
+const reload = async (signet: Signet, log: ProcessLog) => {
   try {
     await signet.reload()
     log.info({}, 'reloaded')
@@ -82,20 +86,50 @@ const reload = async (signet: Signet, log: ReturnType<typeof openLog>) => {
   }
 }
 
-/** Finishes what is under way, takes nothing new, and ends within seconds. A second signal ends at once. */
-const stop = async (server: Server, signet: Signet, log: ReturnType<typeof openLog>) => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+/** Finishes what is under way, takes nothing new, and ends within seconds. */
+const stop = async (server: Server, silent: Silent, signet: Signet, log: ProcessLog) => {
   log.info({}, 'stopping')
   signet.drain()
-  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    silent.close()
+  }, SWEEP_MILLISECONDS)
   const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_SECONDS * 1000)
   await new Promise(resolve => server.close(resolve))
   clearInterval(sweep)
   clearTimeout(deadline)
   await signet.close()
   log.info({}, 'stopped')
-  log.flush()
+  await log.close()
   process.exit(0)
 }
+
+/** Stops at the first signal, and ends at once at one that comes later. */
+const onStopSignals = (begin: () => void) => {
+  let begun: number | null = null
+  const take = () => {
+    if (begun === null) {
+      begun = performance.now()
+      begin()
+    } else if (performance.now() - begun > SAME_WISH_MILLISECONDS) process.exit(1)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, take)
+}
+
+/** Connections on which nothing has come yet, as browsers open them in advance: to Node they are not idle, and it would wait for them. */
+const trackSilent = (server: Server) => {
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  const close = () => {
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  }
+  return { close }
+}
+
+type Silent = ReturnType<typeof trackSilent>
+type ProcessLog = ReturnType<typeof openLog>
 
 await main()

