@@ -25,13 +25,13 @@ const main = async () => {
   const log = openLog(config.LOG_LEVEL)
   try {
     const signet = await compose(config, { log })
-    const server = await listen(config, signet).catch(async (error: unknown) => {
+    const servers = await listenOnBoth(config, signet).catch(async (error: unknown) => {
       await signet.close()
       throw error
     })
     process.on('SIGHUP', () => void reload(signet, log))
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => void stop(server, signet, log))
+      process.once(signal, () => void stop(servers, signet, log))
     announce(config, signet)
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
@@ -45,15 +45,26 @@ const giveUp = (lines: readonly string[]): never => {
   process.exit(2)
 }
 
-const listen = (config: Config, signet: Signet): Promise<Server> =>
+/** The internal listener first: whoever can reach the public one finds both there. */
+const listenOnBoth = async (config: Config, { app, internalApp }: Signet): Promise<readonly Server[]> => {
+  const { HOST, PORT, INTERNAL_HOST, INTERNAL_PORT } = config
+  const internal =
+    internalApp && INTERNAL_PORT !== null
+      ? [await listen(internalApp, { host: INTERNAL_HOST, port: INTERNAL_PORT, prefix: 'INTERNAL_' })]
+      : []
+  return [...internal, await listen(app, { host: HOST, port: PORT, prefix: '' })]
+}
+
+type Address = Readonly<{ host: string; port: number; prefix: '' | 'INTERNAL_' }>
+
+const listen = (app: Signet['app'], { host, port, prefix }: Address): Promise<Server> =>
   new Promise((resolve, reject) => {
-    const server = createAdaptorServer({ fetch: signet.app.fetch, serverOptions: SERVER_OPTIONS }) as Server
+    const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER_OPTIONS }) as Server
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        new StartFault([`cannot listen on HOST ${config.HOST}, PORT ${config.PORT}: ${error.code}`], error),
-      )
+      const line = `cannot listen on ${prefix}HOST ${host}, ${prefix}PORT ${port}: ${error.code}`
+      reject(new StartFault([line], error))
     })
-    server.listen(config.PORT, config.HOST, () => resolve(server))
+    server.listen(port, host, () => resolve(server))
   })
 
 /** For the person who started it; the log is on standard output. */
@@ -83,13 +94,20 @@ const reload = async (signet: Signet, log: ReturnType<typeof openLog>) => {
 }
 
 /** Finishes what is under way, takes nothing new, and ends within seconds. A second signal ends at once. */
-const stop = async (server: Server, signet: Signet, log: ReturnType<typeof openLog>) => {
+const stop = async (servers: readonly Server[], signet: Signet, log: ReturnType<typeof openLog>) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
   log.info({}, 'stopping')
   signet.drain()
-  const sweep = setInterval(() => server.closeIdleConnections(), 50)
-  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_SECONDS * 1000)
-  await new Promise(resolve => server.close(resolve))
+  const each = (act: (server: Server) => void) => () => servers.forEach(act)
+  const sweep = setInterval(
+    each(server => server.closeIdleConnections()),
+    50,
+  )
+  const deadline = setTimeout(
+    each(server => server.closeAllConnections()),
+    DRAIN_SECONDS * 1000,
+  )
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
   clearInterval(sweep)
   clearTimeout(deadline)
   await signet.close()

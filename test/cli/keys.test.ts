@@ -45,7 +45,15 @@ describe('signetd keys', () => {
     expect(out[2]).toMatch(/^announced +[\w-]{43} +\d{4}-\S+Z +- +- +\S+\.pem$/)
     const { keys } = JSON.parse((await run('list', '--json')).out.join(''))
     expect(keys).toHaveLength(2)
-    expect(Object.keys(keys[1])).toEqual(['kid', 'state', 'signs_from', 'retired_at', 'drop_at', 'file'])
+    expect(Object.keys(keys[1])).toEqual([
+      'kid',
+      'state',
+      'announced_at',
+      'signs_from',
+      'retired_at',
+      'drop_at',
+      'file',
+    ])
     expect(keys[0]).toMatchObject({ state: 'signing', signs_from: null, retired_at: keys[1].signs_from })
   })
 

@@ -65,6 +65,7 @@ export const judgeExchange = async (request: Request, response: Response): Promi
   if (methods === undefined) return response.status === 404 ? [] : ['the path is not described']
   const operation = methods[method === 'head' ? 'get' : method]
   if (operation === undefined) {
+    if (response.status === 404 && 'servers' in methods) return []
     if (method === 'options' && response.status === 204) return []
     return response.status === 405 && response.headers.has('allow') ? [] : ['the method is not described']
   }
