@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
 import type { Config } from './config.ts'
 import { demoClient } from './domain/client.ts'
-import { ROTATE_EVERY_SECONDS } from './domain/key-ring.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
 import type { Lifetimes } from './domain/refresh-family.ts'
 import { StartFault } from './domain/start-fault.ts'
@@ -91,6 +90,7 @@ const assemble = async (
     max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
   }
 
+  const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
 
@@ -98,7 +98,7 @@ const assemble = async (
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
-  onClose(keepRotating({ directory: config.KEYS_DIR, clock, log }))
+  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo =
     config.DATABASE_URL === null && config.CLIENTS_FILE === null
       ? demoClient(secretOf(config, 'demo-client-secret'))
@@ -191,7 +191,7 @@ const assemble = async (
     database: database.load,
     passwordsWaiting: passwords.waiting,
     isRedisReady: redis && redis.isReady,
-    keys: () => reportKeys(keys, { now: clock(), every_seconds: ROTATE_EVERY_SECONDS }),
+    keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })
   const internalApp =
     openedMetrics && createInternalApp({ ...around, render: openedMetrics.render, judgeHealth })

@@ -10,9 +10,6 @@ export const ANNOUNCE_SECONDS = 2 * JWKS_CACHE_SECONDS
 /** Seconds that a key stays published after it signed last: the longest life of a token, and some for clocks that differ. */
 export const RETAIN_SECONDS = 86_400 + JWKS_CACHE_SECONDS
 
-/** Seconds that a key signs before the automatic rotation replaces it. */
-export const ROTATE_EVERY_SECONDS = 30 * 86_400
-
 /** What the schedule knows of a key. */
 export type RingKey = Readonly<{
   kid: string
