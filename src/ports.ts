@@ -6,7 +6,7 @@ import type { Digest } from './domain/digest.ts'
 import type { Snapshot } from './domain/feed-cursor.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
 import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
-import type { Revocation } from './domain/revocation.ts'
+import type { Revocation, RevocationKind } from './domain/revocation.ts'
 
 /** Wall clock. */
 export type Clock = () => Date
@@ -83,14 +83,28 @@ export type RefreshFamilies = {
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }
 
+/** What of a token a revocation may name. */
+export type Revocable = Pick<AccessTokenClaims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat'>
+
 /** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
 export type Revocations = {
   /** Atomic and idempotent. */
   revokeAccessToken(token: { jti: string; expires_at: Date }): Promise<void>
   /** False when the token, its family or its account has been ended. */
-  isLive(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
+  isLive(claims: Revocable): Promise<boolean>
   /** The account behind a live access token; null when the token, its family or its account has been ended. */
-  findAccount(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<Account | null>
+  findAccount(claims: Revocable): Promise<Account | null>
+}
+
+/** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */
+export type Ended = Readonly<{ issued_until: number; seconds: number }>
+
+/** Ends everything of one party: families, access tokens, and the entries of the feed. Idempotent. */
+export type Endings = {
+  /** Atomic. Returns the families that it ended; null when there is no such person. A sign-in under way gets no living family. */
+  endPerson(sub: string): Promise<(Ended & Readonly<{ families: readonly string[] }>) | null>
+  /** Atomic up to ten thousand families; then ten thousand at a time, the access tokens first and all at once. */
+  endClient(client_id: string): Promise<Ended>
 }
 
 /** The revocations in the order in which they become visible. Both reject with Unavailable when the database is away. */
@@ -103,9 +117,12 @@ export type RevocationFeed = {
 
 /** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
 export type Blocklist = {
-  add(entries: readonly { kind: 'jti' | 'sid'; value: string }[], seconds: number): Promise<void>
+  add(
+    entries: readonly Readonly<{ kind: RevocationKind; value: string; issued_until?: number }>[],
+    seconds: number,
+  ): Promise<void>
   /** True: certainly revoked. False: ask Postgres. */
-  has(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
+  has(claims: Revocable): Promise<boolean>
 }
 
 /** The state of one limit for one caller. */
@@ -122,6 +139,20 @@ export type Limit = {
   consume(key: string): Promise<Allowance | null>
   /** Known in this process to be used up: no round trip. */
   isExhausted(key: string): Allowance | null
+}
+
+/** What operators watch. Each verb costs well under a microsecond; none of them fails. */
+export type Metrics = {
+  /** `route` is the pattern that matched, never the path: a stranger must not be able to make a series. */
+  answered(request: Readonly<{ route: string; method: string; status: number; seconds: number }>): void
+  /** Tokens went out, by grant type; `sign_in` where there was none. */
+  issued(grant: string): void
+  /** A refresh token was judged. */
+  judged(verdict: Rotation['verdict']): void
+  /** Somebody was refused because a limit was used up. */
+  limited(limit: string): void
+  /** The janitor deleted dead rows. */
+  deleted(table: string, rows: number): void
 }
 
 /** The structured log. Fields are chosen by name at the call; nothing is dumped. */

@@ -2,6 +2,7 @@
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
   ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
+  SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
   AUTH_CREDENTIALS_INVALID: [401, 'E-mail or password is wrong.'],
   AUTH_TOKEN_MISSING: [401, 'A token is needed here.'],
   AUTH_TOKEN_INVALID: [401, 'The token is not valid.'],

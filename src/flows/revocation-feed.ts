@@ -1,5 +1,7 @@
+import { limitKeyOf } from '../domain/address.ts'
 import { covers, type Cursor, formatCursor, parseCursor, type Snapshot } from '../domain/feed-cursor.ts'
 import { Problem } from '../domain/problem.ts'
+import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Portion } from '../domain/revocation-log.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Clock, Keys, Limit } from '../ports.ts'
@@ -25,6 +27,9 @@ export type FeedRequest = Readonly<{
 
 /** `isFinal`: true of its address for good. An answer without entries is not: the same question may have another answer soon. */
 export type FeedAnswer = Readonly<{ jws: string; isFinal: boolean }>
+
+/** Ours: far above what followers behind one address cause, who share their answers. */
+export const FEED_SIGNATURES: RateLimit = { count: 1200, window_seconds: 60 }
 
 /** Entries of one answer, at most: 1.4 MB. What is more comes in parts. */
 const PORTION_MOST = 50_000
@@ -116,7 +121,7 @@ export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: 
     const key = text ?? ''
     const ready = recall(key, known)
     if (ready !== null) return ready
-    const allowance = await signatures.consume(ip)
+    const allowance = await signatures.consume(limitKeyOf(ip))
     if (allowance?.isAllowed === false) throw new Problem('RATE_LIMITED', 'revocation_feed')
     return recall(key, known) ?? remember(key, known, () => answer(text, cursor, known))
   }

@@ -1,12 +1,16 @@
 import type { createIntrospect } from '../flows/introspect.ts'
+import type { AuthenticateAdmin } from '../flows/admin.ts'
+import type { EndEverything } from '../flows/end-everything.ts'
 import type { AnswerFeed } from '../flows/revocation-feed.ts'
 import type { createRevoke } from '../flows/revoke.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { revocationsRoute } from './public/revocations.ts'
@@ -20,6 +24,8 @@ type Needs = Readonly<{
   keys: Keys
   metadata: object
   answerFeed: AnswerFeed
+  authenticateAdmin: AuthenticateAdmin
+  endEverything: EndEverything
   judgeHealth: JudgeHealth
 }> &
   Parameters<typeof accountRoutes>[0]
@@ -32,6 +38,8 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   revokeRoute(needs.revoke),
   introspectRoute(needs.introspect),
   revocationsRoute(needs.answerFeed),
+  globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...healthRoutes(needs.judgeHealth),
+  ...docsRoutes(),
 ]

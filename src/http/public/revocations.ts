@@ -1,4 +1,5 @@
 import type { AnswerFeed } from '../../flows/revocation-feed.ts'
+import { matchesEtag } from '../etag.ts'
 import type { Route } from '../route.ts'
 
 /** Shared caches may answer many followers at once: with everything for a moment, with a step from a cursor for a minute. */
@@ -18,7 +19,7 @@ export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
     const etag = `"${jws.slice(-22)}"`
     const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
     const headers = { 'Cache-Control': CACHE[cache], ETag: etag }
-    if (header('if-none-match') === etag) return { status: 304, body: null, headers }
+    if (matchesEtag(etag, header('if-none-match'))) return { status: 304, body: null, headers }
     return { status: 200, body: jws, headers: { ...headers, 'Content-Type': 'application/jwt' } }
   },
 })
