@@ -118,24 +118,28 @@ const DIGITS = Int8Array.from({ length: 128 }, (_, code) =>
   '0123456789abcdef'.indexOf(String.fromCharCode(code)),
 )
 
-/** Where the eight digits of each word are in xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx. */
-const DIGIT_PLACES = Uint8Array.from(
-  Array.from({ length: 36 }, (_, place) => place).filter(place => ![8, 13, 18, 23].includes(place)),
-)
-
-/** RFC 9562 §4 – False when the text is no canonical UUID. By hand: this runs for each request that is verified. */
+/** RFC 9562 §4 – False when the text is no canonical UUID. By hand, because this runs for each request that is verified. */
 const readUuid = (text: string, id: Uint32Array): boolean => {
   if (text.length !== 36) return false
-  for (const dash of DASHES) if (text.charCodeAt(dash) !== DASH) return false
-  let word = 0
-  for (let index = 0; index < 32; index += 1) {
-    const digit = DIGITS[text.charCodeAt(DIGIT_PLACES[index] ?? 0)] ?? -1
-    if (digit < 0) return false
-    word = (word << 4) | digit
-    if ((index & 7) === 7) id[index >> 3] = word
+  for (const place of DASHES) if (text.charCodeAt(place) !== DASH) return false
+  let faults = 0
+  for (let word = 0; word < 4; word += 1) {
+    let value = 0
+    for (let byte = word * 4; byte < word * 4 + 4; byte += 1) {
+      const read = byteAt(text, BYTE_PLACES[byte] ?? 0)
+      faults |= read
+      value = (value << 8) | read
+    }
+    id[word] = value
   }
-  return true
+  return faults >= 0
 }
 
+/** Where the two digits of each byte are in xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx. */
+const BYTE_PLACES = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34)
 const DASHES = [8, 13, 18, 23] as const
 const DASH = 0x2d
+
+/** Negative when one of its digits is none. */
+const byteAt = (text: string, place: number): number =>
+  ((DIGITS[text.charCodeAt(place)] ?? -1) << 4) | (DIGITS[text.charCodeAt(place + 1)] ?? -1)
