@@ -25,7 +25,7 @@ export const createIdSet = (): IdSet => {
   let size = 0
   let next = 0
 
-  const shardOf = (): Shard => shards[(id[2] ?? 0) & (SHARDS - 1)] ?? unreachable()
+  const shardOf = (): Shard => shards[(id[3] ?? 0) & (SHARDS - 1)] ?? unreachable()
 
   const add = (expires_at: number) => {
     const shard = shardOf()
@@ -47,9 +47,9 @@ export const createIdSet = (): IdSet => {
       }
     },
     has: uuid => {
-      if (size === 0 || !readUuid(uuid, id)) return false
+      if (size === 0 || uuid.length !== 36 || !readWord(uuid, id, 3)) return false
       const { slots } = shardOf()
-      return slots[find(slots, id) + EXPIRY] !== 0
+      return mayHave(slots, id) && readUuid(uuid, id) && slots[find(slots, id) + EXPIRY] !== 0
     },
     size: () => size,
     sweep: (now, count = 1) => {
@@ -74,10 +74,23 @@ const slotsFor = (ids: number): Uint32Array => {
   return new Uint32Array(slots * WORDS)
 }
 
-/** Where the id is, or would be. Ids are random, so that the last word spread by a multiplication is as good as a hash. */
+/** Ids are random, so that the last word spread by a multiplication is as good as a hash. Its lowest bits chose the shard. */
+const firstSlot = (count: number, id: Uint32Array): number =>
+  (Math.imul(id[3] ?? 0, 0x9e3779b1) >>> 8) & (count - 1)
+
+/** By the last word alone, which tells nearly every id that is not there: the others are not even read. */
+const mayHave = (slots: Uint32Array, id: Uint32Array): boolean => {
+  const count = slots.length / WORDS
+  for (let slot = firstSlot(count, id); ; slot = (slot + 1) & (count - 1)) {
+    if (slots[slot * WORDS + EXPIRY] === 0) return false
+    if (slots[slot * WORDS + 3] === id[3]) return true
+  }
+}
+
+/** Where the id is, or would be. */
 const find = (slots: Uint32Array, id: Uint32Array): number => {
   const count = slots.length / WORDS
-  let slot = (Math.imul(id[3] ?? 0, 0x9e3779b1) >>> 4) & (count - 1)
+  let slot = firstSlot(count, id)
   for (;;) {
     const place = slot * WORDS
     if (slots[place + EXPIRY] === 0 || isAt(slots, place, id)) return place
@@ -120,18 +133,19 @@ const DIGITS = Int8Array.from({ length: 128 }, (_, code) =>
 
 /** RFC 9562 §4 – False when the text is no canonical UUID. By hand, because this runs for each request that is verified. */
 const readUuid = (text: string, id: Uint32Array): boolean => {
-  if (text.length !== 36) return false
   for (const place of DASHES) if (text.charCodeAt(place) !== DASH) return false
+  return [0, 1, 2, 3].every(word => readWord(text, id, word))
+}
+
+const readWord = (text: string, id: Uint32Array, word: number): boolean => {
   let faults = 0
-  for (let word = 0; word < 4; word += 1) {
-    let value = 0
-    for (let byte = word * 4; byte < word * 4 + 4; byte += 1) {
-      const read = byteAt(text, BYTE_PLACES[byte] ?? 0)
-      faults |= read
-      value = (value << 8) | read
-    }
-    id[word] = value
+  let value = 0
+  for (let byte = word * 4; byte < word * 4 + 4; byte += 1) {
+    const read = byteAt(text, BYTE_PLACES[byte] ?? 0)
+    faults |= read
+    value = (value << 8) | read
   }
+  id[word] = value
   return faults >= 0
 }
 
