@@ -91,10 +91,15 @@ const uuidOf = (bytes: Buffer): string => {
 export const retryProofOf = (retry: {
   idempotency_key: string | undefined
   client_id: string
-  scope: string | undefined
+  scope: readonly string[] | null
   resources: readonly string[]
 }): Digest<'retry_proof'> | null => {
   if (retry.idempotency_key === undefined) return null
-  const parts = [retry.idempotency_key, retry.client_id, retry.scope ?? null, [...retry.resources].toSorted()]
+  const parts = [
+    retry.idempotency_key,
+    retry.client_id,
+    retry.scope?.toSorted() ?? null,
+    retry.resources.toSorted(),
+  ]
   return digestOf(JSON.stringify(parts) as Plain<'retry_proof'>)
 }

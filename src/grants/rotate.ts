@@ -12,8 +12,7 @@ import {
   retryProofOf,
 } from '../domain/refresh-token.ts'
 import { digestOf } from '../domain/digest.ts'
-import { parseScope } from '../domain/scope.ts'
-import type { Blocklist, Log, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue } from './issue.ts'
 
 type Needs = Readonly<{
@@ -23,13 +22,15 @@ type Needs = Readonly<{
   peppers: Peppers
   issuer: string
   access_token_seconds: number
+  metrics: Metrics
   log: Log
 }>
 
 export type RotateRequest = Readonly<{
   client: Client
   token: PresentedRefreshToken
-  scope: string | undefined
+  /** Null: all that was granted. */
+  scope: readonly string[] | null
   resources: readonly string[]
   idempotency_key: string | undefined
   origin: Origin
@@ -48,6 +49,7 @@ export const createRotate = (needs: Needs): Rotate => {
   return async request => {
     const { client, token } = request
     const rotation = await present(request)
+    needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
       case 'rotated':
       case 'replayed':
@@ -85,7 +87,6 @@ const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
   ({ client, token, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
-    const requested = readScope(scope)
     const [pepper] = peppers
     // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
@@ -94,7 +95,7 @@ const createPresent =
       ...token,
       client_id,
       sender_key: null,
-      scope: requested,
+      scope,
       resources,
       retry_proof: retryProofOf({ idempotency_key, client_id, scope, resources }),
       grace_seconds: refresh_grace_seconds,
@@ -113,17 +114,8 @@ const answer = async (
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const refresh_token = refreshTokenAt({ ...family, family_id: family.id }, pepper)
   const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
-  const narrowed = readScope(scope)?.join(' ')
-  const tokens = await issue.toFamily(family, { scope: narrowed ?? family.scope, audience })
+  const tokens = await issue.toFamily(family, { scope: scope?.join(' ') ?? family.scope, audience })
   return { tokens, refresh_token, family }
-}
-
-/** RFC 6749 §6 – The scope asked for, each value once; null when none was. Throws `invalid_scope`. */
-const readScope = (scope: string | undefined): readonly string[] | null => {
-  if (scope === undefined) return null
-  const tokens = parseScope(scope)
-  if (tokens === null) throw new OAuthError('scope_malformed')
-  return tokens
 }
 
 const withIssuer = (resources: readonly string[], client: Client, issuer: string) => [
