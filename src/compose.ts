@@ -26,14 +26,17 @@ import { createRotate } from './grants/rotate.ts'
 import { createApp } from './http/app.ts'
 import { createClientAddress } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
+import { createInternalApp } from './http/internal/index.ts'
 import { createJudgeHealth } from './http/public/health.ts'
 import { createRoutes } from './http/routes.ts'
 import { openClients } from './platform/clients-file.ts'
+import { absentMetrics, openMetrics } from './platform/metrics.ts'
 import { openPasswords } from './platform/passwords.ts'
 import { systemRandom as random } from './platform/random.ts'
 import type { Clock, Log } from './ports.ts'
 import { openKeys } from './signing/open-keys.ts'
 import { keepRotating } from './signing/keep-rotating.ts'
+import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
@@ -45,6 +48,8 @@ import { createRevocations } from './store/revocations.ts'
 /** What the process around it is told and may do. */
 export type Signet = Readonly<{
   app: Hono
+  /** For the internal listener; null where that is off. */
+  internalApp: Hono | null
   /** Made only on the embedded database without a CLIENTS_FILE, for the newcomer's first token. */
   demo: Readonly<{ client_id: string; client_secret: string }> | null
   /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
@@ -91,6 +96,10 @@ const assemble = async (
     max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
   }
 
+  const key_seconds = config.KEY_ROTATION_DAYS * 86_400
+  const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
+  const metrics = openedMetrics ?? absentMetrics
+
   // What holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
   const registered =
     config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
@@ -103,7 +112,7 @@ const assemble = async (
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
-  onClose(keepRotating({ directory: config.KEYS_DIR, clock, log }))
+  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo =
     config.DATABASE_URL === null && config.CLIENTS_FILE === null
       ? demoClient(secretOf(config, 'demo-client-secret'))
@@ -125,9 +134,9 @@ const assemble = async (
   const revocations = createRevocations(database)
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const limits = {
-    login: createLimit('login', config.RATE_LIMIT_LOGIN, redis),
-    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, redis),
-    tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, redis),
+    login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
+    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
+    tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics }),
   }
 
   // What is done with it
@@ -139,6 +148,7 @@ const assemble = async (
     peppers,
     issuer,
     access_token_seconds,
+    metrics,
     log,
   })
   const authenticateClient = createAuthenticateClient({
@@ -149,18 +159,23 @@ const assemble = async (
     issuer,
   })
   const grants = createGrants({ issue, rotate, policy, peppers })
-  const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy })
+  const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
   let isDraining = false
+  const judgeHealth = createJudgeHealth({
+    needs: { database: () => database.ping() },
+    helpers: redis ? { redis: redis.isReady } : {},
+    isDraining: () => isDraining,
+  })
   const routes = createRoutes({
-    exchange: createExchange({ authenticateClient, grants }),
+    exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
     signUp: createSignUp({ accounts, passwords, random, openSignIn }),
     signIn: createSignIn({ accounts, passwords, openSignIn }),
-    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers }),
+    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, metrics }),
     signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
     metadata: authorizationServerMetadata({
@@ -168,27 +183,32 @@ const assemble = async (
       grant_types: grants.map(grant => grant.grant_type),
       assertion_algorithms: ASSERTION_ALGORITHMS,
     }),
-    judgeHealth: createJudgeHealth({
-      needs: { database: () => database.ping() },
-      helpers: redis ? { redis: redis.isReady } : {},
-      isDraining: () => isDraining,
-    }),
+    judgeHealth,
     clients,
     keys,
     limits,
     log,
   })
+  const around = { random, log, isDraining: () => isDraining }
   const app = createApp({
+    ...around,
     routes,
     cors: createCors({ origins: config.CORS_ORIGINS, clients }),
     clientAddress: createClientAddress(config.TRUSTED_PROXIES),
-    random,
-    log,
+    metrics,
     isHttps: issuer.startsWith('https:'),
-    isDraining: () => isDraining,
   })
+  openedMetrics?.watch({
+    database: database.load,
+    passwordsWaiting: passwords.waiting,
+    isRedisReady: redis && redis.isReady,
+    keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
+  })
+  const internalApp =
+    openedMetrics && createInternalApp({ ...around, render: openedMetrics.render, judgeHealth })
   return {
     app,
+    internalApp,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
       await keys.reload()

@@ -1,26 +1,16 @@
-import { createAdaptorServer } from '@hono/node-server'
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
 import { compose, type Signet } from './compose.ts'
 import { type Config, readConfig } from './config.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { Unavailable } from './domain/unavailable.ts'
+import { type Listener, openListener } from './http/listener.ts'
 import { openLog } from './platform/log.ts'
+
+type ProcessLog = ReturnType<typeof openLog>
 
 /** Seconds for what is under way when the process is told to stop. */
 const DRAIN_SECONDS = 10
-const SWEEP_MILLISECONDS = 50
 /** Ctrl-C under npm comes twice, from the terminal and from npm: what follows the first signal so closely is the same wish. */
 const SAME_WISH_MILLISECONDS = 1000
-
-/** Slow clients are cut off; a request is small. */
-const SERVER_OPTIONS = {
-  headersTimeout: 10_000,
-  requestTimeout: 15_000,
-  keepAliveTimeout: 65_000,
-  connectionsCheckingInterval: 5_000,
-  maxHeaderSize: 16_384,
-}
 
 const main = async () => {
   const reading = readConfig(process.env)
@@ -29,13 +19,12 @@ const main = async () => {
   const log = openLog(config.LOG_LEVEL)
   try {
     const signet = await compose(config, { log })
-    const server = await listen(config, signet).catch(async (error: unknown) => {
+    const listeners = await listen(config, signet, log).catch(async (error: unknown) => {
       await signet.close()
       throw error
     })
     process.on('SIGHUP', () => void reload(signet, log))
-    const silent = trackSilent(server)
-    onStopSignals(() => void stop(server, silent, signet, log))
+    onStopSignals(() => void stop(listeners, signet, log))
     announce(config, signet)
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
@@ -49,16 +38,35 @@ const giveUp = (lines: readonly string[]): never => {
   process.exit(2)
 }
 
-const listen = (config: Config, signet: Signet): Promise<Server> =>
-  new Promise((resolve, reject) => {
-    const server = createAdaptorServer({ fetch: signet.app.fetch, serverOptions: SERVER_OPTIONS }) as Server
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        new StartFault([`cannot listen on HOST ${config.HOST}, PORT ${config.PORT}: ${error.code}`], error),
-      )
-    })
-    server.listen(config.PORT, config.HOST, () => resolve(server))
-  })
+/** The internal listener first: whoever can reach the public one finds both there. */
+const listen = async (
+  config: Config,
+  { app, internalApp }: Signet,
+  log: ProcessLog,
+): Promise<readonly Listener[]> => {
+  const { HOST: host, PORT: port, INTERNAL_HOST, INTERNAL_PORT } = config
+  const listeners: Listener[] = []
+  if (internalApp && INTERNAL_PORT !== null) {
+    try {
+      listeners.push(await openListener(internalApp, { host: INTERNAL_HOST, port: INTERNAL_PORT }))
+    } catch (error) {
+      // A second instance on one machine, started without a thought of metrics, is to start all the same.
+      if (process.env['INTERNAL_PORT'])
+        throw toFault(error, `INTERNAL_HOST ${INTERNAL_HOST}, INTERNAL_PORT ${INTERNAL_PORT}`)
+      log.warn({ port: INTERNAL_PORT }, 'the default INTERNAL_PORT is taken: no metrics from this process')
+    }
+  }
+  try {
+    return [...listeners, await openListener(app, { host, port })]
+  } catch (error) {
+    throw toFault(error, `HOST ${host}, PORT ${port}`)
+  }
+}
+
+const toFault = (error: unknown, address: string): StartFault => {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  return new StartFault([`cannot listen on ${address}: ${code}`], error)
+}
 
 /** For the person who started it; the log is on standard output. */
 const announce = (config: Config, { demo }: Signet) => {
@@ -87,17 +95,10 @@ const reload = async (signet: Signet, log: ProcessLog) => {
 }
 
 /** Finishes what is under way, takes nothing new, and ends within seconds. */
-const stop = async (server: Server, silent: Silent, signet: Signet, log: ProcessLog) => {
+const stop = async (listeners: readonly Listener[], signet: Signet, log: ProcessLog) => {
   log.info({}, 'stopping')
   signet.drain()
-  const sweep = setInterval(() => {
-    server.closeIdleConnections()
-    silent.close()
-  }, SWEEP_MILLISECONDS)
-  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_SECONDS * 1000)
-  await new Promise(resolve => server.close(resolve))
-  clearInterval(sweep)
-  clearTimeout(deadline)
+  await Promise.all(listeners.map(listener => listener.drain(DRAIN_SECONDS)))
   await signet.close()
   log.info({}, 'stopped')
   await log.close()
@@ -115,21 +116,5 @@ const onStopSignals = (begin: () => void) => {
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, take)
 }
-
-/** Connections on which nothing has come yet, as browsers open them in advance: to Node they are not idle, and it would wait for them. */
-const trackSilent = (server: Server) => {
-  const sockets = new Set<Socket>()
-  server.on('connection', socket => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  const close = () => {
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
-  }
-  return { close }
-}
-
-type Silent = ReturnType<typeof trackSilent>
-type ProcessLog = ReturnType<typeof openLog>
 
 await main()

@@ -41,6 +41,7 @@ const HOMES: Readonly<Record<string, string>> = {
   'rate-limiter-flexible': 'ephemeral',
   bcryptjs: 'platform',
   piscina: 'platform',
+  'prom-client': 'platform',
   commander: 'cli',
 }
 

@@ -3,7 +3,7 @@ import { Problem } from '../domain/problem.ts'
 import type { Origin } from '../domain/refresh-family.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { Rotate } from '../grants/rotate.ts'
-import type { Clients, RefreshFamilies } from '../ports.ts'
+import type { Clients, Metrics, RefreshFamilies } from '../ports.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
@@ -11,13 +11,14 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   peppers: Peppers
+  metrics: Metrics
 }>
 
 type RefreshRequest = Readonly<{ refresh_token: string; idempotency_key: string | undefined; origin: Origin }>
 
 /** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ clients, refreshFamilies, rotate, peppers }: Needs) =>
+  ({ clients, refreshFamilies, rotate, peppers, metrics }: Needs) =>
   async ({ refresh_token: text, idempotency_key, origin }: RefreshRequest): Promise<TokenPair> => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
@@ -27,6 +28,7 @@ export const createRefresh =
     try {
       const request = { client, token, scope: null, resources: [], idempotency_key, origin }
       const { tokens, refresh_token, family } = await rotate(request)
+      metrics.issued('refresh_token')
       return toTokenPair(tokens, refresh_token, family)
     } catch (error) {
       throw error instanceof OAuthError ? toProblem(error) : error

@@ -12,7 +12,7 @@ import {
   retryProofOf,
 } from '../domain/refresh-token.ts'
 import { digestOf } from '../domain/digest.ts'
-import type { Blocklist, Log, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue } from './issue.ts'
 
 type Needs = Readonly<{
@@ -22,6 +22,7 @@ type Needs = Readonly<{
   peppers: Peppers
   issuer: string
   access_token_seconds: number
+  metrics: Metrics
   log: Log
 }>
 
@@ -48,6 +49,7 @@ export const createRotate = (needs: Needs): Rotate => {
   return async request => {
     const { client, token } = request
     const rotation = await present(request)
+    needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
       case 'rotated':
       case 'replayed':

@@ -14,6 +14,9 @@ const STRICT = {
   types: ['node'],
 }
 
+/** In the stranger's project below, not in ours. */
+const EXPECT = 'expect-error'
+
 describe('the package, in an empty project', { timeout: 60_000 }, () => {
   let project: Project
   beforeAll(async () => {
@@ -141,7 +144,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       export const subject = async (token: string): Promise<string> => (await verifier.verify(token, scope('a'))).claims.sub
       export const custom = (claims: Claims): unknown => claims['tenant']
       export const guards = [createProtect(verifier)(), createFastifyProtect(verifier)(), createTestIssuer] as const
-      // @ts-${'expect-error'} The audience must be given.
+      // @ts-${EXPECT} The audience must be given.
       createVerifier({ issuer: 'https://id.example' })
     `,
       )

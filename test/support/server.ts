@@ -40,8 +40,10 @@ export type Place = Readonly<{
   /** For setting rows back and looking at them. On the embedded database every instance shares it. */
   database: Database
   redis: Readonly<{ url: string; flush: () => Promise<void> }> | null
-  /** The newest first, base64url. */
+  /** base64url. */
   pepper: string
+  /** DATABASE_URL and REDIS_URL; empty on the embedded database. */
+  environment: Readonly<Record<string, string>>
   start: (given?: Given) => Promise<Instance>
   close: () => Promise<void>
 }>
@@ -107,6 +109,7 @@ const openPlace = async (clients: readonly ClientEntry[], openBase: () => Promis
     database,
     redis,
     pepper,
+    environment,
     start,
     close: async () => {
       for (const instance of running) await instance.close()
@@ -154,7 +157,7 @@ const startInstance = async (
   const { app, reload, close } = await compose(reading.config, { log: createLog(lines), ...parts })
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     const env = { incoming: { socket: { remoteAddress: from } } }
-    return toAnswer(await app.request(path, init, env))
+    return toAnswer(await app.request(path, withLength(init), env))
   }
   const post: Instance['post'] = (path, form, headers = {}, from) => {
     const body = typeof form === 'string' ? form : encodeForm(form)
@@ -171,6 +174,13 @@ const startInstance = async (
     reload,
     close,
   }
+}
+
+/** A client that knows its body says how long it is. A stream is sent in chunks. */
+const withLength = (init: RequestInit = {}): RequestInit => {
+  const headers = new Headers(init.headers)
+  if (typeof init.body === 'string') headers.set('content-length', String(Buffer.byteLength(init.body)))
+  return { ...init, headers }
 }
 
 const encodeForm = (form: Exclude<Form, string>): string =>
