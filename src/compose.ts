@@ -40,6 +40,7 @@ import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
+import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
 import { createRevocations } from './store/revocations.ts'
@@ -109,6 +110,7 @@ const assemble = async (
   })
   const database = await openStore(config)
   onClose(() => database.close())
+  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
