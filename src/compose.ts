@@ -40,6 +40,7 @@ import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
+import type { Database } from './store/database.ts'
 import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
@@ -59,7 +60,12 @@ export type Signet = Readonly<{
   close(): Promise<void>
 }>
 
-type Parts = Readonly<{ log: Log; clock?: Clock }>
+type Parts = Readonly<{
+  log: Log
+  clock?: Clock
+  /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
+  database?: Database
+}>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
@@ -79,7 +85,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date() }: Parts,
+  { log, clock = () => new Date(), database: opened }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -95,7 +101,15 @@ const assemble = async (
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
 
-  // What holds something open
+  // What holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
+  const registered =
+    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
+  const openOwn = async () => {
+    const own = await openStore(config)
+    onClose(() => own.close())
+    return own
+  }
+  const served = opened ?? (config.DATABASE_URL === null ? null : await openOwn())
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
@@ -104,12 +118,9 @@ const assemble = async (
     config.DATABASE_URL === null && config.CLIENTS_FILE === null
       ? demoClient(secretOf(config, 'demo-client-secret'))
       : null
-  const { clients, reload: reloadClients } = await openClients({
-    file: config.CLIENTS_FILE,
-    more: demo ? [demo.client] : [],
-  })
-  const database = await openStore(config)
-  onClose(() => database.close())
+  const { clients, reload: reloadClients } =
+    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
+  const database = served ?? (await openOwn())
   onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())

@@ -38,9 +38,12 @@ export const judgeEmail = (email: string): string | null =>
 /** NIST SP 800-63B §5.1.1.2 – One password, one byte sequence, whatever keyboard typed it. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
-/** True when a password of that length can never have been registered. Expects the normalized form. */
-export const isPasswordTooLong = (password: string): boolean =>
-  Buffer.byteLength(password) > PASSWORD_MAX_BYTES
+/**
+ * True when such a password can never have been registered. Expects the normalized form. bcrypt repeats its key around a NUL, so
+ * that "pass", "pass\0pass" and so on are one password to it.
+ */
+export const isPasswordImpossible = (password: string): boolean =>
+  isPasswordTooLong(password) || password.includes('\0')
 
 /** Null when it may be registered, else what is wrong with it. Expects the normalized form. */
 export const judgePassword = (password: string): string | null => {
@@ -50,3 +53,5 @@ export const judgePassword = (password: string): string | null => {
   if (password.includes('\0')) return 'must not hold a NUL character'
   return null
 }
+
+const isPasswordTooLong = (password: string) => Buffer.byteLength(password) > PASSWORD_MAX_BYTES

@@ -26,7 +26,7 @@ export const createRefresh =
     const client = client_id === null ? null : await clients.find(client_id)
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
     try {
-      const request = { client, token, scope: undefined, resources: [], idempotency_key, origin }
+      const request = { client, token, scope: null, resources: [], idempotency_key, origin }
       const { tokens, refresh_token, family } = await rotate(request)
       metrics.issued('refresh_token')
       return toTokenPair(tokens, refresh_token, family)
