@@ -112,12 +112,12 @@ describe('configuration', () => {
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [
-      ['1', '2592000'],
-      ['0', '31536001', 'x', '2592001'],
+      ['1', '2592001', '31536000'],
+      ['0', '31536001', 'x'],
     ],
     REFRESH_TOKEN_MAX_SECONDS: [
-      ['604800', '31536000'],
-      ['0', '31536001', 'x', '604799'],
+      ['1', '31536000'],
+      ['0', '31536001', 'x'],
     ],
     REFRESH_TOKEN_PEPPER: [
       [PEPPER, `${PEPPER}=`, `${PEPPER}, ${Buffer.alloc(48, 'other').toString('base64url')}`],
@@ -131,6 +131,7 @@ describe('configuration', () => {
         Buffer.alloc(32, 0xfb).toString('base64'),
       ],
     ],
+    KEY_ROTATION_DAYS: integer(1, 365),
     DEFAULT_AUDIENCE: [['https://api.example', 'api'], []],
     PASSWORD_COST: integer(10, 15),
     RATE_LIMIT_LOGIN: RATE,
