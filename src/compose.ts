@@ -41,6 +41,7 @@ import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
 import type { Database } from './store/database.ts'
+import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
 import { createRevocations } from './store/revocations.ts'
@@ -120,6 +121,7 @@ const assemble = async (
   const { clients, reload: reloadClients } =
     registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
   const database = served ?? (await openOwn())
+  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
@@ -158,7 +160,7 @@ const assemble = async (
     clock,
     issuer,
   })
-  const grants = createGrants({ issue, rotate, policy, peppers })
+  const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 

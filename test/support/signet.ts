@@ -7,6 +7,7 @@ import { compose, type Signet } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Clock, Log } from '../../src/ports.ts'
 import { createDatabase, createRedis } from './backends.ts'
+import { checked } from './openapi.ts'
 import { freePort } from './services.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; message: string }
@@ -64,7 +65,7 @@ export const openSignet = async (
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
   const signet = await compose(reading.config, { log, clock })
-  const server = createAdaptorServer({ fetch: signet.app.fetch }) as Server
+  const server = createAdaptorServer({ fetch: checked(signet.app.fetch) }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${port}`
   const close = async () => {
