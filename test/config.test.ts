@@ -31,6 +31,7 @@ describe('configuration', () => {
       DATA_DIR: resolve('data'),
       REDIS_URL: null,
       KEYS_DIR: resolve('keys'),
+      KEY_ROTATION_DAYS: 30,
       CLIENTS_FILE: null,
       ACCESS_TOKEN_TTL_SECONDS: 900,
       REFRESH_TOKEN_IDLE_SECONDS: 604_800,
@@ -109,6 +110,7 @@ describe('configuration', () => {
       ['http://cache', 'cache:6379', 'cache'],
     ],
     KEYS_DIR: [['/run/keys'], []],
+    KEY_ROTATION_DAYS: integer(1, 365),
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [
