@@ -11,6 +11,7 @@ export type Portion = Readonly<{
 }>
 
 const ID_BYTES = 16
+const ID_WORDS = 4
 /** One minute for many entries spares the expiry of each. That one is remembered a little too long does no harm. */
 const EXPIRY_STEP_SECONDS = 60
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
@@ -18,7 +19,8 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 /** Every unexpired entry, in 28 bytes each: a million must not weigh on a server. */
 export const createRevocationLog = () => {
   let room = 1024
-  let ids = Buffer.alloc(room * ID_BYTES)
+  let words = new Uint32Array(room * ID_WORDS)
+  let ids = Buffer.from(words.buffer)
   let transactions = new Float64Array(room)
   let expiries = new Uint32Array(room)
   let size = 0
@@ -27,7 +29,8 @@ export const createRevocationLog = () => {
 
   const grow = () => {
     room *= 2
-    ids = Buffer.concat([ids], room * ID_BYTES)
+    words = extended(words, new Uint32Array(room * ID_WORDS))
+    ids = Buffer.from(words.buffer)
     transactions = extended(transactions, new Float64Array(room))
     expiries = extended(expiries, new Uint32Array(room))
   }
@@ -65,7 +68,7 @@ export const createRevocationLog = () => {
       else group.push(index)
     }
     return {
-      ids: Object.fromEntries([...groups].map(([expiry, group]) => [expiry, encode(ids, group)])),
+      ids: Object.fromEntries([...groups].map(([expiry, group]) => [expiry, encode(words, group)])),
       named: rest.map(({ kind, value, expires_at, issued_until }) => [kind, value, expires_at, issued_until]),
     }
   }
@@ -94,7 +97,7 @@ export const createRevocationLog = () => {
       let kept = 0
       for (let index = 0; index < size; index += 1) {
         if ((expiries[index] ?? 0) <= now) continue
-        ids.copyWithin(kept * ID_BYTES, index * ID_BYTES, (index + 1) * ID_BYTES)
+        words.copyWithin(kept * ID_WORDS, index * ID_WORDS, (index + 1) * ID_WORDS)
         transactions[kept] = transactions[index] ?? 0
         expiries[kept] = expiries[index] ?? 0
         kept += 1
@@ -112,9 +115,12 @@ const extended = <A extends Float64Array | Uint32Array>(old: A, roomier: A): A =
   return roomier
 }
 
-const encode = (ids: Buffer, group: readonly number[]): string => {
-  const bytes = Buffer.allocUnsafe(group.length * ID_BYTES)
-  for (const [place, index] of group.entries())
-    ids.copy(bytes, place * ID_BYTES, index * ID_BYTES, (index + 1) * ID_BYTES)
-  return bytes.toString('base64url')
+/** Copied by the word: by the byte it would hold up the event loop. */
+const encode = (words: Uint32Array, group: readonly number[]): string => {
+  const copy = new Uint32Array(group.length * ID_WORDS)
+  for (let place = 0; place < group.length; place += 1) {
+    const from = (group[place] ?? 0) * ID_WORDS
+    for (let word = 0; word < ID_WORDS; word += 1) copy[place * ID_WORDS + word] = words[from + word] ?? 0
+  }
+  return Buffer.from(copy.buffer).toString('base64url')
 }

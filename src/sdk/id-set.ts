@@ -25,7 +25,7 @@ export const createIdSet = (): IdSet => {
   let size = 0
   let next = 0
 
-  const shardOf = (): Shard => shards[(id[2] ?? 0) & (SHARDS - 1)] ?? unreachable()
+  const shardOf = (): Shard => shards[(id[3] ?? 0) & (SHARDS - 1)] ?? unreachable()
 
   const add = (expires_at: number) => {
     const shard = shardOf()
@@ -47,9 +47,9 @@ export const createIdSet = (): IdSet => {
       }
     },
     has: uuid => {
-      if (size === 0 || !readUuid(uuid, id)) return false
+      if (size === 0 || uuid.length !== 36 || !readWord(uuid, id, 3)) return false
       const { slots } = shardOf()
-      return slots[find(slots, id) + EXPIRY] !== 0
+      return mayHave(slots, id) && readUuid(uuid, id) && slots[find(slots, id) + EXPIRY] !== 0
     },
     size: () => size,
     sweep: (now, count = 1) => {
@@ -74,10 +74,23 @@ const slotsFor = (ids: number): Uint32Array => {
   return new Uint32Array(slots * WORDS)
 }
 
-/** Where the id is, or would be. Ids are random, so that the last word spread by a multiplication is as good as a hash. */
+/** Ids are random, so that the last word spread by a multiplication is as good as a hash. Its lowest bits chose the shard. */
+const firstSlot = (count: number, id: Uint32Array): number =>
+  (Math.imul(id[3] ?? 0, 0x9e3779b1) >>> 8) & (count - 1)
+
+/** By the last word alone, which tells nearly every id that is not there: the others are not even read. */
+const mayHave = (slots: Uint32Array, id: Uint32Array): boolean => {
+  const count = slots.length / WORDS
+  for (let slot = firstSlot(count, id); ; slot = (slot + 1) & (count - 1)) {
+    if (slots[slot * WORDS + EXPIRY] === 0) return false
+    if (slots[slot * WORDS + 3] === id[3]) return true
+  }
+}
+
+/** Where the id is, or would be. */
 const find = (slots: Uint32Array, id: Uint32Array): number => {
   const count = slots.length / WORDS
-  let slot = (Math.imul(id[3] ?? 0, 0x9e3779b1) >>> 4) & (count - 1)
+  let slot = firstSlot(count, id)
   for (;;) {
     const place = slot * WORDS
     if (slots[place + EXPIRY] === 0 || isAt(slots, place, id)) return place
@@ -118,24 +131,29 @@ const DIGITS = Int8Array.from({ length: 128 }, (_, code) =>
   '0123456789abcdef'.indexOf(String.fromCharCode(code)),
 )
 
-/** Where the eight digits of each word are in xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx. */
-const DIGIT_PLACES = Uint8Array.from(
-  Array.from({ length: 36 }, (_, place) => place).filter(place => ![8, 13, 18, 23].includes(place)),
-)
-
-/** RFC 9562 §4 – False when the text is no canonical UUID. By hand: this runs for each request that is verified. */
+/** RFC 9562 §4 – False when the text is no canonical UUID. By hand, because this runs for each request that is verified. */
 const readUuid = (text: string, id: Uint32Array): boolean => {
-  if (text.length !== 36) return false
-  for (const dash of DASHES) if (text.charCodeAt(dash) !== DASH) return false
-  let word = 0
-  for (let index = 0; index < 32; index += 1) {
-    const digit = DIGITS[text.charCodeAt(DIGIT_PLACES[index] ?? 0)] ?? -1
-    if (digit < 0) return false
-    word = (word << 4) | digit
-    if ((index & 7) === 7) id[index >> 3] = word
-  }
-  return true
+  for (const place of DASHES) if (text.charCodeAt(place) !== DASH) return false
+  return [0, 1, 2, 3].every(word => readWord(text, id, word))
 }
 
+const readWord = (text: string, id: Uint32Array, word: number): boolean => {
+  let faults = 0
+  let value = 0
+  for (let byte = word * 4; byte < word * 4 + 4; byte += 1) {
+    const read = byteAt(text, BYTE_PLACES[byte] ?? 0)
+    faults |= read
+    value = (value << 8) | read
+  }
+  id[word] = value
+  return faults >= 0
+}
+
+/** Where the two digits of each byte are in xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx. */
+const BYTE_PLACES = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34)
 const DASHES = [8, 13, 18, 23] as const
 const DASH = 0x2d
+
+/** Negative when one of its digits is none. */
+const byteAt = (text: string, place: number): number =>
+  ((DIGITS[text.charCodeAt(place)] ?? -1) << 4) | (DIGITS[text.charCodeAt(place + 1)] ?? -1)

@@ -7,8 +7,8 @@ type Seen = Readonly<{ snapshot: string; server: string }>
 type Row = Omit<Revocation, 'transaction_id'> & Readonly<{ transaction_id: string }>
 type SeenRow = Seen & (Row | Readonly<{ kind: null }>)
 
-/** Rows that are read at once: parsing them takes some ten milliseconds of the event loop. */
-const PAGE_ROWS = 5000
+/** Rows that are read at once: parsing them takes some milliseconds of the event loop. */
+const PAGE_ROWS = 2000
 
 export const createRevocationFeed = (database: Database): RevocationFeed => ({
   /** The snapshot is the statement's own: it names exactly the rows that came with it. */

@@ -51,7 +51,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
       portions.push(revocations.length)
       for (const { value } of revocations) seen.add(value)
     })
-    expect(Math.max(...portions)).toBe(5000)
+    expect(Math.max(...portions)).toBe(2000)
     expect(portions.reduce((sum, count) => sum + count)).toBe(seen.size)
     expect(seen.size).toBeGreaterThanOrEqual(12_000)
   })
