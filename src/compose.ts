@@ -48,6 +48,7 @@ import { createAssertions } from './store/assertions.ts'
 import { createEndings } from './store/endings.ts'
 import { localSecret } from './store/data-dir.ts'
 import type { Database } from './store/database.ts'
+import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
 import { createRevocationFeed } from './store/revocation-feed.ts'
@@ -128,6 +129,7 @@ const assemble = async (
   const { clients, reload: reloadClients } =
     registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
   const database = served ?? (await openOwn())
+  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
@@ -172,7 +174,7 @@ const assemble = async (
     clock,
     issuer,
   })
-  const grants = createGrants({ issue, rotate, policy, peppers })
+  const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 

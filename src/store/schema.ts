@@ -115,3 +115,10 @@ export const spentAssertions = pgTable(
     index('spent_assertions_expires_at_index').on(table.expires_at),
   ],
 )
+
+/** Who of several replicas does what only one should do, and until when: a row a task. */
+export const leases = pgTable('leases', {
+  task: text().primaryKey(),
+  holder: uuid().notNull(),
+  expires_at: instant().notNull(),
+})

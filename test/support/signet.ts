@@ -7,6 +7,7 @@ import { compose, type Signet } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Clock, Log } from '../../src/ports.ts'
 import { createDatabase, createRedis } from './backends.ts'
+import { checked } from './openapi.ts'
 import { freePort } from './services.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; message: string }
@@ -64,7 +65,7 @@ export const openSignet = async (
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
   const signet = await compose(reading.config, { log, clock })
-  const server = createAdaptorServer({ fetch: signet.app.fetch }) as Server
+  const server = createAdaptorServer({ fetch: checked(signet.app.fetch) }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${port}`
   const close = async () => {
@@ -106,7 +107,7 @@ type Request = Readonly<{
   raw?: string
   form?: Readonly<Record<string, string>>
   bearer?: string
-  /** The client's address, as the trusted proxy saw it. */
+  /** The client's address, as the trusted proxy saw it. Empty: there was no proxy. */
   from?: string
   headers?: Readonly<Record<string, string>>
 }>
@@ -124,7 +125,7 @@ export const createCall =
     const response = await fetch(origin + path, {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
-        'X-Forwarded-For': from,
+        ...(from === '' ? {} : { 'X-Forwarded-For': from }),
         ...(body === undefined ? {} : { 'Content-Type': type }),
         ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
         ...headers,
