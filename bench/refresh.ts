@@ -1,6 +1,5 @@
 import { bareSignatureMilliseconds } from './support/bare-signature.ts'
 import type { Answer } from './support/connection.ts'
-import { tokenOf } from './support/families.ts'
 import { type Caller, drive, type Load, times } from './support/load.ts'
 import { measureProcessor } from './support/processor.ts'
 import type { Bench, Row } from './support/report.ts'
@@ -12,21 +11,18 @@ const SECONDS = 4
 const CONNECTIONS = 16
 
 /** Refreshes through the whole server, each connection going round its own share of the families. */
-export const refreshCallers = ({ numbers }: Store): readonly Caller[] =>
+export const refreshCallers = ({ tokens }: Store): readonly Caller[] =>
   times(CONNECTIONS, index => {
-    const mine = numbers
-      .filter((_, at) => at % CONNECTIONS === index)
-      .map(number => tokenOf(number) as string)
-    let turn = 0
+    let turn = index
     return {
       next: () => ({
         path: '/token',
         headers: FORM,
-        body: `grant_type=refresh_token&refresh_token=${mine[turn]}`,
+        body: `grant_type=refresh_token&refresh_token=${tokens[turn]}`,
       }),
-      take: (answer: Answer) => {
-        mine[turn] = JSON.parse(answer.body).refresh_token
-        turn = (turn + 1) % mine.length
+      take: ({ body }: Answer) => {
+        tokens[turn] = JSON.parse(body).refresh_token
+        turn = turn + CONNECTIONS < tokens.length ? turn + CONNECTIONS : index
       },
     }
   })

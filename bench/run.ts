@@ -1,5 +1,11 @@
 import { cpus } from 'node:os'
+import { benchCrowd } from './crowd.ts'
+import { benchEndpoints } from './endpoints.ts'
+import { benchPeer } from './peer.ts'
 import { benchRefresh, benchRefreshMillion } from './refresh.ts'
+import { benchRotations, benchRotationsMillion } from './rotations.ts'
+import { benchSoak } from './soak.ts'
+import { benchStart } from './start.ts'
 import { type Bench, format, isReached } from './support/report.ts'
 import { openWorld } from './support/world.ts'
 import { benchToken } from './token.ts'
@@ -10,6 +16,13 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     token: ['client_credentials, 16 connections', benchToken],
     refresh: ['refresh_token, 16 connections, 10 thousand families', benchRefresh],
     'refresh-1m': ['refresh_token, 16 connections, 1 million families', benchRefreshMillion],
+    rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],
+    'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],
+    endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],
+    crowd: ['one hundred sign-ins at once', benchCrowd],
+    start: ['from the start to the first answer', benchStart],
+    peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],
+    soak: ['five minutes of refreshes', benchSoak, 'only when named'],
   }
 
 const main = async (names: readonly string[]) => {

@@ -1,6 +1,11 @@
 import type { Sql } from 'postgres'
 import { digestOf } from '../../src/domain/digest.ts'
-import { createPepper, type Position, refreshTokenAt } from '../../src/domain/refresh-token.ts'
+import {
+  createPepper,
+  type Position,
+  type RefreshTokenDigest,
+  refreshTokenAt,
+} from '../../src/domain/refresh-token.ts'
 
 export const PEPPER = Buffer.alloc(32, 'pepper')
 const pepper = createPepper(PEPPER)
@@ -11,7 +16,8 @@ export const CLIENT_ID = 'bench'
 /** Families whose current token can be presented, spread evenly over the table. The digest of all others is zeros. */
 const PRESENTABLE = 20_000
 const SALT = Buffer.alloc(16, 'salt')
-export const ZEROS = Buffer.alloc(32)
+export const ZERO_DIGEST = Buffer.alloc(32) as Uint8Array as RefreshTokenDigest
+export const PEPPER_ID = pepper.id
 
 /** Sorts by time as a UUIDv7 does, and is known by its number. */
 export const familyId = (number: number): string =>
@@ -27,10 +33,10 @@ export const positionOf = (number: number, generation: number): Position => ({
   generation,
 })
 
-export const tokenOf = (number: number) => refreshTokenAt(positionOf(number, 0), pepper)
+const tokenOf = (number: number) => refreshTokenAt(positionOf(number, 0), pepper)
 
-/** Fills an empty, migrated database. Returns the numbers of the families whose token can be presented. */
-export const fillFamilies = async (sql: Sql, families: number): Promise<readonly number[]> => {
+/** Fills an empty, migrated database. Returns the tokens that can be presented. */
+export const fillFamilies = async (sql: Sql, families: number): Promise<string[]> => {
   await sql`
     insert into users (id, email, roles)
     select ${sql.unsafe(FAMILY_ID_SQL('n'))}, n || '@bench.example', '{user}'
@@ -42,7 +48,7 @@ export const fillFamilies = async (sql: Sql, families: number): Promise<readonly
     )
     select
       ${sql.unsafe(FAMILY_ID_SQL('n'))}, ${sql.unsafe(FAMILY_ID_SQL('n / 4'))}, 0, ${CLIENT_ID}, 'read write',
-      '{https://api.bench.example}', now(), '{pwd}', ${SALT}, ${pepper.id}, ${ZEROS},
+      '{https://api.bench.example}', now(), '{pwd}', ${SALT}, ${PEPPER_ID}, ${ZERO_DIGEST},
       now() + interval '7 days', now() + interval '30 days', '127.0.0.1', 'bench'
     from generate_series(0, ${families - 1}::int) n`
   const numbers = presentable(families)
@@ -54,13 +60,14 @@ export const fillFamilies = async (sql: Sql, families: number): Promise<readonly
   await sql`vacuum analyze refresh_families`
   await sql`vacuum analyze users`
   await sql`checkpoint`
-  return numbers
+  return numbers.map(tokenOf)
 }
 
 const digestHex = (number: number) => Buffer.from(digestOf(tokenOf(number))).toString('hex')
 
 const presentable = (families: number): readonly number[] => {
   const count = Math.min(PRESENTABLE, families / 2)
-  const stride = Math.floor(families / count)
+  // Even numbers; the odd ones are left to the rotations that present zeros.
+  const stride = Math.floor(families / count / 2) * 2
   return Array.from({ length: count }, (_, index) => index * stride)
 }

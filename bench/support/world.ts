@@ -8,8 +8,8 @@ import { type Server, startSignet, writeSetting } from './server.ts'
 export type Store = Readonly<{
   url: string
   sql: Sql
-  /** The numbers of the families whose token can be presented. */
-  numbers: readonly number[]
+  /** The current tokens of the families that can be refreshed; who refreshes one puts its successor in its place. */
+  tokens: string[]
 }>
 
 export type World = Readonly<{
@@ -76,8 +76,8 @@ const createStore = async (server: string, families: number): Promise<Store> => 
   const url = withDatabase(server, name)
   const sql = postgres(url, { max: 1, onnotice: () => {} })
   await sql`create extension pg_stat_statements`
-  const numbers = await fillFamilies(sql, families)
-  return { url, sql, numbers }
+  const tokens = await fillFamilies(sql, families)
+  return { url, sql, tokens }
 }
 
 const findPostmaster = async (url: string): Promise<number> => {
