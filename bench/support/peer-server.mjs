@@ -14,11 +14,11 @@ class Adapter {
   constructor(name) {
     this.name = name
   }
-  /** @param {string} id @param {Record<string, unknown>} payload @param {number} seconds */
+  /** @param {string} id @param {{ grantId?: string }} payload @param {number} seconds */
   async upsert(id, payload, seconds) {
     await sql`
       insert into peer_tokens (model, id, payload, grant_id, expires_at)
-      values (${this.name}, ${id}, ${JSON.stringify(payload)}::text::jsonb, ${String(payload['grantId'] ?? '')}, now() + make_interval(secs => ${seconds ?? 86400}))
+      values (${this.name}, ${id}, ${JSON.stringify(payload)}::text::jsonb, ${payload.grantId ?? null}, now() + make_interval(secs => ${seconds ?? 86400}))
       on conflict (model, id) do update set payload = excluded.payload, expires_at = excluded.expires_at`
   }
   /** @param {string} id */
