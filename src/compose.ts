@@ -23,9 +23,12 @@ import { createExchange } from './grants/exchange.ts'
 import { createGrants } from './grants/index.ts'
 import { createIssue } from './grants/issue.ts'
 import { createRotate } from './grants/rotate.ts'
+import { createCookieTransport } from './http/accounts/cookie-transport.ts'
 import { createApp } from './http/app.ts'
 import { createClientAddress } from './http/client-address.ts'
+import { createCookie } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
+import { createCsrf } from './http/csrf.ts'
 import { createJudgeHealth } from './http/public/health.ts'
 import { createRoutes } from './http/routes.ts'
 import { openClients } from './platform/clients-file.ts'
@@ -152,6 +155,10 @@ const assemble = async (
     refresh: createRefresh({ clients, refreshFamilies, rotate, peppers }),
     signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
+    cookieTransport: createCookieTransport({
+      cookie: createCookie('signet-refresh', issuer),
+      csrf: createCsrf({ issuer, origins: config.CORS_ORIGINS, clients }),
+    }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),

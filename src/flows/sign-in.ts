@@ -12,7 +12,7 @@ type Needs = Readonly<{ accounts: Accounts; passwords: Passwords; openSignIn: Op
  */
 export const createSignIn =
   ({ accounts, passwords, openSignIn }: Needs) =>
-  async ({ client, origin, ...given }: Credentials): Promise<SignedIn> => {
+  async ({ client, refresh_transport, origin, ...given }: Credentials): Promise<SignedIn> => {
     const account = await accounts.findByEmail(normalizeEmail(given.email))
     const password = normalizePassword(given.password)
     const isTooLong = isPasswordTooLong(password)
@@ -20,5 +20,6 @@ export const createSignIn =
     if (account === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'email_unknown')
     if (isTooLong || !isMatch) throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
     if (account.disabled_at !== null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'account_disabled')
-    return { account, tokens: await openSignIn({ account, client, amr: PASSWORD_AMR, origin }) }
+    const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
+    return { account, tokens }
   }

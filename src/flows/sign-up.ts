@@ -7,13 +7,19 @@ import {
 } from '../domain/account.ts'
 import type { Client } from '../domain/client.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
-import type { Origin } from '../domain/refresh-family.ts'
+import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
 import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{ accounts: Accounts; passwords: Passwords; random: Random; openSignIn: OpenSignIn }>
 
-export type Credentials = Readonly<{ client: Client; email: string; password: string; origin: Origin }>
+export type Credentials = Readonly<{
+  client: Client
+  email: string
+  password: string
+  refresh_transport: RefreshTransport
+  origin: Origin
+}>
 export type SignedIn = Readonly<{ account: Account; tokens: TokenPair }>
 
 /** RFC 8176 §2 – "pwd": password-based authentication. */
@@ -25,12 +31,13 @@ const FIRST_ROLES = ['user']
 /** Contract – Registers an account and signs it in. */
 export const createSignUp =
   ({ accounts, passwords, random, openSignIn }: Needs) =>
-  async ({ client, origin, ...given }: Credentials): Promise<SignedIn> => {
+  async ({ client, refresh_transport, origin, ...given }: Credentials): Promise<SignedIn> => {
     const { email, password } = parseCredentials(given)
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
     if (account === null) throw new Problem('EMAIL_TAKEN')
-    return { account, tokens: await openSignIn({ account, client, amr: PASSWORD_AMR, origin }) }
+    const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
+    return { account, tokens }
   }
 
 /** Every bad field at once, so that a form can show them all. */

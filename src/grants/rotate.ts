@@ -1,6 +1,6 @@
 import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
-import type { Denial, Family, Origin } from '../domain/refresh-family.ts'
+import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import {
   parseRefreshToken,
   type Peppers,
@@ -28,6 +28,7 @@ type Needs = Readonly<{
 export type RotateRequest = Readonly<{
   client: Client
   token: PresentedRefreshToken
+  refresh_transport: RefreshTransport
   scope: string | undefined
   resources: readonly string[]
   idempotency_key: string | undefined
@@ -82,7 +83,7 @@ export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefre
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
-  ({ client, token, scope, resources, idempotency_key, origin }: RotateRequest) => {
+  ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const requested = scope === undefined ? null : parseScope(scope)
     if (scope !== undefined && requested === null) throw new OAuthError('scope_malformed')
@@ -91,6 +92,7 @@ const createPresent =
     return refreshFamilies.rotate({
       ...token,
       client_id,
+      refresh_transport,
       sender_key: null,
       scope: requested,
       resources,
@@ -144,4 +146,5 @@ const REASONS = {
   account_disabled: 'refresh_account_disabled',
   wrong_client: 'refresh_wrong_client',
   wrong_sender_key: 'refresh_wrong_sender_key',
+  wrong_transport: 'refresh_wrong_transport',
 } as const satisfies Record<Denial, string>

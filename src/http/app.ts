@@ -68,14 +68,20 @@ const createAnswer = ({ cors, clientAddress, random, log, isHttps, isDraining }:
     const request_id = random.uuid()
     const header = (name: string) => context.req.header(name)
     const ip = clientAddress(context)
-    const { status, body, headers, log: fields } = await handle({ context, request_id, ip, header })
+    const {
+      status,
+      body,
+      headers,
+      cookies = [],
+      log: fields,
+    } = await handle({ context, request_id, ip, header })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
     const level = status >= 500 ? 'error' : 'info'
     log[level](
       { request_id, method: context.req.method, path, status, duration_ms, ip, ...fields },
       'request',
     )
-    return new Response(body, {
+    const response = new Response(body, {
       status,
       headers: {
         ...common,
@@ -85,6 +91,8 @@ const createAnswer = ({ cors, clientAddress, random, log, isHttps, isDraining }:
         ...headers,
       },
     })
+    for (const cookie of cookies) response.headers.append('Set-Cookie', cookie)
+    return response
   }
 }
 

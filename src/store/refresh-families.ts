@@ -29,11 +29,12 @@ const createOpen =
         opened as (
           insert into refresh_families (
             id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-            idle_expires_at, expires_at, last_ip, last_user_agent
+            refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent
           )
           select
             ${family.id}, id, ${family.credential_epoch}, ${family.client_id}, ${family.scope}, ${family.audience}::text[],
             statement_timestamp(), ${family.amr}::text[], ${family.salt}, ${family.pepper_id}, ${family.token_digest},
+            ${family.refresh_transport},
             statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
             statement_timestamp() + make_interval(secs => ${max_seconds}),
             ${family.origin.ip}, ${family.origin.user_agent}

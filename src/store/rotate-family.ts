@@ -1,6 +1,9 @@
 import type { Denial, Family, Lifetimes, Presentation, Rotation } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
 
+/** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
+const COOKIE_GRACE_SECONDS = 10
+
 type Row = Family & { verdict: Denial | Exclude<Rotation['verdict'], 'denied'> }
 
 /**
@@ -14,6 +17,7 @@ export const createRotate =
   async (token: Presentation): Promise<Rotation> => {
     const { family_id, salt, generation, digest, client_id, sender_key, retry_proof, successor, origin } =
       token
+    const { refresh_transport } = token
     const [row] = await database.run(
       sql => sql<Row[]>`
         with presented as materialized (
@@ -35,11 +39,15 @@ export const createRotate =
             when sender_key is distinct from ${sender_key}::text then 'wrong_sender_key'
             when not ${token.scope ?? []}::text[] <@ string_to_array(scope, ' ') then 'scope_exceeded'
             when not ${token.resources}::text[] <@ audience then 'resource_exceeded'
-            when ${generation}::bigint = generation and token_digest = ${digest} then 'rotated'
+            when ${generation}::bigint = generation and token_digest = ${digest} then
+              case refresh_transport when ${refresh_transport} then 'rotated' else 'wrong_transport' end
             when ${generation}::bigint = generation - 1 and (
               retry_proof = ${retry_proof}::bytea and previous_retry_proof is distinct from retry_proof
-              or statement_timestamp() < rotated_at + make_interval(secs => ${token.grace_seconds})
-            ) then 'replayed'
+              or statement_timestamp() < rotated_at + make_interval(secs => greatest(
+                ${token.grace_seconds}, case refresh_transport when 'cookie' then ${COOKIE_GRACE_SECONDS}::int else 0 end
+              ))
+            ) then
+              case refresh_transport when ${refresh_transport} then 'replayed' else 'wrong_transport' end
             when ${generation}::bigint < generation then 'reused'
             else 'forged'
           end as verdict
@@ -106,6 +114,7 @@ const toRotation = ({ verdict, ...family }: Row): Rotation => {
     case 'account_disabled':
     case 'wrong_client':
     case 'wrong_sender_key':
+    case 'wrong_transport':
       return { verdict: 'denied', denial: verdict }
   }
 }

@@ -6,6 +6,7 @@ import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients, Limit, Log } from '../../ports.ts'
 import { catching } from '../refusal.ts'
 import { type Handle, json, NO_STORE, type Route } from '../route.ts'
+import type { CookieTransport } from './cookie-transport.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
 import { enterWith } from './sign-in.ts'
@@ -18,28 +19,29 @@ type Needs = Readonly<{
   refresh: ReturnType<typeof createRefresh>
   signOut: SignOut
   authenticateBearer: AuthenticateBearer
+  cookieTransport: CookieTransport
   limits: Readonly<{ login: Limit; accounts: Limit }>
   log: Log
 }>
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
-  const { clients, limits, authenticateBearer } = needs
+  const { limits, authenticateBearer } = needs
   const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
   const me: Handle = async ({ header }) => {
     const { account } = await authenticateBearer(header('authorization'))
     return { ...json(200, presentAccount(account), NO_STORE), log: { sub: account.id } }
   }
-  const signIn = limited(limits.login, catching('problem', enterWith(200, clients, needs.signIn), needs.log))
+  const signIn = limited(limits.login, catching('problem', enterWith(200, needs, needs.signIn), needs.log))
   return [
     {
       ...account,
       method: 'POST',
       path: '/auth/register',
-      handle: counted(enterWith(201, clients, needs.signUp)),
+      handle: counted(enterWith(201, needs, needs.signUp)),
     },
     { ...account, method: 'POST', path: '/auth/login', handle: counted(signIn) },
-    { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs.refresh)) },
+    { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs)) },
     { ...account, method: 'POST', path: '/auth/logout', handle: counted(handleSignOut(needs)) },
     { ...account, method: 'GET', path: '/auth/me', handle: counted(me) },
   ]
