@@ -7,13 +7,16 @@ import type { Lifetimes } from './domain/refresh-family.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
+import { createFailures } from './ephemeral/failures.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createIntrospect } from './flows/introspect.ts'
+import { createKnownDevices } from './flows/known-devices.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
 import { createRefresh } from './flows/refresh.ts'
 import { createRevoke } from './flows/revoke.ts'
+import { createBrake } from './flows/sign-in-brake.ts'
 import { createSignIn } from './flows/sign-in.ts'
 import { createSignOut } from './flows/sign-out.ts'
 import { createSignUp } from './flows/sign-up.ts'
@@ -34,7 +37,8 @@ import { createRoutes } from './http/routes.ts'
 import { openClients } from './platform/clients-file.ts'
 import { openPasswords } from './platform/passwords.ts'
 import { systemRandom as random } from './platform/random.ts'
-import type { Clock, Log } from './ports.ts'
+import { systemWait } from './platform/wait.ts'
+import type { Clock, Log, Wait } from './ports.ts'
 import { openKeys } from './signing/open-keys.ts'
 import { keepRotating } from './signing/keep-rotating.ts'
 import { createAccounts } from './store/accounts.ts'
@@ -56,7 +60,7 @@ export type Signet = Readonly<{
   close(): Promise<void>
 }>
 
-type Parts = Readonly<{ log: Log; clock?: Clock }>
+type Parts = Readonly<{ log: Log; clock?: Clock; wait?: Wait }>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
@@ -76,7 +80,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date() }: Parts,
+  { log, clock = () => new Date(), wait = systemWait }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -118,6 +122,8 @@ const assemble = async (
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const limits = {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, redis),
+    register: createLimit('register', config.RATE_LIMIT_REGISTER, redis),
+    refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, redis),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, redis),
     tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, redis),
   }
@@ -142,6 +148,8 @@ const assemble = async (
   })
   const grants = createGrants({ issue, rotate, policy, peppers })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy })
+  const knownDevices = createKnownDevices({ random, peppers })
+  const brake = createBrake({ failures: createFailures(redis), wait })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
@@ -150,11 +158,12 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    signUp: createSignUp({ accounts, passwords, random, openSignIn }),
-    signIn: createSignIn({ accounts, passwords, openSignIn }),
-    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers }),
+    signUp: createSignUp({ accounts, passwords, random, openSignIn, knownDevices }),
+    signIn: createSignIn({ accounts, passwords, openSignIn, knownDevices, brake }),
+    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, limit: limits.refresh }),
     signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
+    deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),
       csrf: createCsrf({ issuer, origins: config.CORS_ORIGINS, clients }),

@@ -100,6 +100,9 @@ export type Blocklist = {
 
 /** The state of one limit for one caller. */
 export type Allowance = Readonly<{
+  /** Which limit; on the wire too. */
+  name: string
+  window_seconds: number
   isAllowed: boolean
   limit: number
   remaining: number
@@ -113,6 +116,19 @@ export type Limit = {
   /** Known in this process to be used up: no round trip. */
   isExhausted(key: string): Allowance | null
 }
+
+/**
+ * Failures in a row, for each key; forgotten an hour after the first. Atomic across instances where there is a Redis, in process
+ * without. Never rejects.
+ */
+export type Failures = {
+  count(key: string): Promise<number>
+  add(key: string): Promise<void>
+  forget(key: string): Promise<void>
+}
+
+/** Resolves after that long, and holds nothing but a timer meanwhile. */
+export type Wait = (milliseconds: number) => Promise<void>
 
 /** The structured log. Fields are chosen by name at the call; nothing is dumped. */
 export type Log = {

@@ -29,6 +29,8 @@ export const createLimit = (name: string, limit: RateLimit, redis: RedisConnecti
     return allowance
   }
   const toAllowance = (state: RateLimiterRes, isAllowed: boolean): Allowance => ({
+    name,
+    window_seconds,
     isAllowed,
     limit: count,
     remaining: Math.max(0, state.remainingPoints),
@@ -48,7 +50,8 @@ export const createLimit = (name: string, limit: RateLimit, redis: RedisConnecti
       const until = exhausted.get(key)
       if (until === undefined) return null
       const reset_seconds = Math.ceil((until - Date.now()) / 1000)
-      if (reset_seconds > 0) return { isAllowed: false, limit: count, remaining: 0, reset_seconds }
+      if (reset_seconds > 0)
+        return { name, window_seconds, isAllowed: false, limit: count, remaining: 0, reset_seconds }
       exhausted.delete(key)
       return null
     },

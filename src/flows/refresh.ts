@@ -4,7 +4,8 @@ import type { Client } from '../domain/client.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { Rotate } from '../grants/rotate.ts'
-import type { Clients, RefreshFamilies } from '../ports.ts'
+import type { Clients, Limit, RefreshFamilies } from '../ports.ts'
+import { consume } from './consume.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
@@ -12,6 +13,8 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   peppers: Peppers
+  /** For one sign-in, whatever addresses its refreshes come from. */
+  limit: Limit
 }>
 
 type RefreshRequest = Readonly<{
@@ -25,10 +28,11 @@ type RefreshRequest = Readonly<{
 
 /** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ clients, refreshFamilies, rotate, peppers }: Needs) =>
+  ({ clients, refreshFamilies, rotate, peppers, limit }: Needs) =>
   async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    await consume(limit, token.family_id)
     const client_id = await refreshFamilies.findClientId(token.family_id)
     const client = client_id === null ? null : await clients.find(client_id)
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')

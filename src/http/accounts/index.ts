@@ -4,6 +4,7 @@ import type { createRefresh } from '../../flows/refresh.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients, Limit, Log } from '../../ports.ts'
+import type { Cookie } from '../cookies.ts'
 import { catching } from '../refusal.ts'
 import { type Handle, json, NO_STORE, type Route } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
@@ -20,7 +21,8 @@ type Needs = Readonly<{
   signOut: SignOut
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
-  limits: Readonly<{ login: Limit; accounts: Limit }>
+  deviceCookie: Cookie
+  limits: Readonly<{ login: Limit; register: Limit; accounts: Limit }>
   log: Log
 }>
 
@@ -32,15 +34,21 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     const { account } = await authenticateBearer(header('authorization'))
     return { ...json(200, presentAccount(account), NO_STORE), log: { sub: account.id } }
   }
-  const signIn = limited(limits.login, catching('problem', enterWith(200, needs, needs.signIn), needs.log))
+  const countedTwice = (limit: Limit, handle: Handle) =>
+    counted(limited(limit, catching('problem', handle, needs.log)))
   return [
     {
       ...account,
       method: 'POST',
       path: '/auth/register',
-      handle: counted(enterWith(201, needs, needs.signUp)),
+      handle: countedTwice(limits.register, enterWith(201, needs, needs.signUp)),
     },
-    { ...account, method: 'POST', path: '/auth/login', handle: counted(signIn) },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login',
+      handle: countedTwice(limits.login, enterWith(200, needs, needs.signIn)),
+    },
     { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs)) },
     { ...account, method: 'POST', path: '/auth/logout', handle: counted(handleSignOut(needs)) },
     { ...account, method: 'GET', path: '/auth/me', handle: counted(me) },
