@@ -13,6 +13,7 @@ import { openRedis } from './ephemeral/redis.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createIntrospect } from './flows/introspect.ts'
 import { createKnownDevices } from './flows/known-devices.ts'
+import { createJudgeNewPassword } from './flows/new-password.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
 import { createRefresh } from './flows/refresh.ts'
 import { createRevoke } from './flows/revoke.ts'
@@ -149,6 +150,10 @@ const assemble = async (
   const grants = createGrants({ issue, rotate, policy, peppers })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy })
   const knownDevices = createKnownDevices({ random, peppers })
+  const judgeNewPassword = createJudgeNewPassword({
+    passwords,
+    min_characters: config.PASSWORD_MIN_CHARACTERS,
+  })
   const brake = createBrake({ failures: createFailures(redis), wait })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
@@ -158,8 +163,15 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    signUp: createSignUp({ accounts, passwords, random, openSignIn, knownDevices }),
-    signIn: createSignIn({ accounts, passwords, openSignIn, knownDevices, brake }),
+    signUp: createSignUp({ accounts, passwords, random, openSignIn, knownDevices, judgeNewPassword }),
+    signIn: createSignIn({
+      accounts,
+      passwords,
+      openSignIn,
+      knownDevices,
+      brake,
+      password_cost: config.PASSWORD_COST,
+    }),
     refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, limit: limits.refresh }),
     signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),

@@ -1,5 +1,6 @@
 /** Every effect that the core may ask for, as types. A comment states atomicity and failure. */
-import type { Account, PasswordDigest } from './domain/account.ts'
+import type { Account } from './domain/account.ts'
+import type { PasswordDigest } from './domain/password-digest.ts'
 import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
@@ -16,12 +17,14 @@ export type Random = {
   uuid(): string
 }
 
-/** Password hashing, off the event loop. Both reject with Unavailable when the queue is full. */
+/** Password hashing, off the event loop: `hash` and `matches` reject with Unavailable when the queue is full. */
 export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
   /** Takes as long for no digest as for a wrong password. */
   matches(password: string, digest: PasswordDigest | null): Promise<boolean>
+  /** True for one of the bundled list of common ones, whatever its case. */
+  isCommon(password: string): Promise<boolean>
 }
 
 /** Signing keys. The private halves never leave the adapter. */
@@ -55,6 +58,8 @@ export type Accounts = {
     roles: readonly string[]
   }): Promise<Account | null>
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  /** Atomic: another digest of the same password, unless it was changed in the meantime. Ends nothing. */
+  renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**
    * Atomic: raises the credential epoch, revokes every live family and writes the entries of the revocation feed.
    * Returns the families that it ended. A sign-in under way at the same moment gets no living family.

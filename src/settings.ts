@@ -115,6 +115,11 @@ export const SETTINGS = {
     standard: 'the issuer',
     help: '`aud` when neither the client nor the request names one.',
   },
+  PASSWORD_MIN_CHARACTERS: {
+    schema: integer(8, 8, 64),
+    standard: '`8`',
+    help: 'Characters of a new password, at least. 8–64; 72 bytes of UTF-8 at most in any case.',
+  },
   PASSWORD_COST: {
     schema: integer(10, 10, 15),
     standard: '`10`',

@@ -1,5 +1,8 @@
-import { isPasswordTooLong, normalizeEmail, normalizePassword } from '../domain/account.ts'
+import { normalizeEmail } from '../domain/account.ts'
+import { isPasswordTooLong, normalizePassword } from '../domain/password.ts'
+import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
+import { Unavailable } from '../domain/unavailable.ts'
 import type { Accounts, Passwords } from '../ports.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { OpenSignIn } from './open-sign-in.ts'
@@ -12,6 +15,8 @@ type Needs = Readonly<{
   openSignIn: OpenSignIn
   knownDevices: KnownDevices
   brake: Brake
+  /** bcrypt cost of the digests that are made today. */
+  password_cost: number
 }>
 
 /**
@@ -33,8 +38,23 @@ export const createSignIn =
     await attempt.succeeded()
     const signIn = { account, client, amr: PASSWORD_AMR, refresh_transport, origin }
     const tokens = await needs.openSignIn(signIn)
+    await renewDigest(needs, account, given.password)
     return { account, tokens, device_token: needs.knownDevices.remember(account, device) }
   }
+
+/** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */
+const renewDigest = async (
+  { accounts, passwords, password_cost }: Needs,
+  { id, password_digest: from }: NonNullable<Found>,
+  given: string,
+): Promise<void> => {
+  if (from === null || !isRenewalDue(from, password_cost)) return
+  try {
+    await accounts.renewDigest({ id, from, to: await passwords.hash(normalizePassword(given)) })
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+  }
+}
 
 type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 

@@ -1,16 +1,11 @@
-import {
-  type Account,
-  judgeEmail,
-  judgePassword,
-  normalizeEmail,
-  normalizePassword,
-} from '../domain/account.ts'
+import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
 import type { Client } from '../domain/client.ts'
 import type { DeviceToken } from '../domain/device-token.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
 import type { KnownDevices } from './known-devices.ts'
+import type { JudgeNewPassword } from './new-password.ts'
 import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
@@ -19,6 +14,7 @@ type Needs = Readonly<{
   random: Random
   openSignIn: OpenSignIn
   knownDevices: KnownDevices
+  judgeNewPassword: JudgeNewPassword
 }>
 
 export type Credentials = Readonly<{
@@ -40,9 +36,10 @@ const FIRST_ROLES = ['user']
 
 /** Contract – Registers an account and signs it in. */
 export const createSignUp =
-  ({ accounts, passwords, random, openSignIn, knownDevices }: Needs) =>
+  (needs: Needs) =>
   async ({ client, refresh_transport, origin, ...given }: Credentials): Promise<SignedIn> => {
-    const { email, password } = parseCredentials(given)
+    const { accounts, passwords, random, openSignIn, knownDevices } = needs
+    const { email, password } = await parseCredentials(needs, given)
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
     if (account === null) throw new Problem('EMAIL_TAKEN')
@@ -51,10 +48,10 @@ export const createSignUp =
   }
 
 /** Every bad field at once, so that a form can show them all. */
-const parseCredentials = (given: { email: string; password: string }) => {
+const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: string; password: string }) => {
   const email = normalizeEmail(given.email)
-  const password = normalizePassword(given.password)
-  const judged = { email: judgeEmail(email), password: judgePassword(password) }
+  const { password, fault } = await judgeNewPassword(given.password, email)
+  const judged = { email: judgeEmail(email), password: fault }
   const errors = Object.entries(judged).flatMap(([field, detail]): FieldError[] =>
     detail === null ? [] : [{ pointer: `#/${field}`, detail }],
   )

@@ -1,4 +1,5 @@
-import type { Account, PasswordDigest } from '../domain/account.ts'
+import type { Account } from '../domain/account.ts'
+import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import type { Database } from './database.ts'
@@ -23,6 +24,15 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         where email = ${email}`,
     )
     return account ?? null
+  },
+
+  renewDigest: async ({ id, from, to }) => {
+    await database.run(
+      sql => sql`
+        update users
+        set password_digest = ${to}
+        where id = ${id} and password_digest = ${from}`,
+    )
   },
 
   endEverySignIn: async (account_id, reason) => {
