@@ -11,12 +11,14 @@ import { createFailures } from './ephemeral/failures.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
+import { createChangePassword } from './flows/change-password.ts'
 import { createIntrospect } from './flows/introspect.ts'
 import { createKnownDevices } from './flows/known-devices.ts'
 import { createJudgeNewPassword } from './flows/new-password.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
 import { createRefresh } from './flows/refresh.ts'
 import { createRevoke } from './flows/revoke.ts'
+import { createSessions } from './flows/sessions.ts'
 import { createBrake } from './flows/sign-in-brake.ts'
 import { createSignIn } from './flows/sign-in.ts'
 import { createSignOut } from './flows/sign-out.ts'
@@ -124,6 +126,7 @@ const assemble = async (
   const limits = {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, redis),
     register: createLimit('register', config.RATE_LIMIT_REGISTER, redis),
+    password: createLimit('password', config.RATE_LIMIT_PASSWORD, redis),
     refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, redis),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, redis),
     tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, redis),
@@ -174,6 +177,15 @@ const assemble = async (
     }),
     refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, limit: limits.refresh }),
     signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
+    sessions: createSessions({ accounts, refreshFamilies, blocklist, access_token_seconds }),
+    changePassword: createChangePassword({
+      accounts,
+      passwords,
+      judgeNewPassword,
+      blocklist,
+      limit: limits.password,
+      access_token_seconds,
+    }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({

@@ -5,6 +5,7 @@ import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
+import type { Session } from './domain/session.ts'
 import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
 
 /** Wall clock. */
@@ -65,6 +66,17 @@ export type Accounts = {
    * Returns the families that it ended. A sign-in under way at the same moment gets no living family.
    */
   endEverySignIn(account_id: string, reason: RevokeReason): Promise<readonly string[]>
+  /**
+   * Atomic, as `endEverySignIn`, but for the family `keep`, which goes on in the new epoch; with another digest unless it is null.
+   * Null, and nothing is done, when the account is disabled or its epoch is another by now.
+   */
+  endOtherSignIns(account: {
+    id: string
+    credential_epoch: number
+    keep: string | null
+    password_digest: PasswordDigest | null
+    reason: RevokeReason
+  }): Promise<readonly string[] | null>
 }
 
 /** refresh-families: one row a family, one statement a verb. All reject with Unavailable when the database is away. */
@@ -75,13 +87,16 @@ export type RefreshFamilies = {
   findClientId(family_id: string): Promise<string | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
-  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's, or ended already. */
+  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
   revoke(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
+    user_id?: string
     reason: RevokeReason
   }): Promise<boolean>
+  /** The living ones of an account, the one used last first. */
+  list(account_id: string): Promise<readonly Session[]>
   /** The family whose *current* token this is; null unless family and account are live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }

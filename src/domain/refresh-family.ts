@@ -9,7 +9,14 @@ export const REFRESH_TRANSPORTS = ['body', 'cookie'] as const
 export type RefreshTransport = (typeof REFRESH_TRANSPORTS)[number]
 
 /** Why a family was ended. */
-export type RevokeReason = 'signed_out' | 'signed_out_everywhere' | 'revoked' | 'reuse' | 'forged'
+export type RevokeReason =
+  | 'signed_out'
+  | 'signed_out_elsewhere'
+  | 'signed_out_everywhere'
+  | 'password_changed'
+  | 'revoked'
+  | 'reuse'
+  | 'forged'
 
 /** One sign-in of one person at one client, as the issuer of tokens needs it. `at` is the database's time of the statement. */
 export type Family = Readonly<{

@@ -10,7 +10,8 @@ type Row = Family & { verdict: Denial | Exclude<Rotation['verdict'], 'denied'> }
  * Judges a presented refresh token and does what the verdict says: one statement, one round trip, one row.
  * The row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
  * under read committed, a statement that waited for a lock goes on with the newest version of the row.
- * Every time in it is the database's.
+ * Every time in it is the database's. The account's row is not locked, and may be an older one than the family's: a family that
+ * a password change has just carried into the next epoch is ahead of it, and lives.
  */
 export const createRotate =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
@@ -34,7 +35,7 @@ export const createRotate =
             when expires_at <= statement_timestamp() then 'expired'
             when idle_expires_at <= statement_timestamp() then 'idle'
             when disabled_at is not null then 'account_disabled'
-            when credential_epoch <> account_epoch then 'epoch_passed'
+            when credential_epoch < account_epoch then 'epoch_passed'
             when client_id <> ${client_id} then 'wrong_client'
             when sender_key is distinct from ${sender_key}::text then 'wrong_sender_key'
             when not ${token.scope ?? []}::text[] <@ string_to_array(scope, ' ') then 'scope_exceeded'

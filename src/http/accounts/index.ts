@@ -1,6 +1,8 @@
 import { presentAccount } from '../../domain/account.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
+import type { ChangePassword } from '../../flows/change-password.ts'
 import type { createRefresh } from '../../flows/refresh.ts'
+import type { Sessions } from '../../flows/sessions.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients, Limit, Log } from '../../ports.ts'
@@ -10,6 +12,8 @@ import { type Handle, json, NO_STORE, type Route } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
+import { handleChangePassword } from './password.ts'
+import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
 import { handleSignOut } from './sign-out.ts'
 
@@ -19,6 +23,8 @@ type Needs = Readonly<{
   signIn: (credentials: Credentials) => Promise<SignedIn>
   refresh: ReturnType<typeof createRefresh>
   signOut: SignOut
+  sessions: Sessions
+  changePassword: ChangePassword
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   deviceCookie: Cookie
@@ -52,6 +58,10 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs)) },
     { ...account, method: 'POST', path: '/auth/logout', handle: counted(handleSignOut(needs)) },
     { ...account, method: 'GET', path: '/auth/me', handle: counted(me) },
+    { ...account, method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
+    { ...account, method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
+    { ...account, method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
+    { ...account, method: 'POST', path: '/auth/password', handle: counted(handleChangePassword(needs)) },
   ]
 }
 
