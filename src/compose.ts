@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
+import { composeAccounts } from './compose/accounts.ts'
 import type { Config } from './config.ts'
 import { demoClient } from './domain/client.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
@@ -7,46 +8,37 @@ import type { Lifetimes } from './domain/refresh-family.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
-import { createFailures } from './ephemeral/failures.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
-import { createChangePassword } from './flows/change-password.ts'
 import { createIntrospect } from './flows/introspect.ts'
-import { createKnownDevices } from './flows/known-devices.ts'
-import { createJudgeNewPassword } from './flows/new-password.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
-import { createRefresh } from './flows/refresh.ts'
 import { createRevoke } from './flows/revoke.ts'
-import { createSessions } from './flows/sessions.ts'
-import { createBrake } from './flows/sign-in-brake.ts'
-import { createSignIn } from './flows/sign-in.ts'
-import { createSignOut } from './flows/sign-out.ts'
-import { createSignUp } from './flows/sign-up.ts'
 import { ASSERTION_ALGORITHMS } from './grants/client-assertion.ts'
 import { createAuthenticateClient } from './grants/client-authentication.ts'
 import { createExchange } from './grants/exchange.ts'
 import { createGrants } from './grants/index.ts'
 import { createIssue } from './grants/issue.ts'
 import { createRotate } from './grants/rotate.ts'
-import { createCookieTransport } from './http/accounts/cookie-transport.ts'
 import { createApp } from './http/app.ts'
 import { createClientAddress } from './http/client-address.ts'
-import { createCookie } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
-import { createCsrf } from './http/csrf.ts'
+import { createInternalApp } from './http/internal/index.ts'
 import { createJudgeHealth } from './http/public/health.ts'
 import { createRoutes } from './http/routes.ts'
 import { openClients } from './platform/clients-file.ts'
+import { absentMetrics, openMetrics } from './platform/metrics.ts'
 import { openPasswords } from './platform/passwords.ts'
 import { systemRandom as random } from './platform/random.ts'
 import { systemWait } from './platform/wait.ts'
 import type { Clock, Log, Wait } from './ports.ts'
 import { openKeys } from './signing/open-keys.ts'
 import { keepRotating } from './signing/keep-rotating.ts'
+import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { localSecret } from './store/data-dir.ts'
+import type { Database } from './store/database.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
 import { createRevocations } from './store/revocations.ts'
@@ -54,6 +46,8 @@ import { createRevocations } from './store/revocations.ts'
 /** What the process around it is told and may do. */
 export type Signet = Readonly<{
   app: Hono
+  /** For the internal listener; null where that is off. */
+  internalApp: Hono | null
   /** Made only on the embedded database without a CLIENTS_FILE, for the newcomer's first token. */
   demo: Readonly<{ client_id: string; client_secret: string }> | null
   /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
@@ -63,7 +57,13 @@ export type Signet = Readonly<{
   close(): Promise<void>
 }>
 
-type Parts = Readonly<{ log: Log; clock?: Clock; wait?: Wait }>
+type Parts = Readonly<{
+  log: Log
+  clock?: Clock
+  wait?: Wait
+  /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
+  database?: Database
+}>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
@@ -83,7 +83,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), wait = systemWait }: Parts,
+  { log, clock = () => new Date(), wait = systemWait, database: opened }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -95,21 +95,30 @@ const assemble = async (
     max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
   }
 
-  // What holds something open
+  const key_seconds = config.KEY_ROTATION_DAYS * 86_400
+  const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
+  const metrics = openedMetrics ?? absentMetrics
+
+  // What holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
+  const registered =
+    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
+  const openOwn = async () => {
+    const own = await openStore(config)
+    onClose(() => own.close())
+    return own
+  }
+  const served = opened ?? (config.DATABASE_URL === null ? null : await openOwn())
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
-  onClose(keepRotating({ directory: config.KEYS_DIR, clock, log }))
+  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo =
     config.DATABASE_URL === null && config.CLIENTS_FILE === null
       ? demoClient(secretOf(config, 'demo-client-secret'))
       : null
-  const { clients, reload: reloadClients } = await openClients({
-    file: config.CLIENTS_FILE,
-    more: demo ? [demo.client] : [],
-  })
-  const database = await openStore(config)
-  onClose(() => database.close())
+  const { clients, reload: reloadClients } =
+    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
+  const database = served ?? (await openOwn())
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
@@ -123,14 +132,7 @@ const assemble = async (
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
   const revocations = createRevocations(database)
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
-  const limits = {
-    login: createLimit('login', config.RATE_LIMIT_LOGIN, redis),
-    register: createLimit('register', config.RATE_LIMIT_REGISTER, redis),
-    password: createLimit('password', config.RATE_LIMIT_PASSWORD, redis),
-    refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, redis),
-    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, redis),
-    tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, redis),
-  }
+  const tokenFailures = createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics })
 
   // What is done with it
   const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
@@ -141,83 +143,76 @@ const assemble = async (
     peppers,
     issuer,
     access_token_seconds,
+    metrics,
     log,
   })
   const authenticateClient = createAuthenticateClient({
     clients,
     assertions,
-    failures: limits.tokenFailures,
+    failures: tokenFailures,
     clock,
     issuer,
   })
   const grants = createGrants({ issue, rotate, policy, peppers })
-  const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy })
-  const knownDevices = createKnownDevices({ random, peppers })
-  const judgeNewPassword = createJudgeNewPassword({
-    passwords,
-    min_characters: config.PASSWORD_MIN_CHARACTERS,
-  })
-  const brake = createBrake({ failures: createFailures(redis), wait })
+  const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
   let isDraining = false
+  const judgeHealth = createJudgeHealth({
+    needs: { database: () => database.ping() },
+    helpers: redis ? { redis: redis.isReady } : {},
+    isDraining: () => isDraining,
+  })
   const routes = createRoutes({
-    exchange: createExchange({ authenticateClient, grants }),
+    exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    signUp: createSignUp({ accounts, passwords, random, openSignIn, knownDevices, judgeNewPassword }),
-    signIn: createSignIn({
+    ...composeAccounts(config, {
       accounts,
-      passwords,
-      openSignIn,
-      knownDevices,
-      brake,
-      password_cost: config.PASSWORD_COST,
-    }),
-    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, limit: limits.refresh }),
-    signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
-    sessions: createSessions({ accounts, refreshFamilies, blocklist, access_token_seconds }),
-    changePassword: createChangePassword({
-      accounts,
-      passwords,
-      judgeNewPassword,
       blocklist,
-      limit: limits.password,
-      access_token_seconds,
+      clients,
+      metrics,
+      openSignIn,
+      passwords,
+      peppers,
+      random,
+      redis,
+      refreshFamilies,
+      rotate,
+      wait,
     }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
-    deviceCookie: createCookie('signet-device', issuer),
-    cookieTransport: createCookieTransport({
-      cookie: createCookie('signet-refresh', issuer),
-      csrf: createCsrf({ issuer, origins: config.CORS_ORIGINS, clients }),
-    }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),
       assertion_algorithms: ASSERTION_ALGORITHMS,
     }),
-    judgeHealth: createJudgeHealth({
-      needs: { database: () => database.ping() },
-      helpers: redis ? { redis: redis.isReady } : {},
-      isDraining: () => isDraining,
-    }),
+    judgeHealth,
     clients,
     keys,
-    limits,
     log,
   })
+  const around = { random, log, isDraining: () => isDraining }
   const app = createApp({
+    ...around,
     routes,
     cors: createCors({ origins: config.CORS_ORIGINS, clients }),
     clientAddress: createClientAddress(config.TRUSTED_PROXIES),
-    random,
-    log,
+    metrics,
     isHttps: issuer.startsWith('https:'),
-    isDraining: () => isDraining,
   })
+  openedMetrics?.watch({
+    database: database.load,
+    passwordsWaiting: passwords.waiting,
+    isRedisReady: redis && redis.isReady,
+    keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
+  })
+  const internalApp =
+    openedMetrics && createInternalApp({ ...around, render: openedMetrics.render, judgeHealth })
   return {
     app,
+    internalApp,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
       await keys.reload()

@@ -150,6 +150,20 @@ export type Failures = {
 /** Resolves after that long, and holds nothing but a timer meanwhile. */
 export type Wait = (milliseconds: number) => Promise<void>
 
+/** What operators watch. Each verb costs well under a microsecond; none of them fails. */
+export type Metrics = {
+  /** `route` is the pattern that matched, never the path: a stranger must not be able to make a series. */
+  answered(request: Readonly<{ route: string; method: string; status: number; seconds: number }>): void
+  /** Tokens went out, by grant type; `sign_in` where there was none. */
+  issued(grant: string): void
+  /** A refresh token was judged. */
+  judged(verdict: Rotation['verdict']): void
+  /** Somebody was refused because a limit was used up. */
+  limited(limit: string): void
+  /** The janitor deleted dead rows. */
+  deleted(table: string, rows: number): void
+}
+
 /** The structured log. Fields are chosen by name at the call; nothing is dumped. */
 export type Log = {
   info(fields: Readonly<Record<string, unknown>>, message: string): void

@@ -81,6 +81,11 @@ export const SETTINGS = {
     standard: '`./keys`',
     help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it. Read-only: rotation is manual.',
   },
+  KEY_ROTATION_DAYS: {
+    schema: integer(30, 1, 365),
+    standard: '`30`',
+    help: 'Days a key signs before the next one is announced, by whichever replica is first. 1–365.',
+  },
   CLIENTS_FILE: {
     schema: z
       .string()

@@ -42,6 +42,7 @@ const HOMES: Readonly<Record<string, string>> = {
   bcryptjs: 'platform',
   'hash-wasm': 'platform',
   piscina: 'platform',
+  'prom-client': 'platform',
   commander: 'cli',
 }
 

@@ -1,12 +1,15 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
+import { nextRotation } from '../domain/key-ring.ts'
 import { retireKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
 import { type ListedKey, listKeys, type Outcome, type Place } from '../signing/schedule.ts'
 import type { Io } from './io.ts'
 
 type Options = Readonly<{ json?: true; now?: true }>
 
-/** Adds `keys list | rotate | retire | revoke`. A refusal ends in a CommanderError of exit code 1, a fault of the set-up in one of 2. */
+type Schedule = Readonly<{ keys: readonly ListedKey[]; next_rotation_at: Date | null }>
+
+/** Adds `keys [list] | rotate | retire | revoke`. A refusal ends in a CommanderError of exit code 1, a fault of the set-up in one of 2. */
 export const addKeysCommands = (program: Command, io: Io): void => {
   const keys = program.command('keys').description('Signing keys: what is published, and what signs')
   const run = async (options: Options, work: (place: Place) => Promise<Outcome>) => {
@@ -14,10 +17,10 @@ export const addKeysCommands = (program: Command, io: Io): void => {
     print(io, options, outcome)
   }
   keys
-    .command('list')
-    .description('every key with its state and times')
+    .command('list', { isDefault: true })
+    .description('every key with its state and times, and when the next one is due')
     .option('--json', 'for machines')
-    .action((options: Options) => run(options, listKeys))
+    .action((options: Options) => list(io, options))
   keys
     .command('rotate')
     .description('announce a new key; it signs when verifiers have had the time to see it')
@@ -42,6 +45,18 @@ export const addKeysCommands = (program: Command, io: Io): void => {
     )
 }
 
+const list = async (io: Io, options: Options): Promise<void> => {
+  const reading = readSettings(['KEYS_DIR', 'KEY_ROTATION_DAYS'], io.environment)
+  if ('faults' in reading) return print(io, options, reading)
+  const { KEYS_DIR, KEY_ROTATION_DAYS } = reading.settings
+  const outcome = await listKeys({ directory: KEYS_DIR, clock: () => new Date() })
+  if ('faults' in outcome) return print(io, options, outcome)
+  const next_rotation_at = nextRotation(outcome.keys, KEY_ROTATION_DAYS * 86_400)
+  print(io, options, { ...outcome, next_rotation_at })
+  if (!options.json && next_rotation_at !== null)
+    io.out(`The next key is due at ${moment(next_rotation_at, '-')}.`)
+}
+
 const paceOf = ({ now = false }: { now?: boolean }): { now: boolean } => ({ now })
 
 const inKeysDirectory = async (io: Io, work: (place: Place) => Promise<Outcome>): Promise<Outcome> => {
@@ -51,7 +66,7 @@ const inKeysDirectory = async (io: Io, work: (place: Place) => Promise<Outcome>)
     : work({ directory: reading.settings.KEYS_DIR, clock: () => new Date() })
 }
 
-const print = ({ out, err }: Io, { json = false }: { json?: boolean }, outcome: Outcome): void => {
+const print = ({ out, err }: Io, { json = false }: { json?: boolean }, outcome: Outcome | Schedule): void => {
   if (json) out(JSON.stringify(outcome))
   if ('keys' in outcome) return json ? undefined : table(outcome.keys).forEach(out)
   const lines = 'refusal' in outcome ? [outcome.refusal] : outcome.faults

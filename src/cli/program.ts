@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { addClientsCommand } from './clients.ts'
 import { addConfigurationCommand } from './configuration.ts'
+import { addDoctorCommand } from './doctor.ts'
 import type { Io } from './io.ts'
 import { addKeysCommands } from './keys.ts'
 import { addMigrateCommand } from './migrate.ts'
@@ -20,6 +21,7 @@ export const runProgram = async (
   addKeysCommands(program, io)
   addClientsCommand(program, io)
   addConfigurationCommand(program, io)
+  addDoctorCommand(program, io)
   try {
     await program.parseAsync(words, { from: 'user' })
     return 0

@@ -10,9 +10,6 @@ export const ANNOUNCE_SECONDS = 2 * JWKS_CACHE_SECONDS
 /** Seconds that a key stays published after it signed last: the longest life of a token, and some for clocks that differ. */
 export const RETAIN_SECONDS = 86_400 + JWKS_CACHE_SECONDS
 
-/** Seconds that a key signs before the automatic rotation replaces it. */
-export const ROTATE_EVERY_SECONDS = 30 * 86_400
-
 /** What the schedule knows of a key. */
 export type RingKey = Readonly<{
   kid: string
@@ -61,13 +58,39 @@ export const nextChange = (ring: readonly (RingKey & KeyStatus)[], now: Date): D
 
 /** Ours: due as soon as a key announced now would take over on time; never while one is waiting for its turn. */
 export const isRotationDue = (
-  ring: readonly (RingKey & KeyStatus)[],
+  ring: Parameters<typeof nextRotation>[0],
   { now, every_seconds }: { now: Date; every_seconds: number },
 ): boolean => {
+  if (ring.length === 0) return true
+  const due = nextRotation(ring, every_seconds)
+  return due !== null && due <= now
+}
+
+/** When the next key is to be announced; null while one is waiting for its turn, or where there is none. */
+export const nextRotation = (
+  ring: readonly (Pick<RingKey, 'signs_from' | 'announced_at'> & KeyStatus)[],
+  every_seconds: number,
+): Date | null => {
   const newest = ring.at(-1)
-  if (newest === undefined) return true
-  const since = newest.signs_from ?? newest.announced_at
-  return newest.state === 'signing' && plusSeconds(since, every_seconds - ANNOUNCE_SECONDS) <= now
+  if (newest?.state !== 'signing') return null
+  return plusSeconds(newest.signs_from ?? newest.announced_at, every_seconds - ANNOUNCE_SECONDS)
+}
+
+/** Seconds that the automatic rotation may be late before somebody should look: it tries every hour. */
+const LATE_SECONDS = 2 * 3600
+
+/** Seconds in advance that an operator is told who has to rotate by hand. */
+const NOTICE_SECONDS = 7 * 86_400
+
+/** Ours: seconds until the next key is due (negative: overdue), and whether a person has to do something about it. */
+export const judgeRotation = (
+  ring: Parameters<typeof nextRotation>[0],
+  { now, every_seconds, isReadOnly }: { now: Date; every_seconds: number; isReadOnly: boolean },
+): Readonly<{ due_seconds: number | null; needsAttention: boolean }> => {
+  const due = nextRotation(ring, every_seconds)
+  if (due === null) return { due_seconds: null, needsAttention: false }
+  const due_seconds = (due.getTime() - now.getTime()) / 1000
+  return { due_seconds, needsAttention: due_seconds < (isReadOnly ? NOTICE_SECONDS : -LATE_SECONDS) }
 }
 
 /** When a key signs that is announced now. Names have whole seconds and replicas look once a second: hence two more. */

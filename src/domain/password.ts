@@ -9,9 +9,12 @@ const NAME_MIN_CHARACTERS = 3
 /** NIST SP 800-63B §5.1.1.2 – One password, one byte sequence, whatever keyboard typed it. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
-/** True when a password of that length can never have been registered. Expects the normalized form. */
-export const isPasswordTooLong = (password: string): boolean =>
-  Buffer.byteLength(password) > PASSWORD_MAX_BYTES
+/**
+ * True when such a password can never have been registered. Expects the normalized form. bcrypt repeats its key around a NUL, so
+ * that "pass", "pass\0pass" and so on are one password to it.
+ */
+export const isPasswordImpossible = (password: string): boolean =>
+  isPasswordTooLong(password) || password.includes('\0')
 
 type Judged = Readonly<{
   /** Both in the normalized form. */
@@ -37,3 +40,5 @@ const withoutContext = (password: string, email: string): string => {
   const words = [email, name, PRODUCT].filter(word => word.length >= NAME_MIN_CHARACTERS)
   return words.reduce((rest, word) => rest.replaceAll(word, ''), password.toLowerCase())
 }
+
+const isPasswordTooLong = (password: string) => Buffer.byteLength(password) > PASSWORD_MAX_BYTES

@@ -15,11 +15,14 @@ export type Position = Readonly<{
   family_id: string
   /** 16 bytes, random, equal to the family's row: a leaked pepper alone forges nothing. */
   salt: Uint8Array
-  /** 0–2³¹−1; one more with each rotation. */
+  /** 0–GENERATION_MAX; one more with each rotation. */
   generation: number
 }>
 
 export type PresentedRefreshToken = Position & Readonly<{ digest: RefreshTokenDigest }>
+
+/** What the family's row can count to. The token's four bytes could name more. */
+export const GENERATION_MAX = 2 ** 31 - 1
 
 const PREFIX = 'signet_rt_'
 const VERSION = 1
@@ -88,10 +91,15 @@ const uuidOf = (bytes: Buffer): string => {
 export const retryProofOf = (retry: {
   idempotency_key: string | undefined
   client_id: string
-  scope: string | undefined
+  scope: readonly string[] | null
   resources: readonly string[]
 }): Digest<'retry_proof'> | null => {
   if (retry.idempotency_key === undefined) return null
-  const parts = [retry.idempotency_key, retry.client_id, retry.scope ?? null, [...retry.resources].toSorted()]
+  const parts = [
+    retry.idempotency_key,
+    retry.client_id,
+    retry.scope?.toSorted() ?? null,
+    retry.resources.toSorted(),
+  ]
   return digestOf(JSON.stringify(parts) as Plain<'retry_proof'>)
 }

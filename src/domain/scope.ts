@@ -8,12 +8,19 @@ export const parseScope = (scope: string): readonly string[] | null => {
   return SCOPE.test(scope) ? [...new Set(scope.split(' '))] : null
 }
 
-/** RFC 6749 §3.3 – What a request's scope comes to, within what the client is registered for. Throws `invalid_scope`. */
-export const narrowScope = (requested: string | undefined, registered: string): string => {
-  if (requested === undefined) return registered
-  const tokens = parseScope(requested)
+/** RFC 6749 §3.3 – The scope that a request asks for; null when it names none. Throws `invalid_scope`. */
+export const requestedScope = (scope: string | undefined): readonly string[] | null => {
+  if (scope === undefined) return null
+  const tokens = parseScope(scope)
   if (tokens === null) throw new OAuthError('scope_malformed')
+  return tokens
+}
+
+/** RFC 6749 §3.3 – What a request's scope comes to, within what the client is registered for. Throws `invalid_scope`. */
+export const narrowScope = (scope: string | undefined, registered: string): string => {
+  const requested = requestedScope(scope)
+  if (requested === null) return registered
   const allowed = new Set(registered.split(' '))
-  if (!tokens.every(token => allowed.has(token))) throw new OAuthError('scope_not_registered')
-  return tokens.join(' ')
+  if (!requested.every(token => allowed.has(token))) throw new OAuthError('scope_not_registered')
+  return requested.join(' ')
 }

@@ -1,13 +1,17 @@
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import type { RateLimit } from '../domain/rate-limit.ts'
-import type { Allowance, Limit } from '../ports.ts'
+import type { Allowance, Limit, Metrics } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** Keys that this process remembers as used up, at most. Beyond them the store is asked again. */
 const REMEMBERED = 10_000
 
 /** Fixed windows: one atomic step in Redis, in process while there is none. */
-export const createLimit = (name: string, limit: RateLimit, redis: RedisConnection | null): Limit => {
+export const createLimit = (
+  name: string,
+  limit: RateLimit,
+  { redis, metrics }: Readonly<{ redis: RedisConnection | null; metrics: Metrics }>,
+): Limit => {
   if (limit === null) return unlimited
   const { count, window_seconds } = limit
   const options = { keyPrefix: `signet:limit:${name}`, points: count, duration: window_seconds }
@@ -42,18 +46,21 @@ export const createLimit = (name: string, limit: RateLimit, redis: RedisConnecti
       try {
         return toAllowance(await limiter.consume(key), true)
       } catch (error) {
-        if (error instanceof RateLimiterRes) return remember(key, toAllowance(error, false))
-        throw error
+        if (!(error instanceof RateLimiterRes)) throw error
+        metrics.limited(name)
+        return remember(key, toAllowance(error, false))
       }
     },
     isExhausted: key => {
       const until = exhausted.get(key)
       if (until === undefined) return null
       const reset_seconds = Math.ceil((until - Date.now()) / 1000)
-      if (reset_seconds > 0)
-        return { name, window_seconds, isAllowed: false, limit: count, remaining: 0, reset_seconds }
-      exhausted.delete(key)
-      return null
+      if (reset_seconds <= 0) {
+        exhausted.delete(key)
+        return null
+      }
+      metrics.limited(name)
+      return { name, window_seconds, isAllowed: false, limit: count, remaining: 0, reset_seconds }
     },
   }
 }

@@ -1,5 +1,5 @@
 import { Problem } from '../domain/problem.ts'
-import { isPasswordTooLong, normalizePassword } from '../domain/password.ts'
+import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
@@ -48,7 +48,7 @@ export const createChangePassword =
 const isCurrent = async ({ accounts, passwords }: Needs, email: string, given: string): Promise<boolean> => {
   const password = normalizePassword(given)
   const account = await accounts.findByEmail(email)
-  const isTooLong = isPasswordTooLong(password)
-  const isMatch = await passwords.matches(isTooLong ? '' : password, account?.password_digest ?? null)
-  return isMatch && !isTooLong
+  const isImpossible = isPasswordImpossible(password)
+  const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
+  return isMatch && !isImpossible
 }

@@ -44,7 +44,8 @@ export const createIntrospect = (needs: Needs) => {
     if (token === null) return INACTIVE
     const family = await refreshFamilies.findCurrent(token)
     if (family === null || family.client_id !== client_id) return INACTIVE
-    const { scope, user_id: sub, id: sid } = family
+    const { user_id: sub, id: sid } = family
+    const scope = family.scope || undefined
     const exp = Math.floor(family.idle_expires_at.getTime() / 1000)
     return { active: true, iss: issuer, client_id, sub, scope, exp, sid }
   }

@@ -6,7 +6,7 @@ import { Problem } from '../domain/problem.ts'
 import type { Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, type RefreshToken, refreshTokenAt } from '../domain/refresh-token.ts'
 import type { AccessTokenResponse, Issue } from '../grants/issue.ts'
-import type { Random, RefreshFamilies } from '../ports.ts'
+import type { Metrics, Random, RefreshFamilies } from '../ports.ts'
 
 /** Contract: what register, login and refresh answer with. */
 export type TokenPair = AccessTokenResponse &
@@ -18,6 +18,7 @@ type Needs = Readonly<{
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
+  metrics: Metrics
 }>
 
 export type OpenSignIn = (signIn: {
@@ -32,7 +33,7 @@ const SALT_BYTES = 16
 
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =
-  ({ refreshFamilies, issue, random, peppers, policy }: Needs): OpenSignIn =>
+  ({ refreshFamilies, issue, random, peppers, policy, metrics }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, origin }) => {
     const id = random.uuid()
     const salt = random.bytes(SALT_BYTES)
@@ -53,7 +54,9 @@ export const createOpenSignIn =
       origin,
     })
     if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
-    return toTokenPair(await issue.toFamily(family, family), refresh_token, family)
+    const tokens = await issue.toFamily(family, family)
+    metrics.issued('sign_in')
+    return toTokenPair(tokens, refresh_token, family)
   }
 
 export const toTokenPair = (

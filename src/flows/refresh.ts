@@ -4,7 +4,7 @@ import type { Client } from '../domain/client.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { Rotate } from '../grants/rotate.ts'
-import type { Clients, Limit, RefreshFamilies } from '../ports.ts'
+import type { Clients, Limit, Metrics, RefreshFamilies } from '../ports.ts'
 import { consume } from './consume.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
@@ -15,6 +15,7 @@ type Needs = Readonly<{
   peppers: Peppers
   /** For one sign-in, whatever addresses its refreshes come from. */
   limit: Limit
+  metrics: Metrics
 }>
 
 type RefreshRequest = Readonly<{
@@ -28,7 +29,7 @@ type RefreshRequest = Readonly<{
 
 /** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ clients, refreshFamilies, rotate, peppers, limit }: Needs) =>
+  ({ clients, refreshFamilies, rotate, peppers, limit, metrics }: Needs) =>
   async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
@@ -38,8 +39,9 @@ export const createRefresh =
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
     if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
     try {
-      const presented = { ...request, client, token, scope: undefined, resources: [] }
+      const presented = { ...request, client, token, scope: null, resources: [] }
       const { tokens, refresh_token, family } = await rotate(presented)
+      metrics.issued('refresh_token')
       return toTokenPair(tokens, refresh_token, family)
     } catch (error) {
       throw error instanceof OAuthError ? toProblem(error) : error

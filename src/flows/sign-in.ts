@@ -1,5 +1,5 @@
-import { normalizeEmail } from '../domain/account.ts'
-import { isPasswordTooLong, normalizePassword } from '../domain/password.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
 import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
 import { Unavailable } from '../domain/unavailable.ts'
@@ -8,6 +8,9 @@ import type { KnownDevices } from './known-devices.ts'
 import type { OpenSignIn } from './open-sign-in.ts'
 import type { Brake } from './sign-in-brake.ts'
 import { type Credentials, PASSWORD_AMR, type SignedIn } from './sign-up.ts'
+
+/** No account's e-mail. */
+const NOBODY = ''
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -21,13 +24,14 @@ type Needs = Readonly<{
 
 /**
  * Contract – Signs in with e-mail and password. One answer and one duration for everything that can be wrong: each attempt costs
- * one look-up and one hash, also for an unknown e-mail and for a password that can never have been registered.
+ * one look-up and one hash, also for an unknown e-mail, and for an e-mail or a password that can never have been registered:
+ * nobody is looked up and matched instead.
  */
 export const createSignIn =
   (needs: Needs) =>
   async ({ client, refresh_transport, device_token, origin, ...given }: Credentials): Promise<SignedIn> => {
     const email = normalizeEmail(given.email)
-    const account = await needs.accounts.findByEmail(email)
+    const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
     const attempt = await needs.brake({ email, device })
     const refusal = await judge(needs, account, given.password)
@@ -61,9 +65,9 @@ type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 /** Why not, for the log alone; null when this is the person. */
 const judge = async ({ passwords }: Needs, account: Found, given: string): Promise<string | null> => {
   const password = normalizePassword(given)
-  const isTooLong = isPasswordTooLong(password)
-  const isMatch = await passwords.matches(isTooLong ? '' : password, account?.password_digest ?? null)
+  const isImpossible = isPasswordImpossible(password)
+  const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
   if (account === null) return 'email_unknown'
-  if (isTooLong || !isMatch) return 'password_wrong'
+  if (isImpossible || !isMatch) return 'password_wrong'
   return account.disabled_at === null ? null : 'account_disabled'
 }

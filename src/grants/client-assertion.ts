@@ -1,4 +1,12 @@
-import { createLocalJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose'
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose'
 import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Assertions, Clock } from '../ports.ts'
@@ -16,7 +24,8 @@ const JTI_MAX_CHARACTERS = 255
 /** RFC 7523 §3 – Whose assertion it claims to be, before anything is verified. Null when it is no JWT. */
 export const peekClientId = (assertion: string): string | null => {
   try {
-    return decodeJwt(assertion).sub ?? null
+    const { sub } = decodeJwt<{ sub?: unknown }>(assertion)
+    return typeof sub === 'string' ? sub : null
   } catch {
     return null
   }
@@ -28,26 +37,36 @@ type Needs = Readonly<{ assertions: Assertions; clock: Clock; issuer: string }>
  * RFC 7523 §3 – A client assertion: signed by a registered key, by and about the client, for this issuer, short-lived, single use.
  * Ours: the audience is the issuer alone, because an assertion for another endpoint could be replayed from there.
  */
-export const createVerifyAssertion =
-  ({ assertions, clock, issuer }: Needs) =>
-  async (client: Client, assertion: string): Promise<void> => {
+export const createVerifyAssertion = ({ assertions, clock, issuer }: Needs) => {
+  const keysOf = createKeysOf()
+  return async (client: Client, assertion: string): Promise<void> => {
     const now = clock()
-    const claims = await verifySignature(client, assertion, { now, issuer })
+    const claims = await verifySignature(client, assertion, { now, issuer, keys: keysOf(client) })
     const { jti, exp } = judgeClaims(claims, { now, issuer })
     const expires_at = new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
     if (!(await assertions.redeem({ client_id: client.client_id, jti, expires_at }))) {
       throw new OAuthError('assertion_replayed', { client_id: client.client_id })
     }
   }
+}
+
+/** A set imports each of its keys once, and lives as long as the registration that it came from. */
+const createKeysOf = () => {
+  const sets = new WeakMap<Client, JWTVerifyGetKey>()
+  return (client: Client): JWTVerifyGetKey => {
+    const keys = sets.get(client) ?? createLocalJWKSet({ keys: [...(client.jwks?.keys ?? [])] })
+    sets.set(client, keys)
+    return keys
+  }
+}
 
 const verifySignature = async (
   client: Client,
   assertion: string,
-  { now, issuer }: { now: Date; issuer: string },
+  { now, issuer, keys }: { now: Date; issuer: string; keys: JWTVerifyGetKey },
 ) => {
-  const keys = createLocalJWKSet({ keys: [...(client.jwks?.keys ?? [])] })
   try {
-    const { payload } = await jwtVerify(assertion, keys, {
+    return await verifyWithAny(assertion, keys, {
       algorithms: ASSERTION_ALGORITHMS,
       issuer: client.client_id,
       subject: client.client_id,
@@ -56,7 +75,6 @@ const verifySignature = async (
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: now,
     })
-    return payload
   } catch (error) {
     // A key that jose cannot import is a fault of the registration: still the client's credential that does not verify.
     const detail = {
@@ -66,6 +84,27 @@ const verifySignature = async (
     const isAboutClaims =
       error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired
     throw new OAuthError(isAboutClaims ? 'assertion_claims' : 'assertion_signature', detail)
+  }
+}
+
+/** RFC 7515 §4.1.4 – `kid` is a hint and may be absent: then each registered key that fits is tried. */
+const verifyWithAny = async (
+  assertion: string,
+  keys: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> => {
+  try {
+    return (await jwtVerify(assertion, keys, options)).payload
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    for await (const key of error) {
+      const verified = await jwtVerify(assertion, key, options).catch((failure: unknown) => {
+        if (failure instanceof errors.JWSSignatureVerificationFailed) return null
+        throw failure
+      })
+      if (verified) return verified.payload
+    }
+    throw new errors.JWSSignatureVerificationFailed()
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Form, requireParameter } from '../domain/form.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Origin } from '../domain/refresh-family.ts'
+import type { Metrics } from '../ports.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
 import type { Grant, TokenResponse } from './grant.ts'
 
@@ -15,10 +16,14 @@ export type Exchange = (
   request: ExchangeRequest,
 ) => Promise<{ client_id: string; grant_type: string; tokens: TokenResponse }>
 
-type Needs = Readonly<{ authenticateClient: AuthenticateClient; grants: readonly Grant[] }>
+type Needs = Readonly<{
+  authenticateClient: AuthenticateClient
+  grants: readonly Grant[]
+  metrics: Metrics
+}>
 
 /** RFC 6749 §3.2 – The token endpoint: who asks, for which grant, and may they? The grant itself does the rest. */
-export const createExchange = ({ authenticateClient, grants }: Needs): Exchange => {
+export const createExchange = ({ authenticateClient, grants, metrics }: Needs): Exchange => {
   const byType = new Map(grants.map(grant => [grant.grant_type, grant]))
   return async ({ form, authorization, idempotency_key, origin }) => {
     const grant_type = requireParameter(form, 'grant_type')
@@ -29,6 +34,7 @@ export const createExchange = ({ authenticateClient, grants }: Needs): Exchange 
     if (!client.grant_types.includes(grant_type))
       throw new OAuthError('grant_type_not_registered', { client_id, grant_type })
     const tokens = await grant.exchange({ client, form, origin, idempotency_key })
+    metrics.issued(grant_type)
     return { client_id, grant_type, tokens }
   }
 }

@@ -1,5 +1,6 @@
 import { requireParameter } from '../domain/form.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
+import { requestedScope } from '../domain/scope.ts'
 import type { Grant } from './grant.ts'
 import { type Rotate, readRefreshToken } from './rotate.ts'
 
@@ -14,14 +15,14 @@ export const createRefreshTokenGrant = ({
   grant_type: 'refresh_token',
   exchange: async ({ client, form, origin, idempotency_key }) => {
     const token = readRefreshToken(requireParameter(form, 'refresh_token'), peppers)
-    const { scope, resources } = { scope: form.get('scope'), resources: form.resources }
+    const scope = requestedScope(form.get('scope'))
     const { tokens, refresh_token } = await rotate({
       client,
       token,
       // The token of a cookie sign-in, brought here, would be answered into a script's hands.
       refresh_transport: 'body',
       scope,
-      resources,
+      resources: form.resources,
       idempotency_key,
       origin,
     })

@@ -2,6 +2,7 @@ import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import {
+  GENERATION_MAX,
   parseRefreshToken,
   type Peppers,
   type PresentedRefreshToken,
@@ -11,8 +12,7 @@ import {
   retryProofOf,
 } from '../domain/refresh-token.ts'
 import { digestOf } from '../domain/digest.ts'
-import { parseScope } from '../domain/scope.ts'
-import type { Blocklist, Log, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue } from './issue.ts'
 
 type Needs = Readonly<{
@@ -22,6 +22,7 @@ type Needs = Readonly<{
   peppers: Peppers
   issuer: string
   access_token_seconds: number
+  metrics: Metrics
   log: Log
 }>
 
@@ -29,7 +30,8 @@ export type RotateRequest = Readonly<{
   client: Client
   token: PresentedRefreshToken
   refresh_transport: RefreshTransport
-  scope: string | undefined
+  /** Null: all that was granted. */
+  scope: readonly string[] | null
   resources: readonly string[]
   idempotency_key: string | undefined
   origin: Origin
@@ -48,6 +50,7 @@ export const createRotate = (needs: Needs): Rotate => {
   return async request => {
     const { client, token } = request
     const rotation = await present(request)
+    needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
       case 'rotated':
       case 'replayed':
@@ -85,16 +88,16 @@ const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
   ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
-    const requested = scope === undefined ? null : parseScope(scope)
-    if (scope !== undefined && requested === null) throw new OAuthError('scope_malformed')
     const [pepper] = peppers
-    const successor = refreshTokenAt({ ...token, generation: token.generation + 1 }, pepper)
+    // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
+    const generation = Math.min(token.generation + 1, GENERATION_MAX)
+    const successor = refreshTokenAt({ ...token, generation }, pepper)
     return refreshFamilies.rotate({
       ...token,
       client_id,
       refresh_transport,
       sender_key: null,
-      scope: requested,
+      scope,
       resources,
       retry_proof: retryProofOf({ idempotency_key, client_id, scope, resources }),
       grace_seconds: refresh_grace_seconds,
@@ -113,7 +116,7 @@ const answer = async (
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const refresh_token = refreshTokenAt({ ...family, family_id: family.id }, pepper)
   const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
-  const tokens = await issue.toFamily(family, { scope: scope ?? family.scope, audience })
+  const tokens = await issue.toFamily(family, { scope: scope?.join(' ') ?? family.scope, audience })
   return { tokens, refresh_token, family }
 }
 

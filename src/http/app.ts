@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../domain/problem.ts'
-import type { Log, Random } from '../ports.ts'
+import type { Log, Metrics, Random } from '../ports.ts'
 import type { Cors } from './cors.ts'
 import { catching, problemReply } from './refusal.ts'
 import type { Reply, Route } from './route.ts'
@@ -10,6 +10,7 @@ type Needs = Readonly<{
   cors: Cors
   clientAddress: (context: Context) => string
   random: Random
+  metrics: Pick<Metrics, 'answered'>
   log: Log
   /** True where answers travel by https. */
   isHttps: boolean
@@ -56,7 +57,8 @@ export const createApp = (needs: Needs): Hono => {
   return app
 }
 
-const createAnswer = ({ cors, clientAddress, random, log, isHttps, isDraining }: Needs) => {
+const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHttps, isDraining }: Needs) => {
+  const known = new Set(routes.map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
   return async (
     context: Context,
@@ -76,11 +78,11 @@ const createAnswer = ({ cors, clientAddress, random, log, isHttps, isDraining }:
       log: fields,
     } = await handle({ context, request_id, ip, header })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
+    const { method } = context.req
+    const route = known.has(path) ? path : 'unmatched'
+    metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })
     const level = status >= 500 ? 'error' : 'info'
-    log[level](
-      { request_id, method: context.req.method, path, status, duration_ms, ip, ...fields },
-      'request',
-    )
+    log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
     const response = new Response(body, {
       status,
       headers: {
@@ -95,6 +97,10 @@ const createAnswer = ({ cors, clientAddress, random, log, isHttps, isDraining }:
     return response
   }
 }
+
+/** Anybody can make up a method. */
+const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const methodsByPath = (routes: readonly Route[]): ReadonlyMap<string, string> => {
   const methods = new Map<string, string>()

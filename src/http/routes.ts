@@ -6,6 +6,7 @@ import { accountRoutes } from './accounts/index.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { metadataRoute } from './public/metadata.ts'
@@ -30,4 +31,5 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   introspectRoute(needs.introspect),
   ...accountRoutes(needs),
   ...healthRoutes(needs.judgeHealth),
+  ...docsRoutes(),
 ]

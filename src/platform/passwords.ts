@@ -10,7 +10,11 @@ const RETRY_AFTER_SECONDS = 5
 const IDLE_MILLISECONDS = 60_000
 
 /** bcrypt, and whatever was imported, in a pool of worker threads of its own, started when the first password comes. */
-export const openPasswords = ({ cost }: { cost: number }): Passwords & { close(): Promise<void> } => {
+export const openPasswords = ({
+  cost,
+}: {
+  cost: number
+}): Passwords & { waiting: () => number; close(): Promise<void> } => {
   const pool = new Piscina({
     filename: new URL('./password-worker.mjs', import.meta.url).href,
     minThreads: 0,
@@ -30,6 +34,8 @@ export const openPasswords = ({ cost }: { cost: number }): Passwords & { close()
       return (await run('matches', { password, parsed })) === true
     },
     isCommon: async password => (await readCommon()).has(password.toLowerCase()),
+    /** Passwords that wait for a worker. */
+    waiting: () => pool.queueSize,
     close: () => pool.destroy(),
   }
 }

@@ -6,16 +6,19 @@ const HOUR_MILLISECONDS = 3_600_000
 /** Rotates the keys of the directory when they are due, now and every hour. Returns how to stop it. */
 export const keepRotating = ({
   directory,
+  every_seconds,
   clock,
   log,
 }: {
   directory: string
+  /** How long a key signs. */
+  every_seconds: number
   clock: Clock
   log: Log
 }): (() => void) => {
   let complaint = ''
   const look = async () => {
-    const outcome = await rotateWhenDue({ directory, clock })
+    const outcome = await rotateWhenDue({ directory, clock }, { every_seconds })
     const faults = 'faults' in outcome ? outcome.faults : []
     if (faults.length > 0 && faults.join() !== complaint)
       log.error({ faults }, 'signing keys: cannot be rotated')

@@ -3,7 +3,6 @@ import {
   isRotationDue,
   type KeyStatus,
   plusSeconds,
-  ROTATE_EVERY_SECONDS,
   type RingKey,
   startAnnounced,
   startAtOnce,
@@ -59,7 +58,7 @@ export const revokeKey = (place: Place, { kid, now }: Pace & { kid: string }): P
  */
 export const rotateWhenDue = (
   place: Place,
-  { every_seconds = ROTATE_EVERY_SECONDS }: { every_seconds?: number } = {},
+  { every_seconds }: { every_seconds: number },
 ): Promise<{ readonly changed: boolean } | Faults> =>
   catchFaults(async () => {
     const { directory, clock } = place

@@ -1,4 +1,4 @@
-import { judgeRing, type KeyStatus, type RingKey } from '../domain/key-ring.ts'
+import { judgeRing, judgeRotation, type KeyState, type KeyStatus, type RingKey } from '../domain/key-ring.ts'
 import type { Clock } from '../ports.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, loadKeys, prepareDirectory } from './key-directory.ts'
@@ -9,7 +9,7 @@ import { withLock } from './lock.ts'
 export type Place = Readonly<{ directory: string; clock: Clock }>
 
 /** A key as an operator sees it: no part of it is secret. */
-export type ListedKey = Readonly<Pick<RingKey, 'kid' | 'file' | 'signs_from'> & KeyStatus>
+export type ListedKey = Readonly<Pick<RingKey, 'kid' | 'file' | 'signs_from' | 'announced_at'> & KeyStatus>
 
 type Schedule = readonly (RingKey & KeyStatus)[]
 
@@ -63,13 +63,37 @@ export const listed = ({
   file,
   state,
   signs_from,
+  announced_at,
   retired_at,
   drop_at,
 }: Schedule[number]): ListedKey => ({
   kid,
   state,
+  announced_at,
   signs_from,
   retired_at,
   drop_at,
   file,
 })
+
+/** What of the keys an operator watches. */
+export const reportKeys = (
+  keys: Readonly<{ isReadOnly: boolean; schedule(): readonly ListedKey[] }>,
+  { now, every_seconds }: Readonly<{ now: Date; every_seconds: number }>,
+) => {
+  const ring = keys.schedule()
+  const count = (state: KeyState) => ring.filter(key => key.state === state).length
+  const signing = ring.find(key => key.state === 'signing')
+  const since = signing && (signing.signs_from ?? signing.announced_at)
+  return {
+    ...judgeRotation(ring, { now, every_seconds, isReadOnly: keys.isReadOnly }),
+    isReadOnly: keys.isReadOnly,
+    age_seconds: since === undefined ? null : (now.getTime() - since.getTime()) / 1000,
+    states: {
+      announced: count('announced'),
+      signing: count('signing'),
+      retired: count('retired'),
+      dropped: count('dropped'),
+    },
+  }
+}

@@ -13,6 +13,8 @@ export type Database = Readonly<{
    * is not known.
    */
   run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
+  /** What is under way now, and whether the last that was heard of Postgres is that it is away. */
+  load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
   close: () => Promise<void>
@@ -40,8 +42,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const sockets = trackSockets(answer_seconds)
   const sql = postgres(options.url, clientOptions({ ...options, answer_seconds }, sockets.open))
   let refusedUntil = 0
+  let statements = 0
+  let isLost = false
 
   const giveUp = (query: Promise<unknown>, reject: (error: Unavailable) => void) => {
+    isLost = true
     disarm(query)
     sockets.cutSilent()
     reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'no answer in time'))
@@ -50,6 +55,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const judge = (error: unknown): unknown => {
     const code = codeOf(error)
     if (!isAway(code)) return error
+    isLost = true
     if (CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
     // After a failover these connections lead to what has become a standby.
     if (code === READ_ONLY) sockets.cutAll()
@@ -64,12 +70,16 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }
       const pending = query(sql)
       const timer = setTimeout(giveUp, answer_seconds * 1000, pending, reject)
+      statements++
       pending.then(
         answer => {
+          statements--
+          isLost = false
           clearTimeout(timer)
           return resolve(answer)
         },
         (error: unknown) => {
+          statements--
           clearTimeout(timer)
           reject(judge(error))
         },
@@ -79,6 +89,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   return {
     sql,
     run,
+    load: () => ({ connections: options.pool_size, statements, isLost }),
     ping: async () => {
       await run(sql => sql`select 1`)
     },

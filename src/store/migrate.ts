@@ -127,7 +127,7 @@ export const schemaFault = (schema: SchemaState): string | null => {
 }
 
 /** What an operator can do something about is one line. */
-const faultOf = (error: unknown): unknown => {
+export const faultOf = (error: unknown): unknown => {
   const code = codeOf(error)
   const detail = error instanceof Error ? error.message : code
   if (error instanceof StartFault) return error

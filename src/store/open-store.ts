@@ -1,13 +1,13 @@
 import { StartFault } from '../domain/start-fault.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from './embedded.ts'
-import { schemaFault, schemaState } from './migrate.ts'
+import { faultOf, schemaFault, schemaState } from './migrate.ts'
 
 type Place = Readonly<{ DATABASE_URL: string | null; DATABASE_POOL_SIZE: number; DATA_DIR: string }>
 
 /**
- * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the schema is not the one that this
- * version knows, and with Unavailable when there is no answer.
+ * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database lets nobody in or when the
+ * schema is not the one that this version knows, and with Unavailable when there is no answer.
  */
 export const openStore = async ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Place): Promise<Database> => {
   if (DATABASE_URL === null) {
@@ -28,6 +28,6 @@ export const openStore = async ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: 
     return database
   } catch (error) {
     await database.close()
-    throw error
+    throw faultOf(error)
   }
 }

@@ -29,7 +29,11 @@ describe('signetd keys', () => {
   it('lists an empty directory as empty, open to others or not, and changes nothing there', async () => {
     const { directory, run } = createCli()
     chmodSync(directory, 0o755)
-    expect(await run('list', '--json')).toEqual({ exit_code: 0, out: ['{"keys":[]}'], err: [] })
+    expect(await run('list', '--json')).toEqual({
+      exit_code: 0,
+      out: ['{"keys":[],"next_rotation_at":null}'],
+      err: [],
+    })
     expect(readdirSync(directory)).toEqual([])
     expect(statSync(directory).mode & 0o777).toBe(0o755)
   })
@@ -45,8 +49,30 @@ describe('signetd keys', () => {
     expect(out[2]).toMatch(/^announced +[\w-]{43} +\d{4}-\S+Z +- +- +\S+\.pem$/)
     const { keys } = JSON.parse((await run('list', '--json')).out.join(''))
     expect(keys).toHaveLength(2)
-    expect(Object.keys(keys[1])).toEqual(['kid', 'state', 'signs_from', 'retired_at', 'drop_at', 'file'])
+    expect(Object.keys(keys[1])).toEqual([
+      'kid',
+      'state',
+      'announced_at',
+      'signs_from',
+      'retired_at',
+      'drop_at',
+      'file',
+    ])
     expect(keys[0]).toMatchObject({ state: 'signing', signs_from: null, retired_at: keys[1].signs_from })
+  })
+
+  it('shows the schedule when nothing else is asked, with the day of the next rotation', async () => {
+    const { run } = createCli(makeDirectory(), { KEY_ROTATION_DAYS: '10' })
+    await run('rotate')
+    const { keys, next_rotation_at } = JSON.parse((await run('--json')).out.join(''))
+    // Announced two JWKS cache lifetimes before it signs.
+    const seconds = 10 * 86_400 - 600
+    expect(Date.parse(next_rotation_at) - Date.parse(keys[0].signs_from)).toBe(seconds * 1000)
+    const { out } = await run()
+    expect(out).toHaveLength(3)
+    expect(out[2]).toMatch(/^The next key is due at \d{4}-\S+Z\.$/)
+    await run('rotate')
+    expect((await run()).out).toHaveLength(3)
   })
 
   it('rotates, refuses to a second time with 1, and retires at once', async () => {
@@ -81,15 +107,17 @@ describe('signetd keys', () => {
       out: ['{"refusal":"nobody is unknown"}'],
       err: [],
     })
-    const broken = await createCli(makeDirectory(), { PORT: 'x' }).run('list', '--json')
+    const broken = await createCli(makeDirectory(), { KEY_ROTATION_DAYS: 'x' }).run('list', '--json')
     expect(broken.exit_code).toBe(2)
-    expect(JSON.parse(broken.out[0] ?? '')).toEqual({ faults: [expect.stringContaining('PORT')] })
+    expect(JSON.parse(broken.out[0] ?? '')).toEqual({
+      faults: [expect.stringContaining('KEY_ROTATION_DAYS')],
+    })
   })
 
   it('ends with 2 and a line for each fault of configuration and directory', async () => {
-    const wrong = await createCli(makeDirectory(), { PORT: 'x', LOG_LEVEL: 'y' }).run('rotate')
-    expect(wrong).toMatchObject({ exit_code: 2, out: [] })
-    expect(wrong.err).toHaveLength(2)
+    const wrong = await createCli(makeDirectory(), { KEY_ROTATION_DAYS: '0' }).run()
+    const line = 'KEY_ROTATION_DAYS must be from 1 to 365, not 0'
+    expect(wrong).toEqual({ exit_code: 2, out: [], err: [line] })
     const { directory, run } = createCli()
     putKey(directory, 'a.pem', 'x')
     for (const words of [['list'], ['rotate'], ['retire', 'x'], ['revoke', 'x', '--now']]) {

@@ -405,7 +405,15 @@ describe('a running server', () => {
 
   it('shows its schedule without the means to sign', async () => {
     const [key = {}] = (await open(makeDirectory())).schedule()
-    expect(Object.keys(key)).toEqual(['kid', 'state', 'signs_from', 'retired_at', 'drop_at', 'file'])
+    expect(Object.keys(key)).toEqual([
+      'kid',
+      'state',
+      'announced_at',
+      'signs_from',
+      'retired_at',
+      'drop_at',
+      'file',
+    ])
   })
 
   it('makes its view anew when the clock is set back', async () => {

@@ -1,0 +1,16 @@
+// An Express service that takes Signet's tokens. Start: node examples/express/server.mjs
+import express from 'express'
+import { authOf, createExpressProtect, scope } from 'signetd/node'
+
+const issuer = process.env.ISSUER ?? 'http://localhost:8080'
+const protect = createExpressProtect({ issuer, audience: process.env.AUDIENCE ?? issuer })
+
+const app = express()
+app.get('/orders', protect(), (request, response) => response.json({ sub: authOf(request).claims.sub }))
+app.get('/orders/all', protect(scope('orders:read')), (request, response) =>
+  response.json({ sub: authOf(request).claims.sub }),
+)
+
+const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () =>
+  console.log(`Listening on http://127.0.0.1:${server.address().port}`),
+)

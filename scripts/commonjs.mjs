@@ -1,0 +1,21 @@
+/**
+ * The library for CommonJS, after tsc: each entry is one line that requires the ES module (every Node that is supported can),
+ * so that there is one TokenError in a process however it is loaded. The types are copied into a scope of type commonjs,
+ * because a compiler would otherwise refuse to require them.
+ */
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const dist = process.argv[2] ?? 'dist'
+const ENTRIES = ['verify-node', 'hono-node', 'node', 'testing']
+
+for (const folder of ['sdk', 'domain']) {
+  const copies = join(dist, 'cjs', folder)
+  mkdirSync(copies, { recursive: true })
+  for (const file of readdirSync(join(dist, folder)))
+    if (folder === 'sdk' ? file.endsWith('.d.ts') : file === 'access-token.d.ts')
+      copyFileSync(join(dist, folder, file), join(copies, file))
+}
+for (const entry of ENTRIES)
+  writeFileSync(join(dist, 'cjs/sdk', `${entry}.js`), `module.exports = require('../../sdk/${entry}.js')\n`)
+writeFileSync(join(dist, 'cjs/package.json'), '{ "type": "commonjs" }\n')

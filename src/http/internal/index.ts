@@ -1,0 +1,31 @@
+import type { Hono } from 'hono'
+import type { Clients, Log, Metrics, Random } from '../../ports.ts'
+import { createApp } from '../app.ts'
+import { createClientAddress } from '../client-address.ts'
+import { createCors } from '../cors.ts'
+import { healthRoutes, type JudgeHealth } from '../public/health.ts'
+import { metricsRoute } from './metrics.ts'
+
+type Needs = Readonly<{
+  render: Parameters<typeof metricsRoute>[0]
+  judgeHealth: JudgeHealth
+  random: Random
+  log: Log
+  isDraining: () => boolean
+}>
+
+/** Contract – The internal listener: for the scraper and the operator, never for the public, and not counted itself. */
+export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Hono =>
+  createApp({
+    ...around,
+    routes: [metricsRoute(render), ...healthRoutes(judgeHealth)],
+    cors: createCors({ origins: [], clients: nobody }),
+    clientAddress: createClientAddress([]),
+    metrics: uncounted,
+    isHttps: false,
+  })
+
+/** No browser has any business here. */
+const nobody: Clients = { find: async () => null, hasOrigin: () => false }
+
+const uncounted: Pick<Metrics, 'answered'> = { answered: () => {} }

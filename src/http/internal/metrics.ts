@@ -1,0 +1,15 @@
+import type { Route } from '../route.ts'
+
+type Render = () => Promise<Readonly<{ type: string; body: string }>>
+
+/** Contract – For Prometheus, on the internal listener alone. */
+export const metricsRoute = (render: Render): Route => ({
+  method: 'GET',
+  path: '/metrics',
+  cors: 'nobody',
+  errors: 'problem',
+  handle: async () => {
+    const { type, body } = await render()
+    return { status: 200, body, headers: { 'Content-Type': type } }
+  },
+})

@@ -1,0 +1,59 @@
+import { createAdaptorServer } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** Slow clients are cut off; a request is small. */
+const SERVER_OPTIONS = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16_384,
+}
+
+const SWEEP_MILLISECONDS = 50
+
+/** A port that an app answers on. */
+export type Listener = Readonly<{
+  /** Takes nothing new and finishes what is under way, within so many seconds. */
+  drain(seconds: number): Promise<void>
+}>
+
+/** Rejects with the system's error when the address cannot be had. */
+export const openListener = (app: Hono, address: { host: string; port: number }): Promise<Listener> =>
+  new Promise((resolve, reject) => {
+    const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER_OPTIONS }) as Server
+    const silent = trackSilent(server)
+    server.once('error', reject)
+    server.listen(address.port, address.host, () =>
+      resolve({ drain: seconds => drain(server, silent, seconds) }),
+    )
+  })
+
+const drain = async (server: Server, silent: Silent, seconds: number): Promise<void> => {
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    silent.close()
+  }, SWEEP_MILLISECONDS)
+  const deadline = setTimeout(() => server.closeAllConnections(), seconds * 1000)
+  await new Promise(resolve => server.close(resolve))
+  clearInterval(sweep)
+  clearTimeout(deadline)
+}
+
+/** Connections on which nothing has come yet, as browsers open them in advance: to Node they are not idle, and it would wait for them. */
+const trackSilent = (server: Server) => {
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return {
+    close: () => {
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    },
+  }
+}
+
+type Silent = ReturnType<typeof trackSilent>

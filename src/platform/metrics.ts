@@ -1,0 +1,153 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { KeyState } from '../domain/key-ring.ts'
+import type { Rotation } from '../domain/refresh-family.ts'
+import type { Metrics } from '../ports.ts'
+
+/** What is looked at when somebody asks, not when it changes. */
+export type Watched = Readonly<{
+  database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  passwordsWaiting: () => number
+  /** Null: none is configured. */
+  isRedisReady: (() => boolean) | null
+  keys: () => Readonly<{
+    states: Readonly<Record<KeyState, number>>
+    isReadOnly: boolean
+    /** Of the key that signs. */
+    age_seconds: number | null
+    due_seconds: number | null
+    needsAttention: boolean
+  }>
+}>
+
+export type OpenMetrics = Metrics &
+  Readonly<{
+    watch(watched: Watched): void
+    /** Everything, in the text format of Prometheus. */
+    render(): Promise<Readonly<{ type: string; body: string }>>
+  }>
+
+/** Seconds. A signature takes about a millisecond, a password a hundred; what takes longer than five was given up. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+const VERDICTS = [
+  'rotated',
+  'replayed',
+  'denied',
+  'scope_exceeded',
+  'resource_exceeded',
+  'reused',
+  'forged',
+] as const satisfies readonly Rotation['verdict'][]
+
+/** Metrics of one server, beside those of the process around it. */
+export const openMetrics = (): OpenMetrics => {
+  const registry = new Registry()
+  return {
+    ...createCounters(registry),
+    watch: watched => watch(registry, watched),
+    render: async () => {
+      const both = Registry.merge([registry, processRegistry()])
+      return { type: both.contentType, body: await both.metrics() }
+    },
+  }
+}
+
+/** Where nobody can ask. */
+export const absentMetrics: Metrics = {
+  answered: () => {},
+  issued: () => {},
+  judged: () => {},
+  limited: () => {},
+  deleted: () => {},
+}
+
+const createCounters = (registry: Registry): Metrics => {
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const requests = counter('signet_requests_total', 'Requests answered.', ['route', 'method', 'status'])
+  const seconds = new Histogram({
+    name: 'signet_request_duration_seconds',
+    help: 'From the head of a request to its answer.',
+    labelNames: ['route'],
+    buckets: BUCKETS,
+    registers,
+  })
+  const tokens = counter('signet_tokens_issued_total', 'Answers that held a token.', ['grant'])
+  const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
+  const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
+  const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
+  // An alert on the first theft needs the zero before it.
+  for (const verdict of VERDICTS) verdicts.inc({ verdict }, 0)
+  return {
+    answered: request => {
+      const { route, method, status } = request
+      requests.inc({ route, method, status })
+      seconds.observe({ route }, request.seconds)
+    },
+    issued: grant => tokens.inc({ grant }),
+    judged: verdict => verdicts.inc({ verdict }),
+    limited: limit => limits.inc({ limit }),
+    deleted: (table, rows) => deleted.inc({ table }, rows),
+  }
+}
+
+const watch = (registry: Registry, { database, passwordsWaiting, isRedisReady, keys }: Watched) => {
+  const gauge = (name: string, help: string, read: () => number | null) =>
+    new Gauge({
+      name: `signet_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        const value = read()
+        if (value === null) this.remove()
+        else this.set(value)
+      },
+    })
+  gauge('database_up', '0 while Postgres was away when last asked.', () => Number(!database().isLost))
+  gauge('database_connections_max', 'The size of the pool.', () => database().connections)
+  gauge(
+    'database_statements',
+    'Statements under way or waiting for a connection.',
+    () => database().statements,
+  )
+  gauge('database_statements_waiting', 'Statements that wait for a connection.', () => {
+    const { statements, connections } = database()
+    return Math.max(0, statements - connections)
+  })
+  gauge('passwords_waiting', 'Passwords that wait for a worker.', passwordsWaiting)
+  if (isRedisReady !== null) {
+    gauge('redis_up', '0: limits count in process, and revocations come from Postgres.', () =>
+      Number(isRedisReady()),
+    )
+  }
+  gauge('keys_read_only', '1: KEYS_DIR cannot be written, and rotation is up to the operator.', () =>
+    Number(keys().isReadOnly),
+  )
+  gauge('signing_key_age_seconds', 'Since when the signing key signs.', () => keys().age_seconds)
+  gauge('key_rotation_due_seconds', 'Until the next key is due; negative: overdue.', () => keys().due_seconds)
+  gauge('key_rotation_warning', '1: somebody has to rotate the keys, or see why nobody could.', () =>
+    Number(keys().needsAttention),
+  )
+  const states = new Gauge({
+    name: 'signet_signing_keys',
+    help: 'Keys by state.',
+    labelNames: ['state'],
+    registers: [],
+    collect() {
+      for (const [state, count] of Object.entries(keys().states)) this.set({ state }, count)
+    },
+  })
+  registry.registerMetric(states)
+}
+
+let shared: Registry | undefined
+
+/** Event loop, memory, processor: of the process, however many servers are in it. Their observers cannot be taken away again. */
+const processRegistry = (): Registry => {
+  if (shared === undefined) {
+    shared = new Registry()
+    collectDefaultMetrics({ register: shared })
+  }
+  return shared
+}

@@ -1,0 +1,88 @@
+import type { AccessTokenClaims } from '../domain/access-token.ts'
+import { asObject } from './jws.ts'
+import type { TokenErrorCode } from './token-error.ts'
+
+/** RFC 9068 §2.2 – The claims of a verified token, deeply frozen. What it does not name is there too, as `unknown`. */
+export type Claims = AccessTokenClaims &
+  Readonly<{ nbf?: number /** RFC 9470 – How the person signed in. */; acr?: string }> &
+  Readonly<Record<string, unknown>>
+
+/** What a token must say. */
+export type Expectation = Readonly<{
+  issuer: string
+  audience: readonly string[]
+  clock_tolerance_seconds: number
+}>
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const isTime = (value: unknown): value is number =>
+  typeof value === 'number' && value >= 0 && value <= 8_640_000_000_000
+const isTextList = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
+
+/**
+ * RFC 9068 §2.2, §4 – The payload as claims, or null. Ours: optional claims must have their type as well, because the
+ * service is promised it; and `__proto__` is refused, because a careless copy of the claims would obey it.
+ */
+export const parseClaims = (json: string): Claims | null => {
+  const claims = asObject(parseJson(json))
+  if (claims === null || !hasRequired(claims) || !hasOptional(claims)) return null
+  return isPlain(claims) ? (claims as Claims) : null
+}
+
+type Unchecked = Readonly<{ [Name in keyof AccessTokenClaims | 'nbf' | 'acr']?: unknown }>
+
+const hasRequired = ({ iss, sub, aud, client_id, exp, iat, jti }: Unchecked): boolean =>
+  isText(iss) &&
+  isText(sub) &&
+  (isText(aud) || (isTextList(aud) && aud.length > 0)) &&
+  isText(client_id) &&
+  isTime(exp) &&
+  isTime(iat) &&
+  isText(jti)
+
+const hasOptional = ({ scope, sid, auth_time, nbf, acr, amr, roles }: Unchecked): boolean =>
+  (scope === undefined || typeof scope === 'string') &&
+  (sid === undefined || isText(sid)) &&
+  (auth_time === undefined || isTime(auth_time)) &&
+  (nbf === undefined || isTime(nbf)) &&
+  (acr === undefined || isText(acr)) &&
+  (amr === undefined || isTextList(amr)) &&
+  (roles === undefined || isTextList(roles))
+
+const parseJson = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return null
+  }
+}
+
+const DEEPEST = 16
+
+/** Freezes as it goes: one object is handed to every request that brings the token. False when a member is `__proto__`. */
+const isPlain = (value: unknown, depth = 0): boolean => {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth > DEEPEST || Object.hasOwn(value, '__proto__')) return false
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  for (const member of members) if (!isPlain(member, depth + 1)) return false
+  Object.freeze(value)
+  return true
+}
+
+/** RFC 9068 §4 – Whether the claims are what is expected here; the times are judged by `judgeTimes`. */
+export const judgeClaims = (claims: Claims, { issuer, audience }: Expectation): TokenErrorCode | null => {
+  if (claims.iss !== issuer) return 'issuer_mismatch'
+  if (!audience.some(expected => isFor(claims, expected))) return 'audience_mismatch'
+  // RFC 9449 §7.2, RFC 8705 §3 – A stolen bound token must not work as a bearer token where its proof is not checked.
+  return claims['cnf'] === undefined ? null : 'token_bound'
+}
+
+export const isFor = ({ aud }: Claims, audience: string): boolean =>
+  typeof aud === 'string' ? aud === audience : aud.includes(audience)
+
+/** RFC 7519 §4.1.4–4.1.6 – Judged each time, also for a token that was verified before. `now` in seconds. */
+export const judgeTimes = (claims: Claims, now: number, tolerance: number): TokenErrorCode | null => {
+  if (now - tolerance >= claims.exp) return 'token_expired'
+  if (claims.iat > now + tolerance) return 'token_not_yet_valid'
+  return claims.nbf !== undefined && claims.nbf > now + tolerance ? 'token_not_yet_valid' : null
+}

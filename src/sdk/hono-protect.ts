@@ -1,0 +1,45 @@
+import type { MiddlewareHandler } from 'hono'
+import type { VerifierOptions } from './options.ts'
+import type { Requirement } from './requirements.ts'
+import { metadataOf } from './resource-metadata.ts'
+import { type Answer, answerFor, TokenError } from './token-error.ts'
+import type { Verified, Verifier } from './verifier.ts'
+
+/** What a protected handler finds: `c.var.auth.claims`. */
+export type AuthEnv = { Variables: { auth: Verified } }
+
+export type HonoProtect = {
+  /** Middleware: nobody passes without a genuine token that meets every requirement. */
+  (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv>
+  readonly verifier: Verifier
+  /** RFC 9728 – Middleware that serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
+  metadata(): MiddlewareHandler
+}
+
+/** RFC 6750 §3 – Protection for Hono, on a verifier or on the options for one. */
+export const honoProtectOn =
+  (createVerifier: (options: VerifierOptions) => Verifier) =>
+  (given: VerifierOptions | Verifier): HonoProtect => {
+    const verifier = 'verify' in given ? given : createVerifier(given)
+
+    const protect =
+      (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv> =>
+      async (c, next) => {
+        try {
+          c.set('auth', await verifier.authenticate(c.req.header('Authorization'), ...requirements))
+        } catch (error) {
+          if (!(error instanceof TokenError)) throw error
+          return respond(answerFor(error))
+        }
+        return next()
+      }
+
+    const metadata = (): MiddlewareHandler => {
+      const { path, document } = metadataOf(verifier)
+      return async (c, next) => (c.req.method === 'GET' && c.req.path === path ? c.json(document) : next())
+    }
+
+    return Object.assign(protect, { verifier, metadata })
+  }
+
+const respond = ({ status, headers, body }: Answer) => Response.json(body, { status, headers })

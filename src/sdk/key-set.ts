@@ -1,0 +1,171 @@
+import type { Engine, RsaJwk } from './engine.ts'
+import { parseJwks } from './jwks.ts'
+import { asObject } from './jws.ts'
+import { type Fetch, fetchJson, isTrustworthyUrl } from './remote-json.ts'
+
+/** Seconds after the last fetch before a `kid` that nobody knows may cause another: a flood of them costs one fetch. */
+const COOL_DOWN_SECONDS = 20
+/** How long keys are fresh: what the issuer says, within these bounds. */
+const FRESH_SECONDS = { least: 60, standard: 300, most: 3600 } as const
+/** The part of that time after which they are refreshed behind the requests. */
+const REFRESH_AT = 0.8
+/** RFC 8414 §2 – Seconds after which the issuer is asked again where its keys are. */
+const DISCOVERY_SECONDS = 3600
+
+/** One key of the issuer. The object stays the same for as long as the key is published unchanged. */
+export type IssuerKey<Key> = Readonly<{ jwk: RsaJwk; key: Key }>
+
+export type KeySet<Key> = Readonly<{
+  /** Null: the issuer publishes no such key. Rejects when the keys cannot be had. */
+  find(kid: string): Promise<IssuerKey<Key> | null>
+  /** The key, where it is known freshly enough at this moment. Starts a refresh behind the request where one is due. */
+  peek(kid: string, now: number): IssuerKey<Key> | undefined
+  /** Fetches the keys unless they are fresh. Rejects when they cannot be had. */
+  load(): Promise<void>
+}>
+
+export type KeySetOptions = Readonly<{
+  issuer: string
+  /** Null: discovered. */
+  jwks_uri: string | null
+  /** How long keys are used after they ceased to be fresh, while the issuer is away. */
+  max_stale_seconds: number
+  fetch: Fetch
+  /** Seconds since 1970. */
+  now: () => number
+  /** Told about each fetch that failed. */
+  onFault: (fault: Error) => void
+}>
+
+type Held<Key> = Readonly<{
+  keys: ReadonlyMap<string, IssuerKey<Key>>
+  refresh_at: number
+  fresh_until: number
+  usable_until: number
+}>
+
+/**
+ * RFC 7517, RFC 8414 – The issuer's keys, fetched when needed, one fetch in flight, refreshed behind the requests before
+ * they expire. A fetch that fails changes nothing: the last good set stays, within its limit. Fetches are spaced by a
+ * cool-down, whoever causes them, so that no sender of tokens can make this service hammer the issuer.
+ */
+export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): KeySet<Key> => {
+  const locate = createLocator(options)
+  let held: Held<Key> | null = null
+  let inFlight: Promise<void> | null = null
+  let failures = 0
+  let started_at = Number.NEGATIVE_INFINITY
+
+  const fetchKeys = async (): Promise<void> => {
+    try {
+      const { json, max_age_seconds } = await fetchJson(await locate.uri(), options.fetch)
+      const keys = await importKeys(engine, parseJwks(json), held?.keys)
+      held = { keys, ...lifetimeOf(max_age_seconds, options) }
+      failures = 0
+    } catch (cause) {
+      failures += 1
+      locate.forget()
+      throw new Error('the keys of the issuer could not be fetched', { cause })
+    }
+  }
+
+  /** Joins the fetch in flight, or starts one. */
+  const refresh = (): Promise<void> => {
+    if (inFlight !== null) return inFlight
+    started_at = options.now()
+    inFlight = fetchKeys().finally(() => {
+      inFlight = null
+    })
+    inFlight.catch(options.onFault)
+    return inFlight
+  }
+
+  /** While the issuer is away it is asked after 1, 2, 4, 8, 16 and then every 20 seconds. */
+  const mayFetch = () => {
+    const pause = failures === 0 ? COOL_DOWN_SECONDS : Math.min(2 ** (failures - 1), COOL_DOWN_SECONDS)
+    return inFlight !== null || options.now() >= started_at + pause || options.now() < started_at
+  }
+
+  /** The keys that may be used this moment. An issuer that failed once is no longer waited for. */
+  const current = (now: number): Held<Key>['keys'] | null => {
+    if (held === null || now >= held.usable_until) return null
+    const isFresh = now < held.fresh_until
+    if (now >= held.refresh_at && (isFresh || failures > 0) && mayFetch()) refresh().catch(() => {})
+    return isFresh || failures > 0 ? held.keys : null
+  }
+
+  const load = async () => {
+    if (current(options.now()) !== null) return
+    if (failures > 0 && !mayFetch())
+      throw new Error('the keys of the issuer could not be fetched a moment ago')
+    await refresh().catch((fault: unknown) => {
+      if (current(options.now()) === null) throw fault
+    })
+  }
+
+  return {
+    load,
+    peek: (kid, now) => current(now)?.get(kid),
+    find: async kid => {
+      await load()
+      const known = held?.keys.get(kid)
+      if (known !== undefined) return known
+      if (mayFetch()) await refresh()
+      else if (failures > 0) throw new Error('an unknown key, and the issuer is away')
+      return held?.keys.get(kid) ?? null
+    },
+  }
+}
+
+const importKeys = async <Key>(
+  engine: Engine<Key>,
+  jwks: readonly RsaJwk[],
+  known: ReadonlyMap<string, IssuerKey<Key>> | undefined,
+): Promise<ReadonlyMap<string, IssuerKey<Key>>> => {
+  const keys = await Promise.all(
+    jwks.map(async jwk => {
+      const same = known?.get(jwk.kid)
+      return same?.jwk.n === jwk.n ? same : { jwk, key: await engine.importKey(jwk) }
+    }),
+  )
+  return new Map(keys.map(key => [key.jwk.kid, key]))
+}
+
+const lifetimeOf = (max_age_seconds: number | null, { now, max_stale_seconds }: KeySetOptions) => {
+  const { least, standard, most } = FRESH_SECONDS
+  const seconds = Math.min(Math.max(max_age_seconds ?? standard, least), most)
+  const fresh_until = now() + seconds
+  return {
+    refresh_at: now() + seconds * REFRESH_AT,
+    fresh_until,
+    usable_until: fresh_until + max_stale_seconds,
+  }
+}
+
+/** RFC 8414 §3 – Where the issuer's keys are. The metadata must name exactly the issuer that was asked for. */
+const createLocator = ({ issuer, jwks_uri, fetch, now }: KeySetOptions) => {
+  let located: Readonly<{ uri: string; until: number }> | null = null
+
+  const discover = async () => {
+    const url = metadataUrl(issuer)
+    const metadata = asObject((await fetchJson(url, fetch)).json)
+    if (metadata?.['issuer'] !== issuer) throw new Error(`${url} is of another issuer`)
+    const uri = metadata['jwks_uri']
+    if (typeof uri !== 'string' || !isTrustworthyUrl(uri)) throw new Error(`${url} names no https jwks_uri`)
+    located = { uri, until: now() + DISCOVERY_SECONDS }
+    return uri
+  }
+
+  return {
+    uri: async () => jwks_uri ?? (located !== null && now() < located.until ? located.uri : discover()),
+    forget: () => {
+      located = null
+    },
+  }
+}
+
+/** RFC 8414 §3.1 – The well-known part goes between the host and the path of the issuer. */
+export const metadataUrl = (issuer: string): string => {
+  const { origin, pathname } = new URL(issuer)
+  return `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`
+}

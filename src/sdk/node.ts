@@ -1,0 +1,146 @@
+/** signetd/node: Express, Fastify and plain http. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { VerifierOptions } from './options.ts'
+import type { Requirement } from './requirements.ts'
+import { metadataOf, type ResourceMetadata } from './resource-metadata.ts'
+import { type Answer, answerFor, TokenError } from './token-error.ts'
+import type { Verified, Verifier } from './verifier.ts'
+import { createVerifier } from './verify-node.ts'
+
+export { createVerifier } from './verify-node.ts'
+export * from './public.ts'
+
+type Express = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => unknown
+
+/** What of a Fastify request and reply is used. */
+type FastifyRequest = Readonly<{ raw: IncomingMessage }>
+type FastifyReply = {
+  code(status: number): FastifyReply
+  headers(values: Readonly<Record<string, string>>): FastifyReply
+  send(body: unknown): FastifyReply
+}
+type Fastify = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+
+type Protection<Guard, Metadata> = {
+  /** A guard: nobody passes without a genuine token that meets every requirement. */
+  (...requirements: readonly Requirement[]): Guard
+  readonly verifier: Verifier
+  /** RFC 9728 – Serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
+  metadata(): Metadata
+}
+
+const verified = new WeakMap<object, Verified>()
+
+/** The verified token of a request that passed a guard: Express's or http's request, or Fastify's. Throws when there was no guard. */
+export const authOf = (request: IncomingMessage | FastifyRequest): Verified => {
+  // By the request itself first: other middleware of Express may have put a `raw` of its own on it.
+  const auth = verified.get(request) ?? ('raw' in request ? verified.get(request.raw) : undefined)
+  if (auth === undefined) throw new Error('authOf: no guard protects this route')
+  return auth
+}
+
+/** RFC 6750 §3 – Middleware for Express. `app.get('/orders', protect(scope('orders:read')), …)`; then `authOf(request).claims`. */
+export const createExpressProtect = (given: VerifierOptions | Verifier): Protection<Express, Express> => {
+  const verifier = verifierFrom(given)
+  const protect = (...requirements: readonly Requirement[]): Express => {
+    const judge = judgeOn(verifier, requirements)
+    return async (request, response, next) => {
+      let answer: Answer | null
+      try {
+        answer = await judge(request)
+      } catch (error) {
+        return next(error)
+      }
+      return answer === null ? next() : send(response, answer)
+    }
+  }
+  const metadata = (): Express => {
+    const served = metadataOf(verifier)
+    return (request, response, next) => (serve(served, request, response) ? undefined : next())
+  }
+  return Object.assign(protect, { verifier, metadata })
+}
+
+/** RFC 6750 §3 – Hooks for Fastify. `app.get('/orders', { preHandler: protect(scope('orders:read')) }, …)`; then `authOf(request).claims`. */
+export const createFastifyProtect = (given: VerifierOptions | Verifier): Protection<Fastify, Fastify> => {
+  const verifier = verifierFrom(given)
+  const protect = (...requirements: readonly Requirement[]): Fastify => {
+    const judge = judgeOn(verifier, requirements)
+    return async ({ raw }, reply) => {
+      const answer = await judge(raw)
+      return answer === null ? undefined : reply.code(answer.status).headers(answer.headers).send(answer.body)
+    }
+  }
+  /** An onRequest hook. */
+  const metadata = (): Fastify => {
+    const served = metadataOf(verifier)
+    return async ({ raw }, reply) => (isFor(served, raw) ? reply.send(served.document) : undefined)
+  }
+  return Object.assign(protect, { verifier, metadata })
+}
+
+/** RFC 6750 §3 – For plain http: `if (!(await guard(request, response))) return`. False: the answer has been sent. */
+export const createHttpProtect = (
+  given: VerifierOptions | Verifier,
+): Protection<
+  (request: IncomingMessage, response: ServerResponse) => Promise<boolean>,
+  (request: IncomingMessage, response: ServerResponse) => boolean
+> => {
+  const verifier = verifierFrom(given)
+  const protect = (...requirements: readonly Requirement[]) => {
+    const judge = judgeOn(verifier, requirements)
+    return async (request: IncomingMessage, response: ServerResponse) => {
+      const answer = await judge(request)
+      if (answer !== null) send(response, answer)
+      return answer === null
+    }
+  }
+  /** True: it was asked for the metadata, and has answered. */
+  const metadata = () => {
+    const served = metadataOf(verifier)
+    return (request: IncomingMessage, response: ServerResponse) => serve(served, request, response)
+  }
+  return Object.assign(protect, { verifier, metadata })
+}
+
+const verifierFrom = (given: VerifierOptions | Verifier): Verifier =>
+  'verify' in given ? given : createVerifier(given)
+
+/** Null: the request may pass, and its token is known to `authOf`. */
+const judgeOn =
+  (verifier: Verifier, requirements: readonly Requirement[]) =>
+  async (request: IncomingMessage): Promise<Answer | null> => {
+    try {
+      verified.set(request, await verifier.authenticate(authorizationOf(request), ...requirements))
+      return null
+    } catch (error) {
+      if (error instanceof TokenError) return answerFor(error)
+      throw error
+    }
+  }
+
+/** Ours: Node keeps the first of two Authorization headers, a proxy before it may keep the last. Joined they are malformed. */
+const authorizationOf = ({ headers, headersDistinct }: IncomingMessage): string | undefined =>
+  headers.authorization === undefined ? undefined : headersDistinct['authorization']?.join(', ')
+
+const isFor = ({ path }: ResourceMetadata, { method, url }: IncomingMessage): boolean =>
+  method === 'GET' && url?.split('?')[0] === path
+
+const serve = (served: ResourceMetadata, request: IncomingMessage, response: ServerResponse): boolean => {
+  if (!isFor(served, request)) return false
+  send(response, { status: 200, headers: {}, body: served.document })
+  return true
+}
+
+const send = (
+  response: ServerResponse,
+  { status, headers, body }: Readonly<{ status: number; headers: Answer['headers']; body: unknown }>,
+) => {
+  const text = JSON.stringify(body)
+  response.writeHead(status, { ...headers, 'Content-Type': 'application/json' })
+  response.end(text)
+}

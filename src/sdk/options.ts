@@ -1,0 +1,99 @@
+import type { Fetch } from './remote-json.ts'
+import { isTrustworthyUrl } from './remote-json.ts'
+import { type ResourceMetadata, type ResourceOptions, resourceMetadata } from './resource-metadata.ts'
+import type { RevocationSource } from './revocation-source.ts'
+
+export type VerifierOptions = Readonly<{
+  /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
+  issuer: string
+  /** Who this service is in `aud`; of several, one must be there. */
+  audience: string | readonly string[]
+  /** Seconds by which clocks may differ, for `exp`, `nbf` and `iat`. 0–300, default 5. */
+  clockToleranceSeconds?: number
+  /** Where the keys are. Default: discovered (RFC 8414). https, or http on loopback. */
+  jwks_uri?: string
+  /** Seconds that keys are used beyond their freshness while the issuer is away. 0–86400, default 3600. */
+  keysMaxStaleSeconds?: number
+  /** Verified tokens that are remembered, still checked for expiry, key and revocation each time. 0–1000000, default 5000. */
+  cacheSize?: number
+  /** Whom to ask whether a token was revoked. Default: nobody, and a revoked token lives until it expires. */
+  revocations?: RevocationSource
+  /** What becomes of a token while the revocations are not known freshly enough. Default: refuse. */
+  onStale?: 'accept' | 'refuse'
+  /** RFC 9728 – What this service says of itself; its challenges then point there. */
+  resource?: ResourceOptions
+  /** Told when the keys could not be refreshed: for the log. The last good ones stay in use within their limit. */
+  onFault?: (fault: Error) => void
+  /** Default: the runtime's. For a proxy, a private CA, or tests. */
+  fetch?: Fetch
+  /** Milliseconds since 1970. Default: Date.now. */
+  now?: () => number
+}>
+
+/** Every option checked and every default filled in. Times in seconds. */
+export type Settings = Readonly<{
+  issuer: string
+  audience: readonly string[]
+  clock_tolerance_seconds: number
+  jwks_uri: string | null
+  max_stale_seconds: number
+  cache_size: number
+  revocations: RevocationSource | null
+  onStale: 'accept' | 'refuse'
+  metadata: ResourceMetadata | null
+  onFault: (fault: Error) => void
+  fetch: Fetch
+  now: () => number
+}>
+
+/** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
+export const parseOptions = (options: VerifierOptions): Settings => {
+  const { issuer, audience, jwks_uri, revocations, onStale = 'refuse', resource, onFault, fetch } = options
+  const now = options.now ?? Date.now
+  check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')
+  const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
+  check(audiences.length > 0 && audiences.every(isText), 'audience must be given: one text or several')
+  check(jwks_uri === undefined || (isText(jwks_uri) && isTrustworthyUrl(jwks_uri)), 'jwks_uri must be https')
+  check(
+    revocations === undefined || typeof revocations?.check === 'function',
+    'revocations must have a check',
+  )
+  check(onStale === 'accept' || onStale === 'refuse', 'onStale must be accept or refuse')
+  return {
+    issuer,
+    audience: audiences.filter(isText),
+    clock_tolerance_seconds: within('clockToleranceSeconds', options.clockToleranceSeconds ?? 5, 300),
+    jwks_uri: jwks_uri ?? null,
+    max_stale_seconds: within('keysMaxStaleSeconds', options.keysMaxStaleSeconds ?? 3600, 86_400),
+    cache_size: within('cacheSize', options.cacheSize ?? 5000, 1_000_000),
+    revocations: revocations ?? null,
+    onStale,
+    metadata: resource === undefined ? null : resourceMetadata(issuer, resource),
+    onFault: quietly(onFault),
+    // Looked up at each call: a test may replace the global one.
+    fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    now: () => now() / 1000,
+  }
+}
+
+const check = (isSound: boolean, fault: string) => {
+  if (!isSound) throw new TypeError(`createVerifier: ${fault}`)
+}
+
+const within = (name: string, value: number, most: number): number => {
+  check(typeof value === 'number' && value >= 0 && value <= most, `${name} must be from 0 to ${most}`)
+  return value
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+
+/** RFC 8414 §2 */
+const isIssuer = (issuer: unknown): boolean =>
+  isText(issuer) && isTrustworthyUrl(issuer) && !issuer.includes('?') && !issuer.includes('#')
+
+/** A logger that throws must not become this library's rejection. */
+const quietly = (onFault: VerifierOptions['onFault']) => (fault: Error) => {
+  try {
+    onFault?.(fault)
+  } catch {}
+}

@@ -1,0 +1,69 @@
+import { type Claims, isFor } from './claims.ts'
+import type { ChallengeParameters, TokenErrorCode } from './token-error.ts'
+
+/** Why a genuine token does not suffice, with what the challenge should ask for. */
+export type Shortfall = Readonly<{ code: TokenErrorCode; parameters?: ChallengeParameters }>
+
+/** What a route demands beyond a genuine token: null when the claims meet it. Pure; `now` in seconds since 1970. */
+export type Requirement = (claims: Claims, now: number) => Shortfall | null
+
+/** RFC 6750 §3.1 – Every one of these scopes. */
+export const scope = (...scopes: readonly string[]): Requirement => {
+  const wanted = listOf('scope', scopes, SCOPE_TOKEN)
+  const shortfall: Shortfall = { code: 'scope_insufficient', parameters: { scope: wanted.join(' ') } }
+  return claims => {
+    const granted = (claims.scope ?? '').split(' ')
+    return wanted.every(one => granted.includes(one)) ? null : shortfall
+  }
+}
+
+/** RFC 9068 §2.2.3.1 – At least one of these roles. */
+export const role = (...roles: readonly string[]): Requirement => {
+  const wanted = listOf('role', roles, /^.+$/s)
+  return claims => (wanted.some(one => claims.roles?.includes(one)) ? null : { code: 'role_insufficient' })
+}
+
+/** RFC 8707 – This very resource among the token's audiences, where a service answers for several. */
+export const resource = (audience: string): Requirement => {
+  const [wanted] = listOf('resource', [audience], /^.+$/s)
+  return claims => (isFor(claims, wanted) ? null : { code: 'audience_mismatch' })
+}
+
+/**
+ * RFC 9470 §3 – Step-up: one of these authentication classes, a sign-in at most `max_age` seconds ago, or both. A token that
+ * does not say falls short.
+ */
+export const authentication = (demand: {
+  acr_values?: readonly string[]
+  /** Seconds, 0 or more. */
+  max_age?: number
+}): Requirement => {
+  const { acr_values, max_age } = demand
+  const classes = acr_values === undefined ? null : listOf('acr_values', acr_values, SCOPE_TOKEN)
+  if (max_age !== undefined && !(Number.isSafeInteger(max_age) && max_age >= 0))
+    throw new TypeError('authentication: max_age must be a whole number of seconds')
+  if (classes === null && max_age === undefined) throw new TypeError('authentication: demands nothing')
+  const shortfall: Shortfall = {
+    code: 'authentication_insufficient',
+    parameters: {
+      ...(classes === null ? {} : { acr_values: classes.join(' ') }),
+      ...(max_age === undefined ? {} : { max_age: String(max_age) }),
+    },
+  }
+  return ({ acr, auth_time }, now) => {
+    if (classes !== null && (acr === undefined || !classes.includes(acr))) return shortfall
+    if (max_age === undefined) return null
+    return auth_time !== undefined && now - auth_time <= max_age ? null : shortfall
+  }
+}
+
+/** RFC 6749 §3.3 */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
+/** A requirement that asks for nothing, or for something that no token can hold, is a mistake in the service. */
+const listOf = (name: string, values: readonly string[], pattern: RegExp): readonly [string, ...string[]] => {
+  const [first, ...rest] = values
+  if (first === undefined || !values.every(value => typeof value === 'string' && pattern.test(value)))
+    throw new TypeError(`${name}: needs one or more well-formed values`)
+  return [first, ...rest]
+}

@@ -1,0 +1,38 @@
+import { isTrustworthyUrl } from './remote-json.ts'
+
+/** RFC 9728 §2 – What a service says of itself, in the metadata's own names. */
+export type ResourceOptions = Readonly<{
+  /** The resource identifier: what clients put into `resource` (RFC 8707). */
+  resource: string
+  scopes_supported?: readonly string[]
+  resource_name?: string
+  resource_documentation?: string
+}>
+
+/** RFC 9728 §3 – The document, and where it must be served. */
+export type ResourceMetadata = Readonly<{
+  url: string
+  path: string
+  document: Readonly<Record<string, unknown>>
+}>
+
+/** RFC 9728 §3.1 – The well-known part goes between the host and the path of the resource. Throws a TypeError. */
+export const resourceMetadata = (issuer: string, options: ResourceOptions): ResourceMetadata => {
+  if (!isTrustworthyUrl(options.resource) || options.resource.includes('#'))
+    throw new TypeError('resource must be an https URL without fragment, or http on loopback')
+  const { origin, pathname, search } = new URL(options.resource)
+  const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`
+  return {
+    url: `${origin}${path}${search}`,
+    path,
+    document: { ...options, authorization_servers: [issuer], bearer_methods_supported: ['header'] },
+  }
+}
+
+/** What a guard serves. Throws a TypeError where the verifier was given no resource. */
+export const metadataOf = ({
+  metadata,
+}: Readonly<{ metadata: ResourceMetadata | null }>): ResourceMetadata => {
+  if (metadata === null) throw new TypeError('metadata: give the option `resource` first')
+  return metadata
+}

@@ -1,0 +1,78 @@
+/**
+ * RFC 6750 §3.1, RFC 9470 §3 – Every way in which a token is refused: the HTTP status, the `error` of the challenge
+ * (null where the RFC wants none), and the public text. The code is for the service's own log and tests.
+ */
+export const REFUSALS = {
+  token_missing: [401, null, 'An access token is required.'],
+  request_malformed: [400, 'invalid_request', 'The request must carry exactly one well-formed bearer token.'],
+  token_malformed: [401, 'invalid_token', 'The access token is malformed.'],
+  token_type: [401, 'invalid_token', 'The token is not an access token of the kind that is accepted here.'],
+  key_unknown: [401, 'invalid_token', 'The access token is signed by an unknown key.'],
+  signature_invalid: [401, 'invalid_token', 'The signature of the access token is invalid.'],
+  issuer_mismatch: [401, 'invalid_token', 'The access token is of another issuer.'],
+  audience_mismatch: [401, 'invalid_token', 'The access token is for another audience.'],
+  claims_invalid: [401, 'invalid_token', 'A claim of the access token is missing or malformed.'],
+  token_expired: [401, 'invalid_token', 'The access token expired.'],
+  token_not_yet_valid: [401, 'invalid_token', 'The access token is not valid yet.'],
+  token_bound: [401, 'invalid_token', 'The access token is bound to a key and no bearer token.'],
+  token_revoked: [401, 'invalid_token', 'The access token was revoked.'],
+  scope_insufficient: [403, 'insufficient_scope', 'The access token lacks a scope that is required here.'],
+  role_insufficient: [403, 'insufficient_scope', 'The access token lacks a role that is required here.'],
+  authentication_insufficient: [
+    401,
+    'insufficient_user_authentication',
+    'A stronger or more recent sign-in is required here.',
+  ],
+  keys_unavailable: [503, null, 'The keys of the issuer cannot be had at the moment.'],
+  revocations_stale: [503, null, 'Whether the access token was revoked cannot be told at the moment.'],
+} as const satisfies Record<string, readonly [400 | 401 | 403 | 503, string | null, string]>
+
+export type TokenErrorCode = keyof typeof REFUSALS
+
+/** Parameters of a challenge (RFC 9110 §11.2). The values come from the service's own code, never from a token. */
+export type ChallengeParameters = Readonly<Record<string, string>>
+
+/** The one error of this library: why a token was refused, and what to answer. */
+export class TokenError extends Error {
+  override readonly name = 'TokenError'
+  readonly code: TokenErrorCode
+  /** The HTTP status to answer with. */
+  readonly status: 400 | 401 | 403 | 503
+  /** RFC 6750 §3 – The value of WWW-Authenticate. */
+  readonly challenge: string
+
+  constructor(code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) {
+    const [status, error, description] = REFUSALS[code]
+    super(description, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.status = status
+    this.challenge = challengeOf(error === null ? {} : { error, error_description: description }, parameters)
+  }
+}
+
+const challengeOf = (...groups: readonly ChallengeParameters[]): string => {
+  const parameters = groups.flatMap(group => Object.entries(group))
+  return ['Bearer', parameters.map(([name, value]) => `${name}="${quotable(value)}"`).join(', ')]
+    .join(' ')
+    .trimEnd()
+}
+
+/** RFC 9110 §5.6.4 – Requirements and options are checked when they are made; this is the second lock on the header. */
+const quotable = (value: string): string => value.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')
+
+/** What a guard answers. RFC 6750 §3: no challenge where the credentials are not at fault. */
+export type Answer = Readonly<{
+  status: 400 | 401 | 403 | 503
+  headers: Readonly<Record<string, string>>
+  body: Readonly<Record<string, string>>
+}>
+
+export const answerFor = (error: TokenError): Answer => {
+  const [status, code, error_description] = REFUSALS[error.code]
+  const headers = status === 503 ? { 'Retry-After': '5' } : { 'WWW-Authenticate': error.challenge }
+  return {
+    status,
+    headers: { ...headers, 'Cache-Control': 'no-store' },
+    body: code === null ? { error_description } : { error: code, error_description },
+  }
+}

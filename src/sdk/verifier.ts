@@ -1,0 +1,86 @@
+import { bearerOf } from './bearer.ts'
+import { type Claims, judgeClaims, judgeTimes, parseClaims } from './claims.ts'
+import type { Engine } from './engine.ts'
+import { createJwsReader, type Reading } from './jws-reader.ts'
+import { createKeySet, type IssuerKey } from './key-set.ts'
+import { parseOptions, type VerifierOptions } from './options.ts'
+import type { Requirement } from './requirements.ts'
+import type { ResourceMetadata } from './resource-metadata.ts'
+import { askAbout, type RevocationKnowledge } from './revocation-source.ts'
+import { createTokenCache } from './token-cache.ts'
+import { type ChallengeParameters, TokenError, type TokenErrorCode } from './token-error.ts'
+
+/** A genuine token, and what was known about its revocation when it was accepted. */
+export type Verified = Readonly<{ claims: Claims; revocation: RevocationKnowledge }>
+
+export type Verifier = Readonly<{
+  /** RFC 9068 §4 – Rejects with TokenError, and with nothing else, unless the token is genuine, live, for this service, and meets every requirement. */
+  verify(token: string, ...requirements: readonly Requirement[]): Promise<Verified>
+  /** RFC 6750 §2.1 – The same for the value of an Authorization header. */
+  authenticate(
+    authorization: string | null | undefined,
+    ...requirements: readonly Requirement[]
+  ): Promise<Verified>
+  /** Fetches the issuer's keys ahead of the first token. Rejects with TokenError `keys_unavailable`. */
+  ready(): Promise<void>
+  /** RFC 9728 – What to serve, and where; null without the option `resource`. */
+  metadata: ResourceMetadata | null
+}>
+
+type Genuine<Key> = Readonly<{ claims: Claims; key: IssuerKey<Key> }>
+
+/** RFC 9068 §4, RFC 8725 – The verifier on a runtime's own cryptography. Throws a TypeError when an option is at fault. */
+export const verifierOn =
+  <Key>(engine: Engine<Key>) =>
+  (options: VerifierOptions): Verifier => {
+    const settings = parseOptions(options)
+    const keys = createKeySet(engine, settings)
+    const read = createJwsReader(engine, keys, 'at+jwt')
+    const seen = createTokenCache<Genuine<Key>>(settings.cache_size)
+    const common: ChallengeParameters =
+      settings.metadata === null ? {} : { resource_metadata: settings.metadata.url }
+    const refusal = (code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) =>
+      new TokenError(code, { ...parameters, ...common }, cause)
+
+    const judge = (reading: Reading<Key>): Genuine<Key> => {
+      if ('refusal' in reading) throw refusal(reading.refusal, {}, reading.cause)
+      const claims = parseClaims(reading.payload)
+      if (claims === null) throw refusal('claims_invalid')
+      const fault = judgeClaims(claims, settings)
+      if (fault !== null) throw refusal(fault)
+      return { claims, key: reading.key }
+    }
+
+    const verify: Verifier['verify'] = async (token, ...requirements) => {
+      if (typeof token !== 'string') throw refusal('token_malformed')
+      const now = settings.now()
+      const known = seen.find(token)
+      const isKnown = known !== undefined && keys.peek(known.key.jwk.kid, now) === known.key
+      const genuine = isKnown ? known : judge(await read(token, now))
+      const { claims } = genuine
+      const fault = judgeTimes(claims, now, settings.clock_tolerance_seconds)
+      if (fault !== null) throw refusal(fault)
+      if (!isKnown) seen.add(token, genuine)
+      const answer = askAbout(claims, settings.revocations)
+      const revocation = typeof answer === 'string' ? answer : await answer
+      if (revocation === 'revoked') throw refusal('token_revoked')
+      if (revocation === 'stale' && settings.onStale === 'refuse') throw refusal('revocations_stale')
+      for (const requirement of requirements) {
+        const shortfall = requirement(claims, now)
+        if (shortfall !== null) throw refusal(shortfall.code, shortfall.parameters)
+      }
+      return { claims, revocation }
+    }
+
+    return {
+      verify,
+      authenticate: async (authorization, ...requirements) => {
+        const presented = bearerOf(authorization)
+        if ('refusal' in presented) throw refusal(presented.refusal)
+        return verify(presented.token, ...requirements)
+      },
+      ready: () =>
+        keys.load().catch((cause: unknown) => Promise.reject(refusal('keys_unavailable', {}, cause))),
+      metadata: settings.metadata,
+    }
+  }

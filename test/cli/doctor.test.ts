@@ -1,0 +1,67 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runProgram } from '../../src/cli/program.ts'
+import {
+  createDatabase,
+  createEmptyDatabase,
+  createRedis,
+  hasPostgres,
+  hasRedis,
+} from '../support/backends.ts'
+
+const PEPPER = Buffer.alloc(32, 7).toString('base64url')
+
+let directory: string
+let lines: string[]
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'signet-doctor-'))
+  lines = []
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const doctor = (environment: Record<string, string>, ...words: string[]) => {
+  const io = { environment, out: (line: string) => lines.push(line), err: (line: string) => lines.push(line) }
+  return runProgram(['doctor', ...words], io, async () => {})
+}
+const places = () => ({ KEYS_DIR: join(directory, 'keys'), DATA_DIR: join(directory, 'data') })
+
+describe('signetd doctor', () => {
+  it('finds nothing wrong before the first start, and makes nothing', async () => {
+    expect(await doctor(places())).toBe(0)
+    expect(lines.every(line => line.startsWith('ok '))).toBe(true)
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  it('names every fault of the configuration', async () => {
+    expect(await doctor({ ...places(), PORT: 'x', LOG_LEVEL: 'loud' })).toBe(1)
+    expect(lines).toHaveLength(2)
+  })
+
+  it('looks at the clients and at what does not answer, as JSON too', async () => {
+    const file = join(directory, 'clients.json')
+    writeFileSync(file, '[{ "client_id": "a", "client_secret": "short" }]')
+    const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
+    const environment = { ...places(), ...away, CLIENTS_FILE: file, REFRESH_TOKEN_PEPPER: PEPPER }
+    expect(await doctor(environment, '--json')).toBe(1)
+    const { findings } = JSON.parse(lines.join('\n'))
+    const faulty = findings.filter((finding: { fault: string | null }) => finding.fault !== null)
+    expect(faulty.map((finding: { check: string }) => finding.check).toSorted()).toEqual([
+      'clients',
+      'database',
+      'redis',
+    ])
+  })
+
+  it.runIf(hasPostgres && hasRedis)('tells a database that is ready from one that is not', async () => {
+    const redis = await createRedis()
+    const [full, empty] = [await createDatabase(), await createEmptyDatabase()]
+    const ready = { ...places(), REDIS_URL: redis.url, REFRESH_TOKEN_PEPPER: PEPPER }
+    expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
+    expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
+    expect(lines.join('\n')).toContain('run signetd migrate')
+    await full.drop()
+    await empty.drop()
+  })
+})

@@ -1,0 +1,210 @@
+import { createHmac, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  assertionClaims,
+  type ClientKey,
+  createClientKey,
+  seconds,
+  signAssertion,
+  withAssertion,
+} from '../support/assertions.ts'
+import { CLIENTS } from '../support/clients.ts'
+import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
+
+const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+describe.each(places)('RFC 7523 – private_key_jwt on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  let key: ClientKey
+  let twins: readonly [ClientKey, ClientKey]
+  const curves: ClientKey[] = []
+
+  const registration = (client_id: string, ...keys: readonly object[]) => ({
+    client_id,
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys },
+    grant_types: ['client_credentials'],
+    scope: 'read',
+  })
+  beforeAll(async () => {
+    key = await createClientKey('RS256')
+    twins = [await createClientKey('RS256'), await createClientKey('RS256')]
+    for (const alg of ['ES256', 'PS256', 'EdDSA']) curves.push(await createClientKey(alg))
+    const nameless = twins.map(({ jwk: { kid: _, ...jwk } }) => jwk)
+    place = await open([
+      ...CLIENTS,
+      registration('jwt', key.jwk),
+      registration('jwt-too', key.jwk),
+      registration('twins', ...twins.map(({ jwk }) => jwk)),
+      registration('nameless-twins', ...nameless),
+      ...curves.map(({ alg, jwk }) => registration(alg, jwk)),
+    ])
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const send = async (assertion: string, more?: Readonly<Record<string, string>>, to = signet) => {
+    const { status, json } = await to.token(withAssertion(assertion, more))
+    return [status, json.error]
+  }
+  const sendClaims = async (changes: Readonly<Record<string, unknown>>) =>
+    send(await signAssertion(key, assertionClaims('jwt', changes)))
+  /** A key that is not registered and bears the name of one that is. */
+  const createForeign = () => createClientKey('RS256', key.kid)
+  const ACCEPTED = [200, undefined]
+  const REFUSED = [401, 'invalid_client']
+
+  it('accepts an assertion by the client, about the client, for the issuer', async () => {
+    expect(await sendClaims({})).toEqual(ACCEPTED)
+    expect(await sendClaims({ aud: [ISSUER] })).toEqual(ACCEPTED)
+    expect(await sendClaims({ iat: undefined })).toEqual(ACCEPTED)
+    expect(await send(await signAssertion(key, assertionClaims('jwt')), { client_id: 'jwt' })).toEqual(
+      ACCEPTED,
+    )
+  })
+
+  it('accepts each algorithm that the metadata names', async () => {
+    for (const curve of curves) {
+      expect(await send(await signAssertion(curve, assertionClaims(curve.alg)))).toEqual(ACCEPTED)
+    }
+  })
+
+  it.each([
+    ['the token endpoint for an audience', { aud: `${ISSUER}/token` }],
+    ['the issuer among others', { aud: [ISSUER, 'https://other.example'] }],
+    ['the issuer twice', { aud: [ISSUER, ISSUER] }],
+    ['the issuer with a slash', { aud: `${ISSUER}/` }],
+    ['no audience', { aud: undefined }],
+    ['an empty audience', { aud: [] }],
+    ['another issuer', { iss: 'jwt-too' }],
+    ['no issuer', { iss: undefined }],
+    ['another subject', { sub: 'jwt-too' }],
+    ['no subject', { sub: undefined }],
+    ['a subject that is a list', { sub: ['jwt'] }],
+    ['a subject nobody knows', { sub: 'nobody', iss: 'nobody' }],
+    ['no jti', { jti: undefined }],
+    ['an empty jti', { jti: '' }],
+    ['a jti that is a number', { jti: 7 }],
+    ['an endless jti', { jti: 'x'.repeat(256) }],
+    ['no end', { exp: undefined }],
+    ['an end that is text', { exp: String(seconds() + 60) }],
+    ['an end that has passed', { exp: seconds() - 60 }],
+    ['an end 11 minutes away', { exp: seconds() + 660 }],
+    ['an end years away, and its beginning too', { iat: seconds() + 3600, exp: seconds() + 3660 }],
+    ['a life of 11 minutes that is nearly over', { iat: seconds() - 640, exp: seconds() + 20 }],
+    ['a beginning in the future', { iat: seconds() + 60 }],
+    ['a beginning that is text', { iat: 'now' }],
+    ['a time before which it is not valid', { nbf: seconds() + 60 }],
+  ])('refuses %s', async (_, changes) => {
+    expect(await sendClaims(changes)).toEqual(REFUSED)
+  })
+
+  it('accepts ten minutes of life, and clocks that differ by a few seconds', async () => {
+    expect(await sendClaims({ exp: seconds() + 599 })).toEqual(ACCEPTED)
+    expect(await sendClaims({ iat: seconds() + 3 })).toEqual(ACCEPTED)
+  })
+
+  describe('§3 – the jti is spent once', () => {
+    it('refuses the replay: here, at another instance, after an emptied Redis, after a restart', async () => {
+      const other = await place.start()
+      const assertion = await signAssertion(key, assertionClaims('jwt'))
+      expect(await send(assertion)).toEqual(ACCEPTED)
+      expect(await send(assertion)).toEqual(REFUSED)
+      expect(await send(assertion, {}, other)).toEqual(REFUSED)
+      await place.redis?.flush()
+      expect(await send(assertion, {}, other)).toEqual(REFUSED)
+      await other.close()
+      expect(await send(assertion, {}, await place.start())).toEqual(REFUSED)
+    })
+
+    it('refuses a new assertion with a spent jti, but not another client’s', async () => {
+      const jti = randomUUID()
+      expect(await sendClaims({ jti })).toEqual(ACCEPTED)
+      expect(await sendClaims({ jti, exp: seconds() + 61 })).toEqual(REFUSED)
+      expect(await send(await signAssertion(key, assertionClaims('jwt-too', { jti })))).toEqual(ACCEPTED)
+    })
+
+    it('lets one of 50 win, over two instances', async () => {
+      const other = await place.start()
+      const assertion = await signAssertion(key, assertionClaims('jwt'))
+      const sent = Array.from({ length: 50 }, (_, turn) =>
+        send(assertion, {}, turn % 2 === 0 ? signet : other),
+      )
+      const statuses = (await Promise.all(sent)).map(([status]) => status)
+      expect(statuses.filter(status => status === 200)).toHaveLength(1)
+      expect(statuses.filter(status => status === 401)).toHaveLength(49)
+    })
+
+    it('does not spend the jti of an assertion that is refused', async () => {
+      const jti = randomUUID()
+      const foreign = await createForeign()
+      expect(await send(await signAssertion(foreign, assertionClaims('jwt', { jti })))).toEqual(REFUSED)
+      expect(await sendClaims({ jti, aud: `${ISSUER}/token` })).toEqual(REFUSED)
+      expect(await sendClaims({ jti })).toEqual(ACCEPTED)
+    })
+  })
+
+  describe('RFC 8725 – keys and algorithms', () => {
+    it('refuses alg none, with and without a signature', async () => {
+      const input = `${base64url({ alg: 'none' })}.${base64url(assertionClaims('jwt'))}`
+      for (const signature of ['', 'AAAA']) expect(await send(`${input}.${signature}`)).toEqual(REFUSED)
+    })
+
+    it('refuses the public key used as a shared secret (HS256)', async () => {
+      const input = `${base64url({ alg: 'HS256', kid: key.kid })}.${base64url(assertionClaims('jwt'))}`
+      for (const secret of [JSON.stringify(key.jwk), String(key.jwk['n'])]) {
+        const mac = createHmac('sha256', secret).update(input).digest('base64url')
+        expect(await send(`${input}.${mac}`)).toEqual(REFUSED)
+      }
+    })
+
+    it('refuses a foreign key, also under the name of a registered one, and a key in the header', async () => {
+      const foreign = await createForeign()
+      const claims = () => assertionClaims('jwt')
+      expect(await send(await signAssertion(foreign, claims()))).toEqual(REFUSED)
+      expect(await send(await signAssertion(foreign, claims(), { jwk: foreign.jwk }))).toEqual(REFUSED)
+      expect(await send(await signAssertion(foreign, claims(), {}))).toEqual(REFUSED)
+    })
+
+    it('refuses a kid that is not registered, and takes an assertion without one', async () => {
+      expect(await send(await signAssertion(key, assertionClaims('jwt'), { kid: 'unknown' }))).toEqual(
+        REFUSED,
+      )
+      expect(await send(await signAssertion(key, assertionClaims('jwt'), {}))).toEqual(ACCEPTED)
+    })
+
+    it('finds the right one of two keys, named or not', async () => {
+      for (const twin of twins) {
+        expect(await send(await signAssertion(twin, assertionClaims('twins')))).toEqual(ACCEPTED)
+        expect(await send(await signAssertion(twin, assertionClaims('twins'), {}))).toEqual(ACCEPTED)
+        expect(await send(await signAssertion(twin, assertionClaims('nameless-twins'), {}))).toEqual(ACCEPTED)
+      }
+      expect(await send(await signAssertion(key, assertionClaims('twins'), {}))).toEqual(REFUSED)
+    })
+
+    it('judges the claims also when it has to try keys', async () => {
+      const late = assertionClaims('twins', { exp: seconds() - 60 })
+      expect(await send(await signAssertion(twins[1], late, {}))).toEqual(REFUSED)
+      const critical = { kid: key.kid, crit: ['odd'], odd: true }
+      expect(
+        await send(await signAssertion(key, assertionClaims('jwt'), critical).catch(() => 'a.b.c')),
+      ).toEqual(REFUSED)
+    })
+
+    it('refuses one of our own access tokens, and what is no JWT', async () => {
+      const { json } = await signet.token(withAssertion(await signAssertion(key, assertionClaims('jwt'))))
+      for (const assertion of [json.access_token, 'x', 'a.b', 'a.b.c', '..', 'e30.'.repeat(5)])
+        expect(await send(assertion)).toEqual(REFUSED)
+    })
+  })
+
+  it('refuses another client_id beside it, another type, and half of the pair', async () => {
+    const assertion = () => signAssertion(key, assertionClaims('jwt'))
+    expect(await send(await assertion(), { client_id: 'jwt-too' })).toEqual([400, 'invalid_request'])
+    const saml = 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer'
+    expect(await send(await assertion(), { client_assertion_type: saml })).toEqual(REFUSED)
+    expect(await send(await assertion(), { client_assertion_type: '' })).toEqual(REFUSED)
+    expect(await send('')).toEqual(REFUSED)
+  })
+})

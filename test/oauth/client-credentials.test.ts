@@ -1,0 +1,185 @@
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API, basic, CLIENTS, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
+import { type Form, ISSUER, type Instance, type Place, places } from '../support/server.ts'
+
+const CC = { grant_type: 'client_credentials' }
+
+/** Clients that are registered with less than most. */
+const MORE_CLIENTS = [
+  ...CLIENTS,
+  { client_id: 'scopeless', client_secret: SECRETS.service, grant_types: ['client_credentials'] },
+  {
+    client_id: 'audience-of-one',
+    client_secret: SECRETS.service,
+    grant_types: ['client_credentials'],
+    audience: 'api',
+  },
+]
+
+describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open(MORE_CLIENTS)
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const claimsOf = async (form: Form, headers = SERVICE) => {
+    const { json } = await signet.token(form, headers)
+    return decodeJwt(json.access_token)
+  }
+  const ask = async (more: Readonly<Record<string, string>>, headers = SERVICE) => {
+    const { status, json } = await signet.token({ ...CC, ...more }, headers)
+    return [status, json.error, json['scope']]
+  }
+
+  it('answers with a bearer token, its life and its scope, and no refresh token (§4.4.3)', async () => {
+    const { status, json } = await signet.token(CC, SERVICE)
+    expect(status).toBe(200)
+    expect(json).toEqual({
+      access_token: expect.any(String),
+      token_type: 'Bearer',
+      expires_in: 900,
+      scope: 'read write',
+    })
+  })
+
+  it('keeps the answer out of every cache (§5.1)', async () => {
+    for (const form of [CC, { grant_type: 'nonsense' }]) {
+      const { headers } = await signet.token(form, SERVICE)
+      expect(headers.get('cache-control')).toBe('no-store')
+      expect(headers.get('pragma')).toBe('no-cache')
+      expect(headers.get('content-type')).toBe('application/json')
+    }
+  })
+
+  it('narrows the scope to what is asked for (§3.3), and grants each value once', async () => {
+    expect(await ask({ scope: 'read' })).toEqual([200, undefined, 'read'])
+    expect(await ask({ scope: 'write read' })).toEqual([200, undefined, 'write read'])
+    expect(await ask({ scope: 'read read' })).toEqual([200, undefined, 'read'])
+    expect(await ask({ scope: '' })).toEqual([200, undefined, 'read write'])
+  })
+
+  it.each(['admin', 'read admin', 'Read', 'readwrite'])('refuses the unknown scope %j', async scope => {
+    expect(await ask({ scope })).toEqual([400, 'invalid_scope', undefined])
+  })
+
+  it.each([' ', ' read', 'read ', 'read  write', 'read"', 'read\\', 'lire-é'])(
+    'refuses the malformed scope %j',
+    async scope => {
+      expect(await ask({ scope })).toEqual([400, 'invalid_scope', undefined])
+    },
+  )
+
+  it('grants a client without a registered scope a token without one, and nothing more', async () => {
+    const scopeless = basic('scopeless', SECRETS.service)
+    const { json } = await signet.token(CC, scopeless)
+    expect(json).not.toHaveProperty('scope')
+    expect(decodeJwt(json.access_token)).not.toHaveProperty('scope')
+    expect(await ask({ scope: 'read' }, scopeless)).toEqual([400, 'invalid_scope', undefined])
+  })
+
+  it('refuses a grant that exists and is not registered for the client', async () => {
+    const { status, json } = await signet.token({ grant_type: 'refresh_token', refresh_token: 'x' }, SERVICE)
+    expect([status, json.error]).toEqual([400, 'unauthorized_client'])
+  })
+
+  it.each(['password', 'implicit', 'authorization_code2', 'Client_Credentials', '__proto__'])(
+    'does not know the grant %j',
+    async grant_type => {
+      const { status, json } = await signet.token({ grant_type }, SERVICE)
+      expect([status, json.error]).toEqual([400, 'unsupported_grant_type'])
+    },
+  )
+
+  it('refuses a client that may only introspect, and a public one', async () => {
+    const introspector = basic('introspector', SECRETS.introspector)
+    expect(await ask({}, introspector)).toEqual([400, 'unauthorized_client', undefined])
+    const { status, json } = await signet.token({ ...CC, client_id: 'app' })
+    expect([status, json.error]).toEqual([400, 'unauthorized_client'])
+  })
+
+  describe('RFC 9068 – the access token', () => {
+    it('says in its header what it is and who signed it (§2.1)', async () => {
+      const { json } = await signet.token(CC, SERVICE)
+      const jwks = (await signet.fetch('/.well-known/jwks.json')).json['keys']
+      const kids = (Array.isArray(jwks) ? jwks : []).map(({ kid }: { kid: string }) => kid)
+      const { alg, typ, kid, ...others } = decodeProtectedHeader(json.access_token)
+      expect([alg, typ, others]).toEqual(['RS256', 'at+jwt', {}])
+      expect(kids).toContain(kid)
+    })
+
+    it('carries the claims of a client that acts for itself, and none of a person (§2.2)', async () => {
+      const claims = await claimsOf(CC)
+      expect(claims).toEqual({
+        iss: ISSUER,
+        sub: 'service',
+        client_id: 'service',
+        aud: API,
+        exp: (claims.iat ?? 0) + 900,
+        iat: expect.any(Number),
+        jti: expect.any(String),
+        scope: 'read write',
+      })
+      expect(Math.abs((claims.iat ?? 0) - Date.now() / 1000)).toBeLessThan(5)
+    })
+
+    it('verifies through the JWKS, and has a jti of its own', async () => {
+      const { text } = await signet.fetch('/.well-known/jwks.json')
+      const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
+      const seen = new Set<unknown>()
+      for (let turn = 0; turn < 3; turn++) {
+        const { json } = await signet.token(CC, SERVICE)
+        const options = { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: API }
+        const { payload } = await jwtVerify(json.access_token, keys, options)
+        seen.add(payload.jti)
+      }
+      expect(seen.size).toBe(3)
+    })
+
+    it('is addressed to the issuer when nobody named an audience', async () => {
+      expect((await claimsOf(CC, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
+      expect((await claimsOf(CC, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
+    })
+
+    it('lives as long as configured, and goes to DEFAULT_AUDIENCE when that is set', async () => {
+      const environment = { ACCESS_TOKEN_TTL_SECONDS: '60', DEFAULT_AUDIENCE: 'https://default.example' }
+      const other = await place.start({ environment })
+      const { json } = await other.token(CC, basic('scopeless', SECRETS.service))
+      const { iat = 0, exp = 0, aud } = decodeJwt(json.access_token)
+      expect([json['expires_in'], exp - iat, aud]).toEqual([60, 60, 'https://default.example'])
+    })
+  })
+
+  describe('RFC 8707 – resource indicators', () => {
+    const withResources = (...resources: readonly string[]): Form => [
+      ...Object.entries(CC),
+      ...resources.map(resource => ['resource', resource] as const),
+    ]
+
+    it('addresses the token to the resource that is asked for', async () => {
+      expect((await claimsOf(withResources(OTHER_API))).aud).toBe(OTHER_API)
+    })
+
+    it('takes several, each once, and takes an empty one for none', async () => {
+      expect((await claimsOf(withResources(API, OTHER_API))).aud).toEqual([API, OTHER_API])
+      expect((await claimsOf(withResources(OTHER_API, OTHER_API))).aud).toBe(OTHER_API)
+      expect((await claimsOf(withResources(''))).aud).toBe(API)
+    })
+
+    it.each([
+      ['of somebody else', ['https://foreign.example']],
+      ['of somebody else beside an own one', [API, 'https://foreign.example']],
+      ['with a slash that is not registered', [`${API}/`]],
+      ['that is relative', ['/api']],
+      ['with a fragment', [`${API}#part`]],
+      ['with an empty fragment', [`${API}#`]],
+      ['that is the issuer, unregistered', [ISSUER]],
+    ])('refuses a resource %s', async (_, resources) => {
+      const { status, json } = await signet.token(withResources(...resources), SERVICE)
+      expect([status, json.error]).toEqual([400, 'invalid_target'])
+    })
+  })
+})

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SERVICE } from '../support/clients.ts'
+import { type Answer, type Instance, openAnyPlace, type Place } from '../support/server.ts'
+
+const CC = { grant_type: 'client_credentials' }
+const POSTS = ['/token', '/revoke', '/introspect', '/auth/login']
+const GETS = ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server', '/livez', '/readyz']
+
+describe('the HTTP around the endpoints', () => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await openAnyPlace()
+    signet = await place.start({ environment: { CORS_ORIGINS: 'https://console.example' } })
+  })
+  afterAll(() => place.close())
+
+  describe('RFC 9110 §15.5 – methods and paths', () => {
+    it.each(POSTS)('answers anything but POST on %s with 405 and Allow', async path => {
+      for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH']) {
+        const { status, headers, text } = await signet.fetch(path, { method })
+        expect([status, headers.get('allow')]).toEqual([405, 'POST'])
+        if (method === 'HEAD') expect(text).toBe('')
+      }
+    })
+
+    it.each(GETS)('answers GET and HEAD on %s, and 405 to others', async path => {
+      expect((await signet.fetch(path)).status).toBe(200)
+      const head = await signet.fetch(path, { method: 'HEAD' })
+      expect([head.status, head.text]).toEqual([200, ''])
+      const { status, headers } = await signet.fetch(path, { method: 'POST' })
+      expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    })
+
+    it.each(['/', '/Token', '/token/', '/token/x', '//token', '/.well-known/', '/admin', '/metrics'])(
+      'answers %j with 404',
+      async path => {
+        expect((await signet.fetch(path)).status).toBe(404)
+      },
+    )
+
+    it('answers OPTIONS with what is allowed, and does nothing', async () => {
+      const { status, headers, text } = await signet.fetch('/token', { method: 'OPTIONS' })
+      expect([status, headers.get('allow'), text]).toEqual([204, 'POST', ''])
+    })
+  })
+
+  describe('the Fetch Standard – CORS', () => {
+    const from = (origin: string) => ({ origin })
+    const originOf = ({ headers }: Answer) => headers.get('access-control-allow-origin')
+    const preflight = (path: string, origin: string) =>
+      signet.fetch(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
+
+    it.each(['https://app.example', 'https://console.example'])(
+      'lets %s read answers, refusals too',
+      async origin => {
+        const answers = [
+          await signet.token(CC, { ...SERVICE, ...from(origin) }),
+          await signet.token({ grant_type: 'x' }, from(origin)),
+          await preflight('/token', origin),
+        ]
+        expect(answers.map(({ status }) => status)).toEqual([200, 401, 204])
+        for (const answer of answers) {
+          expect(originOf(answer)).toBe(origin)
+          expect(answer.headers.get('vary')).toMatch(/\bOrigin\b/)
+          expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
+        }
+        expect(answers[2]?.headers.get('access-control-allow-methods')).toBe('POST')
+        expect(answers[2]?.headers.get('access-control-allow-headers')).toContain('Idempotency-Key')
+        expect(answers[2]?.headers.get('access-control-allow-headers')).toContain('Authorization')
+      },
+    )
+
+    it.each([
+      'https://evil.example',
+      'https://app.example.evil.example',
+      'http://app.example',
+      'https://app.example:444',
+      'null',
+      'com.example.app://',
+    ])('lets %s read nothing', async origin => {
+      for (const answer of [
+        await signet.token(CC, { ...SERVICE, ...from(origin) }),
+        await preflight('/token', origin),
+      ]) {
+        expect(originOf(answer)).toBeNull()
+        expect(answer.headers.get('vary')).toMatch(/\bOrigin\b/)
+      }
+    })
+
+    it('lets no browser introspect', async () => {
+      const answer = await signet.post(
+        '/introspect',
+        { token: 'x' },
+        { ...SERVICE, ...from('https://app.example') },
+      )
+      expect(originOf(answer)).toBeNull()
+    })
+
+    it.each(GETS.slice(0, 2))('lets anyone read %s', async path => {
+      expect(originOf(await signet.fetch(path, { headers: from('https://evil.example') }))).toBe('*')
+    })
+  })
+
+  describe('every answer', () => {
+    const answers = () =>
+      Promise.all([
+        signet.token(CC, SERVICE),
+        signet.token({}),
+        signet.fetch('/nowhere'),
+        signet.fetch('/token'),
+        signet.fetch('/token', { method: 'OPTIONS' }),
+        signet.fetch('/.well-known/jwks.json'),
+        signet.fetch('/readyz'),
+        signet.fetch('/auth/me'),
+      ])
+
+    it('carries a request id of its own, the one in the log', async () => {
+      const ids = (await answers()).map(({ headers }) => headers.get('x-request-id') ?? '')
+      expect(new Set(ids).size).toBe(ids.length)
+      for (const id of ids) {
+        const lines = signet.lines.filter(line => line['request_id'] === id && line['message'] === 'request')
+        expect(lines).toHaveLength(1)
+      }
+    })
+
+    it('does not take a request id from outside', async () => {
+      const { headers } = await signet.token(CC, { ...SERVICE, 'x-request-id': 'mine' })
+      expect(headers.get('x-request-id')).not.toBe('mine')
+    })
+
+    it('forbids a browser to guess, to frame and to tell', async () => {
+      for (const { headers } of await answers()) {
+        expect(headers.get('x-content-type-options')).toBe('nosniff')
+        expect(headers.get('referrer-policy')).toBe('no-referrer')
+        expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+        expect(headers.get('x-powered-by')).toBeNull()
+        expect(headers.get('strict-transport-security')).toBeNull()
+      }
+    })
+
+    it('asks for https for ever where the issuer has it', async () => {
+      const secure = await place.start({ environment: { ISSUER: 'https://id.example' } })
+      const { headers } = await secure.fetch('/livez')
+      expect(headers.get('strict-transport-security')).toMatch(/^max-age=\d{7,}/)
+    })
+  })
+
+  it('logs one line a request, with what a person would ask for', async () => {
+    const { headers } = await signet.token(CC, SERVICE, '192.0.2.7')
+    const line = signet.lines.find(line => line['request_id'] === headers.get('x-request-id'))
+    expect(line).toEqual({
+      level: 'info',
+      message: 'request',
+      request_id: expect.any(String),
+      method: 'POST',
+      path: '/token',
+      status: 200,
+      duration_ms: expect.any(Number),
+      ip: '192.0.2.7',
+      client_id: 'service',
+      grant_type: 'client_credentials',
+    })
+  })
+})

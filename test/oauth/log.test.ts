@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
+import { basic, CLIENTS, SECRETS, SERVICE } from '../support/clients.ts'
+import { seedFamily } from '../support/families.ts'
+import { refresh } from '../support/refresh.ts'
+import { type Instance, type Place, places } from '../support/server.ts'
+
+const CC = { grant_type: 'client_credentials' }
+const PASSWORD = 'correct horse battery staple'
+
+describe.each(places)('contract: no secret ever reaches the log, on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open()
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  /** The signature and MAC are what makes a token a secret: whole, or by its last part. */
+  const expectSecret = (secrets: readonly string[]) => {
+    const log = JSON.stringify(signet.lines)
+    for (const secret of secrets) {
+      expect(secret.length).toBeGreaterThan(10)
+      expect(log).not.toContain(secret)
+      expect(log).not.toContain(secret.slice(-20))
+    }
+  }
+
+  it('neither what was accepted nor what was refused', async () => {
+    const key = await createClientKey('ES256')
+    const family = await seedFamily(place)
+    const service = await signet.token(CC, SERVICE)
+    const first = await refresh(signet, family.refresh_token, { key: 'idempotency-key-of-mine' })
+    const assertion = await signAssertion(key, assertionClaims('jwt'))
+    const guess = 'a-guessed-secret-of-some-length'
+    const tokens = [service.json.access_token, first.json.access_token, first.json.refresh_token]
+    await signet.token(CC, basic('service', guess))
+    await signet.token(CC, basic(guess.slice(0, 5), guess))
+    await signet.token({ ...CC, client_id: 'poster', client_secret: SECRETS.poster })
+    await signet.token({ ...CC, client_id: 'poster', client_secret: guess })
+    await signet.token(withAssertion(assertion))
+    await signet.token({ ...CC, scope: 'unknown', resource: 'x' }, SERVICE)
+    await refresh(signet, family.refresh_token, { key: 'another-idempotency-key' })
+    for (const token of [...tokens, family.refresh_token]) {
+      await signet.post('/introspect', { token }, SERVICE)
+      await signet.post('/revoke', { token, client_id: 'app' })
+      await signet.post(`/token?refresh_token=${token}`, CC, SERVICE)
+      await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })
+    }
+    const account = { email: 'ada@example.com', password: PASSWORD }
+    for (const path of ['/auth/register', '/auth/register', '/auth/login']) {
+      const headers = { 'content-type': 'application/json' }
+      const { json } = await signet.fetch(path, { method: 'POST', headers, body: JSON.stringify(account) })
+      if (json.access_token) tokens.push(json.access_token, json.refresh_token)
+    }
+    expect(signet.lines.length).toBeGreaterThan(20)
+    expectSecret([
+      ...tokens,
+      ...Object.values(SECRETS),
+      family.refresh_token,
+      assertion,
+      guess,
+      PASSWORD,
+      place.pepper,
+    ])
+    expectSecret(['idempotency-key-of-mine', 'another-idempotency-key', SERVICE.authorization.slice(6)])
+  })
+
+  it('says why a request was refused, and for which client, under its request id', async () => {
+    const { headers } = await signet.token({ ...CC, scope: 'unknown' }, SERVICE)
+    const line = signet.lines.find(line => line['request_id'] === headers.get('x-request-id'))
+    expect(line).toMatchObject({ status: 400, error: 'invalid_scope', reason: 'scope_not_registered' })
+  })
+
+  it('holds nothing of a registration but what is public', () => {
+    const log = JSON.stringify(signet.lines)
+    for (const { client_secret } of CLIENTS as readonly { client_secret?: string }[])
+      if (client_secret !== undefined) expect(log).not.toContain(client_secret)
+  })
+})

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API } from '../support/clients.ts'
+import { seedFamily, type SeededFamily } from '../support/families.ts'
+import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
+import { hasPostgres, hasRedis } from '../support/backends.ts'
+import { type Answer, type Instance, ISSUER, type Place, places } from '../support/server.ts'
+
+const TURNS = 25
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+describe.each(places)('a rotation against what ends its family, over two instances on $name', ({ open }) => {
+  let place: Place
+  let one: Instance
+  let other: Instance
+  beforeAll(async () => {
+    place = await open()
+    one = await place.start()
+    other = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const seed = () => seedFamily(place, { audience: [API, ISSUER] })
+  const logout = (signet: Instance, fields: object, bearer?: string) =>
+    signet.fetch('/auth/logout', {
+      method: 'POST',
+      headers: bearer === undefined ? JSON_TYPE : { ...JSON_TYPE, authorization: `Bearer ${bearer}` },
+      body: JSON.stringify(fields),
+    })
+
+  type Ended = Readonly<{ status?: number }>
+  type End = (family: SeededFamily, token: string, bearer: string) => Promise<Ended>
+  const endings: readonly (readonly [string, End])[] = [
+    ['/revoke', (_, token) => other.post('/revoke', { token, client_id: 'app' })],
+    [
+      '/revoke with a spent token',
+      ({ refresh_token: token }) => other.post('/revoke', { token, client_id: 'app' }),
+    ],
+    ['a sign-out by bearer token', (_, __, bearer) => logout(other, {}, bearer)],
+    ['a sign-out by refresh token', (_, token) => logout(other, { refresh_token: token })],
+    ['a sign-out everywhere', (_, __, bearer) => logout(other, { everywhere: true }, bearer)],
+    [
+      'a raised credential epoch',
+      async ({ user_id }) => {
+        await place.database
+          .sql`update users set credential_epoch = credential_epoch + 1 where id = ${user_id}`
+        return {}
+      },
+    ],
+    [
+      'a disabled account',
+      async ({ user_id }) => {
+        await place.database.sql`update users set disabled_at = now() where id = ${user_id}`
+        return {}
+      },
+    ],
+  ]
+
+  /** Whoever starts first has the better chance: both do, in turns. */
+  const race = async (turn: number, rotate: () => Promise<Answer>, end: () => Promise<Ended>) => {
+    if (turn % 2 === 0) {
+      const rotation = rotate()
+      return Promise.all([rotation, end()])
+    }
+    const ended = end()
+    return Promise.all([rotate(), ended])
+  }
+
+  it.each(endings)('%s leaves no living token', async (_, end) => {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const family = await seed()
+      const { access_token, refresh_token } = (await refresh(one, family.refresh_token)).json
+      const [rotation, { status = 200 }] = await race(
+        turn,
+        () => refresh(one, refresh_token),
+        () => end(family, refresh_token, access_token),
+      )
+      expect([200, 204]).toContain(status)
+      const given = rotation.status === 200 ? [rotation.json] : []
+      for (const instance of [one, other]) {
+        for (const token of [access_token, ...given.map(tokens => tokens.access_token)])
+          expect(await isActive(instance, token)).toBe(false)
+        // The spent one last: it would end the family by itself.
+        for (const token of [...given.map(tokens => tokens.refresh_token), refresh_token])
+          expect(await refused(instance, token)).toEqual([400, 'invalid_grant'])
+      }
+    }
+  })
+
+  it('a sign-out ends its own sign-in alone', async () => {
+    const family = await seed()
+    const bystanders = await createBystanders(place, family)
+    const { json } = await refresh(one, family.refresh_token)
+    expect((await logout(other, {}, json.access_token)).status).toBe(204)
+    expect(await isActive(one, json.access_token)).toBe(false)
+    await bystanders.expectAlive(one)
+  })
+
+  it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
+    const [family, stranger] = [await seed(), await seed()]
+    const second = await seedFamily(place, { user_id: family.user_id, audience: [API, ISSUER] })
+    const [mine, theirs, also] = await Promise.all(
+      [family, stranger, second].map(async ({ refresh_token }) => (await refresh(one, refresh_token)).json),
+    )
+    expect((await logout(other, { everywhere: true }, mine?.access_token)).status).toBe(204)
+    const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
+    expect(await Promise.all(active)).toEqual([false, false, true])
+  })
+})
+
+describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of credentials', () => {
+  it('gets nothing when its password was checked before the change and its family comes after it', async () => {
+    const place = await (places.at(-1)?.open() ?? Promise.reject(new Error('no place')))
+    const signet = await place.start()
+    const account = { email: 'ada@example.com', password: 'correct horse battery' }
+    const enter = (path: string) =>
+      signet.fetch(path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(account) })
+    expect((await enter('/auth/register')).status).toBe(201)
+    const { sql } = place.database
+
+    const signIn = await sql.begin(async change => {
+      await change`update users set credential_epoch = credential_epoch + 1 where email = ${account.email}`
+      const pending = enter('/auth/login')
+      await waitingForLock(place)
+      return { pending }
+    })
+    const { status, json } = await signIn.pending
+    expect([status, json['code']]).toEqual([401, 'AUTH_CREDENTIALS_INVALID'])
+    const [{ living } = {}] = await sql`
+      select count(*)::int as living from refresh_families f join users u on u.id = f.user_id
+      where f.credential_epoch = u.credential_epoch and f.revoked_at is null`
+    expect(living).toBe(0)
+    expect((await enter('/auth/login')).status).toBe(200)
+    await place.close()
+  })
+})
+
+/** Until a statement of this database waits for a row that a transaction holds. */
+const waitingForLock = async ({ database }: Place): Promise<void> => {
+  for (;;) {
+    const waiting = await database.sql`
+      select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    if (waiting.length > 0) return
+  }
+}

@@ -1,0 +1,159 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API, CONFIDENTIAL, OTHER_API } from '../support/clients.ts'
+import { rowOf, seedFamily } from '../support/families.ts'
+import { INVALID_GRANT, refresh, refused, rotated } from '../support/refresh.ts'
+import { ISSUER, type Instance, type Place, places } from '../support/server.ts'
+
+describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open()
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const claimsAfter = async (token: string, form: Readonly<Record<string, string>> = {}) => {
+    const { status, json } = await refresh(signet, token, { form })
+    expect(status).toBe(200)
+    return { claims: decodeJwt(json.access_token), next: json.refresh_token, scope: json['scope'] }
+  }
+
+  it('answers with a token for the person, in the name of the sign-in (RFC 9068 §2.2)', async () => {
+    const family = await seedFamily(place)
+    const { status, json, headers } = await refresh(signet, family.refresh_token)
+    expect([status, headers.get('cache-control'), headers.get('pragma')]).toEqual([
+      200,
+      'no-store',
+      'no-cache',
+    ])
+    expect(json).toEqual({
+      access_token: expect.any(String),
+      token_type: 'Bearer',
+      expires_in: 900,
+      scope: 'read write',
+      refresh_token: family.tokenAt(1),
+    })
+    const claims = decodeJwt(json.access_token)
+    expect(claims).toEqual({
+      iss: ISSUER,
+      sub: family.user_id,
+      client_id: 'app',
+      aud: [API, OTHER_API],
+      iat: expect.any(Number),
+      exp: (claims.iat ?? 0) + 900,
+      jti: expect.any(String),
+      scope: 'read write',
+      sid: family.id,
+      auth_time: expect.any(Number),
+      amr: ['pwd'],
+      roles: ['user'],
+    })
+  })
+
+  it('serves a confidential client, which must authenticate', async () => {
+    const family = await seedFamily(place, { client_id: 'confidential' })
+    const asPublic = await refresh(signet, family.refresh_token, { client_id: 'confidential' })
+    expect([asPublic.status, asPublic.json.error]).toEqual([401, 'invalid_client'])
+    await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
+  })
+
+  it('needs the parameter refresh_token', async () => {
+    const { status, json } = await signet.token({ grant_type: 'refresh_token', client_id: 'app' })
+    expect([status, json.error]).toEqual([400, 'invalid_request'])
+  })
+
+  it.each(['x', 'signet_rt_', `signet_rt_${'A'.repeat(94)}`, 'signet_rt_é', 'eyJhbGciOiJub25lIn0.e30.'])(
+    'refuses %j, which is no token of ours',
+    async token => {
+      expect(await refused(signet, token)).toEqual(INVALID_GRANT)
+    },
+  )
+
+  it('narrows the scope for one access token; the sign-in keeps what it has', async () => {
+    const family = await seedFamily(place)
+    const narrow = await claimsAfter(family.refresh_token, { scope: 'read' })
+    expect([narrow.claims['scope'], narrow.scope]).toEqual(['read', 'read'])
+    const whole = await claimsAfter(narrow.next)
+    expect([whole.claims['scope'], whole.scope]).toEqual(['read write', 'read write'])
+  })
+
+  it('grants each scope value once', async () => {
+    const family = await seedFamily(place)
+    const { claims, scope } = await claimsAfter(family.refresh_token, { scope: 'read read' })
+    expect([claims['scope'], scope]).toEqual(['read', 'read'])
+  })
+
+  it.each(['admin', 'read admin', ' read', 'read"'])(
+    'refuses the scope %j, and the token stays usable',
+    async scope => {
+      const family = await seedFamily(place)
+      expect(await refused(signet, family.refresh_token, { form: { scope } })).toEqual([400, 'invalid_scope'])
+      expect((await rowOf(place, family.id)).generation).toBe(0)
+      await rotated(signet, family.refresh_token)
+    },
+  )
+
+  it('does not let a sign-in grow with its client: what was granted is the most', async () => {
+    const family = await seedFamily(place, { scope: 'read', audience: [API] })
+    expect(await refused(signet, family.refresh_token, { form: { scope: 'write' } })).toEqual([
+      400,
+      'invalid_scope',
+    ])
+    const form = { resource: OTHER_API }
+    expect(await refused(signet, family.refresh_token, { form })).toEqual([400, 'invalid_target'])
+    const { claims } = await claimsAfter(family.refresh_token)
+    expect(claims['scope']).toBe('read')
+  })
+
+  it('takes a sign-in without a scope for just that', async () => {
+    const family = await seedFamily(place, { scope: '' })
+    expect(await refused(signet, family.refresh_token, { form: { scope: 'read' } })).toEqual([
+      400,
+      'invalid_scope',
+    ])
+    expect((await claimsAfter(family.refresh_token)).claims).not.toHaveProperty('scope')
+  })
+
+  it('RFC 8707 §2.2 – narrows the audience for one access token; a first-party token keeps the issuer', async () => {
+    const family = await seedFamily(place, { audience: [API, OTHER_API, ISSUER] })
+    const narrow = await claimsAfter(family.refresh_token, { resource: OTHER_API })
+    expect(narrow.claims.aud).toEqual([OTHER_API, ISSUER])
+    expect((await claimsAfter(narrow.next)).claims.aud).toEqual([API, OTHER_API, ISSUER])
+  })
+
+  it('RFC 8707 §2.2 – gives one audience to a client that asks for one', async () => {
+    const family = await seedFamily(place, { client_id: 'confidential' })
+    const form = { resource: API }
+    const { json } = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL, form })
+    expect(decodeJwt(json.access_token).aud).toBe(API)
+  })
+
+  it.each(['https://foreign.example', '/api', `${API}#f`])(
+    'refuses the resource %j, and the token stays usable',
+    async resource => {
+      const family = await seedFamily(place)
+      expect(await refused(signet, family.refresh_token, { form: { resource } })).toEqual([
+        400,
+        'invalid_target',
+      ])
+      await rotated(signet, family.refresh_token)
+    },
+  )
+
+  it('takes the roles of now', async () => {
+    const family = await seedFamily(place)
+    await place.database.sql`update users set roles = '{user,editor}' where id = ${family.user_id}`
+    expect((await claimsAfter(family.refresh_token)).claims['roles']).toEqual(['user', 'editor'])
+  })
+
+  it('remembers where the sign-in was last used from', async () => {
+    const family = await seedFamily(place)
+    const headers = { 'user-agent': `Browser ${'x'.repeat(1000)}` }
+    await rotated(signet, family.refresh_token, { headers })
+    const [row] = await place.database
+      .sql`select last_ip, length(last_user_agent) as length from refresh_families where id = ${family.id}`
+    expect(row).toEqual({ last_ip: '127.0.0.1', length: 256 })
+  })
+})

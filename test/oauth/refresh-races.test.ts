@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rowOf, seedFamily } from '../support/families.ts'
+import {
+  createBystanders,
+  isActive,
+  refresh,
+  refused,
+  type RefreshRequest,
+  rotated,
+} from '../support/refresh.ts'
+import { type Answer, type Instance, type Place, places } from '../support/server.ts'
+
+const REDEMPTIONS = 200
+
+/** The embedded database takes one process: there the two instances share its connection. */
+describe.each(places)('races of one refresh token over two instances on $name', ({ open }) => {
+  let place: Place
+  let instances: readonly [Instance, Instance]
+  beforeAll(async () => {
+    place = await open()
+    instances = [await place.start(), await place.start()]
+  })
+  afterAll(() => place.close())
+
+  const redeemAll = (token: string, request: RefreshRequest = {}): Promise<readonly Answer[]> =>
+    Promise.all(
+      Array.from({ length: REDEMPTIONS }, (_, turn) =>
+        refresh(instances[turn % 2 === 0 ? 0 : 1], token, request),
+      ),
+    )
+  const successorsOf = (answers: readonly Answer[]) =>
+    answers.filter(({ status }) => status === 200).map(({ json }) => json.refresh_token)
+
+  it('strict: one at most wins, and the family is dead with everything it gave out', async () => {
+    const family = await seedFamily(place)
+    const bystanders = await createBystanders(place, family)
+    const answers = await redeemAll(family.refresh_token)
+    const winners = answers.filter(({ status }) => status === 200)
+    expect(winners.length).toBeLessThanOrEqual(1)
+    expect(new Set(answers.filter(({ status }) => status !== 200).map(({ json }) => json.error))).toEqual(
+      new Set(['invalid_grant']),
+    )
+    const { generation, revoke_reason } = await rowOf(place, family.id)
+    expect([generation, revoke_reason]).toEqual([1, 'reuse'])
+    for (const { json } of winners) {
+      for (const instance of instances) {
+        expect(await isActive(instance, json.access_token)).toBe(false)
+        expect(await refused(instance, json.refresh_token)).toEqual([400, 'invalid_grant'])
+      }
+    }
+    await bystanders.expectAlive(instances[0])
+  })
+
+  it.each([
+    ['with one Idempotency-Key', {}, { key: 'attempt 1' }],
+    ['within a grace window', { client_id: 'grace-app' }, { client_id: 'grace-app' }],
+  ])('%s: all win the same successor, and the family lives', async (_, seed, request) => {
+    const family = await seedFamily(place, seed)
+    const successors = successorsOf(await redeemAll(family.refresh_token, request))
+    expect(successors).toHaveLength(REDEMPTIONS)
+    expect(new Set(successors)).toEqual(new Set([family.tokenAt(1)]))
+    const { generation, revoked_at } = await rowOf(place, family.id)
+    expect([generation, revoked_at]).toEqual([1, null])
+    await rotated(instances[1], family.tokenAt(1), { ...request, key: 'attempt 2' })
+  })
+
+  it('with different keys: never two living branches', async () => {
+    const family = await seedFamily(place)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, turn) =>
+        refresh(instances[turn % 2 === 0 ? 0 : 1], family.refresh_token, { key: `thief ${turn}` }),
+      ),
+    )
+    expect(successorsOf(answers).length).toBeLessThanOrEqual(1)
+    expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+  })
+
+  it('two generations at once: thief and victim never both go on', async () => {
+    for (let turn = 0; turn < 20; turn++) {
+      const family = await seedFamily(place)
+      const current = await rotated(instances[0], family.refresh_token)
+      const answers = await Promise.all([
+        refresh(instances[0], family.refresh_token),
+        refresh(instances[1], current),
+      ])
+      for (const token of successorsOf(answers)) {
+        expect(await refused(instances[0], token)).toEqual([400, 'invalid_grant'])
+      }
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+    }
+  })
+})

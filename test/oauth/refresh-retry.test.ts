@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API, basic, OTHER_API, SECRETS } from '../support/clients.ts'
+import { rowOf, seedFamily } from '../support/families.ts'
+import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
+import { type Instance, type Place, places } from '../support/server.ts'
+
+describe.each(places)('refresh families: retries and grace, on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open()
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  describe('4: the same Idempotency-Key proves a retry', () => {
+    it('gets the same successor and a fresh access token, as often as it asks, and changes no row', async () => {
+      const family = await seedFamily(place)
+      const first = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
+      const before = await rowOf(place, family.id)
+      const seen = new Set([first.json.access_token])
+      for (let turn = 0; turn < 3; turn++) {
+        const retry = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
+        expect(retry.status).toBe(200)
+        expect(retry.json.refresh_token).toBe(first.json.refresh_token)
+        expect(await isActive(signet, retry.json.access_token)).toBe(true)
+        seen.add(retry.json.access_token)
+      }
+      expect(seen.size).toBe(4)
+      expect(await rowOf(place, family.id)).toEqual(before)
+      await rotated(signet, first.json.refresh_token, { key: 'attempt 2' })
+    })
+
+    it('is answered by another instance too', async () => {
+      const other = await place.start()
+      const family = await seedFamily(place)
+      const next = await rotated(signet, family.refresh_token, { key: 'attempt 1' })
+      expect(await rotated(other, family.refresh_token, { key: 'attempt 1' })).toBe(next)
+    })
+
+    it.each([
+      ['another key', { key: 'thief' }],
+      ['no key', {}],
+      ['an empty key', { key: '' }],
+      ['the key with other scope', { key: 'attempt 1', form: { scope: 'read' } }],
+      ['the key with other resources', { key: 'attempt 1', form: { resource: API } }],
+    ])('takes %s for reuse', async (_, request) => {
+      const family = await seedFamily(place)
+      const bystanders = await createBystanders(place, family)
+      const next = await rotated(signet, family.refresh_token, { key: 'attempt 1' })
+      expect(await refused(signet, family.refresh_token, request)).toEqual(INVALID_GRANT)
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect(await refused(signet, next)).toEqual(INVALID_GRANT)
+      await bystanders.expectAlive(signet)
+    })
+
+    it('proves nothing to a rotation that brought no key', async () => {
+      for (const key of [undefined, '', 'attempt 1']) {
+        const family = await seedFamily(place)
+        await rotated(signet, family.refresh_token, key === '' ? { key } : {})
+        const request = key === undefined ? {} : { key }
+        expect(await refused(signet, family.refresh_token, request)).toEqual(INVALID_GRANT)
+      }
+    })
+
+    it('is bound to scope and resources as they were asked for, in any order', async () => {
+      const family = await seedFamily(place)
+      const both = [API, OTHER_API].map(resource => ['resource', resource] as const)
+      const form = [['scope', 'read'] as const, ...both]
+      const next = await rotated(signet, family.refresh_token, { key: 'k', form })
+      const turned = [...both.toReversed(), ['scope', 'read'] as const]
+      expect(await rotated(signet, family.refresh_token, { key: 'k', form: turned })).toBe(next)
+    })
+
+    it('is of no use to another client, whose attempt ends nothing', async () => {
+      const family = await seedFamily(place)
+      const next = await rotated(signet, family.refresh_token, { key: 'k' })
+      const headers = basic('stranger', SECRETS.stranger)
+      expect(await refused(signet, family.refresh_token, { key: 'k', headers })).toEqual(INVALID_GRANT)
+      await rotated(signet, next, { key: 'k2' })
+    })
+
+    it('reaches back one generation, not two', async () => {
+      const family = await seedFamily(place)
+      const second = await rotated(signet, family.refresh_token, { key: 'a' })
+      await rotated(signet, second, { key: 'b' })
+      expect(await refused(signet, family.refresh_token, { key: 'a' })).toEqual(INVALID_GRANT)
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+    })
+
+    it.each([2, 3, 4, 5])('counts for nothing when it never changes: %i rotations', async rotations => {
+      const family = await seedFamily(place)
+      let token: string = family.refresh_token
+      for (let turn = 1; turn < rotations; turn++) token = await rotated(signet, token, { key: 'device' })
+      const next = await rotated(signet, token, { key: 'device' })
+      expect(await refused(signet, token, { key: 'device' })).toEqual(INVALID_GRANT)
+      expect(await refused(signet, next, { key: 'device' })).toEqual(INVALID_GRANT)
+    })
+
+    it('counts again as soon as it changes', async () => {
+      const family = await seedFamily(place)
+      const second = await rotated(signet, family.refresh_token, { key: 'device' })
+      const third = await rotated(signet, second, { key: 'device' })
+      const fourth = await rotated(signet, third, { key: 'fresh' })
+      expect(await rotated(signet, third, { key: 'fresh' })).toBe(fourth)
+    })
+
+    it('does not bring a dead family back', async () => {
+      const family = await seedFamily(place)
+      await rotated(signet, family.refresh_token, { key: 'k' })
+      await signet.post('/revoke', { token: family.refresh_token, client_id: 'app' })
+      expect(await refused(signet, family.refresh_token, { key: 'k' })).toEqual(INVALID_GRANT)
+    })
+  })
+
+  describe('4: the grace window of a client that asks for one', () => {
+    const GRACE = { client_id: 'grace-app' }
+    const setBack = (id: string, seconds: number) =>
+      place.database
+        .sql`update refresh_families set rotated_at = statement_timestamp() - make_interval(secs => ${seconds}) where id = ${id}`
+
+    it('answers a used token with the same successor, without any key', async () => {
+      const family = await seedFamily(place, GRACE)
+      const next = await rotated(signet, family.refresh_token, GRACE)
+      const before = await rowOf(place, family.id)
+      expect(await rotated(signet, family.refresh_token, GRACE)).toBe(next)
+      expect(await rowOf(place, family.id)).toEqual(before)
+      await rotated(signet, next, GRACE)
+    })
+
+    it('ends with its seconds', async () => {
+      const family = await seedFamily(place, GRACE)
+      const next = await rotated(signet, family.refresh_token, GRACE)
+      await setBack(family.id, 25)
+      expect(await rotated(signet, family.refresh_token, GRACE)).toBe(next)
+      await setBack(family.id, 30)
+      expect(await refused(signet, family.refresh_token, GRACE)).toEqual(INVALID_GRANT)
+      expect(await refused(signet, next, GRACE)).toEqual(INVALID_GRANT)
+    })
+
+    it('does not slide: using it leaves its end where it was', async () => {
+      const family = await seedFamily(place, GRACE)
+      await rotated(signet, family.refresh_token, GRACE)
+      await setBack(family.id, 20)
+      const { rotated_at } = await rowOf(place, family.id)
+      for (let turn = 0; turn < 3; turn++) await rotated(signet, family.refresh_token, GRACE)
+      expect((await rowOf(place, family.id)).rotated_at).toEqual(rotated_at)
+    })
+
+    it('covers the generation before, and no older one', async () => {
+      const family = await seedFamily(place, GRACE)
+      const second = await rotated(signet, family.refresh_token, GRACE)
+      const third = await rotated(signet, second, GRACE)
+      expect(await refused(signet, family.refresh_token, GRACE)).toEqual(INVALID_GRANT)
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect(await refused(signet, third, GRACE)).toEqual(INVALID_GRANT)
+    })
+
+    it('is zero for every other client', async () => {
+      const family = await seedFamily(place)
+      await rotated(signet, family.refresh_token)
+      expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
+    })
+  })
+})

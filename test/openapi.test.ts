@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compose, type Signet } from '../src/compose.ts'
+import { readConfig } from '../src/config.ts'
+import { PROBLEMS } from '../src/domain/problem.ts'
+import { createDataDir } from './support/backends.ts'
+import { checked, judgeExchange, openapi } from './support/openapi.ts'
+
+const methodsOf = (path: object) => Object.keys(path).filter(key => key !== 'servers')
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} }
+
+describe('openapi.yaml', () => {
+  let signet: Signet
+  let directory: Awaited<ReturnType<typeof createDataDir>>
+  const keys = mkdtempSync(join(tmpdir(), 'signet-keys-'))
+  beforeAll(async () => {
+    directory = await createDataDir()
+    const reading = readConfig({ DATA_DIR: directory.data_dir, KEYS_DIR: keys })
+    if ('faults' in reading) throw new Error(reading.faults.join('\n'))
+    signet = await compose(reading.config, { log: silent })
+  })
+  afterAll(async () => {
+    await signet.close()
+    directory.remove()
+    rmSync(keys, { recursive: true })
+  })
+  const fetch = (path: string, init?: RequestInit) =>
+    checked(signet.app.fetch)(new Request(`http://localhost:8080${path}`, init))
+
+  it('has every route, and no other', () => {
+    // OPTIONS and 405 are the same for every path, and described once.
+    const served = new Set(
+      [...signet.app.routes, ...(signet.internalApp?.routes ?? [])]
+        .filter(route => route.method !== 'ALL' && route.method !== 'OPTIONS')
+        .map(route => `${route.method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}`),
+    )
+    const described = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+      methodsOf(methods).map(method => `${method.toUpperCase()} ${path}`),
+    )
+    expect(described.toSorted()).toEqual([...served].toSorted())
+  })
+
+  it('names every problem code', () => {
+    expect(openapi).toHaveProperty('components.schemas.Problem.properties.code.enum', Object.keys(PROBLEMS))
+  })
+
+  it('is served, and as a page whose files come from here', async () => {
+    const yaml = await fetch('/openapi.yaml')
+    expect(await yaml.text()).toContain('openapi: 3.1')
+    const page = await (await fetch('/docs')).text()
+    const files = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(match => match[1] ?? '')
+    expect(files).toHaveLength(3)
+    expect(page).not.toMatch(/https?:|\/\/\w/)
+    for (const file of files) expect((await fetch(file)).status).toBe(200)
+    expect((await fetch('/docs/package.json')).status).toBe(404)
+  })
+
+  it('lets the page load nothing from elsewhere', async () => {
+    const policy = (await fetch('/docs')).headers.get('content-security-policy')
+    expect(policy).toMatch(/^default-src 'none'; script-src 'self';/)
+    expect(policy).not.toContain('http')
+  })
+
+  it('describes a refusal of every endpoint', async () => {
+    for (const [path, methods] of Object.entries(openapi.paths)) {
+      for (const method of methodsOf(methods))
+        await fetch(path.replace('{file}', 'none'), { method: method.toUpperCase() })
+      expect((await fetch(path, { method: 'PATCH' })).status).toBe(path === '/metrics' ? 404 : 405)
+    }
+    expect((await fetch('/nothing')).status).toBe(404)
+  })
+
+  it('describes a sign-in and its end', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const post = (path: string, body: object, more: Record<string, string> = {}) =>
+      fetch(path, { method: 'POST', headers: { ...headers, ...more }, body: JSON.stringify(body) })
+    const credentials = { email: 'a@b.example', password: 'correct horse' }
+    const opened = await post('/auth/register', credentials)
+    expect(opened.status).toBe(201)
+    expect((await post('/auth/register', credentials)).status).toBe(409)
+    expect((await post('/auth/register', { email: 'a' })).status).toBe(422)
+    const { refresh_token, access_token } = (await opened.json()) as Record<string, string>
+    const authorization = `Bearer ${access_token}`
+    expect((await fetch('/auth/me', { headers: { authorization } })).status).toBe(200)
+    expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
+    expect((await post('/auth/logout', { everywhere: true }, { authorization })).status).toBe(204)
+  })
+})
+
+describe('the check of exchanges', () => {
+  const request = () => new Request('http://localhost/livez')
+  const headers = {
+    'content-type': 'application/json',
+    'x-request-id': '01890a5d-ac96-774b-bcce-b302099a8057',
+  }
+  const judge = (body: string, init: ResponseInit) => judgeExchange(request(), new Response(body, init))
+
+  it('passes what is described', async () => {
+    expect(await judge('{"status":"live"}', { headers })).toEqual([])
+  })
+  it('finds a status, a header and a member that are not', async () => {
+    expect(await judge('{}', { status: 418, headers })).toEqual(['the status 418 is not described'])
+    expect(await judge('{"status":"live"}', { headers: { 'content-type': 'application/json' } })).toEqual([
+      'the header X-Request-Id is missing',
+    ])
+    expect(await judge('{"status":"live","more":1}', { headers })).toEqual([
+      expect.stringContaining('additional properties'),
+    ])
+  })
+  it('finds a request that was accepted and is not described', async () => {
+    const grant = new Request('http://localhost/token', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'grant_type=password',
+    })
+    const tokens = '{"access_token":"a","token_type":"Bearer","expires_in":1}'
+    const answer = new Response(tokens, { headers: { ...headers, 'cache-control': 'no-store' } })
+    expect(await judgeExchange(grant, answer)).toEqual([expect.stringContaining('request body')])
+  })
+})

@@ -1,0 +1,132 @@
+import { Agent, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createDatabase, hasPostgres } from '../support/backends.ts'
+import { becomesReady, openPlace, type Place, type Program, stopProgram } from '../support/process.ts'
+import { createCall, PASSWORD, PEPPER } from '../support/signet.ts'
+
+/** "Within seconds": well under what orchestrators allow. */
+const SECONDS = 5
+
+describe.skipIf(!hasPostgres)('a graceful stop', () => {
+  let place: Place
+  let own: Awaited<ReturnType<typeof createDatabase>>
+  const sockets: Socket[] = []
+  beforeEach(async () => {
+    place = await openPlace()
+    own = await createDatabase()
+  })
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy()
+    await place.close()
+    await own.drop()
+  })
+  const environment = () => ({ DATABASE_URL: own.url, REFRESH_TOKEN_PEPPER: PEPPER })
+  const start = async (...command: readonly string[]): Promise<Program> => {
+    const program = place.start(environment(), ...command)
+    await becomesReady(program)
+    return program
+  }
+  const open = async (text: string): Promise<Socket> => {
+    const socket = connect(place.port, '127.0.0.1')
+    socket.on('error', () => {})
+    sockets.push(socket)
+    await once(socket, 'connect')
+    socket.write(text)
+    return socket
+  }
+  const BODY = JSON.stringify({ email: 'ada@example.com', password: PASSWORD })
+  const HEAD = `POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n`
+
+  /** Keep-alive connections that were used and wait for more, as load balancers hold them. */
+  const keepAlive = async () => {
+    const agent = new Agent({ keepAlive: true })
+    const ask = () =>
+      new Promise<number>((resolve, reject) => {
+        request({ port: place.port, host: '127.0.0.1', path: '/livez', agent }, answer => {
+          answer.resume().once('end', () => resolve(answer.statusCode ?? 0))
+        })
+          .once('error', reject)
+          .end()
+      })
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual([200, 200, 200])
+    return agent
+  }
+
+  it('finishes the request under way, asks its client to go elsewhere, and ends with 0', async () => {
+    const program = await start()
+    const agent = await keepAlive()
+    const socket = await open(HEAD + BODY.slice(0, 10))
+    let answer = ''
+    socket.on('data', data => {
+      answer += String(data)
+    })
+    await expect.poll(() => createCall(place.origin)('/livez').then(({ status }) => status)).toBe(200)
+    const stopped = stopProgram(program)
+    await expect.poll(() => program.out()).toContain('"stopping"')
+    socket.write(BODY.slice(10))
+    await once(socket, 'close')
+    expect(answer).toMatch(/^HTTP\/1\.1 201 /)
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+    const { code, seconds } = await stopped
+    expect(code).toBe(0)
+    expect(seconds).toBeLessThan(SECONDS)
+    expect(program.log().at(-1)).toMatchObject({ msg: 'stopped' })
+    agent.destroy()
+  })
+
+  it('does not wait for connections that have said nothing', async () => {
+    const program = await start()
+    await open('')
+    await open('')
+    const { code, seconds } = await stopProgram(program)
+    expect(code).toBe(0)
+    expect(seconds).toBeLessThan(SECONDS)
+  })
+
+  it('takes nothing new', async () => {
+    const program = await start()
+    const held = await open(HEAD)
+    const stopped = stopProgram(program)
+    await expect.poll(() => program.out()).toContain('"stopping"')
+    await expect(fetch(`${place.origin}/livez`)).rejects.toThrow('fetch failed')
+    held.destroy()
+    expect(await stopped).toMatchObject({ code: 0 })
+  })
+
+  it('comes through npm start, which passes SIGTERM on, with keep-alive clients attached', async () => {
+    const program = await start('npm', 'start', '--silent')
+    const agent = await keepAlive()
+    const { seconds } = await stopProgram(program)
+    expect(seconds).toBeLessThan(SECONDS)
+    expect(program.log().at(-1)).toMatchObject({ msg: 'stopped' })
+    agent.destroy()
+  })
+
+  it('comes through Ctrl-C, which reaches it twice: from the terminal and from npm', async () => {
+    const program = place.startDetached(environment(), 'npm', 'start', '--silent')
+    await becomesReady(program)
+    const socket = await open(HEAD + BODY.slice(0, 10))
+    await expect.poll(() => createCall(place.origin)('/livez').then(({ status }) => status)).toBe(200)
+    process.kill(-(program.process.pid ?? 0), 'SIGINT')
+    await expect.poll(() => program.out()).toContain('"stopping"')
+    program.process.kill('SIGINT')
+    const answered = once(socket, 'data')
+    socket.write(BODY.slice(10))
+    expect(String((await answered)[0])).toMatch(/^HTTP\/1\.1 201 /)
+    await program.ended
+    expect(program.log().at(-1)).toMatchObject({ msg: 'stopped' })
+  })
+
+  it('is cut short by whoever asks a second time, later', async () => {
+    const program = await start()
+    await open(HEAD)
+    program.process.kill('SIGINT')
+    await expect.poll(() => program.out()).toContain('"stopping"')
+    const again = setInterval(() => program.process.kill('SIGINT'), 200)
+    const { code } = await program.ended
+    clearInterval(again)
+    expect(code).toBe(1)
+  })
+})

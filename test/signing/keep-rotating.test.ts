@@ -1,0 +1,73 @@
+import { chmodSync, readdirSync } from 'node:fs'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { keepRotating } from '../../src/signing/keep-rotating.ts'
+import { rotateWhenDue } from '../../src/signing/rotation.ts'
+import { reportKeys } from '../../src/signing/schedule.ts'
+import { createClock, createLog, makeDirectory, open, putKey } from './support.ts'
+
+const DAY_SECONDS = 86_400
+const every_seconds = 30 * DAY_SECONDS
+const pems = (directory: string) => readdirSync(directory).filter(name => name.endsWith('.pem'))
+
+describe('two replicas on one KEYS_DIR', () => {
+  it('announce one key between them when it is due, and the old one signs on until then', async () => {
+    const { clock, advance } = createClock()
+    const directory = makeDirectory()
+    const replicas = [await open(directory, { clock }), await open(directory, { clock })]
+    advance(every_seconds)
+    for (const _ of replicas) {
+      const stop = keepRotating({ directory, every_seconds, clock, log: createLog().log })
+      onTestFinished(stop)
+    }
+    await vi.waitFor(() => expect(pems(directory)).toHaveLength(2))
+    // Waits for the lock of whoever is still at it, and finds nothing left to do.
+    expect(await rotateWhenDue({ directory, clock }, { every_seconds })).toEqual({ changed: false })
+    expect(pems(directory)).toHaveLength(2)
+    for (const replica of replicas) {
+      await replica.reload()
+      expect(replica.schedule().map(key => key.state)).toEqual(['signing', 'announced'])
+      expect(replica.published()).toHaveLength(2)
+    }
+  })
+})
+
+describe('what operators see of the keys', () => {
+  it('warns when nobody rotates although it is due, two hours late', async () => {
+    const { clock, advance } = createClock()
+    const keys = await open(makeDirectory(), { clock })
+    const report = () => reportKeys(keys, { now: clock(), every_seconds })
+    expect(report()).toMatchObject({ needsAttention: false, isReadOnly: false, age_seconds: 0 })
+    expect(report().states).toEqual({ announced: 0, signing: 1, retired: 0, dropped: 0 })
+    const due_seconds = report().due_seconds ?? 0
+    advance(due_seconds + 7200)
+    expect(report()).toMatchObject({ due_seconds: -7200, needsAttention: false })
+    advance(1)
+    expect(report().needsAttention).toBe(true)
+  })
+
+  it('warns a week before it is due where rotation is up to the operator', async () => {
+    const { clock, advance } = createClock()
+    const directory = makeDirectory()
+    putKey(directory, 'own.pem')
+    chmodSync(directory, 0o500)
+    onTestFinished(() => chmodSync(directory, 0o700))
+    const keys = await open(directory, { clock })
+    const report = () => reportKeys(keys, { now: clock(), every_seconds })
+    expect(report()).toMatchObject({ isReadOnly: true, needsAttention: false })
+    advance((report().due_seconds ?? 0) - 7 * DAY_SECONDS)
+    expect(report().needsAttention).toBe(false)
+    advance(1)
+    expect(report().needsAttention).toBe(true)
+  })
+
+  it('is content while the next key waits for its turn', async () => {
+    const { clock, advance } = createClock()
+    const directory = makeDirectory()
+    const keys = await open(directory, { clock })
+    advance(every_seconds)
+    await rotateWhenDue({ directory, clock }, { every_seconds })
+    await keys.reload()
+    const report = reportKeys(keys, { now: clock(), every_seconds })
+    expect(report).toMatchObject({ due_seconds: null, needsAttention: false })
+  })
+})

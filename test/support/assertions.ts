@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto'
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
+import { ISSUER } from './server.ts'
+
+export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
+export type ClientKey = Readonly<{
+  alg: string
+  kid: string
+  privateKey: CryptoKey
+  jwk: Readonly<Record<string, unknown>>
+}>
+
+/** A key pair of a client; its JWK is public, and names itself only when told. */
+export const createClientKey = async (alg: string, kid: string = randomUUID()): Promise<ClientKey> => {
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true })
+  return { alg, kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg } }
+}
+
+export const seconds = () => Math.floor(Date.now() / 1000)
+
+/** RFC 7523 §3 – Claims as they must be, with what a test makes of them. Undefined takes one away. */
+export const assertionClaims = (
+  client_id: string,
+  changes: Readonly<Record<string, unknown>> = {},
+): JWTPayload => ({
+  iss: client_id,
+  sub: client_id,
+  aud: ISSUER,
+  jti: randomUUID(),
+  iat: seconds(),
+  exp: seconds() + 60,
+  ...changes,
+})
+
+/** Signs with a header that names the key, unless the header is told otherwise. */
+export const signAssertion = (
+  key: ClientKey,
+  claims: JWTPayload,
+  header: Readonly<Record<string, unknown>> = { kid: key.kid },
+): Promise<string> => new SignJWT(claims).setProtectedHeader({ alg: key.alg, ...header }).sign(key.privateKey)
+
+/** RFC 7523 §2.2 – The form of a request that brings an assertion. */
+export const withAssertion = (client_assertion: string, more: Readonly<Record<string, string>> = {}) => ({
+  grant_type: 'client_credentials',
+  client_assertion_type: JWT_BEARER,
+  client_assertion,
+  ...more,
+})

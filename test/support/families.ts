@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import { uuidv7 } from 'uuidv7'
+import type { PasswordDigest } from '../../src/domain/password-digest.ts'
+import { digestOf } from '../../src/domain/digest.ts'
+import { createPepper, type RefreshToken, refreshTokenAt } from '../../src/domain/refresh-token.ts'
+import { createAccounts } from '../../src/store/accounts.ts'
+import { createRefreshFamilies } from '../../src/store/refresh-families.ts'
+import { API, OTHER_API } from './clients.ts'
+import type { Place } from './server.ts'
+
+const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+
+export type Seed = Readonly<{
+  client_id?: string
+  scope?: string
+  audience?: readonly string[]
+  user_id?: string
+  /** base64url; the place's newest by default. */
+  pepper?: string
+}>
+
+/** A sign-in without its password: a family of generation 0, and what makes the tokens of any other generation. */
+export type SeededFamily = Readonly<{
+  id: string
+  user_id: string
+  salt: Uint8Array
+  refresh_token: RefreshToken
+  tokenAt: (generation: number, other?: { salt?: Uint8Array; pepper?: string }) => RefreshToken
+}>
+
+export const pepperOf = (text: string) => createPepper(Buffer.from(text, 'base64url'))
+
+export const createUser = async ({ database }: Place): Promise<string> => {
+  const id = uuidv7()
+  const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
+  await createAccounts(database, LIFETIMES).create({
+    id,
+    email: `${id}@example.com`,
+    password_digest,
+    roles: ['user'],
+  })
+  return id
+}
+
+/** Opens a family by the store's own verb, as a sign-in would. */
+export const seedFamily = async (place: Place, seed: Seed = {}): Promise<SeededFamily> => {
+  const user_id = seed.user_id ?? (await createUser(place))
+  const id = uuidv7()
+  const salt = randomBytes(16)
+  const pepper = pepperOf(seed.pepper ?? place.pepper)
+  const tokenAt: SeededFamily['tokenAt'] = (generation, other = {}) =>
+    refreshTokenAt(
+      { family_id: id, salt: other.salt ?? salt, generation },
+      other.pepper === undefined ? pepper : pepperOf(other.pepper),
+    )
+  const family = await createRefreshFamilies(place.database, LIFETIMES).open({
+    id,
+    user_id,
+    credential_epoch: 0,
+    client_id: seed.client_id ?? 'app',
+    scope: seed.scope ?? 'read write',
+    audience: seed.audience ?? [API, OTHER_API],
+    amr: ['pwd'],
+    refresh_transport: 'body',
+    salt,
+    pepper_id: pepper.id,
+    token_digest: digestOf(tokenAt(0)),
+    origin: { ip: '127.0.0.1', user_agent: null },
+  })
+  if (family === null) throw new Error('the family was not opened')
+  return { id, user_id, salt, refresh_token: tokenAt(0), tokenAt }
+}
+
+/** The row as it stands, without what two looks at it may not share. */
+export const rowOf = async ({ database }: Place, id: string) => {
+  const [row] = await database.sql<
+    {
+      generation: number
+      revoked_at: Date | null
+      revoke_reason: string | null
+      idle_expires_at: Date
+      expires_at: Date
+      rotated_at: Date | null
+      token_digest: Uint8Array
+    }[]
+  >`select * from refresh_families where id = ${id}`
+  if (row === undefined) throw new Error('there is no such family')
+  return row
+}

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
+import { parse } from 'yaml'
+
+type Json = Readonly<Record<string, unknown>>
+type Content = Readonly<Record<string, { schema: Json }>>
+type Header = Readonly<{ required?: boolean; schema: Json; $ref?: string }>
+type Described = Readonly<{ $ref?: string; headers?: Readonly<Record<string, Header>>; content?: Content }>
+type Operation = Readonly<{
+  requestBody?: Readonly<{ required?: boolean; content: Content }>
+  responses: Readonly<Record<string, Described>>
+}>
+
+/** openapi.yaml as data. */
+export const openapi = parse(readFileSync('openapi.yaml', 'utf8')) as Json & {
+  paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+/** What stands at a JSON pointer in a fragment. */
+const at = (pointer: string): unknown =>
+  pointer
+    .slice(2)
+    .split('/')
+    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce<unknown>((node, part) => (node as Json | undefined)?.[part], openapi)
+
+const follow = <T extends { $ref?: string }>(node: T): T =>
+  node.$ref === undefined ? node : (at(node.$ref) as T)
+
+const ajv = new Ajv2020({ strict: false, allErrors: true })
+formats.default(ajv)
+ajv.addSchema({ ...openapi, $id: 'api:' })
+
+/** Schemas are compiled once each; their references lead into the document. */
+const compiled = new Map<Json, ReturnType<typeof ajv.compile>>()
+const judge = (schema: Json, value: unknown): string | null => {
+  const validate =
+    compiled.get(schema) ??
+    ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"$ref":"#/', '"$ref":"api:#/')) as Json)
+  compiled.set(schema, validate)
+  return validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' })
+}
+
+type Fetch = (request: Request, env?: object) => Response | Promise<Response>
+
+/** The server, with every request that it serves and every answer held against openapi.yaml. Throws at the first that is not in it. */
+export const checked =
+  (fetch: Fetch) =>
+  async (request: Request, env?: object): Promise<Response> => {
+    const asked = request.clone()
+    const response = await fetch(request, env)
+    const faults = await judgeExchange(asked, response.clone())
+    if (faults.length > 0) {
+      const what = `${asked.method} ${new URL(asked.url).pathname} → ${response.status}`
+      throw new Error(`openapi.yaml disagrees with ${what}:\n${faults.join('\n')}`)
+    }
+    return response
+  }
+
+/** What openapi.yaml has against an exchange. */
+export const judgeExchange = async (request: Request, response: Response): Promise<readonly string[]> => {
+  const methods = findPath(new URL(request.url).pathname)
+  const method = request.method.toLowerCase()
+  if (methods === undefined) return response.status === 404 ? [] : ['the path is not described']
+  const operation = methods[method === 'head' ? 'get' : method]
+  if (operation === undefined) {
+    if (response.status === 404 && 'servers' in methods) return []
+    if (method === 'options' && response.status === 204) return []
+    return response.status === 405 && response.headers.has('allow') ? [] : ['the method is not described']
+  }
+  const described = operation.responses[response.status]
+  if (described === undefined) return [`the status ${response.status} is not described`]
+  return [
+    ...(response.ok ? await judgeRequest(operation, request) : []),
+    ...judgeHeaders(follow(described), response),
+    ...(method === 'head' ? [] : await judgeBody(follow(described).content, response)),
+  ]
+}
+
+const findPath = (pathname: string) => {
+  const exact = openapi.paths[pathname]
+  if (exact !== undefined) return exact
+  const template = Object.keys(openapi.paths).find(path =>
+    new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(pathname),
+  )
+  return template === undefined ? undefined : openapi.paths[template]
+}
+
+/** Whatever the server accepts has to be described; what it refuses may be anything. */
+const judgeRequest = async ({ requestBody }: Operation, request: Request): Promise<readonly string[]> => {
+  const text = await request.text()
+  if (requestBody === undefined) return text === '' ? [] : ['a request body is not described']
+  if (text === '') return requestBody.required === true ? ['the request body is missing'] : []
+  const type = mediaTypeOf(request.headers)
+  const schema = requestBody.content[type]?.schema
+  if (schema === undefined) return [`the request's content type ${type} is not described`]
+  const fault = judge(schema, type.endsWith('json') ? JSON.parse(text) : fieldsOf(text))
+  return fault === null ? [] : [`request body: ${fault}`]
+}
+
+/** RFC 6749 §3.2 – A parameter without a value is as good as none. */
+const fieldsOf = (text: string): Json => {
+  const form = new URLSearchParams(text)
+  const fields = [...form].filter(([, value]) => value !== '')
+  return Object.fromEntries(
+    fields.map(([name, value]) => [name, form.getAll(name).length > 1 ? form.getAll(name) : value]),
+  )
+}
+
+const judgeHeaders = ({ headers = {} }: Described, response: Response): readonly string[] =>
+  Object.entries(headers).flatMap(([name, header]) => {
+    const { required = false, schema } = follow(header)
+    const value = response.headers.get(name)
+    if (value === null) return required ? [`the header ${name} is missing`] : []
+    const fault = judge(schema, value)
+    return fault === null ? [] : [`header ${name}: ${fault}`]
+  })
+
+const judgeBody = async (content: Content | undefined, response: Response): Promise<readonly string[]> => {
+  const text = await response.text()
+  if (content === undefined) return text === '' ? [] : ['a body is not described']
+  const type = mediaTypeOf(response.headers)
+  const schema = content[type]?.schema
+  if (schema === undefined) return [`the content type ${type} is not described`]
+  const fault = judge(schema, type.endsWith('json') ? JSON.parse(text) : text)
+  return fault === null ? [] : [`body: ${fault}`]
+}
+
+const mediaTypeOf = (headers: Headers): string => headers.get('content-type')?.split(';')[0]?.trim() ?? ''

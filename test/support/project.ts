@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+export const ROOT = resolve(import.meta.dirname, '../..')
+
+export const tsc = (...options: readonly string[]) =>
+  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options])
+
+/** A service's project in a directory of its own, in which this package is installed and nothing else. */
+export const createProject = async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'signet-project-'))
+  const installed = join(directory, 'node_modules/signetd')
+  await mkdir(installed, { recursive: true })
+  await cp(join(ROOT, 'package.json'), join(installed, 'package.json'))
+  await tsc('-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist'))
+  await run(process.execPath, [join(ROOT, 'scripts/commonjs.mjs'), join(installed, 'dist')])
+  const write = (name: string, text: string) => writeFile(join(directory, name), text)
+  await write('package.json', '{ "name": "service", "private": true, "type": "module" }')
+  return {
+    directory,
+    installed,
+    write,
+    node: async (file: string) => (await run(process.execPath, [file], { cwd: directory })).stdout.trim(),
+    /** Installs what this repository has. */
+    link: async (...names: readonly string[]) => {
+      for (const name of names) {
+        const path = join(directory, 'node_modules', name)
+        await mkdir(dirname(path), { recursive: true })
+        await symlink(join(ROOT, 'node_modules', name), path)
+      }
+    },
+    remove: () => rm(directory, { recursive: true }),
+  }
+}
+
+export type Project = Awaited<ReturnType<typeof createProject>>

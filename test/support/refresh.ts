@@ -1,0 +1,69 @@
+import { expect } from 'vitest'
+import { seedFamily, type SeededFamily } from './families.ts'
+import { INTROSPECTOR } from './clients.ts'
+import type { Answer, Instance, Place } from './server.ts'
+
+export type RefreshRequest = Readonly<{
+  client_id?: string
+  /** The Idempotency-Key header. */
+  key?: string
+  headers?: Readonly<Record<string, string>>
+}> &
+  Readonly<{ form?: Readonly<Record<string, string>> | readonly (readonly [string, string])[] }>
+
+/** RFC 6749 §6 – Presents a refresh token, as the public client `app` unless told otherwise. */
+export const refresh = (
+  signet: Instance,
+  refresh_token: string,
+  request: RefreshRequest = {},
+): Promise<Answer> => {
+  const { client_id = 'app', key, headers = {}, form = {} } = request
+  const more = Array.isArray(form) ? form : Object.entries(form)
+  const parameters: (readonly [string, string])[] = [
+    ['grant_type', 'refresh_token'],
+    ['refresh_token', refresh_token],
+    ...('authorization' in headers ? [] : [['client_id', client_id] as const]),
+    ...more,
+  ]
+  return signet.token(parameters, key === undefined ? headers : { ...headers, 'idempotency-key': key })
+}
+
+/** The successor of a redemption that must succeed. */
+export const rotated = async (signet: Instance, token: string, request?: RefreshRequest): Promise<string> => {
+  const { status, json } = await refresh(signet, token, request)
+  expect([status, json.error]).toEqual([200, undefined])
+  return json.refresh_token
+}
+
+/** Presents a refresh token that must be refused, and says how. */
+export const refused = async (signet: Instance, token: string, request?: RefreshRequest) => {
+  const { status, json } = await refresh(signet, token, request)
+  expect(json).not.toHaveProperty('access_token')
+  expect(json).not.toHaveProperty('refresh_token')
+  return [status, json.error]
+}
+
+export const INVALID_GRANT = [400, 'invalid_grant']
+
+/** RFC 7662 – Whether an access token is live, in the eyes of the resource server that it is addressed to. */
+export const isActive = async (signet: Instance, token: string): Promise<unknown> => {
+  const { json } = await signet.post('/introspect', { token }, INTROSPECTOR)
+  return json['active']
+}
+
+/** Sign-ins that nothing in a test may touch: another one of the same person, and one of somebody else. */
+export const createBystanders = async (place: Place, family: SeededFamily) => {
+  const others = [await seedFamily(place, { user_id: family.user_id }), await seedFamily(place)]
+  let tokens: readonly string[] = others.map(other => other.refresh_token)
+  return {
+    expectAlive: async (signet: Instance) => {
+      const answers = await Promise.all(tokens.map(token => refresh(signet, token)))
+      expect(answers.map(({ status }) => status)).toEqual([200, 200])
+      expect(await Promise.all(answers.map(({ json }) => isActive(signet, json.access_token)))).toEqual([
+        true,
+        true,
+      ])
+      tokens = answers.map(({ json }) => json.refresh_token)
+    },
+  }
+}
