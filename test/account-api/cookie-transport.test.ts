@@ -134,6 +134,14 @@ describe.each(places)('the cookie transport ($name)', ({ create }) => {
     expect(refused.status).toBe(403)
   })
 
+  it('tells a program that forgot the token from a browser that has lost its cookie', async () => {
+    expect(await outcome(send(signet, 'POST', '/auth/refresh', {}))).toBe('422 FIELDS_INVALID')
+    expect(await outcome(send(signet, 'POST', '/auth/refresh'))).toBe('401 AUTH_TOKEN_MISSING')
+    const browser = await send(signet, 'POST', '/auth/refresh', {}, { Origin: ISSUER })
+    expect(browser.headers.getSetCookie()).toEqual([CLEARED])
+    expect(await outcome(browser)).toBe('401 AUTH_TOKEN_MISSING')
+  })
+
   it('clears no cookie for a page of a stranger that could not send it', async () => {
     const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
     const refused = await send(signet, 'POST', '/auth/refresh', undefined, headers)

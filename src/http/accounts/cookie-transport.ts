@@ -28,6 +28,9 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
     if (!csrf.isOf(call, client)) throw new Problem('ORIGIN_NOT_ALLOWED')
   },
 
+  /** True for what can only come from a browser. */
+  isMeant: (call: Call): boolean => cookie.read(call) !== null || call.header('origin') !== undefined,
+
   /**
    * A request that the cookie authenticates. Every 401 clears it, so that a browser is not left with one that will never work
    * again; but only to a page of ours: a stranger's form must not be able to sign anybody out.

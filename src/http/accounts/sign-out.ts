@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
-import { hasBody, readJson } from '../body.ts'
+import { readOptionalJson } from '../body.ts'
 import { type Handle, noContent } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { parseFields } from './fields.ts'
@@ -21,7 +21,7 @@ type Needs = Readonly<{
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
   async call => {
-    const { refresh_token, everywhere } = parseFields(hasBody(call) ? await readJson(call) : {}, FIELDS)
+    const { refresh_token, everywhere } = parseFields((await readOptionalJson(call)) ?? {}, FIELDS)
     const authorization = call.header('authorization')
     if (authorization !== undefined) {
       await signOut.byBearer(await authenticateBearer(authorization), { everywhere })
