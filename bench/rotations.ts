@@ -22,6 +22,7 @@ const presentationOf = (number: number, generation: number): Presentation => ({
   ...positionOf(number, generation),
   digest: ZERO_DIGEST,
   client_id: CLIENT_ID,
+  refresh_transport: 'body',
   sender_key: null,
   scope: null,
   resources: [],

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
+import { composeAccounts } from './compose/accounts.ts'
 import type { Config } from './config.ts'
 import { demoClient } from './domain/client.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
@@ -16,13 +17,9 @@ import { createEndEverything } from './flows/end-everything.ts'
 import { createIntrospect } from './flows/introspect.ts'
 import { mirrorRevocations } from './flows/mirror-revocations.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
-import { createRefresh } from './flows/refresh.ts'
 import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from './flows/revocation-feed.ts'
 import { createRevocationTail } from './flows/revocation-tail.ts'
 import { createRevoke } from './flows/revoke.ts'
-import { createSignIn } from './flows/sign-in.ts'
-import { createSignOut } from './flows/sign-out.ts'
-import { createSignUp } from './flows/sign-up.ts'
 import { ASSERTION_ALGORITHMS } from './grants/client-assertion.ts'
 import { createAuthenticateClient } from './grants/client-authentication.ts'
 import { createExchange } from './grants/exchange.ts'
@@ -39,7 +36,8 @@ import { openClients } from './platform/clients-file.ts'
 import { absentMetrics, openMetrics } from './platform/metrics.ts'
 import { openPasswords } from './platform/passwords.ts'
 import { systemRandom as random } from './platform/random.ts'
-import type { Clock, Log } from './ports.ts'
+import { systemWait } from './platform/wait.ts'
+import type { Clock, Log, Wait } from './ports.ts'
 import { openKeys } from './signing/open-keys.ts'
 import { keepRotating } from './signing/keep-rotating.ts'
 import { reportKeys } from './signing/schedule.ts'
@@ -71,6 +69,7 @@ export type Signet = Readonly<{
 type Parts = Readonly<{
   log: Log
   clock?: Clock
+  wait?: Wait
   /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
   database?: Database
 }>
@@ -93,7 +92,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), database: opened }: Parts,
+  { log, clock = () => new Date(), wait = systemWait, database: opened }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -148,12 +147,8 @@ const assemble = async (
   onClose(() => revocationTail.close())
   if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
-  const limits = {
-    login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
-    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
-    tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics }),
-    feedSignatures: createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics }),
-  }
+  const tokenFailures = createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics })
+  const feedSignatures = createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics })
 
   // What is done with it
   const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
@@ -170,7 +165,7 @@ const assemble = async (
   const authenticateClient = createAuthenticateClient({
     clients,
     assertions,
-    failures: limits.tokenFailures,
+    failures: tokenFailures,
     clock,
     issuer,
   })
@@ -189,13 +184,23 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: limits.feedSignatures }),
-    signUp: createSignUp({ accounts, passwords, random, openSignIn }),
-    signIn: createSignIn({ accounts, passwords, openSignIn }),
-    refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, metrics }),
-    signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
+    answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
+    ...composeAccounts(config, {
+      accounts,
+      blocklist,
+      clients,
+      metrics,
+      openSignIn,
+      passwords,
+      peppers,
+      random,
+      redis,
+      refreshFamilies,
+      rotate,
+      wait,
+    }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
     metadata: authorizationServerMetadata({
       issuer,
@@ -205,7 +210,6 @@ const assemble = async (
     judgeHealth,
     clients,
     keys,
-    limits,
     log,
   })
   const around = { random, log, isDraining: () => isDraining }

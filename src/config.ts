@@ -1,9 +1,19 @@
 import { readFileSync } from 'node:fs'
-import { type Name, quote, SETTINGS, type Setting, type Settings } from './settings.ts'
+import type { RateLimit } from './domain/rate-limit.ts'
+import { quote } from './settings/schemas.ts'
+import { type Name, SETTINGS, type Setting, type Settings } from './settings.ts'
 
 /** Everything that the process was told, parsed and frozen. The peppers are null where they are still to be generated. */
-export type Config = Omit<Settings, 'ISSUER' | 'DEFAULT_AUDIENCE'> &
-  Readonly<{ ISSUER: string; DEFAULT_AUDIENCE: string }>
+export type Config = Omit<Settings, keyof Derived> & Derived
+
+/** The settings that follow from others where they are unset. */
+type Derived = Readonly<{
+  ISSUER: string
+  DEFAULT_AUDIENCE: string
+  RATE_LIMIT_REGISTER: RateLimit
+  RATE_LIMIT_REFRESH: RateLimit
+  RATE_LIMIT_PASSWORD: RateLimit
+}>
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Reading = Readonly<{ config: Config } | { faults: readonly string[] }>
@@ -15,11 +25,24 @@ export const readConfig = (environment: Environment): Reading => {
   const settings = values as Settings
   faults.push(...judgeIssuer(settings), ...judgePeppers(settings))
   if (faults.length > 0) return { faults }
+  return { config: Object.freeze({ ...settings, ...derive(settings) }) }
+}
+
+const derive = (settings: Settings): Derived => {
+  const { RATE_LIMIT_LOGIN, RATE_LIMIT_ACCOUNTS, RATE_LIMIT_REGISTER } = settings
+  const { RATE_LIMIT_REFRESH = RATE_LIMIT_ACCOUNTS, RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
   const ISSUER = settings.ISSUER ?? `http://localhost:${settings.PORT}`
   return {
-    config: Object.freeze({ ...settings, ISSUER, DEFAULT_AUDIENCE: settings.DEFAULT_AUDIENCE ?? ISSUER }),
+    ISSUER,
+    DEFAULT_AUDIENCE: settings.DEFAULT_AUDIENCE ?? ISSUER,
+    RATE_LIMIT_REGISTER:
+      RATE_LIMIT_REGISTER === undefined ? halfOf(RATE_LIMIT_ACCOUNTS) : RATE_LIMIT_REGISTER,
+    RATE_LIMIT_REFRESH,
+    RATE_LIMIT_PASSWORD,
   }
 }
+
+const halfOf = (limit: RateLimit): RateLimit => limit && { ...limit, count: Math.ceil(limit.count / 2) }
 
 /** Some settings alone, for a command that needs no more: a migration job is not handed the pepper. */
 export const readSettings = <N extends Name>(

@@ -1,10 +1,12 @@
 /** Every effect that the core may ask for, as types. A comment states atomicity and failure. */
-import type { Account, PasswordDigest } from './domain/account.ts'
+import type { Account } from './domain/account.ts'
+import type { PasswordDigest } from './domain/password-digest.ts'
 import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
 import type { Snapshot } from './domain/feed-cursor.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
+import type { Session } from './domain/session.ts'
 import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
 import type { Revocation, RevocationKind } from './domain/revocation.ts'
 
@@ -18,12 +20,14 @@ export type Random = {
   uuid(): string
 }
 
-/** Password hashing, off the event loop. Both reject with Unavailable when the queue is full. */
+/** Password hashing, off the event loop: `hash` and `matches` reject with Unavailable when the queue is full. */
 export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
   /** Takes as long for no digest as for a wrong password. */
   matches(password: string, digest: PasswordDigest | null): Promise<boolean>
+  /** True for one of the bundled list of common ones, whatever its case. */
+  isCommon(password: string): Promise<boolean>
 }
 
 /** Signing keys. The private halves never leave the adapter. */
@@ -60,11 +64,24 @@ export type Accounts = {
     roles: readonly string[]
   }): Promise<Account | null>
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  /** Atomic: another digest of the same password, unless it was changed in the meantime. Ends nothing. */
+  renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**
    * Atomic: raises the credential epoch, revokes every live family and writes the entries of the revocation feed.
    * Returns the families that it ended. A sign-in under way at the same moment gets no living family.
    */
   endEverySignIn(account_id: string, reason: RevokeReason): Promise<readonly string[]>
+  /**
+   * Atomic, as `endEverySignIn`, but for the family `keep`, which goes on in the new epoch; with another digest unless it is null.
+   * Null, and nothing is done, when the account is disabled or its epoch is another by now.
+   */
+  endOtherSignIns(account: {
+    id: string
+    credential_epoch: number
+    keep: string | null
+    password_digest: PasswordDigest | null
+    reason: RevokeReason
+  }): Promise<readonly string[] | null>
 }
 
 /** refresh-families: one row a family, one statement a verb. All reject with Unavailable when the database is away. */
@@ -75,13 +92,16 @@ export type RefreshFamilies = {
   findClientId(family_id: string): Promise<string | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
-  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's, or ended already. */
+  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
   revoke(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
+    user_id?: string
     reason: RevokeReason
   }): Promise<boolean>
+  /** The living ones of an account, the one used last first. */
+  list(account_id: string): Promise<readonly Session[]>
   /** The family whose *current* token this is; null unless family and account are live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }
@@ -143,6 +163,9 @@ export type BlocklistMirror = {
 
 /** The state of one limit for one caller. */
 export type Allowance = Readonly<{
+  /** Which limit; on the wire too. */
+  name: string
+  window_seconds: number
   isAllowed: boolean
   limit: number
   remaining: number
@@ -156,6 +179,19 @@ export type Limit = {
   /** Known in this process to be used up: no round trip. */
   isExhausted(key: string): Allowance | null
 }
+
+/**
+ * Failures in a row, for each key; forgotten an hour after the first. Atomic across instances where there is a Redis, in process
+ * without. Never rejects.
+ */
+export type Failures = {
+  count(key: string): Promise<number>
+  add(key: string): Promise<void>
+  forget(key: string): Promise<void>
+}
+
+/** Resolves after that long, and holds nothing but a timer meanwhile. */
+export type Wait = (milliseconds: number) => Promise<void>
 
 /** What operators watch. Each verb costs well under a microsecond; none of them fails. */
 export type Metrics = {

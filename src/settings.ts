@@ -1,8 +1,18 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import type { RateLimit } from './domain/rate-limit.ts'
-import { createPepper, type Pepper, type Peppers } from './domain/refresh-token.ts'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
+import {
+  derivedRateLimit,
+  integer,
+  list,
+  isOrigin,
+  parsePeppers,
+  quote,
+  rateLimit,
+  refuse,
+  text,
+  url,
+} from './settings/schemas.ts'
 
 export type Setting<T> = Readonly<{
   /** What the environment variable's text becomes; throws or fails with a line for the operator. */
@@ -13,53 +23,6 @@ export type Setting<T> = Readonly<{
   /** May also be given as NAME_FILE. */
   isSecret?: true
 }>
-
-const integer = (standard: number, least: number, most: number) =>
-  z
-    .string()
-    .optional()
-    .transform((text, context) => {
-      const value = text === undefined ? standard : Number(text)
-      if (text !== undefined && !/^\d{1,10}$/.test(text))
-        return refuse(context, `must be a whole number, not ${quote(text)}`)
-      if (value < least || value > most)
-        return refuse(context, `must be from ${least} to ${most}, not ${value}`)
-      return value
-    })
-
-const text = (standard: string) => z.string().default(standard)
-
-const rateLimit = (standard: string) =>
-  text(standard).transform((value, context): RateLimit => {
-    if (value === 'off') return null
-    const [, count, window_seconds] = /^([1-9]\d{0,6})\/([1-9]\d{0,6})$/.exec(value) ?? []
-    if (count === undefined)
-      return refuse(context, `must be count/seconds such as ${standard}, or off, not ${quote(value)}`)
-    return { count: Number(count), window_seconds: Number(window_seconds) }
-  })
-
-const url = (...protocols: readonly string[]) =>
-  z
-    .string()
-    .optional()
-    .transform((value, context) => {
-      if (value === undefined) return null
-      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
-      return refuse(
-        context,
-        `must be a URL that begins with ${protocols.map(protocol => `${protocol}//`).join(' or ')}`,
-      )
-    })
-
-const list = z
-  .string()
-  .optional()
-  .transform(value =>
-    (value ?? '')
-      .split(',')
-      .map(item => item.trim())
-      .filter(item => item !== ''),
-  )
 
 /** Every setting: its environment variable, what it may hold, and what docs/configuration.md says of it. */
 export const SETTINGS = {
@@ -158,6 +121,11 @@ export const SETTINGS = {
     standard: 'the issuer',
     help: '`aud` when neither the client nor the request names one.',
   },
+  PASSWORD_MIN_CHARACTERS: {
+    schema: integer(8, 8, 64),
+    standard: '`8`',
+    help: 'Characters of a new password, at least. 8–64; 72 bytes of UTF-8 at most in any case.',
+  },
   PASSWORD_COST: {
     schema: integer(10, 10, 15),
     standard: '`10`',
@@ -172,6 +140,21 @@ export const SETTINGS = {
     schema: rateLimit('100/60'),
     standard: '`100/60`',
     help: 'Requests to the account API, likewise.',
+  },
+  RATE_LIMIT_REGISTER: {
+    schema: derivedRateLimit('20/60'),
+    standard: 'half of `RATE_LIMIT_ACCOUNTS`',
+    help: 'Registrations, likewise; beside the limit of the account API.',
+  },
+  RATE_LIMIT_REFRESH: {
+    schema: derivedRateLimit('100/60'),
+    standard: '`RATE_LIMIT_ACCOUNTS`',
+    help: 'Refreshes of one sign-in at the account API, whatever addresses they come from.',
+  },
+  RATE_LIMIT_PASSWORD: {
+    schema: derivedRateLimit('5/60'),
+    standard: '`RATE_LIMIT_LOGIN`',
+    help: 'Password changes that one sign-in may try.',
   },
   RATE_LIMIT_TOKEN_FAILURES: {
     schema: rateLimit('20/60'),
@@ -214,35 +197,3 @@ export const SETTINGS = {
 
 export type Name = keyof typeof SETTINGS
 export type Settings = { readonly [N in Name]: z.output<(typeof SETTINGS)[N]['schema']> }
-
-/** Reads base64url peppers of 32 bytes or more, the newest first. Two with one id cannot be told apart and are refused. */
-export function parsePeppers(value: string | undefined, context: z.RefinementCtx): Peppers | null {
-  if (value === undefined) return null
-  const peppers: Pepper[] = []
-  for (const encoded of value.split(',').map(item => item.trim())) {
-    const secret = Buffer.from(encoded, 'base64url')
-    if (secret.length < 32 || secret.toString('base64url') !== encoded.replace(/=+$/, '')) {
-      return refuse(context, 'must be base64url of 32 bytes or more; several are separated by commas')
-    }
-    peppers.push(createPepper(secret))
-  }
-  if (new Set(peppers.map(pepper => pepper.id)).size < peppers.length) {
-    return refuse(
-      context,
-      'holds two peppers with one id (the first byte of their SHA-256): make the new one again',
-    )
-  }
-  const [first, ...others] = peppers
-  return first === undefined ? null : [first, ...others]
-}
-
-/** Fetch Standard, "Origin header" – As a browser sends it. Ours: a wildcard would match nobody, and whoever wrote it should know. */
-const isOrigin = (text: string): boolean =>
-  /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
-
-const refuse = (context: z.RefinementCtx, message: string): never => {
-  context.addIssue({ code: 'custom', message })
-  return z.NEVER
-}
-
-export const quote = (value: string) => JSON.stringify(value.slice(0, 60))

@@ -40,6 +40,7 @@ const HOMES: Readonly<Record<string, string>> = {
   ioredis: 'ephemeral',
   'rate-limiter-flexible': 'ephemeral',
   bcryptjs: 'platform',
+  'hash-wasm': 'platform',
   piscina: 'platform',
   'prom-client': 'platform',
   commander: 'cli',

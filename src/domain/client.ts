@@ -27,6 +27,10 @@ export type Client = Readonly<{
   refresh_grace_seconds: number
 }>
 
+/** RFC 6454 §7 – True for the origin of one of its redirect URIs. An opaque origin ("null") is nobody's. */
+export const hasRedirectOrigin = ({ redirect_uris }: Client, origin: string): boolean =>
+  origin !== 'null' && redirect_uris.some(uri => new URL(uri).origin === origin)
+
 /** Ours: the public client of the account API when a request names none. */
 export const FIRST_PARTY: Client = {
   client_id: 'first-party',

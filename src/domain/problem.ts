@@ -30,11 +30,19 @@ export class Problem extends Error {
   readonly code: ProblemCode
   readonly reason: string
   readonly errors: readonly FieldError[]
+  /** Whole seconds after which a retry makes sense; null where none does. */
+  readonly retry_after_seconds: number | null
 
-  constructor(code: ProblemCode, reason: string = code.toLowerCase(), errors: readonly FieldError[] = []) {
+  constructor(
+    code: ProblemCode,
+    reason: string = code.toLowerCase(),
+    errors: readonly FieldError[] = [],
+    retry_after_seconds: number | null = null,
+  ) {
     super(`${code}: ${reason}`)
     this.code = code
     this.reason = reason
     this.errors = errors
+    this.retry_after_seconds = retry_after_seconds
   }
 }

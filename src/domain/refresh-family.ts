@@ -4,10 +4,16 @@ import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 /** Where a request came from, as the person may see it in the list of their sign-ins. */
 export type Origin = Readonly<{ ip: string; user_agent: string | null }>
 
+/** How a sign-in's refresh token travels, decided when it is opened: in JSON, or in a cookie that no script can read. */
+export const REFRESH_TRANSPORTS = ['body', 'cookie'] as const
+export type RefreshTransport = (typeof REFRESH_TRANSPORTS)[number]
+
 /** Why a family was ended. */
 export type RevokeReason =
   | 'signed_out'
+  | 'signed_out_elsewhere'
   | 'signed_out_everywhere'
+  | 'password_changed'
   | 'revoked'
   | 'revoked_globally'
   | 'reuse'
@@ -41,6 +47,7 @@ export type NewFamily = Readonly<{
   scope: string
   audience: readonly string[]
   amr: readonly string[]
+  refresh_transport: RefreshTransport
   salt: Uint8Array
   pepper_id: number
   token_digest: RefreshTokenDigest
@@ -52,6 +59,7 @@ export type Presentation = Position &
   Readonly<{
     digest: RefreshTokenDigest
     client_id: string
+    refresh_transport: RefreshTransport
     /** RFC 7638 thumbprint of the key that the sender proved to hold; null for a bearer. */
     sender_key: string | null
     /** Null: the family's whole scope is meant. */
@@ -74,6 +82,7 @@ export type Denial =
   | 'account_disabled'
   | 'wrong_client'
   | 'wrong_sender_key'
+  | 'wrong_transport'
 
 /** The verdicts of docs/refresh-families.md. `rotated` and `replayed` carry the family as it now stands. */
 export type Rotation =

@@ -33,6 +33,8 @@ export const createLimit = (
     return allowance
   }
   const toAllowance = (state: RateLimiterRes, isAllowed: boolean): Allowance => ({
+    name,
+    window_seconds,
     isAllowed,
     limit: count,
     remaining: Math.max(0, state.remainingPoints),
@@ -58,7 +60,7 @@ export const createLimit = (
         return null
       }
       metrics.limited(name)
-      return { isAllowed: false, limit: count, remaining: 0, reset_seconds }
+      return { name, window_seconds, isAllowed: false, limit: count, remaining: 0, reset_seconds }
     },
   }
 }

@@ -3,7 +3,7 @@ import { type AudiencePolicy, audienceFor } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { digestOf } from '../domain/digest.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Family, Origin } from '../domain/refresh-family.ts'
+import type { Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, type RefreshToken, refreshTokenAt } from '../domain/refresh-token.ts'
 import type { AccessTokenResponse, Issue } from '../grants/issue.ts'
 import type { Metrics, Random, RefreshFamilies } from '../ports.ts'
@@ -25,6 +25,7 @@ export type OpenSignIn = (signIn: {
   account: Account
   client: Client
   amr: readonly string[]
+  refresh_transport: RefreshTransport
   origin: Origin
 }) => Promise<TokenPair>
 
@@ -33,7 +34,7 @@ const SALT_BYTES = 16
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics }: Needs): OpenSignIn =>
-  async ({ account, client, amr, origin }) => {
+  async ({ account, client, amr, refresh_transport, origin }) => {
     const id = random.uuid()
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers
@@ -46,6 +47,7 @@ export const createOpenSignIn =
       scope: client.scope,
       audience: audienceFor(client, [], policy),
       amr,
+      refresh_transport,
       salt,
       pepper_id: pepper.id,
       token_digest: digestOf(refresh_token),

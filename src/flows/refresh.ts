@@ -1,9 +1,11 @@
 import { OAuthError } from '../domain/oauth-error.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Origin } from '../domain/refresh-family.ts'
+import type { Client } from '../domain/client.ts'
+import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { Rotate } from '../grants/rotate.ts'
-import type { Clients, Metrics, RefreshFamilies } from '../ports.ts'
+import type { Clients, Limit, Metrics, RefreshFamilies } from '../ports.ts'
+import { consume } from './consume.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
@@ -11,23 +13,34 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   peppers: Peppers
+  /** For one sign-in, whatever addresses its refreshes come from. */
+  limit: Limit
   metrics: Metrics
 }>
 
-type RefreshRequest = Readonly<{ refresh_token: string; idempotency_key: string | undefined; origin: Origin }>
+type RefreshRequest = Readonly<{
+  refresh_token: string
+  refresh_transport: RefreshTransport
+  idempotency_key: string | undefined
+  origin: Origin
+  /** False where the browser's origin may not act for this client. */
+  admits: (client: Client) => boolean
+}>
 
 /** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ clients, refreshFamilies, rotate, peppers, metrics }: Needs) =>
-  async ({ refresh_token: text, idempotency_key, origin }: RefreshRequest): Promise<TokenPair> => {
+  ({ clients, refreshFamilies, rotate, peppers, limit, metrics }: Needs) =>
+  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    await consume(limit, token.family_id)
     const client_id = await refreshFamilies.findClientId(token.family_id)
     const client = client_id === null ? null : await clients.find(client_id)
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
+    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
     try {
-      const request = { client, token, scope: null, resources: [], idempotency_key, origin }
-      const { tokens, refresh_token, family } = await rotate(request)
+      const presented = { ...request, client, token, scope: null, resources: [] }
+      const { tokens, refresh_token, family } = await rotate(presented)
       metrics.issued('refresh_token')
       return toTokenPair(tokens, refresh_token, family)
     } catch (error) {

@@ -1,13 +1,26 @@
-import { isPasswordImpossible, judgeEmail, normalizeEmail, normalizePassword } from '../domain/account.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
+import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
+import { Unavailable } from '../domain/unavailable.ts'
 import type { Accounts, Passwords } from '../ports.ts'
+import type { KnownDevices } from './known-devices.ts'
 import type { OpenSignIn } from './open-sign-in.ts'
+import type { Brake } from './sign-in-brake.ts'
 import { type Credentials, PASSWORD_AMR, type SignedIn } from './sign-up.ts'
 
 /** No account's e-mail. */
 const NOBODY = ''
 
-type Needs = Readonly<{ accounts: Accounts; passwords: Passwords; openSignIn: OpenSignIn }>
+type Needs = Readonly<{
+  accounts: Accounts
+  passwords: Passwords
+  openSignIn: OpenSignIn
+  knownDevices: KnownDevices
+  brake: Brake
+  /** bcrypt cost of the digests that are made today. */
+  password_cost: number
+}>
 
 /**
  * Contract – Signs in with e-mail and password. One answer and one duration for everything that can be wrong: each attempt costs
@@ -15,15 +28,46 @@ type Needs = Readonly<{ accounts: Accounts; passwords: Passwords; openSignIn: Op
  * nobody is looked up and matched instead.
  */
 export const createSignIn =
-  ({ accounts, passwords, openSignIn }: Needs) =>
-  async ({ client, origin, ...given }: Credentials): Promise<SignedIn> => {
+  (needs: Needs) =>
+  async ({ client, refresh_transport, device_token, origin, ...given }: Credentials): Promise<SignedIn> => {
     const email = normalizeEmail(given.email)
-    const account = await accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
-    const password = normalizePassword(given.password)
-    const isImpossible = isPasswordImpossible(password)
-    const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
-    if (account === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'email_unknown')
-    if (isImpossible || !isMatch) throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
-    if (account.disabled_at !== null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'account_disabled')
-    return { account, tokens: await openSignIn({ account, client, amr: PASSWORD_AMR, origin }) }
+    const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
+    const device = needs.knownDevices.recognise(device_token, account)
+    const attempt = await needs.brake({ email, device })
+    const refusal = await judge(needs, account, given.password)
+    if (account === null || refusal !== null) {
+      await attempt.failed()
+      throw new Problem('AUTH_CREDENTIALS_INVALID', refusal ?? 'email_unknown')
+    }
+    await attempt.succeeded()
+    const signIn = { account, client, amr: PASSWORD_AMR, refresh_transport, origin }
+    const tokens = await needs.openSignIn(signIn)
+    await renewDigest(needs, account, given.password)
+    return { account, tokens, device_token: needs.knownDevices.remember(account, device) }
   }
+
+/** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */
+const renewDigest = async (
+  { accounts, passwords, password_cost }: Needs,
+  { id, password_digest: from }: NonNullable<Found>,
+  given: string,
+): Promise<void> => {
+  if (from === null || !isRenewalDue(from, password_cost)) return
+  try {
+    await accounts.renewDigest({ id, from, to: await passwords.hash(normalizePassword(given)) })
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+  }
+}
+
+type Found = Awaited<ReturnType<Accounts['findByEmail']>>
+
+/** Why not, for the log alone; null when this is the person. */
+const judge = async ({ passwords }: Needs, account: Found, given: string): Promise<string | null> => {
+  const password = normalizePassword(given)
+  const isImpossible = isPasswordImpossible(password)
+  const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
+  if (account === null) return 'email_unknown'
+  if (isImpossible || !isMatch) return 'password_wrong'
+  return account.disabled_at === null ? null : 'account_disabled'
+}

@@ -1,4 +1,5 @@
 import type { AccessTokenClaims } from '../domain/access-token.ts'
+import type { Client } from '../domain/client.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { Accounts, Blocklist, Clients, RefreshFamilies } from '../ports.ts'
@@ -11,6 +12,12 @@ type Needs = Readonly<{
   blocklist: Blocklist
   peppers: Peppers
   access_token_seconds: number
+}>
+
+type ByRefreshToken = Readonly<{
+  everywhere: boolean
+  /** False where the browser's origin may not act for this client. */
+  admits: (client: Client) => boolean
 }>
 
 /** Contract – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
@@ -41,12 +48,13 @@ export const createSignOut = (needs: Needs) => {
      * By a refresh token of a first-party client. A spent one ends its own sign-in and no more: "everywhere" takes a living one,
      * or an old token out of a log could sign somebody out of every device.
      */
-    byRefreshToken: async (text: string, { everywhere }: { everywhere: boolean }): Promise<void> => {
+    byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
       const token = parseRefreshToken(text, peppers)
       if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
       const client_id = await refreshFamilies.findClientId(token.family_id)
       const client = client_id === null ? null : await clients.find(client_id)
       if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
+      if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
         if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_current')

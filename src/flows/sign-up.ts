@@ -1,20 +1,32 @@
-import {
-  type Account,
-  judgeEmail,
-  judgePassword,
-  normalizeEmail,
-  normalizePassword,
-} from '../domain/account.ts'
+import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
 import type { Client } from '../domain/client.ts'
+import type { DeviceToken } from '../domain/device-token.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
-import type { Origin } from '../domain/refresh-family.ts'
+import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
+import type { KnownDevices } from './known-devices.ts'
+import type { JudgeNewPassword } from './new-password.ts'
 import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
-type Needs = Readonly<{ accounts: Accounts; passwords: Passwords; random: Random; openSignIn: OpenSignIn }>
+type Needs = Readonly<{
+  accounts: Accounts
+  passwords: Passwords
+  random: Random
+  openSignIn: OpenSignIn
+  knownDevices: KnownDevices
+  judgeNewPassword: JudgeNewPassword
+}>
 
-export type Credentials = Readonly<{ client: Client; email: string; password: string; origin: Origin }>
-export type SignedIn = Readonly<{ account: Account; tokens: TokenPair }>
+export type Credentials = Readonly<{
+  client: Client
+  email: string
+  password: string
+  refresh_transport: RefreshTransport
+  /** What an earlier sign-in left with the device; null for a new one. */
+  device_token: string | null
+  origin: Origin
+}>
+export type SignedIn = Readonly<{ account: Account; tokens: TokenPair; device_token: DeviceToken }>
 
 /** RFC 8176 §2 – "pwd": password-based authentication. */
 export const PASSWORD_AMR = ['pwd']
@@ -24,20 +36,22 @@ const FIRST_ROLES = ['user']
 
 /** Contract – Registers an account and signs it in. */
 export const createSignUp =
-  ({ accounts, passwords, random, openSignIn }: Needs) =>
-  async ({ client, origin, ...given }: Credentials): Promise<SignedIn> => {
-    const { email, password } = parseCredentials(given)
+  (needs: Needs) =>
+  async ({ client, refresh_transport, origin, ...given }: Credentials): Promise<SignedIn> => {
+    const { accounts, passwords, random, openSignIn, knownDevices } = needs
+    const { email, password } = await parseCredentials(needs, given)
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
     if (account === null) throw new Problem('EMAIL_TAKEN')
-    return { account, tokens: await openSignIn({ account, client, amr: PASSWORD_AMR, origin }) }
+    const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
+    return { account, tokens, device_token: knownDevices.remember(account, null) }
   }
 
 /** Every bad field at once, so that a form can show them all. */
-const parseCredentials = (given: { email: string; password: string }) => {
+const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: string; password: string }) => {
   const email = normalizeEmail(given.email)
-  const password = normalizePassword(given.password)
-  const judged = { email: judgeEmail(email), password: judgePassword(password) }
+  const { password, fault } = await judgeNewPassword(given.password, email)
+  const judged = { email: judgeEmail(email), password: fault }
   const errors = Object.entries(judged).flatMap(([field, detail]): FieldError[] =>
     detail === null ? [] : [{ pointer: `#/${field}`, detail }],
   )

@@ -19,6 +19,8 @@ export const createRefreshTokenGrant = ({
     const { tokens, refresh_token } = await rotate({
       client,
       token,
+      // The token of a cookie sign-in, brought here, would be answered into a script's hands.
+      refresh_transport: 'body',
       scope,
       resources: form.resources,
       idempotency_key,

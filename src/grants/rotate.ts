@@ -1,6 +1,6 @@
 import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
-import type { Denial, Family, Origin } from '../domain/refresh-family.ts'
+import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import {
   GENERATION_MAX,
   parseRefreshToken,
@@ -29,6 +29,7 @@ type Needs = Readonly<{
 export type RotateRequest = Readonly<{
   client: Client
   token: PresentedRefreshToken
+  refresh_transport: RefreshTransport
   /** Null: all that was granted. */
   scope: readonly string[] | null
   resources: readonly string[]
@@ -86,7 +87,7 @@ export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefre
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
-  async ({ client, token, scope, resources, idempotency_key, origin }: RotateRequest) => {
+  async ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
     // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
@@ -95,6 +96,7 @@ const createPresent =
     const rotation = await refreshFamilies.rotate({
       ...token,
       client_id,
+      refresh_transport,
       sender_key: null,
       scope,
       resources,
@@ -153,4 +155,5 @@ const REASONS = {
   account_disabled: 'refresh_account_disabled',
   wrong_client: 'refresh_wrong_client',
   wrong_sender_key: 'refresh_wrong_sender_key',
+  wrong_transport: 'refresh_wrong_transport',
 } as const satisfies Record<Denial, string>

@@ -70,14 +70,20 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
     const request_id = random.uuid()
     const header = (name: string) => context.req.header(name)
     const ip = clientAddress(context)
-    const { status, body, headers, log: fields } = await handle({ context, request_id, ip, header })
+    const {
+      status,
+      body,
+      headers,
+      cookies = [],
+      log: fields,
+    } = await handle({ context, request_id, ip, header })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
     const { method } = context.req
     const route = known.has(path) ? path : 'unmatched'
     metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })
     const level = status >= 500 ? 'error' : 'info'
     log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
-    return new Response(body, {
+    const response = new Response(body, {
       status,
       headers: {
         ...common,
@@ -87,6 +93,8 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
         ...headers,
       },
     })
+    for (const cookie of cookies) response.headers.append('Set-Cookie', cookie)
+    return response
   }
 }
 

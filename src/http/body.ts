@@ -6,6 +6,8 @@ import type { Call } from './route.ts'
 /** Bytes of a request body, at most. The longest honest one is a client assertion. */
 const BODY_MAX_BYTES = 64 * 1024
 
+type Json = Readonly<Record<string, unknown>>
+
 /** RFC 6749 §3.2, appendix B – The form of a POST. Throws OAuthError. */
 export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
@@ -16,19 +18,26 @@ export const readForm = async (call: Call): Promise<Form> => {
 }
 
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */
-export const readJson = async (call: Call): Promise<Readonly<Record<string, unknown>>> => {
+export const readJson = async (call: Call): Promise<Json> => {
   if (mediaTypeOf(call) !== 'application/json') throw new Problem('CONTENT_TYPE_UNSUPPORTED')
+  return parseObject(await readText(call))
+}
+
+/** The same, where a body may be left out: null. */
+export const readOptionalJson = async (call: Call): Promise<Json | null> => {
   const body = await readText(call)
+  if (!('fault' in body) && body.text === '') return null
+  if (mediaTypeOf(call) !== 'application/json') throw new Problem('CONTENT_TYPE_UNSUPPORTED')
+  return parseObject(body)
+}
+
+const parseObject = (body: Body): Json => {
   if ('fault' in body) throw new Problem(PROBLEMS_OF_BODIES[body.fault], body.fault)
   const value = parseJson(body.text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Problem('REQUEST_MALFORMED')
   return { ...value }
 }
-
-/** True when the request brought a body at all. */
-export const hasBody = ({ header }: Call): boolean =>
-  header('transfer-encoding') !== undefined || Number(header('content-length') ?? 0) > 0
 
 const parseJson = (body: string): unknown => {
   // What a decoder leaves where there was no UTF-8.

@@ -5,9 +5,10 @@ type Headers = Reply['headers']
 
 /** Seconds for which a browser may remember a preflight. */
 const MAX_AGE_SECONDS = '600'
-const REQUEST_HEADERS = 'Authorization, Content-Type, Idempotency-Key, DPoP, MCP-Protocol-Version'
+const REQUEST_HEADERS =
+  'Authorization, Content-Type, Idempotency-Key, DPoP, MCP-Protocol-Version, Signet-Device'
 const RESPONSE_HEADERS =
-  'WWW-Authenticate, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
+  'WWW-Authenticate, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, Signet-Device'
 
 const NOTHING: Headers = {}
 const ANYONE: Headers = {

@@ -39,13 +39,17 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
 }
 
 /** RFC 9457 §3 */
-export const problemReply = ({ code, reason, errors }: Problem, more: Reply['headers'] = {}): Reply => {
+export const problemReply = (
+  { code, reason, errors, retry_after_seconds }: Problem,
+  more: Reply['headers'] = {},
+): Reply => {
   const [status, title] = PROBLEMS[code]
   const body = { type: 'about:blank', title, status, code, ...(errors.length > 0 ? { errors } : {}) }
   const headers = {
     'Content-Type': 'application/problem+json',
     ...NO_STORE,
     ...(status === 401 || code === 'SCOPE_INSUFFICIENT' ? { 'WWW-Authenticate': challenge(code) } : {}),
+    ...retryAfter(retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
     ...more,
   }

@@ -14,6 +14,8 @@ export type Reply = Readonly<{
   status: number
   body: string | null
   headers: Readonly<Record<string, string>>
+  /** Each a Set-Cookie of its own (RFC 6265 §3). */
+  cookies?: readonly string[]
   log?: Readonly<Record<string, unknown>>
 }>
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
-import type { PasswordDigest } from '../domain/account.ts'
+import { type PasswordDigest, parsePasswordDigest } from '../domain/password-digest.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Passwords } from '../ports.ts'
 
@@ -9,7 +9,7 @@ const QUEUE_LENGTH = 256
 const RETRY_AFTER_SECONDS = 5
 const IDLE_MILLISECONDS = 60_000
 
-/** bcrypt in a pool of worker threads of its own, started when the first password comes. */
+/** bcrypt, and whatever was imported, in a pool of worker threads of its own, started when the first password comes. */
 export const openPasswords = ({
   cost,
 }: {
@@ -25,19 +25,27 @@ export const openPasswords = ({
   })
   const run = async (name: 'hash' | 'matches', task: object): Promise<unknown> => {
     if (pool.queueSize >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
-    return pool.run(task, { name })
+    return pool.run({ ...task, cost }, { name })
   }
   return {
-    hash: async password => (await run('hash', { password, cost })) as PasswordDigest,
+    hash: async password => (await run('hash', { password })) as PasswordDigest,
     matches: async (password, digest) => {
-      const isMatch = (await run('matches', { password, digest: digest ?? unmatchable(cost) })) === true
-      return isMatch && digest !== null
+      const parsed = digest === null ? null : parsePasswordDigest(digest)
+      return (await run('matches', { password, parsed })) === true
     },
+    isCommon: async password => (await readCommon()).has(password.toLowerCase()),
     /** Passwords that wait for a worker. */
     waiting: () => pool.queueSize,
     close: () => pool.destroy(),
   }
 }
 
-/** Well-formed, of the same cost as a real digest, so that an unknown e-mail takes as long as a wrong password. */
-const unmatchable = (cost: number) => `$2b$${cost}$${'.'.repeat(53)}`
+let common: Promise<ReadonlySet<string>> | undefined
+
+/** Some megabytes, read when the first new password comes. */
+const readCommon = (): Promise<ReadonlySet<string>> => {
+  common ??= import('./common-passwords-list.ts').then(
+    ({ COMMON_PASSWORDS }) => new Set(COMMON_PASSWORDS.flatMap(line => line.split(' '))),
+  )
+  return common
+}

@@ -1,4 +1,5 @@
-import type { Account, PasswordDigest } from '../domain/account.ts'
+import type { Account } from '../domain/account.ts'
+import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import type { Database } from './database.ts'
@@ -23,6 +24,15 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         where email = ${email}`,
     )
     return account ?? null
+  },
+
+  renewDigest: async ({ id, from, to }) => {
+    await database.run(
+      sql => sql`
+        update users
+        set password_digest = ${to}
+        where id = ${id} and password_digest = ${from}`,
+    )
   },
 
   endEverySignIn: async (account_id, reason) => {
@@ -50,5 +60,45 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         select id from ended`,
     )
     return ended.map(family => family.id)
+  },
+
+  endOtherSignIns: async ({ id, credential_epoch, keep, password_digest, reason }) => {
+    const [account] = await database.run(
+      sql => sql<{ ended: string[] }[]>`
+        with account as (
+          update users
+          set credential_epoch = credential_epoch + 1,
+            password_digest = coalesce(${password_digest}::text, password_digest)
+          where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
+          returning id, credential_epoch
+        ),
+        kept as (
+          update refresh_families f
+          set credential_epoch = account.credential_epoch
+          from account
+          where f.id = ${keep}
+            and f.user_id = account.id
+            and f.credential_epoch = account.credential_epoch - 1
+            and f.revoked_at is null
+        ),
+        ended as (
+          update refresh_families f
+          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
+          from account
+          where f.user_id = account.id
+            and f.id is distinct from ${keep}
+            and f.revoked_at is null
+            and f.expires_at > statement_timestamp()
+          returning f.id
+        ),
+        announced as (
+          insert into revocations (kind, value, expires_at)
+          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
+          from ended
+          on conflict do nothing
+        )
+        select array(select id::text from ended) as ended from account`,
+    )
+    return account?.ended ?? null
   },
 })

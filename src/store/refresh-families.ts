@@ -1,4 +1,5 @@
 import type { Family, Lifetimes, NewFamily } from '../domain/refresh-family.ts'
+import type { Session } from '../domain/session.ts'
 import type { RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
 import { createRotate } from './rotate-family.ts'
@@ -8,6 +9,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findClientId: createFindClientId(database),
   rotate: createRotate(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
+  list: createList(database),
   findCurrent: createFindCurrent(database),
 })
 
@@ -29,11 +31,12 @@ const createOpen =
         opened as (
           insert into refresh_families (
             id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-            idle_expires_at, expires_at, last_ip, last_user_agent
+            refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent
           )
           select
             ${family.id}, id, ${family.credential_epoch}, ${family.client_id}, ${family.scope}, ${family.audience}::text[],
             statement_timestamp(), ${family.amr}::text[], ${family.salt}, ${family.pepper_id}, ${family.token_digest},
+            ${family.refresh_transport},
             statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
             statement_timestamp() + make_interval(secs => ${max_seconds}),
             ${family.origin.ip}, ${family.origin.user_agent}
@@ -59,7 +62,7 @@ const createFindClientId =
 
 const createRevoke =
   (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['revoke'] =>
-  async ({ id, salt, client_id, reason }) => {
+  async ({ id, salt, client_id, user_id = null, reason }) => {
     const ended = await database.run(
       sql => sql`
         with ended as (
@@ -69,6 +72,7 @@ const createRevoke =
             and revoked_at is null
             and salt = coalesce(${salt}::bytea, salt)
             and client_id = coalesce(${client_id}::text, client_id)
+            and user_id = coalesce(${user_id}::uuid, user_id)
           returning id
         ),
         announced as (
@@ -81,6 +85,21 @@ const createRevoke =
     )
     return ended.length > 0
   }
+
+const createList =
+  (database: Database): RefreshFamilies['list'] =>
+  account_id =>
+    database.run(
+      sql => sql<Session[]>`
+        select
+          f.id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip, f.last_user_agent
+        from refresh_families f
+        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.user_id = ${account_id}
+          and f.revoked_at is null
+          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+        order by last_used_at desc, f.id desc`,
+    )
 
 const createFindCurrent =
   (database: Database): RefreshFamilies['findCurrent'] =>

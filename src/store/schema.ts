@@ -10,6 +10,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
 
@@ -52,6 +53,8 @@ export const refreshFamilies = pgTable(
     salt: bytea().notNull(),
     pepper_id: smallint().notNull(),
     token_digest: bytea().notNull(),
+    /** Decided at sign-in, never changed: the grace for racing tabs is for families of cookies alone. */
+    refresh_transport: text({ enum: REFRESH_TRANSPORTS }).notNull().default('body'),
     generation: integer().notNull().default(0),
     rotated_at: instant(),
     /** Of the latest rotation; null when its request brought no Idempotency-Key. */

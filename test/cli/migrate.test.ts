@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
-import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { readMigrations } from '../../src/store/migrations.ts'
+import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { freePort } from '../support/services.ts'
 
 /** Runs the command as the command line would, and tells its lines and its exit code. */

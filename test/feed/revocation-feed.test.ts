@@ -66,7 +66,14 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     const signatures = {
       consume: async () => {
         left -= 1
-        return { isAllowed: left >= 0, limit: count, remaining: Math.max(0, left), reset_seconds: 1 }
+        return {
+          name: 'test',
+          window_seconds: 1,
+          isAllowed: left >= 0,
+          limit: count,
+          remaining: Math.max(0, left),
+          reset_seconds: 1,
+        }
       },
       isExhausted: () => null,
     }

@@ -1,6 +1,6 @@
 import { hashSync } from 'bcryptjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { PasswordDigest } from '../../src/domain/account.ts'
+import type { PasswordDigest } from '../../src/domain/password-digest.ts'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { uuidv7 } from 'uuidv7'
-import type { PasswordDigest } from '../../src/domain/account.ts'
+import type { PasswordDigest } from '../../src/domain/password-digest.ts'
 import { digestOf } from '../../src/domain/digest.ts'
 import { createPepper, type RefreshToken, refreshTokenAt } from '../../src/domain/refresh-token.ts'
 import { createAccounts } from '../../src/store/accounts.ts'
@@ -61,6 +61,7 @@ export const seedFamily = async (place: Place, seed: Seed = {}): Promise<SeededF
     scope: seed.scope ?? 'read write',
     audience: seed.audience ?? [API, OTHER_API],
     amr: ['pwd'],
+    refresh_transport: 'body',
     salt,
     pepper_id: pepper.id,
     token_digest: digestOf(tokenAt(0)),

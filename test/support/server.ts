@@ -155,7 +155,12 @@ export const startInstance = async (
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const lines: LogLine[] = []
-  const { app, reload, close } = await compose(reading.config, { log: createLog(lines), ...parts })
+  const { app, reload, close } = await compose(reading.config, {
+    log: createLog(lines),
+    // Failures in a row have tests of their own.
+    wait: async () => {},
+    ...parts,
+  })
   const serve = checked(app.fetch)
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     const env = { incoming: { socket: { remoteAddress: from } } }

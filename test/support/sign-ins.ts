@@ -28,6 +28,7 @@ export const openSignIn = async (database: Database): Promise<{ refresh: () => P
     scope: '',
     audience: [],
     amr: [],
+    refresh_transport: 'body',
     salt,
     pepper_id: pepper.id,
     token_digest: at(0).digest,
@@ -39,6 +40,7 @@ export const openSignIn = async (database: Database): Promise<{ refresh: () => P
     return families.rotate({
       ...presented,
       client_id: 'c',
+      refresh_transport: 'body',
       sender_key: null,
       scope: null,
       resources: [],

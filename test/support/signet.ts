@@ -64,7 +64,12 @@ export const openSignet = async (
   const reading = readConfig({ PORT: String(port), ...environment })
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const signet = await compose(reading.config, { log, clock })
+  const signet = await compose(reading.config, {
+    log,
+    clock,
+    // Failures in a row have tests of their own.
+    wait: async () => {},
+  })
   const server = createAdaptorServer({ fetch: checked(signet.app.fetch) }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${port}`

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Client } from '../../domain/client.ts'
 import { FIRST_PARTY } from '../../domain/client.ts'
 import { type FieldError, Problem } from '../../domain/problem.ts'
+import { REFRESH_TRANSPORTS } from '../../domain/refresh-family.ts'
 import type { Clients } from '../../ports.ts'
 import { readJson } from '../body.ts'
 import type { Call } from '../route.ts'
@@ -24,6 +25,7 @@ export const CREDENTIALS = z.object({
   email: z.string('must be a string'),
   password: z.string('must be a string'),
   client_id: z.string('must be a string').optional(),
+  refresh_transport: z.enum(REFRESH_TRANSPORTS, 'must be body or cookie').default('body'),
 })
 
 /** Contract – The first-party client that is meant; the built-in one when none is named. */

@@ -1,13 +1,19 @@
 import { presentAccount } from '../../domain/account.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
+import type { ChangePassword } from '../../flows/change-password.ts'
 import type { createRefresh } from '../../flows/refresh.ts'
+import type { Sessions } from '../../flows/sessions.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients, Limit, Log } from '../../ports.ts'
+import type { Cookie } from '../cookies.ts'
 import { catching } from '../refusal.ts'
 import { type Handle, json, NO_STORE, type Route } from '../route.ts'
+import type { CookieTransport } from './cookie-transport.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
+import { handleChangePassword } from './password.ts'
+import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
 import { handleSignOut } from './sign-out.ts'
 
@@ -17,31 +23,45 @@ type Needs = Readonly<{
   signIn: (credentials: Credentials) => Promise<SignedIn>
   refresh: ReturnType<typeof createRefresh>
   signOut: SignOut
+  sessions: Sessions
+  changePassword: ChangePassword
   authenticateBearer: AuthenticateBearer
-  limits: Readonly<{ login: Limit; accounts: Limit }>
+  cookieTransport: CookieTransport
+  deviceCookie: Cookie
+  limits: Readonly<{ login: Limit; register: Limit; accounts: Limit }>
   log: Log
 }>
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
-  const { clients, limits, authenticateBearer } = needs
+  const { limits, authenticateBearer } = needs
   const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
   const me: Handle = async ({ header }) => {
     const { account } = await authenticateBearer(header('authorization'))
     return { ...json(200, presentAccount(account), NO_STORE), log: { sub: account.id } }
   }
-  const signIn = limited(limits.login, catching('problem', enterWith(200, clients, needs.signIn), needs.log))
+  const countedTwice = (limit: Limit, handle: Handle) =>
+    counted(limited(limit, catching('problem', handle, needs.log)))
   return [
     {
       ...account,
       method: 'POST',
       path: '/auth/register',
-      handle: counted(enterWith(201, clients, needs.signUp)),
+      handle: countedTwice(limits.register, enterWith(201, needs, needs.signUp)),
     },
-    { ...account, method: 'POST', path: '/auth/login', handle: counted(signIn) },
-    { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs.refresh)) },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login',
+      handle: countedTwice(limits.login, enterWith(200, needs, needs.signIn)),
+    },
+    { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs)) },
     { ...account, method: 'POST', path: '/auth/logout', handle: counted(handleSignOut(needs)) },
     { ...account, method: 'GET', path: '/auth/me', handle: counted(me) },
+    { ...account, method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
+    { ...account, method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
+    { ...account, method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
+    { ...account, method: 'POST', path: '/auth/password', handle: counted(handleChangePassword(needs)) },
   ]
 }
 

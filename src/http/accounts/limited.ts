@@ -4,26 +4,34 @@ import type { Allowance, Limit } from '../../ports.ts'
 import { problemReply } from '../refusal.ts'
 import type { Handle, Reply } from '../route.ts'
 
+type Headers = Reply['headers']
+
 /** Contract – Counts a request before it is looked at; refuses with 429 and says when to come back. */
 export const limited =
   (limit: Limit, handle: Handle): Handle =>
   async call => {
     const allowance = await limit.consume(limitKeyOf(call.ip))
     if (allowance === null) return handle(call)
-    const headers = headersOf(allowance)
     if (!allowance.isAllowed) {
-      return problemReply(new Problem('RATE_LIMITED'), {
-        ...headers,
-        'Retry-After': String(allowance.reset_seconds),
-      })
+      const refusal = new Problem('RATE_LIMITED', allowance.name, [], allowance.reset_seconds)
+      return problemReply(refusal, headersOf(allowance, {}))
     }
     const reply = await handle(call)
-    return { ...reply, headers: { ...headers, ...reply.headers } }
+    return { ...reply, headers: { ...reply.headers, ...headersOf(allowance, reply.headers) } }
   }
 
-/** What is left of the limit: seconds until the window ends in -Reset. */
-const headersOf = ({ limit, remaining, reset_seconds }: Allowance): Reply['headers'] => ({
-  'X-RateLimit-Limit': String(limit),
-  'X-RateLimit-Remaining': String(remaining),
-  'X-RateLimit-Reset': String(reset_seconds),
-})
+/**
+ * draft-ietf-httpapi-ratelimit-headers-10 §3, §4 – Every limit that a request counted against is named: r of q are left, for
+ * t of w seconds. Beside them the X- fields of old, which know one limit alone: the innermost, which is the strictest.
+ */
+const headersOf = (allowance: Allowance, inner: Headers): Headers => {
+  const { name, limit, window_seconds, remaining, reset_seconds } = allowance
+  const join = (mine: string, field: string) => [mine, inner[field]].filter(Boolean).join(', ')
+  return {
+    'RateLimit-Policy': join(`"${name}";q=${limit};w=${window_seconds}`, 'RateLimit-Policy'),
+    RateLimit: join(`"${name}";r=${remaining};t=${reset_seconds}`, 'RateLimit'),
+    'X-RateLimit-Limit': inner['X-RateLimit-Limit'] ?? String(limit),
+    'X-RateLimit-Remaining': inner['X-RateLimit-Remaining'] ?? String(remaining),
+    'X-RateLimit-Reset': inner['X-RateLimit-Reset'] ?? String(reset_seconds),
+  }
+}

@@ -1,16 +1,38 @@
 import { z } from 'zod'
 import type { createRefresh } from '../../flows/refresh.ts'
+import { readOptionalJson } from '../body.ts'
 import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
-import { readFields } from './fields.ts'
+import type { CookieTransport } from './cookie-transport.ts'
+import { parseFields } from './fields.ts'
 
-const FIELDS = z.object({ refresh_token: z.string('must be a string').min(1, 'must not be empty') })
+const REFRESH_TOKEN = z.string('must be a string').min(1, 'must not be empty')
+const REQUIRED = z.object({ refresh_token: REFRESH_TOKEN })
+const OPTIONAL = z.object({ refresh_token: REFRESH_TOKEN.optional() })
 
-/** Contract – POST /auth/refresh */
+type Needs = Readonly<{ refresh: ReturnType<typeof createRefresh>; cookieTransport: CookieTransport }>
+
+/**
+ * Contract – POST /auth/refresh: with the token in the body; or without, and then a browser means its cookie. A program that
+ * sends a body without it has forgotten a field.
+ */
 export const handleRefresh =
-  (refresh: ReturnType<typeof createRefresh>): Handle =>
+  ({ refresh, cookieTransport }: Needs): Handle =>
   async call => {
-    const { refresh_token } = await readFields(call, FIELDS)
-    const idempotency_key = call.header('idempotency-key') || undefined
-    return json(200, await refresh({ refresh_token, idempotency_key, origin: originOf(call) }), NO_STORE)
+    const body = await readOptionalJson(call)
+    const isCookieMeant = body === null || cookieTransport.isMeant(call)
+    const { refresh_token } = parseFields(body ?? {}, isCookieMeant ? OPTIONAL : REQUIRED)
+    const request = {
+      idempotency_key: call.header('idempotency-key') || undefined,
+      origin: originOf(call),
+    }
+    if (refresh_token !== undefined) {
+      const given = { refresh_token, refresh_transport: 'body', admits: () => true } as const
+      return json(200, await refresh({ ...request, ...given }), NO_STORE)
+    }
+    return cookieTransport.authenticate(call, async (token, admits) => {
+      const given = { refresh_token: token, refresh_transport: 'cookie', admits } as const
+      const { body: pair, cookies } = cookieTransport.deliver(await refresh({ ...request, ...given }))
+      return { ...json(200, pair, NO_STORE), cookies }
+    })
   }

@@ -1,19 +1,49 @@
 import { presentAccount } from '../../domain/account.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients } from '../../ports.ts'
+import type { Cookie } from '../cookies.ts'
 import { originOf } from '../origin.ts'
-import { type Handle, json, NO_STORE } from '../route.ts'
+import { type Call, type Handle, json, NO_STORE, type Reply } from '../route.ts'
+import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
 
 type Enter = (credentials: Credentials) => Promise<SignedIn>
+type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
+
+/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
+const DEVICE_SECONDS = 15_552_000
+/** Where there are no cookies, the application keeps the device's token and sends it back at the next sign-in. */
+const DEVICE_HEADER = 'Signet-Device'
 
 /** Contract – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
-export const enterWith =
-  (status: 200 | 201, clients: Clients, enter: Enter): Handle =>
-  async call => {
-    const { email, password, client_id } = await readFields(call, CREDENTIALS)
+export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle => {
+  const { clients, cookieTransport, deviceCookie } = needs
+  return async call => {
+    const { email, password, client_id, refresh_transport } = await readFields(call, CREDENTIALS)
     const client = await findFirstParty(clients, client_id)
-    const { account, tokens } = await enter({ client, email, password, origin: originOf(call) })
-    const body = { user: presentAccount(account), ...tokens }
-    return { ...json(status, body, NO_STORE), log: { client_id: client.client_id, sub: account.id } }
+    if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
+    const device_token = presentedDevice(call, deviceCookie)
+    const origin = originOf(call)
+    const signedIn = await enter({ client, email, password, refresh_transport, device_token, origin })
+    const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
+    return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
   }
+}
+
+const presentedDevice = (call: Call, cookie: Cookie): string | null =>
+  cookie.read(call) ?? call.header(DEVICE_HEADER) ?? null
+
+const inBody = (status: number, { account, tokens, device_token }: SignedIn): Reply =>
+  json(status, { user: presentAccount(account), ...tokens }, { ...NO_STORE, [DEVICE_HEADER]: device_token })
+
+const inCookies = (
+  status: number,
+  { account, tokens, device_token }: SignedIn,
+  { cookieTransport, deviceCookie }: Needs,
+): Reply => {
+  const { body, cookies } = cookieTransport.deliver(tokens)
+  return {
+    ...json(status, { user: presentAccount(account), ...body }, NO_STORE),
+    cookies: [...cookies, deviceCookie.write(device_token, DEVICE_SECONDS)],
+  }
+}

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
-import { hasBody, readJson } from '../body.ts'
+import { readOptionalJson } from '../body.ts'
 import { type Handle, noContent } from '../route.ts'
+import type { CookieTransport } from './cookie-transport.ts'
 import { parseFields } from './fields.ts'
 
 const FIELDS = z.object({
@@ -10,16 +11,28 @@ const FIELDS = z.object({
   everywhere: z.boolean('must be true or false').default(false),
 })
 
-type Needs = Readonly<{ signOut: SignOut; authenticateBearer: AuthenticateBearer }>
+type Needs = Readonly<{
+  signOut: SignOut
+  authenticateBearer: AuthenticateBearer
+  cookieTransport: CookieTransport
+}>
 
-/** Contract – POST /auth/logout, by bearer token or by refresh token. The bearer token goes first when both are there. */
+/** Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. */
 export const handleSignOut =
-  ({ signOut, authenticateBearer }: Needs): Handle =>
+  ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
   async call => {
-    const { refresh_token, everywhere } = parseFields(hasBody(call) ? await readJson(call) : {}, FIELDS)
+    const { refresh_token, everywhere } = parseFields((await readOptionalJson(call)) ?? {}, FIELDS)
     const authorization = call.header('authorization')
-    if (authorization === undefined && refresh_token !== undefined)
-      await signOut.byRefreshToken(refresh_token, { everywhere })
-    else await signOut.byBearer(await authenticateBearer(authorization), { everywhere })
-    return noContent
+    if (authorization !== undefined) {
+      await signOut.byBearer(await authenticateBearer(authorization), { everywhere })
+      return { ...noContent, ...cookieTransport.forget(call) }
+    }
+    if (refresh_token !== undefined) {
+      await signOut.byRefreshToken(refresh_token, { everywhere, admits: () => true })
+      return { ...noContent, ...cookieTransport.forget(call) }
+    }
+    return cookieTransport.authenticate(call, async (token, admits) => {
+      await signOut.byRefreshToken(token, { everywhere, admits })
+      return { ...noContent, cookies: [cookieTransport.clear] }
+    })
   }

@@ -1,0 +1,78 @@
+import type { Config } from '../config.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
+import { createFailures } from '../ephemeral/failures.ts'
+import { createLimit } from '../ephemeral/limits.ts'
+import type { RedisConnection } from '../ephemeral/redis.ts'
+import { createChangePassword } from '../flows/change-password.ts'
+import { createKnownDevices } from '../flows/known-devices.ts'
+import { createJudgeNewPassword } from '../flows/new-password.ts'
+import type { OpenSignIn } from '../flows/open-sign-in.ts'
+import { createRefresh } from '../flows/refresh.ts'
+import { createSessions } from '../flows/sessions.ts'
+import { createSignIn } from '../flows/sign-in.ts'
+import { createBrake } from '../flows/sign-in-brake.ts'
+import { createSignOut } from '../flows/sign-out.ts'
+import { createSignUp } from '../flows/sign-up.ts'
+import type { Rotate } from '../grants/rotate.ts'
+import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
+import { createCookie } from '../http/cookies.ts'
+import { createCsrf } from '../http/csrf.ts'
+import type {
+  Accounts,
+  Blocklist,
+  Clients,
+  Metrics,
+  Passwords,
+  Random,
+  RefreshFamilies,
+  Wait,
+} from '../ports.ts'
+
+type Parts = Readonly<{
+  accounts: Accounts
+  blocklist: Blocklist
+  clients: Clients
+  metrics: Metrics
+  openSignIn: OpenSignIn
+  passwords: Passwords
+  peppers: Peppers
+  random: Random
+  redis: RedisConnection | null
+  refreshFamilies: RefreshFamilies
+  rotate: Rotate
+  wait: Wait
+}>
+
+/** The account API's own parts, put in their places. */
+export const composeAccounts = (config: Config, parts: Parts) => {
+  const { clients, redis, metrics } = parts
+  const issuer = config.ISSUER
+  const limits = {
+    login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
+    register: createLimit('register', config.RATE_LIMIT_REGISTER, { redis, metrics }),
+    password: createLimit('password', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
+    refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, { redis, metrics }),
+    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
+  }
+  const knownDevices = createKnownDevices(parts)
+  const judgeNewPassword = createJudgeNewPassword({
+    passwords: parts.passwords,
+    min_characters: config.PASSWORD_MIN_CHARACTERS,
+  })
+  const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
+  const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
+  return {
+    signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
+    signIn: createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST }),
+    refresh: createRefresh({ ...parts, limit: limits.refresh }),
+    signOut: createSignOut(ending),
+    sessions: createSessions(ending),
+    changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    deviceCookie: createCookie('signet-device', issuer),
+    cookieTransport: createCookieTransport({
+      cookie: createCookie('signet-refresh', issuer),
+      csrf: createCsrf({ issuer, origins: config.CORS_ORIGINS, clients }),
+    }),
+    limits,
+  }
+}

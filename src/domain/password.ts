@@ -1,0 +1,44 @@
+/** Ours: bytes of UTF-8 that bcrypt reads; what comes after them it would ignore in silence. */
+const PASSWORD_MAX_BYTES = 72
+const PRODUCT = 'signet'
+/** What a password needs beside the e-mail and the product's name: those are the first that an attacker tries. */
+const OWN_CHARACTERS = 6
+/** A shorter name before the @ is in many a good password by chance. */
+const NAME_MIN_CHARACTERS = 3
+
+/** NIST SP 800-63B §5.1.1.2 – One password, one byte sequence, whatever keyboard typed it. */
+export const normalizePassword = (password: string): string => password.normalize('NFC')
+
+/**
+ * True when such a password can never have been registered. Expects the normalized form. bcrypt repeats its key around a NUL, so
+ * that "pass", "pass\0pass" and so on are one password to it.
+ */
+export const isPasswordImpossible = (password: string): boolean =>
+  isPasswordTooLong(password) || password.includes('\0')
+
+type Judged = Readonly<{
+  /** Both in the normalized form. */
+  password: string
+  email: string
+  min_characters: number
+  isCommon: boolean
+}>
+
+/** NIST SP 800-63B §5.1.1.2 – Null when it may be an account's password, else what is wrong with it. */
+export const judgePassword = ({ password, email, min_characters, isCommon }: Judged): string | null => {
+  if (Array.from(password).length < min_characters) return `must be ${min_characters} characters or more`
+  if (isPasswordTooLong(password)) return `must be ${PASSWORD_MAX_BYTES} bytes of UTF-8 at most`
+  if (password.includes('\0')) return 'must not hold a NUL character'
+  if (isCommon) return 'must not be one of the most common passwords'
+  if (Array.from(withoutContext(password, email)).length < OWN_CHARACTERS)
+    return 'must not be made of the e-mail or the name of the product'
+  return null
+}
+
+const withoutContext = (password: string, email: string): string => {
+  const [name = ''] = email.split('@')
+  const words = [email, name, PRODUCT].filter(word => word.length >= NAME_MIN_CHARACTERS)
+  return words.reduce((rest, word) => rest.replaceAll(word, ''), password.toLowerCase())
+}
+
+const isPasswordTooLong = (password: string) => Buffer.byteLength(password) > PASSWORD_MAX_BYTES

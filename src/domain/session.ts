@@ -1,0 +1,25 @@
+import { describeDevice } from './user-agent.ts'
+
+/** One living sign-in of a person, as the person sees it. `id` is the refresh family: the `sid` of its tokens. */
+export type Session = Readonly<{
+  id: string
+  created_at: Date
+  last_used_at: Date
+  last_ip: string | null
+  last_user_agent: string | null
+}>
+
+/** Contract: what the account API shows of a sign-in. */
+export const presentSession = (session: Session, current_id: string | undefined) => ({
+  id: session.id,
+  created_at: session.created_at.toISOString(),
+  last_used_at: session.last_used_at.toISOString(),
+  ip: session.last_ip,
+  device: describeDevice(session.last_user_agent),
+  current: session.id === current_id,
+})
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** RFC 9562 §4 – True for text that could be a family's id; the database takes no other. */
+export const isSessionId = (text: string): boolean => UUID.test(text)

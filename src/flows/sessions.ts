@@ -1,0 +1,40 @@
+import { Problem } from '../domain/problem.ts'
+import { isSessionId, type Session } from '../domain/session.ts'
+import type { Accounts, Blocklist, RefreshFamilies } from '../ports.ts'
+import type { Bearer } from './bearer.ts'
+
+type Needs = Readonly<{
+  accounts: Accounts
+  refreshFamilies: RefreshFamilies
+  blocklist: Blocklist
+  access_token_seconds: number
+}>
+
+/** Contract – The sign-ins of a person, for the person to see and to end. */
+export const createSessions = ({ accounts, refreshFamilies, blocklist, access_token_seconds }: Needs) => {
+  const block = (families: readonly string[]) =>
+    blocklist.add(
+      families.map(value => ({ kind: 'sid', value })),
+      access_token_seconds,
+    )
+  return {
+    list: ({ account }: Bearer): Promise<readonly Session[]> => refreshFamilies.list(account.id),
+
+    /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
+    end: async ({ account }: Bearer, id: string): Promise<void> => {
+      const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
+      if (!isSessionId(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
+      await block([id])
+    },
+
+    endOthers: async ({ account, claims }: Bearer): Promise<void> => {
+      const { id, credential_epoch } = account
+      const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
+      const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
+      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      await block(ended)
+    },
+  }
+}
+
+export type Sessions = ReturnType<typeof createSessions>

@@ -1,0 +1,54 @@
+import { digestOf, type Plain } from '../domain/digest.ts'
+import { Problem } from '../domain/problem.ts'
+import { delayAfter } from '../domain/sign-in-delay.ts'
+import type { Failures, Wait } from '../ports.ts'
+
+type Needs = Readonly<{ failures: Failures; wait: Wait }>
+
+/** One attempt to sign in, and what is to be said of it when it is over. */
+export type Attempt = Readonly<{ failed: () => Promise<void>; succeeded: () => Promise<void> }>
+
+/** Resolves when the attempt may be judged. `device` is null for a device that the account does not know. */
+export type Brake = (attempt: { email: string; device: Uint8Array | null }) => Promise<Attempt>
+
+/** Attempts that may wait at once: some megabytes of sockets. Beyond them the answer is 429. */
+const WAITING_AT_MOST = 1_000
+
+/**
+ * Contract – Slows guessing down: after five failures in a row each further attempt waits, a second and then longer, and is
+ * then judged. Ours: it is held rather than refused. A refusal until some time has passed would be a lock in a stranger's
+ * hand, who need only take every turn first. What waits holds a timer and no worker, the same for an unknown e-mail.
+ * A known device does not wait for what strangers did: it has a row of failures of its own, so that a stolen one guesses no faster.
+ */
+export const createBrake = ({ failures, wait }: Needs): Brake => {
+  let waiting = 0
+  const hold = async (milliseconds: number) => {
+    if (milliseconds === 0) return
+    if (waiting >= WAITING_AT_MOST)
+      throw new Problem('RATE_LIMITED', 'sign_in_delay', [], Math.ceil(milliseconds / 1000))
+    waiting += 1
+    try {
+      await wait(milliseconds)
+    } finally {
+      waiting -= 1
+    }
+  }
+
+  return async ({ email, device }) => {
+    const strangers = accountRow(email)
+    const row = device === null ? strangers : deviceRow(device)
+    await hold(delayAfter(await failures.count(row)))
+    return {
+      failed: () => failures.add(row),
+      succeeded: async () => {
+        await Promise.all([...new Set([row, strangers])].map(each => failures.forget(each)))
+      },
+    }
+  }
+}
+
+const deviceRow = (device: Uint8Array): string => `device:${Buffer.from(device).toString('hex')}`
+
+/** Nobody's e-mail lies about in Redis, and a long one takes no more room than a short one. */
+const accountRow = (email: string): string =>
+  `account:${Buffer.from(digestOf(email as Plain<'email'>)).toString('hex')}`

@@ -1,0 +1,59 @@
+import type { Client } from '../../domain/client.ts'
+import { PROBLEMS, Problem } from '../../domain/problem.ts'
+import type { TokenPair } from '../../flows/open-sign-in.ts'
+import type { Cookie } from '../cookies.ts'
+import type { Csrf } from '../csrf.ts'
+import { problemReply } from '../refusal.ts'
+import type { Call, Reply } from '../route.ts'
+
+type Needs = Readonly<{ cookie: Cookie; csrf: Csrf }>
+
+/** Does what the cookie allows. `admits` tells whether the page that sent it is one of the client's. */
+type Handle = (refresh_token: string, admits: (client: Client) => boolean) => Promise<Reply>
+
+/** Contract – The refresh token in a cookie instead of the body: set, read and cleared here and nowhere else. */
+export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
+  /** What a token pair becomes: the refresh token leaves the body for the cookie. */
+  deliver: ({ refresh_token, ...rest }: TokenPair) => ({
+    body: rest,
+    cookies: [cookie.write(refresh_token, rest.refresh_token_expires_in)],
+  }),
+
+  /**
+   * Ours: a page of a stranger may not plant a sign-in of its own in somebody's browser either. Programs send no Origin, and
+   * are nobody's browser.
+   */
+  requireOwnPage: (call: Call, client: Client): void => {
+    if (call.header('origin') === undefined && call.header('sec-fetch-site') === undefined) return
+    if (!csrf.isOf(call, client)) throw new Problem('ORIGIN_NOT_ALLOWED')
+  },
+
+  /** True for what can only come from a browser. */
+  isMeant: (call: Call): boolean => cookie.read(call) !== null || call.header('origin') !== undefined,
+
+  /**
+   * A request that the cookie authenticates. Every 401 clears it, so that a browser is not left with one that will never work
+   * again; but only to a page of ours: a stranger's form must not be able to sign anybody out.
+   */
+  authenticate: async (call: Call, handle: Handle): Promise<Reply> => {
+    const refresh_token = cookie.read(call)
+    if (!csrf.isOurs(call))
+      throw new Problem(refresh_token === null ? 'AUTH_TOKEN_MISSING' : 'ORIGIN_NOT_ALLOWED', 'cookie_origin')
+    try {
+      if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', 'cookie_missing')
+      return await handle(refresh_token, client => csrf.isOf(call, client))
+    } catch (error) {
+      if (error instanceof Problem && PROBLEMS[error.code][0] === 401)
+        return { ...problemReply(error), cookies: [cookie.clear] }
+      throw error
+    }
+  },
+
+  /** For a sign-out that something else authenticated: the browser's cookie goes with it. */
+  forget: (call: Call): Pick<Reply, 'cookies'> =>
+    cookie.read(call) === null ? {} : { cookies: [cookie.clear] },
+
+  clear: cookie.clear,
+})
+
+export type CookieTransport = ReturnType<typeof createCookieTransport>

@@ -1,0 +1,6 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Wait } from '../ports.ts'
+
+export const systemWait: Wait = async milliseconds => {
+  await setTimeout(milliseconds)
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import type { RateLimit } from '../domain/rate-limit.ts'
+import { createPepper, type Pepper, type Peppers } from '../domain/refresh-token.ts'
+
+/** What the text of an environment variable may be, and what it becomes. */
+
+export const integer = (standard: number, least: number, most: number) =>
+  z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      const value = text === undefined ? standard : Number(text)
+      if (text !== undefined && !/^\d{1,10}$/.test(text))
+        return refuse(context, `must be a whole number, not ${quote(text)}`)
+      if (value < least || value > most)
+        return refuse(context, `must be from ${least} to ${most}, not ${value}`)
+      return value
+    })
+
+export const text = (standard: string) => z.string().default(standard)
+
+export const rateLimit = (standard: string) =>
+  text(standard).transform((value, context) => parseRateLimit(value, standard, context))
+
+/** Undefined when unset: what it is then follows from another setting. */
+export const derivedRateLimit = (example: string) =>
+  z
+    .string()
+    .optional()
+    .transform((value, context) =>
+      value === undefined ? undefined : parseRateLimit(value, example, context),
+    )
+
+const parseRateLimit = (value: string, example: string, context: z.RefinementCtx): RateLimit => {
+  if (value === 'off') return null
+  const [, count, window_seconds] = /^([1-9]\d{0,6})\/([1-9]\d{0,6})$/.exec(value) ?? []
+  if (count === undefined)
+    return refuse(context, `must be count/seconds such as ${example}, or off, not ${quote(value)}`)
+  return { count: Number(count), window_seconds: Number(window_seconds) }
+}
+
+export const url = (...protocols: readonly string[]) =>
+  z
+    .string()
+    .optional()
+    .transform((value, context) => {
+      if (value === undefined) return null
+      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
+      return refuse(
+        context,
+        `must be a URL that begins with ${protocols.map(protocol => `${protocol}//`).join(' or ')}`,
+      )
+    })
+
+export const list = z
+  .string()
+  .optional()
+  .transform(value =>
+    (value ?? '')
+      .split(',')
+      .map(item => item.trim())
+      .filter(item => item !== ''),
+  )
+
+/** Reads base64url peppers of 32 bytes or more, the newest first. Two with one id cannot be told apart and are refused. */
+export function parsePeppers(value: string | undefined, context: z.RefinementCtx): Peppers | null {
+  if (value === undefined) return null
+  const peppers: Pepper[] = []
+  for (const encoded of value.split(',').map(item => item.trim())) {
+    const secret = Buffer.from(encoded, 'base64url')
+    if (secret.length < 32 || secret.toString('base64url') !== encoded.replace(/=+$/, '')) {
+      return refuse(context, 'must be base64url of 32 bytes or more; several are separated by commas')
+    }
+    peppers.push(createPepper(secret))
+  }
+  if (new Set(peppers.map(pepper => pepper.id)).size < peppers.length) {
+    return refuse(
+      context,
+      'holds two peppers with one id (the first byte of their SHA-256): make the new one again',
+    )
+  }
+  const [first, ...others] = peppers
+  return first === undefined ? null : [first, ...others]
+}
+
+export const refuse = (context: z.RefinementCtx, message: string): never => {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}
+
+export const quote = (value: string) => JSON.stringify(value.slice(0, 60))
+
+/** Fetch Standard, "Origin header" – As a browser sends it. Ours: a wildcard would match nobody, and whoever wrote it should know. */
+export const isOrigin = (text: string): boolean =>
+  /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
