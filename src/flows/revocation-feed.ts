@@ -28,6 +28,9 @@ export type FeedRequest = Readonly<{
 /** `isFinal`: true of its address for good. An answer without entries is not: the same question may have another answer soon. */
 export type FeedAnswer = Readonly<{ jws: string; isFinal: boolean }>
 
+/** Too many signatures for one address. */
+export type FeedRefusal = Readonly<{ retry_after_seconds: number }>
+
 /** Ours: far above what followers behind one address cause, who share their answers. */
 export const FEED_SIGNATURES: RateLimit = { count: 1200, window_seconds: 60 }
 
@@ -107,7 +110,12 @@ export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: 
     return newer
   }
 
-  return async ({ cursor: text, wait_seconds, signal, ip }: FeedRequest): Promise<FeedAnswer> => {
+  return async ({
+    cursor: text,
+    wait_seconds,
+    signal,
+    ip,
+  }: FeedRequest): Promise<FeedAnswer | FeedRefusal> => {
     const cursor = text === null ? null : parseCursor(text)
     if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', 'cursor_malformed')
     let known = await locate(cursor)
@@ -122,7 +130,7 @@ export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: 
     const ready = recall(key, known)
     if (ready !== null) return ready
     const allowance = await signatures.consume(limitKeyOf(ip))
-    if (allowance?.isAllowed === false) throw new Problem('RATE_LIMITED', 'revocation_feed')
+    if (allowance?.isAllowed === false) return { retry_after_seconds: allowance.reset_seconds }
     return recall(key, known) ?? remember(key, known, () => answer(text, cursor, known))
   }
 }

@@ -78,8 +78,12 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
       isExhausted: () => null,
     }
     const answerFeed = createRevocationFeed({ tail, keys, clock, issuer: ISSUER, signatures })
-    const ask = (cursor: string | null = null, more: Partial<FeedRequest> = {}) =>
-      answerFeed({ cursor, wait_seconds: 0, signal: new AbortController().signal, ip: '::1', ...more })
+    const ask = async (cursor: string | null = null, more: Partial<FeedRequest> = {}) => {
+      const signal = new AbortController().signal
+      const answer = await answerFeed({ cursor, wait_seconds: 0, signal, ip: '::1', ...more })
+      if ('retry_after_seconds' in answer) throw new Problem('RATE_LIMITED')
+      return answer
+    }
     return { ask, tail, used: () => count - left }
   }
   let instance: ReturnType<typeof createInstance>

@@ -139,6 +139,12 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       import { createProtect } from 'signetd/hono'
       import { createFastifyProtect } from 'signetd/node'
       import { createTestIssuer } from 'signetd/testing'
+      import { followRevocations } from 'signetd/revocations'
+      import { redisRevocations } from 'signetd/redis'
+      export const sources: readonly RevocationSource[] = [
+        followRevocations({ issuer: 'https://id.example' }),
+        redisRevocations({ mget: async keys => keys.map(() => null) }),
+      ]
       const revocations: RevocationSource = { check: ({ jti }) => (jti === 'x' ? 'revoked' : 'live') }
       const verifier = createVerifier({ issuer: 'https://id.example', audience: 'https://api.example', revocations })
       export const subject = async (token: string): Promise<string> => (await verifier.verify(token, scope('a'))).claims.sub

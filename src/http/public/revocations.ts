@@ -1,4 +1,6 @@
+import { Problem } from '../../domain/problem.ts'
 import type { AnswerFeed } from '../../flows/revocation-feed.ts'
+import { problemReply } from '../refusal.ts'
 import { matchesEtag } from '../etag.ts'
 import type { Route } from '../route.ts'
 
@@ -14,7 +16,12 @@ export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
   handle: async ({ context, header, ip }) => {
     const cursor = context.req.query('cursor') ?? null
     const wait_seconds = Number(/^\d{1,4}$/.exec(context.req.query('wait') ?? '')?.[0] ?? 0)
-    const { jws, isFinal } = await answerFeed({ cursor, wait_seconds, signal: context.req.raw.signal, ip })
+    const answer = await answerFeed({ cursor, wait_seconds, signal: context.req.raw.signal, ip })
+    if ('retry_after_seconds' in answer) {
+      const headers = { 'Retry-After': String(answer.retry_after_seconds) }
+      return problemReply(new Problem('RATE_LIMITED'), headers)
+    }
+    const { jws, isFinal } = answer
     // The end of the signature is different for every other content.
     const etag = `"${jws.slice(-22)}"`
     const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
