@@ -160,7 +160,7 @@ const assemble = async (
     clock,
     issuer,
   })
-  const grants = createGrants({ issue, rotate, policy, peppers })
+  const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 

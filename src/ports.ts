@@ -34,6 +34,9 @@ export type Keys = {
   published(): readonly PublicJwk[]
 }
 
+/** Rejects with Unavailable when Postgres is away; nearly always without a query. For what is issued without storing anything. */
+export type EnsureStore = () => Promise<void>
+
 export type Clients = {
   find(client_id: string): Promise<Client | null>
   /** True for an origin of any registered redirect URI. */

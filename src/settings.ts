@@ -190,7 +190,7 @@ export const SETTINGS = {
   },
   CORS_ORIGINS: {
     schema: list.transform((origins, context) => {
-      const wrong = origins.find(origin => !URL.canParse(origin) || new URL(origin).origin !== origin)
+      const wrong = origins.find(origin => !isOrigin(origin))
       return wrong === undefined
         ? origins
         : refuse(context, `must be a list of origins such as https://app.example; ${quote(wrong)} is none`)
@@ -235,6 +235,10 @@ export function parsePeppers(value: string | undefined, context: z.RefinementCtx
   const [first, ...others] = peppers
   return first === undefined ? null : [first, ...others]
 }
+
+/** Fetch Standard, "Origin header" – As a browser sends it. Ours: a wildcard would match nobody, and whoever wrote it should know. */
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text
 
 const refuse = (context: z.RefinementCtx, message: string): never => {
   context.addIssue({ code: 'custom', message })

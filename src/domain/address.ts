@@ -15,13 +15,18 @@ export const parseAddressRanges = (
   return { ranges }
 }
 
-/** Without port and brackets; IPv4 also where it comes mapped into IPv6. Null when it is no address. */
+/** Without port, brackets and zone; IPv4 also where it comes mapped into IPv6. Null when it is no address in full: `1` and `010.0.0.1` are none. */
 export const parseAddress = (text: string | undefined): string | null => {
   const address = text
     ?.trim()
     .replace(/^\[(.*)\](?::\d+)?$/, '$1')
     .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
-  return address !== undefined && ipaddr.isValid(address) ? ipaddr.process(address).toString() : null
+    .replace(/%.*$/, '')
+  if (address === undefined) return null
+  const isAddress = address.includes(':')
+    ? ipaddr.IPv6.isValid(address)
+    : ipaddr.IPv4.isValidFourPartDecimal(address)
+  return isAddress ? ipaddr.process(address).toString() : null
 }
 
 /** True when the address lies in one of the ranges. */

@@ -10,7 +10,7 @@ const BODY_MAX_BYTES = 64 * 1024
 export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
   if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
-  const body = await readText(call)
+  const body = await readText(call).catch(brokenOff(new OAuthError('body_unreadable')))
   if (body === null) throw new OAuthError('body_too_large')
   return parseForm(body)
 }
@@ -18,7 +18,7 @@ export const readForm = async (call: Call): Promise<Form> => {
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */
 export const readJson = async (call: Call): Promise<Readonly<Record<string, unknown>>> => {
   if (mediaTypeOf(call) !== 'application/json') throw new Problem('CONTENT_TYPE_UNSUPPORTED')
-  const body = await readText(call)
+  const body = await readText(call).catch(brokenOff(new Problem('REQUEST_MALFORMED', 'body_broken_off')))
   if (body === null) throw new Problem('PAYLOAD_TOO_LARGE')
   const value = parseJson(body)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -29,6 +29,11 @@ export const readJson = async (call: Call): Promise<Readonly<Record<string, unkn
 /** True when the request brought a body at all. */
 export const hasBody = ({ header }: Call): boolean =>
   header('transfer-encoding') !== undefined || Number(header('content-length') ?? 0) > 0
+
+/** A client that goes away within its body is a fault of nobody here: no stack in the log. */
+const brokenOff = (refusal: OAuthError | Problem) => (): never => {
+  throw refusal
+}
 
 const parseJson = (body: string): unknown => {
   // What a decoder leaves where there was no UTF-8.

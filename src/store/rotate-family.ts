@@ -7,7 +7,8 @@ type Row = Family & { verdict: Denial | Exclude<Rotation['verdict'], 'denied'> }
  * Judges a presented refresh token and does what the verdict says: one statement, one round trip, one row.
  * The row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
  * under read committed, a statement that waited for a lock goes on with the newest version of the row.
- * Every time in it is the database's.
+ * Every time in it is the database's. A statement that waited for the row can have begun before the rotation that it waited
+ * for: no window means none, not one that ends where rotated_at is.
  */
 export const createRotate =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
@@ -38,7 +39,8 @@ export const createRotate =
             when ${generation}::bigint = generation and token_digest = ${digest} then 'rotated'
             when ${generation}::bigint = generation - 1 and (
               retry_proof = ${retry_proof}::bytea and previous_retry_proof is distinct from retry_proof
-              or statement_timestamp() < rotated_at + make_interval(secs => ${token.grace_seconds})
+              or ${token.grace_seconds}::integer > 0
+                and statement_timestamp() < rotated_at + make_interval(secs => ${token.grace_seconds})
             ) then 'replayed'
             when ${generation}::bigint < generation then 'reused'
             else 'forged'

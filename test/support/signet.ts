@@ -107,7 +107,7 @@ type Request = Readonly<{
   raw?: string
   form?: Readonly<Record<string, string>>
   bearer?: string
-  /** The client's address, as the trusted proxy saw it. */
+  /** The client's address, as the trusted proxy saw it. Empty: there was no proxy. */
   from?: string
   headers?: Readonly<Record<string, string>>
 }>
@@ -125,7 +125,7 @@ export const createCall =
     const response = await fetch(origin + path, {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
-        'X-Forwarded-For': from,
+        ...(from === '' ? {} : { 'X-Forwarded-For': from }),
         ...(body === undefined ? {} : { 'Content-Type': type }),
         ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
         ...headers,
