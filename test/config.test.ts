@@ -136,6 +136,7 @@ describe('configuration', () => {
       ],
     ],
     DEFAULT_AUDIENCE: [['https://api.example', 'api'], []],
+    KEY_ROTATION_DAYS: integer(1, 365),
     PASSWORD_COST: integer(10, 15),
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,
