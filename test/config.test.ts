@@ -37,10 +37,7 @@ describe('configuration', () => {
       REFRESH_TOKEN_MAX_SECONDS: 2_592_000,
       REFRESH_TOKEN_PEPPER: null,
       DEFAULT_AUDIENCE: 'http://localhost:8080',
-      KEY_ROTATION_DAYS: [
-        ['1', '365'],
-        ['0', '366', '1.5', 'never'],
-      ],
+      KEY_ROTATION_DAYS: 30,
       PASSWORD_COST: 10,
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
