@@ -109,6 +109,7 @@ describe('the image of the unmodified Dockerfile', () => {
       expect({ path, exists: existsSync(join(root, path)) }).toEqual({ path, exists: false })
     expect(JSON.parse(readFileSync(join(root, 'app/sbom.json'), 'utf8'))).toMatchObject({
       bomFormat: 'CycloneDX',
+      components: expect.arrayContaining([expect.objectContaining({ name: 'pino' })]),
     })
   })
 
