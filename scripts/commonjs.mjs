@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
-const ENTRIES = ['verify-node', 'hono-node', 'node', 'testing']
+const ENTRIES = ['verify-node', 'hono-node', 'node', 'revocations-node', 'testing']
 
 for (const folder of ['sdk', 'domain']) {
   const copies = join(dist, 'cjs', folder)

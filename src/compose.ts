@@ -9,10 +9,14 @@ import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
+import { createAuthenticateAdmin } from './flows/admin.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
+import { createEndEverything } from './flows/end-everything.ts'
 import { createIntrospect } from './flows/introspect.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
 import { createRefresh } from './flows/refresh.ts'
+import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from './flows/revocation-feed.ts'
+import { createRevocationTail } from './flows/revocation-tail.ts'
 import { createRevoke } from './flows/revoke.ts'
 import { createSignIn } from './flows/sign-in.ts'
 import { createSignOut } from './flows/sign-out.ts'
@@ -39,11 +43,13 @@ import { keepRotating } from './signing/keep-rotating.ts'
 import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
+import { createEndings } from './store/endings.ts'
 import { localSecret } from './store/data-dir.ts'
 import type { Database } from './store/database.ts'
 import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
+import { createRevocationFeed } from './store/revocation-feed.ts'
 import { createRevocations } from './store/revocations.ts'
 
 /** What the process around it is told and may do. */
@@ -134,11 +140,15 @@ const assemble = async (
   const assertions = createAssertions(database)
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
   const revocations = createRevocations(database)
+  const endings = createEndings(database, lifetimes)
+  const revocationTail = createRevocationTail({ feed: createRevocationFeed(database), clock, log })
+  onClose(() => revocationTail.close())
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const limits = {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
     tokenFailures: createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics }),
+    feedSignatures: createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics }),
   }
 
   // What is done with it
@@ -175,10 +185,13 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
+    answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: limits.feedSignatures }),
     signUp: createSignUp({ accounts, passwords, random, openSignIn }),
     signIn: createSignIn({ accounts, passwords, openSignIn }),
     refresh: createRefresh({ clients, refreshFamilies, rotate, peppers, metrics }),
     signOut: createSignOut({ accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds }),
+    authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
+    endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
     metadata: authorizationServerMetadata({
       issuer,
@@ -218,6 +231,7 @@ const assemble = async (
     },
     drain: () => {
       isDraining = true
+      revocationTail.drain()
     },
     close,
   }

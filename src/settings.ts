@@ -140,7 +140,7 @@ export const SETTINGS = {
   REFRESH_TOKEN_IDLE_SECONDS: {
     schema: integer(604_800, 1, 31_536_000),
     standard: '`604800`',
-    help: 'Seconds a refresh token waits for its use; slides with each. 1–31536000.',
+    help: 'Seconds a refresh token waits for its use; slides with each, never past `REFRESH_TOKEN_MAX_SECONDS`. 1–31536000.',
   },
   REFRESH_TOKEN_MAX_SECONDS: {
     schema: integer(2_592_000, 1, 31_536_000),

@@ -5,7 +5,13 @@ import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 export type Origin = Readonly<{ ip: string; user_agent: string | null }>
 
 /** Why a family was ended. */
-export type RevokeReason = 'signed_out' | 'signed_out_everywhere' | 'revoked' | 'reuse' | 'forged'
+export type RevokeReason =
+  | 'signed_out'
+  | 'signed_out_everywhere'
+  | 'revoked'
+  | 'revoked_globally'
+  | 'reuse'
+  | 'forged'
 
 /** One sign-in of one person at one client, as the issuer of tokens needs it. `at` is the database's time of the statement. */
 export type Family = Readonly<{

@@ -31,14 +31,13 @@ describe('password workers', () => {
   })
 
   it('leave the event loop free: it turns between the first hash and the last of fifty', async () => {
-    let finished = 0
+    const finished: string[] = []
     const hashes = Array.from({ length: 50 }, async () => {
-      await passwords.hash('password')
-      finished++
+      finished.push(await passwords.hash('password'))
     })
     const seen = new Set<number>()
-    while (finished < 50) {
-      seen.add(finished)
+    while (finished.length < 50) {
+      seen.add(finished.length)
       await new Promise(resolve => setImmediate(resolve))
     }
     await Promise.all(hashes)
@@ -47,9 +46,9 @@ describe('password workers', () => {
   })
 
   it('say Unavailable, with when to come back, to who comes while the queue is full, and serve those who wait', async () => {
-    const asked = await Promise.allSettled([
-      ...Array.from({ length: 300 }, () => passwords.matches('x', hashSync('x', 4) as PasswordDigest)),
-    ])
+    const asked = await Promise.allSettled(
+      Array.from({ length: 300 }, () => passwords.matches('x', hashSync('x', 4) as PasswordDigest)),
+    )
     const refused = asked.flatMap(answer => (answer.status === 'rejected' ? [answer.reason] : []))
     expect(refused.length).toBeGreaterThan(0)
     for (const reason of refused) {

@@ -213,7 +213,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     expect((await two('/auth/me', { bearer: person.access_token })).body).toEqual(person.user)
     const json = { refresh_token: person.refresh_token }
     const race = await Promise.all([one('/auth/refresh', { json }), two('/auth/refresh', { json })])
-    expect(race.map(({ status }) => status).toSorted()).toEqual([200, 401])
+    expect(new Set(race.map(({ status }) => status))).toEqual(new Set([200, 401]))
     const winner = race.find(({ status }) => status === 200)
     expect((await two('/auth/me', { bearer: winner?.body.access_token ?? '' })).status).toBe(401)
     const other = await register()

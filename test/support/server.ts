@@ -148,7 +148,7 @@ const openServedBase = async (): Promise<Base> => {
   }
 }
 
-const startInstance = async (
+export const startInstance = async (
   environment: Readonly<Record<string, string>>,
   parts: Readonly<{ clock?: Clock; database?: Database }>,
 ): Promise<Instance> => {
