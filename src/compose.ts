@@ -7,12 +7,14 @@ import type { Lifetimes } from './domain/refresh-family.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
+import { createBlocklistMirror } from './ephemeral/blocklist-mirror.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
 import { createAuthenticateAdmin } from './flows/admin.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createEndEverything } from './flows/end-everything.ts'
 import { createIntrospect } from './flows/introspect.ts'
+import { mirrorRevocations } from './flows/mirror-revocations.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
 import { createRefresh } from './flows/refresh.ts'
 import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from './flows/revocation-feed.ts'
@@ -141,8 +143,10 @@ const assemble = async (
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
   const revocations = createRevocations(database)
   const endings = createEndings(database, lifetimes)
-  const revocationTail = createRevocationTail({ feed: createRevocationFeed(database), clock, log })
+  const feed = createRevocationFeed(database)
+  const revocationTail = createRevocationTail({ feed, clock, log })
   onClose(() => revocationTail.close())
+  if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const limits = {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),

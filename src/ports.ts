@@ -128,6 +128,19 @@ export type Blocklist = {
   has(claims: Revocable): Promise<boolean>
 }
 
+/** The blocklist as other services read it in Redis by themselves: complete, or not said to be. Rejects when Redis is away. */
+export type BlocklistMirror = {
+  /** Which connection this is; null while there is none. */
+  connection(): number | null
+  write(revocations: readonly Revocation[], now: Date): Promise<void>
+  /** Before everything is written. Returns a ticket that is lost with everything else when Redis is emptied. */
+  begin(): Promise<string>
+  /** Complete, for some seconds. Rejects when the ticket is lost. */
+  complete(ticket: string): Promise<void>
+  /** Complete for some seconds more. False when it was not any longer: Redis was emptied, or nobody renewed it in time. */
+  renew(): Promise<boolean>
+}
+
 /** The state of one limit for one caller. */
 export type Allowance = Readonly<{
   isAllowed: boolean

@@ -110,7 +110,6 @@ describe('configuration', () => {
       ['http://cache', 'cache:6379', 'cache'],
     ],
     KEYS_DIR: [['/run/keys'], []],
-    KEY_ROTATION_DAYS: integer(1, 365),
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [

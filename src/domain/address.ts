@@ -37,7 +37,6 @@ export const isWithin = (address: string, ranges: readonly AddressRange[]): bool
 
 /** Ours – The key under which an address is limited: an IPv6 subscriber holds a whole /64. */
 export const limitKeyOf = (address: string): string => {
-  const parsed = ipaddr.parse(address)
-  if (parsed.kind() === 'ipv4') return address
+  if (!address.includes(':')) return address
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
 }

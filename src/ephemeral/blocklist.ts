@@ -1,8 +1,6 @@
-import type { RevocationKind } from '../domain/revocation.ts'
+import { blocklistKey as keyOf } from '../domain/blocklist-key.ts'
 import type { Blocklist } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
-
-const keyOf = (kind: RevocationKind, value: string) => `signet:revoked:${kind}:${value}`
 
 /**
  * Entries live exactly as long as the token would have, so that the list cannot grow without bound. Of `sub` and `client_id` the

@@ -24,7 +24,18 @@ export const createClientAddress = (trusted: readonly AddressRange[]) => {
   }
 }
 
-const peerOf = ({ env }: Context): string => parseAddress(env?.incoming?.socket?.remoteAddress) ?? '127.0.0.1'
+/** A connection's peer never changes: its address is read once, not for each request. */
+const peers = new WeakMap<object, string>()
+
+const peerOf = ({ env }: Context): string => {
+  const socket = env?.incoming?.socket
+  if (socket === undefined) return '127.0.0.1'
+  const known = peers.get(socket)
+  if (known !== undefined) return known
+  const peer = parseAddress(socket.remoteAddress) ?? '127.0.0.1'
+  peers.set(socket, peer)
+  return peer
+}
 
 /** The addresses that the proxies saw, outermost first, of each header that is there; null for one that names none. */
 const listsOf = ({ req }: Context): readonly (readonly (string | null)[])[] => {

@@ -104,7 +104,7 @@ describe('RFC 9112 – what a socket may bring', () => {
     const one = [...HEAD, AUTHORIZATION, LENGTH, '', ''].join('\r\n') + CC
     const socket = open()
     socket.write(one + one)
-    socket.write(`${['GET /livez HTTP/1.1', 'Host: localhost', 'Connection: close', '', ''].join('\r\n')}`)
+    socket.write(['GET /livez HTTP/1.1', 'Host: localhost', 'Connection: close', '', ''].join('\r\n'))
     const answer = await text(socket)
     expect(statusesOf(answer)).toEqual([200, 200, 200])
     const ids = [...answer.matchAll(/x-request-id: (\S+)/gi)].map(([, id]) => id)
