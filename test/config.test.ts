@@ -132,6 +132,7 @@ describe('configuration', () => {
         Buffer.alloc(32, 0xfb).toString('base64'),
       ],
     ],
+    KEY_ROTATION_DAYS: integer(1, 365),
     DEFAULT_AUDIENCE: [['https://api.example', 'api'], []],
     PASSWORD_COST: integer(10, 15),
     RATE_LIMIT_LOGIN: RATE,
