@@ -5,6 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
 COPY src ./src
 RUN npm run build \
   && find dist \( -name '*.map' -o -name '*.d.ts' \) -delete
@@ -12,9 +13,10 @@ RUN npm run build \
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The SBOM is of what is installed here, and ships with it.
+# The SBOM is of what is installed here, and ships with it. npm's own --omit=dev leaves out what a tool needs too.
 RUN npm ci --omit=dev --ignore-scripts \
-  && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx > sbom.json \
+  && npm pkg delete devDependencies \
+  && npm sbom --sbom-format=cyclonedx > sbom.json \
   && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete \
   && find node_modules/swagger-ui-dist -type f ! -name 'swagger-ui.css' ! -name 'swagger-ui-bundle.js' \
     ! -name 'package.json' ! -name 'LICENSE' ! -name 'NOTICE' -delete

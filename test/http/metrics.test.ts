@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -109,6 +109,14 @@ describe('GET /metrics', () => {
     expect(await valueOf('signet_key_rotation_due_seconds')).toBeGreaterThan(29 * 86_400)
     expect(await valueOf('signet_signing_key_age_seconds')).toBeLessThan(60)
     expect(await valueOf('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThanOrEqual(0)
+  })
+
+  it('has every metric that docs/deploy.md tells operators to look at', async () => {
+    const page = readFileSync('docs/deploy.md', 'utf8')
+    const named = new Set([...page.matchAll(/`((?:signet|nodejs)_\w+)/g)].map(match => match[1] ?? ''))
+    const text = await scrape()
+    expect(named.size).toBeGreaterThan(8)
+    expect([...named].filter(name => !text.includes(`# TYPE ${name} `))).toEqual([])
   })
 
   it('gives no secret away', async () => {

@@ -30,6 +30,7 @@ describe('the image of the unmodified Dockerfile', () => {
   let environment: Readonly<Record<string, string>>
 
   beforeAll(async () => {
+    own = await createEmptyDatabase()
     const output = execFileSync('test/image/build.sh', [work], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -37,7 +38,6 @@ describe('the image of the unmodified Dockerfile', () => {
     config = JSON.parse(output).Docker.config as ImageConfig
     root = realpathSync(join(work, 'root'))
     chownSync(state, 1000, 1000)
-    own = await createEmptyDatabase()
     environment = {
       ...Object.fromEntries(
         config.Env.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
@@ -109,6 +109,7 @@ describe('the image of the unmodified Dockerfile', () => {
       expect({ path, exists: existsSync(join(root, path)) }).toEqual({ path, exists: false })
     expect(JSON.parse(readFileSync(join(root, 'app/sbom.json'), 'utf8'))).toMatchObject({
       bomFormat: 'CycloneDX',
+      components: expect.arrayContaining([expect.objectContaining({ name: 'pino' })]),
     })
   })
 
