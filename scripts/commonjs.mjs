@@ -7,13 +7,15 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
-const ENTRIES = ['verify-node', 'hono-node', 'node', 'testing']
+/** What of the domain the library's types name. */
+const DOMAIN = new Set(['access-token.d.ts', 'blocklist-key.d.ts', 'revocation.d.ts'])
+const ENTRIES = ['verify-node', 'hono-node', 'node', 'redis', 'revocations-node', 'testing']
 
 for (const folder of ['sdk', 'domain']) {
   const copies = join(dist, 'cjs', folder)
   mkdirSync(copies, { recursive: true })
   for (const file of readdirSync(join(dist, folder)))
-    if (folder === 'sdk' ? file.endsWith('.d.ts') : file === 'access-token.d.ts')
+    if (folder === 'sdk' ? file.endsWith('.d.ts') : DOMAIN.has(file))
       copyFileSync(join(dist, folder, file), join(copies, file))
 }
 for (const entry of ENTRIES)

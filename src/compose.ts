@@ -8,11 +8,17 @@ import type { Lifetimes } from './domain/refresh-family.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
+import { createBlocklistMirror } from './ephemeral/blocklist-mirror.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
+import { createAuthenticateAdmin } from './flows/admin.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
+import { createEndEverything } from './flows/end-everything.ts'
 import { createIntrospect } from './flows/introspect.ts'
+import { mirrorRevocations } from './flows/mirror-revocations.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
+import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from './flows/revocation-feed.ts'
+import { createRevocationTail } from './flows/revocation-tail.ts'
 import { createRevoke } from './flows/revoke.ts'
 import { ASSERTION_ALGORITHMS } from './grants/client-assertion.ts'
 import { createAuthenticateClient } from './grants/client-authentication.ts'
@@ -37,10 +43,13 @@ import { keepRotating } from './signing/keep-rotating.ts'
 import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
+import { createEndings } from './store/endings.ts'
 import { localSecret } from './store/data-dir.ts'
 import type { Database } from './store/database.ts'
+import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
+import { createRevocationFeed } from './store/revocation-feed.ts'
 import { createRevocations } from './store/revocations.ts'
 
 /** What the process around it is told and may do. */
@@ -119,6 +128,7 @@ const assemble = async (
   const { clients, reload: reloadClients } =
     registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
   const database = served ?? (await openOwn())
+  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
@@ -131,8 +141,14 @@ const assemble = async (
   const assertions = createAssertions(database)
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
   const revocations = createRevocations(database)
+  const endings = createEndings(database, lifetimes)
+  const feed = createRevocationFeed(database)
+  const revocationTail = createRevocationTail({ feed, clock, log })
+  onClose(() => revocationTail.close())
+  if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const tokenFailures = createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics })
+  const feedSignatures = createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics })
 
   // What is done with it
   const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
@@ -153,8 +169,9 @@ const assemble = async (
     clock,
     issuer,
   })
-  const grants = createGrants({ issue, rotate, policy, peppers })
+  const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
+  const people = { accounts, blocklist, clients, metrics, openSignIn, passwords, peppers, random }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
@@ -168,20 +185,10 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    ...composeAccounts(config, {
-      accounts,
-      blocklist,
-      clients,
-      metrics,
-      openSignIn,
-      passwords,
-      peppers,
-      random,
-      redis,
-      refreshFamilies,
-      rotate,
-      wait,
-    }),
+    ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait }),
+    answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
+    authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
+    endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
     metadata: authorizationServerMetadata({
       issuer,
@@ -220,6 +227,7 @@ const assemble = async (
     },
     drain: () => {
       isDraining = true
+      revocationTail.drain()
     },
     close,
   }

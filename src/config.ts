@@ -23,7 +23,7 @@ export const readConfig = (environment: Environment): Reading => {
   const { values, faults } = readValues(Object.keys(SETTINGS), environment)
   // Each value came out of the schema of its own row.
   const settings = values as Settings
-  faults.push(...judgeIssuer(settings), ...judgeTogether(settings))
+  faults.push(...judgeIssuer(settings), ...judgePeppers(settings))
   if (faults.length > 0) return { faults }
   return { config: Object.freeze({ ...settings, ...derive(settings) }) }
 }
@@ -108,24 +108,12 @@ const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => 
   return []
 }
 
-const judgeTogether = (settings: Partial<Settings>): readonly string[] => {
-  const {
-    DATABASE_URL,
-    REFRESH_TOKEN_PEPPER,
-    REFRESH_TOKEN_IDLE_SECONDS = 1,
-    REFRESH_TOKEN_MAX_SECONDS = Infinity,
-  } = settings
-  const faults: string[] = []
-  if (DATABASE_URL && REFRESH_TOKEN_PEPPER === null) {
-    faults.push(
-      'REFRESH_TOKEN_PEPPER is required with DATABASE_URL; make one with: openssl rand -base64 32 | tr "+/" "-_" | tr -d "="',
-    )
-  }
-  if (REFRESH_TOKEN_IDLE_SECONDS > REFRESH_TOKEN_MAX_SECONDS) {
-    faults.push('REFRESH_TOKEN_IDLE_SECONDS must not exceed REFRESH_TOKEN_MAX_SECONDS')
-  }
-  return faults
-}
+const judgePeppers = ({ DATABASE_URL, REFRESH_TOKEN_PEPPER }: Partial<Settings>): readonly string[] =>
+  DATABASE_URL && REFRESH_TOKEN_PEPPER === null
+    ? [
+        'REFRESH_TOKEN_PEPPER is required with DATABASE_URL; make one with: openssl rand -base64 32 | tr "+/" "-_" | tr -d "="',
+      ]
+    : []
 
 /** RFC 8252 §7.3 – Loopback by address, or by the name that RFC 6761 §6.3 keeps for it. */
 export const isLoopback = (host: string): boolean =>

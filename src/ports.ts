@@ -4,9 +4,11 @@ import type { PasswordDigest } from './domain/password-digest.ts'
 import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
+import type { Snapshot } from './domain/feed-cursor.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
 import type { Session } from './domain/session.ts'
 import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
+import type { Revocation, RevocationKind } from './domain/revocation.ts'
 
 /** Wall clock. */
 export type Clock = () => Date
@@ -31,12 +33,15 @@ export type Passwords = {
 /** Signing keys. The private halves never leave the adapter. */
 export type Keys = {
   /** A JWS in compact form, RS256, by the key whose turn it is. Rejects with Unavailable when no key may sign. */
-  sign(typ: 'at+jwt' | 'JWT', claims: Readonly<Record<string, unknown>>): Promise<string>
+  sign(typ: 'at+jwt' | 'JWT' | 'revocations+jwt', claims: Readonly<Record<string, unknown>>): Promise<string>
   /** The claims of a JWS that one of the published keys signed with RS256 and that has this `typ`; null otherwise. Judges no claim. */
   verify(typ: 'at+jwt' | 'JWT', jws: string): Readonly<Record<string, unknown>> | null
   /** RFC 7517 – The public members of every published key: announced, signing and retired. */
   published(): readonly PublicJwk[]
 }
+
+/** Rejects with Unavailable when Postgres is away; nearly always without a query. For what is issued without storing anything. */
+export type EnsureStore = () => Promise<void>
 
 export type Clients = {
   find(client_id: string): Promise<Client | null>
@@ -101,21 +106,59 @@ export type RefreshFamilies = {
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }
 
+/** What of a token a revocation may name. */
+export type Revocable = Pick<AccessTokenClaims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat'>
+
 /** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
 export type Revocations = {
   /** Atomic and idempotent. */
   revokeAccessToken(token: { jti: string; expires_at: Date }): Promise<void>
   /** False when the token, its family or its account has been ended. */
-  isLive(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
+  isLive(claims: Revocable): Promise<boolean>
   /** The account behind a live access token; null when the token, its family or its account has been ended. */
-  findAccount(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<Account | null>
+  findAccount(claims: Revocable): Promise<Account | null>
+}
+
+/** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */
+export type Ended = Readonly<{ issued_until: number; seconds: number }>
+
+/** Ends everything of one party: families, access tokens, and the entries of the feed. Idempotent. */
+export type Endings = {
+  /** Atomic. Returns the families that it ended; null when there is no such person. A sign-in under way gets no living family. */
+  endPerson(sub: string): Promise<(Ended & Readonly<{ families: readonly string[] }>) | null>
+  /** Atomic up to ten thousand families; then ten thousand at a time, the access tokens first and all at once. */
+  endClient(client_id: string): Promise<Ended>
+}
+
+/** The revocations in the order in which they become visible. Both reject with Unavailable when the database is away. */
+export type RevocationFeed = {
+  /** Every unexpired entry that `known` did not see, and what was seen now. One statement: misses nothing, whatever committed when. */
+  readSince(known: Snapshot): Promise<Readonly<{ snapshot: Snapshot; revocations: readonly Revocation[] }>>
+  /** Hands over everything in portions. What is returned was seen before the first of them: go on from there. */
+  readAll(take: (revocations: readonly Revocation[]) => void): Promise<Snapshot>
 }
 
 /** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
 export type Blocklist = {
-  add(entries: readonly { kind: 'jti' | 'sid'; value: string }[], seconds: number): Promise<void>
+  add(
+    entries: readonly Readonly<{ kind: RevocationKind; value: string; issued_until?: number }>[],
+    seconds: number,
+  ): Promise<void>
   /** True: certainly revoked. False: ask Postgres. */
-  has(claims: Pick<AccessTokenClaims, 'jti' | 'sid'>): Promise<boolean>
+  has(claims: Revocable): Promise<boolean>
+}
+
+/** The blocklist as other services read it in Redis by themselves: complete, or not said to be. Rejects when Redis is away. */
+export type BlocklistMirror = {
+  /** Which connection this is; null while there is none. */
+  connection(): number | null
+  write(revocations: readonly Revocation[], now: Date): Promise<void>
+  /** Before everything is written. Returns a ticket that is lost with everything else when Redis is emptied. */
+  begin(): Promise<string>
+  /** Complete, for some seconds. Rejects when the ticket is lost. */
+  complete(ticket: string): Promise<void>
+  /** Complete for some seconds more. False when it was not any longer: Redis was emptied, or nobody renewed it in time. */
+  renew(): Promise<boolean>
 }
 
 /** The state of one limit for one caller. */

@@ -102,7 +102,7 @@ export const SETTINGS = {
   REFRESH_TOKEN_IDLE_SECONDS: {
     schema: integer(604_800, 1, 31_536_000),
     standard: '`604800`',
-    help: 'Seconds a refresh token waits for its use; slides with each. 1–31536000.',
+    help: 'Seconds a refresh token waits for its use; slides with each, never past `REFRESH_TOKEN_MAX_SECONDS`. 1–31536000.',
   },
   REFRESH_TOKEN_MAX_SECONDS: {
     schema: integer(2_592_000, 1, 31_536_000),
@@ -172,7 +172,7 @@ export const SETTINGS = {
   },
   CORS_ORIGINS: {
     schema: list.transform((origins, context) => {
-      const wrong = origins.find(origin => !URL.canParse(origin) || new URL(origin).origin !== origin)
+      const wrong = origins.find(origin => !isOrigin(origin))
       return wrong === undefined
         ? origins
         : refuse(context, `must be a list of origins such as https://app.example; ${quote(wrong)} is none`)
@@ -196,3 +196,7 @@ export const SETTINGS = {
 
 export type Name = keyof typeof SETTINGS
 export type Settings = { readonly [N in Name]: z.output<(typeof SETTINGS)[N]['schema']> }
+
+/** Fetch Standard, "Origin header" – As a browser sends it. Ours: a wildcard would match nobody, and whoever wrote it should know. */
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text

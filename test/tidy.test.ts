@@ -26,7 +26,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   flows: [...CORE, 'grants'],
   http: [...CORE, 'grants', 'flows'],
   compose: [...CORE, ...ADAPTERS, 'config', 'grants', 'flows', 'http'],
-  main: [...CORE, ...ADAPTERS, 'config', 'compose'],
+  main: [...CORE, ...ADAPTERS, 'config', 'http', 'compose'],
   cli: [...CORE, ...ADAPTERS, 'settings', 'config', 'compose', 'main', 'http'],
   sdk: ['domain'],
 }

@@ -15,13 +15,18 @@ export const parseAddressRanges = (
   return { ranges }
 }
 
-/** Without port and brackets; IPv4 also where it comes mapped into IPv6. Null when it is no address. */
+/** Without port, brackets and zone; IPv4 also where it comes mapped into IPv6. Null when it is no address in full: `1` and `010.0.0.1` are none. */
 export const parseAddress = (text: string | undefined): string | null => {
   const address = text
     ?.trim()
     .replace(/^\[(.*)\](?::\d+)?$/, '$1')
     .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
-  return address !== undefined && ipaddr.isValid(address) ? ipaddr.process(address).toString() : null
+    .replace(/%.*$/, '')
+  if (address === undefined) return null
+  const isAddress = address.includes(':')
+    ? ipaddr.IPv6.isValid(address)
+    : ipaddr.IPv4.isValidFourPartDecimal(address)
+  return isAddress ? ipaddr.process(address).toString() : null
 }
 
 /** True when the address lies in one of the ranges. */
@@ -32,7 +37,6 @@ export const isWithin = (address: string, ranges: readonly AddressRange[]): bool
 
 /** Ours – The key under which an address is limited: an IPv6 subscriber holds a whole /64. */
 export const limitKeyOf = (address: string): string => {
-  const parsed = ipaddr.parse(address)
-  if (parsed.kind() === 'ipv4') return address
+  if (!address.includes(':')) return address
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
 }

@@ -24,6 +24,7 @@ const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to
  */
 const REFUSALS = {
   body_too_large: ['body_too_large', 'The request body is too large.'],
+  body_cut_off: ['invalid_request', 'The request body is incomplete.'],
   body_unreadable: ['invalid_request', 'The request body is not well-formed form data in UTF-8.'],
   content_type: ['invalid_request', 'The content type must be application/x-www-form-urlencoded.'],
   parameter_in_query: ['invalid_request', 'Parameters belong in the request body, not in the query.'],

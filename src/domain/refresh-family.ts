@@ -15,6 +15,7 @@ export type RevokeReason =
   | 'signed_out_everywhere'
   | 'password_changed'
   | 'revoked'
+  | 'revoked_globally'
   | 'reuse'
   | 'forged'
 

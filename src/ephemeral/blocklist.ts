@@ -1,21 +1,25 @@
+import { blocklistKey as keyOf } from '../domain/blocklist-key.ts'
 import type { Blocklist } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
 
-const keyOf = (kind: 'jti' | 'sid', value: string) => `signet:revoked:${kind}:${value}`
-
-/** Entries live exactly as long as the token would have, so that the list cannot grow without bound. */
+/**
+ * Entries live exactly as long as the token would have, so that the list cannot grow without bound. Of `sub` and `client_id` the
+ * value is the last second whose tokens are ended.
+ */
 export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Blocklist => ({
   add: async (entries, seconds) => {
     if (!isReady() || seconds <= 0) return
     const pipeline = client.pipeline()
-    for (const { kind, value } of entries) pipeline.set(keyOf(kind, value), '1', 'EX', Math.ceil(seconds))
+    for (const { kind, value, issued_until = 1 } of entries)
+      pipeline.set(keyOf(kind, value), String(issued_until), 'EX', Math.ceil(seconds))
     await pipeline.exec().catch(() => null)
   },
-  has: async ({ jti, sid }) => {
+  has: async ({ jti, sid, sub, client_id, iat }) => {
     if (!isReady()) return false
-    const keys = [keyOf('jti', jti), ...(sid === undefined ? [] : [keyOf('sid', sid)])]
-    const found = await client.exists(...keys).catch(() => 0)
-    return found > 0
+    const keys = [keyOf('sub', sub), keyOf('client_id', client_id), keyOf('jti', jti)]
+    if (sid !== undefined) keys.push(keyOf('sid', sid))
+    const [person, app, ...own] = await client.mget(keys).catch(() => [])
+    return own.some(found => found !== null) || [person, app].some(until => Number(until ?? 0) >= iat)
   },
 })
 

@@ -12,10 +12,12 @@ export const openRedis = ({ url, log }: { url: string; log: Log }) => {
     retryStrategy: attempt => Math.min(attempt * 100, 2_000),
   })
   let isReady = false
+  let connections = 0
   let hasWarned = false
   client.on('ready', () => {
     if (hasWarned) log.info({ component: 'redis' }, 'redis is back')
     isReady = true
+    connections += 1
     hasWarned = false
   })
   client.on('close', () => {
@@ -29,6 +31,8 @@ export const openRedis = ({ url, log }: { url: string; log: Log }) => {
   return {
     client,
     isReady: () => isReady,
+    /** One more with each connection: behind a new one there may be another Redis, or this one as it was before. */
+    connections: () => connections,
     /** Resolves when connected or when the first attempt has failed: a start without Redis is a degraded start. */
     connect: () => client.connect().catch(() => undefined),
     close: async () => {

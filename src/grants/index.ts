@@ -1,12 +1,19 @@
 import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
+import type { EnsureStore } from '../ports.ts'
 import { createClientCredentialsGrant } from './client-credentials.ts'
 import type { Grant } from './grant.ts'
 import type { Issue } from './issue.ts'
 import { createRefreshTokenGrant } from './refresh-token.ts'
 import type { Rotate } from './rotate.ts'
 
-type Needs = Readonly<{ issue: Issue; rotate: Rotate; policy: AudiencePolicy; peppers: Peppers }>
+type Needs = Readonly<{
+  issue: Issue
+  rotate: Rotate
+  policy: AudiencePolicy
+  peppers: Peppers
+  ensureStore: EnsureStore
+}>
 
 /** Every way to get tokens. The token endpoint and the metadata follow this list. */
 export const createGrants = (needs: Needs): readonly Grant[] => [

@@ -49,12 +49,13 @@ export const createRotate = (needs: Needs): Rotate => {
   const present = createPresent(needs)
   return async request => {
     const { client, token } = request
-    const rotation = await present(request)
+    const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
       case 'rotated':
+        return answer(needs, request, { family: rotation.family, refresh_token: successor })
       case 'replayed':
-        return answer(needs, request, rotation.family)
+        return replay(needs, request, rotation.family)
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
@@ -86,13 +87,13 @@ export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefre
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
-  ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
+  async ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
     // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
     const successor = refreshTokenAt({ ...token, generation }, pepper)
-    return refreshFamilies.rotate({
+    const rotation = await refreshFamilies.rotate({
       ...token,
       client_id,
       refresh_transport,
@@ -104,17 +105,22 @@ const createPresent =
       successor: { pepper_id: pepper.id, digest: digestOf(successor) },
       origin,
     })
+    return { rotation, successor }
   }
 
 /** The successor is recomputed from the row as it now stands, so that a retry gets the same one, also across a change of pepper. */
-const answer = async (
-  { issue, peppers, issuer }: Needs,
-  { client, scope, resources }: RotateRequest,
-  family: Family,
-): Promise<Rotated> => {
-  const pepper = pepperById(peppers, family.pepper_id)
+const replay = async (needs: Needs, request: RotateRequest, family: Family): Promise<Rotated> => {
+  const pepper = pepperById(needs.peppers, family.pepper_id)
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const refresh_token = refreshTokenAt({ ...family, family_id: family.id }, pepper)
+  return answer(needs, request, { family, refresh_token })
+}
+
+const answer = async (
+  { issue, issuer }: Needs,
+  { client, scope, resources }: RotateRequest,
+  { family, refresh_token }: Readonly<{ family: Family; refresh_token: RefreshToken }>,
+): Promise<Rotated> => {
   const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
   const tokens = await issue.toFamily(family, { scope: scope?.join(' ') ?? family.scope, audience })
   return { tokens, refresh_token, family }

@@ -13,8 +13,8 @@ export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
   if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
   const body = await readText(call)
-  if (body === null) throw new OAuthError('body_too_large')
-  return parseForm(body)
+  if ('fault' in body) throw new OAuthError(body.fault)
+  return parseForm(body.text)
 }
 
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */
@@ -26,14 +26,14 @@ export const readJson = async (call: Call): Promise<Json> => {
 /** The same, where a body may be left out: null. */
 export const readOptionalJson = async (call: Call): Promise<Json | null> => {
   const body = await readText(call)
-  if (body === '') return null
+  if ('text' in body && body.text === '') return null
   if (mediaTypeOf(call) !== 'application/json') throw new Problem('CONTENT_TYPE_UNSUPPORTED')
   return parseObject(body)
 }
 
-const parseObject = (body: string | null): Json => {
-  if (body === null) throw new Problem('PAYLOAD_TOO_LARGE')
-  const value = parseJson(body)
+const parseObject = (body: Body): Json => {
+  if ('fault' in body) throw new Problem(PROBLEMS_OF_BODIES[body.fault], body.fault)
+  const value = parseJson(body.text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Problem('REQUEST_MALFORMED')
   return { ...value }
@@ -52,23 +52,35 @@ const parseJson = (body: string): unknown => {
 const mediaTypeOf = ({ header }: Call): string | undefined =>
   header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
 
-/** The body as text; null when it is too large. Ours: node:http holds a body to its Content-Length, so that only a chunked one is counted. */
-const readText = async ({ context, header }: Call): Promise<string | null> => {
+type Body = Readonly<{ text: string } | { fault: 'body_too_large' | 'body_cut_off' }>
+
+const PROBLEMS_OF_BODIES = { body_too_large: 'PAYLOAD_TOO_LARGE', body_cut_off: 'REQUEST_MALFORMED' } as const
+const TOO_LARGE = { fault: 'body_too_large' } as const
+
+/**
+ * The body as text. Ours: node:http holds a body to its Content-Length, so that only a chunked one is counted. Reading fails in
+ * one way, that the client went away: no fault of ours, and nothing that a stranger may fill the log with.
+ */
+const readText = async ({ context, header }: Call): Promise<Body> => {
   const length = header('content-length')
-  if (length === undefined) return countText(context.req.raw.body)
-  return Number(length) > BODY_MAX_BYTES ? null : context.req.text()
+  try {
+    if (length === undefined) return await countText(context.req.raw.body)
+    return Number(length) > BODY_MAX_BYTES ? TOO_LARGE : { text: await context.req.text() }
+  } catch {
+    return { fault: 'body_cut_off' }
+  }
 }
 
-const countText = async (body: ReadableStream<Uint8Array> | null): Promise<string | null> => {
-  if (body === null) return ''
+const countText = async (body: ReadableStream<Uint8Array> | null): Promise<Body> => {
+  if (body === null) return { text: '' }
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
   let bytes = 0
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return Buffer.concat(chunks).toString('utf8')
+    if (done) return { text: Buffer.concat(chunks).toString('utf8') }
     bytes += value.length
-    if (bytes > BODY_MAX_BYTES) return null
+    if (bytes > BODY_MAX_BYTES) return TOO_LARGE
     chunks.push(value)
   }
 }

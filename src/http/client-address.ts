@@ -4,24 +4,45 @@ import { type AddressRange, isWithin, parseAddress } from '../domain/address.ts'
 /** The address that a request came from: the peer's, or what trusted proxies say of it. */
 export const createClientAddress = (trusted: readonly AddressRange[]) => {
   const isTrusted = (address: string) => isWithin(address, trusted)
+  // From the nearest hop outwards: the first one that is not ours is the client. What it claims itself is not looked at, nor
+  // what lies beyond a hop that names no address.
+  const nearest = (peer: string, hops: readonly (string | null)[]): string => {
+    let address = peer
+    for (const hop of hops.toReversed()) {
+      if (hop === null || !isTrusted(address)) return address
+      address = hop
+    }
+    return address
+  }
   return (context: Context): string => {
     const peer = peerOf(context)
     if (trusted.length === 0 || !isTrusted(peer)) return peer
-    // From the nearest hop outwards: the first one that is not ours is the client. What it claims itself is not looked at.
-    const hops = hopsOf(context)
-    const client = hops.toReversed().find(hop => hop === null || !isTrusted(hop))
-    return client ?? hops.find(hop => hop !== null) ?? peer
+    const said = listsOf(context).map(hops => nearest(peer, hops))
+    // A proxy writes one of the two headers and passes the other on as its client made it up: where they differ, neither counts.
+    const [address = peer, other = address] = said
+    return address === other ? address : peer
   }
 }
 
-const peerOf = ({ env }: Context): string => parseAddress(env?.incoming?.socket?.remoteAddress) ?? '127.0.0.1'
+/** A connection's peer never changes: its address is read once, not for each request. */
+const peers = new WeakMap<object, string>()
 
-/** RFC 7239 §4, or the older X-Forwarded-For: the addresses that the proxies saw, outermost first; null for one that names none. */
-const hopsOf = ({ req }: Context): readonly (string | null)[] => {
-  const forwarded = req.header('forwarded')
-  if (forwarded !== undefined) {
-    return forwarded.split(',').map(element => parseAddress(/(?:^|;)\s*for="?([^";]*)"?/i.exec(element)?.[1]))
-  }
-  const list = req.header('x-forwarded-for')
-  return list === undefined ? [] : list.split(',').map(parseAddress)
+const peerOf = ({ env }: Context): string => {
+  const socket = env?.incoming?.socket
+  if (socket === undefined) return '127.0.0.1'
+  const known = peers.get(socket)
+  if (known !== undefined) return known
+  const peer = parseAddress(socket.remoteAddress) ?? '127.0.0.1'
+  peers.set(socket, peer)
+  return peer
 }
+
+/** The addresses that the proxies saw, outermost first, of each header that is there; null for one that names none. */
+const listsOf = ({ req }: Context): readonly (readonly (string | null)[])[] => {
+  const forwarded = req.header('forwarded')?.split(',').map(forOf)
+  const list = req.header('x-forwarded-for')?.split(',').map(parseAddress)
+  return [forwarded, list].filter(hops => hops !== undefined)
+}
+
+/** RFC 7239 §4 */
+const forOf = (element: string) => parseAddress(/(?:^|;)\s*for="?([^";]*)"?/i.exec(element)?.[1])

@@ -48,7 +48,7 @@ export const problemReply = (
   const headers = {
     'Content-Type': 'application/problem+json',
     ...NO_STORE,
-    ...(status === 401 ? { 'WWW-Authenticate': challenge(code) } : {}),
+    ...(status === 401 || code === 'SCOPE_INSUFFICIENT' ? { 'WWW-Authenticate': challenge(code) } : {}),
     ...retryAfter(retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
     ...more,
@@ -57,10 +57,12 @@ export const problemReply = (
 }
 
 /** RFC 6750 §3 – No error code in the challenge when no token was shown. */
-const challenge = (code: Problem['code']) =>
-  code === 'AUTH_TOKEN_INVALID' || code === 'AUTH_TOKEN_EXPIRED'
+const challenge = (code: Problem['code']) => {
+  if (code === 'SCOPE_INSUFFICIENT') return `Bearer ${REALM}, error="insufficient_scope"`
+  return code === 'AUTH_TOKEN_INVALID' || code === 'AUTH_TOKEN_EXPIRED'
     ? `Bearer ${REALM}, error="invalid_token"`
     : `Bearer ${REALM}`
+}
 
 const unavailableReply = (
   errors: Route['errors'],

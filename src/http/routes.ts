@@ -1,14 +1,19 @@
 import type { createIntrospect } from '../flows/introspect.ts'
+import type { AuthenticateAdmin } from '../flows/admin.ts'
+import type { EndEverything } from '../flows/end-everything.ts'
+import type { AnswerFeed } from '../flows/revocation-feed.ts'
 import type { createRevoke } from '../flows/revoke.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
+import { revocationsRoute } from './public/revocations.ts'
 import { metadataRoute } from './public/metadata.ts'
 import type { Route } from './route.ts'
 
@@ -18,6 +23,9 @@ type Needs = Readonly<{
   introspect: ReturnType<typeof createIntrospect>
   keys: Keys
   metadata: object
+  answerFeed: AnswerFeed
+  authenticateAdmin: AuthenticateAdmin
+  endEverything: EndEverything
   judgeHealth: JudgeHealth
 }> &
   Parameters<typeof accountRoutes>[0]
@@ -29,6 +37,8 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   tokenRoute(needs.exchange),
   revokeRoute(needs.revoke),
   introspectRoute(needs.introspect),
+  revocationsRoute(needs.answerFeed),
+  globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),

@@ -1,5 +1,5 @@
 import type { Engine } from './engine.ts'
-import { type Header, parseHeader, splitJws } from './jws.ts'
+import { type Header, LONGEST_TOKEN, parseHeader, splitJws } from './jws.ts'
 import type { IssuerKey, KeySet } from './key-set.ts'
 import type { TokenErrorCode } from './token-error.ts'
 
@@ -14,7 +14,12 @@ const MOST_HEADERS = 64
  * RFC 7515 §5.2, RFC 8725 §3 – Reads what the issuer signed with RS256 as this `typ`. Of the header only `kid` is used, and
  * only to choose among the issuer's own keys. The payload is not even parsed before the signature stands.
  */
-export const createJwsReader = <Key>(engine: Engine<Key>, keys: KeySet<Key>, typ: string) => {
+export const createJwsReader = <Key>(
+  engine: Engine<Key>,
+  keys: KeySet<Key>,
+  typ: string,
+  longest: number = LONGEST_TOKEN,
+) => {
   // Only headers under a good signature get in, so that no stranger can fill it.
   const known = new Map<string, Header>()
   const remember = (segment: string, header: Header) => {
@@ -23,7 +28,7 @@ export const createJwsReader = <Key>(engine: Engine<Key>, keys: KeySet<Key>, typ
   }
 
   return async (token: string, now: number): Promise<Reading<Key>> => {
-    const jws = splitJws(token)
+    const jws = splitJws(token, longest)
     if (jws === null) return { refusal: 'token_malformed' }
     const header = known.get(jws.header) ?? parseHeader(jws.header)
     if (header === null || header.typ !== typ) return { refusal: 'token_type' }

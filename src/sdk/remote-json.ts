@@ -9,38 +9,59 @@ type FetchInit = Readonly<{
 
 export type RemoteJson = Readonly<{ json: unknown; max_age_seconds: number | null }>
 
-/** Ours: seconds that an answer may take, to its last byte. */
-const TIMEOUT_SECONDS = 5
+/** What of an answer is waited for and read: the seconds to its last byte, and its size. */
+export type FetchLimits = Readonly<{ accept: string; seconds: number; bytes: number; signal?: AbortSignal }>
+
+export type RemoteText = Readonly<{ text: string; headers: Headers }>
+
+/** An answer other than 200. */
+export class StatusFault extends Error {
+  override readonly name = 'StatusFault'
+  readonly status: number
+
+  constructor(url: string, status: number) {
+    super(`${url} answered ${status}`)
+    this.status = status
+  }
+}
+
 /** Ours: a key takes half a kilobyte; metadata a few. */
-const LARGEST_BYTES = 65_536
+const JSON_LIMITS: FetchLimits = { accept: 'application/json', seconds: 5, bytes: 65_536 }
+
+/** One GET of a JSON document. */
+export const fetchJson = async (url: string, fetch: Fetch): Promise<RemoteJson> => {
+  const { text, headers } = await fetchText(url, fetch, JSON_LIMITS)
+  return { json: JSON.parse(text), max_age_seconds: maxAgeOf(headers.get('Cache-Control')) }
+}
 
 /**
- * One GET of a JSON document. Rejects on anything but a prompt, small 200. A redirect is refused and not followed: who
+ * One GET of a text. Rejects on anything but a prompt, small 200. A redirect is refused and not followed: who
  * controls an open redirect of the issuer must not choose its keys.
  */
-export const fetchJson = async (url: string, fetch: Fetch): Promise<RemoteJson> => {
+export const fetchText = async (url: string, fetch: Fetch, limits: FetchLimits): Promise<RemoteText> => {
+  const timeout = AbortSignal.timeout(limits.seconds * 1000)
   const response = await fetch(url, {
     redirect: 'manual',
-    headers: { Accept: 'application/json' },
-    signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000),
+    headers: { Accept: limits.accept },
+    signal: limits.signal === undefined ? timeout : AbortSignal.any([timeout, limits.signal]),
   })
   if (response.status !== 200) {
     await response.body?.cancel()
-    throw new Error(`${url} answered ${response.status}`)
+    throw new StatusFault(url, response.status)
   }
-  const text = new TextDecoder('utf-8', { fatal: true }).decode(await readAll(url, response))
-  return { json: JSON.parse(text), max_age_seconds: maxAgeOf(response.headers.get('Cache-Control')) }
+  const bytes = await readAll(url, response, limits.bytes)
+  return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), headers: response.headers }
 }
 
-const readAll = async (url: string, response: Response): Promise<Uint8Array> => {
+const readAll = async (url: string, response: Response, most: number): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   let size = 0
   const reader = response.body?.getReader()
   for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
     size += part.value.length
-    if (size > LARGEST_BYTES) {
+    if (size > most) {
       await reader?.cancel()
-      throw new Error(`${url} is larger than ${LARGEST_BYTES} bytes`)
+      throw new Error(`${url} is larger than ${most} bytes`)
     }
     chunks.push(part.value)
   }

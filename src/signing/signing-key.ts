@@ -10,8 +10,8 @@ import {
 import { promisify } from 'node:util'
 import type { PublicJwk, RingKey } from '../domain/key-ring.ts'
 
-/** The `typ` of what we sign: RFC 9068 §2.1 and RFC 7519 §5.1. */
-export const TYPS = ['at+jwt', 'JWT'] as const
+/** The `typ` of what we sign: RFC 9068 §2.1, RFC 7519 §5.1, and the revocation feed's own, so that none passes for another. */
+export const TYPS = ['at+jwt', 'JWT', 'revocations+jwt'] as const
 export type Typ = (typeof TYPS)[number]
 
 /** A key that can do its work and cannot be looked into: the private half lives in the closure of `sign` alone. */
@@ -52,7 +52,11 @@ const createKeyWork = (privateKey: KeyObject): KeyWork => {
   const jwk = publicJwkOf(publicKey)
   return {
     jwk,
-    headers: { 'at+jwt': encodeHeader('at+jwt', jwk.kid), JWT: encodeHeader('JWT', jwk.kid) },
+    headers: {
+      'at+jwt': encodeHeader('at+jwt', jwk.kid),
+      JWT: encodeHeader('JWT', jwk.kid),
+      'revocations+jwt': encodeHeader('revocations+jwt', jwk.kid),
+    },
     sign: input =>
       new Promise((resolve, reject) => {
         sign('RSA-SHA256', input, privateKey, (error, signature) =>

@@ -17,6 +17,8 @@ export type Database = Readonly<{
   load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
+  /** Likewise, but an answer of the last second on connections that still stand is enough: nearly always without a query. */
+  ensure: () => Promise<void>
   close: () => Promise<void>
 }>
 
@@ -34,12 +36,18 @@ const RETRY_AFTER_SECONDS = 1
 const CONNECT_SECONDS = 3
 /** Callers were served before: what is still under way is not waited for, nor a connection that never says goodbye. */
 const CLOSE_SECONDS = 1
+/** How long an answer vouches for Postgres, while no connection ends. */
+const FRESH_MILLISECONDS = 1_000
 /** How long to believe that Postgres is away, once it has refused a connection. */
 const REFUSED_MILLISECONDS = 200
 
 export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5 } = options
-  const sockets = trackSockets(answer_seconds)
+  let freshUntil = 0
+  let asking: Promise<void> | null = null
+  const sockets = trackSockets(answer_seconds, () => {
+    freshUntil = 0
+  })
   const sql = postgres(options.url, clientOptions({ ...options, answer_seconds }, sockets.open))
   let refusedUntil = 0
   let statements = 0
@@ -47,6 +55,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
   const giveUp = (query: Promise<unknown>, reject: (error: Unavailable) => void) => {
     isLost = true
+    freshUntil = 0
     disarm(query)
     sockets.cutSilent()
     reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'no answer in time'))
@@ -56,6 +65,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     const code = codeOf(error)
     if (!isAway(code)) return error
     isLost = true
+    freshUntil = 0
     if (CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
     // After a failover these connections lead to what has become a standby.
     if (code === READ_ONLY) sockets.cutAll()
@@ -75,6 +85,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         answer => {
           statements--
           isLost = false
+          freshUntil = performance.now() + FRESH_MILLISECONDS
           clearTimeout(timer)
           return resolve(answer)
         },
@@ -86,13 +97,23 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       )
     })
 
+  const ping = async () => {
+    await run(sql => sql`select 1`)
+  }
+  const ensure = () => {
+    if (performance.now() < freshUntil) return Promise.resolve()
+    asking ??= ping().finally(() => {
+      asking = null
+    })
+    return asking
+  }
+
   return {
     sql,
     run,
+    ensure,
     load: () => ({ connections: options.pool_size, statements, isLost }),
-    ping: async () => {
-      await run(sql => sql`select 1`)
-    },
+    ping,
     close: async () => {
       await sql.end({ timeout: CLOSE_SECONDS })
       sockets.stop()

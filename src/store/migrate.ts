@@ -2,7 +2,15 @@ import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { StartFault } from '../domain/start-fault.ts'
 import { codeOf, isAway } from './away.ts'
 import type { Database } from './database.ts'
-import { AHEAD, isAhead, type Migration, planSteps, readMigrations, type Step } from './migrations.ts'
+import {
+  AHEAD,
+  type Applied,
+  judgeNewer,
+  type Migration,
+  planSteps,
+  readMigrations,
+  type Step,
+} from './migrations.ts'
 
 export type MigrateOptions = Readonly<{
   url: string
@@ -12,6 +20,8 @@ export type MigrateOptions = Readonly<{
   to?: string
   /** Tells what would be done, and does nothing. */
   isDryRun?: boolean
+  /** Another version's, for tests. Default: those of this version. */
+  known?: readonly Migration[]
 }>
 
 /** Any number, the same in every version: replicas that start at once take turns on it. */
@@ -28,8 +38,8 @@ export const migrate = async ({
   path,
   to = 'latest',
   isDryRun = false,
+  known = readMigrations(),
 }: MigrateOptions): Promise<readonly Step[]> => {
-  const known = readMigrations()
   const sql = postgres(url, {
     max: 1,
     connect_timeout: CONNECT_SECONDS,
@@ -74,18 +84,20 @@ const takeStep = async (
   for (const statement of (direction === 'up' ? migration.up : migration.down) ?? [])
     await sql.unsafe(statement)
   await (direction === 'up'
-    ? sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${migration.hash}, ${migration.when})`
+    ? sql`
+        insert into drizzle.__drizzle_migrations (hash, created_at, compatible_with)
+        values (${migration.hash}, ${migration.when}, ${migration.compatible_with})`
     : sql`delete from drizzle.__drizzle_migrations where created_at = ${migration.when}`)
   return { name, direction }
 }
 
-const stepsOf = (known: readonly Migration[], applied: ReadonlySet<number>, to: string) => {
+const stepsOf = (known: readonly Migration[], applied: Applied, to: string) => {
   const plan = planSteps(known, applied, to)
   if ('fault' in plan) throw new StartFault([plan.fault])
   return plan.steps
 }
 
-/** As drizzle's own migrator makes it: either may go on where the other stopped. */
+/** As drizzle's own migrator makes it, with a column of ours: either may go on where the other stopped. */
 const createHistory = async (sql: TransactionSql) => {
   await sql`create schema if not exists drizzle`
   await sql`
@@ -95,33 +107,38 @@ const createHistory = async (sql: TransactionSql) => {
       created_at bigint
     )
   `
+  await sql`alter table drizzle.__drizzle_migrations add column if not exists compatible_with bigint`
 }
 
-const readApplied = async (sql: Sql | TransactionSql): Promise<ReadonlySet<number>> => {
+const readApplied = async (sql: Sql | TransactionSql): Promise<Applied> => {
   const [history] = await sql`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`
-  if (history?.['exists'] !== true) return new Set()
-  const rows = await sql<
-    { when: number }[]
-  >`select created_at::float8 as when from drizzle.__drizzle_migrations`
-  return new Set(rows.map(({ when }) => when))
+  if (history?.['exists'] !== true) return new Map()
+  // By way of JSON: the column of ours is not there where nobody but drizzle has migrated.
+  const rows = await sql<{ when: number; compatible_with: number | null }[]>`
+    select created_at::float8 as when, (to_jsonb(migration) ->> 'compatible_with')::float8 as compatible_with
+    from drizzle.__drizzle_migrations as migration`
+  return new Map(rows.map(({ when, compatible_with }) => [when, compatible_with]))
 }
 
 export type SchemaState = Readonly<
-  { state: 'current' | 'unknown' } | { state: 'behind'; missing: readonly string[] }
+  { state: 'current' | 'newer' | 'unknown' } | { state: 'behind'; missing: readonly string[] }
 >
 
-/** Where the schema stands for this version. A server starts on `current` alone. */
-export const schemaState = async (database: Pick<Database, 'run'>): Promise<SchemaState> => {
-  const known = readMigrations()
+/** Where the schema stands for this version. A server starts on `current`, and on what a newer version has made compatible. */
+export const schemaState = async (
+  database: Pick<Database, 'run'>,
+  known: readonly Migration[] = readMigrations(),
+): Promise<SchemaState> => {
   const applied = await database.run(readApplied)
-  if (isAhead(known, applied)) return { state: 'unknown' }
+  const newer = judgeNewer(known, applied)
+  if (newer !== 'none') return { state: newer === 'compatible' ? 'newer' : 'unknown' }
   const missing = known.filter(({ when }) => !applied.has(when)).map(({ name }) => name)
   return missing.length === 0 ? { state: 'current' } : { state: 'behind', missing }
 }
 
 /** The line with which a server refuses to start; null when it may. */
 export const schemaFault = (schema: SchemaState): string | null => {
-  if (schema.state === 'current') return null
+  if (schema.state === 'current' || schema.state === 'newer') return null
   if (schema.state === 'behind') return `the database lacks ${schema.missing.join(', ')}: run signetd migrate`
   return AHEAD
 }

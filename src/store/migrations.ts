@@ -12,6 +12,11 @@ export type Migration = Readonly<{
   up: readonly string[]
   /** Null where there is no way back. */
   down: readonly string[] | null
+  /**
+   * `when` of the oldest migration whose servers run on the schema with this one too, as the file's first line names it:
+   * `-- compatible-with: 0000_core`. Null: only servers that know it do.
+   */
+  compatible_with: number | null
 }>
 
 export type Step = Readonly<{ name: string; direction: 'up' | 'down' }>
@@ -23,9 +28,11 @@ const DIRECTORY = fileURLToPath(new URL('../../drizzle', import.meta.url))
 export const readMigrations = (): readonly Migration[] => {
   const files = readMigrationFiles({ migrationsFolder: DIRECTORY })
   const names = readNames()
-  return files.map(({ sql, folderMillis, hash }, index) => {
-    const name = names[index] ?? String(folderMillis)
-    return { name, when: folderMillis, hash, up: sql, down: readRollback(name) }
+  return files.map(({ sql, folderMillis: when, hash }, index) => {
+    const name = names[index] ?? String(when)
+    const oldest = /^-- compatible-with: (\S+)$/m.exec(sql[0] ?? '')?.[1]
+    const compatible_with = files[names.findIndex(known => known === oldest)]?.folderMillis ?? null
+    return { name, when, hash, up: sql, down: readRollback(name), compatible_with }
   })
 }
 
@@ -46,13 +53,15 @@ export type Plan = Readonly<{ steps: readonly (Step & { migration: Migration })[
 export const AHEAD =
   'the schema is of a newer version of Signet, or not its own: run that version, or go back with its signetd migrate --to'
 
-/** What leads from the migrations that were applied (by `when`) to the target, which names the last one to be there. */
-export const planSteps = (
-  known: readonly Migration[],
-  applied: ReadonlySet<number>,
-  target: string,
-): Plan => {
-  if (isAhead(known, applied)) {
+/** What the database remembers: `when` of each migration that was applied, and with what it is compatible. */
+export type Applied = ReadonlyMap<number, number | null>
+
+/** What leads from the migrations that were applied to the target, which names the last one to be there. */
+export const planSteps = (known: readonly Migration[], applied: Applied, target: string): Plan => {
+  const newer = judgeNewer(known, applied)
+  // An old release that is rolled out again, its migration job with it, finds nothing to do.
+  if (newer === 'compatible' && target === 'latest') return { steps: [] }
+  if (newer !== 'none') {
     return {
       fault: 'the schema is of a newer version of Signet, or not its own: run the version that made it',
     }
@@ -75,8 +84,16 @@ export const planSteps = (
   }
 }
 
-/** True when something was applied that this version does not know. */
-export const isAhead = (known: readonly Migration[], applied: ReadonlySet<number>): boolean => {
+/** Ours: a server runs on the schema of a later version when each migration that it does not know says that it may. */
+export const judgeNewer = (
+  known: readonly Migration[],
+  applied: Applied,
+): 'none' | 'compatible' | 'incompatible' => {
   const whens = new Set(known.map(({ when }) => when))
-  return [...applied].some(when => !whens.has(when))
+  const newest = known.at(-1)?.when ?? 0
+  const newer = [...applied].filter(([when]) => !whens.has(when))
+  if (newer.length === 0) return 'none'
+  const isComplete = known.every(({ when }) => applied.has(when))
+  const mayRun = newer.every(([, compatible_with]) => compatible_with !== null && compatible_with <= newest)
+  return isComplete && mayRun ? 'compatible' : 'incompatible'
 }

@@ -12,11 +12,15 @@ export const createRevocations = (database: Database): Revocations => ({
     )
   },
 
-  isLive: async ({ jti, sid }) => {
+  isLive: async ({ jti, sid, sub, client_id, iat }) => {
     const [token] = await database.run(
       sql => sql<{ is_live: boolean }[]>`
         select
-          not exists (select from revocations where kind = 'jti' and value = ${jti})
+          not exists (
+            select from revocations
+            where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
+              and (issued_until is null or issued_until >= to_timestamp(${iat}))
+          )
           and (
             ${sid ?? null}::uuid is null
             or exists (
@@ -29,7 +33,7 @@ export const createRevocations = (database: Database): Revocations => ({
     return token?.is_live === true
   },
 
-  findAccount: async ({ jti, sid }) => {
+  findAccount: async ({ jti, sid, sub, client_id, iat }) => {
     if (sid === undefined) return null
     const [account] = await database.run(
       sql => sql<Account[]>`
@@ -39,7 +43,11 @@ export const createRevocations = (database: Database): Revocations => ({
         where f.id = ${sid}
           and f.revoked_at is null
           and u.disabled_at is null
-          and not exists (select from revocations where kind = 'jti' and value = ${jti})`,
+          and not exists (
+            select from revocations
+            where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
+              and (issued_until is null or issued_until >= to_timestamp(${iat}))
+          )`,
     )
     return account ?? null
   },

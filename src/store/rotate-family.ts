@@ -10,8 +10,10 @@ type Row = Family & { verdict: Denial | Exclude<Rotation['verdict'], 'denied'> }
  * Judges a presented refresh token and does what the verdict says: one statement, one round trip, one row.
  * The row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
  * under read committed, a statement that waited for a lock goes on with the newest version of the row.
- * Every time in it is the database's. The account's row is not locked, and may be an older one than the family's: a family that
- * a password change has just carried into the next epoch is ahead of it, and lives.
+ * Every time in it is the database's. A statement that waited for the row can have begun before the rotation that it waited
+ * for: no window means none, not one that ends where rotated_at is.
+ * The account's row is not locked, and may be an older one than the family's: a family that a password change has just carried into
+ * the next epoch is ahead of it, and lives.
  */
 export const createRotate =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
@@ -22,7 +24,12 @@ export const createRotate =
     const [row] = await database.run(
       sql => sql<Row[]>`
         with presented as materialized (
-          select f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch
+          select
+            f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
+            greatest(
+              ${token.grace_seconds}::integer,
+              case f.refresh_transport when 'cookie' then ${COOKIE_GRACE_SECONDS}::integer else 0 end
+            ) as grace_seconds
           from refresh_families f
           join users u on u.id = f.user_id
           where f.id = ${family_id}
@@ -44,9 +51,7 @@ export const createRotate =
               case refresh_transport when ${refresh_transport} then 'rotated' else 'wrong_transport' end
             when ${generation}::bigint = generation - 1 and (
               retry_proof = ${retry_proof}::bytea and previous_retry_proof is distinct from retry_proof
-              or statement_timestamp() < rotated_at + make_interval(secs => greatest(
-                ${token.grace_seconds}, case refresh_transport when 'cookie' then ${COOKIE_GRACE_SECONDS}::int else 0 end
-              ))
+              or grace_seconds > 0 and statement_timestamp() < rotated_at + make_interval(secs => grace_seconds)
             ) then
               case refresh_transport when ${refresh_transport} then 'replayed' else 'wrong_transport' end
             when ${generation}::bigint < generation then 'reused'

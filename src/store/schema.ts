@@ -16,6 +16,9 @@ import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
 
 const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 
+/** PostgreSQL 13+ – A transaction's number that never wraps around. */
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
+
 const instant = () => timestamp({ withTimezone: true, mode: 'date' })
 
 export const users = pgTable('users', {
@@ -74,19 +77,30 @@ export const refreshFamilies = pgTable(
   ],
 )
 
-/** What was ended before it expired: access tokens by `jti`, sign-ins by `sid`. */
+/**
+ * What was ended before it expired, and at once the revocation feed: access tokens by `jti`, sign-ins by `sid`, and everything
+ * that was issued to a person (`sub`) or a client (`client_id`) until a moment.
+ */
 export const revocations = pgTable(
   'revocations',
   {
-    kind: text({ enum: ['jti', 'sid'] }).notNull(),
+    kind: text({ enum: ['jti', 'sid', 'sub', 'client_id'] }).notNull(),
     value: text().notNull(),
     revoked_at: instant().notNull().default(sql`now()`),
     /** When the last token that it ends would have expired by itself. */
     expires_at: instant().notNull(),
+    /** Of `sub` and `client_id`: the last second whose tokens it ends. */
+    issued_until: instant(),
+    /**
+     * Which transaction wrote it: a default, so that the statement which revokes writes the feed. Commits come in another
+     * order than these numbers: a reader asks which of them its last snapshot could see, never for those above the highest.
+     */
+    transaction_id: xid8().notNull().default(sql`pg_current_xact_id()`),
   },
   table => [
     primaryKey({ columns: [table.kind, table.value] }),
     index('revocations_expires_at_index').on(table.expires_at),
+    index('revocations_transaction_id_index').on(table.transaction_id),
   ],
 )
 
@@ -104,3 +118,10 @@ export const spentAssertions = pgTable(
     index('spent_assertions_expires_at_index').on(table.expires_at),
   ],
 )
+
+/** Who of several replicas does what only one should do, and until when: a row a task. */
+export const leases = pgTable('leases', {
+  task: text().primaryKey(),
+  holder: uuid().notNull(),
+  expires_at: instant().notNull(),
+})

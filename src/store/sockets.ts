@@ -10,7 +10,7 @@ export type OpenSocket = (target: {
  * Every connection of the pool, and the way to be rid of those that died without a word. Postgres says something to each
  * statement within statement_timeout, so that one which is silent for longer is either idle, or dead: neither is a loss.
  */
-export const trackSockets = (silence_seconds: number) => {
+export const trackSockets = (silence_seconds: number, onClose: () => void) => {
   const sockets = new Set<Socket>()
   let watch: NodeJS.Timeout | undefined
   let turn = 0
@@ -24,6 +24,7 @@ export const trackSockets = (silence_seconds: number) => {
     sockets.add(socket)
     socket.once('close', () => {
       sockets.delete(socket)
+      onClose()
       if (turn % host.length === index) turn++
     })
     return socket

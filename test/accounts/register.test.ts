@@ -221,6 +221,21 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     expect(statuses).toEqual([201, ...Array.from({ length: 19 }, () => 409)])
   })
 
+  it('holds nobody else up: keys are handed out while passwords are being hashed', async () => {
+    let registered = 0
+    const people = Array.from({ length: 20 }, async () => {
+      const { status } = await register({ email: newEmail(), password: PASSWORD })
+      registered++
+      return status
+    })
+    const { status } = await server.call('/.well-known/jwks.json')
+    expect({ status, everybodyWasFirst: registered === 20 }).toEqual({
+      status: 200,
+      everybodyWasFirst: false,
+    })
+    expect(new Set(await Promise.all(people))).toEqual(new Set([201]))
+  })
+
   it.each([
     '"role": "admin"',
     '"roles": ["admin"]',

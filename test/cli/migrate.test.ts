@@ -1,11 +1,9 @@
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
-import { readMigrations } from '../../src/store/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { readMigrations } from '../../src/store/migrations.ts'
 import { freePort } from '../support/services.ts'
-
-const NAMES = readMigrations().map(({ name }) => name)
 
 /** Runs the command as the command line would, and tells its lines and its exit code. */
 const signetd = async (environment: Record<string, string>, ...words: readonly string[]) => {
@@ -22,6 +20,8 @@ const signetd = async (environment: Record<string, string>, ...words: readonly s
   }
 }
 
+const names = readMigrations().map(({ name }) => name)
+
 describe.skipIf(!hasPostgres)('signetd migrate', () => {
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>
   let environment: Record<string, string>
@@ -34,7 +34,7 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
   it('applies what is missing, once, and needs no other setting', async () => {
     expect(await signetd(environment, 'migrate')).toEqual({
       code: 0,
-      out: NAMES.map(name => `applied ${name}`),
+      out: names.map(name => `applied ${name}`),
       err: [],
     })
     expect(await signetd(environment, 'migrate')).toMatchObject({ out: ['the schema is up to date'] })
@@ -44,7 +44,7 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
     for (const _ of [1, 2]) {
       expect(await signetd(environment, 'migrate', '--dry-run')).toMatchObject({
         code: 0,
-        out: NAMES.map(name => `would apply ${name}`),
+        out: names.map(name => `would apply ${name}`),
       })
     }
   })
@@ -52,14 +52,14 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
   it('goes back', async () => {
     await signetd(environment, 'migrate')
     expect(await signetd(environment, 'migrate', '--to', 'none')).toMatchObject({
-      out: NAMES.map(name => `undid ${name}`).toReversed(),
+      out: names.toReversed().map(name => `undid ${name}`),
     })
   })
 
   it('answers machines in JSON', async () => {
     const { out } = await signetd(environment, 'migrate', '--json')
     expect(out.map(line => JSON.parse(line))).toEqual([
-      { steps: NAMES.map(name => ({ name, direction: 'up' })), dry_run: false, embedded: false },
+      { steps: names.map(name => ({ name, direction: 'up' })), dry_run: false, embedded: false },
     ])
   })
 
@@ -67,7 +67,7 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
     expect(await signetd(environment, 'migrate', '--to', '9999_none')).toEqual({
       code: 2,
       out: [],
-      err: [`there is no migration 9999_none; there are: none, ${NAMES.join(', ')}`],
+      err: [`there is no migration 9999_none; there are: none, ${names.join(', ')}`],
     })
   })
 

@@ -59,6 +59,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       const assertion = await signAssertion(key, assertionClaims('jwt'))
       await postgres.refuse()
       expectUnavailable(await refresh(signet, family.refresh_token))
+      expectUnavailable(await signet.token(CC, SERVICE))
       expectUnavailable(await signet.post('/introspect', { token }, SERVICE))
       expectUnavailable(await signet.post('/revoke', { token }, SERVICE))
       expectUnavailable(await signet.post('/revoke', { token: family.refresh_token, client_id: 'app' }))
@@ -73,6 +74,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       await rotated(signet, family.refresh_token)
       expect(await isActive(signet, token)).toBe(true)
       expect((await signet.token(withAssertion(assertion))).status).toBe(200)
+      expect((await signet.token(CC, SERVICE)).status).toBe(200)
+    })
+
+    it('away means no token for a client either: nobody could revoke it', async () => {
+      await postgres.refuse()
+      await vi.waitFor(async () => expectUnavailable(await signet.token(CC, SERVICE)))
+      await postgres.accept()
+      await answersAgain()
+      expect((await signet.token(CC, SERVICE)).status).toBe(200)
     })
 
     it('that goes in the middle of a rotation costs nobody their sign-in: the retry has its proof', async () => {

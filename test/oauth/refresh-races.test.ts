@@ -11,6 +11,7 @@ import {
 import { type Answer, type Instance, type Place, places } from '../support/server.ts'
 
 const REDEMPTIONS = 200
+const PAIRS = 150
 
 /** The embedded database takes one process: there the two instances share its connection. */
 describe.each(places)('races of one refresh token over two instances on $name', ({ open }) => {
@@ -62,6 +63,15 @@ describe.each(places)('races of one refresh token over two instances on $name', 
     const { generation, revoked_at } = await rowOf(place, family.id)
     expect([generation, revoked_at]).toEqual([1, null])
     await rotated(instances[1], family.tokenAt(1), { ...request, key: 'attempt 2' })
+  })
+
+  it('strict, two at a time: the loser is reuse, also when its statement began before the winner’s', async () => {
+    for (let turn = 0; turn < PAIRS; turn++) {
+      const family = await seedFamily(place)
+      const pair = await Promise.all(instances.map(instance => refresh(instance, family.refresh_token)))
+      expect(successorsOf(pair).length).toBeLessThanOrEqual(1)
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+    }
   })
 
   it('with different keys: never two living branches', async () => {

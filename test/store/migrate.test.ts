@@ -1,10 +1,14 @@
+import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { migrate, schemaFault, schemaState } from '../../src/store/migrate.ts'
 import { type Migration, planSteps, readMigrations } from '../../src/store/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-ins.ts'
 
-const NAMES = readMigrations().map(({ name }) => name)
+const newest = readMigrations()
+const names = newest.map(({ name }) => name)
+const TABLES = ['leases', 'refresh_families', 'revocations', 'spent_assertions', 'users']
 
 describe.skipIf(!hasPostgres)('migrations', () => {
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>
@@ -22,25 +26,41 @@ describe.skipIf(!hasPostgres)('migrations', () => {
 
   it('are applied once when five replicas start at once', async () => {
     const taken = await Promise.all(Array.from({ length: 5 }, () => migrate({ url: own.url })))
-    // Who takes which step is chance.
-    const steps = taken.flat().toSorted((one, other) => one.name.localeCompare(other.name))
-    expect(steps).toEqual(NAMES.map(name => ({ name, direction: 'up' })))
+    expect(taken.flat().toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
+      names.map(name => ({ name, direction: 'up' })),
+    )
     expect(await schemaState(database)).toEqual({ state: 'current' })
   })
 
-  it('go up, down and up again with rows in the tables', async () => {
+  it('go up, down and up again, each of them, with rows in the tables', async () => {
     await migrate({ url: own.url })
-    await database.sql`insert into users (id, email, roles) values (gen_random_uuid(), 'a@b.example', '{}')`
-    await migrate({ url: own.url, to: 'none' })
+    const { refresh } = await openSignIn(database)
+    await database.sql`insert into revocations (kind, value, expires_at) values ('jti', 'a', now())`
+    for (const to of ['none', ...names].toReversed()) {
+      await migrate({ url: own.url, to })
+      if (to === names.at(-1)) await refresh()
+    }
     expect(await tables()).toEqual([])
+    for (const to of names) expect(await migrate({ url: own.url, to })).toHaveLength(1)
+    expect(await tables()).toEqual(TABLES.map(tablename => ({ tablename })))
+  })
+
+  it('keep every row on the way back to the version before, and forth', async () => {
     await migrate({ url: own.url })
-    expect(await tables()).toHaveLength(4)
+    const { refresh } = await openSignIn(database)
+    const rows = () => database.sql`select * from refresh_families join users on users.id = user_id`
+    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+    const before = await rows()
+    await migrate({ url: own.url, to: names.at(-2) ?? 'none' })
+    await migrate({ url: own.url })
+    expect(await rows()).toEqual(before)
+    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
   })
 
   it('tell a fresh database from one that is up to date', async () => {
     const state = await schemaState(database)
-    expect(state).toEqual({ state: 'behind', missing: NAMES })
-    expect(schemaFault(state)).toBe(`the database lacks ${NAMES.join(', ')}: run signetd migrate`)
+    expect(state).toEqual({ state: 'behind', missing: names })
+    expect(schemaFault(state)).toBe(`the database lacks ${names.join(', ')}: run signetd migrate`)
     await migrate({ url: own.url })
     expect(schemaFault(await schemaState(database))).toBeNull()
   })
@@ -62,20 +82,141 @@ describe.skipIf(!hasPostgres)('migrations', () => {
   })
 
   it('give up, unchanged, rather than hold the tables up behind somebody else', async () => {
-    await migrate({ url: own.url })
+    await migrate({ url: own.url, to: names.at(0) ?? '' })
+    const before = await tables()
     const holder = await database.sql.reserve()
     await holder`begin`
     await holder`select from users`
     await expect(migrate({ url: own.url, to: 'none' })).rejects.toThrow('the tables are busy')
     await holder`commit`
     holder.release()
-    expect(await tables()).toHaveLength(4)
+    expect(await tables()).toEqual(before)
   })
 
   it('keep room in the pages of families, so that rotations stay in theirs', async () => {
     await migrate({ url: own.url })
     const [row] = await database.sql`select reloptions from pg_class where relname = 'refresh_families'`
     expect(row).toEqual({ reloptions: ['fillfactor=80'] })
+  })
+})
+
+describe.skipIf(!hasPostgres)('the version before', () => {
+  /** What a later version may bring, as far as this one sees it. */
+  const last = newest.at(-1)
+  const next = (compatible_with: number | null): readonly Migration[] => [
+    ...newest,
+    {
+      name: '9999_next',
+      when: 9_999_999_999_999,
+      hash: 'next',
+      up: ['create table later (id integer)', 'alter table refresh_families add column later text'],
+      down: ['alter table refresh_families drop column later', 'drop table later'],
+      compatible_with,
+    },
+  ]
+  let own: Awaited<ReturnType<typeof createEmptyDatabase>>
+  let database: Database
+  beforeEach(async () => {
+    own = await createEmptyDatabase()
+    database = openDatabase({ url: own.url, pool_size: 5, answer_seconds: 30 })
+  })
+  afterEach(async () => {
+    await database.close()
+    await own.drop()
+  })
+
+  it('runs on the new schema where that says that it may, while it comes and when it goes', async () => {
+    await migrate({ url: own.url })
+    const stop = keepRefreshing(database)
+    const known = next(last?.when ?? 0)
+    expect(await migrate({ url: own.url, known })).toEqual([{ name: '9999_next', direction: 'up' }])
+    const state = await schemaState(database)
+    expect(state).toEqual({ state: 'newer' })
+    expect(schemaFault(state)).toBeNull()
+    await migrate({ url: own.url, known, to: last?.name ?? '' })
+    expect(await schemaState(database)).toEqual({ state: 'current' })
+    const { verdicts } = await stop()
+    expect([...verdicts.keys()]).toEqual(['rotated'])
+  })
+
+  it('has nothing to migrate there, and does not go back on what it does not know', async () => {
+    await migrate({ url: own.url, known: next(last?.when ?? 0) })
+    expect(await migrate({ url: own.url })).toEqual([])
+    await expect(migrate({ url: own.url, to: 'none' })).rejects.toThrow('newer version')
+  })
+
+  it('does not start where the new schema says nothing, or asks for more than it knows', async () => {
+    for (const compatible_with of [null, (last?.when ?? 0) + 1]) {
+      const known = next(compatible_with)
+      await migrate({ url: own.url, known })
+      expect(await schemaState(database)).toEqual({ state: 'unknown' })
+      await expect(migrate({ url: own.url })).rejects.toThrow('newer version')
+      await migrate({ url: own.url, known, to: last?.name ?? '' })
+    }
+  })
+
+  it('may be so old that it has not seen the last but one: each later migration has its say', async () => {
+    await migrate({ url: own.url })
+    const oldest = newest.slice(0, 1)
+    const isCompatible = newest.slice(1).every(({ compatible_with }) => compatible_with === oldest[0]?.when)
+    expect(await schemaState(database, oldest)).toEqual({ state: isCompatible ? 'newer' : 'unknown' })
+  })
+
+  it('is told apart from a schema that drizzle alone has migrated', async () => {
+    await migrate({ url: own.url })
+    await database.sql`alter table drizzle.__drizzle_migrations drop column compatible_with`
+    expect(await schemaState(database)).toEqual({ state: 'current' })
+    expect(await migrate({ url: own.url })).toEqual([])
+  })
+
+  it('goes on refreshing while a table of many rows is migrated, for less than five seconds', async () => {
+    const families = Number(process.env['SIGNET_TEST_FAMILIES'] ?? 20_000)
+    await migrate({ url: own.url, to: names.at(0) ?? '' })
+    await fill(database, families)
+    const stop = keepRefreshing(database, openOldestSignIn)
+    const began = performance.now()
+    await migrate({ url: own.url })
+    await migrate({ url: own.url, to: names.at(0) ?? '' })
+    await migrate({ url: own.url })
+    const seconds = (performance.now() - began) / 1000
+    const { verdicts, slowest_milliseconds } = await stop()
+    process.stdout.write(
+      `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${verdicts.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
+    )
+    expect(seconds).toBeLessThan(5)
+    expect([...verdicts.keys()]).toEqual(['rotated'])
+  }, 300_000)
+})
+
+const fill = async ({ sql }: Database, families: number) => {
+  const user = randomUUID()
+  await sql`insert into users (id, email, roles) values (${user}, ${user}, '{}')`
+  await sql`
+    insert into refresh_families (
+      id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+      idle_expires_at, expires_at
+    )
+    select gen_random_uuid(), ${user}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
+      now() + interval '7 days', now() + make_interval(secs => number)
+    from generate_series(1, ${families}) as number`
+}
+
+describe('the files of migrations', () => {
+  const [, ...later] = newest
+  it('have a way back, each', () => {
+    expect(newest.filter(({ down }) => down === null)).toEqual([])
+  })
+  it('say that the version before runs on them, or why it cannot', () => {
+    const silent = later.filter(
+      ({ compatible_with, up }) => compatible_with === null && !up[0]?.startsWith('-- contracts: '),
+    )
+    expect(silent).toEqual([])
+  })
+  it('take nothing away from the version before where they say that it runs on them', () => {
+    const takes =
+      /\bdrop\b|\brename\b|\btruncate\b|\balter column\b|\bset not null\b|add column (?![^;]*default)[^;]*not null/i
+    const expanding = later.filter(({ compatible_with }) => compatible_with !== null)
+    expect(expanding.filter(({ up }) => up.some(statement => takes.test(statement)))).toEqual([])
   })
 })
 
@@ -86,9 +227,10 @@ describe('planning migrations', () => {
     hash: name,
     up: [],
     down: name === 'a' ? null : [],
+    compatible_with: null,
   }))
   const plan = (applied: readonly number[], to: string) => {
-    const planned = planSteps(known, new Set(applied), to)
+    const planned = planSteps(known, new Map(applied.map(when => [when, null])), to)
     return 'fault' in planned ? planned.fault : planned.steps.map(step => `${step.direction} ${step.name}`)
   }
 

@@ -127,4 +127,5 @@ const judgeBody = async (content: Content | undefined, response: Response): Prom
   return fault === null ? [] : [`body: ${fault}`]
 }
 
-const mediaTypeOf = (headers: Headers): string => headers.get('content-type')?.split(';')[0]?.trim() ?? ''
+const mediaTypeOf = (headers: Headers): string =>
+  headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''

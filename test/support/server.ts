@@ -8,6 +8,7 @@ import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
 import { createDatabase, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
 import { type ClientEntry, CLIENTS, createPepperText } from './clients.ts'
+import { checked } from './openapi.ts'
 
 /** The members of an answer's JSON that tests look at; those that are not there are undefined all the same. */
 type Body = Readonly<Record<string, unknown>> &
@@ -147,7 +148,7 @@ const openServedBase = async (): Promise<Base> => {
   }
 }
 
-const startInstance = async (
+export const startInstance = async (
   environment: Readonly<Record<string, string>>,
   parts: Readonly<{ clock?: Clock; database?: Database }>,
 ): Promise<Instance> => {
@@ -160,9 +161,10 @@ const startInstance = async (
     wait: async () => {},
     ...parts,
   })
+  const serve = checked(app.fetch)
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     const env = { incoming: { socket: { remoteAddress: from } } }
-    return toAnswer(await app.request(path, withLength(init), env))
+    return toAnswer(await serve(new Request(new URL(path, 'http://localhost'), withLength(init)), env))
   }
   const post: Instance['post'] = (path, form, headers = {}, from) => {
     const body = typeof form === 'string' ? form : encodeForm(form)
@@ -175,7 +177,7 @@ const startInstance = async (
     fetch,
     post,
     token: (form, headers, from) => post('/token', form, headers, from),
-    listenable: app.fetch,
+    listenable: serve,
     reload,
     close,
   }

@@ -12,12 +12,16 @@ export type Service = Readonly<{ url: string; stop: () => Promise<void> }>
 const READY_SECONDS = 30
 const STOP_SECONDS = 10
 
+/** Postgres settings, by name. */
+type PostgresSettings = Readonly<Record<string, string>>
+
 /** The Postgres of TEST_DATABASE_URL, or one of our own on a port and a directory of its own; null where there is none. */
 export const findPostgres = async (): Promise<Service | null> => {
   const given = process.env['TEST_DATABASE_URL']
   if (given) return { url: given, stop: async () => {} }
   const binaries = findPostgresBinaries()
-  return binaries === null ? null : startPostgres(binaries)
+  // These rows need not outlive this machine: a test database alone may run so.
+  return binaries === null ? null : startPostgres(binaries, { fsync: 'off' })
 }
 
 /** The Redis of TEST_REDIS_URL, or one of our own; null where there is none. Its logical databases are flushed. */
@@ -28,7 +32,8 @@ export const findRedis = async (): Promise<Service | null> => {
   return binary === null ? null : startRedis(binary)
 }
 
-const startPostgres = async (binaries: string): Promise<Service> => {
+/** A Postgres of our own on a port and a directory of its own. */
+export const startPostgres = async (binaries: string, more: PostgresSettings): Promise<Service> => {
   const owner = postgresOwner()
   const directory = makeDirectory('signet-postgres-', owner)
   const password = crypto.randomUUID()
@@ -49,8 +54,7 @@ const startPostgres = async (binaries: string): Promise<Service> => {
     port,
     unix_socket_directories: '',
     max_connections: 300,
-    // These rows need not outlive this machine: a test database alone may run so.
-    fsync: 'off',
+    ...more,
   }
   const server = spawn(
     join(binaries, 'postgres'),
@@ -95,7 +99,7 @@ const postgresOwner = (): Owner | null => {
 }
 
 /** The newest of Debian's, which are not on the PATH; else those that are. */
-const findPostgresBinaries = (): string | null => {
+export const findPostgresBinaries = (): string | null => {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : []
   const directories = [

@@ -7,6 +7,7 @@ import { compose, type Signet } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Clock, Log } from '../../src/ports.ts'
 import { createDatabase, createRedis } from './backends.ts'
+import { checked } from './openapi.ts'
 import { freePort } from './services.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; message: string }
@@ -69,7 +70,7 @@ export const openSignet = async (
     // Failures in a row have tests of their own.
     wait: async () => {},
   })
-  const server = createAdaptorServer({ fetch: signet.app.fetch }) as Server
+  const server = createAdaptorServer({ fetch: checked(signet.app.fetch) }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${port}`
   const close = async () => {
@@ -111,7 +112,7 @@ type Request = Readonly<{
   raw?: string
   form?: Readonly<Record<string, string>>
   bearer?: string
-  /** The client's address, as the trusted proxy saw it. */
+  /** The client's address, as the trusted proxy saw it. Empty: there was no proxy. */
   from?: string
   headers?: Readonly<Record<string, string>>
 }>
@@ -129,7 +130,7 @@ export const createCall =
     const response = await fetch(origin + path, {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
-        'X-Forwarded-For': from,
+        ...(from === '' ? {} : { 'X-Forwarded-For': from }),
         ...(body === undefined ? {} : { 'Content-Type': type }),
         ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
         ...headers,

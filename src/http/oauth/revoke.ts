@@ -11,6 +11,9 @@ export const revokeRoute = (revoke: ReturnType<typeof createRevoke>): Route => (
   handle: async call => {
     const form = await readForm(call)
     const log = await revoke({ form, authorization: call.header('authorization'), ip: call.ip })
-    return { status: 200, body: null, headers: NO_STORE, log }
+    return { status: 200, body: null, headers: EMPTY_JSON, log }
   },
 })
+
+/** Ours: named as JSON although there is nothing in it, because widely used clients (simple-oauth2) take no other answer. */
+const EMPTY_JSON = { ...NO_STORE, 'Content-Type': 'application/json' }

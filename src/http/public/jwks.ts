@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { JWKS_CACHE_SECONDS } from '../../domain/key-ring.ts'
 import type { Keys } from '../../ports.ts'
+import { matchesEtag } from '../etag.ts'
 import type { Route } from '../route.ts'
 
 /** RFC 7517 §5 – The public keys. Needs neither Postgres nor Redis. */
@@ -21,12 +22,8 @@ export const jwksRoute = (keys: Keys): Route => {
         etag = `"${hash('sha256', body).slice(0, 16)}"`
       }
       const headers = { 'Cache-Control': `public, max-age=${JWKS_CACHE_SECONDS}`, ETag: etag }
-      if (isKnown(etag, header('if-none-match'))) return { status: 304, body: null, headers }
+      if (matchesEtag(etag, header('if-none-match'))) return { status: 304, body: null, headers }
       return { status: 200, body, headers: { ...headers, 'Content-Type': 'application/json' } }
     },
   }
 }
-
-/** RFC 9110 §13.1.2 – A list, compared weakly: a proxy that compresses makes the tag a weak one. */
-const isKnown = (etag: string, ifNoneMatch = ''): boolean =>
-  ifNoneMatch.split(',').some(tag => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)

@@ -1,0 +1,163 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import postgres from 'postgres'
+import type { Presentation } from '../src/domain/refresh-family.ts'
+import { openDatabase } from '../src/store/database.ts'
+import { createRefreshFamilies } from '../src/store/refresh-families.ts'
+import { CLIENT_ID, FAMILY_ID_SQL, familyId, PEPPER_ID, positionOf, ZERO_DIGEST } from './support/families.ts'
+import { times } from './support/load.ts'
+import type { Bench, Row } from './support/report.ts'
+import { writeSetting } from './support/server.ts'
+import { median } from './support/statistics.ts'
+import type { Store, World } from './support/world.ts'
+
+const CONNECTIONS = 16
+const SECONDS = 4
+const ROUNDS = 3
+const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+
+/** Every digest is zeros, before and after: the statement alone is measured, and pgbench can send it too. */
+const presentationOf = (number: number, generation: number): Presentation => ({
+  ...positionOf(number, generation),
+  digest: ZERO_DIGEST,
+  client_id: CLIENT_ID,
+  refresh_transport: 'body',
+  sender_key: null,
+  scope: null,
+  resources: [],
+  retry_proof: null,
+  grace_seconds: 0,
+  successor: { pepper_id: PEPPER_ID, digest: ZERO_DIGEST },
+  origin: { ip: '127.0.0.1', user_agent: 'bench' },
+})
+
+/** Rotations a second from Node, and from pgbench with the same statement and as many connections. */
+const measure = async (world: World, families: number): Promise<readonly Row[]> => {
+  const store = await world.store(families)
+  const script = writeSetting('rotate.sql', '')
+  const text = await pgbenchScript(store, families)
+  writeFileSync(script, text)
+  const rounds: { node: number; pgbench: number }[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    await reset(store)
+    const node = await rotateFromNode(store, families)
+    await reset(store)
+    rounds.push({ node, pgbench: await rotateFromPgbench(world, store, script) })
+  }
+  return [
+    { what: 'pgbench, rotations a second', seen: median(rounds.map(({ pgbench }) => pgbench)), unit: '/s' },
+    { what: 'Node, rotations a second', seen: median(rounds.map(({ node }) => node)), unit: '/s' },
+    {
+      what: 'Node / pgbench',
+      seen: median(rounds.map(({ node, pgbench }) => node / pgbench)),
+      goal: { least: 0.4 },
+    },
+    {
+      what: 'sequential scans in the plan of the statement',
+      seen: await countSequentialScans(store, text),
+      goal: { most: 0 },
+    },
+  ]
+}
+
+const countSequentialScans = async ({ sql }: Store, script: string): Promise<number> => {
+  const statement = script.split('\n').at(-1)?.replaceAll(':number', '1').replaceAll(':generation', '0')
+  const plan = await sql.unsafe<{ 'QUERY PLAN': string }[]>(`explain ${statement}`)
+  // What the common table expressions hold is one row; it is tables that must not be read through.
+  return plan.filter(line => /Seq Scan on/.test(line['QUERY PLAN'])).length
+}
+
+/** Odd families are nobody's but these benchmarks': back to the beginning. */
+const reset = async ({ sql }: Store) => {
+  await sql`update refresh_families set generation = 0 where token_digest = ${ZERO_DIGEST} and generation > 0`
+  await sql`vacuum refresh_families`
+  await sql`checkpoint`
+}
+
+/** The families of one connection are odd numbers of a range of its own. */
+const numberOf = (connection: number, step: number, each: number) =>
+  (connection * each + (step % each)) * 2 + 1
+const eachOf = (families: number) => Math.floor(families / 2 / CONNECTIONS)
+
+const rotateFromNode = async ({ url }: Store, families: number): Promise<number> => {
+  const database = openDatabase({ url, pool_size: CONNECTIONS })
+  const store = createRefreshFamilies(database, LIFETIMES)
+  const each = eachOf(families)
+  await Promise.all(times(CONNECTIONS, () => database.ping()))
+  const started = performance.now()
+  const deadline = started + SECONDS * 1000
+  const counts = await Promise.all(
+    times(CONNECTIONS, async connection => {
+      let step = 0
+      for (; performance.now() < deadline; step++) {
+        const presentation = presentationOf(numberOf(connection, step, each), Math.floor(step / each))
+        const { verdict } = await store.rotate(presentation)
+        if (verdict !== 'rotated') throw new Error(`${presentation.family_id}: ${verdict}`)
+      }
+      return step
+    }),
+  )
+  const seconds = (performance.now() - started) / 1000
+  await database.close()
+  return counts.reduce((sum, count) => sum + count, 0) / seconds
+}
+
+const rotateFromPgbench = async ({ binaries }: World, { url }: Store, script: string): Promise<number> => {
+  const words = `-n -M prepared -c ${CONNECTIONS} -j 2 -T ${SECONDS} -D step=-1 -f ${script}`.split(' ')
+  const { stdout } = await promisify(execFile)(`${binaries}/pgbench`, [...words, url])
+  return Number(/tps = ([\d.]+)/.exec(stdout)?.[1])
+}
+
+/** The statement as the driver sends it, its parameters replaced by what they hold, the family and generation by pgbench's own. */
+const pgbenchScript = async ({ url }: Store, families: number): Promise<string> => {
+  // A family that is not there: only the statement is wanted.
+  const nobody = 999_999_999
+  const generation = 7_777_777
+  const { text, parameters } = await statementOf(url, presentationOf(nobody, generation))
+  const each = eachOf(families)
+  const body = text.replaceAll(/\$(\d+)/g, (_, index) => {
+    const value = parameters[Number(index) - 1]
+    if (value === familyId(nobody)) return FAMILY_ID_SQL(':number')
+    return value === generation ? ':generation' : literal(value)
+  })
+  return [
+    `\\set each ${each}`,
+    '\\set step :step + 1',
+    '\\set number (:client_id * :each + :step % :each) * 2 + 1',
+    '\\set generation :step / :each',
+    `${body.replaceAll(/\s+/g, ' ').trim()};`,
+  ].join('\n')
+}
+
+const literal = (value: unknown): string => {
+  if (value === null) return 'null'
+  if (typeof value === 'number') return String(value)
+  if (typeof value === 'string') return `'${value}'`
+  if (value instanceof Uint8Array) return `'\\x${Buffer.from(value).toString('hex')}'`
+  if (Array.isArray(value)) return `'{${value.join(',')}}'`
+  throw new Error(`a parameter of type ${typeof value}`)
+}
+
+const statementOf = async (url: string, presentation: Presentation) => {
+  let seen: { text: string; parameters: readonly unknown[] } | undefined
+  const sql = postgres(url, {
+    max: 1,
+    debug: (_, text, parameters) => (seen = { text, parameters: [...parameters] }),
+  })
+  const database = {
+    sql,
+    run: async <T>(query: (with_: typeof sql) => Promise<T>) => query(sql),
+    ping: async () => {},
+    ensure: async () => {},
+    load: () => ({ connections: 1, statements: 0, isLost: false }),
+    close: async () => {},
+  }
+  await createRefreshFamilies(database, LIFETIMES).rotate(presentation)
+  await sql.end()
+  if (seen === undefined) throw new Error('the statement was not seen')
+  return seen
+}
+
+export const benchRotations: Bench = world => measure(world, 10_000)
+export const benchRotationsMillion: Bench = world => measure(world, 1_000_000)

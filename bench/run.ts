@@ -1,0 +1,50 @@
+import { cpus } from 'node:os'
+import { benchCrowd } from './crowd.ts'
+import { benchEndpoints } from './endpoints.ts'
+import { benchPeer } from './peer.ts'
+import { benchRefresh, benchRefreshMillion } from './refresh.ts'
+import { benchRotations, benchRotationsMillion } from './rotations.ts'
+import { benchSoak } from './soak.ts'
+import { benchStart } from './start.ts'
+import { type Bench, format, isReached } from './support/report.ts'
+import { openWorld } from './support/world.ts'
+import { benchToken } from './token.ts'
+
+/** Every benchmark: its name, what its heading says, and whether it runs when none is named. */
+const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, when?: 'only when named']>> =
+  {
+    token: ['client_credentials, 16 connections', benchToken],
+    refresh: ['refresh_token, 16 connections, 10 thousand families', benchRefresh],
+    'refresh-1m': ['refresh_token, 16 connections, 1 million families', benchRefreshMillion],
+    rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],
+    'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],
+    endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],
+    crowd: ['one hundred sign-ins at once', benchCrowd],
+    start: ['from the start to the first answer', benchStart],
+    peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],
+    soak: ['five minutes of refreshes', benchSoak, 'only when named'],
+  }
+
+const main = async (names: readonly string[]) => {
+  const unknown = names.filter(name => !(name in BENCHES))
+  if (unknown.length > 0)
+    throw new Error(`no benchmark ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}`)
+  const world = await openWorld()
+  let missed = 0
+  try {
+    console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}`)
+    for (const [name, [heading, bench, when]] of Object.entries(BENCHES)) {
+      if (names.length === 0 ? when === 'only when named' : !names.includes(name)) continue
+      console.log(`\n${name}: ${heading}`)
+      for (const row of await bench(world)) {
+        console.log(format(row))
+        if (!isReached(row)) missed += 1
+      }
+    }
+    console.log(missed === 0 ? '\nEvery goal was reached.' : `\n${missed} goals were missed.`)
+  } finally {
+    await world.close()
+  }
+}
+
+await main(process.argv.slice(2))

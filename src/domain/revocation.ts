@@ -1,0 +1,14 @@
+/** What an entry names: one access token, one sign-in, or what a person or a client was given until a moment. */
+export type RevocationKind = 'jti' | 'sid' | 'sub' | 'client_id'
+
+/** One entry of the revocation feed. Times are seconds since 1970. */
+export type Revocation = Readonly<{
+  kind: RevocationKind
+  value: string
+  /** When the last token that it ends expires by itself. */
+  expires_at: number
+  /** Of `sub` and `client_id`: a token with an `iat` up to this one is ended. Null for the others, which end every token. */
+  issued_until: number | null
+  /** The transaction that wrote it. */
+  transaction_id: number
+}>

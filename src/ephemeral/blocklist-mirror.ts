@@ -1,0 +1,34 @@
+import { BLOCKLIST_COMPLETE, blocklistKey } from '../domain/blocklist-key.ts'
+import type { BlocklistMirror } from '../ports.ts'
+import type { RedisConnection } from './redis.ts'
+
+/** Seconds for which others may believe that nothing is missing. */
+const COMPLETE_SECONDS = 5
+const LOADING_SECONDS = 60
+
+export const createBlocklistMirror = ({
+  client,
+  isReady,
+  connections,
+}: RedisConnection): BlocklistMirror => ({
+  connection: () => (isReady() ? connections() : null),
+  write: async (revocations, now) => {
+    const pipeline = client.pipeline()
+    for (const { kind, value, issued_until, expires_at } of revocations) {
+      const seconds = Math.ceil(expires_at - now.getTime() / 1000)
+      if (seconds > 0) pipeline.set(blocklistKey(kind, value), String(issued_until ?? 1), 'EX', seconds)
+    }
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+  },
+  begin: async () => {
+    const ticket = `signet:revoked:loading:${crypto.randomUUID()}`
+    await client.set(ticket, '1', 'EX', LOADING_SECONDS)
+    return ticket
+  },
+  // RENAME fails when the ticket is gone: Redis was emptied meanwhile, and what was written before is lost.
+  complete: async ticket => {
+    await client.rename(ticket, BLOCKLIST_COMPLETE)
+    await client.expire(BLOCKLIST_COMPLETE, COMPLETE_SECONDS)
+  },
+  renew: async () => (await client.expire(BLOCKLIST_COMPLETE, COMPLETE_SECONDS)) === 1,
+})

@@ -1,0 +1,54 @@
+import { normalizeEmail } from '../domain/account.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Accounts, Blocklist, Ended, Endings } from '../ports.ts'
+
+type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
+type Members = Readonly<Record<string, unknown>>
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+
+/**
+ * draft-parecki-oauth-global-token-revocation – Ends every sign-in and every token of a person (`sub_id`), or, ours, of a client
+ * (`client_id`). Idempotent. Throws a Problem when it names nobody.
+ */
+export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Needs) => {
+  const block = ({ issued_until, seconds }: Ended, kind: 'sub' | 'client_id', value: string) =>
+    blocklist.add([{ kind, value, issued_until }], seconds)
+
+  const endPerson = async (sub_id: Members) => {
+    const sub = await findSubject(sub_id)
+    const ended = sub !== null && UUID.test(sub) ? await endings.endPerson(sub) : null
+    if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
+    await block(ended, 'sub', sub)
+    const sign_ins = ended.families.map(value => ({ kind: 'sid' as const, value }))
+    await blocklist.add(sign_ins, ended.seconds)
+    return { ended_sub: sub }
+  }
+
+  /** RFC 9493 §3.2 – `opaque` and `iss_sub` name a `sub`, `email` an address. */
+  const findSubject = async ({ format, id, iss, sub, email }: Members): Promise<string | null> => {
+    if (format === 'opaque' && typeof id === 'string') return id
+    if (format === 'iss_sub' && typeof iss === 'string' && typeof sub === 'string')
+      return iss === issuer ? sub : null
+    if (format === 'email' && typeof email === 'string')
+      return (await accounts.findByEmail(normalizeEmail(email)))?.id ?? null
+    const detail = 'must be of format opaque, iss_sub or email, with its members'
+    throw new Problem('FIELDS_INVALID', 'sub_id_format', [{ pointer: '#/sub_id', detail }])
+  }
+
+  return async ({ sub_id, client_id }: Members): Promise<Members> => {
+    if ((sub_id === undefined) === (client_id === undefined))
+      throw new Problem('REQUEST_MALFORMED', 'neither_or_both')
+    if (client_id === undefined) {
+      if (typeof sub_id !== 'object' || sub_id === null) throw new Problem('REQUEST_MALFORMED', 'sub_id')
+      return endPerson({ ...sub_id })
+    }
+    if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(client_id))
+      throw new Problem('REQUEST_MALFORMED', 'client_id')
+    // Also one that is no longer registered: its tokens may live.
+    await block(await endings.endClient(client_id), 'client_id', client_id)
+    return { ended_client_id: client_id }
+  }
+}
+
+export type EndEverything = ReturnType<typeof createEndEverything>

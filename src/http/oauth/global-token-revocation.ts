@@ -1,0 +1,19 @@
+import type { AuthenticateAdmin } from '../../flows/admin.ts'
+import type { EndEverything } from '../../flows/end-everything.ts'
+import { readJson } from '../body.ts'
+import { NO_STORE, type Route } from '../route.ts'
+
+type Needs = Readonly<{ authenticateAdmin: AuthenticateAdmin; endEverything: EndEverything }>
+
+/** draft-parecki-oauth-global-token-revocation §3 – 204 when everything of the subject has been ended. */
+export const globalTokenRevocationRoute = ({ authenticateAdmin, endEverything }: Needs): Route => ({
+  method: 'POST',
+  path: '/global-token-revocation',
+  cors: 'nobody',
+  errors: 'problem',
+  handle: async call => {
+    const { client_id } = await authenticateAdmin(call.header('authorization'))
+    const ended = await endEverything(await readJson(call))
+    return { status: 204, body: null, headers: NO_STORE, log: { client_id, ...ended } }
+  },
+})

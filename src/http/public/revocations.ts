@@ -1,0 +1,25 @@
+import type { AnswerFeed } from '../../flows/revocation-feed.ts'
+import { matchesEtag } from '../etag.ts'
+import type { Route } from '../route.ts'
+
+/** Shared caches may answer many followers at once: with everything for a moment, with a step from a cursor for a minute. */
+const CACHE = { snapshot: 'public, max-age=2', step: 'public, max-age=60', nothing: 'no-store' } as const
+
+/** Ours – GET /revocations: everything that was ended before it expired; with `cursor` what came since, waiting for it up to `wait` seconds. */
+export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
+  method: 'GET',
+  path: '/revocations',
+  cors: 'anyone',
+  errors: 'problem',
+  handle: async ({ context, header, ip }) => {
+    const cursor = context.req.query('cursor') ?? null
+    const wait_seconds = Number(/^\d{1,4}$/.exec(context.req.query('wait') ?? '')?.[0] ?? 0)
+    const { jws, isFinal } = await answerFeed({ cursor, wait_seconds, signal: context.req.raw.signal, ip })
+    // The end of the signature is different for every other content.
+    const etag = `"${jws.slice(-22)}"`
+    const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
+    const headers = { 'Cache-Control': CACHE[cache], ETag: etag }
+    if (matchesEtag(etag, header('if-none-match'))) return { status: 304, body: null, headers }
+    return { status: 200, body: jws, headers: { ...headers, 'Content-Type': 'application/jwt' } }
+  },
+})

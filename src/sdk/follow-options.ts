@@ -1,0 +1,74 @@
+import { type Fetch, isTrustworthyUrl } from './remote-json.ts'
+
+export type FollowOptions = Readonly<{
+  /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
+  issuer: string
+  /** Where the feed is. Default: `/revocations` at the issuer. For a CDN before it. https, or http on loopback. */
+  url?: string
+  /** Where the keys are. Default: discovered (RFC 8414). https, or http on loopback. */
+  jwks_uri?: string
+  /** Seconds after which what was last heard no longer counts as current. 5–3600, default 30. */
+  maxStaleSeconds?: number
+  /** Seconds by which the issuer's clock may differ. 0–300, default 5. */
+  clockToleranceSeconds?: number
+  /** Entries that are kept, at most; a million takes 45 MB. Beyond them the feed is refused. 1–20000000, default 2000000. */
+  maxEntries?: number
+  /** Told about each answer that was refused or did not come: for the log. */
+  onFault?: (fault: Error) => void
+  /** Default: the runtime's. */
+  fetch?: Fetch
+  /** Milliseconds since 1970. Default: Date.now. */
+  now?: () => number
+}>
+
+/** Every option checked and every default filled in. Times in seconds. */
+export type FollowSettings = Readonly<{
+  issuer: string
+  url: string
+  jwks_uri: string | null
+  max_stale_seconds: number
+  clock_tolerance_seconds: number
+  max_entries: number
+  onFault: (fault: Error) => void
+  fetch: Fetch
+  now: () => number
+}>
+
+/** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
+export const parseFollowOptions = (options: FollowOptions): FollowSettings => {
+  const { issuer, onFault, fetch } = options
+  const now = options.now ?? Date.now
+  return {
+    issuer: url('issuer', issuer),
+    url: url('url', options.url ?? new URL('/revocations', url('issuer', issuer)).href),
+    jwks_uri: options.jwks_uri === undefined ? null : url('jwks_uri', options.jwks_uri),
+    max_stale_seconds: within('maxStaleSeconds', options.maxStaleSeconds ?? 30, 5, 3600),
+    clock_tolerance_seconds: within('clockToleranceSeconds', options.clockToleranceSeconds ?? 5, 0, 300),
+    max_entries: within('maxEntries', options.maxEntries ?? 2_000_000, 1, 20_000_000),
+    onFault: fault => {
+      // A logger that throws must not end the following.
+      try {
+        onFault?.(fault)
+      } catch {}
+    },
+    fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
+    now: () => now() / 1000,
+  }
+}
+
+const check = (isSound: boolean, fault: string) => {
+  if (!isSound) throw new TypeError(`followRevocations: ${fault}`)
+}
+
+const url = (name: string, value: unknown): string => {
+  if (typeof value === 'string' && isTrustworthyUrl(value) && !/[?#]/.test(value)) return value
+  throw new TypeError(`followRevocations: ${name} must be an https URL without query, or http on loopback`)
+}
+
+const within = (name: string, value: number, least: number, most: number): number => {
+  check(
+    typeof value === 'number' && value >= least && value <= most,
+    `${name} must be from ${least} to ${most}`,
+  )
+  return value
+}

@@ -1,0 +1,154 @@
+import type { Engine } from './engine.ts'
+import { parseFeedAnswer } from './feed-answer.ts'
+import { createFeedKnowledge } from './feed-knowledge.ts'
+import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
+import { createJwsReader } from './jws-reader.ts'
+import { createKeySet } from './key-set.ts'
+import { fetchText, StatusFault } from './remote-json.ts'
+import type { RevocationQuery, Standing } from './revocation-source.ts'
+
+export type FollowState = Readonly<{
+  /** `checked`: what is not known to be revoked was not, `maxStaleSeconds` ago at most. */
+  revocation: 'checked' | 'stale'
+  /** Entries that are known. */
+  entries: number
+  /** Seconds since 1970: when the issuer said what is known; null before its first answer. */
+  as_of: number | null
+  /** Why the last answer was refused or did not come; null after a good one. */
+  fault: Error | null
+}>
+
+/** A RevocationSource for the verifier's option `revocations`, which follows the issuer's feed until it is closed. */
+export type Following = Readonly<{
+  check(token: RevocationQuery): Standing
+  /** Resolves when everything that is revoked has been heard once. Rejects when it is closed before. */
+  ready(): Promise<void>
+  state(): FollowState
+  /** Ends the following. What is known grows stale. */
+  close(): void
+}>
+
+/** Ours: an answer holds 50 thousand entries at most, which takes 1.4 MB. */
+const LARGEST_BYTES = 4_194_304
+/** Seconds that an answer may take beyond the wait that was asked for. */
+const SLOWEST_SECONDS = 8
+/** Seconds between a failure and the next attempt: doubled each time, from the least to the most. */
+const BACKOFF_SECONDS = { least: 0.1, most: 5 } as const
+/** Seconds between two questions, at least, where an answer brought nothing and did not wait. */
+const PAUSE_SECONDS = 1
+/** Seconds that keys are used beyond their freshness while the issuer is away. */
+const KEYS_MAX_STALE_SECONDS = 3600
+
+/** Ours – Follows the revocation feed of one issuer, in the background. Throws a TypeError when an option is at fault. */
+export const followOn =
+  <Key>(engine: Engine<Key>) =>
+  (options: FollowOptions): Following => {
+    const settings = parseFollowOptions(options)
+    const knowledge = createFeedKnowledge(settings)
+    const closing = new AbortController()
+    const ask = createAsk(engine, settings, knowledge, closing.signal)
+    let fault: Error | null = null
+    let isReady = (): void => {}
+    let isClosed: (reason: Error) => void = () => {}
+    const readied = new Promise<void>((resolve, reject) => {
+      isReady = resolve
+      isClosed = reject
+    })
+    readied.catch(() => {})
+
+    const follow = async () => {
+      for (let failures = 0; !closing.signal.aborted; ) {
+        try {
+          const pause = await ask()
+          failures = 0
+          fault = null
+          if (knowledge.as_of() !== null) isReady()
+          await sleep(pause, closing.signal)
+        } catch (error) {
+          if (closing.signal.aborted) return
+          failures += 1
+          fault = error instanceof Error ? error : new Error(String(error))
+          settings.onFault(fault)
+          await sleep(backoff(failures), closing.signal)
+        }
+      }
+    }
+    void follow()
+
+    return {
+      check: knowledge.check,
+      ready: () => readied,
+      state: () => ({
+        revocation: knowledge.isFresh() ? 'checked' : 'stale',
+        entries: knowledge.size(),
+        as_of: knowledge.as_of(),
+        fault,
+      }),
+      close: () => {
+        isClosed(new Error('the following was closed'))
+        closing.abort()
+      },
+    }
+  }
+
+/** One question and its answer; resolves with the seconds to wait before the next. Rejects, having changed nothing, on any doubt. */
+const createAsk = <Key>(
+  engine: Engine<Key>,
+  settings: FollowSettings,
+  knowledge: ReturnType<typeof createFeedKnowledge>,
+  signal: AbortSignal,
+) => {
+  const { issuer, jwks_uri, fetch, now, max_stale_seconds } = settings
+  const keys = createKeySet(engine, {
+    issuer,
+    jwks_uri,
+    fetch,
+    now,
+    max_stale_seconds: KEYS_MAX_STALE_SECONDS,
+    onFault: () => {},
+  })
+  const read = createJwsReader(engine, keys, 'revocations+jwt', LARGEST_BYTES)
+  const wait = Math.min(10, Math.floor(max_stale_seconds / 3))
+  const limits = { accept: 'application/jwt', seconds: wait + SLOWEST_SECONDS, bytes: LARGEST_BYTES, signal }
+
+  const fetchAnswer = async (): Promise<string> => {
+    const cursor = knowledge.cursor()
+    const query = cursor === null ? '' : `?cursor=${encodeURIComponent(cursor)}&wait=${wait}`
+    try {
+      return (await fetchText(settings.url + query, fetch, limits)).text
+    } catch (error) {
+      // RFC 9110 §15.5.11 – 410: the cursor leads nowhere any more.
+      if (error instanceof StatusFault && error.status === 410) knowledge.beginAgain()
+      throw error
+    }
+  }
+
+  return async (): Promise<number> => {
+    const asked_at = performance.now()
+    const reading = await read(await fetchAnswer(), now())
+    if ('refusal' in reading)
+      throw new Error(`the feed is refused: ${reading.refusal}`, { cause: reading.cause })
+    const answer = parseFeedAnswer(reading.payload)
+    knowledge.take(answer)
+    const hasWaited = performance.now() - asked_at >= PAUSE_SECONDS * 1000
+    return answer.more || answer.count > 0 || hasWaited ? 0 : PAUSE_SECONDS
+  }
+}
+
+/** A half to the whole of it: followers that lost one server together must not come back together. */
+const backoff = (failures: number): number => {
+  const seconds = Math.min(BACKOFF_SECONDS.least * 2 ** (failures - 1), BACKOFF_SECONDS.most)
+  return seconds * (0.5 + Math.random() / 2)
+}
+
+const sleep = (seconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    if (seconds === 0 || signal.aborted) return resolve()
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, seconds * 1000)
+    signal.addEventListener('abort', done)
+  })

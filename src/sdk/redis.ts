@@ -1,0 +1,93 @@
+/** signetd/redis: for services that share the issuer's Redis. */
+import { BLOCKLIST_COMPLETE, blocklistKey } from '../domain/blocklist-key.ts'
+import type { RevocationQuery, Standing } from './revocation-source.ts'
+
+export type RedisRevocationsOptions = Readonly<{
+  /** Whatever client the service has: `keys => redis.mget(keys)` of ioredis, `keys => redis.mGet(keys)` of node-redis. */
+  mget: (keys: string[]) => Promise<readonly (string | null)[]>
+  /** Milliseconds that an answer may take; after them it counts as stale. 1–5000, default 250. */
+  timeoutMilliseconds?: number
+}>
+
+/** A RevocationSource for the verifier's option `revocations`. Rejects when Redis does not answer: to a verifier, `stale`. */
+export type RedisRevocations = Readonly<{ check(token: RevocationQuery): Promise<Standing> }>
+
+type Asked = Readonly<{
+  token: RevocationQuery
+  resolve: (standing: Standing) => void
+  reject: (fault: unknown) => void
+}>
+
+const KEYS_A_TOKEN = 4
+/** Tokens that are asked for in one command, at most. */
+const TOKENS_AT_ONCE = 100
+
+/**
+ * Ours – A source that looks each token up in Redis, all tokens of a moment in one command. It knows that a token was not revoked
+ * only while Redis says that nothing is missing; else, and when there is no answer in time, it is stale.
+ */
+export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocations => {
+  const { mget, timeoutMilliseconds = 250 } = options
+  if (typeof mget !== 'function') throw new TypeError('redisRevocations: mget must be a function')
+  if (!(timeoutMilliseconds >= 1 && timeoutMilliseconds <= 5000))
+    throw new TypeError('redisRevocations: timeoutMilliseconds must be from 1 to 5000')
+  let asked: Asked[] = []
+
+  const flush = () => {
+    const all = asked
+    asked = []
+    for (let start = 0; start < all.length; start += TOKENS_AT_ONCE)
+      void answer(all.slice(start, start + TOKENS_AT_ONCE), mget, timeoutMilliseconds)
+  }
+
+  return {
+    check: token =>
+      new Promise((resolve, reject) => {
+        asked.push({ token, resolve, reject })
+        if (asked.length === 1) queueMicrotask(flush)
+      }),
+  }
+}
+
+const answer = async (
+  batch: readonly Asked[],
+  mget: RedisRevocationsOptions['mget'],
+  milliseconds: number,
+) => {
+  try {
+    const keys = [BLOCKLIST_COMPLETE, ...batch.flatMap(({ token }) => keysOf(token))]
+    const [complete, ...values] = await inTime(mget(keys), milliseconds)
+    for (const [index, { token, resolve }] of batch.entries()) {
+      const own = values.slice(index * KEYS_A_TOKEN, (index + 1) * KEYS_A_TOKEN)
+      if (own.length < KEYS_A_TOKEN) throw new Error('Redis answered too little')
+      if (isRevoked(own, token)) resolve('revoked')
+      else resolve(typeof complete === 'string' ? 'live' : 'stale')
+    }
+  } catch (fault) {
+    for (const { reject } of batch) reject(fault)
+  }
+}
+
+/** One key for each claim, so that every token has as many: where there is no `sid`, the `jti` is asked for twice. */
+const keysOf = ({ jti, sid, sub, client_id }: RevocationQuery): readonly string[] => [
+  blocklistKey('jti', jti),
+  sid === undefined ? blocklistKey('jti', jti) : blocklistKey('sid', sid),
+  blocklistKey('sub', sub),
+  blocklistKey('client_id', client_id),
+]
+
+const isRevoked = (
+  [token, signIn, person, client]: readonly (string | null)[],
+  { iat }: RevocationQuery,
+): boolean =>
+  typeof token === 'string' ||
+  typeof signIn === 'string' ||
+  [person, client].some(until => typeof until === 'string' && !(Number(until) < iat))
+
+const inTime = <T>(work: Promise<T>, milliseconds: number): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('Redis did not answer in time')), milliseconds)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
+export type { RevocationQuery, RevocationSource, Standing } from './revocation-source.ts'

@@ -1,0 +1,116 @@
+import { Unavailable } from '../domain/unavailable.ts'
+import type { Log, Metrics } from '../ports.ts'
+import type { Database } from './database.ts'
+
+/** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */
+const BATCH_ROWS = 500
+
+/** For as long as nobody else may start after the last sign of life. */
+const LEASE_SECONDS = 60
+
+/**
+ * Seconds that a row is kept after it died by the database's clock: an assertion is judged by the clock of a server, and an
+ * operator who looks into something that happened yesterday still finds the sign-in.
+ */
+const DEAD_FOR_SECONDS = 86_400
+
+/** What dies by itself. Every table here has `expires_at`, with an index, and a key by which a row is found again. */
+const TABLES = ['refresh_families', 'revocations', 'spent_assertions'] as const
+export type JanitorTable = (typeof TABLES)[number]
+
+/** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
+export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>
+
+/**
+ * Ours: a batch of each table, by the one replica that holds the lease. A living row is never locked, and a dead one that
+ * somebody presents at this moment is left for the next time: no refresh waits for this.
+ */
+export const createSweep =
+  (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
+  async () => {
+    if (!(await takeLease(database, holder))) return null
+    const deleted = { refresh_families: 0, revocations: 0, spent_assertions: 0 }
+    for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
+    return deleted
+  }
+
+/** Atomic: true for one holder at a time. A holder that died is succeeded when its lease is over. */
+const takeLease = async (database: Database, holder: string): Promise<boolean> => {
+  const taken = await database.run(
+    sql => sql`
+      insert into leases (task, holder, expires_at)
+      values ('janitor', ${holder}, statement_timestamp() + make_interval(secs => ${LEASE_SECONDS}))
+      on conflict (task) do update
+      set holder = excluded.holder, expires_at = excluded.expires_at
+      where leases.holder = excluded.holder or leases.expires_at <= statement_timestamp()
+      returning holder`,
+  )
+  return taken.length > 0
+}
+
+const deleteBatch = async (database: Database, table: JanitorTable): Promise<number> => {
+  const [deleted] = await database.run(
+    sql => sql<{ rows: number }[]>`
+      with dead as materialized (
+        select ctid
+        from ${sql(table)}
+        where expires_at < statement_timestamp() - make_interval(secs => ${DEAD_FOR_SECONDS})
+        order by expires_at
+        limit ${BATCH_ROWS}
+        for update skip locked
+      ),
+      deleted as (
+        delete from ${sql(table)} t
+        using dead
+        where t.ctid = dead.ctid
+        returning 1
+      )
+      select count(*)::integer as rows from deleted`,
+  )
+  return deleted?.rows ?? 0
+}
+
+/** True when a table may hold more dead rows than went just now. */
+const isUnfinished = (deleted: Readonly<Record<JanitorTable, number>>): boolean =>
+  TABLES.some(table => deleted[table] === BATCH_ROWS)
+
+/** Milliseconds between two looks when there was nothing left. */
+const PAUSE_MILLISECONDS = 60_000
+
+type Needs = Readonly<{ sweep: Sweep; metrics: Metrics; log: Log; pause_milliseconds?: number }>
+
+/** Sweeps now and then; with much to do, half of the time. Returns how to stop it, which waits for the batch under way. */
+export const keepSweeping = ({ sweep, metrics, log, pause_milliseconds = PAUSE_MILLISECONDS }: Needs) => {
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  let underway = Promise.resolve()
+  const look = async (): Promise<number> => {
+    const began = performance.now()
+    const deleted = await sweep()
+    if (deleted === null) return pause_milliseconds
+    for (const table of TABLES) metrics.deleted(table, deleted[table])
+    return isUnfinished(deleted) ? performance.now() - began : pause_milliseconds
+  }
+  const guarded = async (): Promise<number> => {
+    try {
+      return await look()
+    } catch (error) {
+      // That Postgres is away is on everybody's lips already.
+      if (!(error instanceof Unavailable))
+        log.error({ error: String(error) }, 'dead rows could not be deleted')
+      return pause_milliseconds
+    }
+  }
+  const schedule = (milliseconds: number) => {
+    if (isStopped) return
+    timer = setTimeout(() => {
+      underway = guarded().then(schedule)
+    }, milliseconds).unref()
+  }
+  schedule(pause_milliseconds)
+  return async (): Promise<void> => {
+    isStopped = true
+    clearTimeout(timer)
+    await underway
+  }
+}

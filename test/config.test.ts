@@ -1,0 +1,274 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readConfig, readSettings } from '../src/config.ts'
+import { type Name, SETTINGS } from '../src/settings.ts'
+import { PEPPER } from './support/signet.ts'
+
+const POSTGRES = 'postgres://signet:hidden@db.example/signet'
+
+const faultsOf = (environment: Record<string, string>): readonly string[] => {
+  const reading = readConfig(environment)
+  return 'faults' in reading ? reading.faults : []
+}
+const configOf = (environment: Record<string, string>) => {
+  const reading = readConfig(environment)
+  if ('faults' in reading) throw new Error(reading.faults.join('\n'))
+  return reading.config
+}
+
+describe('configuration', () => {
+  it('has the defaults of its page', () => {
+    expect(configOf({})).toEqual({
+      PORT: 8080,
+      HOST: '127.0.0.1',
+      INTERNAL_PORT: 9090,
+      INTERNAL_HOST: '127.0.0.1',
+      ISSUER: 'http://localhost:8080',
+      DATABASE_URL: null,
+      DATABASE_POOL_SIZE: 10,
+      DATA_DIR: resolve('data'),
+      REDIS_URL: null,
+      KEYS_DIR: resolve('keys'),
+      KEY_ROTATION_DAYS: 30,
+      CLIENTS_FILE: null,
+      ACCESS_TOKEN_TTL_SECONDS: 900,
+      REFRESH_TOKEN_IDLE_SECONDS: 604_800,
+      REFRESH_TOKEN_MAX_SECONDS: 2_592_000,
+      REFRESH_TOKEN_PEPPER: null,
+      DEFAULT_AUDIENCE: 'http://localhost:8080',
+      PASSWORD_MIN_CHARACTERS: 8,
+      PASSWORD_COST: 10,
+      RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
+      RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
+      RATE_LIMIT_REGISTER: { count: 20, window_seconds: 60 },
+      RATE_LIMIT_REFRESH: { count: 100, window_seconds: 60 },
+      RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
+      RATE_LIMIT_TOKEN_FAILURES: { count: 20, window_seconds: 60 },
+      TRUSTED_PROXIES: [],
+      CORS_ORIGINS: [],
+      LOG_LEVEL: 'info',
+    })
+  })
+
+  it('is frozen', () => {
+    expect(Object.isFrozen(configOf({}))).toBe(true)
+  })
+
+  it('counts an empty variable as unset, every one of them', () => {
+    const empty = Object.fromEntries(Object.keys(SETTINGS).map(name => [name, '']))
+    expect(configOf(empty)).toEqual(configOf({}))
+  })
+
+  const RATE: readonly [string[], string[]] = [
+    ['off', '1/1', '5/60', '1000000/86400'],
+    ['0/60', '5/0', '5', '5/60/1', '-1/60', '5 / 60', '5/60s', 'OFF', '99999999/1'],
+  ]
+  const integer = (least: number, most: number): readonly [string[], string[]] => [
+    [String(least), String(most)],
+    [String(least - 1), String(most + 1), 'x', '1.5', '1e3', '0x10', ' 5', '-1', '9'.repeat(30)],
+  ]
+  const GOOD_AND_BAD = {
+    PORT: integer(1, 65_535),
+    HOST: [['127.0.0.1', '::1', 'localhost'], []],
+    INTERNAL_PORT: [
+      ['off', '1', '65535'],
+      ['0', '65536', 'x', 'OFF', '-1', '1.5'],
+    ],
+    INTERNAL_HOST: [['0.0.0.0', '::'], []],
+    ISSUER: [
+      [
+        'https://id.example.com',
+        'https://id.example.com:8443',
+        'http://localhost:1',
+        'http://127.0.0.1',
+        'http://127.9.9.9:81',
+        'http://[::1]:8080',
+      ],
+      [
+        'id.example.com',
+        'http://id.example.com',
+        'http://localhost.example.com',
+        'http://127.0.0.1.example.com',
+        'https://id.example.com/',
+        'https://id.example.com/path',
+        'https://id.example.com?x=1',
+        'https://id.example.com#x',
+        'https://ID.example.com',
+        'https://id.example.com:443',
+        'https://user@id.example.com',
+        'ftp://id.example.com',
+        'javascript:alert(1)',
+        'https://',
+      ],
+    ],
+    DATABASE_URL: [
+      [POSTGRES, 'postgresql://db/signet?sslmode=require'],
+      ['mysql://db', 'db.example', 'POSTGRES', 'http://db'],
+    ],
+    DATABASE_POOL_SIZE: integer(1, 200),
+    DATA_DIR: [['/var/lib/signet', './elsewhere'], []],
+    REDIS_URL: [
+      ['redis://cache', 'rediss://:secret@cache:6380/1'],
+      ['http://cache', 'cache:6379', 'cache'],
+    ],
+    KEYS_DIR: [['/run/keys'], []],
+    CLIENTS_FILE: [['/etc/signet/clients.json'], []],
+    ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
+    REFRESH_TOKEN_IDLE_SECONDS: [
+      ['1', '2592001', '31536000'],
+      ['0', '31536001', 'x'],
+    ],
+    REFRESH_TOKEN_MAX_SECONDS: [
+      ['1', '31536000'],
+      ['0', '31536001', 'x'],
+    ],
+    REFRESH_TOKEN_PEPPER: [
+      [PEPPER, `${PEPPER}=`, `${PEPPER}, ${Buffer.alloc(48, 'other').toString('base64url')}`],
+      [
+        'short',
+        Buffer.alloc(31).toString('base64url'),
+        `${PEPPER},${PEPPER}`,
+        `${PEPPER},`,
+        `,${PEPPER}`,
+        `${PEPPER}!`,
+        Buffer.alloc(32, 0xfb).toString('base64'),
+      ],
+    ],
+    KEY_ROTATION_DAYS: integer(1, 365),
+    DEFAULT_AUDIENCE: [['https://api.example', 'api'], []],
+    PASSWORD_MIN_CHARACTERS: integer(8, 64),
+    PASSWORD_COST: integer(10, 15),
+    RATE_LIMIT_LOGIN: RATE,
+    RATE_LIMIT_ACCOUNTS: RATE,
+    RATE_LIMIT_REGISTER: RATE,
+    RATE_LIMIT_REFRESH: RATE,
+    RATE_LIMIT_PASSWORD: RATE,
+    RATE_LIMIT_TOKEN_FAILURES: RATE,
+    TRUSTED_PROXIES: [
+      ['10.0.0.0/8', '10.0.0.1', '::1', '10.0.0.0/8, fd00::/8'],
+      ['10.0.0.0/33', 'proxy', '10.0.0.0/8 fd00::/8', '*'],
+    ],
+    CORS_ORIGINS: [
+      ['https://app.example', 'http://localhost:5173, https://app.example'],
+      ['*', 'null', 'https://app.example/', 'app.example', 'https://*.example'],
+    ],
+    LOG_LEVEL: [
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      ['INFO', 'verbose', '30'],
+    ],
+  } satisfies Record<Name, readonly [string[], string[]]>
+  const rows = Object.entries(GOOD_AND_BAD)
+  const good = rows.flatMap(([name, [values]]) => values.map(value => [name, value] as const))
+  const bad = rows.flatMap(([name, [, values]]) => values.map(value => [name, value] as const))
+
+  it.each(good)('takes %s=%s', (name, value) => {
+    expect(
+      faultsOf({ [name]: value, ...(name === 'DATABASE_URL' ? { REFRESH_TOKEN_PEPPER: PEPPER } : {}) }),
+    ).toEqual([])
+  })
+
+  it.each(bad)('refuses %s=%s in one line that begins with a name', (name, value) => {
+    const faults = faultsOf({ [name]: value })
+    expect(faults).toHaveLength(1)
+    expect(faults[0]).toMatch(
+      name === 'REFRESH_TOKEN_MAX_SECONDS' && value === '604799'
+        ? /^REFRESH_TOKEN_IDLE/
+        : new RegExp(`^${name} `),
+    )
+    expect(faults[0]).not.toContain('\n')
+  })
+
+  it('says all faults at once', () => {
+    const environment = {
+      PORT: 'x',
+      LOG_LEVEL: 'loud',
+      DATABASE_URL: POSTGRES,
+      RATE_LIMIT_LOGIN: 'many',
+      ISSUER: 'http://a.example',
+    }
+    expect(faultsOf(environment).map(fault => fault.split(' ')[0])).toEqual([
+      'PORT',
+      'RATE_LIMIT_LOGIN',
+      'LOG_LEVEL',
+      'ISSUER',
+      'REFRESH_TOKEN_PEPPER',
+    ])
+  })
+
+  it('never repeats a secret in a fault', () => {
+    const environment = {
+      DATABASE_URL: 'mysql://u:hidden@db',
+      REDIS_URL: 'x://:hidden@y',
+      REFRESH_TOKEN_PEPPER: 'hidden',
+    }
+    const faults = faultsOf(environment)
+    expect(faults).toHaveLength(3)
+    expect(faults.join()).not.toContain('hidden')
+  })
+
+  describe('ISSUER', () => {
+    it('follows PORT, and DEFAULT_AUDIENCE follows ISSUER', () => {
+      expect(configOf({ PORT: '9000' })).toMatchObject({
+        ISSUER: 'http://localhost:9000',
+        DEFAULT_AUDIENCE: 'http://localhost:9000',
+      })
+      expect(configOf({ ISSUER: 'https://id.example.com' }).DEFAULT_AUDIENCE).toBe('https://id.example.com')
+    })
+    it.each(['0.0.0.0', '::', '192.0.2.1', 'id.example.com'])('is required when HOST is %s', HOST => {
+      expect(faultsOf({ HOST })).toEqual(['ISSUER is required when HOST is not a loopback address'])
+      expect(faultsOf({ HOST, ISSUER: 'https://id.example.com' })).toEqual([])
+    })
+    it('tells the origin that was meant', () => {
+      expect(faultsOf({ ISSUER: 'https://ID.example.com/path/' })[0]).toMatch(/https:\/\/id\.example\.com$/)
+    })
+  })
+
+  it('requires a pepper with DATABASE_URL, and says how to make one', () => {
+    expect(faultsOf({ DATABASE_URL: POSTGRES })).toEqual([
+      expect.stringMatching(/^REFRESH_TOKEN_PEPPER is required.*openssl rand/),
+    ])
+  })
+
+  describe('a secret in a file', () => {
+    let directory: string
+    let file: string
+    beforeAll(() => {
+      directory = mkdtempSync(join(tmpdir(), 'signet-config-'))
+      file = join(directory, 'secret')
+    })
+    afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+    it('is read without the line end', () => {
+      writeFileSync(file, `${POSTGRES}\n`)
+      expect(configOf({ DATABASE_URL_FILE: file, REFRESH_TOKEN_PEPPER: PEPPER }).DATABASE_URL).toBe(POSTGRES)
+    })
+    it('is a fault when the variable is set too', () => {
+      expect(faultsOf({ REDIS_URL: 'redis://cache', REDIS_URL_FILE: file })).toEqual([
+        'REDIS_URL and REDIS_URL_FILE are both set: give one of them',
+      ])
+      expect(faultsOf({ REDIS_URL: 'redis://cache', REDIS_URL_FILE: '' })).toEqual([])
+    })
+    it('is a fault when the file is not there, empty or wrong', () => {
+      expect(faultsOf({ REDIS_URL_FILE: join(directory, 'none') })).toEqual([
+        expect.stringMatching(/^REDIS_URL_FILE cannot be read: .*none$/),
+      ])
+      expect(faultsOf({ REDIS_URL_FILE: directory })).toEqual([expect.stringContaining('cannot be read')])
+      writeFileSync(file, '\n')
+      expect(faultsOf({ REDIS_URL_FILE: file })).toHaveLength(1)
+      expect(faultsOf({ REFRESH_TOKEN_PEPPER_FILE: file })).toHaveLength(1)
+    })
+    it('is for secrets alone', () => {
+      writeFileSync(file, '9000')
+      expect(configOf({ PORT_FILE: file }).PORT).toBe(8080)
+    })
+  })
+
+  it('gives a command the settings that it needs, whatever the others hold', () => {
+    expect(readSettings(['DATABASE_URL'], { DATABASE_URL: POSTGRES, PORT: 'x' })).toEqual({
+      settings: { DATABASE_URL: POSTGRES },
+    })
+    expect(readSettings(['PORT'], { PORT: 'x' })).toEqual({ faults: [expect.stringMatching(/^PORT /)] })
+  })
+})

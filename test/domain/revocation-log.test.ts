@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Revocation } from '../../src/domain/revocation.ts'
+import { createRevocationLog, type Portion } from '../../src/domain/revocation-log.ts'
+
+const NOW = 1_900_000_000
+const token = (transaction_id: number, expires_at = NOW + 900, value: string = randomUUID()): Revocation => ({
+  kind: 'jti',
+  value,
+  expires_at,
+  issued_until: null,
+  transaction_id,
+})
+const person = (transaction_id: number, issued_until: number, value = 'ada'): Revocation => ({
+  ...token(transaction_id),
+  kind: 'sub',
+  value,
+  issued_until,
+})
+const idsOf = ({ ids }: Portion) =>
+  Object.values(ids).flatMap(text => Buffer.from(text, 'base64url').toString('hex').match(/.{32}/g) ?? [])
+const bare = ({ value }: Revocation) => value.replaceAll('-', '')
+const snapshot = (xmax: number, running: readonly number[] = []) => ({ server: 'a', xmax, running })
+const everything = snapshot(0)
+
+describe('the log of revocations', () => {
+  it('gives what a snapshot did not see', () => {
+    const log = createRevocationLog()
+    const [first, second, third] = [token(5), token(6), token(7)] as const
+    log.add([first, second, third])
+    expect(idsOf(log.since(snapshot(7, [5]), 10) ?? nothing)).toEqual([bare(first), bare(third)])
+    expect(log.since(snapshot(8), 10)).toEqual(nothing)
+    expect(log.since(everything, 2)).toBeNull()
+    expect(log.since(everything, 3)).not.toBeNull()
+  })
+
+  it('keeps the newest of what names the same person', () => {
+    const log = createRevocationLog()
+    log.add([person(5, NOW), person(6, NOW + 10), person(6, NOW, 'bob')])
+    expect(log.size()).toBe(2)
+    expect(log.since(snapshot(6), 10)?.named).toEqual([
+      ['sub', 'ada', NOW + 900, NOW + 10],
+      ['sub', 'bob', NOW + 900, NOW],
+    ])
+  })
+
+  it('names an id that is no UUID', () => {
+    const log = createRevocationLog()
+    log.add([token(5, NOW, 'custom')])
+    expect(log.since(everything, 1)?.named).toEqual([['jti', 'custom', NOW, null]])
+  })
+
+  it('never forgets early: an expiry is rounded up', () => {
+    const log = createRevocationLog()
+    log.add([token(1, NOW + 1), token(1, NOW + 60)])
+    for (const expiry of Object.keys(log.since(everything, 2)?.ids ?? {}))
+      expect(Number(expiry)).toBeGreaterThanOrEqual(NOW + 1)
+    log.sweep(NOW + 1)
+    expect(log.size()).toBe(2)
+    log.sweep(NOW + 121)
+    expect(log.size()).toBe(0)
+  })
+
+  it('forgets what has expired and keeps the rest as it was', () => {
+    const log = createRevocationLog()
+    const kept = Array.from({ length: 3000 }, () => token(2, NOW + 900))
+    log.add(kept.flatMap(entry => [token(1, NOW), entry]))
+    log.sweep(NOW + 60)
+    expect(idsOf(log.since(snapshot(2), 3000) ?? nothing)).toEqual(kept.map(bare))
+  })
+
+  it('falls into parts that make the whole', () => {
+    const log = createRevocationLog()
+    const all = Array.from({ length: 2000 }, () => token(1))
+    log.add([...all, person(1, NOW)])
+    const parts = [0, 1, 2, 3].map(part => log.part(part, 4))
+    expect(parts.flatMap(idsOf).toSorted()).toEqual(all.map(bare).toSorted())
+    expect(parts.map(({ named }) => named.length)).toEqual([1, 0, 0, 0])
+    expect(Math.min(...parts.map(part => idsOf(part).length))).toBeGreaterThan(400)
+  })
+
+  it('takes less than 3 MB on the wire for 100 thousand entries', () => {
+    const log = createRevocationLog()
+    log.add(Array.from({ length: 100_000 }, (_, index) => token(index, NOW + (index % 900))))
+    const bytes = [0, 1]
+      .map(part => Buffer.from(JSON.stringify(log.part(part, 2))).toString('base64url').length)
+      .reduce((sum, length) => sum + length)
+    expect(bytes).toBeLessThan(3_000_000)
+    expect(bytes).toBeGreaterThan(2_000_000)
+  })
+})
+
+const nothing: Portion = { ids: {}, named: [] }

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createBlocklistMirror } from '../../src/ephemeral/blocklist-mirror.ts'
+import { createRedisBlocklist } from '../../src/ephemeral/blocklist.ts'
+import { openRedis } from '../../src/ephemeral/redis.ts'
+import { mirrorRevocations } from '../../src/flows/mirror-revocations.ts'
+import { redisRevocations } from '../../src/sdk/redis.ts'
+import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
+import { createRevocations } from '../../src/store/revocations.ts'
+import { backends, createRedis, hasRedis, type OpenBackend } from '../support/backends.ts'
+
+const log = { info: () => {}, warn: () => {}, error: () => {} }
+const NOW = Math.floor(Date.now() / 1000)
+const token = (claims: Readonly<Record<string, string | number>> = {}) => ({
+  jti: randomUUID(),
+  sid: randomUUID(),
+  sub: 'ada',
+  client_id: 'web',
+  iat: NOW,
+  exp: NOW + 900,
+  ...claims,
+})
+
+describe.skipIf(!hasRedis)('signetd/redis', () => {
+  let backend: OpenBackend
+  let shared: Awaited<ReturnType<typeof createRedis>>
+  let connection: ReturnType<typeof openRedis>
+  let service: Redis
+  let commands = 0
+  const closers: (() => Promise<void>)[] = []
+  beforeAll(async () => {
+    backend = await (backends.at(-1) ?? unreachable()).open()
+  })
+  afterAll(() => backend.close())
+  beforeEach(async () => {
+    shared = await createRedis()
+    connection = openRedis({ url: shared.url, log })
+    await connection.connect()
+    service = new Redis(shared.url)
+    commands = 0
+  })
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close()
+    await connection.close()
+    service.disconnect()
+  })
+  const source = () =>
+    redisRevocations({
+      mget: keys => {
+        commands += 1
+        return service.mget(keys)
+      },
+    })
+  const mirror = () =>
+    closers.push(
+      mirrorRevocations({
+        feed: createRevocationFeed(backend.database),
+        mirror: createBlocklistMirror(connection),
+        clock: () => new Date(),
+        log,
+        poll_milliseconds: 10,
+      }),
+    )
+  const revoke = async () => {
+    const jti = randomUUID()
+    const expires_at = new Date(Date.now() + 900_000)
+    await createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+    return jti
+  }
+  const becomes = (claims: ReturnType<typeof token>, standing: string) =>
+    vi.waitFor(async () => expect(await source().check(claims)).toBe(standing), {
+      timeout: 5000,
+      interval: 5,
+    })
+
+  it('knows nothing while Redis does not say that nothing is missing', async () => {
+    expect(await source().check(token())).toBe('stale')
+  })
+
+  it('finds what was revoked before and after, and everything else live', async () => {
+    const before = await revoke()
+    mirror()
+    await becomes(token(), 'live')
+    expect(await source().check(token({ jti: before }))).toBe('revoked')
+    const after = await revoke()
+    await becomes(token({ jti: after }), 'revoked')
+    expect(await source().check(token())).toBe('live')
+  })
+
+  it('says that it does not know when Redis was emptied, until everything is there again', async () => {
+    const jti = await revoke()
+    mirror()
+    await becomes(token({ jti }), 'revoked')
+    await becomes(token(), 'live')
+    await shared.flush()
+    // Never live: it is either still missing, or there again.
+    const standings = new Set<unknown>()
+    await vi.waitFor(async () => {
+      standings.add(await source().check(token({ jti })))
+      expect(await source().check(token())).toBe('live')
+    })
+    expect(standings).not.toContain('live')
+    expect(await source().check(token({ jti }))).toBe('revoked')
+  })
+
+  it('judges a person and a client by when the token was issued', async () => {
+    const blocklist = createRedisBlocklist(connection)
+    await blocklist.add(
+      [
+        { kind: 'sub', value: 'eve', issued_until: NOW },
+        { kind: 'client_id', value: 'cron', issued_until: NOW },
+        { kind: 'sid', value: 'a-sign-in' },
+      ],
+      900,
+    )
+    mirror()
+    await becomes(token(), 'live')
+    const check = source().check
+    const claims = [
+      { sub: 'eve' },
+      { sub: 'eve', iat: NOW + 1 },
+      { client_id: 'cron', iat: NOW - 1 },
+      { client_id: 'cron', iat: NOW + 1 },
+      { sid: 'a-sign-in' },
+    ].map(token)
+    const expected = ['revoked', 'live', 'revoked', 'live', 'revoked']
+    expect(await Promise.all(claims.map(check))).toEqual(expected)
+    const isBlocked = claims.map(claim => blocklist.has(claim))
+    expect(await Promise.all(isBlocked)).toEqual(expected.map(standing => standing === 'revoked'))
+  })
+
+  it('asks for all tokens of a moment at once', async () => {
+    const revocations = source()
+    await Promise.all(Array.from({ length: 100 }, () => revocations.check(token())))
+    expect(commands).toBe(1)
+    await Promise.all(Array.from({ length: 101 }, () => revocations.check(token())))
+    expect(commands).toBe(3)
+  })
+
+  it.each([
+    ['answers nothing', () => new Promise<never>(() => {})],
+    ['is away', () => Promise.reject(new Error('away'))],
+    ['answers too little', () => Promise.resolve(['1'])],
+  ])('rejects, which counts as stale, when Redis %s', async (_, mget) => {
+    await expect(redisRevocations({ mget, timeoutMilliseconds: 20 }).check(token())).rejects.toThrow()
+  })
+
+  it('completes nothing with a ticket that was lost with the entries', async () => {
+    const plain = createBlocklistMirror(connection)
+    const ticket = await plain.begin()
+    await shared.flush()
+    await expect(plain.complete(ticket)).rejects.toThrow('no such key')
+    expect(await plain.renew()).toBe(false)
+    expect(await source().check(token())).toBe('stale')
+  })
+})
+
+const unreachable = (): never => {
+  throw new Error('there is a backend')
+}

@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { formatCursor, parseCursor } from '../../src/domain/feed-cursor.ts'
+import { Problem } from '../../src/domain/problem.ts'
+import { Unavailable } from '../../src/domain/unavailable.ts'
+import { createRevocationFeed, type FeedRequest } from '../../src/flows/revocation-feed.ts'
+import { createRevocationTail } from '../../src/flows/revocation-tail.ts'
+import type { Keys, RevocationFeed } from '../../src/ports.ts'
+import { openKeys } from '../../src/signing/open-keys.ts'
+import { createRevocationFeed as createStoredFeed } from '../../src/store/revocation-feed.ts'
+import { createRevocations } from '../../src/store/revocations.ts'
+import { backends, type OpenBackend } from '../support/backends.ts'
+
+const ISSUER = 'https://id.example'
+const log = { info: () => {}, warn: () => {}, error: () => {} }
+
+type Payload = Readonly<{
+  iss: string
+  iat: number
+  since: string | null
+  cursor: string
+  more: boolean
+  ids: Readonly<Record<string, string>>
+}>
+
+const payloadOf = (jws: string) =>
+  JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as Payload
+const idsOf = (jws: string) =>
+  Object.values(payloadOf(jws).ids).flatMap(
+    text => Buffer.from(text, 'base64url').toString('hex').match(/.{32}/g) ?? [],
+  )
+const bare = (uuid: string) => uuid.replaceAll('-', '')
+const codeOf = (answer: Promise<unknown>) =>
+  answer.then(
+    () => 'answered',
+    (error: unknown) => (error instanceof Problem ? error.code : String(error)),
+  )
+
+describe.each(backends)('the revocation feed on $name', ({ open }) => {
+  const directory = mkdtempSync(join(tmpdir(), 'signet-feed-'))
+  let backend: OpenBackend
+  let keys: Keys & { close: () => Promise<void> }
+  let now = new Date()
+  beforeAll(async () => {
+    backend = await open()
+    const opened = await openKeys({ directory, clock: () => new Date(), log })
+    if ('faults' in opened) throw new Error(opened.faults.join())
+    keys = opened
+  })
+  afterAll(async () => {
+    await keys.close()
+    await backend.close()
+    rmSync(directory, { recursive: true })
+  })
+
+  const closers: (() => Promise<void>)[] = []
+  const createInstance = (count = 1000, change: (feed: RevocationFeed) => RevocationFeed = feed => feed) => {
+    const clock = () => new Date()
+    const feed = change(createStoredFeed(backend.database))
+    const tail = createRevocationTail({ feed, clock, log, poll_milliseconds: 20 })
+    closers.push(() => tail.close())
+    let left = count
+    const signatures = {
+      consume: async () => {
+        left -= 1
+        const window = { name: 'signatures', window_seconds: 60, reset_seconds: 1 }
+        return { ...window, isAllowed: left >= 0, limit: count, remaining: Math.max(0, left) }
+      },
+      isExhausted: () => null,
+    }
+    const answerFeed = createRevocationFeed({ tail, keys, clock, issuer: ISSUER, signatures })
+    const ask = (cursor: string | null = null, more: Partial<FeedRequest> = {}) =>
+      answerFeed({ cursor, wait_seconds: 0, signal: new AbortController().signal, ip: '::1', ...more })
+    return { ask, tail, used: () => count - left }
+  }
+  let instance: ReturnType<typeof createInstance>
+  beforeEach(async () => {
+    now = new Date()
+    await backend.database.run(sql => sql`delete from revocations`)
+    instance = createInstance()
+  })
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close()
+  })
+
+  const revoke = async () => {
+    const jti = randomUUID()
+    const expires_at = new Date(now.getTime() + 900_000)
+    await createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+    return bare(jti)
+  }
+  const fill = (count: number) =>
+    backend.database.run(
+      sql => sql`
+        insert into revocations (kind, value, expires_at)
+        select 'jti', gen_random_uuid()::text, statement_timestamp() + interval '1 hour'
+        from generate_series(1, ${count}::int)`,
+    )
+  const cursorOf = async () => payloadOf((await instance.ask()).jws).cursor
+
+  it('begins with everything, signed under a type of its own', async () => {
+    const jti = await revoke()
+    const { jws, isFinal } = await instance.ask()
+    expect(payloadOf(jws)).toMatchObject({ iss: ISSUER, since: null, more: false })
+    expect(idsOf(jws)).toEqual([jti])
+    expect(isFinal).toBe(false)
+    expect(keys.verify('at+jwt', jws)).toBeNull()
+    expect(keys.verify('JWT', jws)).toBeNull()
+  })
+
+  it('goes on with what came since, and with the same answer for everybody', async () => {
+    const cursor = await cursorOf()
+    const jti = await revoke()
+    const [first, ...others] = await Promise.all(
+      Array.from({ length: 50 }, () => instance.ask(cursor, { wait_seconds: 20 })),
+    )
+    expect(idsOf(first?.jws ?? '')).toEqual([jti])
+    expect(payloadOf(first?.jws ?? '')).toMatchObject({ since: cursor, more: false })
+    expect(new Set(others.map(({ jws }) => jws))).toEqual(new Set([first?.jws]))
+    expect(first?.isFinal).toBe(true)
+  })
+
+  it('waits for an entry, and answers as soon as there is one', async () => {
+    const cursor = await cursorOf()
+    let isAnswered = false
+    const waiting = instance.ask(cursor, { wait_seconds: 20 }).finally(() => {
+      isAnswered = true
+    })
+    while (instance.tail.waiting() === 0) await new Promise(resolve => setImmediate(resolve))
+    expect(isAnswered).toBe(false)
+    const jti = await revoke()
+    expect(idsOf((await waiting).jws)).toEqual([jti])
+    expect(instance.tail.waiting()).toBe(0)
+  })
+
+  it('says that there is nothing, with the same cursor, when the time is over', async () => {
+    const cursor = await cursorOf()
+    const { jws, isFinal } = await instance.ask(cursor, { wait_seconds: 1 })
+    expect(payloadOf(jws)).toMatchObject({ since: cursor, cursor, ids: {} })
+    expect(isFinal).toBe(false)
+  })
+
+  it('lets go of those who wait when the process is on its way out, and of those who left', async () => {
+    const cursor = await cursorOf()
+    const gone = new AbortController()
+    const waiting = [
+      instance.ask(cursor, { wait_seconds: 20 }),
+      instance.ask(cursor, { wait_seconds: 20, signal: gone.signal }),
+    ]
+    while (instance.tail.waiting() < 2) await new Promise(resolve => setImmediate(resolve))
+    gone.abort()
+    await waiting[1]
+    expect(instance.tail.waiting()).toBe(1)
+    instance.tail.drain()
+    await waiting[0]
+    expect(instance.tail.waiting()).toBe(0)
+  })
+
+  it('is continued by any instance from the cursor of any other', async () => {
+    const other = createInstance()
+    const cursor = await cursorOf()
+    const first = await revoke()
+    const step = await other.ask(cursor, { wait_seconds: 20 })
+    expect(idsOf(step.jws)).toEqual([first])
+    const second = await revoke()
+    const next = await instance.ask(payloadOf(step.jws).cursor, { wait_seconds: 20 })
+    expect(idsOf(next.jws)).toContain(second)
+  })
+
+  it('sends who comes with a cursor of another time or nonsense back to the beginning', async () => {
+    const cursor = parseCursor(await cursorOf())
+    if (cursor === null) throw new Error('no cursor')
+    const { snapshot } = cursor
+    const ahead = { ...cursor, snapshot: { ...snapshot, xmax: snapshot.xmax + 1000 } }
+    const elsewhere = { ...cursor, snapshot: { ...snapshot, server: 'zz' } }
+    for (const text of [formatCursor(ahead), formatCursor(elsewhere), 'nonsense', ''])
+      expect(await codeOf(instance.ask(text))).toBe('CURSOR_GONE')
+    expect(await codeOf(instance.ask(formatCursor(cursor)))).toBe('answered')
+  })
+
+  it('hands over a large set in parts, which another instance may continue', async () => {
+    await fill(120_000)
+    const other = createInstance()
+    const seen = new Set<string>()
+    let cursor: string | null = null
+    let count = 0
+    for (let more = true; more; ) {
+      const { jws } = await (count % 2 === 0 ? instance : other).ask(cursor)
+      for (const id of idsOf(jws)) seen.add(id)
+      count += 1
+      ;({ more, cursor } = payloadOf(jws))
+    }
+    expect(count).toBe(4)
+    expect(seen.size).toBe(120_000)
+    const late = await revoke()
+    expect(idsOf((await other.ask(cursor, { wait_seconds: 20 })).jws)).toEqual([late])
+  }, 60_000)
+
+  it('sends who is far behind back to the beginning', async () => {
+    const cursor = await cursorOf()
+    await fill(50_001)
+    await instance.tail.lookAgain()
+    expect(await codeOf(instance.ask(cursor))).toBe('CURSOR_GONE')
+  }, 60_000)
+
+  it('signs nothing anew while the database is away: old knowledge must not look new', async () => {
+    let isAway = false
+    const failing = createInstance(1000, feed => ({
+      ...feed,
+      readSince: known => (isAway ? Promise.reject(new Unavailable('database', 1)) : feed.readSince(known)),
+    }))
+    const first = await failing.ask()
+    isAway = true
+    const deadline = Date.now() + 10_000
+    let code = 'answered'
+    while (code === 'answered' && Date.now() < deadline) {
+      code = await codeOf(failing.ask(payloadOf(first.jws).cursor, { wait_seconds: 1 }))
+    }
+    expect(code).toContain('Unavailable')
+    isAway = false
+    await failing.tail.lookAgain()
+    expect(await codeOf(failing.ask())).toBe('answered')
+  })
+
+  it('signs for one address only so often, and shared answers cost none', async () => {
+    const limited = createInstance(2)
+    const cursor = payloadOf((await limited.ask()).jws).cursor
+    await limited.ask()
+    expect(limited.used()).toBe(1)
+    const { snapshot } = parseCursor(cursor) ?? { snapshot: { server: '', xmax: 0, running: [] } }
+    const older = (by: number) =>
+      formatCursor({ part: 1, parts: 1, snapshot: { ...snapshot, xmax: snapshot.xmax - by, running: [] } })
+    expect(await codeOf(limited.ask(older(1)))).toBe('answered')
+    expect(await codeOf(limited.ask(older(2)))).toBe('RATE_LIMITED')
+  })
+})

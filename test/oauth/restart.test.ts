@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
+import { createDataDir } from '../support/backends.ts'
+import { API, CLIENTS, INTROSPECTOR, SERVICE } from '../support/clients.ts'
+import { type Instance, startInstance } from '../support/server.ts'
+
+/** Nothing but a CLIENTS_FILE is set: pepper, key and database are the server's own, and have to outlive it. */
+describe('a restart on the embedded default', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'signet-restart-'))
+  let data: Awaited<ReturnType<typeof createDataDir>>
+  let key: Awaited<ReturnType<typeof createClientKey>>
+  let signet: Instance
+  const environment = () => ({
+    DATA_DIR: data.data_dir,
+    KEYS_DIR: join(directory, 'keys'),
+    CLIENTS_FILE: join(directory, 'clients.json'),
+  })
+  const restart = async () => {
+    await signet.close()
+    signet = await startInstance(environment(), {})
+  }
+  beforeAll(async () => {
+    data = await createDataDir()
+    key = await createClientKey('ES256')
+    const jwt = {
+      client_id: 'jwt',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [key.jwk] },
+      grant_types: ['client_credentials'],
+      audience: API,
+    }
+    writeFileSync(join(directory, 'clients.json'), JSON.stringify([...CLIENTS, jwt]))
+    signet = await startInstance(environment(), {})
+  })
+  afterAll(async () => {
+    await signet.close()
+    data.remove()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const isActive = async (token: string) =>
+    (await signet.post('/introspect', { token }, INTROSPECTOR)).json['active']
+  const redeem = (refresh_token: string, key: string) =>
+    signet.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' }, { 'idempotency-key': key })
+  const register = async (email: string) => {
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify({ email, password: 'correct horse battery', client_id: 'app' })
+    return (await signet.fetch('/auth/register', { method: 'POST', headers, body })).json
+  }
+
+  it('keeps what lives alive, and what was ended, spent or used up so', async () => {
+    const assertion = await signAssertion(key, assertionClaims('jwt'))
+    expect((await signet.token(withAssertion(assertion))).status).toBe(200)
+    const [ended, alive] = await Promise.all([
+      signet.token({ grant_type: 'client_credentials' }, SERVICE),
+      signet.token({ grant_type: 'client_credentials' }, SERVICE),
+    ])
+    await signet.post('/revoke', { token: ended.json.access_token }, SERVICE)
+    const [ada, eve] = [await register('ada@example.com'), await register('eve@example.com')]
+    const next = await redeem(ada.refresh_token, 'before')
+    await signet.post('/revoke', { token: eve.refresh_token, client_id: 'app' })
+
+    await restart()
+    expect((await signet.token(withAssertion(assertion))).status).toBe(401)
+    expect(await isActive(alive.json.access_token)).toBe(true)
+    expect(await isActive(ended.json.access_token)).toBe(false)
+    expect(await isActive(eve.access_token)).toBe(false)
+    expect((await redeem(eve.refresh_token, 'x')).status).toBe(400)
+    expect((await redeem(ada.refresh_token, 'before')).json.refresh_token).toBe(next.json.refresh_token)
+    const third = await redeem(next.json.refresh_token, 'after')
+    expect(third.status).toBe(200)
+
+    await restart()
+    expect((await redeem(ada.refresh_token, 'before')).status).toBe(400)
+    expect((await redeem(third.json.refresh_token, 'thief noticed')).status).toBe(400)
+    expect(await isActive(third.json.access_token)).toBe(false)
+  })
+})

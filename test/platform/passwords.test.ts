@@ -1,0 +1,63 @@
+import { hashSync } from 'bcryptjs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { PasswordDigest } from '../../src/domain/password-digest.ts'
+import { Unavailable } from '../../src/domain/unavailable.ts'
+import { openPasswords } from '../../src/platform/passwords.ts'
+
+const COST = 10
+
+describe('password workers', () => {
+  let passwords: ReturnType<typeof openPasswords>
+  beforeEach(() => {
+    passwords = openPasswords({ cost: COST })
+  })
+  afterEach(() => passwords.close())
+
+  it('make digests that bcrypt reads, of the cost that was asked for, each with a salt of its own', async () => {
+    const [one, other] = await Promise.all([passwords.hash('password'), passwords.hash('password')])
+    expect(one).toMatch(/^\$2[aby]\$10\$[./A-Za-z0-9]{53}$/)
+    expect(one).not.toBe(other)
+    expect(await passwords.matches('password', one)).toBe(true)
+    expect(await passwords.matches('Password', one)).toBe(false)
+  })
+
+  it('go on reading the digests of an earlier cost', async () => {
+    const digest = hashSync('password', 4) as PasswordDigest
+    expect(await passwords.matches('password', digest)).toBe(true)
+  })
+
+  it('match nothing where there is no digest', async () => {
+    for (const password of ['', 'password', '\0']) expect(await passwords.matches(password, null)).toBe(false)
+  })
+
+  it('leave the event loop free: it turns between the first hash and the last of fifty', async () => {
+    const finished: string[] = []
+    const hashes = Array.from({ length: 50 }, async () => {
+      finished.push(await passwords.hash('password'))
+    })
+    const seen = new Set<number>()
+    while (finished.length < 50) {
+      seen.add(finished.length)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    await Promise.all(hashes)
+    // On the event loop itself, a turn would see all of them done, or none.
+    expect(seen.size).toBeGreaterThan(10)
+  })
+
+  it('say Unavailable, with when to come back, to who comes while the queue is full, and serve those who wait', async () => {
+    const asked = await Promise.allSettled(
+      Array.from({ length: 300 }, () => passwords.matches('x', hashSync('x', 4) as PasswordDigest)),
+    )
+    const refused = asked.flatMap(answer => (answer.status === 'rejected' ? [answer.reason] : []))
+    expect(refused.length).toBeGreaterThan(0)
+    for (const reason of refused) {
+      expect(reason).toBeInstanceOf(Unavailable)
+      expect(reason).toMatchObject({ what: 'password_workers', retry_after_seconds: 5 })
+    }
+    const served = asked.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
+    expect(served.length).toBeGreaterThanOrEqual(256)
+    expect(new Set(served)).toEqual(new Set([true]))
+    expect(await passwords.matches('x', hashSync('x', 4) as PasswordDigest)).toBe(true)
+  })
+})

@@ -1,0 +1,230 @@
+import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
+import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
+import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
+import { freePort } from '../support/services.ts'
+import { createCall, newEmail, PASSWORD, PEPPER } from '../support/signet.ts'
+
+const SECRET = 'a-secret-of-a-confidential-client-0123456789'
+const CLIENT = { client_id: 'service', client_secret: SECRET, grant_types: ['client_credentials'] }
+const Authorization = `Basic ${Buffer.from(`service:${SECRET}`).toString('base64')}`
+
+const proxyTo = async (url: string): Promise<{ proxy: FaultProxy; url: string }> => {
+  const target = new URL(url)
+  const proxy = await openFaultProxy({ host: target.hostname, port: Number(target.port) })
+  target.port = String(proxy.port)
+  return { proxy, url: target.href }
+}
+
+describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
+  let place: Place
+  let database: Awaited<ReturnType<typeof createDatabase>>
+  let redis: Awaited<ReturnType<typeof createRedis>>
+  let proxies: FaultProxy[]
+  let environment: Record<string, string>
+  beforeEach(async () => {
+    ;[place, database, redis] = await Promise.all([openPlace(), createDatabase(), createRedis()])
+    proxies = []
+    const CLIENTS_FILE = join(place.directory, 'clients.json')
+    writeFileSync(CLIENTS_FILE, JSON.stringify([CLIENT]))
+    environment = {
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      REFRESH_TOKEN_PEPPER: PEPPER,
+      CLIENTS_FILE,
+      TRUSTED_PROXIES: '127.0.0.1',
+      ISSUER: 'http://localhost:8080',
+    }
+  })
+  afterEach(async () => {
+    await place.close()
+    for (const proxy of proxies) await proxy.close()
+    await database.drop()
+  })
+  const behindProxy = async (name: 'DATABASE_URL' | 'REDIS_URL') => {
+    const { proxy, url } = await proxyTo(environment[name] ?? '')
+    environment[name] = url
+    proxies.push(proxy)
+    return proxy
+  }
+  const start = async (more: Readonly<Record<string, string>> = {}) => {
+    const program = place.start({ ...environment, ...more })
+    await becomesReady(program)
+    return program
+  }
+  const call = () => createCall(place.origin)
+  const register = async () =>
+    (await call()('/auth/register', { json: { email: newEmail(), password: PASSWORD } })).body
+  const clientCredentials = () =>
+    call()('/token', { form: { grant_type: 'client_credentials' }, headers: { Authorization } })
+  const statusOf = async (path: string) => (await call()(path)).status
+
+  it('says 503 and gives out nothing while Postgres is away, and recovers by itself', async () => {
+    const proxy = await behindProxy('DATABASE_URL')
+    const program = await start()
+    const person = await register()
+    const email = newEmail()
+    await proxy.refuse()
+    const refused = await Promise.all([
+      call()('/auth/register', { json: { email, password: PASSWORD } }),
+      call()('/auth/login', { json: { email: person.user.email, password: PASSWORD } }),
+      call()('/auth/refresh', { json: { refresh_token: person.refresh_token } }),
+      call()('/auth/logout', { json: { refresh_token: person.refresh_token } }),
+      call()('/auth/me', { bearer: person.access_token }),
+      call()('/token', {
+        form: { grant_type: 'refresh_token', refresh_token: person.refresh_token, client_id: 'first-party' },
+      }),
+      call()('/revoke', { form: { token: person.refresh_token, client_id: 'first-party' } }),
+    ])
+    for (const { status, headers, text } of refused) {
+      expect(status).toBe(503)
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(text).not.toMatch(/_token"|ECONNREFUSED|postgres/i)
+    }
+    expect(await call()('/readyz')).toMatchObject({ status: 503, body: { missing: ['database'] } })
+    for (const path of ['/livez', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])
+      expect(await statusOf(path)).toBe(200)
+    await proxy.accept()
+    await expect.poll(() => statusOf('/readyz'), { timeout: 10_000 }).toBe(200)
+    expect(await statusOf('/livez')).toBe(200)
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
+    expect((await call()('/auth/refresh', { json: { refresh_token: person.refresh_token } })).status).toBe(
+      200,
+    )
+    expect((await call()('/auth/register', { json: { email, password: PASSWORD } })).status).toBe(201)
+    expect(program.process.exitCode).toBeNull()
+    expect(await stopProgram(program)).toMatchObject({ code: 0 })
+  })
+
+  it('is ready but degraded without Redis, lets nobody in, and says so once in the log', async () => {
+    const proxy = await behindProxy('REDIS_URL')
+    const program = await start()
+    const [person, signedOut] = [await register(), await register()]
+    await call()('/auth/logout', { method: 'POST', bearer: signedOut.access_token })
+    expect(await call()('/readyz')).toMatchObject({ status: 200, body: { status: 'ready', degraded: [] } })
+    await proxy.refuse()
+    await expect.poll(async () => (await call()('/readyz')).body.degraded).toEqual(['redis'])
+    expect(await call()('/readyz')).toMatchObject({ status: 200, body: { status: 'degraded' } })
+    expect((await call()('/auth/me', { bearer: signedOut.access_token })).status).toBe(401)
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
+    await call()('/auth/logout', { method: 'POST', bearer: person.access_token })
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    await expect
+      .poll(
+        () => program.log().filter(line => line['msg'] === 'redis is away: limits count in process').length,
+      )
+      .toBe(1)
+    const from = '192.0.2.1'
+    const json = { email: 'nobody@example.com', password: PASSWORD }
+    const tries = []
+    for (let attempt = 0; attempt < 6; attempt++)
+      tries.push((await call()('/auth/login', { json, from })).status)
+    expect(tries).toEqual([401, 401, 401, 401, 401, 429])
+    await proxy.accept()
+    await expect.poll(async () => (await call()('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    expect(program.log()).toContainEqual(expect.objectContaining({ msg: 'redis is back' }))
+  })
+
+  it('answers in time while Redis hangs, and starts without it', async () => {
+    const proxy = await behindProxy('REDIS_URL')
+    await start()
+    const person = await register()
+    proxy.stall()
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
+    proxy.cut()
+    proxy.heal()
+    const other = await openPlace()
+    const degraded = other.start({ ...environment, REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
+    await becomesReady(degraded)
+    expect(await createCall(other.origin)('/readyz')).toMatchObject({
+      status: 200,
+      body: { degraded: ['redis'] },
+    })
+    expect(await stopProgram(degraded)).toMatchObject({ code: 0 })
+    await other.close()
+  })
+
+  it('lets nobody back in when Redis is emptied', async () => {
+    await start()
+    const person = await register()
+    await call()('/auth/logout', { method: 'POST', bearer: person.access_token })
+    await redis.flush()
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    expect((await call()('/auth/refresh', { json: { refresh_token: person.refresh_token } })).status).toBe(
+      401,
+    )
+  })
+
+  it('killed between the commit and the answer, gives the retry with the same key the one successor', async () => {
+    const program = await start()
+    const { refresh_token, user } = await register()
+    const sql = postgres(database.url, { max: 1 })
+    const generation = async () =>
+      (await sql`select generation from refresh_families where user_id = ${user.id}`)[0]?.['generation']
+    const body = JSON.stringify({ refresh_token })
+    const lost = connect(place.port, '127.0.0.1').on('error', () => {})
+    // Whatever is answered, this client never reads it.
+    lost.pause()
+    lost.write(
+      `POST /auth/refresh HTTP/1.1\r\nHost: x\r\nIdempotency-Key: once\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+    await expect.poll(generation, { interval: 1 }).toBe(1)
+    await stopProgram(program, 'SIGKILL')
+    lost.destroy()
+    await start()
+    const retry = () =>
+      call()('/auth/refresh', { json: { refresh_token }, headers: { 'Idempotency-Key': 'once' } })
+    const [first, second] = [await retry(), await retry()]
+    expect([first.status, second.status]).toEqual([200, 200])
+    expect(second.body.refresh_token).toBe(first.body.refresh_token)
+    expect(await generation()).toBe(1)
+    await sql.end()
+    const json = { refresh_token: first.body.refresh_token }
+    expect((await call()('/auth/refresh', { json })).status).toBe(200)
+  })
+
+  it('takes up CLIENTS_FILE on SIGHUP, and keeps the clients it had when the file has faults', async () => {
+    const program = await start()
+    const file = environment['CLIENTS_FILE'] ?? ''
+    expect((await clientCredentials()).status).toBe(200)
+    writeFileSync(file, '[{ "client_id": "service" }]')
+    program.process.kill('SIGHUP')
+    await expect
+      .poll(() => program.log().find(line => String(line['msg']).startsWith('not reloaded')))
+      .toMatchObject({ faults: [expect.stringContaining('client 0: client_secret is required')] })
+    expect((await clientCredentials()).status).toBe(200)
+    writeFileSync(file, '[]')
+    program.process.kill('SIGHUP')
+    await expect.poll(() => program.log().some(line => line['msg'] === 'reloaded')).toBe(true)
+    expect((await clientCredentials()).status).toBe(401)
+  })
+
+  it('is one of two that share everything', async () => {
+    const PORT = String(await freePort())
+    const programs = await Promise.all([start(), start({ PORT })])
+    const [one, two] = [call(), createCall(`http://127.0.0.1:${PORT}`)]
+    expect((await two('/.well-known/jwks.json')).text).toBe((await one('/.well-known/jwks.json')).text)
+    const person = await register()
+    expect((await two('/auth/me', { bearer: person.access_token })).body).toEqual(person.user)
+    const json = { refresh_token: person.refresh_token }
+    const race = await Promise.all([one('/auth/refresh', { json }), two('/auth/refresh', { json })])
+    expect(new Set(race.map(({ status }) => status))).toEqual(new Set([200, 401]))
+    const winner = race.find(({ status }) => status === 200)
+    expect((await two('/auth/me', { bearer: winner?.body.access_token ?? '' })).status).toBe(401)
+    const other = await register()
+    expect((await two('/auth/logout', { method: 'POST', bearer: other.access_token })).status).toBe(204)
+    expect((await one('/auth/me', { bearer: other.access_token })).status).toBe(401)
+    const from = '192.0.2.2'
+    const wrong = { json: { email: 'nobody@example.com', password: PASSWORD }, from }
+    const tries = []
+    for (const ask of [one, two, one, two, one, two, one])
+      tries.push((await ask('/auth/login', wrong)).status)
+    expect(tries).toEqual([401, 401, 401, 401, 401, 429, 429])
+    for (const program of programs) expect(await stopProgram(program)).toMatchObject({ code: 0 })
+  })
+})

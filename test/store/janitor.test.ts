@@ -1,0 +1,142 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Metrics } from '../../src/ports.ts'
+import { createSweep, keepSweeping } from '../../src/store/janitor.ts'
+import { backends, type OpenBackend } from '../support/backends.ts'
+import { keepRefreshing } from '../support/sign-ins.ts'
+
+const BATCH_ROWS = 500
+
+describe.each(backends)('the janitor on $name', ({ open }) => {
+  let backend: OpenBackend
+  let user: string
+  beforeEach(async () => {
+    backend = await open()
+    user = randomUUID()
+    await backend.database.sql`insert into users (id, email, roles) values (${user}, 'a@b.example', '{}')`
+  })
+  afterEach(() => backend.close())
+
+  const sweeper = () => createSweep(backend.database, { holder: randomUUID() })
+  /** Families that expired so many seconds ago; with a minus, will expire. */
+  const putFamilies = (count: number, seconds_ago: number, revoked = false) =>
+    backend.database.sql`
+      insert into refresh_families (
+        id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+        idle_expires_at, expires_at, revoked_at
+      )
+      select gen_random_uuid(), ${user}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
+        now() - make_interval(secs => ${seconds_ago}), now() - make_interval(secs => ${seconds_ago}),
+        case when ${revoked} then now() end
+      from generate_series(1, ${count})`
+  const putOthers = (seconds_ago: number) =>
+    backend.database.sql`
+      with one as (
+        insert into revocations (kind, value, expires_at)
+        values ('jti', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
+      )
+      insert into spent_assertions (client_id, jti_digest, expires_at)
+      values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
+  const count = async (table: string) => {
+    const [row] = await backend.database
+      .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
+    return row?.['rows']
+  }
+
+  it('deletes what has been dead for a day, and nothing else', async () => {
+    await putFamilies(1, 86_401)
+    await putFamilies(1, 86_401, true)
+    await putFamilies(1, 86_340)
+    await putFamilies(1, -3600, true)
+    await putFamilies(1, -3600)
+    await putOthers(86_401)
+    await putOthers(86_340)
+    await putOthers(-60)
+    expect(await sweeper()()).toEqual({ refresh_families: 2, revocations: 1, spent_assertions: 1 })
+    expect(await sweeper()()).toBeNull()
+    expect(await count('refresh_families')).toBe(3)
+    expect(await count('revocations')).toBe(2)
+    expect(await count('spent_assertions')).toBe(2)
+    expect(await count('users')).toBe(1)
+  })
+
+  it('takes one batch at a time', async () => {
+    await putFamilies(BATCH_ROWS + 1, 90_000)
+    const sweep = sweeper()
+    expect(await sweep()).toMatchObject({ refresh_families: BATCH_ROWS })
+    expect(await sweep()).toMatchObject({ refresh_families: 1 })
+    expect(await sweep()).toMatchObject({ refresh_families: 0 })
+  })
+
+  it('is one replica, until its lease is over', async () => {
+    const [one, other] = [sweeper(), sweeper()]
+    const first = await Promise.all([one(), other()])
+    expect(first.filter(deleted => deleted === null)).toHaveLength(1)
+    const [holder, waiting] = first[0] === null ? [other, one] : [one, other]
+    expect(await waiting()).toBeNull()
+    expect(await holder()).not.toBeNull()
+    await backend.database.sql`update leases set expires_at = now() - interval '1 millisecond'`
+    expect(await waiting()).not.toBeNull()
+    expect(await holder()).toBeNull()
+  })
+
+  it('goes on until nothing is left, and counts what went', async () => {
+    await putFamilies(2 * BATCH_ROWS + 1, 90_000)
+    const deleted = new Map<string, number>()
+    const metrics: Metrics = {
+      answered: () => {},
+      issued: () => {},
+      judged: () => {},
+      limited: () => {},
+      deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
+    }
+    const errors: unknown[] = []
+    const log = { info: () => {}, warn: () => {}, error: (fields: unknown) => void errors.push(fields) }
+    const stops = [1, 2].map(() => keepSweeping({ sweep: sweeper(), metrics, log, pause_milliseconds: 5 }))
+    await vi.waitFor(() => expect(deleted.get('refresh_families')).toBe(2 * BATCH_ROWS + 1))
+    for (const stop of stops) await stop()
+    expect(await count('refresh_families')).toBe(0)
+    expect(errors).toEqual([])
+  })
+
+  it('holds up no refresh', async () => {
+    await putFamilies(4 * BATCH_ROWS, 90_000)
+    const stop = keepRefreshing(backend.database)
+    const sweep = sweeper()
+    for (const _ of [1, 2, 3, 4]) expect(await sweep()).toMatchObject({ refresh_families: BATCH_ROWS })
+    const { verdicts } = await stop()
+    expect([...verdicts.keys()]).toEqual(['rotated'])
+  })
+})
+
+describe.each(backends.filter(backend => backend.name === 'postgres'))('the janitor on $name', ({ open }) => {
+  it('waits for no row that somebody holds, and holds no living one', async () => {
+    const backend = await open()
+    const { sql } = backend.database
+    const user = randomUUID()
+    await sql`insert into users (id, email, roles) values (${user}, 'a@b.example', '{}')`
+    const put = (id: string, interval: string) => sql`
+      insert into refresh_families (
+        id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+        idle_expires_at, expires_at
+      )
+      values (${id}, ${user}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)}, now(),
+        now() + ${interval}::interval)`
+    const [held, dead, living] = [randomUUID(), randomUUID(), randomUUID()]
+    await put(held, '-3 days')
+    await put(dead, '-2 days')
+    await put(living, '1 day')
+    const holder = await sql.reserve()
+    await holder`begin`
+    await holder`select from refresh_families where id = ${held} for no key update`
+    const sweep = createSweep(backend.database, { holder: randomUUID() })
+    expect(await sweep()).toMatchObject({ refresh_families: 1 })
+    // The living one is free while a sweep is held open.
+    await holder`select from refresh_families where id = ${living} for no key update nowait`
+    await holder`commit`
+    holder.release()
+    expect(await sweep()).toMatchObject({ refresh_families: 1 })
+    expect(await sql`select id from refresh_families`).toEqual([{ id: living }])
+    await backend.close()
+  })
+})
