@@ -171,6 +171,7 @@ const assemble = async (
   })
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
+  const people = { accounts, blocklist, clients, metrics, openSignIn, passwords, peppers, random }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
@@ -184,23 +185,10 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
+    ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait }),
     answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
-    ...composeAccounts(config, {
-      accounts,
-      blocklist,
-      clients,
-      metrics,
-      openSignIn,
-      passwords,
-      peppers,
-      random,
-      redis,
-      refreshFamilies,
-      rotate,
-      wait,
-    }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
     metadata: authorizationServerMetadata({
       issuer,

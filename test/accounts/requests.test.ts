@@ -25,10 +25,17 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     await shared.close()
   })
 
+  it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {
+    const statusOf = async (path: string) =>
+      (await server.call(path, { raw: '', headers: { 'Content-Length': '0' } })).status
+    expect(await statusOf('/auth/login')).toBe(400)
+    expect(await statusOf('/auth/register')).toBe(400)
+    expect(await statusOf('/auth/refresh')).toBe(401)
+  })
+
   describe.each(PATHS)('POST %s', path => {
     it.each([
       ['{', 'half an object'],
-      ['', 'nothing'],
       ['null', 'null'],
       ['"email"', 'a string'],
       ['7', 'a number'],

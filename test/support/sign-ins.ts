@@ -9,6 +9,8 @@ const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_second
 const pepper = createPepper(randomBytes(32))
 const origin = { ip: '127.0.0.1', user_agent: null }
 
+type OpenSignIn = (database: Database) => Promise<{ refresh: () => Promise<Pick<Rotation, 'verdict'>> }>
+
 /** One sign-in straight on the store, to be refreshed while something else goes on. */
 export const openSignIn = async (database: Database): Promise<{ refresh: () => Promise<Rotation> }> => {
   const families = createRefreshFamilies(database, LIFETIMES)
@@ -53,13 +55,36 @@ export const openSignIn = async (database: Database): Promise<{ refresh: () => P
   return { refresh }
 }
 
+/** As the first version wrote and rotated one: it names no column that came later. */
+export const openOldestSignIn: OpenSignIn = async ({ sql }) => {
+  const [user_id, id] = [randomUUID(), randomUUID()]
+  await sql`insert into users (id, email, roles) values (${user_id}, ${user_id}, '{}')`
+  await sql`
+    insert into refresh_families (
+      id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+      idle_expires_at, expires_at
+    )
+    values (
+      ${id}, ${user_id}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
+      now() + interval '1 hour', now() + interval '1 day'
+    )`
+  const refresh = async (): Promise<Pick<Rotation, 'verdict'>> => {
+    const rotated = await sql`
+      update refresh_families
+      set generation = generation + 1, token_digest = ${randomBytes(32)}, rotated_at = statement_timestamp()
+      where id = ${id}`
+    return rotated.count === 1 ? { verdict: 'rotated' } : { verdict: 'denied' }
+  }
+  return { refresh }
+}
+
 /** Refreshes until told to stop; tells the verdicts, and the longest time that one took. */
-export const keepRefreshing = (database: Database) => {
+export const keepRefreshing = (database: Database, open: OpenSignIn = openSignIn) => {
   const stopping = new AbortController()
   const verdicts = new Map<string, number>()
   let slowest_milliseconds = 0
   const run = async () => {
-    const { refresh } = await openSignIn(database)
+    const { refresh } = await open(database)
     while (!stopping.signal.aborted) {
       const began = performance.now()
       const { verdict } = await refresh()
