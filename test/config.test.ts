@@ -42,7 +42,7 @@ describe('configuration', () => {
       PASSWORD_COST: 10,
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
-      RATE_LIMIT_REGISTER: { count: 20, window_seconds: 60 },
+      RATE_LIMIT_REGISTER: { count: 50, window_seconds: 60 },
       RATE_LIMIT_REFRESH: { count: 100, window_seconds: 60 },
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
       RATE_LIMIT_TOKEN_FAILURES: { count: 20, window_seconds: 60 },

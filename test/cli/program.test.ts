@@ -41,7 +41,7 @@ describe('signetd', () => {
 
   it.each([
     [['serv'], /unknown command 'serv'/],
-    [['keys', 'rotat'], /unknown command 'rotat'/],
+    [['keys', 'rotat'], /too many arguments/],
     [['migrate', '--nonsense'], /unknown option '--nonsense'/],
     [['keys', 'retire'], /missing required argument 'kid'/],
   ])('refuses %j with 1 and says why', async (words, expected) => {
