@@ -61,8 +61,10 @@ export const createSignOut = (needs: Needs) => {
         return endEverywhere(family.user_id)
       }
       const { family_id: id, salt } = token
-      await refreshFamilies.revoke({ id, salt, client_id: client.client_id, reason: 'signed_out' })
-      await block([id])
+      // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names somebody else's sign-in.
+      if (await refreshFamilies.revoke({ id, salt, client_id: client.client_id, reason: 'signed_out' })) {
+        await block([id])
+      }
     },
   }
 }
