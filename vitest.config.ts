@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    // Most of a test's time is waiting for a server: as many at once as there are cores, where vitest would leave one idle.
+    maxWorkers: '100%',
     // The first start of the embedded database alone takes seconds on a busy machine.
     testTimeout: 20_000,
     hookTimeout: 60_000,

@@ -1,7 +1,7 @@
-import { judgeAccessToken } from '../domain/access-token.ts'
 import { Problem } from '../domain/problem.ts'
 import { parseScope } from '../domain/scope.ts'
 import type { Blocklist, Clients, Clock, Keys, Revocations } from '../ports.ts'
+import { readAccessToken } from './bearer.ts'
 
 type Needs = Readonly<{
   keys: Keys
@@ -25,17 +25,9 @@ export type AuthenticateAdmin = (
  * anybody can carry in a browser administers nothing. Throws a Problem.
  */
 export const createAuthenticateAdmin =
-  ({ keys, clients, revocations, blocklist, clock, issuer }: Needs): AuthenticateAdmin =>
+  ({ clients, revocations, blocklist, ...reading }: Needs): AuthenticateAdmin =>
   async authorization => {
-    if (authorization === undefined) throw new Problem('AUTH_TOKEN_MISSING')
-    const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? []
-    if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'not_a_bearer_token')
-    const judged = judgeAccessToken(keys.verify('at+jwt', token), { issuer, audience: issuer, now: clock() })
-    if ('refusal' in judged) {
-      const isExpired = judged.refusal === 'expired'
-      throw new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', judged.refusal)
-    }
-    const { claims } = judged
+    const claims = readAccessToken(authorization, reading)
     const client = await clients.find(claims.client_id)
     if (client === null) throw new Problem('AUTH_TOKEN_INVALID', 'client_unknown')
     if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))

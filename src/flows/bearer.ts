@@ -3,14 +3,8 @@ import type { Account } from '../domain/account.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Blocklist, Clients, Clock, Keys, Revocations } from '../ports.ts'
 
-type Needs = Readonly<{
-  keys: Keys
-  clients: Clients
-  revocations: Revocations
-  blocklist: Blocklist
-  clock: Clock
-  issuer: string
-}>
+type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>
+type Needs = Reading & Readonly<{ clients: Clients; revocations: Revocations; blocklist: Blocklist }>
 
 export type Bearer = Readonly<{ claims: AccessTokenClaims; account: Account }>
 
@@ -22,22 +16,26 @@ export type AuthenticateBearer = (authorization: string | undefined) => Promise<
  * and only those of first-party clients.
  */
 export const createAuthenticateBearer =
-  ({ keys, clients, revocations, blocklist, clock, issuer }: Needs): AuthenticateBearer =>
+  ({ clients, revocations, blocklist, ...reading }: Needs): AuthenticateBearer =>
   async authorization => {
-    if (authorization === undefined) throw new Problem('AUTH_TOKEN_MISSING')
-    const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? []
-    if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'not_a_bearer_token')
-    const judged = judgeAccessToken(keys.verify('at+jwt', token), { issuer, audience: issuer, now: clock() })
-    if ('refusal' in judged) {
-      throw new Problem(
-        judged.refusal === 'expired' ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID',
-        judged.refusal,
-      )
-    }
-    const { claims } = judged
+    const claims = readAccessToken(authorization, reading)
     const client = await clients.find(claims.client_id)
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'not_first_party')
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
     if (account === null) throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
     return { claims, account }
   }
+
+/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer; whether it is still live, nobody has asked yet. Throws a 401. */
+export const readAccessToken = (
+  authorization: string | undefined,
+  { keys, clock, issuer }: Reading,
+): AccessTokenClaims => {
+  if (authorization === undefined) throw new Problem('AUTH_TOKEN_MISSING')
+  const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? []
+  if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'not_a_bearer_token')
+  const judged = judgeAccessToken(keys.verify('at+jwt', token), { issuer, audience: issuer, now: clock() })
+  if ('claims' in judged) return judged.claims
+  const isExpired = judged.refusal === 'expired'
+  throw new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', judged.refusal)
+}
