@@ -21,7 +21,7 @@ type Judged =
 
 type Expected = Readonly<{
   issuer: string
-  /** Null: any audience will do (the caller judges whose business the token is). */
+  /** Null when the audience does not matter here: the caller judges whose business the token is. */
   audience: string | null
   now: Date
 }>
