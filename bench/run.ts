@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { benchCrowd } from './crowd.ts'
 import { benchEndpoints } from './endpoints.ts'
+import { benchFollower } from './follower.ts'
 import { benchPeer } from './peer.ts'
 import { benchRefresh, benchRefreshMillion } from './refresh.ts'
 import { benchRotations, benchRotationsMillion } from './rotations.ts'
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],
     crowd: ['one hundred sign-ins at once', benchCrowd],
     start: ['from the start to the first answer', benchStart],
+    follower: ['a service that follows a million revocations', benchFollower],
     peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],
     soak: ['five minutes of refreshes', benchSoak, 'only when named'],
   }
