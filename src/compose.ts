@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
 import { composeAccounts } from './compose/accounts.ts'
+import { composeStatusLists } from './compose/status-lists.ts'
 import type { Config } from './config.ts'
 import { demoClient } from './domain/client.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
@@ -151,7 +152,9 @@ const assemble = async (
   const feedSignatures = createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics })
 
   // What is done with it
-  const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
+  const statusLists = composeStatusLists({ database, keys, clock, issuer, metrics })
+  const reserveStatus = statusLists.reserve
+  const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds, reserveStatus })
   const rotate = createRotate({
     refreshFamilies,
     blocklist,
@@ -187,6 +190,7 @@ const assemble = async (
     introspect: createIntrospect(tokens),
     ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait }),
     answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
+    statusLists,
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),

@@ -23,6 +23,7 @@ export const authorizationServerMetadata = (server: {
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
     global_token_revocation_endpoint: `${issuer}/global-token-revocation`,
+    status_list_aggregation_endpoint: `${issuer}/status-lists`,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,
     introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms,

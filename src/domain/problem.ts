@@ -16,6 +16,7 @@ export const PROBLEMS = {
   FIELDS_INVALID: [422, 'Some fields are not acceptable.'],
   RATE_LIMITED: [429, 'Too many requests. Try again later.'],
   INTERNAL: [500, 'Something went wrong here.'],
+  TIME_UNSUPPORTED: [501, 'Only the present is known here.'],
   UNAVAILABLE: [503, 'Temporarily unavailable. Try again later.'],
 } as const satisfies Record<string, readonly [number, string]>
 

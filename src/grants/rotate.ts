@@ -123,7 +123,11 @@ const answer = async (
   { family, refresh_token }: Readonly<{ family: Family; refresh_token: RefreshToken }>,
 ): Promise<Rotated> => {
   const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
-  const tokens = await issue.toFamily(family, { scope: scope?.join(' ') ?? family.scope, audience })
+  const tokens = await issue.toFamily(family, {
+    scope: scope?.join(' ') ?? family.scope,
+    audience,
+    status_list: client.status_list,
+  })
   return { tokens, refresh_token, family }
 }
 

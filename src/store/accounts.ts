@@ -3,6 +3,7 @@ import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import type { Database } from './database.ts'
+import { endFamilies, onHeldAccount } from './end-families.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles }) => {
@@ -36,7 +37,9 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   },
 
   endEverySignIn: async (account_id, reason) => {
-    const ended = await database.run(
+    const ended = await onHeldAccount(
+      database,
+      account_id,
       sql => sql<{ id: string }[]>`
         with account as (
           update users
@@ -44,26 +47,16 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           where id = ${account_id}
           returning id
         ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
-          from account
-          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${endFamilies(sql, { reason, access_token_seconds })}
         select id from ended`,
     )
     return ended.map(family => family.id)
   },
 
   endOtherSignIns: async ({ id, credential_epoch, keep, password_digest, reason }) => {
-    const [account] = await database.run(
+    const [account] = await onHeldAccount(
+      database,
+      id,
       sql => sql<{ ended: string[] }[]>`
         with account as (
           update users
@@ -81,22 +74,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
             and f.credential_epoch = account.credential_epoch - 1
             and f.revoked_at is null
         ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
-          from account
-          where f.user_id = account.id
-            and f.id is distinct from ${keep}
-            and f.revoked_at is null
-            and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${endFamilies(sql, { reason, access_token_seconds, keep })}
         select array(select id::text from ended) as ended from account`,
     )
     return account?.ended ?? null

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import {
+  bigint,
   customType,
   index,
   integer,
@@ -102,6 +103,26 @@ export const revocations = pgTable(
     index('revocations_expires_at_index').on(table.expires_at),
     index('revocations_transaction_id_index').on(table.transaction_id),
   ],
+)
+
+/**
+ * draft-ietf-oauth-status-list – Where each access token stands in the status lists, for the clients that asked for it. Written
+ * before the token is issued, never changed: whether it is ended is asked of the tables above.
+ */
+export const statusEntries = pgTable(
+  'status_entries',
+  {
+    /** Over all lists: the place in one follows from it. */
+    idx: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity({ minValue: 0, startWith: 0 }),
+    jti: uuid().notNull(),
+    sid: uuid(),
+    sub: text().notNull(),
+    client_id: text().notNull(),
+    /** The token's `iat`. */
+    issued_at: instant().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('status_entries_expires_at_index').on(table.expires_at)],
 )
 
 /** RFC 7523 §3 – Client assertions that were spent, until they expire. */

@@ -37,13 +37,17 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
+  const putStatusEntry = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into status_entries (jti, sub, client_id, issued_at, expires_at)
+      values (${randomUUID()}, 'c', 'c', now(), now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
     return row?.['rows']
   }
 
-  it('deletes what has been dead for a day, and nothing else', async () => {
+  it('deletes what has been dead for a day, or a place in a status list for ten minutes, and nothing else', async () => {
     await putFamilies(1, 86_401)
     await putFamilies(1, 86_401, true)
     await putFamilies(1, 86_340)
@@ -52,11 +56,15 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     await putOthers(86_401)
     await putOthers(86_340)
     await putOthers(-60)
-    expect(await sweeper()()).toEqual({ refresh_families: 2, revocations: 1, spent_assertions: 1 })
+    await putStatusEntry(601)
+    await putStatusEntry(540)
+    const deleted = { refresh_families: 2, revocations: 1, spent_assertions: 1, status_entries: 1 }
+    expect(await sweeper()()).toEqual(deleted)
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
     expect(await count('spent_assertions')).toBe(2)
+    expect(await count('status_entries')).toBe(1)
     expect(await count('users')).toBe(1)
   })
 
