@@ -25,6 +25,7 @@ export const users = pgTable('users', {
   id: uuid().primaryKey(),
   /** Trimmed, NFKC, lower case. */
   email: text().notNull().unique(),
+  email_verified_at: instant(),
   password_digest: text(),
   roles: text().array().notNull(),
   /** Raised by a password change, by disabling and by signing out everywhere: a family of an earlier epoch is dead. */
