@@ -52,7 +52,12 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     await putOthers(86_401)
     await putOthers(86_340)
     await putOthers(-60)
-    expect(await sweeper()()).toEqual({ refresh_families: 2, revocations: 1, spent_assertions: 1 })
+    expect(await sweeper()()).toEqual({
+      refresh_families: 2,
+      revocations: 1,
+      spent_assertions: 1,
+      import_batches: 0,
+    })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
