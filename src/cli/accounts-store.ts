@@ -4,10 +4,14 @@ import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { AccountAdministration } from '../ports/account-administration.ts'
 import { createAccountAdministration } from '../store/account-administration.ts'
+import { hasEmbedded } from '../store/embedded.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Io } from './io.ts'
 
 const SETTINGS = ['DATABASE_URL', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
+
+const NOWHERE =
+  'there are no accounts: DATABASE_URL is unset, and no server has made an embedded database in DATA_DIR yet'
 
 export type Options = Readonly<{ json?: boolean }>
 
@@ -20,6 +24,8 @@ export const withAccounts = async <T>(
   const reading = readSettings(SETTINGS, io.environment)
   if ('faults' in reading) return fail(io, options, reading.faults)
   const { ACCESS_TOKEN_TTL_SECONDS: access_token_seconds, ...place } = reading.settings
+  // A forgotten variable must not make an account where nobody looks for it.
+  if (place.DATABASE_URL === null && !hasEmbedded(place.DATA_DIR)) return fail(io, options, [NOWHERE])
   try {
     const database = await openStore({ ...place, DATABASE_POOL_SIZE: 1 })
     try {

@@ -38,7 +38,8 @@ const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
 /** RFC 3339 §5.6, in UTC. From 1970 on. */
 const INSTANT = /^(?:19[7-9]|2\d\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
 const DIGEST_MAX_CHARACTERS = 1024
-const NAME_MAX_CHARACTERS = 64
+/** What a report may repeat of a stranger's file, on whatever terminal it is read. */
+const NAME = /^[\x20-\x7e]{1,64}$/
 
 /** What each field may hold: the value that is kept, or undefined for one that may not be there. */
 const FIELDS = {
@@ -81,7 +82,7 @@ export const parseAccountLine = (text: string, standard: Standard): Reading => {
   for (const [field, value] of Object.entries(given)) {
     const parsed = isField(field) ? FIELDS[field](value) : undefined
     const code = isField(field) ? 'field_invalid' : 'field_unknown'
-    if (parsed === undefined) faults.push({ code, field: field.slice(0, NAME_MAX_CHARACTERS) })
+    if (parsed === undefined) faults.push({ code, field: NAME.test(field) ? field : null })
     else values[field] = parsed
   }
   if (!Object.hasOwn(given, 'email')) faults.push({ code: 'field_missing', field: 'email' })

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -192,6 +192,15 @@ describe('signetd accounts at a terminal', () => {
 })
 
 describe('the embedded database', () => {
+  it('is not made by a command whose DATABASE_URL was forgotten', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'signet-cli-'))
+    const DATA_DIR = join(directory, 'data')
+    const said = await accounts({ DATA_DIR }, ['create', 'a@lost.example', '--no-password'])
+    expect(said).toEqual({ code: 2, out: [], err: [expect.stringContaining('DATABASE_URL is unset')] })
+    expect(existsSync(DATA_DIR)).toBe(false)
+    rmSync(directory, { recursive: true })
+  })
+
   it('that a running server holds is one clear line', async () => {
     const embedded = places.find(({ name }) => name === 'embedded')
     if (embedded === undefined) throw new Error('there is no embedded database')
