@@ -79,13 +79,12 @@ describe('password workers', () => {
       expect((await refused(null)).held).toEqual([])
       expect((await refused(hashSync('x', COST))).held).toEqual([])
       const foreign = await refused(digest)
-      expect(foreign.held).toHaveLength(1)
+      expect(foreign.held).toEqual([expect.any(Number)])
       for (const each of [null, hashSync('x', COST), hashSync('x', 4), digest]) {
         const { held, milliseconds } = await refused(each)
         expect(held).toHaveLength(1)
-        // Twice the work of the dearest, or nearly: another process may have had the core for some of the time.
-        const total = milliseconds + (held[0] ?? 0)
-        expect(total).toBeGreaterThan(0.9 * (foreign.milliseconds + (foreign.held[0] ?? 0)))
+        // What the first one was held for is its own time once more.
+        expect(milliseconds + (held[0] ?? 0)).toBeGreaterThanOrEqual(0.98 * 2 * (foreign.held[0] ?? 0))
       }
       // Who knows the password is not held.
       const known = hashSync('known', COST) as PasswordDigest
