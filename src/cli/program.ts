@@ -5,6 +5,7 @@ import { addConfigurationCommand } from './configuration.ts'
 import { addDoctorCommand } from './doctor.ts'
 import type { Io } from './io.ts'
 import { addKeysCommands } from './keys.ts'
+import { VERSION } from '../platform/version.ts'
 import { addMigrateCommand } from './migrate.ts'
 
 /** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up. */
@@ -15,6 +16,7 @@ export const runProgram = async (
 ): Promise<number> => {
   const program = new Command('signetd')
     .description('Signet: an OAuth 2 authorization server')
+    .version(VERSION)
     .exitOverride()
     .configureOutput({ writeOut: text => io.out(text.trimEnd()), writeErr: text => io.err(text.trimEnd()) })
   program.command('serve').description('run the server').action(serve)

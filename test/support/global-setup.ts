@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { makeEmbeddedTemplate } from './embedded-template.ts'
 import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
-import { findPostgres, findRedis, type Service } from './services.ts'
+import { findPgBouncer, findPostgres, findRedis, type Service } from './services.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -20,7 +20,11 @@ declare module 'vitest' {
 /** Provides every test file with real services, says plainly what could not be had, and ends what it started. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const [postgres, redis] = await Promise.all([find('PostgreSQL', findPostgres), find('Redis', findRedis)])
-  const missing = [...(postgres ? [] : ['PostgreSQL']), ...(redis ? [] : ['Redis'])]
+  const missing = [
+    ...(postgres ? [] : ['PostgreSQL']),
+    ...(redis ? [] : ['Redis']),
+    ...(findPgBouncer() ? [] : ['PgBouncer']),
+  ]
   if (missing.length > 0 && process.env['CI'] === 'true') {
     await Promise.all([postgres?.stop(), redis?.stop()])
     throw new Error(`${missing.join(' and ')} must be there in CI: nothing may be left out`)
@@ -36,7 +40,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     await Promise.all([postgres?.stop(), redis?.stop()])
     for (const name of missing) {
       process.stderr.write(
-        `\nLEFT OUT: every test that needs ${name}. Install it, or set TEST_DATABASE_URL or TEST_REDIS_URL.\n`,
+        `\nLEFT OUT: every test that needs ${name}. Install it; TEST_DATABASE_URL and TEST_REDIS_URL name one that runs.\n`,
       )
     }
   }
