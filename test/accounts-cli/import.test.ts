@@ -211,6 +211,13 @@ describe.runIf(hasPostgres)('an import', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(64 << 20)
   })
 
+  it('tells no more than the first faults of a line', async () => {
+    const fields = Object.fromEntries(range(1500).map(index => [`f${index}`, 1]))
+    const said = await importing(jsonLines([{ email: 'a@many.example', ...fields }]))
+    expect(parsed(said)).toHaveLength(9)
+    expect(summary(said)).toMatchObject({ lines: 1, created: 0, refused: 1 })
+  })
+
   it('of an export gives the same accounts', async () => {
     const lines = [
       {
