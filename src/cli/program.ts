@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addAccountsCommands } from './accounts.ts'
 import { addClientsCommand } from './clients.ts'
 import { addConfigurationCommand } from './configuration.ts'
 import { addDoctorCommand } from './doctor.ts'
@@ -21,6 +22,7 @@ export const runProgram = async (
   program.command('serve').description('run the server').action(serve)
   addMigrateCommand(program, io)
   addKeysCommands(program, io)
+  addAccountsCommands(program, io)
   addClientsCommand(program, io)
   addConfigurationCommand(program, io)
   addDoctorCommand(program, io)
