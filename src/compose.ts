@@ -175,6 +175,7 @@ const assemble = async (
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const people = { accounts, blocklist, clients, metrics, openSignIn, passwords, peppers, random }
+  const own = { clock, database, lifetimes, redis, wait }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
@@ -188,7 +189,7 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait }),
+    ...composeAccounts(config, { ...people, ...own, refreshFamilies, rotate }),
     answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
     statusLists,
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),

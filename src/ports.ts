@@ -24,7 +24,7 @@ export type Random = {
 export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
-  /** Takes as long for no digest as for a wrong password. */
+  /** False takes as long for no digest as for any other, once one of its kind has been seen in this process. */
   matches(password: string, digest: PasswordDigest | null): Promise<boolean>
   /** True for one of the bundled list of common ones, whatever its case. */
   isCommon(password: string): Promise<boolean>

@@ -154,7 +154,7 @@ export const SETTINGS = {
   RATE_LIMIT_PASSWORD: {
     schema: derivedRateLimit('5/60'),
     standard: '`RATE_LIMIT_LOGIN`',
-    help: 'Password changes that one sign-in may try.',
+    help: 'Password changes and deletions of the account that one sign-in may try, and exports for one person.',
   },
   RATE_LIMIT_TOKEN_FAILURES: {
     schema: rateLimit('20/60'),

@@ -88,6 +88,29 @@ describe('openapi.yaml', () => {
     expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
     expect((await post('/auth/logout', { everywhere: true }, { authorization })).status).toBe(204)
   })
+
+  it('describes the export of an account and its end', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const credentials = { email: 'c@d.example', password: 'correct horse' }
+    const body = JSON.stringify({ ...credentials, refresh_transport: 'cookie' })
+    const opened = await fetch('/auth/register', { method: 'POST', headers, body })
+    const { access_token } = (await opened.json()) as Record<string, string>
+    const authorization = `Bearer ${access_token}`
+    const cookie = opened.headers
+      .getSetCookie()
+      .map(each => each.split(';', 1)[0])
+      .join('; ')
+    expect((await fetch('/auth/me/export', { headers: { authorization } })).status).toBe(200)
+    const end = (current_password: unknown) =>
+      fetch('/auth/me', {
+        method: 'DELETE',
+        headers: { ...headers, authorization, cookie },
+        body: JSON.stringify({ current_password }),
+      })
+    expect((await end(7)).status).toBe(422)
+    expect((await end('wrong horse')).status).toBe(401)
+    expect((await end(credentials.password)).status).toBe(204)
+  })
 })
 
 describe('the check of exchanges', () => {

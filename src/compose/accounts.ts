@@ -1,9 +1,12 @@
 import type { Config } from '../config.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import { createFailures } from '../ephemeral/failures.ts'
 import { createLimit } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/change-password.ts'
+import { createDeleteAccount } from '../flows/delete-account.ts'
+import { createExportAccount } from '../flows/export-account.ts'
 import { createKnownDevices } from '../flows/known-devices.ts'
 import { createJudgeNewPassword } from '../flows/new-password.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
@@ -21,17 +24,23 @@ import type {
   Accounts,
   Blocklist,
   Clients,
+  Clock,
   Metrics,
   Passwords,
   Random,
   RefreshFamilies,
   Wait,
 } from '../ports.ts'
+import { createAccountLife } from '../store/account-life.ts'
+import type { Database } from '../store/database.ts'
 
 type Parts = Readonly<{
   accounts: Accounts
   blocklist: Blocklist
   clients: Clients
+  clock: Clock
+  database: Database
+  lifetimes: Lifetimes
   metrics: Metrics
   openSignIn: OpenSignIn
   passwords: Passwords
@@ -51,6 +60,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
     register: createLimit('register', config.RATE_LIMIT_REGISTER, { redis, metrics }),
     password: createLimit('password', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
+    export: createLimit('export', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
     refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, { redis, metrics }),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
   }
@@ -60,6 +70,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
   const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
+  const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
   return {
     signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
@@ -68,6 +79,8 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
     changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    deleteAccount: createDeleteAccount({ ...parts, accountLife, limit: limits.password }),
+    exportAccount: createExportAccount({ ...parts, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),

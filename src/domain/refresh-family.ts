@@ -16,6 +16,9 @@ export type RevokeReason =
   | 'password_changed'
   | 'revoked'
   | 'revoked_globally'
+  | 'ended_by_operator'
+  | 'roles_changed'
+  | 'disabled'
   | 'reuse'
   | 'forged'
 

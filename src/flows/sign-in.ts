@@ -66,8 +66,10 @@ type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 const judge = async ({ passwords }: Needs, account: Found, given: string): Promise<string | null> => {
   const password = normalizePassword(given)
   const isImpossible = isPasswordImpossible(password)
-  const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
+  // A disabled account is matched like nobody's: else the right password would be told by the time.
+  const digest = account?.disabled_at === null ? account.password_digest : null
+  const isMatch = await passwords.matches(isImpossible ? '' : password, digest)
   if (account === null) return 'email_unknown'
-  if (isImpossible || !isMatch) return 'password_wrong'
-  return account.disabled_at === null ? null : 'account_disabled'
+  if (account.disabled_at !== null) return 'account_disabled'
+  return isImpossible || !isMatch ? 'password_wrong' : null
 }

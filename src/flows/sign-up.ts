@@ -3,6 +3,7 @@ import type { Client } from '../domain/client.ts'
 import type { DeviceToken } from '../domain/device-token.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
+import { FIRST_ROLES } from '../domain/roles.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { JudgeNewPassword } from './new-password.ts'
@@ -30,9 +31,6 @@ export type SignedIn = Readonly<{ account: Account; tokens: TokenPair; device_to
 
 /** RFC 8176 §2 – "pwd": password-based authentication. */
 export const PASSWORD_AMR = ['pwd']
-
-/** Ours: everybody begins with this one; no request can name another. */
-const FIRST_ROLES = ['user']
 
 /** Contract – Registers an account and signs it in. */
 export const createSignUp =

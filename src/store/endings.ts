@@ -1,36 +1,14 @@
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Ended, Endings } from '../ports.ts'
 import type { Database } from './database.ts'
-import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from './end-families.ts'
+import { announceUntilNow, endedColumns } from './end-families.ts'
+import { endPerson } from './end-person.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
 const FAMILIES_AT_ONCE = 10_000
 
 export const createEndings = (database: Database, { access_token_seconds }: Lifetimes): Endings => ({
-  endPerson: async sub => {
-    const [end] = await onHeldAccount(
-      database,
-      sub,
-      sql => sql<(Ended & { families: readonly string[] })[]>`
-        with account as (
-          update users
-          set credential_epoch = credential_epoch + 1
-          where id = ${sub}
-          returning id
-        ),
-        ${endFamilies(sql, { reason: 'revoked_globally', access_token_seconds })},
-        counted as materialized (
-          select count(ended.id)::int as families
-          from account
-          left join ended on true
-          group by account.id
-        ),
-        ${announceUntilNow(sql, { kind: 'sub', value: sub, access_token_seconds })}
-        select ${endedColumns(sql)}, array(select id::text from ended) as families
-        from announced`,
-    )
-    return end ?? null
-  },
+  endPerson: id => endPerson(database, { id, reason: 'revoked_globally', access_token_seconds }),
 
   endClient: async client_id => {
     for (;;) {

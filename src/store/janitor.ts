@@ -15,7 +15,13 @@ const LEASE_SECONDS = 60
 const DEAD_FOR_SECONDS = 86_400
 
 /** What dies by itself. Every table here has `expires_at`, with an index, and a key by which a row is found again. */
-const TABLES = ['refresh_families', 'revocations', 'spent_assertions', 'status_entries'] as const
+const TABLES = [
+  'refresh_families',
+  'revocations',
+  'spent_assertions',
+  'status_entries',
+  'import_batches',
+] as const
 export type JanitorTable = (typeof TABLES)[number]
 
 /** A row for each access token: nobody looks into those, and a day of them would be many. */
@@ -32,7 +38,13 @@ export const createSweep =
   (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
   async () => {
     if (!(await takeLease(database, holder))) return null
-    const deleted = { refresh_families: 0, revocations: 0, spent_assertions: 0, status_entries: 0 }
+    const deleted = {
+      refresh_families: 0,
+      revocations: 0,
+      spent_assertions: 0,
+      status_entries: 0,
+      import_batches: 0,
+    }
     for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
     return deleted
   }

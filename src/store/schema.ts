@@ -26,6 +26,7 @@ export const users = pgTable('users', {
   id: uuid().primaryKey(),
   /** Trimmed, NFKC, lower case. */
   email: text().notNull().unique(),
+  email_verified_at: instant(),
   password_digest: text(),
   roles: text().array().notNull(),
   /** Raised by a password change, by disabling and by signing out everywhere: a family of an earlier epoch is dead. */
@@ -146,3 +147,18 @@ export const leases = pgTable('leases', {
   holder: uuid().notNull(),
   expires_at: instant().notNull(),
 })
+
+/** What of an import has been carried out: a row a batch, written by the statement that creates its accounts. */
+export const importBatches = pgTable(
+  'import_batches',
+  {
+    /** SHA-256 of the input from its first byte to the last one of the batch. */
+    digest: bytea().primaryKey(),
+    created: integer().notNull(),
+    /** Numbers of the lines that were refused because somebody has the e-mail, and because somebody has the id. */
+    email_taken: integer().array().notNull(),
+    id_taken: integer().array().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('import_batches_expires_at_index').on(table.expires_at)],
+)

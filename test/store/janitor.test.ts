@@ -34,6 +34,10 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       with one as (
         insert into revocations (kind, value, expires_at)
         values ('jti', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
+      ),
+      batch as (
+        insert into import_batches (digest, created, email_taken, id_taken, expires_at)
+        values (${randomBytes(32)}, 0, '{}', '{}', now() - make_interval(secs => ${seconds_ago}))
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
@@ -58,13 +62,19 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     await putOthers(-60)
     await putStatusEntry(601)
     await putStatusEntry(540)
-    const deleted = { refresh_families: 2, revocations: 1, spent_assertions: 1, status_entries: 1 }
-    expect(await sweeper()()).toEqual(deleted)
+    expect(await sweeper()()).toEqual({
+      refresh_families: 2,
+      revocations: 1,
+      spent_assertions: 1,
+      status_entries: 1,
+      import_batches: 1,
+    })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
     expect(await count('spent_assertions')).toBe(2)
     expect(await count('status_entries')).toBe(1)
+    expect(await count('import_batches')).toBe(2)
     expect(await count('users')).toBe(1)
   })
 

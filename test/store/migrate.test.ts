@@ -8,7 +8,15 @@ import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-in
 
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
-const TABLES = ['leases', 'refresh_families', 'revocations', 'spent_assertions', 'status_entries', 'users']
+const TABLES = [
+  'import_batches',
+  'leases',
+  'refresh_families',
+  'revocations',
+  'spent_assertions',
+  'status_entries',
+  'users',
+]
 
 describe.skipIf(!hasPostgres)('migrations', () => {
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>

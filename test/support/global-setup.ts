@@ -6,7 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { makeEmbeddedTemplate } from './embedded-template.ts'
 import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
 import { findPython, hasApache } from './foreign.ts'
-import { findPostgres, findRedis, type Service } from './services.ts'
+import { findPgBouncer, findPostgres, findRedis, type Service } from './services.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -28,6 +28,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   const missing = Object.entries({
     'PostgreSQL (TEST_DATABASE_URL)': postgres,
     'Redis (TEST_REDIS_URL)': redis,
+    PgBouncer: findPgBouncer(),
     'PyJWT (python3-jwt, python3-cryptography)': python,
     'Apache with mod_oauth2 (libapache2-mod-oauth2)': hasApache() || null,
   }).flatMap(([name, there]) => (there === null ? [name] : []))

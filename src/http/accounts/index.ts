@@ -1,6 +1,8 @@
 import { presentAccount } from '../../domain/account.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { ChangePassword } from '../../flows/change-password.ts'
+import type { DeleteAccount } from '../../flows/delete-account.ts'
+import type { ExportAccount } from '../../flows/export-account.ts'
 import type { createRefresh } from '../../flows/refresh.ts'
 import type { Sessions } from '../../flows/sessions.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
@@ -12,6 +14,7 @@ import { type Handle, json, NO_STORE, type Route } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
+import { handleDeleteAccount, handleExportAccount } from './own-account.ts'
 import { handleChangePassword } from './password.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
@@ -25,6 +28,8 @@ type Needs = Readonly<{
   signOut: SignOut
   sessions: Sessions
   changePassword: ChangePassword
+  deleteAccount: DeleteAccount
+  exportAccount: ExportAccount
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   deviceCookie: Cookie
@@ -58,6 +63,8 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs)) },
     { ...account, method: 'POST', path: '/auth/logout', handle: counted(handleSignOut(needs)) },
     { ...account, method: 'GET', path: '/auth/me', handle: counted(me) },
+    { ...account, method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(needs)) },
+    { ...account, method: 'GET', path: '/auth/me/export', handle: counted(handleExportAccount(needs)) },
     { ...account, method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
