@@ -1,17 +1,18 @@
 import { blocklistKey as keyOf } from '../domain/blocklist-key.ts'
+import { LATE_SECONDS } from '../domain/late.ts'
 import type { Blocklist } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
 
 /**
- * Entries live exactly as long as the token would have, so that the list cannot grow without bound. Of `sub` and `client_id` the
- * value is the last second whose tokens are ended.
+ * Entries live as long as the token would have for the latest clock, so that the list cannot grow without bound. Of `sub` and
+ * `client_id` the value is the last second whose tokens are ended.
  */
 export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Blocklist => ({
   add: async (entries, seconds) => {
     if (!isReady() || seconds <= 0) return
     const pipeline = client.pipeline()
     for (const { kind, value, issued_until = 1 } of entries)
-      pipeline.set(keyOf(kind, value), String(issued_until), 'EX', Math.ceil(seconds))
+      pipeline.set(keyOf(kind, value), String(issued_until), 'EX', Math.ceil(seconds) + LATE_SECONDS)
     await pipeline.exec().catch(() => null)
   },
   has: async ({ jti, sid, sub, client_id, iat }) => {

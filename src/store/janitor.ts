@@ -1,6 +1,7 @@
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Log, Metrics } from '../ports.ts'
 import type { Database } from './database.ts'
+import { LATE_SECONDS } from '../domain/late.ts'
 
 /** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */
 const BATCH_ROWS = 500
@@ -25,7 +26,8 @@ const TABLES = [
 export type JanitorTable = (typeof TABLES)[number]
 
 /** A row for each access token: nobody looks into those, and a day of them would be many. */
-const deadFor = (table: JanitorTable): number => (table === 'status_entries' ? 600 : DEAD_FOR_SECONDS)
+const deadFor = (table: JanitorTable): number =>
+  table === 'status_entries' ? 2 * LATE_SECONDS : DEAD_FOR_SECONDS
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>

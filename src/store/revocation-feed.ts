@@ -2,6 +2,7 @@ import { type Snapshot, oldestUnseen } from '../domain/feed-cursor.ts'
 import type { Revocation } from '../domain/revocation.ts'
 import type { RevocationFeed } from '../ports.ts'
 import type { Database } from './database.ts'
+import { LATE_SECONDS } from '../domain/late.ts'
 
 type Seen = Readonly<{ snapshot: string; server: string }>
 type Row = Omit<Revocation, 'transaction_id'> & Readonly<{ transaction_id: string }>
@@ -22,14 +23,14 @@ export const createRevocationFeed = (database: Database): RevocationFeed => ({
         )
         select
           seen.snapshot, seen.server, r.kind, r.value,
-          ceil(extract(epoch from r.expires_at))::float8 as expires_at,
+          ceil(extract(epoch from r.expires_at))::float8 + ${LATE_SECONDS}::float8 as expires_at,
           floor(extract(epoch from r.issued_until))::float8 as issued_until,
           r.transaction_id::text as transaction_id
         from seen
         left join revocations r
           on r.transaction_id >= ${String(oldestUnseen(known))}::text::xid8
           and not pg_visible_in_snapshot(r.transaction_id, ${toText(known)}::text::pg_snapshot)
-          and r.expires_at > statement_timestamp()`,
+          and r.expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})`,
     )
     const [first] = rows
     if (first === undefined) throw new Error('a snapshot without a row')
@@ -60,11 +61,12 @@ const readPage = (database: Database, { kind, value }: Pick<Row, 'kind' | 'value
     sql => sql<Row[]>`
       select
         kind, value,
-        ceil(extract(epoch from expires_at))::float8 as expires_at,
+        ceil(extract(epoch from expires_at))::float8 + ${LATE_SECONDS}::float8 as expires_at,
         floor(extract(epoch from issued_until))::float8 as issued_until,
         transaction_id::text as transaction_id
       from revocations
-      where (kind, value) > (${kind}, ${value}) and expires_at > statement_timestamp()
+      where (kind, value) > (${kind}, ${value})
+        and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
       order by kind, value
       limit ${PAGE_ROWS}`,
   )

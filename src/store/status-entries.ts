@@ -1,8 +1,6 @@
 import type { StatusEntries } from '../ports.ts'
 import type { Database } from './database.ts'
-
-/** A verifier's clock may be late: its token, expired here, must not look unrevoked there. The janitor waits longer. */
-const LATE_SECONDS = 300
+import { LATE_SECONDS } from '../domain/late.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
   reserve: async ({ jti, sid, sub, client_id, iat, exp }) => {
