@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
 import { composeAccounts } from './compose/accounts.ts'
+import { composeMail } from './compose/mail.ts'
 import type { Config } from './config.ts'
 import { demoClient } from './domain/client.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
@@ -72,6 +73,8 @@ type Parts = Readonly<{
   wait?: Wait
   /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
   database?: Database
+  /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: to nobody. */
+  printMail?: (text: string) => void
 }>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
@@ -92,7 +95,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), wait = systemWait, database: opened }: Parts,
+  { log, clock = () => new Date(), wait = systemWait, database: opened, printMail = () => {} }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -151,6 +154,8 @@ const assemble = async (
   const feedSignatures = createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics })
 
   // What is done with it
+  const kept = { accounts, blocklist, database, lifetimes, passwords, random, redis }
+  const mail = composeMail(config, { ...kept, clock, metrics, log, printMail, onClose })
   const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
   const rotate = createRotate({
     refreshFamilies,
@@ -161,6 +166,7 @@ const assemble = async (
     access_token_seconds,
     metrics,
     log,
+    onReuse: mail.notices.refreshReused,
   })
   const authenticateClient = createAuthenticateClient({
     clients,
@@ -185,7 +191,7 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect(tokens),
-    ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait }),
+    ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait, mail }),
     answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),

@@ -27,6 +27,7 @@ import type {
   RefreshFamilies,
   Wait,
 } from '../ports.ts'
+import type { ComposedMail } from './mail.ts'
 
 type Parts = Readonly<{
   accounts: Accounts
@@ -41,6 +42,7 @@ type Parts = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   wait: Wait
+  mail: ComposedMail
 }>
 
 /** The account API's own parts, put in their places. */
@@ -53,6 +55,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     password: createLimit('password', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
     refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, { redis, metrics }),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
+    mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
   const judgeNewPassword = createJudgeNewPassword({
@@ -61,13 +64,17 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   })
   const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
+  const { told, ...mail } = parts.mail.withAccounts({ judgeNewPassword, passwordLimit: limits.password })
   return {
-    signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
-    signIn: createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST }),
+    ...mail,
+    ...told({
+      signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
+      signIn: createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST }),
+      changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    }),
     refresh: createRefresh({ ...parts, limit: limits.refresh }),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
-    changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),

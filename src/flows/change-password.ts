@@ -45,7 +45,12 @@ export const createChangePassword =
     )
   }
 
-const isCurrent = async ({ accounts, passwords }: Needs, email: string, given: string): Promise<boolean> => {
+/** Whether this is the account's password, in the time that it takes to say so of any. */
+export const isCurrent = async (
+  { accounts, passwords }: Pick<Needs, 'accounts' | 'passwords'>,
+  email: string,
+  given: string,
+): Promise<boolean> => {
   const password = normalizePassword(given)
   const account = await accounts.findByEmail(email)
   const isImpossible = isPasswordImpossible(password)

@@ -15,6 +15,7 @@ import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { metadataRoute } from './public/metadata.ts'
+import { linkPages } from './pages/link-pages.ts'
 import type { Route } from './route.ts'
 
 type Needs = Readonly<{
@@ -40,6 +41,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   revocationsRoute(needs.answerFeed),
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
+  ...linkPages(needs),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

@@ -34,6 +34,13 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       with one as (
         insert into revocations (kind, value, expires_at)
         values ('jti', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
+      ),
+      other as (
+        insert into email_links (user_id, purpose, digest, email, credential_epoch, expires_at)
+        values (
+          ${user}, ${`purpose of ${seconds_ago}`}, ${randomBytes(32)}, 'a@b.example', 0,
+          now() - make_interval(secs => ${seconds_ago})
+        )
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
@@ -52,11 +59,17 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     await putOthers(86_401)
     await putOthers(86_340)
     await putOthers(-60)
-    expect(await sweeper()()).toEqual({ refresh_families: 2, revocations: 1, spent_assertions: 1 })
+    expect(await sweeper()()).toEqual({
+      refresh_families: 2,
+      revocations: 1,
+      spent_assertions: 1,
+      email_links: 1,
+    })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
     expect(await count('spent_assertions')).toBe(2)
+    expect(await count('email_links')).toBe(2)
     expect(await count('users')).toBe(1)
   })
 
@@ -88,6 +101,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       issued: () => {},
       judged: () => {},
       limited: () => {},
+      mailed: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

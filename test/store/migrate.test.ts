@@ -8,7 +8,7 @@ import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-in
 
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
-const TABLES = ['leases', 'refresh_families', 'revocations', 'spent_assertions', 'users']
+const TABLES = ['email_links', 'leases', 'refresh_families', 'revocations', 'spent_assertions', 'users']
 
 describe.skipIf(!hasPostgres)('migrations', () => {
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>
