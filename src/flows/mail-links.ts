@@ -39,13 +39,17 @@ type Request = Readonly<{ email: string; language: Language }>
  * typed: what looks like an address, or folds to it, is somebody else's mailbox.
  */
 export const createMailLinks = (needs: Needs) => {
+  const requireMailer = (): Mailer => {
+    if (needs.mailer === null) throw new Problem('MAIL_OFF')
+    return needs.mailer
+  }
+
   const post = (
     purpose: LinkPurpose,
     { email, language }: Request,
     issue: (digest: Digest<'email_link'>) => Promise<Addressee | null>,
   ) => {
-    if (needs.mailer === null) throw new Problem('MAIL_OFF')
-    needs.mailer.post(async () => {
+    requireMailer().post(async () => {
       const allowance = await needs.recipients.consume(`${purpose}:${addressKey(email)}`)
       if (allowance !== null && !allowance.isAllowed) return null
       const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
@@ -58,6 +62,8 @@ export const createMailLinks = (needs: Needs) => {
   }
 
   return {
+    isOff: needs.mailer === null,
+
     verification: ({ id: account_id, email }: Account, language: Language): void =>
       post('verify_email', { email, language }, digest =>
         needs.links.issueVerification({ account_id, email, digest }),
@@ -73,7 +79,7 @@ export const createMailLinks = (needs: Needs) => {
       { account, claims }: Bearer,
       { current_password, new_email: given, language }: ChangeRequest,
     ): Promise<void> => {
-      if (needs.mailer === null) throw new Problem('MAIL_OFF')
+      requireMailer()
       const { id: account_id, credential_epoch } = account
       await consume(needs.passwordLimit, claims.sid ?? account_id)
       const new_email = parseEmail(given, '#/new_email')

@@ -12,6 +12,9 @@ type Smtp = Readonly<{
 
 const MILLISECONDS = { dns: 3_000, connect: 5_000, greeting: 5_000, silence: 10_000 }
 
+/** RFC 5321 §4.1.2 – What ends a command, or makes two addresses of one. Accounts have none such; what was imported might. */
+const NO_ADDRESS = /[\p{C}\s<>,;:"]/u
+
 /**
  * RFC 5321, RFC 8314 – A pool of connections to the server of SMTP_URL. Links open accounts, so that nothing goes out in the clear:
  * smtps:// is TLS from the first byte, smtp:// goes on only when STARTTLS did, but on loopback or where `?starttls=off` says so.
@@ -48,6 +51,8 @@ export const openSmtp = ({ url, from }: { url: string; from: string }): Smtp => 
   return {
     // As an object: in a string a comma would make two addresses of one.
     send: async ({ subject, text }, to) => {
+      if (NO_ADDRESS.test(to))
+        throw Object.assign(new Error('no address'), { code: 'EENVELOPE', responseCode: 553 })
       await transport.sendMail({ to: { name: '', address: to }, subject, text })
     },
     verify: async () => {

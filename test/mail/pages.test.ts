@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
+import { judgePassword } from '../../src/domain/password.ts'
+import { TEXTS } from '../../src/http/pages/texts.ts'
 import { linkIn } from '../support/mailbox.ts'
 import { checked } from '../support/openapi.ts'
 import { createLog } from '../support/signet.ts'
@@ -110,6 +112,10 @@ describe('the pages of mailed links', () => {
     expect(page).toContain('Wählen Sie ein neues Passwort')
     const gone = await submit('/confirm-email', { token: 'x' }, german.headers)
     expect(await gone.text()).toContain('gilt nicht')
+    await register(post.signet, 'dora@page.example')
+    const token = await resetToken(post, 'dora@page.example')
+    const refused = await submit('/reset-password', { token, new_password: 'kurz' }, german.headers)
+    expect(await refused.text()).toContain('Bitte wählen Sie ein anderes Passwort: mindestens 8 Zeichen.')
   })
 
   it.each([
@@ -133,6 +139,20 @@ describe('the pages of mailed links', () => {
     const text = JSON.stringify(lines)
     expect(text).not.toContain(token.slice(0, 20))
     expect(text).not.toMatch(/@page\.example|lantern|token=/)
+  })
+})
+
+describe('the words of the pages', () => {
+  it.each([
+    ['short', false],
+    ['x'.repeat(80), false],
+    ['lantern\0lantern', false],
+    ['password', true],
+    ['ada@b.example', false],
+  ])('say in German what is wrong with a password: %j', (password, isCommon) => {
+    const fault = judgePassword({ password, email: 'ada@b.example', min_characters: 8, isCommon }) ?? ''
+    expect(TEXTS.en.sayFault(fault)).toBe(`it ${fault}`)
+    expect(TEXTS.de.sayFault(fault)).not.toMatch(/must|^$/)
   })
 })
 

@@ -56,6 +56,18 @@ describe('SMTP', () => {
     expect(mailbox.mails[1]?.bcc).toBeUndefined()
   })
 
+  it.each([
+    'a@b.example\r\nRCPT TO:<victim@b.example>',
+    'a@b.example, victim@b.example',
+    'A <victim@b.example>',
+    'a b@c.example',
+  ])('sends nothing to what is no address: %j', async address => {
+    const mailbox = await mailboxAt()
+    const sending = smtpTo(mailbox.url).send(LETTER, address)
+    await expect(sending).rejects.toMatchObject({ responseCode: 553 })
+    expect(mailbox.mails).toEqual([])
+  })
+
   it('signs in with what the URL says', async () => {
     const seen: unknown[] = []
     const mailbox = await mailboxAt({

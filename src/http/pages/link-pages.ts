@@ -9,7 +9,7 @@ import type { Limit } from '../../ports.ts'
 import { readForm } from '../body.ts'
 import type { Call, Handle, Reply, Route } from '../route.ts'
 import { type Html, html, pageReply } from './page.ts'
-import { type Texts, TEXTS } from './texts.ts'
+import { TEXTS } from './texts.ts'
 
 type Needs = Readonly<{ redeemLinks: RedeemLinks; limits: Readonly<{ accounts: Limit }> }>
 
@@ -28,12 +28,7 @@ export const linkPages = ({ redeemLinks, limits }: Needs): readonly Route[] => {
       return { ...done(language, 'resetDone'), log: { sub: account_id } }
     } catch (error) {
       if (!(error instanceof Problem && error.code === 'FIELDS_INVALID')) throw error
-      return resetForm(422, {
-        token,
-        language,
-        fault: TEXTS[language].refused,
-        detail: error.errors[0]?.detail,
-      })
+      return resetForm(422, { token, language, fault: error.errors[0]?.detail ?? '' })
     }
   })
   return [
@@ -43,7 +38,7 @@ export const linkPages = ({ redeemLinks, limits }: Needs): readonly Route[] => {
       ...page,
       method: 'GET',
       path: '/reset-password',
-      handle: showing((token, language) => resetForm(200, { token, language })),
+      handle: showing((token, language) => resetForm(200, { token, language, fault: null })),
     },
     { ...page, method: 'POST', path: '/reset-password', handle: reset },
   ]
@@ -94,24 +89,31 @@ const confirmForm = (token: string, language: Language): Reply => {
   return pageReply(200, { language, title: texts.confirm, content })
 }
 
-type ResetForm = Readonly<{ token: string; language: Language; fault?: string; detail?: string | undefined }>
+type ResetForm = Readonly<{
+  token: string
+  language: Language
+  /** What the account API says of the password; null when nothing was tried yet. */
+  fault: string | null
+}>
 
-const resetForm = (status: number, { token, language, fault, detail = '' }: ResetForm): Reply => {
+const resetForm = (status: number, { token, language, fault }: ResetForm): Reply => {
   const texts = TEXTS[language]
   const said: Html =
-    fault === undefined ? html`` : html`<p class="fault" role="alert" id="fault">${fault} (${detail})</p>`
+    fault === null
+      ? html``
+      : html`<p class="fault" role="alert" id="fault">${texts.refused}: ${texts.sayFault(fault)}.</p>`
   const content = html`<p>${texts.resetHelp}</p>
 ${said}
 <form method="post" action="/reset-password">
 <input type="hidden" name="token" value="${token}">
 <label for="new_password">${texts.newPassword}</label>
-<input id="new_password" name="new_password" type="password" autocomplete="new-password" required autofocus>
+<input id="new_password" name="new_password" type="password" autocomplete="new-password" aria-describedby="fault" required autofocus>
 <button>${texts.resetButton}</button>
 </form>`
   return pageReply(status, { language, title: texts.reset, content })
 }
 
-const done = (language: Language, title: keyof Texts): Reply => {
+const done = (language: Language, title: 'confirmed' | 'resetDone'): Reply => {
   const texts = TEXTS[language]
   return pageReply(200, { language, title: texts[title], content: html`<p>${texts.closeHelp}</p>` })
 }

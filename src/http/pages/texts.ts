@@ -17,10 +17,23 @@ const ENGLISH = {
   takenHelp: 'Another account has it by now. Nothing was changed.',
   later: 'Please try again in a moment',
   laterHelp: 'Go back and try again: the link still works.',
-  refused: 'Please choose another password.',
+  refused: 'Please choose another password',
+  /** What the account API says of a password. */
+  sayFault: (detail: string): string => `it ${detail}`,
 }
 
 export type Texts = Readonly<typeof ENGLISH>
+
+const GERMAN_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/^must be (\d+) characters or more$/, 'mindestens $1 Zeichen'],
+  [/^must be (\d+) bytes of UTF-8 at most$/, 'höchstens $1 Byte in UTF-8'],
+  [/^must not hold a NUL character$/, 'kein NUL-Zeichen'],
+  [/^must not be one of the most common passwords$/, 'keines der häufigsten'],
+  [
+    /^must not be made of the e-mail or the name of the product$/,
+    'nicht aus der E-Mail-Adresse oder dem Namen des Produkts',
+  ],
+]
 
 /** The words of the pages. */
 export const TEXTS: Readonly<Record<Language, Texts>> = {
@@ -43,6 +56,8 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
     takenHelp: 'Sie gehört inzwischen zu einem anderen Konto. Es wurde nichts geändert.',
     later: 'Bitte versuchen Sie es gleich noch einmal',
     laterHelp: 'Gehen Sie zurück und versuchen Sie es erneut: der Link gilt noch.',
-    refused: 'Bitte wählen Sie ein anderes Passwort.',
+    refused: 'Bitte wählen Sie ein anderes Passwort',
+    sayFault: (detail: string) =>
+      GERMAN_FAULTS.reduce((text, [english, german]) => text.replace(english, german), detail),
   },
 }
