@@ -67,14 +67,14 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const { told, ...mail } = parts.mail.withAccounts({ judgeNewPassword, passwordLimit: limits.password })
   return {
     ...mail,
-    ...told({
-      signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
-      signIn: createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST }),
-      changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
-    }),
+    signUp: told.signUp(createSignUp({ ...parts, knownDevices, judgeNewPassword })),
+    signIn: told.signIn(createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST })),
     refresh: createRefresh({ ...parts, limit: limits.refresh }),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
+    changePassword: told.changePassword(
+      createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    ),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),
