@@ -30,6 +30,8 @@ export const openSmtp = ({ url, from }: { url: string; from: string }): Smtp => 
       maxMessages: 100,
       maxRequeues: 1,
       host,
+      // RFC 5321 §4.1.1.1 – Otherwise every mail would tell the name of this machine.
+      name: from.replace(/^.*@|>$/g, ''),
       port: port === '' ? (protocol === 'smtps:' ? 465 : 587) : Number(port),
       secure: protocol === 'smtps:',
       ignoreTLS: protocol === 'smtp:' && isClear,

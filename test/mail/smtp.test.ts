@@ -47,10 +47,18 @@ const queueTo = (
 
 describe('SMTP', () => {
   it('delivers text in UTF-8 to one address, whatever is in it', async () => {
-    const mailbox = await mailboxAt()
+    const names: unknown[] = []
+    const mailbox = await mailboxAt({
+      onMailFrom: (_address, session, callback) => {
+        names.push(session.hostNameAppearsAs)
+        callback()
+      },
+    })
     await smtpTo(mailbox.url).send(LETTER, 'ada@b.example')
     expect(mailbox.mails[0]).toMatchObject({ ...LETTER, to: [{ name: '', address: 'ada@b.example' }] })
     expect(mailbox.mails[0]?.html).toBeUndefined()
+    expect(names).toEqual(['id.example'])
+    expect(mailbox.mails[0]?.messageId).toMatch(/@id\.example>$/)
     const header = 'Hello\r\nBcc: victim@b.example'
     await smtpTo(mailbox.url).send({ subject: header, text: '' }, 'ada@b.example')
     expect(mailbox.mails[1]?.bcc).toBeUndefined()
