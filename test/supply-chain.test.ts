@@ -14,7 +14,7 @@ const installed = Object.entries(packages)
   .map(([path, entry]) => ({ name: path.split('node_modules/').at(-1) ?? '', ...entry }))
 
 /** Ask for nothing but their own text: what is shipped may hold these alone. */
-const PERMISSIVE = ['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Unlicense']
+const PERMISSIVE = ['MIT', 'MIT-0', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Unlicense']
 
 /** For what stays on this side: tools that nobody gets from us. */
 const TOOLS = [...PERMISSIVE, 'MIT OR Apache-2.0', 'BlueOak-1.0.0', '(MIT AND Zlib)', 'MPL-2.0']
