@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { benchCrowd } from './crowd.ts'
 import { benchEndpoints } from './endpoints.ts'
+import { benchFollower } from './follower.ts'
 import { benchImport } from './import.ts'
 import { benchPeer } from './peer.ts'
 import { benchRefresh, benchRefreshMillion } from './refresh.ts'
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     ],
     import: ['one hundred thousand accounts by the command line', benchImport],
     start: ['from the start to the first answer', benchStart],
+    follower: ['a service that follows a million revocations', benchFollower],
     peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],
     soak: ['five minutes of refreshes', benchSoak, 'only when named'],
   }
