@@ -222,6 +222,8 @@ export type Metrics = {
   judged(verdict: Rotation['verdict']): void
   /** Somebody was refused because a limit was used up. */
   limited(limit: string): void
+  /** A mail went out, was given up, or found no room in the queue. */
+  mailed(outcome: 'sent' | 'failed' | 'dropped'): void
   /** The janitor deleted dead rows. */
   deleted(table: string, rows: number): void
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
+import { MAIL_SETTINGS } from './settings/mail.ts'
 import {
   derivedRateLimit,
   integer,
@@ -161,6 +162,7 @@ export const SETTINGS = {
     standard: '`20/60`',
     help: 'Failed client authentications, likewise.',
   },
+  ...MAIL_SETTINGS,
   TRUSTED_PROXIES: {
     schema: list.transform((ranges, context): readonly AddressRange[] => {
       const parsed = parseAddressRanges(ranges)

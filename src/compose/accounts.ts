@@ -33,6 +33,7 @@ import type {
 } from '../ports.ts'
 import { createAccountLife } from '../store/account-life.ts'
 import type { Database } from '../store/database.ts'
+import type { ComposedMail } from './mail.ts'
 
 type Parts = Readonly<{
   accounts: Accounts
@@ -50,6 +51,7 @@ type Parts = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   wait: Wait
+  mail: ComposedMail
 }>
 
 /** The account API's own parts, put in their places. */
@@ -63,6 +65,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     export: createLimit('export', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
     refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, { redis, metrics }),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
+    mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
   const judgeNewPassword = createJudgeNewPassword({
@@ -72,13 +75,17 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
+  const { told, ...mail } = parts.mail.withAccounts({ judgeNewPassword, passwordLimit: limits.password })
   return {
-    signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
-    signIn: createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST }),
+    ...mail,
+    signUp: told.signUp(createSignUp({ ...parts, knownDevices, judgeNewPassword })),
+    signIn: told.signIn(createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST })),
     refresh: createRefresh({ ...parts, limit: limits.refresh }),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
-    changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    changePassword: told.changePassword(
+      createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    ),
     deleteAccount: createDeleteAccount({ ...parts, accountLife, limit: limits.password }),
     exportAccount: createExportAccount({ ...parts, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),

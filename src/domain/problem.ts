@@ -1,6 +1,7 @@
 /** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
+  LINK_INVALID: [400, 'This link is not valid, or not any more.'],
   ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
   SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
   AUTH_CREDENTIALS_INVALID: [401, 'E-mail or password is wrong.'],
@@ -8,6 +9,7 @@ export const PROBLEMS = {
   AUTH_TOKEN_INVALID: [401, 'The token is not valid.'],
   AUTH_TOKEN_EXPIRED: [401, 'The token has expired.'],
   NOT_FOUND: [404, 'There is nothing here.'],
+  MAIL_OFF: [404, 'This server sends no mail.'],
   METHOD_NOT_ALLOWED: [405, 'This method is not supported here.'],
   CURSOR_GONE: [410, 'This cursor leads nowhere any more. Begin again without one.'],
   EMAIL_TAKEN: [409, 'An account with this e-mail exists.'],

@@ -43,7 +43,8 @@ export const createSignIn =
     const signIn = { account, client, amr: PASSWORD_AMR, refresh_transport, origin }
     const tokens = await needs.openSignIn(signIn)
     await renewDigest(needs, account, given.password)
-    return { account, tokens, device_token: needs.knownDevices.remember(account, device) }
+    const remembered = needs.knownDevices.remember(account, device)
+    return { account, tokens, device_token: remembered, isNewDevice: device === null }
   }
 
 /** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */

@@ -1,6 +1,7 @@
 import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
 import type { Client } from '../domain/client.ts'
 import type { DeviceToken } from '../domain/device-token.ts'
+import type { Language } from '../domain/language.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { FIRST_ROLES } from '../domain/roles.ts'
@@ -26,8 +27,16 @@ export type Credentials = Readonly<{
   /** What an earlier sign-in left with the device; null for a new one. */
   device_token: string | null
   origin: Origin
+  /** Of the request. */
+  language: Language
 }>
-export type SignedIn = Readonly<{ account: Account; tokens: TokenPair; device_token: DeviceToken }>
+export type SignedIn = Readonly<{
+  account: Account
+  tokens: TokenPair
+  device_token: DeviceToken
+  /** A sign-in from a device that the account did not know; never its registration. */
+  isNewDevice: boolean
+}>
 
 /** RFC 8176 §2 – "pwd": password-based authentication. */
 export const PASSWORD_AMR = ['pwd']
@@ -42,7 +51,7 @@ export const createSignUp =
     const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
     if (account === null) throw new Problem('EMAIL_TAKEN')
     const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
-    return { account, tokens, device_token: knownDevices.remember(account, null) }
+    return { account, tokens, device_token: knownDevices.remember(account, null), isNewDevice: false }
   }
 
 /** Every bad field at once, so that a form can show them all. */

@@ -17,6 +17,7 @@ import { jwksRoute } from './public/jwks.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { metadataRoute } from './public/metadata.ts'
 import { statusListRoutes } from './public/status-lists.ts'
+import { linkPages } from './pages/link-pages.ts'
 import type { Route } from './route.ts'
 
 type Needs = Readonly<{
@@ -44,6 +45,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...statusListRoutes(needs.statusLists),
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
+  ...linkPages(needs),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

@@ -12,7 +12,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         insert into users (id, email, password_digest, roles)
         values (${id}, ${email}, ${password_digest}, ${roles}::text[])
         on conflict (email) do nothing
-        returning id, email, roles, credential_epoch, disabled_at, created_at`,
+        returning id, email, roles, credential_epoch, disabled_at, created_at, email_verified_at, language`,
     )
     return account ?? null
   },
@@ -20,7 +20,8 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   findByEmail: async email => {
     const [account] = await database.run(
       sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
-        select id, email, password_digest, roles, credential_epoch, disabled_at, created_at
+        select
+          id, email, password_digest, roles, credential_epoch, disabled_at, created_at, email_verified_at, language
         from users
         where email = ${email}`,
     )

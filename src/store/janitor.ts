@@ -22,6 +22,7 @@ const TABLES = [
   'spent_assertions',
   'status_entries',
   'import_batches',
+  'email_links',
 ] as const
 export type JanitorTable = (typeof TABLES)[number]
 
@@ -46,6 +47,7 @@ export const createSweep =
       spent_assertions: 0,
       status_entries: 0,
       import_batches: 0,
+      email_links: 0,
     }
     for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
     return deleted

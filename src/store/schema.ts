@@ -11,6 +11,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { LINK_PURPOSES } from '../domain/email-link.ts'
 import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
@@ -26,13 +27,16 @@ export const users = pgTable('users', {
   id: uuid().primaryKey(),
   /** Trimmed, NFKC, lower case. */
   email: text().notNull().unique(),
-  email_verified_at: instant(),
   password_digest: text(),
   roles: text().array().notNull(),
   /** Raised by a password change, by disabling and by signing out everywhere: a family of an earlier epoch is dead. */
   credential_epoch: integer().notNull().default(0),
   disabled_at: instant(),
   created_at: instant().notNull().default(sql`now()`),
+  /** When its owner proved to read what is sent to `email`; null: nobody has. */
+  email_verified_at: instant(),
+  /** Of the last sign-in: in which notices are written. */
+  language: text(),
 })
 
 /**
@@ -138,6 +142,29 @@ export const spentAssertions = pgTable(
   table => [
     primaryKey({ columns: [table.client_id, table.jti_digest] }),
     index('spent_assertions_expires_at_index').on(table.expires_at),
+  ],
+)
+
+/**
+ * Links that were mailed and not yet followed: one for each person and purpose, so that a new one replaces the older. Each is
+ * bound to the address it went to and to the credential epoch: a change of the password or the e-mail makes it worthless.
+ */
+export const emailLinks = pgTable(
+  'email_links',
+  {
+    user_id: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    purpose: text({ enum: LINK_PURPOSES }).notNull(),
+    /** SHA-256 of the token. */
+    digest: bytea().notNull().unique(),
+    email: text().notNull(),
+    credential_epoch: integer().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.user_id, table.purpose] }),
+    index('email_links_expires_at_index').on(table.expires_at),
   ],
 )
 

@@ -38,6 +38,13 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       batch as (
         insert into import_batches (digest, created, email_taken, id_taken, expires_at)
         values (${randomBytes(32)}, 0, '{}', '{}', now() - make_interval(secs => ${seconds_ago}))
+      ),
+      other as (
+        insert into email_links (user_id, purpose, digest, email, credential_epoch, expires_at)
+        values (
+          ${user}, ${`purpose of ${seconds_ago}`}, ${randomBytes(32)}, 'a@b.example', 0,
+          now() - make_interval(secs => ${seconds_ago})
+        )
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
@@ -68,6 +75,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       spent_assertions: 1,
       status_entries: 1,
       import_batches: 1,
+      email_links: 1,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
@@ -75,6 +83,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('spent_assertions')).toBe(2)
     expect(await count('status_entries')).toBe(1)
     expect(await count('import_batches')).toBe(2)
+    expect(await count('email_links')).toBe(2)
     expect(await count('users')).toBe(1)
   })
 
@@ -106,6 +115,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       issued: () => {},
       judged: () => {},
       limited: () => {},
+      mailed: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

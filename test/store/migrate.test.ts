@@ -9,6 +9,7 @@ import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-in
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
 const TABLES = [
+  'email_links',
   'import_batches',
   'leases',
   'refresh_families',

@@ -15,6 +15,7 @@ import type { CookieTransport } from './cookie-transport.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
 import { handleDeleteAccount, handleExportAccount } from './own-account.ts'
+import { mailRoutes } from './mail.ts'
 import { handleChangePassword } from './password.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
@@ -33,9 +34,10 @@ type Needs = Readonly<{
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   deviceCookie: Cookie
-  limits: Readonly<{ login: Limit; register: Limit; accounts: Limit }>
+  limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
-}>
+}> &
+  Parameters<typeof mailRoutes>[0]
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
@@ -69,6 +71,9 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { ...account, method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
     { ...account, method: 'POST', path: '/auth/password', handle: counted(handleChangePassword(needs)) },
+    ...mailRoutes(needs, { counted, countedTwice }).map(
+      route => ({ ...account, method: 'POST', ...route }) as const,
+    ),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { presentAccount } from '../../domain/account.ts'
+import { languageOf } from '../../domain/language.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
@@ -24,7 +25,16 @@ export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle
     if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
     const device_token = presentedDevice(call, deviceCookie)
     const origin = originOf(call)
-    const signedIn = await enter({ client, email, password, refresh_transport, device_token, origin })
+    const language = languageOf(call.header('accept-language'))
+    const signedIn = await enter({
+      client,
+      email,
+      password,
+      refresh_transport,
+      device_token,
+      origin,
+      language,
+    })
     const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
     return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
   }
