@@ -64,6 +64,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       expectUnavailable(await signet.post('/revoke', { token }, SERVICE))
       expectUnavailable(await signet.post('/revoke', { token: family.refresh_token, client_id: 'app' }))
       expectUnavailable(await signet.token(withAssertion(assertion)))
+      for (const path of ['/status-lists', '/status-lists/0'])
+        expect((await signet.fetch(path)).status).toBe(503)
       const ready = await signet.fetch('/readyz')
       expect([ready.status, ready.json['missing']]).toEqual([503, ['database']])
       for (const path of ['/livez', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])
