@@ -36,11 +36,13 @@ const REMEMBERED_MOST = 1024
 const compress = promisify(deflate)
 
 type Made = Readonly<{ jws: Promise<string>; made_at: number }>
+type Bounds = Readonly<{ first: number; last: number }> | null
 
 /** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
 export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }: Needs) => {
   const uriOf = (list: number) => `${issuer}/status-lists/${list}`
   const remembered = new Map<number, Made>()
+  let aggregated: Readonly<{ bounds: Promise<Bounds>; made_at: number }> | null = null
 
   const make = async (list: number, now: Date): Promise<string> => {
     const bytes = new Uint8Array(LIST_SIZE / 8)
@@ -60,8 +62,7 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
 
   const recall = (list: number, now: number): Made | undefined => {
     const known = remembered.get(list)
-    const age = now - (known?.made_at ?? 0)
-    return age >= 0 && age < TTL_SECONDS * 1000 ? known : undefined
+    return known !== undefined && isYoung(known, now) ? known : undefined
   }
 
   const remember = (list: number, now: Date): Made => {
@@ -72,7 +73,7 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
     return fresh
   }
 
-  const bounds = async () => {
+  const bounds = async (): Promise<Bounds> => {
     const places = await statusEntries.bounds()
     return places === null ? null : { first: listOf(places.first), last: listOf(places.last) }
   }
@@ -86,23 +87,29 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
 
     /** §8 – A status list token. Throws a Problem for a list that has no living token. */
     find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList | StatusListRefusal> => {
-      const now = clock()
-      let known = recall(list, now.getTime())
+      let known = recall(list, clock().getTime())
       if (known === undefined) {
         const allowance = await making.consume(limitKeyOf(ip))
         if (allowance?.isAllowed === false) return { retry_after_seconds: allowance.reset_seconds }
         const lists = await bounds()
         if (lists === null || list < lists.first || list > lists.last)
           throw new Problem('NOT_FOUND', 'status_list_unknown')
+        // Somebody who came later may have made it meanwhile.
+        const now = clock()
         known = recall(list, now.getTime()) ?? remember(list, now)
       }
-      const age_seconds = Math.floor((now.getTime() - known.made_at) / 1000)
-      return { jws: await known.jws, max_age_seconds: TTL_SECONDS - age_seconds }
+      const age_seconds = Math.floor((clock().getTime() - known.made_at) / 1000)
+      return { jws: await known.jws, max_age_seconds: Math.max(0, TTL_SECONDS - age_seconds) }
     },
 
     /** §9 – The lists in which there may be a living token. */
     aggregate: async (): Promise<Readonly<{ status_lists: readonly string[] }>> => {
-      const lists = await bounds()
+      const now = clock().getTime()
+      if (aggregated === null || !isYoung(aggregated, now)) aggregated = { bounds: bounds(), made_at: now }
+      const lists = await aggregated.bounds.catch((error: unknown) => {
+        aggregated = null
+        throw error
+      })
       if (lists === null) return { status_lists: [] }
       const { first, last } = lists
       return { status_lists: Array.from({ length: last - first + 1 }, (_, index) => uriOf(first + index)) }
@@ -111,5 +118,9 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
 }
 
 export type StatusLists = ReturnType<typeof createStatusLists>
+
+/** A clock that was set back makes nothing younger. */
+const isYoung = ({ made_at }: Readonly<{ made_at: number }>, now: number): boolean =>
+  now >= made_at && now - made_at < TTL_SECONDS * 1000
 
 const listOf = (place: number): number => Math.floor(place / LIST_SIZE)
