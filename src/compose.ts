@@ -151,7 +151,9 @@ const assemble = async (
   const feedSignatures = createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics })
 
   // What is done with it
-  const issue = createIssue({ keys, random, clock, issuer, ttl_seconds: access_token_seconds })
+  const second_factor_roles = config.SECOND_FACTOR_ROLES
+  const issuing = { keys, random, clock, issuer, ttl_seconds: access_token_seconds }
+  const issue = createIssue({ ...issuing, second_factor_roles })
   const rotate = createRotate({
     refreshFamilies,
     blocklist,
@@ -173,6 +175,7 @@ const assemble = async (
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const people = { accounts, blocklist, clients, metrics, openSignIn, passwords, peppers, random }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
+  const kept = { database, lifetimes, redis, refreshFamilies }
 
   // What the world sees of it
   let isDraining = false
@@ -184,12 +187,12 @@ const assemble = async (
   const routes = createRoutes({
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
-    introspect: createIntrospect(tokens),
-    ...composeAccounts(config, { ...people, redis, refreshFamilies, rotate, wait }),
+    introspect: createIntrospect({ ...tokens, second_factor_roles }),
+    ...composeAccounts(config, { ...people, ...kept, issue, rotate, clock, wait }),
     answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
-    authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
+    authenticateBearer: createAuthenticateBearer({ ...tokens, clients, second_factor_roles }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import { createFailures } from '../ephemeral/failures.ts'
 import { createLimit } from '../ephemeral/limits.ts'
@@ -13,6 +14,7 @@ import { createSignIn } from '../flows/sign-in.ts'
 import { createBrake } from '../flows/sign-in-brake.ts'
 import { createSignOut } from '../flows/sign-out.ts'
 import { createSignUp } from '../flows/sign-up.ts'
+import type { Issue } from '../grants/issue.ts'
 import type { Rotate } from '../grants/rotate.ts'
 import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
 import { createCookie } from '../http/cookies.ts'
@@ -21,17 +23,24 @@ import type {
   Accounts,
   Blocklist,
   Clients,
+  Clock,
   Metrics,
   Passwords,
   Random,
   RefreshFamilies,
   Wait,
 } from '../ports.ts'
+import type { Database } from '../store/database.ts'
+import { composeFactors } from './factors.ts'
 
 type Parts = Readonly<{
   accounts: Accounts
   blocklist: Blocklist
   clients: Clients
+  clock: Clock
+  database: Database
+  issue: Issue
+  lifetimes: Lifetimes
   metrics: Metrics
   openSignIn: OpenSignIn
   passwords: Passwords
@@ -60,10 +69,19 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
   const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
+  const factors = composeFactors(config, { ...parts, knownDevices, brake })
+  const second_factor_roles = config.SECOND_FACTOR_ROLES
+  const entering = { ...parts, knownDevices, second_factor_roles }
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
   return {
-    signUp: createSignUp({ ...parts, knownDevices, judgeNewPassword }),
-    signIn: createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST }),
+    ...factors,
+    signUp: createSignUp({ ...entering, judgeNewPassword }),
+    signIn: createSignIn({
+      ...entering,
+      brake,
+      demandSecondFactor: factors.secondFactorSignIn.demand,
+      password_cost: config.PASSWORD_COST,
+    }),
     refresh: createRefresh({ ...parts, limit: limits.refresh }),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),

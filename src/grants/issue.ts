@@ -1,4 +1,5 @@
 import type { AccessTokenClaims } from '../domain/access-token.ts'
+import { acrOf, rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { Family } from '../domain/refresh-family.ts'
 import type { Clock, Keys, Random } from '../ports.ts'
@@ -11,13 +12,22 @@ export type AccessTokenResponse = Readonly<{
   scope?: string
 }>
 
-type Needs = Readonly<{ keys: Keys; random: Random; clock: Clock; issuer: string; ttl_seconds: number }>
+type Needs = Readonly<{
+  keys: Keys
+  random: Random
+  clock: Clock
+  issuer: string
+  ttl_seconds: number
+  /** Roles that no token carries whose sign-in had one factor. */
+  second_factor_roles: readonly string[]
+}>
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
 
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
 /** RFC 9068 – Issues access tokens. */
-export const createIssue = ({ keys, random, clock, issuer, ttl_seconds }: Needs) => {
+export const createIssue = (needs: Needs) => {
+  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles } = needs
   const sign = async (claims: Omit<AccessTokenClaims, 'iss' | 'jti'>): Promise<AccessTokenResponse> => {
     const { aud, scope, ...others } = claims
     const access_token = await keys.sign('at+jwt', {
@@ -49,7 +59,8 @@ export const createIssue = ({ keys, random, clock, issuer, ttl_seconds }: Needs)
     toFamily: (family: Family, { scope, audience }: Grant) => {
       const iat = secondsOf(family.at)
       const exp = Math.min(iat + ttl_seconds, secondsOf(family.expires_at))
-      const { user_id, client_id, auth_time, amr, roles } = family
+      const { user_id, client_id, auth_time, amr } = family
+      const acr = acrOf(amr)
       return sign({
         sub: user_id,
         client_id,
@@ -60,7 +71,8 @@ export const createIssue = ({ keys, random, clock, issuer, ttl_seconds }: Needs)
         sid: family.id,
         auth_time: secondsOf(auth_time),
         amr,
-        roles,
+        ...(acr === null ? {} : { acr }),
+        roles: rolesAt(acr, family.roles, second_factor_roles),
       })
     },
   }

@@ -3,6 +3,7 @@ import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import type { Database } from './database.ts'
+import { endingOthers } from './ending-others.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles }) => {
@@ -62,41 +63,10 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     return ended.map(family => family.id)
   },
 
-  endOtherSignIns: async ({ id, credential_epoch, keep, password_digest, reason }) => {
+  endOtherSignIns: async change => {
     const [account] = await database.run(
       sql => sql<{ ended: string[] }[]>`
-        with account as (
-          update users
-          set credential_epoch = credential_epoch + 1,
-            password_digest = coalesce(${password_digest}::text, password_digest)
-          where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
-          returning id, credential_epoch
-        ),
-        kept as (
-          update refresh_families f
-          set credential_epoch = account.credential_epoch
-          from account
-          where f.id = ${keep}
-            and f.user_id = account.id
-            and f.credential_epoch = account.credential_epoch - 1
-            and f.revoked_at is null
-        ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
-          from account
-          where f.user_id = account.id
-            and f.id is distinct from ${keep}
-            and f.revoked_at is null
-            and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        with ${endingOthers(sql, { ...change, access_token_seconds })}
         select array(select id::text from ended) as ended from account`,
     )
     return account?.ended ?? null

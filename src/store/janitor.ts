@@ -15,7 +15,7 @@ const LEASE_SECONDS = 60
 const DEAD_FOR_SECONDS = 86_400
 
 /** What dies by itself. Every table here has `expires_at`, with an index, and a key by which a row is found again. */
-const TABLES = ['refresh_families', 'revocations', 'spent_assertions'] as const
+const TABLES = ['refresh_families', 'revocations', 'spent_assertions', 'ceremonies'] as const
 export type JanitorTable = (typeof TABLES)[number]
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
@@ -29,7 +29,7 @@ export const createSweep =
   (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
   async () => {
     if (!(await takeLease(database, holder))) return null
-    const deleted = { refresh_families: 0, revocations: 0, spent_assertions: 0 }
+    const deleted = { refresh_families: 0, revocations: 0, spent_assertions: 0, ceremonies: 0 }
     for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
     return deleted
   }
