@@ -1,8 +1,10 @@
+import type * as library from '@simplewebauthn/server'
+import type * as helpers from '@simplewebauthn/server/helpers'
 import { PASSKEY_ALGORITHMS, userHandleOf } from '../domain/passkey.ts'
 import type { PasskeyVerifier } from '../ports/factors.ts'
 
-type Library = typeof import('@simplewebauthn/server')
-type Helpers = typeof import('@simplewebauthn/server/helpers')
+type Library = typeof library
+type Helpers = typeof helpers
 
 /** WebAuthn Level 3 §7, by @simplewebauthn/server, which is loaded when the first passkey comes. */
 export const createPasskeyVerifier = ({ rp_id }: Readonly<{ rp_id: string }>): PasskeyVerifier => ({

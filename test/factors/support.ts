@@ -1,7 +1,7 @@
 import { Secret, TOTP } from 'otpauth'
 import { expect } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { PASSWORD, sidOf, startSignet } from '../account-api/support.ts'
+import { PASSWORD, startSignet } from '../account-api/support.ts'
 import type { Place } from '../account-api/support.ts'
 import type { createAuthenticator } from '../support/authenticator.ts'
 import { checked } from '../support/openapi.ts'
@@ -31,6 +31,7 @@ type Answer = Readonly<{ status: number; headers: Headers; body: Body; text: str
 export type Body = Readonly<{
   access_token: string
   refresh_token: string
+  refresh_token_expires_in: number
   user: Readonly<{ id: string; roles: readonly string[] }>
   roles: readonly string[]
   code: string
@@ -158,5 +159,3 @@ export const start = (place: Place, time: TestClock, more: Readonly<Record<strin
     { RATE_LIMIT_SECOND_FACTOR: 'off', ...more },
     { clock: time.clock, wait: async () => {} },
   )
-
-export { sidOf }

@@ -405,7 +405,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
       const answers = await Promise.all(
         handles.map(({ body }, index) => second(index === 0 ? one : other, body.handle, { totp })),
       )
-      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401])
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 401]))
       time.advance(30)
     }
   })

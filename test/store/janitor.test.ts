@@ -34,6 +34,15 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       with one as (
         insert into revocations (kind, value, expires_at)
         values ('jti', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
+      ),
+      other as (
+        insert into ceremonies (
+          digest, purpose, user_id, credential_epoch, client_id, refresh_transport, payload, expires_at
+        )
+        values (
+          ${randomBytes(32)}, 'sign_in', ${user}, 0, 'c', 'body', ${randomBytes(32)},
+          now() - make_interval(secs => ${seconds_ago})
+        )
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
@@ -52,11 +61,17 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     await putOthers(86_401)
     await putOthers(86_340)
     await putOthers(-60)
-    expect(await sweeper()()).toEqual({ refresh_families: 2, revocations: 1, spent_assertions: 1 })
+    expect(await sweeper()()).toEqual({
+      refresh_families: 2,
+      revocations: 1,
+      spent_assertions: 1,
+      ceremonies: 1,
+    })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
     expect(await count('spent_assertions')).toBe(2)
+    expect(await count('ceremonies')).toBe(2)
     expect(await count('users')).toBe(1)
   })
 

@@ -8,7 +8,17 @@ import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-in
 
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
-const TABLES = ['leases', 'refresh_families', 'revocations', 'spent_assertions', 'users']
+const TABLES = [
+  'ceremonies',
+  'leases',
+  'passkeys',
+  'recovery_codes',
+  'refresh_families',
+  'revocations',
+  'spent_assertions',
+  'totp_factors',
+  'users',
+]
 
 describe.skipIf(!hasPostgres)('migrations', () => {
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>
