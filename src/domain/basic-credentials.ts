@@ -18,6 +18,7 @@ export const decodeBasic = (
 
 /** RFC 6749 appendix B – application/x-www-form-urlencoded, strictly UTF-8. */
 const decodeFormComponent = (text: string): string | null => {
+  if (!/[%+\ufffd]/.test(text)) return text
   try {
     const decoded = decodeURIComponent(text.replaceAll('+', ' '))
     return decoded.includes('\ufffd') ? null : decoded

@@ -26,6 +26,6 @@ export const createRefreshTokenGrant = ({
       idempotency_key,
       origin,
     })
-    return { ...tokens, refresh_token }
+    return { refresh_token, ...tokens }
   },
 })

@@ -92,9 +92,9 @@ const createPresent =
     const [pepper] = peppers
     // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
-    const successor = refreshTokenAt({ ...token, generation }, pepper)
+    const { family_id, salt } = token
+    const successor = refreshTokenAt({ family_id, salt, generation }, pepper)
     const rotation = await refreshFamilies.rotate({
-      ...token,
       client_id,
       refresh_transport,
       sender_key: null,
@@ -104,6 +104,7 @@ const createPresent =
       grace_seconds: refresh_grace_seconds,
       successor: { pepper_id: pepper.id, digest: digestOf(successor) },
       origin,
+      ...token,
     })
     return { rotation, successor }
   }
@@ -112,7 +113,7 @@ const createPresent =
 const replay = async (needs: Needs, request: RotateRequest, family: Family): Promise<Rotated> => {
   const pepper = pepperById(needs.peppers, family.pepper_id)
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
-  const refresh_token = refreshTokenAt({ ...family, family_id: family.id }, pepper)
+  const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
   return answer(needs, request, { family, refresh_token })
 }
 

@@ -25,6 +25,8 @@ const SECURITY_HEADERS = {
   'Cross-Origin-Resource-Policy': 'cross-origin',
   'Cache-Control': 'no-store',
 }
+const NOTHING = {}
+const CLOSE = { Connection: 'close' }
 const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }
 
 /** Puts the routes on the wire: one request id, one log line, one place for headers and errors. */
@@ -85,11 +87,12 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
     log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
     const response = new Response(body, {
       status,
+      // What is spread comes last: V8 defines what follows a spread ten times as slowly.
       headers: {
+        'X-Request-Id': request_id,
         ...common,
         ...cors.headersFor(policy, header('origin')),
-        'X-Request-Id': request_id,
-        ...(isDraining() ? { Connection: 'close' } : {}),
+        ...(isDraining() ? CLOSE : NOTHING),
         ...headers,
       },
     })

@@ -17,6 +17,6 @@ export const tokenRoute = (exchange: Exchange): Route => ({
       idempotency_key: call.header('idempotency-key') || undefined,
       origin: originOf(call),
     })
-    return { ...json(200, tokens, NO_STORE), log: { client_id, grant_type } }
+    return { log: { client_id, grant_type }, ...json(200, tokens, NO_STORE) }
   },
 })
