@@ -2,8 +2,8 @@
 CREATE TABLE "ceremonies" (
 	"digest" "bytea" PRIMARY KEY NOT NULL,
 	"purpose" text NOT NULL,
-	"user_id" uuid NOT NULL,
-	"credential_epoch" integer NOT NULL,
+	"user_id" uuid,
+	"credential_epoch" integer,
 	"family_id" uuid,
 	"client_id" text NOT NULL,
 	"refresh_transport" text NOT NULL,

@@ -6,12 +6,14 @@ import type { Peppers } from '../domain/refresh-token.ts'
 import { createLimit } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createConduct } from '../flows/ceremony.ts'
+import { createEnter } from '../flows/enter.ts'
 import { createFactorChange } from '../flows/factor-change.ts'
 import { createFactorOverview } from '../flows/factor-overview.ts'
 import type { KnownDevices } from '../flows/known-devices.ts'
 import { createOfferFactors } from '../flows/offer-factors.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
 import { createPasskeyEnrolment } from '../flows/passkey-enrolment.ts'
+import { createPasskeySignIn } from '../flows/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
 import { createProveFactor } from '../flows/second-factor.ts'
 import type { Brake } from '../flows/sign-in-brake.ts'
@@ -64,12 +66,14 @@ export const composeFactors = (config: Config, parts: Parts) => {
   }
   const halves = {
     ...needs,
+    enter: createEnter(needs),
     offerFactors: createOfferFactors(needs),
     proveFactor: createProveFactor({ ...needs, limit }),
   }
   const enrolling = { ...needs, change: createFactorChange(needs) }
   return {
     secondFactorSignIn: createSecondFactorSignIn(halves),
+    passkeySignIn: createPasskeySignIn(halves),
     stepUp: createStepUp(halves),
     totpEnrolment: createTotpEnrolment(enrolling),
     passkeyEnrolment: createPasskeyEnrolment(enrolling),

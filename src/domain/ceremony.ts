@@ -6,7 +6,14 @@ import type { RefreshTransport } from './refresh-family.ts'
 export type CeremonyHandle = Plain<'ceremony_handle'>
 
 /** What a ceremony is for. One that was begun for one of them is none for another. */
-export type CeremonyPurpose = 'sign_in' | 'step_up' | 'totp_enrolment' | 'passkey_enrolment'
+export const CEREMONY_PURPOSES = [
+  'sign_in',
+  'passkey_sign_in',
+  'step_up',
+  'totp_enrolment',
+  'passkey_enrolment',
+] as const
+export type CeremonyPurpose = (typeof CEREMONY_PURPOSES)[number]
 
 /** Seconds from the first half of a ceremony to the second. */
 export const CEREMONY_SECONDS = 300
@@ -24,7 +31,8 @@ export type NewCeremony = Omit<Ceremony, 'account'> &
   Readonly<{
     digest: Digest<'ceremony_handle'>
     purpose: CeremonyPurpose
-    account: Pick<Account, 'id' | 'credential_epoch'>
+    /** Null where the passkey will tell who it is. */
+    account: Pick<Account, 'id' | 'credential_epoch'> | null
     /** The sign-in that began it, and alone may end it; null when there is none yet. */
     family_id: string | null
   }>

@@ -5,7 +5,8 @@ import type { Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Begun, Conduct } from './ceremony.ts'
 
-const CHALLENGE_BYTES = 32
+/** WebAuthn §13.4.3 – 16 at least. */
+export const CHALLENGE_BYTES = 32
 
 type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_id: string }>
 

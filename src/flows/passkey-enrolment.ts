@@ -4,6 +4,7 @@ import { Problem } from '../domain/problem.ts'
 import type { Clients, Random } from '../ports.ts'
 import type { Factors, PasskeyVerifier } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
+import { CHALLENGE_BYTES } from './offer-factors.ts'
 import { digestsOf, type FactorChange, unproven } from './factor-change.ts'
 
 type Needs = Readonly<{
@@ -18,7 +19,6 @@ type Needs = Readonly<{
 
 type Given = Readonly<{ handle: string; attestation: Attestation; label: string }>
 
-const CHALLENGE_BYTES = 32
 /** Passkeys of one person, at most: all of them travel with every challenge. */
 const PASSKEYS_AT_MOST = 20
 

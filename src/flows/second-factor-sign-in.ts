@@ -1,25 +1,22 @@
-import { type Account, accountAt } from '../domain/account.ts'
-import { ACR, acrOf, amrWith } from '../domain/authentication-class.ts'
+import type { Account } from '../domain/account.ts'
+import { ACR, amrWith } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Clients } from '../ports.ts'
 import type { Conduct } from './ceremony.ts'
-import type { KnownDevices } from './known-devices.ts'
+import type { Enter } from './enter.ts'
 import type { OfferFactors } from './offer-factors.ts'
-import type { OpenSignIn } from './open-sign-in.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
-import { PASSWORD_AMR, type SignedIn } from './sign-up.ts'
+import { PASSWORD_AMR } from './sign-up.ts'
 
 type Needs = Readonly<{
   clients: Clients
   conduct: Conduct
   offerFactors: OfferFactors
   proveFactor: ProveFactor
-  knownDevices: KnownDevices
-  openSignIn: OpenSignIn
+  enter: Enter
   originsOf: (client: Client) => readonly string[]
-  second_factor_roles: readonly string[]
 }>
 
 type PasswordChecked = Readonly<{
@@ -52,7 +49,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, proof, device_token, origin, admit }: SecondHalf) => {
-    const { clients, conduct, proveFactor, knownDevices, openSignIn, originsOf } = needs
+    const { clients, conduct, proveFactor, enter, originsOf } = needs
     const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload: challenge } = resumed
     const client = await clients.find(resumed.client_id)
@@ -61,14 +58,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     const asked = { account_id: account.id, challenge, origins: originsOf(client) }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
     await resumed.finish()
-    const device = knownDevices.recognise(device_token, account)
-    const tokens = await openSignIn({ account, client, amr, refresh_transport, origin })
-    const signedIn: SignedIn = {
-      account: accountAt(account, acrOf(amr), needs.second_factor_roles),
-      tokens,
-      device_token: knownDevices.remember(account, device),
-    }
-    return { signedIn, client, refresh_transport }
+    return enter({ account, client, amr, refresh_transport, device_token, origin })
   },
 })
 

@@ -1,3 +1,4 @@
+import type { Account } from '../domain/account.ts'
 import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/ceremony.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/passkey.ts'
@@ -41,6 +42,8 @@ export type Factors = {
   /** With the last factor go the recovery codes. */
   removeTotp(change: Change): Promise<readonly string[] | null>
   removePasskey(change: Change & { id: string }): Promise<readonly string[] | null>
+  /** Whose passkey it is; null when nobody's, or of an account that is disabled. */
+  findOwner(passkey_id: string): Promise<Account | null>
   /** True when some account has this passkey. */
   hasPasskey(id: string): Promise<boolean>
 }
@@ -57,6 +60,8 @@ export type Ceremonies = {
     purpose: CeremonyPurpose
     family_id: string | null
   }): Promise<Ceremony | null>
+  /** Atomic: likewise, of a sign-in that a passkey alone is to finish. */
+  attemptUnbound(digest: Digest<'ceremony_handle'>): Promise<Omit<Ceremony, 'account'> | null>
   /** Atomic: true for one caller. */
   redeem(digest: Digest<'ceremony_handle'>): Promise<boolean>
 }

@@ -6,7 +6,8 @@ import type { Database } from './database.ts'
 /** Tries that one ceremony is good for. */
 const ATTEMPTS = 5
 
-type Row = Account & Omit<Ceremony, 'account'>
+type UnboundCeremony = Omit<Ceremony, 'account'>
+type Row = Account & UnboundCeremony
 
 export const createCeremonies = (database: Database): Ceremonies => ({
   begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
@@ -16,7 +17,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
           digest, purpose, user_id, credential_epoch, family_id, client_id, refresh_transport, payload, expires_at
         )
         values (
-          ${digest}, ${purpose}, ${account.id}, ${account.credential_epoch}, ${family_id}, ${client_id},
+          ${digest}, ${purpose}, ${account?.id ?? null}, ${account?.credential_epoch ?? null}, ${family_id}, ${client_id},
           ${refresh_transport}, ${payload}, statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
         )`,
     )
@@ -45,6 +46,20 @@ export const createCeremonies = (database: Database): Ceremonies => ({
     if (row === undefined) return null
     const { client_id, refresh_transport, payload, ...account } = row
     return { account, client_id, refresh_transport, payload }
+  },
+
+  attemptUnbound: async digest => {
+    const [ceremony] = await database.run(
+      sql => sql<UnboundCeremony[]>`
+        update ceremonies
+        set attempts = attempts + 1
+        where digest = ${digest}
+          and purpose = 'passkey_sign_in'
+          and attempts < ${ATTEMPTS}
+          and expires_at > statement_timestamp()
+        returning client_id, refresh_transport, payload`,
+    )
+    return ceremony ?? null
   },
 
   redeem: async digest => {

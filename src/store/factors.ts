@@ -1,4 +1,5 @@
 import type { Sql } from 'postgres'
+import type { Account } from '../domain/account.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Passkey } from '../domain/passkey.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
@@ -33,6 +34,17 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   hasPasskey: async id => {
     const found = await database.run(sql => sql`select from passkeys where id = ${id}`)
     return found.length > 0
+  },
+
+  findOwner: async passkey_id => {
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        select u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at
+        from passkeys p
+        join users u on u.id = p.user_id
+        where p.id = ${passkey_id} and u.disabled_at is null`,
+    )
+    return account ?? null
   },
 
   spendTotpStep: async ({ account_id, step, resealed }) => {

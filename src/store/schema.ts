@@ -12,6 +12,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
+import { CEREMONY_PURPOSES } from '../domain/ceremony.ts'
 import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
@@ -175,11 +176,10 @@ export const ceremonies = pgTable(
   {
     /** SHA-256 of the handle. */
     digest: bytea().primaryKey(),
-    purpose: text({ enum: ['sign_in', 'step_up', 'totp_enrolment', 'passkey_enrolment'] }).notNull(),
-    user_id: uuid()
-      .notNull()
-      .references(() => users.id, { onDelete: 'cascade' }),
-    credential_epoch: integer().notNull(),
+    purpose: text({ enum: CEREMONY_PURPOSES }).notNull(),
+    /** Null where the passkey will tell who it is. */
+    user_id: uuid().references(() => users.id, { onDelete: 'cascade' }),
+    credential_epoch: integer(),
     /** The sign-in that began it. */
     family_id: uuid(),
     client_id: text().notNull(),

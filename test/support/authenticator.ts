@@ -41,6 +41,7 @@ export const createAuthenticator = ({
   const id = randomBytes(32)
   const backup = isSynced ? BE | BS : 0
   let counter = 0
+  let userHandle: string | undefined
   const next = () => (counts ? ++counter : 0)
 
   const authenticatorData = (rp_id: string, bent: Bent, more: Buffer = Buffer.alloc(0)) => {
@@ -68,7 +69,11 @@ export const createAuthenticator = ({
     privateKey,
 
     /** `navigator.credentials.create()` */
-    create: (options: Readonly<{ rp: { id: string }; challenge: string }>, bent: Bent = {}) => {
+    create: (
+      options: Readonly<{ rp: { id: string }; user: { id: string }; challenge: string }>,
+      bent: Bent = {},
+    ) => {
+      userHandle = options.user.id
       const length = Buffer.alloc(2)
       length.writeUInt16BE(id.length)
       const credential = Buffer.concat([Buffer.alloc(16), length, id, cbor(coseOf(publicKey, algorithm))])
@@ -92,7 +97,12 @@ export const createAuthenticator = ({
     },
 
     /** `navigator.credentials.get()` */
-    get: (options: Readonly<{ rpId: string; challenge: string }>, bent: Bent = {}) => {
+    get: (
+      options: Readonly<{ rpId: string; challenge: string; allowCredentials?: readonly unknown[] }>,
+      bent: Bent = {},
+    ) => {
+      // WebAuthn §6.3.3 – Who was asked for nobody in particular says who it is.
+      const handle = bent.userHandle ?? (options.allowCredentials?.length === 0 ? userHandle : undefined)
       const authData = authenticatorData(options.rpId, bent)
       const clientDataJSON = clientData('webauthn.get', options.challenge, bent)
       const signed = Buffer.concat([authData, sha256(clientDataJSON)])
@@ -105,7 +115,7 @@ export const createAuthenticator = ({
           clientDataJSON: clientDataJSON.toString('base64url'),
           authenticatorData: authData.toString('base64url'),
           signature: signature.toString('base64url'),
-          ...(bent.userHandle === undefined ? {} : { userHandle: bent.userHandle }),
+          ...(handle === undefined ? {} : { userHandle: handle }),
         },
         clientExtensionResults: {},
       }

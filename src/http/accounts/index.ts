@@ -13,6 +13,7 @@ import type { CookieTransport } from './cookie-transport.ts'
 import { factorRoutes } from './factors.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
+import { handlePasskeyOptions, handlePasskeySignIn } from './passkey-sign-in.ts'
 import { handleChangePassword } from './password.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
@@ -34,7 +35,8 @@ type Needs = Readonly<{
   log: Log
 }> &
   Parameters<typeof factorRoutes>[0] &
-  Parameters<typeof handleStepUp>[0]
+  Parameters<typeof handleStepUp>[0] &
+  Parameters<typeof handlePasskeySignIn>[0]
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
@@ -71,6 +73,18 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
       method: 'POST',
       path: '/auth/login/second-factor',
       handle: counted(handleSecondFactor(needs)),
+    },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login/passkey/options',
+      handle: countedTwice(limits.login, handlePasskeyOptions(needs)),
+    },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login/passkey',
+      handle: counted(handlePasskeySignIn(needs)),
     },
     {
       ...account,

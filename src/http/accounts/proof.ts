@@ -7,7 +7,7 @@ const CREDENTIAL_ID = TEXT.max(1_364, 'must be a credential id')
 const TYPE = z.literal('public-key', 'must be public-key')
 
 /** WebAuthn §5.1.9 – What `PublicKeyCredential.toJSON()` gives; what it gives beside these is not looked at. */
-const ASSERTION = z.object(
+export const ASSERTION = z.object(
   {
     id: CREDENTIAL_ID,
     rawId: CREDENTIAL_ID,

@@ -1,6 +1,5 @@
 import { presentAccount } from '../../domain/account.ts'
-import type { Client } from '../../domain/client.ts'
-import type { RefreshTransport } from '../../domain/refresh-family.ts'
+import type { Entered } from '../../flows/enter.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
@@ -31,8 +30,6 @@ export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle
     return replyWith(status, { signedIn, client, refresh_transport }, needs)
   }
 }
-
-type Entered = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 
 /** What somebody who is signed in now gets, by the transport that was asked for. */
 export const replyWith = (
