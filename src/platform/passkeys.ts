@@ -96,8 +96,10 @@ const orNull = async <T>(judge: () => Promise<T | null>): Promise<T | null> => {
 }
 
 /** WebAuthn §13.4.9 – Nobody is asked within a frame of another site. */
-const isAskedFor = ({ decodeClientDataJSON }: Helpers, { clientDataJSON }: { clientDataJSON: string }) =>
-  decodeClientDataJSON(clientDataJSON).crossOrigin !== true
+const isAskedFor = ({ decodeClientDataJSON }: Helpers, { clientDataJSON }: { clientDataJSON: string }) => {
+  const { crossOrigin = false } = decodeClientDataJSON(clientDataJSON)
+  return crossOrigin === false
+}
 
 /**
  * WebAuthn §5.1.3 – "none" was asked for: browsers leave no certificate in. Ours: one that is there all the same is not looked at,

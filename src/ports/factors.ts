@@ -31,7 +31,8 @@ export type Factors = {
   replaceRecoveryCodes(account_id: string, digests: RecoveryDigests): Promise<void>
   /**
    * Atomic, the four of them: raises the credential epoch, ends every sign-in but `keep` with its entry in the revocation feed,
-   * and changes the factors. Returns the families that it ended. Null, and nothing is done, when the epoch is another by now.
+   * and changes the factors. Returns the families that it ended. Null when the epoch is another by now, and nothing is done then; or
+   * when somebody was first: the factor is there already, or gone.
    */
   addTotp(
     change: Change & { secret: SealedSecret; step: number; recovery: RecoveryDigests },

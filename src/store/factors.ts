@@ -16,16 +16,10 @@ type Found = {
 
 export const createFactors = (database: Database, lifetimes: Lifetimes): Factors => ({
   find: async account_id => {
-    const [found] = await database.run(
-      sql => sql<Found[]>`
-        select t.secret, t.created_at,
-          coalesce(cardinality(r.digests), 0) as recovery_codes
-        from users u
-        left join totp_factors t on t.user_id = u.id
-        left join recovery_codes r on r.user_id = u.id
-        where u.id = ${account_id}`,
-    )
-    const passkeys = await findPasskeys(database, account_id)
+    const [[found], passkeys] = await Promise.all([
+      findSecrets(database, account_id),
+      findPasskeys(database, account_id),
+    ])
     const { secret = null, created_at = null, recovery_codes = 0 } = found ?? {}
     const totp = secret === null || created_at === null ? null : { secret, created_at }
     return { totp, passkeys, recovery_codes }
@@ -96,7 +90,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   ...createChanges(database, lifetimes),
 })
 
-/** The verbs that end every other sign-in. */
+/** The verbs that end every other sign-in. Each names what it does `done`, so that nothing counts as done that was not. */
 const createChanges = (
   database: Database,
   { access_token_seconds }: Lifetimes,
@@ -110,7 +104,9 @@ const createChanges = (
     const [account] = await database.run(
       sql => sql<{ ended: string[] }[]>`
         with ${endingOthers(sql, { ...ending, access_token_seconds })}, ${members(sql)}
-        select array(select id::text from ended) as ended from account`,
+        select array(select id::text from ended) as ended
+        from account
+        where exists (select from done)`,
     )
     return account?.ended ?? null
   }
@@ -120,9 +116,11 @@ const createChanges = (
       change(
         given,
         sql => sql`
-          added as (
+          done as (
             insert into totp_factors (user_id, secret, last_step)
             select id, ${given.secret}, ${given.step} from account
+            on conflict do nothing
+            returning user_id
           ), ${givingCodes(sql, given.recovery)}`,
       ),
 
@@ -130,11 +128,13 @@ const createChanges = (
       change(
         given,
         sql => sql`
-          added as (
+          done as (
             insert into passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
             select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
               ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
             from account
+            on conflict do nothing
+            returning user_id
           ), ${givingCodes(sql, given.recovery)}`,
       ),
 
@@ -142,8 +142,8 @@ const createChanges = (
       change(
         given,
         sql => sql`
-          removed as (
-            delete from totp_factors t using account where t.user_id = account.id
+          done as (
+            delete from totp_factors t using account where t.user_id = account.id returning t.user_id
           ),
           voided as (
             delete from recovery_codes r using account
@@ -156,8 +156,10 @@ const createChanges = (
       change(
         given,
         sql => sql`
-          removed as (
-            delete from passkeys p using account where p.user_id = account.id and p.id = ${id}
+          done as (
+            delete from passkeys p using account
+            where p.user_id = account.id and p.id = ${id}
+            returning p.user_id
           ),
           voided as (
             delete from recovery_codes r using account
@@ -174,10 +176,20 @@ const givingCodes = (sql: Sql, digests: readonly Digest<'recovery_code'>[]) => s
     insert into recovery_codes (user_id, digests)
     select id, ${bytesOf(sql, digests)}
     from account
-    where ${digests.length > 0}
+    where ${digests.length > 0} and exists (select from done)
     on conflict (user_id) do update
     set digests = excluded.digests
   )`
+
+const findSecrets = (database: Database, account_id: string) =>
+  database.run(
+    sql => sql<Found[]>`
+      select t.secret, t.created_at, coalesce(cardinality(r.digests), 0) as recovery_codes
+      from users u
+      left join totp_factors t on t.user_id = u.id
+      left join recovery_codes r on r.user_id = u.id
+      where u.id = ${account_id}`,
+  )
 
 const findPasskeys = (database: Database, account_id: string): Promise<readonly Passkey[]> =>
   database.run(

@@ -227,6 +227,39 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
     expect((await enter(ada.email, ada.authenticator)).status).toBe(200)
   })
 
+  it('is one person’s, when two enrol it at once', async () => {
+    const people = await Promise.all(
+      ['one', 'two', 'three', 'four'].map(name => signUp(signet, `${name}@atonce.example`)),
+    )
+    const authenticator = createAuthenticator()
+    const answers = await Promise.all(people.map(({ access_token }) => enrol(access_token, authenticator)))
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+    for (const { status } of answers) expect([201, 401, 409]).toContain(status)
+    const owned = await Promise.all(
+      people.map(
+        async ({ access_token }) => (await ask(signet, '/auth/factors', { token: access_token })).body,
+      ),
+    )
+    expect(owned.filter(({ passkeys }) => passkeys.length === 1)).toHaveLength(1)
+    expect(owned.filter(({ passkeys }) => passkeys.length === 0).map(each => each.recovery_codes)).toEqual([
+      0, 0, 0,
+    ])
+  })
+
+  it('is removed once, of many at once, and the one that removed it goes on', async () => {
+    const ada = await withPasskey('removals@passkey.example')
+    const strong = (await enter(ada.email, ada.authenticator)).body
+    const remove = () =>
+      ask(signet, `/auth/factors/passkeys/${ada.authenticator.id}`, {
+        method: 'DELETE',
+        token: strong.access_token,
+      })
+    const answers = await Promise.all([remove(), remove(), remove()])
+    expect(answers.filter(({ status }) => status === 204)).toHaveLength(1)
+    for (const { status } of answers) expect([204, 401, 404]).toContain(status)
+    expect(await lives(signet, strong)).toEqual(ALIVE)
+  })
+
   it('is enrolled by the sign-in that began, with the challenge that it was given', async () => {
     const { access_token } = await signUp(signet, 'sid@passkey.example')
     const other = await signIn(signet, 'sid@passkey.example')

@@ -395,6 +395,8 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
     await place.remove()
   })
 
+  beforeEach(time.reset)
+
   it('is spent once, ten times over', async () => {
     const [one, other] = instances
     if (one === undefined || other === undefined) throw new Error('two instances')
@@ -415,7 +417,6 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
     if (one === undefined) throw new Error('an instance')
     const former = place.environment['REFRESH_TOKEN_PEPPER'] ?? ''
     const newer = Buffer.alloc(32, 9).toString('base64url')
-    time.reset()
     const ada = await withTotp(one, time, 'sealed@totp.example')
     const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
     const enter = async (peppers: string) => {
