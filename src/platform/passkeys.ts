@@ -77,14 +77,11 @@ export const createPasskeyVerifier = ({ rp_id }: Readonly<{ rp_id: string }>): P
   },
 })
 
-let loaded: Promise<Library & Helpers> | undefined
-
-const load = (): Promise<Library & Helpers> => {
-  loaded ??= Promise.all([import('@simplewebauthn/server'), import('@simplewebauthn/server/helpers')]).then(
-    ([library, helpers]) => ({ ...library, ...helpers }),
-  )
-  return loaded
-}
+/** The runtime remembers what it has imported, and nothing remembers a failure. */
+const load = async (): Promise<Library & Helpers> => ({
+  ...(await import('@simplewebauthn/server')),
+  ...(await import('@simplewebauthn/server/helpers')),
+})
 
 /** The library says no by throwing, in a hundred ways: every one of them is the authenticator's or the browser's word. */
 const orNull = async <T>(judge: () => Promise<T | null>): Promise<T | null> => {
