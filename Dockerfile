@@ -36,6 +36,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=dependencies /app/sbom.json ./
 COPY package.json openapi.yaml LICENSE ./
 COPY drizzle ./drizzle
+COPY templates ./templates
 COPY --from=build /app/dist ./dist
 
 ENV NODE_ENV=production \

@@ -1,9 +1,12 @@
 import { cpus } from 'node:os'
 import { benchCrowd } from './crowd.ts'
 import { benchEndpoints } from './endpoints.ts'
+import { benchFollower } from './follower.ts'
+import { benchImport } from './import.ts'
 import { benchPeer } from './peer.ts'
 import { benchRefresh, benchRefreshMillion } from './refresh.ts'
 import { benchRotations, benchRotationsMillion } from './rotations.ts'
+import { benchSignInTiming, benchSignInTimingImported } from './sign-in-timing.ts'
 import { benchSoak } from './soak.ts'
 import { benchStart } from './start.ts'
 import { type Bench, format, isReached } from './support/report.ts'
@@ -20,7 +23,15 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],
     endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],
     crowd: ['one hundred sign-ins at once', benchCrowd],
+    'sign-in-timing': ['refused sign-ins, 500 of each kind, in turns', benchSignInTiming],
+    'sign-in-timing-imported': [
+      'the same beside imported digests',
+      benchSignInTimingImported,
+      'only when named',
+    ],
+    import: ['one hundred thousand accounts by the command line', benchImport],
     start: ['from the start to the first answer', benchStart],
+    follower: ['a service that follows a million revocations', benchFollower],
     peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],
     soak: ['five minutes of refreshes', benchSoak, 'only when named'],
   }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
 import { composeAccounts } from './compose/accounts.ts'
+import { composeMail } from './compose/mail.ts'
+import { composePublishedRevocations } from './compose/published-revocations.ts'
 import type { Config } from './config.ts'
 import { demoClient } from './domain/client.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
@@ -8,17 +10,13 @@ import type { Lifetimes } from './domain/refresh-family.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
-import { createBlocklistMirror } from './ephemeral/blocklist-mirror.ts'
 import { createLimit } from './ephemeral/limits.ts'
 import { openRedis } from './ephemeral/redis.ts'
 import { createAuthenticateAdmin } from './flows/admin.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createEndEverything } from './flows/end-everything.ts'
 import { createIntrospect } from './flows/introspect.ts'
-import { mirrorRevocations } from './flows/mirror-revocations.ts'
 import { createOpenSignIn } from './flows/open-sign-in.ts'
-import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from './flows/revocation-feed.ts'
-import { createRevocationTail } from './flows/revocation-tail.ts'
 import { createRevoke } from './flows/revoke.ts'
 import { ASSERTION_ALGORITHMS } from './grants/client-assertion.ts'
 import { createAuthenticateClient } from './grants/client-authentication.ts'
@@ -49,7 +47,6 @@ import type { Database } from './store/database.ts'
 import { createSweep, keepSweeping } from './store/janitor.ts'
 import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
-import { createRevocationFeed } from './store/revocation-feed.ts'
 import { createRevocations } from './store/revocations.ts'
 
 /** What the process around it is told and may do. */
@@ -72,6 +69,8 @@ type Parts = Readonly<{
   wait?: Wait
   /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
   database?: Database
+  /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: to nobody. */
+  printMail?: (text: string) => void
 }>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
@@ -92,7 +91,7 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Pr
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), wait = systemWait, database: opened }: Parts,
+  { log, clock = () => new Date(), wait = systemWait, database: opened, printMail = () => {} }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -142,18 +141,23 @@ const assemble = async (
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
   const revocations = createRevocations(database)
   const endings = createEndings(database, lifetimes)
-  const feed = createRevocationFeed(database)
-  const revocationTail = createRevocationTail({ feed, clock, log })
-  onClose(() => revocationTail.close())
-  if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const tokenFailures = createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics })
-  const feedSignatures = createLimit('feed-signatures', FEED_SIGNATURES, { redis: null, metrics })
 
   // What is done with it
+  const own = { accounts, blocklist, clock, database, lifetimes, log, metrics, passwords, random, redis }
+  const published = composePublishedRevocations({ ...own, keys, issuer, onClose })
+  const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
-  const issuing = { keys, random, clock, issuer, ttl_seconds: access_token_seconds }
-  const issue = createIssue({ ...issuing, second_factor_roles })
+  const issue = createIssue({
+    keys,
+    random,
+    clock,
+    issuer,
+    ttl_seconds: access_token_seconds,
+    second_factor_roles,
+    reserveStatus: published.statusLists.reserve,
+  })
   const rotate = createRotate({
     refreshFamilies,
     blocklist,
@@ -163,6 +167,7 @@ const assemble = async (
     access_token_seconds,
     metrics,
     log,
+    onReuse: mail.notices.refreshReused,
   })
   const authenticateClient = createAuthenticateClient({
     clients,
@@ -173,9 +178,8 @@ const assemble = async (
   })
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
-  const people = { accounts, blocklist, clients, metrics, openSignIn, passwords, peppers, random }
+  const people = { clients, openSignIn, peppers, refreshFamilies, rotate, wait, mail }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
-  const kept = { database, lifetimes, redis, refreshFamilies }
 
   // What the world sees of it
   let isDraining = false
@@ -188,8 +192,8 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
     introspect: createIntrospect({ ...tokens, second_factor_roles }),
-    ...composeAccounts(config, { ...people, ...kept, issue, rotate, clock, wait }),
-    answerFeed: createAnswerFeed({ ...tokens, tail: revocationTail, signatures: feedSignatures }),
+    ...composeAccounts(config, { ...own, ...people, issue }),
+    ...published,
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
     authenticateBearer: createAuthenticateBearer({ ...tokens, clients, second_factor_roles }),
@@ -230,7 +234,7 @@ const assemble = async (
     },
     drain: () => {
       isDraining = true
-      revocationTail.drain()
+      published.drain()
     },
     close,
   }

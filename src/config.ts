@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isLoopback } from './domain/address.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import { quote } from './settings/schemas.ts'
 import { type Name, SETTINGS, type Setting, type Settings } from './settings.ts'
@@ -13,6 +14,7 @@ type Derived = Readonly<{
   RATE_LIMIT_REGISTER: RateLimit
   RATE_LIMIT_REFRESH: RateLimit
   RATE_LIMIT_PASSWORD: RateLimit
+  RATE_LIMIT_MAIL: RateLimit
 }>
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -23,7 +25,7 @@ export const readConfig = (environment: Environment): Reading => {
   const { values, faults } = readValues(Object.keys(SETTINGS), environment)
   // Each value came out of the schema of its own row.
   const settings = values as Settings
-  faults.push(...judgeIssuer(settings), ...judgePeppers(settings))
+  faults.push(...judgeIssuer(settings), ...judgePeppers(settings), ...judgeMail(settings))
   if (faults.length > 0) return { faults }
   return { config: Object.freeze({ ...settings, ...derive(settings) }) }
 }
@@ -31,6 +33,7 @@ export const readConfig = (environment: Environment): Reading => {
 const derive = (settings: Settings): Derived => {
   const { RATE_LIMIT_LOGIN, RATE_LIMIT_ACCOUNTS, RATE_LIMIT_REGISTER } = settings
   const { RATE_LIMIT_REFRESH = RATE_LIMIT_ACCOUNTS, RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
+  const { RATE_LIMIT_MAIL = RATE_LIMIT_LOGIN } = settings
   const ISSUER = settings.ISSUER ?? `http://localhost:${settings.PORT}`
   return {
     ISSUER,
@@ -39,6 +42,7 @@ const derive = (settings: Settings): Derived => {
       RATE_LIMIT_REGISTER === undefined ? halfOf(RATE_LIMIT_ACCOUNTS) : RATE_LIMIT_REGISTER,
     RATE_LIMIT_REFRESH,
     RATE_LIMIT_PASSWORD,
+    RATE_LIMIT_MAIL,
   }
 }
 
@@ -115,6 +119,6 @@ const judgePeppers = ({ DATABASE_URL, REFRESH_TOKEN_PEPPER }: Partial<Settings>)
       ]
     : []
 
-/** RFC 8252 §7.3 – Loopback by address, or by the name that RFC 6761 §6.3 keeps for it. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+/** No relay takes mail from nobody. */
+const judgeMail = ({ SMTP_URL, MAIL_FROM }: Partial<Settings>): readonly string[] =>
+  SMTP_URL && MAIL_FROM === null ? ['MAIL_FROM is required with SMTP_URL'] : []

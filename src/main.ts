@@ -18,7 +18,7 @@ const main = async () => {
   const { config } = reading
   const log = openLog(config.LOG_LEVEL)
   try {
-    const signet = await compose(config, { log })
+    const signet = await compose(config, { log, printMail })
     const listeners = await listen(config, signet, log).catch(async (error: unknown) => {
       await signet.close()
       throw error
@@ -32,6 +32,9 @@ const main = async () => {
     throw error
   }
 }
+
+/** For the developer, where no SMTP_URL is: a link in the log would be a secret in the log. */
+const printMail = (text: string) => process.stderr.write(`\n${text}\n`)
 
 const giveUp = (lines: readonly string[]): never => {
   for (const line of lines) process.stderr.write(`signetd: ${line}\n`)

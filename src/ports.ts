@@ -32,7 +32,7 @@ export type Random = {
 export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
-  /** Takes as long for no digest as for a wrong password. */
+  /** False takes as long for no digest as for any other, once one of its kind has been seen in this process. */
   matches(password: string, digest: PasswordDigest | null): Promise<boolean>
   /** True for one of the bundled list of common ones, whatever its case. */
   isCommon(password: string): Promise<boolean>
@@ -41,7 +41,10 @@ export type Passwords = {
 /** Signing keys. The private halves never leave the adapter. */
 export type Keys = {
   /** A JWS in compact form, RS256, by the key whose turn it is. Rejects with Unavailable when no key may sign. */
-  sign(typ: 'at+jwt' | 'JWT' | 'revocations+jwt', claims: Readonly<Record<string, unknown>>): Promise<string>
+  sign(
+    typ: 'at+jwt' | 'JWT' | 'revocations+jwt' | 'statuslist+jwt',
+    claims: Readonly<Record<string, unknown>>,
+  ): Promise<string>
   /** The claims of a JWS that one of the published keys signed with RS256 and that has this `typ`; null otherwise. Judges no claim. */
   verify(typ: 'at+jwt' | 'JWT', jws: string): Readonly<Record<string, unknown>> | null
   /** RFC 7517 – The public members of every published key: announced, signing and retired. */
@@ -150,6 +153,22 @@ export type RevocationFeed = {
   readAll(take: (revocations: readonly Revocation[]) => void): Promise<Snapshot>
 }
 
+/** What of a token a status list must know. */
+export type Listable = Revocable & Pick<AccessTokenClaims, 'exp'>
+
+/** The places of access tokens in the status lists, counted over all lists. All reject with Unavailable when the database is away. */
+export type StatusEntries = {
+  /** Atomic: a place that no other token has, durable before the token is issued. */
+  reserve(token: Listable): Promise<number>
+  /** The first and the last place that may be that of a living token; null when there is none. */
+  bounds(): Promise<Readonly<{ first: number; last: number }> | null>
+  /** Which of `size` places from `first` on are those of ended tokens, by `isLive`'s rules: each byte that is not 0, from its lowest bit on. */
+  findEnded(range: {
+    first: number
+    size: number
+  }): Promise<readonly Readonly<{ byte: number; bits: number }>[]>
+}
+
 /** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
 export type Blocklist = {
   add(
@@ -215,6 +234,8 @@ export type Metrics = {
   judged(verdict: Rotation['verdict']): void
   /** Somebody was refused because a limit was used up. */
   limited(limit: string): void
+  /** A mail went out, was given up, or found no room in the queue. */
+  mailed(outcome: 'sent' | 'failed' | 'dropped'): void
   /** The janitor deleted dead rows. */
   deleted(table: string, rows: number): void
 }

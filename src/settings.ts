@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
+import { MAIL_SETTINGS } from './settings/mail.ts'
 import {
   derivedRateLimit,
   integer,
@@ -154,7 +155,7 @@ export const SETTINGS = {
   RATE_LIMIT_PASSWORD: {
     schema: derivedRateLimit('5/60'),
     standard: '`RATE_LIMIT_LOGIN`',
-    help: 'Password changes that one sign-in may try.',
+    help: 'Password changes and deletions of the account that one sign-in may try, and exports for one person.',
   },
   RATE_LIMIT_SECOND_FACTOR: {
     schema: rateLimit('10/900'),
@@ -185,6 +186,7 @@ export const SETTINGS = {
     standard: '`20/60`',
     help: 'Failed client authentications, likewise.',
   },
+  ...MAIL_SETTINGS,
   TRUSTED_PROXIES: {
     schema: list.transform((ranges, context): readonly AddressRange[] => {
       const parsed = parseAddressRanges(ranges)

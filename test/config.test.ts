@@ -49,6 +49,11 @@ describe('configuration', () => {
       SECOND_FACTOR_ROLES: [],
       PASSKEY_RP_ID: null,
       RATE_LIMIT_TOKEN_FAILURES: { count: 20, window_seconds: 60 },
+      SMTP_URL: null,
+      MAIL_FROM: null,
+      MAIL_LINK_URL: null,
+      RATE_LIMIT_MAIL: { count: 5, window_seconds: 60 },
+      RATE_LIMIT_RECIPIENT: { count: 5, window_seconds: 900 },
       TRUSTED_PROXIES: [],
       CORS_ORIGINS: [],
       LOG_LEVEL: 'info',
@@ -163,6 +168,28 @@ describe('configuration', () => {
       ],
     ],
     RATE_LIMIT_TOKEN_FAILURES: RATE,
+    SMTP_URL: [
+      ['smtps://user:p%40ss@mail.example', 'smtp://mail.example:25?starttls=off'],
+      ['mail.example', 'http://mail.example', 'mail.example:25', 'smtp://', 'smtp://u:%zz@mail.example'],
+    ],
+    MAIL_FROM: [
+      ['no-reply@id.example', 'Signet <No-Reply@id.example>', 'Ämter & Co. <a@b.example>'],
+      [
+        'Signet',
+        'a@b.example, c@d.example',
+        '"Signet" <a@b.example>',
+        'Signet <a@b.example>\r\nBcc: c@d.example',
+        'Signet\nX: <a@b.example>',
+        'Signet <a@b>',
+        '<a@b.example>',
+      ],
+    ],
+    MAIL_LINK_URL: [
+      ['https://app.example/account?from=mail', 'http://localhost:3000/', 'http://[::1]/x'],
+      ['http://app.example/', 'app.example', 'https://app.example/#x', 'javascript:alert(1)'],
+    ],
+    RATE_LIMIT_MAIL: RATE,
+    RATE_LIMIT_RECIPIENT: RATE,
     TRUSTED_PROXIES: [
       ['10.0.0.0/8', '10.0.0.1', '::1', '10.0.0.0/8, fd00::/8'],
       ['10.0.0.0/33', 'proxy', '10.0.0.0/8 fd00::/8', '*'],
@@ -182,7 +209,11 @@ describe('configuration', () => {
 
   it.each(good)('takes %s=%s', (name, value) => {
     expect(
-      faultsOf({ [name]: value, ...(name === 'DATABASE_URL' ? { REFRESH_TOKEN_PEPPER: PEPPER } : {}) }),
+      faultsOf({
+        [name]: value,
+        ...(name === 'DATABASE_URL' ? { REFRESH_TOKEN_PEPPER: PEPPER } : {}),
+        ...(name === 'SMTP_URL' ? { MAIL_FROM: 'a@b.example' } : {}),
+      }),
     ).toEqual([])
   })
 
@@ -246,6 +277,11 @@ describe('configuration', () => {
     expect(faultsOf({ DATABASE_URL: POSTGRES })).toEqual([
       expect.stringMatching(/^REFRESH_TOKEN_PEPPER is required.*openssl rand/),
     ])
+  })
+
+  it('requires a sender with SMTP_URL', () => {
+    expect(faultsOf({ SMTP_URL: 'smtps://mail.example' })).toEqual(['MAIL_FROM is required with SMTP_URL'])
+    expect(faultsOf({ MAIL_FROM: 'a@b.example' })).toEqual([])
   })
 
   describe('a secret in a file', () => {

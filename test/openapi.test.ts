@@ -14,13 +14,15 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} }
 
 describe('openapi.yaml', () => {
   let signet: Signet
+  const mails: string[] = []
   let directory: Awaited<ReturnType<typeof createDataDir>>
   const keys = mkdtempSync(join(tmpdir(), 'signet-keys-'))
   beforeAll(async () => {
     directory = await createDataDir()
-    const reading = readConfig({ DATA_DIR: directory.data_dir, KEYS_DIR: keys })
+    const places = { DATA_DIR: directory.data_dir, KEYS_DIR: keys }
+    const reading = readConfig({ ...places, RATE_LIMIT_MAIL: 'off' })
     if ('faults' in reading) throw new Error(reading.faults.join('\n'))
-    signet = await compose(reading.config, { log: silent })
+    signet = await compose(reading.config, { log: silent, printMail: text => void mails.push(text) })
   })
   afterAll(async () => {
     await signet.close()
@@ -87,6 +89,61 @@ describe('openapi.yaml', () => {
     expect((await fetch('/auth/me', { headers: { authorization } })).status).toBe(200)
     expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
     expect((await post('/auth/logout', { everywhere: true }, { authorization })).status).toBe(204)
+  })
+
+  it('describes the export of an account and its end', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const credentials = { email: 'c@d.example', password: 'correct horse' }
+    const body = JSON.stringify({ ...credentials, refresh_transport: 'cookie' })
+    const opened = await fetch('/auth/register', { method: 'POST', headers, body })
+    const { access_token } = (await opened.json()) as Record<string, string>
+    const authorization = `Bearer ${access_token}`
+    const cookie = opened.headers
+      .getSetCookie()
+      .map(each => each.split(';', 1)[0])
+      .join('; ')
+    expect((await fetch('/auth/me/export', { headers: { authorization } })).status).toBe(200)
+    const end = (current_password: unknown) =>
+      fetch('/auth/me', {
+        method: 'DELETE',
+        headers: { ...headers, authorization, cookie },
+        body: JSON.stringify({ current_password }),
+      })
+    expect((await end(7)).status).toBe(422)
+    expect((await end('wrong horse')).status).toBe(401)
+    expect((await end(credentials.password)).status).toBe(204)
+  })
+
+  it('describes what is asked for by mail and done by link', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const post = (path: string, body?: object, more: Record<string, string> = {}) =>
+      fetch(path, {
+        method: 'POST',
+        headers: { ...headers, ...more },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+    const token = async (purpose: RegExp) => {
+      await expect
+        .poll(() => mails.filter(mail => purpose.test(mail)).length, { timeout: 5_000 })
+        .toBeGreaterThan(0)
+      return /signet_el_[\w-]{43}/.exec(mails.findLast(mail => purpose.test(mail)) ?? '')?.[0] ?? ''
+    }
+    const [email, new_email, password] = ['mail@b.example', 'next@b.example', 'correct horse']
+    const opened = await post('/auth/register', { email, password })
+    const { access_token } = (await opened.json()) as Record<string, string>
+    const authorization = `Bearer ${access_token}`
+    expect((await post('/auth/email/verify', { token: await token(/^Mail to mail@/) })).status).toBe(204)
+    expect((await post('/auth/email/verification', undefined, { authorization })).status).toBe(202)
+    const change = { current_password: password, new_email }
+    expect((await post('/auth/email', change, { authorization })).status).toBe(202)
+    expect(
+      (await post('/auth/email/verify', { token: await token(/^Mail to next@[^]*confirm-email/) })).status,
+    ).toBe(204)
+    expect((await post('/auth/password/forgot', { email: new_email })).status).toBe(202)
+    const reset = { token: await token(/^Mail to next@[^]*reset-password/), new_password: 'battery staple' }
+    expect((await post('/auth/password/reset', reset)).status).toBe(204)
+    expect((await post('/auth/password/reset', reset)).status).toBe(400)
+    expect((await post('/auth/password/reset', {})).status).toBe(422)
   })
 })
 

@@ -14,7 +14,7 @@ const installed = Object.entries(packages)
   .map(([path, entry]) => ({ name: path.split('node_modules/').at(-1) ?? '', ...entry }))
 
 /** Ask for nothing but their own text: what is shipped may hold these alone. */
-const PERMISSIVE = ['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Unlicense']
+const PERMISSIVE = ['MIT', 'MIT-0', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Unlicense']
 
 /** For what stays on this side: tools that nobody gets from us. */
 const TOOLS = [...PERMISSIVE, 'MIT OR Apache-2.0', 'BlueOak-1.0.0', '(MIT AND Zlib)', 'MPL-2.0']
@@ -76,7 +76,15 @@ describe('npm pack', { timeout: 120_000 }, () => {
   /** Builds and packs in a directory of its own, so that nothing that is left from an older build gets in. */
   const pack = (name: string): Packed => {
     const place = join(directory, name)
-    for (const file of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'openapi.yaml', 'drizzle'])
+    for (const file of [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'openapi.yaml',
+      'drizzle',
+      'templates',
+    ])
       cpSync(file, join(place, file), { recursive: true })
     const dist = join(place, 'dist')
     execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', dist])
@@ -101,7 +109,7 @@ describe('npm pack', { timeout: 120_000 }, () => {
   it('holds what is needed to run, and nothing else', () => {
     const paths = packs[0]?.files.map(({ path }) => path) ?? []
     const allowed =
-      /^(?:dist\/[\w./-]+\.(?:js|mjs|d\.ts|d\.mts|json)|drizzle\/(?:meta|rollback)?\/?[\w-]+\.(?:sql|json)|openapi\.yaml|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
+      /^(?:dist\/[\w./-]+\.(?:js|mjs|d\.ts|d\.mts|json)|drizzle\/(?:meta|rollback)?\/?[\w-]+\.(?:sql|json)|templates\/mail\/(?:en|de)\/[a-z-]+\.txt|openapi\.yaml|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
     expect(paths.filter(path => !allowed.test(path))).toEqual([])
     for (const path of [
       'dist/main.js',
@@ -111,6 +119,7 @@ describe('npm pack', { timeout: 120_000 }, () => {
     ])
       expect(paths).toContain(path)
     expect(paths).toContain('drizzle/rollback/0000_core.sql')
+    expect(paths).toContain('templates/mail/de/reset-password.txt')
     expect(packs[0]?.unpackedSize).toBeLessThan(1_500_000)
   })
 })

@@ -44,6 +44,7 @@ const HOMES: Readonly<Record<string, string>> = {
   piscina: 'platform',
   'prom-client': 'platform',
   '@simplewebauthn/server': 'platform',
+  nodemailer: 'platform',
   commander: 'cli',
 }
 

@@ -5,13 +5,14 @@ import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import { openRedis } from '../ephemeral/redis.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
+import { openSmtp } from '../platform/smtp.ts'
 import { listKeys } from '../signing/schedule.ts'
 import { openDatabase } from '../store/database.ts'
 import { schemaFault, schemaState } from '../store/migrate.ts'
 import type { Io } from './io.ts'
 
-/** What was looked at, and what is wrong with it; null when nothing is. */
-type Finding = Readonly<{ check: string; fault: string | null }>
+/** What was looked at, and what is wrong with it; null when nothing is. A note is what an operator may not have meant. */
+type Finding = Readonly<{ check: string; fault: string | null; note?: string }>
 
 /** Adds `doctor`: everything that the server needs, looked at without changing anything. Exit code 1 when something is wrong. */
 export const addDoctorCommand = (program: Command, io: Io): void => {
@@ -23,8 +24,10 @@ export const addDoctorCommand = (program: Command, io: Io): void => {
       const findings = await examine(io)
       if (json) io.out(JSON.stringify({ findings }))
       else
-        for (const { check, fault } of findings)
-          io.out(fault === null ? `ok     ${check}` : `fault  ${check}: ${fault}`)
+        for (const { check, fault, note } of findings) {
+          const line = [check, fault ?? note].filter(Boolean).join(': ')
+          io.out(`${fault === null ? 'ok    ' : 'fault '} ${line}`)
+        }
       if (findings.some(finding => finding.fault !== null))
         throw new CommanderError(1, 'signetd.doctor', 'faults')
     })
@@ -39,8 +42,13 @@ const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
     clients: examineClients,
     database: examineDatabase,
     redis: examineRedis,
+    mail: examineMail,
   }
-  const findings = Object.entries(checks).map(async ([check, look]) => ({ check, fault: await look(config) }))
+  const findings = Object.entries(checks).map(async ([check, look]) => ({
+    check,
+    fault: await look(config),
+    ...(check === 'mail' ? noteOnMail(config) : {}),
+  }))
   return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
 }
 
@@ -81,4 +89,27 @@ const examineRedis = async ({ REDIS_URL }: Config): Promise<string | null> => {
   const isReady = redis.isReady()
   await redis.close()
   return isReady ? null : 'REDIS_URL: redis does not answer'
+}
+
+const noteOnMail = ({ SMTP_URL, DATABASE_URL }: Config) => {
+  if (SMTP_URL !== null) return {}
+  return {
+    note:
+      DATABASE_URL === null
+        ? 'printed on standard error, for there is no SMTP_URL'
+        : 'off, for there is no SMTP_URL: nobody can ask for a new password',
+  }
+}
+
+const examineMail = async ({ SMTP_URL, MAIL_FROM }: Config): Promise<string | null> => {
+  if (SMTP_URL === null || MAIL_FROM === null) return null
+  const smtp = openSmtp({ url: SMTP_URL, from: MAIL_FROM })
+  try {
+    await smtp.verify()
+    return null
+  } catch (error) {
+    return `SMTP_URL: ${error instanceof Error ? error.message : String(error)}`
+  } finally {
+    smtp.close()
+  }
 }

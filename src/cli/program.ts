@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander'
+import { addAccountsCommands } from './accounts.ts'
 import { addClientsCommand } from './clients.ts'
 import { addConfigurationCommand } from './configuration.ts'
 import { addDoctorCommand } from './doctor.ts'
 import type { Io } from './io.ts'
 import { addKeysCommands } from './keys.ts'
+import { VERSION } from '../platform/version.ts'
 import { addMigrateCommand } from './migrate.ts'
 
 /** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up. */
@@ -14,11 +16,13 @@ export const runProgram = async (
 ): Promise<number> => {
   const program = new Command('signetd')
     .description('Signet: an OAuth 2 authorization server')
+    .version(VERSION)
     .exitOverride()
     .configureOutput({ writeOut: text => io.out(text.trimEnd()), writeErr: text => io.err(text.trimEnd()) })
   program.command('serve').description('run the server').action(serve)
   addMigrateCommand(program, io)
   addKeysCommands(program, io)
+  addAccountsCommands(program, io)
   addClientsCommand(program, io)
   addConfigurationCommand(program, io)
   addDoctorCommand(program, io)

@@ -5,6 +5,8 @@ import { createFailures } from '../ephemeral/failures.ts'
 import { createLimit } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/change-password.ts'
+import { createDeleteAccount } from '../flows/delete-account.ts'
+import { createExportAccount } from '../flows/export-account.ts'
 import { createKnownDevices } from '../flows/known-devices.ts'
 import { createJudgeNewPassword } from '../flows/new-password.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
@@ -30,8 +32,10 @@ import type {
   RefreshFamilies,
   Wait,
 } from '../ports.ts'
+import { createAccountLife } from '../store/account-life.ts'
 import type { Database } from '../store/database.ts'
 import { composeFactors } from './factors.ts'
+import type { ComposedMail } from './mail.ts'
 
 type Parts = Readonly<{
   accounts: Accounts
@@ -50,6 +54,7 @@ type Parts = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   wait: Wait
+  mail: ComposedMail
 }>
 
 /** The account API's own parts, put in their places. */
@@ -60,8 +65,10 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
     register: createLimit('register', config.RATE_LIMIT_REGISTER, { redis, metrics }),
     password: createLimit('password', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
+    export: createLimit('export', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
     refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, { redis, metrics }),
     accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
+    mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
   const judgeNewPassword = createJudgeNewPassword({
@@ -69,23 +76,31 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
   const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
-  const factors = composeFactors(config, { ...parts, knownDevices, brake })
-  const second_factor_roles = config.SECOND_FACTOR_ROLES
-  const entering = { ...parts, knownDevices, second_factor_roles }
+  const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
+  const { told, ...mail } = parts.mail.withAccounts({ judgeNewPassword, passwordLimit: limits.password })
+  const factors = composeFactors(config, { ...parts, knownDevices, brake, toldSignIn: told.signIn })
+  const entering = { ...parts, knownDevices, second_factor_roles: config.SECOND_FACTOR_ROLES }
   return {
+    ...mail,
     ...factors,
-    signUp: createSignUp({ ...entering, judgeNewPassword }),
-    signIn: createSignIn({
-      ...entering,
-      brake,
-      demandSecondFactor: factors.secondFactorSignIn.demand,
-      password_cost: config.PASSWORD_COST,
-    }),
+    signUp: told.signUp(createSignUp({ ...entering, judgeNewPassword })),
+    signIn: told.signIn(
+      createSignIn({
+        ...entering,
+        brake,
+        demandSecondFactor: factors.secondFactorSignIn.demand,
+        password_cost: config.PASSWORD_COST,
+      }),
+    ),
     refresh: createRefresh({ ...parts, limit: limits.refresh }),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
-    changePassword: createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    changePassword: told.changePassword(
+      createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
+    ),
+    deleteAccount: createDeleteAccount({ ...parts, accountLife, limit: limits.password }),
+    exportAccount: createExportAccount({ ...parts, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),

@@ -6,7 +6,7 @@ import type { Peppers } from '../domain/refresh-token.ts'
 import { createLimit } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createConduct } from '../flows/ceremony.ts'
-import { createEnter } from '../flows/enter.ts'
+import { createEnter, type Enter } from '../flows/enter.ts'
 import { createFactorChange } from '../flows/factor-change.ts'
 import { createFactorOverview } from '../flows/factor-overview.ts'
 import type { KnownDevices } from '../flows/known-devices.ts'
@@ -41,6 +41,8 @@ type Parts = Readonly<{
   random: Random
   redis: RedisConnection | null
   refreshFamilies: RefreshFamilies
+  /** The same, of which the person hears by mail. */
+  toldSignIn: (enter: Enter) => Enter
 }>
 
 /** The parts of second factors, put in their places. */
@@ -66,7 +68,7 @@ export const composeFactors = (config: Config, parts: Parts) => {
   }
   const halves = {
     ...needs,
-    enter: createEnter(needs),
+    enter: parts.toldSignIn(createEnter(needs)),
     offerFactors: createOfferFactors(needs),
     proveFactor: createProveFactor({ ...needs, limit }),
   }

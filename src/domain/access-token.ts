@@ -15,7 +15,11 @@ export type AccessTokenClaims = Readonly<{
   /** RFC 9470 – The class that the sign-in reached. */
   acr?: string
   roles?: readonly string[]
+  status?: TokenStatus
 }>
+
+/** draft-ietf-oauth-status-list §6.1 – Where a verifier may look whether the token has been revoked. */
+export type TokenStatus = Readonly<{ status_list: Readonly<{ idx: number; uri: string }> }>
 
 type Judged =
   | Readonly<{ claims: AccessTokenClaims }>

@@ -9,6 +9,10 @@ export type Account = Readonly<{
   credential_epoch: number
   disabled_at: Date | null
   created_at: Date
+  /** Null: nobody has proved to read what is sent to `email`. */
+  email_verified_at: Date | null
+  /** Of the last sign-in; null before the first. */
+  language: string | null
 }>
 
 /** The account as a sign-in of this class may act for it. */
@@ -19,9 +23,10 @@ export const accountAt = (
 ): Account => ({ ...account, roles: rolesAt(acr, account.roles, second_factor_roles) })
 
 /** Contract: what the account API shows of an account. */
-export const presentAccount = ({ id, email, roles, created_at }: Account) => ({
+export const presentAccount = ({ id, email, email_verified_at, roles, created_at }: Account) => ({
   id,
   email,
+  email_verified: email_verified_at !== null,
   roles,
   created_at: created_at.toISOString(),
 })

@@ -40,3 +40,7 @@ export const limitKeyOf = (address: string): string => {
   if (!address.includes(':')) return address
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
 }
+
+/** RFC 8252 §7.3 – Loopback by address, or by the name that RFC 6761 §6.3 keeps for it. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)

@@ -55,6 +55,7 @@ const metadata = z
     protected_resources: z.array(z.string().min(1)).default([]),
     first_party: z.boolean().default(false),
     refresh_grace_seconds: z.number().int().min(0).max(60).default(0),
+    status_list: z.boolean().default(false),
   })
   .superRefine((client, context) => {
     for (const [path, message] of contradictions(client))

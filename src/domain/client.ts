@@ -25,6 +25,8 @@ export type Client = Readonly<{
   first_party: boolean
   /** Ours: 0–60 seconds in which a used refresh token is answered with its successor again. */
   refresh_grace_seconds: number
+  /** Ours: its access tokens have a place in the status lists (draft-ietf-oauth-status-list), which costs an insert each. */
+  status_list: boolean
 }>
 
 /** RFC 6454 §7 – True for the origin of one of its redirect URIs. An opaque origin ("null") is nobody's. */
@@ -44,6 +46,7 @@ export const FIRST_PARTY: Client = {
   protected_resources: [],
   first_party: true,
   refresh_grace_seconds: 0,
+  status_list: false,
 }
 
 /** Ours: the newcomer's first client, with a secret of its own. */
@@ -62,5 +65,6 @@ export const demoClient = (client_secret: string): Readonly<{ client: Client; cl
     protected_resources: [],
     first_party: false,
     refresh_grace_seconds: 0,
+    status_list: false,
   },
 })

@@ -26,6 +26,7 @@ export const authorizationServerMetadata = (server: {
     global_token_revocation_endpoint: `${issuer}/global-token-revocation`,
     // RFC 9470 §7
     acr_values_supported: ACR_VALUES,
+    status_list_aggregation_endpoint: `${issuer}/status-lists`,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,
     introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms,

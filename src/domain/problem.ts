@@ -1,6 +1,7 @@
 /** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
+  LINK_INVALID: [400, 'This link is not valid, or not any more.'],
   ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
   SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot sign in that strongly.'],
@@ -13,6 +14,7 @@ export const PROBLEMS = {
   AUTH_CEREMONY_OVER: [401, 'This is over: too late, too many tries, or used. Begin again.'],
   AUTH_STEP_UP_REQUIRED: [401, 'A fresher or stronger sign-in is needed.'],
   NOT_FOUND: [404, 'There is nothing here.'],
+  MAIL_OFF: [404, 'This server sends no mail.'],
   METHOD_NOT_ALLOWED: [405, 'This method is not supported here.'],
   CURSOR_GONE: [410, 'This cursor leads nowhere any more. Begin again without one.'],
   EMAIL_TAKEN: [409, 'An account with this e-mail exists.'],
@@ -22,6 +24,7 @@ export const PROBLEMS = {
   FIELDS_INVALID: [422, 'Some fields are not acceptable.'],
   RATE_LIMITED: [429, 'Too many requests. Try again later.'],
   INTERNAL: [500, 'Something went wrong here.'],
+  TIME_UNSUPPORTED: [501, 'Only the present is known here.'],
   UNAVAILABLE: [503, 'Temporarily unavailable. Try again later.'],
 } as const satisfies Record<string, readonly [number, string]>
 

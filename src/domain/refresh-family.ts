@@ -18,6 +18,9 @@ export type RevokeReason =
   | 'stepped_up'
   | 'revoked'
   | 'revoked_globally'
+  | 'ended_by_operator'
+  | 'roles_changed'
+  | 'disabled'
   | 'reuse'
   | 'forged'
 

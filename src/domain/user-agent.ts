@@ -1,3 +1,5 @@
+import type { Language } from './language.ts'
+
 /** What a User-Agent says it is, the more particular first: most of them claim to be several of those below. */
 const PROGRAMS: readonly (readonly [RegExp, string])[] = [
   [/\bEdg(?:e|A|iOS)?\//, 'Edge'],
@@ -24,12 +26,26 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
  * RFC 9110 §10.1.5 – The device in words, for the list of sign-ins. Ours: built of these words alone, so that nobody can write
  * into somebody else's list; what a User-Agent says is a claim, and no more is made of it than a hint.
  */
-export const describeDevice = (user_agent: string | null): string => {
+export const describeDevice = (user_agent: string | null, language: Language = 'en'): string => {
+  const { on, program: unnamed, unknown, translate } = WORDS[language]
   const program = wordFor(user_agent ?? '', PROGRAMS)
   const system = wordFor(user_agent ?? '', SYSTEMS)
-  if (program === undefined) return system === undefined ? 'An unknown device' : `A program on ${system}`
-  return system === undefined ? program : `${program} on ${system}`
+  if (program === undefined && system === undefined) return unknown
+  const words = [program ?? unnamed, system].filter(word => word !== undefined)
+  return words.map(translate).join(on)
 }
+
+/** The few words between and around the names. */
+const WORDS = {
+  en: { on: ' on ', program: 'A program', unknown: 'An unknown device', translate: (words: string) => words },
+  de: {
+    on: ' auf ',
+    program: 'Ein Programm',
+    unknown: 'Ein unbekanntes Gerät',
+    translate: (words: string) =>
+      words.replace(/^An application$/, 'Eine Anwendung').replace(/^an? (?=iPhone|iPad|Mac)/, 'einem '),
+  },
+} as const satisfies Record<Language, object>
 
 const wordFor = (text: string, words: typeof PROGRAMS): string | undefined =>
   words.find(([pattern]) => pattern.test(text))?.[1]

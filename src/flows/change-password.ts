@@ -1,8 +1,8 @@
 import { Problem } from '../domain/problem.ts'
-import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
+import { isCurrentPassword } from './current-password.ts'
 import type { JudgeNewPassword } from './new-password.ts'
 
 type Needs = Readonly<{
@@ -32,7 +32,7 @@ export const createChangePassword =
       const errors = [{ pointer: '#/new_password', detail: fault }]
       throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
     }
-    if (!(await isCurrent(needs, email, current_password)))
+    if (!(await isCurrentPassword(needs, email, current_password)))
       throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
@@ -44,11 +44,3 @@ export const createChangePassword =
       access_token_seconds,
     )
   }
-
-const isCurrent = async ({ accounts, passwords }: Needs, email: string, given: string): Promise<boolean> => {
-  const password = normalizePassword(given)
-  const account = await accounts.findByEmail(email)
-  const isImpossible = isPasswordImpossible(password)
-  const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
-  return isMatch && !isImpossible
-}

@@ -1,6 +1,7 @@
 import { type Account, accountAt } from '../domain/account.ts'
 import { acrOf } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
+import type { Language } from '../domain/language.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { OpenSignIn } from './open-sign-in.ts'
@@ -12,28 +13,30 @@ type Needs = Readonly<{
   second_factor_roles: readonly string[]
 }>
 
-type Proven = Readonly<{
+/** Somebody who has shown everything that was asked for. */
+export type Proven = Readonly<{
   account: Account
   client: Client
   amr: readonly string[]
   refresh_transport: RefreshTransport
   device_token: string | null
   origin: Origin
+  /** Of the request. */
+  language: Language
 }>
 
-export type Entered = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
-export type Enter = (proven: Proven) => Promise<Entered>
+export type Enter = (proven: Proven) => Promise<SignedIn>
 
-/** What becomes of somebody who has shown everything that was asked for: a sign-in, on a device that is known from now on. */
+/** What becomes of them: a sign-in, on a device that is known from now on. */
 export const createEnter =
   ({ knownDevices, openSignIn, second_factor_roles }: Needs): Enter =>
   async ({ account, client, amr, refresh_transport, device_token, origin }) => {
     const device = knownDevices.recognise(device_token, account)
     const tokens = await openSignIn({ account, client, amr, refresh_transport, origin })
-    const signedIn = {
+    return {
       account: accountAt(account, acrOf(amr), second_factor_roles),
       tokens,
       device_token: knownDevices.remember(account, device),
+      isNewDevice: device === null,
     }
-    return { signedIn, client, refresh_transport }
   }

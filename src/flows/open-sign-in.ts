@@ -54,7 +54,7 @@ export const createOpenSignIn =
       origin,
     })
     if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
-    const tokens = await issue.toFamily(family, family)
+    const tokens = await issue.toFamily(family, { ...family, status_list: client.status_list })
     metrics.issued('sign_in')
     return toTokenPair(tokens, refresh_token, family)
   }

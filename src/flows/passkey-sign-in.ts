@@ -1,5 +1,6 @@
 import { amrWith } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
+import type { Language } from '../domain/language.ts'
 import { type Assertion, requestOptions } from '../domain/passkey.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
@@ -28,6 +29,7 @@ type Answered = Readonly<{
   assertion: Assertion
   device_token: string | null
   origin: Origin
+  language: Language
   /** Throws where the page that asks may not act for this client in this way. */
   admit: (client: Client, refresh_transport: RefreshTransport) => void
 }>
@@ -45,7 +47,7 @@ export const createPasskeySignIn = (needs: Needs) => ({
     return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
   },
 
-  finish: async ({ handle, assertion, device_token, origin, admit }: Answered) => {
+  finish: async ({ handle, assertion, admit, ...request }: Answered) => {
     const { clients, conduct, factors, proveFactor, enter, originsOf } = needs
     const { client_id, refresh_transport, payload, finish } = await conduct.resumeUnbound(handle)
     const client = await clients.find(client_id)
@@ -62,7 +64,8 @@ export const createPasskeySignIn = (needs: Needs) => ({
     const method = await proveFactor({ kind: 'passkey', assertion }, asked)
     await finish()
     const amr = amrWith(PRESENT_AMR, method)
-    return enter({ account, client, amr, refresh_transport, device_token, origin })
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport })
+    return { signedIn, client, refresh_transport }
   },
 })
 

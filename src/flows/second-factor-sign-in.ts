@@ -1,6 +1,7 @@
 import type { Account } from '../domain/account.ts'
 import { ACR, amrWith } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
+import type { Language } from '../domain/language.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Clients } from '../ports.ts'
@@ -32,6 +33,7 @@ type SecondHalf = Readonly<{
   proof: Proof
   device_token: string | null
   origin: Origin
+  language: Language
   /** Throws where the page that asks may not act for this client in this way. */
   admit: (client: Client, refresh_transport: RefreshTransport) => void
 }>
@@ -48,7 +50,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     if (acr_values !== null && !acr_values.includes(ACR.pwd)) throw new Problem('AUTHENTICATION_UNMET')
   },
 
-  finish: async ({ handle, proof, device_token, origin, admit }: SecondHalf) => {
+  finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
     const { clients, conduct, proveFactor, enter, originsOf } = needs
     const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload: challenge } = resumed
@@ -58,7 +60,8 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     const asked = { account_id: account.id, challenge, origins: originsOf(client) }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
     await resumed.finish()
-    return enter({ account, client, amr, refresh_transport, device_token, origin })
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport })
+    return { signedIn, client, refresh_transport }
   },
 })
 

@@ -57,7 +57,8 @@ export const createSignIn =
     const signIn = { account, client, amr: PASSWORD_AMR, refresh_transport, origin }
     const tokens = await needs.openSignIn(signIn)
     const seen = accountAt(account, ACR.pwd, needs.second_factor_roles)
-    return { account: seen, tokens, device_token: needs.knownDevices.remember(account, device) }
+    const remembered = needs.knownDevices.remember(account, device)
+    return { account: seen, tokens, device_token: remembered, isNewDevice: device === null }
   }
 
 /** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */
@@ -80,8 +81,10 @@ type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 const judge = async ({ passwords }: Needs, account: Found, given: string): Promise<string | null> => {
   const password = normalizePassword(given)
   const isImpossible = isPasswordImpossible(password)
-  const isMatch = await passwords.matches(isImpossible ? '' : password, account?.password_digest ?? null)
+  // A disabled account is matched like nobody's: else the right password would be told by the time.
+  const digest = account?.disabled_at === null ? account.password_digest : null
+  const isMatch = await passwords.matches(isImpossible ? '' : password, digest)
   if (account === null) return 'email_unknown'
-  if (isImpossible || !isMatch) return 'password_wrong'
-  return account.disabled_at === null ? null : 'account_disabled'
+  if (account.disabled_at !== null) return 'account_disabled'
+  return isImpossible || !isMatch ? 'password_wrong' : null
 }

@@ -2,8 +2,10 @@ import { type Account, accountAt, judgeEmail, normalizeEmail } from '../domain/a
 import { ACR } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { DeviceToken } from '../domain/device-token.ts'
+import type { Language } from '../domain/language.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
+import { FIRST_ROLES } from '../domain/roles.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { JudgeNewPassword } from './new-password.ts'
@@ -29,14 +31,19 @@ export type Credentials = Readonly<{
   /** What an earlier sign-in left with the device; null for a new one. */
   device_token: string | null
   origin: Origin
+  /** Of the request. */
+  language: Language
 }>
-export type SignedIn = Readonly<{ account: Account; tokens: TokenPair; device_token: DeviceToken }>
+export type SignedIn = Readonly<{
+  account: Account
+  tokens: TokenPair
+  device_token: DeviceToken
+  /** A sign-in from a device that the account did not know; never its registration. */
+  isNewDevice: boolean
+}>
 
 /** RFC 8176 §2 – "pwd": password-based authentication. */
 export const PASSWORD_AMR = ['pwd']
-
-/** Ours: everybody begins with this one; no request can name another. */
-const FIRST_ROLES = ['user']
 
 /** Contract – Registers an account and signs it in. */
 export const createSignUp =
@@ -49,7 +56,7 @@ export const createSignUp =
     if (account === null) throw new Problem('EMAIL_TAKEN')
     const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
     const seen = accountAt(account, ACR.pwd, needs.second_factor_roles)
-    return { account: seen, tokens, device_token: knownDevices.remember(account, null) }
+    return { account: seen, tokens, device_token: knownDevices.remember(account, null), isNewDevice: false }
   }
 
 /** Every bad field at once, so that a form can show them all. */

@@ -61,7 +61,7 @@ export const createStepUp = (needs: Needs) => {
       const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }
       const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
       await finish()
-      return replace(needs, bearer, { replaces: claims.sid, amr, origin })
+      return replace(needs, bearer, client, { replaces: claims.sid, amr, origin })
     },
   }
 }
@@ -70,7 +70,12 @@ export type StepUp = ReturnType<typeof createStepUp>
 
 type Replacement = Readonly<{ replaces: string; amr: readonly string[]; origin: Origin }>
 
-const replace = async (needs: Needs, { account }: Bearer, change: Replacement): Promise<SteppedUp> => {
+const replace = async (
+  needs: Needs,
+  { account }: Bearer,
+  { status_list }: Client,
+  change: Replacement,
+): Promise<SteppedUp> => {
   const { refreshFamilies, blocklist, issue, random, peppers, metrics, access_token_seconds } = needs
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
@@ -87,7 +92,8 @@ const replace = async (needs: Needs, { account }: Bearer, change: Replacement): 
   })
   if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'ended_meanwhile')
   await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
-  const tokens = toTokenPair(await issue.toFamily(family, family), refresh_token, family)
+  const access = await issue.toFamily(family, { ...family, status_list })
+  const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
   return { tokens, refresh_transport: family.refresh_transport }
 }

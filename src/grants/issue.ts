@@ -1,8 +1,8 @@
-import type { AccessTokenClaims } from '../domain/access-token.ts'
+import type { AccessTokenClaims, TokenStatus } from '../domain/access-token.ts'
 import { acrOf, rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { Family } from '../domain/refresh-family.ts'
-import type { Clock, Keys, Random } from '../ports.ts'
+import type { Clock, Keys, Listable, Random } from '../ports.ts'
 
 /** RFC 6749 §5.1 – An access token on the wire. */
 export type AccessTokenResponse = Readonly<{
@@ -20,22 +20,31 @@ type Needs = Readonly<{
   ttl_seconds: number
   /** Roles that no token carries whose sign-in had one factor. */
   second_factor_roles: readonly string[]
+  /** The token's place in a status list, durable before the token is issued. */
+  reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
+/** The client's own choice. */
+type Listing = Pick<Client, 'status_list'>
 
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
 /** RFC 9068 – Issues access tokens. */
 export const createIssue = (needs: Needs) => {
-  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles } = needs
-  const sign = async (claims: Omit<AccessTokenClaims, 'iss' | 'jti'>): Promise<AccessTokenResponse> => {
+  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles, reserveStatus } = needs
+  const sign = async (
+    claims: Omit<AccessTokenClaims, 'iss' | 'jti'>,
+    { status_list }: Listing,
+  ): Promise<AccessTokenResponse> => {
     const { aud, scope, ...others } = claims
+    const jti = random.uuid()
     const access_token = await keys.sign('at+jwt', {
       iss: issuer,
       aud: Array.isArray(aud) && aud.length === 1 ? aud[0] : aud,
-      jti: random.uuid(),
+      jti,
       ...others,
       ...(scope ? { scope } : {}),
+      ...(status_list ? { status: await reserveStatus({ ...claims, jti }) } : {}),
     })
     return {
       access_token,
@@ -47,33 +56,37 @@ export const createIssue = (needs: Needs) => {
 
   return {
     /** RFC 9068 §2.2 – To a client that acts for itself: `sub` is the client. */
-    toClient: ({ client_id }: Client, { scope, audience }: Grant) => {
+    toClient: (client: Client, { scope, audience }: Grant) => {
+      const { client_id } = client
       const iat = secondsOf(clock())
-      return sign({ sub: client_id, client_id, aud: audience, iat, exp: iat + ttl_seconds, scope })
+      return sign({ sub: client_id, client_id, aud: audience, iat, exp: iat + ttl_seconds, scope }, client)
     },
 
     /**
      * RFC 9068 §2.2 – To a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in, so that
      * a revocation "of everything before" that waited for that statement covers it; and it never outlives the sign-in.
      */
-    toFamily: (family: Family, { scope, audience }: Grant) => {
+    toFamily: (family: Family, { scope, audience, status_list }: Grant & Listing) => {
       const iat = secondsOf(family.at)
       const exp = Math.min(iat + ttl_seconds, secondsOf(family.expires_at))
       const { user_id, client_id, auth_time, amr } = family
       const acr = acrOf(amr)
-      return sign({
-        sub: user_id,
-        client_id,
-        aud: audience,
-        iat,
-        exp,
-        scope,
-        sid: family.id,
-        auth_time: secondsOf(auth_time),
-        amr,
-        ...(acr === null ? {} : { acr }),
-        roles: rolesAt(acr, family.roles, second_factor_roles),
-      })
+      return sign(
+        {
+          sub: user_id,
+          client_id,
+          aud: audience,
+          iat,
+          exp,
+          scope,
+          sid: family.id,
+          auth_time: secondsOf(auth_time),
+          amr,
+          ...(acr === null ? {} : { acr }),
+          roles: rolesAt(acr, family.roles, second_factor_roles),
+        },
+        { status_list },
+      )
     },
   }
 }

@@ -24,6 +24,8 @@ type Needs = Readonly<{
   access_token_seconds: number
   metrics: Metrics
   log: Log
+  /** Takes no time and never fails. */
+  onReuse: (family_id: string) => void
 }>
 
 export type RotateRequest = Readonly<{
@@ -73,6 +75,7 @@ export const createRotate = (needs: Needs): Rotate => {
         return endFamily(needs, request, 'refresh_forged')
       case 'reused':
         alert(needs.log, request, 'a spent refresh token was presented: its family is ended')
+        needs.onReuse(token.family_id)
         return endFamily(needs, request, 'refresh_reused')
     }
   }
@@ -123,7 +126,11 @@ const answer = async (
   { family, refresh_token }: Readonly<{ family: Family; refresh_token: RefreshToken }>,
 ): Promise<Rotated> => {
   const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
-  const tokens = await issue.toFamily(family, { scope: scope?.join(' ') ?? family.scope, audience })
+  const tokens = await issue.toFamily(family, {
+    scope: scope?.join(' ') ?? family.scope,
+    audience,
+    status_list: client.status_list,
+  })
   return { tokens, refresh_token, family }
 }
 

@@ -2,6 +2,7 @@ import type { createIntrospect } from '../flows/introspect.ts'
 import type { AuthenticateAdmin } from '../flows/admin.ts'
 import type { EndEverything } from '../flows/end-everything.ts'
 import type { AnswerFeed } from '../flows/revocation-feed.ts'
+import type { StatusLists } from '../flows/status-lists.ts'
 import type { createRevoke } from '../flows/revoke.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports.ts'
@@ -15,6 +16,8 @@ import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { metadataRoute } from './public/metadata.ts'
+import { statusListRoutes } from './public/status-lists.ts'
+import { linkPages } from './pages/link-pages.ts'
 import type { Route } from './route.ts'
 
 type Needs = Readonly<{
@@ -24,6 +27,7 @@ type Needs = Readonly<{
   keys: Keys
   metadata: object
   answerFeed: AnswerFeed
+  statusLists: StatusLists
   authenticateAdmin: AuthenticateAdmin
   endEverything: EndEverything
   judgeHealth: JudgeHealth
@@ -38,8 +42,10 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   revokeRoute(needs.revoke),
   introspectRoute(needs.introspect),
   revocationsRoute(needs.answerFeed),
+  ...statusListRoutes(needs.statusLists),
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
+  ...linkPages(needs),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { KeyState } from '../domain/key-ring.ts'
 import type { Rotation } from '../domain/refresh-family.ts'
 import type { Metrics } from '../ports.ts'
+import { VERSION } from './version.ts'
 
 /** What is looked at when somebody asks, not when it changes. */
 export type Watched = Readonly<{
@@ -58,6 +59,7 @@ export const absentMetrics: Metrics = {
   issued: () => {},
   judged: () => {},
   limited: () => {},
+  mailed: () => {},
   deleted: () => {},
 }
 
@@ -76,9 +78,17 @@ const createCounters = (registry: Registry): Metrics => {
   const tokens = counter('signet_tokens_issued_total', 'Answers that held a token.', ['grant'])
   const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
+  const mails = counter('signet_mails_total', 'Mails.', ['outcome'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
+  new Gauge({
+    name: 'signet_build_info',
+    help: 'Always 1; the version that this instance runs.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: VERSION }, 1)
   // An alert on the first theft needs the zero before it.
   for (const verdict of VERDICTS) verdicts.inc({ verdict }, 0)
+  for (const outcome of ['sent', 'failed', 'dropped']) mails.inc({ outcome }, 0)
   return {
     answered: request => {
       const { route, method, status } = request
@@ -88,6 +98,7 @@ const createCounters = (registry: Registry): Metrics => {
     issued: grant => tokens.inc({ grant }),
     judged: verdict => verdicts.inc({ verdict }),
     limited: limit => limits.inc({ limit }),
+    mailed: outcome => mails.inc({ outcome }),
     deleted: (table, rows) => deleted.inc({ table }, rows),
   }
 }

@@ -95,7 +95,7 @@ const orNull = async <T>(judge: () => Promise<T | null>): Promise<T | null> => {
 /** WebAuthn §13.4.9 – Nobody is asked within a frame of another site. */
 const isAskedFor = ({ decodeClientDataJSON }: Helpers, { clientDataJSON }: { clientDataJSON: string }) => {
   const { crossOrigin = false } = decodeClientDataJSON(clientDataJSON)
-  return crossOrigin === false
+  return !crossOrigin
 }
 
 /**

@@ -8,9 +8,21 @@ import { compareSync, hashSync } from 'bcryptjs'
 /** @param {{ password: string, cost: number }} task */
 export const hash = ({ password, cost }) => hashSync(password, cost)
 
-/** `cost` is what a digest of today costs; `parsed` is null where there is none to compare with. */
+/**
+ * `cost` is what a digest of today costs; `parsed` is null where there is none to compare with. Tells how long it worked, the
+ * waiting for its turn not counted.
+ * @param {{ password: string, parsed: ParsedDigest | null, cost: number }} task
+ */
+export const matches = async task => {
+  const started = performance.now()
+  const isMatch = await compare(task)
+  // Cheap or dear, a digest of another kind is then never cheaper than none: what is held back has one lower bound.
+  if (!isMatch && task.parsed !== null && task.parsed.scheme !== 'bcrypt') spend(task.password, task.cost)
+  return { isMatch, milliseconds: performance.now() - started }
+}
+
 /** @param {{ password: string, parsed: ParsedDigest | null, cost: number }} task */
-export const matches = async ({ password, parsed, cost }) => {
+const compare = async ({ password, parsed, cost }) => {
   if (parsed === null) return spend(password, cost)
   switch (parsed.scheme) {
     case 'bcrypt': {

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
-import { type PasswordDigest, parsePasswordDigest } from '../domain/password-digest.ts'
+import { type ParsedDigest, type PasswordDigest, parsePasswordDigest } from '../domain/password-digest.ts'
 import { Unavailable } from '../domain/unavailable.ts'
-import type { Passwords } from '../ports.ts'
+import type { Passwords, Wait } from '../ports.ts'
+import { createLevel } from './level.ts'
+import { systemWait } from './wait.ts'
 
 /** Sign-ins that may wait for a worker; about ten seconds of work a core at cost 10. More are told to come back. */
 const QUEUE_LENGTH = 256
@@ -12,8 +14,10 @@ const IDLE_MILLISECONDS = 60_000
 /** bcrypt, and whatever was imported, in a pool of worker threads of its own, started when the first password comes. */
 export const openPasswords = ({
   cost,
+  wait = systemWait,
 }: {
   cost: number
+  wait?: Wait
 }): Passwords & { waiting: () => number; close(): Promise<void> } => {
   const pool = new Piscina({
     filename: new URL('./password-worker.mjs', import.meta.url).href,
@@ -23,6 +27,7 @@ export const openPasswords = ({
     idleTimeout: IDLE_MILLISECONDS,
     recordTiming: false,
   })
+  const level = createLevel({ wait })
   const run = async (name: 'hash' | 'matches', task: object): Promise<unknown> => {
     if (pool.queueSize >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
     return pool.run({ ...task, cost }, { name })
@@ -31,7 +36,10 @@ export const openPasswords = ({
     hash: async password => (await run('hash', { password })) as PasswordDigest,
     matches: async (password, digest) => {
       const parsed = digest === null ? null : parsePasswordDigest(digest)
-      return (await run('matches', { password, parsed })) === true
+      const { isMatch, milliseconds } = (await run('matches', { password, parsed })) as Verdict
+      if (!isUsual(parsed, cost)) level.learn(milliseconds)
+      if (!isMatch) await level.hold(milliseconds)
+      return isMatch
     },
     isCommon: async password => (await readCommon()).has(password.toLowerCase()),
     /** Passwords that wait for a worker. */
@@ -39,6 +47,12 @@ export const openPasswords = ({
     close: () => pool.destroy(),
   }
 }
+
+type Verdict = Readonly<{ isMatch: boolean; milliseconds: number }>
+
+/** True where the worker makes it take exactly as long as no digest at all. */
+const isUsual = (parsed: ParsedDigest | null, cost: number): boolean =>
+  parsed === null || (parsed.scheme === 'bcrypt' && parsed.cost <= cost)
 
 let common: Promise<ReadonlySet<string>> | undefined
 

@@ -1,7 +1,7 @@
-import { asObject, bytesOf, isCanonical } from './jws.ts'
+import { asObject, isCanonical } from './jws.ts'
 
-/** Ids of 16 bytes, one after another, that may be forgotten at the same time. */
-export type IdGroup = Readonly<{ expires_at: number; bytes: Uint8Array }>
+/** Ids of 16 bytes, one after another in base64url, that may be forgotten at the same time. They are decoded as they are added. */
+export type IdGroup = Readonly<{ expires_at: number; encoded: string; count: number }>
 
 /** `issued_until` null: the token of this `jti`, or of this `sid`, whenever it was issued. */
 export type Named = Readonly<{ kind: string; value: string; expires_at: number; issued_until: number | null }>
@@ -39,7 +39,7 @@ export const parseFeedAnswer = (payload: string): FeedAnswer => {
     throw new Error('the feed has no cursor')
   const ids = Object.entries(asObject(rest['ids']) ?? fail('ids')).map(parseGroup)
   const named = (Array.isArray(rest['named']) ? rest['named'] : fail('named')).map(parseNamed)
-  const count = ids.reduce((sum, { bytes }) => sum + bytes.length / ID_BYTES, named.length)
+  const count = ids.reduce((sum, group) => sum + group.count, named.length)
   return { iss, iat, exp, since, cursor, more, ids, named, count }
 }
 
@@ -51,8 +51,8 @@ const parseGroup = ([expiry, encoded]: [string, unknown]): IdGroup => {
   const expires_at = Number(expiry)
   if (!isTime(expires_at) || typeof encoded !== 'string') return fail('ids')
   if (!BASE64URL.test(encoded) || !isCanonical(encoded)) return fail('ids')
-  const bytes = bytesOf(encoded)
-  return bytes.length % ID_BYTES === 0 ? { expires_at, bytes } : fail('ids')
+  const count = Math.floor((encoded.length * 3) / 4) / ID_BYTES
+  return Number.isInteger(count) ? { expires_at, encoded, count } : fail('ids')
 }
 
 const parseNamed = (entry: unknown): Named => {

@@ -11,7 +11,7 @@ export type FollowOptions = Readonly<{
   maxStaleSeconds?: number
   /** Seconds by which the issuer's clock may differ. 0–300, default 5. */
   clockToleranceSeconds?: number
-  /** Entries that are kept, at most; a million takes 45 MB. Beyond them the feed is refused. 1–20000000, default 2000000. */
+  /** Entries that are kept, at most; a million takes 32 MB. Beyond them the feed is refused. 1–20000000, default 2000000. */
   maxEntries?: number
   /** Told about each answer that was refused or did not come: for the log. */
   onFault?: (fault: Error) => void

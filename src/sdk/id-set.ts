@@ -1,159 +1,175 @@
-/** Ids of 16 bytes with their expiry, 20 bytes each in flat arrays: a million in 42 MB, and nothing for the collector to walk. */
+import { readIds, readUuid, readWord } from './id-text.ts'
+
+/**
+ * Ids of 16 bytes with their expiry, 20 bytes each in buckets of one size: a million in 30 MB. A bucket that is full is split in
+ * two where it is, so that a growing set never stands in memory twice and leaves nothing for the collector.
+ */
 export type IdSet = Readonly<{
-  /** The ids that stand in `bytes`, one after another. */
-  addAll(bytes: Uint8Array, expires_at: number): void
+  /** The ids that stand one after another in canonical base64url. */
+  addAll(encoded: string, expires_at: number): void
   /** Whether a UUID in its canonical text is there. */
   has(uuid: string): boolean
   size(): number
-  /** Forgets what expired, in the next of the shards: a share of the work at a time. `now` in seconds. */
-  sweep(now: number, shards?: number): void
+  /** Forgets what expired, in the next of the shares: a part of the work at a time. `now` in seconds. */
+  sweep(now: number, shares?: number): void
 }>
 
-const ID_BYTES = 16
+/** What a set is swept in. */
+export const SHARES = 64
 const WORDS = 5
 const EXPIRY = 4
-/** Each grows by itself, so that a growing set never stands in memory twice. A power of two. */
-export const SHARDS = 64
-const LEAST_SLOTS = 16
+const SLOTS = 720
+/** In a fuller bucket an id that is not there is missed late. */
 const FULL = 0.75
+/** The low bits of an id that choose its bucket, at most; the high half of its last word chooses the slot. */
+const DEEPEST = 16
 
-type Shard = { slots: Uint32Array; used: number }
+/** Its ids have the `depth` lowest bits in common. */
+type Bucket = { slots: Int32Array; used: number; depth: number }
 
 export const createIdSet = (): IdSet => {
-  const shards: Shard[] = Array.from({ length: SHARDS }, () => ({ slots: slotsFor(0), used: 0 }))
-  const id = new Uint32Array(4)
+  let buckets = [createBucket(0)]
+  const id = new Int32Array(4)
   let size = 0
   let next = 0
 
-  const shardOf = (): Shard => shards[(id[3] ?? 0) & (SHARDS - 1)] ?? unreachable()
+  const bucketAt = (index: number): Bucket => buckets[index & (buckets.length - 1)] ?? unreachable()
+
+  /** Wherever the `depth` lowest bits are those of `index`. */
+  const place = (bucket: Bucket, index: number, depth: number) => {
+    const step = 1 << depth
+    for (let at = index & (step - 1); at < buckets.length; at += step) buckets[at] = bucket
+  }
 
   const add = (expires_at: number) => {
-    const shard = shardOf()
-    const place = find(shard.slots, id)
-    if (shard.slots[place + EXPIRY] === 0) {
-      shard.used += 1
-      size += 1
+    const index = id[3] ?? 0
+    const bucket = bucketAt(index)
+    if (insert(bucket, id, expires_at)) size += 1
+    if (bucket.used * WORDS > bucket.slots.length * FULL) divide(bucket, index)
+  }
+
+  const divide = (bucket: Bucket, index: number) => {
+    // Ids that are not random: their bucket grows alone.
+    if (bucket.depth === DEEPEST) return refill(bucket, 0, () => bucket, 2 * bucket.slots.length)
+    const bit = 1 << bucket.depth
+    if (bit === buckets.length) buckets = [...buckets, ...buckets]
+    bucket.depth += 1
+    const other = createBucket(bucket.depth)
+    place(other, (index & (bit - 1)) | bit, bucket.depth)
+    return refill(bucket, 0, word => (word & bit ? other : bucket))
+  }
+
+  /** The halves of what was divided are one again when both together leave it half empty. */
+  const unite = (bucket: Bucket, index: number, now: number): boolean => {
+    const sibling = index ^ (1 << (bucket.depth - 1))
+    const other = bucketAt(sibling)
+    const used = (bucket.used + other.used) * WORDS
+    if (bucket.depth === 0 || other.depth !== bucket.depth || used > (bucket.slots.length * FULL) / 2)
+      return false
+    // Its turn may be yet to come, and would not.
+    size -= refill(other, now, () => bucket)
+    place(bucket, sibling, bucket.depth)
+    bucket.depth -= 1
+    return true
+  }
+
+  const sweepShare = (share: number, now: number) => {
+    const end = Math.ceil(((share + 1) * buckets.length) / SHARES)
+    for (let index = Math.ceil((share * buckets.length) / SHARES); index < end; index += 1) {
+      const bucket = bucketAt(index)
+      // It may stand in many places, and is swept in the first.
+      if (index >> bucket.depth !== 0) continue
+      size -= refill(bucket, now, () => bucket)
+      while (unite(bucket, index, now));
     }
-    put(shard.slots, place, id, Math.max(expires_at, shard.slots[place + EXPIRY] ?? 0))
-    if (shard.used > (shard.slots.length / WORDS) * FULL) rebuild(shard, 0)
   }
 
   return {
-    addAll: (bytes, expires_at) => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      for (let offset = 0; offset < bytes.length; offset += ID_BYTES) {
-        for (let word = 0; word < 4; word += 1) id[word] = view.getUint32(offset + word * 4)
-        add(expires_at)
-      }
-    },
+    addAll: (encoded, expires_at) => readIds(encoded, id, () => add(expires_at)),
     has: uuid => {
       if (size === 0 || uuid.length !== 36 || !readWord(uuid, id, 3)) return false
-      const { slots } = shardOf()
+      const { slots } = bucketAt(id[3] ?? 0)
       return mayHave(slots, id) && readUuid(uuid, id) && slots[find(slots, id) + EXPIRY] !== 0
     },
     size: () => size,
-    sweep: (now, count = 1) => {
-      for (let turn = 0; turn < count; turn += 1) {
-        const shard = shards[next] ?? unreachable()
-        next = (next + 1) % SHARDS
-        const before = shard.used
-        rebuild(shard, now)
-        size -= before - shard.used
+    sweep: (now, shares = 1) => {
+      for (let turn = 0; turn < shares; turn += 1) {
+        sweepShare(next, now)
+        next = (next + 1) % SHARES
       }
     },
   }
 }
 
 const unreachable = (): never => {
-  throw new Error('a shard that is not there')
+  throw new Error('a bucket that is not there')
 }
 
-const slotsFor = (ids: number): Uint32Array => {
-  let slots = LEAST_SLOTS
-  while (slots * FULL <= ids + 1) slots *= 2
-  return new Uint32Array(slots * WORDS)
-}
+const createBucket = (depth: number): Bucket => ({ slots: new Int32Array(SLOTS * WORDS), used: 0, depth })
 
-/** Ids are random, so that the last word spread by a multiplication is as good as a hash. Its lowest bits chose the shard. */
-const firstSlot = (count: number, id: Uint32Array): number =>
-  (Math.imul(id[3] ?? 0, 0x9e3779b1) >>> 8) & (count - 1)
+const firstPlace = (slots: Int32Array, id: Int32Array): number =>
+  ((((id[3] ?? 0) >>> 16) * (slots.length / WORDS)) >>> 16) * WORDS
 
 /** By the last word alone, which tells nearly every id that is not there: the others are not even read. */
-const mayHave = (slots: Uint32Array, id: Uint32Array): boolean => {
-  const count = slots.length / WORDS
-  for (let slot = firstSlot(count, id); ; slot = (slot + 1) & (count - 1)) {
-    if (slots[slot * WORDS + EXPIRY] === 0) return false
-    if (slots[slot * WORDS + 3] === id[3]) return true
+const mayHave = (slots: Int32Array, id: Int32Array): boolean => {
+  for (let place = firstPlace(slots, id); ; place = place + WORDS === slots.length ? 0 : place + WORDS) {
+    if (slots[place + EXPIRY] === 0) return false
+    if (slots[place + 3] === id[3]) return true
   }
 }
 
 /** Where the id is, or would be. */
-const find = (slots: Uint32Array, id: Uint32Array): number => {
-  const count = slots.length / WORDS
-  let slot = firstSlot(count, id)
-  for (;;) {
-    const place = slot * WORDS
-    if (slots[place + EXPIRY] === 0 || isAt(slots, place, id)) return place
-    slot = (slot + 1) & (count - 1)
-  }
+const find = (slots: Int32Array, id: Int32Array): number => {
+  let place = firstPlace(slots, id)
+  while (slots[place + EXPIRY] !== 0 && !isAt(slots, place, id))
+    place = place + WORDS === slots.length ? 0 : place + WORDS
+  return place
 }
 
-const isAt = (slots: Uint32Array, place: number, id: Uint32Array): boolean =>
+const isAt = (slots: Int32Array, place: number, id: Int32Array): boolean =>
   slots[place + 3] === id[3] &&
   slots[place + 2] === id[2] &&
   slots[place + 1] === id[1] &&
   slots[place] === id[0]
 
-const put = (slots: Uint32Array, place: number, id: Uint32Array, expires_at: number) => {
-  slots.set(id, place)
-  slots[place + EXPIRY] = expires_at
+/** True when it was not there; the later of two expiries holds. */
+const insert = (bucket: Bucket, id: Int32Array, expires_at: number): boolean => {
+  const { slots } = bucket
+  const place = find(slots, id)
+  const known = expiryAt(slots, place)
+  for (let word = 0; word < EXPIRY; word += 1) slots[place + word] = id[word] ?? 0
+  slots[place + EXPIRY] = Math.max(expires_at, known)
+  if (known !== 0) return false
+  bucket.used += 1
+  return true
 }
 
-/** Moves what expires after `now` into as many slots as it needs. */
-const rebuild = (shard: Shard, now: number) => {
-  const old = shard.slots
-  let used = 0
-  for (let place = 0; place < old.length; place += WORDS) if ((old[place + EXPIRY] ?? 0) > now) used += 1
-  if (used === shard.used && slotsFor(used).length === old.length) return
-  const slots = slotsFor(used)
-  for (let place = 0; place < old.length; place += WORDS) {
-    const expires_at = old[place + EXPIRY] ?? 0
+/** Signed words are no objects to the runtime, as unsigned ones are; a time beyond 2038 is unsigned. */
+const expiryAt = (slots: Int32Array, place: number): number => (slots[place + EXPIRY] ?? 0) >>> 0
+
+/** What a bucket held while it is filled again. */
+const old = new Int32Array(SLOTS * WORDS)
+const moved = new Int32Array(EXPIRY)
+
+/** Takes everything out of a bucket, and puts what expires after `now` where it belongs. Returns how many did not. */
+const refill = (
+  bucket: Bucket,
+  now: number,
+  to: (word: number) => Bucket,
+  length = bucket.slots.length,
+): number => {
+  const held = bucket.slots.length === old.length ? old : new Int32Array(bucket.slots.length)
+  held.set(bucket.slots)
+  if (length === bucket.slots.length) bucket.slots.fill(0)
+  else bucket.slots = new Int32Array(length)
+  let dropped = bucket.used
+  bucket.used = 0
+  for (let place = 0; place < held.length; place += WORDS) {
+    const expires_at = expiryAt(held, place)
     if (expires_at <= now) continue
-    const id = old.subarray(place, place + EXPIRY)
-    put(slots, find(slots, id), id, expires_at)
+    for (let word = 0; word < EXPIRY; word += 1) moved[word] = held[place + word] ?? 0
+    insert(to(moved[3] ?? 0), moved, expires_at)
+    dropped -= 1
   }
-  shard.slots = slots
-  shard.used = used
+  return dropped
 }
-
-/** Values of hexadecimal digits by character code; -1 for all else. Capitals are not canonical. */
-const DIGITS = Int8Array.from({ length: 128 }, (_, code) =>
-  '0123456789abcdef'.indexOf(String.fromCharCode(code)),
-)
-
-/** RFC 9562 §4 – False when the text is no canonical UUID. By hand, because this runs for each request that is verified. */
-const readUuid = (text: string, id: Uint32Array): boolean => {
-  for (const place of DASHES) if (text.charCodeAt(place) !== DASH) return false
-  return [0, 1, 2, 3].every(word => readWord(text, id, word))
-}
-
-const readWord = (text: string, id: Uint32Array, word: number): boolean => {
-  let faults = 0
-  let value = 0
-  for (let byte = word * 4; byte < word * 4 + 4; byte += 1) {
-    const read = byteAt(text, BYTE_PLACES[byte] ?? 0)
-    faults |= read
-    value = (value << 8) | read
-  }
-  id[word] = value
-  return faults >= 0
-}
-
-/** Where the two digits of each byte are in xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx. */
-const BYTE_PLACES = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34)
-const DASHES = [8, 13, 18, 23] as const
-const DASH = 0x2d
-
-/** Negative when one of its digits is none. */
-const byteAt = (text: string, place: number): number =>
-  ((DIGITS[text.charCodeAt(place)] ?? -1) << 4) | (DIGITS[text.charCodeAt(place + 1)] ?? -1)

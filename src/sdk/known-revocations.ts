@@ -1,8 +1,8 @@
 import type { FeedAnswer, Named } from './feed-answer.ts'
-import { createIdSet, SHARDS } from './id-set.ts'
+import { createIdSet, SHARES } from './id-set.ts'
 import type { RevocationQuery } from './revocation-source.ts'
 
-/** Shards that are swept with each answer: all of them within some minutes. */
+/** Shares that are swept with each answer: all of them within some minutes. */
 const SWEPT_AT_ONCE = 4
 
 /** What a follower has heard. Entries are only ever added: nothing un-revokes a token, and each expires by itself. */
@@ -19,8 +19,8 @@ export const createKnownRevocations = (most: number) => {
     sameKind.set(entry.value, known === undefined ? entry : latest(known, entry))
   }
 
-  const sweep = (now: number, shards: number) => {
-    ids.sweep(now, shards)
+  const sweep = (now: number, shares: number) => {
+    ids.sweep(now, shares)
     for (const sameKind of named.values())
       for (const [value, { expires_at }] of sameKind)
         if (expires_at <= now && sameKind.delete(value)) named_count -= 1
@@ -36,9 +36,9 @@ export const createKnownRevocations = (most: number) => {
     /** Throws, and adds nothing, when there would be more entries than the service has set aside memory for. */
     add: (answer: FeedAnswer, now: number) => {
       sweep(now, SWEPT_AT_ONCE)
-      if (ids.size() + named_count + answer.count > most) sweep(now, SHARDS)
+      if (ids.size() + named_count + answer.count > most) sweep(now, SHARES)
       if (ids.size() + named_count + answer.count > most) throw new Error(`more than ${most} revocations`)
-      for (const { bytes, expires_at } of answer.ids) ids.addAll(bytes, expires_at)
+      for (const { encoded, expires_at } of answer.ids) ids.addAll(encoded, expires_at)
       for (const entry of answer.named) remember(entry)
     },
     isRevoked: ({ jti, sid, sub, client_id, iat }: RevocationQuery): boolean => {

@@ -10,8 +10,8 @@ import {
 import { promisify } from 'node:util'
 import type { PublicJwk, RingKey } from '../domain/key-ring.ts'
 
-/** The `typ` of what we sign: RFC 9068 §2.1, RFC 7519 §5.1, and the revocation feed's own, so that none passes for another. */
-export const TYPS = ['at+jwt', 'JWT', 'revocations+jwt'] as const
+/** The `typ` of what we sign: RFC 9068 §2.1, RFC 7519 §5.1, the revocation feed's own and status lists', so that none passes for another. */
+export const TYPS = ['at+jwt', 'JWT', 'revocations+jwt', 'statuslist+jwt'] as const
 export type Typ = (typeof TYPS)[number]
 
 /** A key that can do its work and cannot be looked into: the private half lives in the closure of `sign` alone. */
@@ -56,6 +56,7 @@ const createKeyWork = (privateKey: KeyObject): KeyWork => {
       'at+jwt': encodeHeader('at+jwt', jwk.kid),
       JWT: encodeHeader('JWT', jwk.kid),
       'revocations+jwt': encodeHeader('revocations+jwt', jwk.kid),
+      'statuslist+jwt': encodeHeader('statuslist+jwt', jwk.kid),
     },
     sign: input =>
       new Promise((resolve, reject) => {

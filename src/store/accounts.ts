@@ -3,6 +3,7 @@ import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import type { Database } from './database.ts'
+import { endFamilies, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
@@ -12,7 +13,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         insert into users (id, email, password_digest, roles)
         values (${id}, ${email}, ${password_digest}, ${roles}::text[])
         on conflict (email) do nothing
-        returning id, email, roles, credential_epoch, disabled_at, created_at`,
+        returning id, email, roles, credential_epoch, disabled_at, created_at, email_verified_at, language`,
     )
     return account ?? null
   },
@@ -20,7 +21,8 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   findByEmail: async email => {
     const [account] = await database.run(
       sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
-        select id, email, password_digest, roles, credential_epoch, disabled_at, created_at
+        select
+          id, email, password_digest, roles, credential_epoch, disabled_at, created_at, email_verified_at, language
         from users
         where email = ${email}`,
     )
@@ -37,7 +39,9 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   },
 
   endEverySignIn: async (account_id, reason) => {
-    const ended = await database.run(
+    const ended = await onHeldAccount(
+      database,
+      account_id,
       sql => sql<{ id: string }[]>`
         with account as (
           update users
@@ -45,26 +49,16 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           where id = ${account_id}
           returning id
         ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = ${reason}
-          from account
-          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${endFamilies(sql, { reason, access_token_seconds })}
         select id from ended`,
     )
     return ended.map(family => family.id)
   },
 
   endOtherSignIns: async change => {
-    const [account] = await database.run(
+    const [account] = await onHeldAccount(
+      database,
+      change.id,
       sql => sql<{ ended: string[] }[]>`
         with ${endingOthers(sql, { ...change, access_token_seconds })}
         select array(select id::text from ended) as ended from account`,

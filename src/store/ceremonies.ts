@@ -37,7 +37,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
           returning user_id, credential_epoch, client_id, refresh_transport, payload
         )
         select
-          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at,
+          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language,
           attempted.client_id, attempted.refresh_transport, attempted.payload
         from attempted
         join users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StartFault } from '../domain/start-fault.ts'
@@ -12,6 +12,9 @@ export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close
 
 /** Only this user can enter the directory of the socket: there is nobody to authenticate. */
 const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
+
+/** True when a server has begun to keep its rows there. */
+export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_dir, 'postgres'))
 
 /**
  * Ours – Postgres in this process, its rows under `data_dir`, its schema brought up to date. For trying Signet out and for

@@ -1,59 +1,14 @@
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Ended, Endings } from '../ports.ts'
 import type { Database } from './database.ts'
+import { announceUntilNow, endedColumns } from './end-families.ts'
+import { endPerson } from './end-person.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
 const FAMILIES_AT_ONCE = 10_000
 
-/**
- * Ours – `issued_until` is read when every family is ended: a rotation or a sign-in that held a row before us was waited for, and
- * took its token's `iat` from the same clock before that.
- */
 export const createEndings = (database: Database, { access_token_seconds }: Lifetimes): Endings => ({
-  endPerson: async sub => {
-    const [end] = await database.run(
-      sql => sql<(Ended & { families: readonly string[] })[]>`
-        with account as (
-          update users
-          set credential_epoch = credential_epoch + 1
-          where id = ${sub}
-          returning id
-        ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = 'revoked_globally'
-          from account
-          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        sign_ins as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        ),
-        announced as (
-          insert into revocations as known (kind, value, issued_until, expires_at)
-          select
-            'sub', id::text, date_trunc('second', clock_timestamp()),
-            clock_timestamp() + make_interval(secs => ${access_token_seconds + 1})
-          from account, (select count(*) as families from ended) counted
-          where families >= 0
-          on conflict (kind, value) do update
-          set issued_until = greatest(known.issued_until, excluded.issued_until),
-            expires_at = greatest(known.expires_at, excluded.expires_at),
-            revoked_at = excluded.revoked_at,
-            transaction_id = pg_current_xact_id()
-          returning issued_until, expires_at
-        )
-        select
-          floor(extract(epoch from issued_until))::float8 as issued_until,
-          ceil(extract(epoch from expires_at - clock_timestamp()))::float8 as seconds,
-          (select coalesce(array_agg(id::text), '{}') from ended) as families
-        from announced`,
-    )
-    return end ?? null
-  },
+  endPerson: id => endPerson(database, { id, reason: 'revoked_globally', access_token_seconds }),
 
   endClient: async client_id => {
     for (;;) {
@@ -83,24 +38,8 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       counted as materialized (
         select count(*)::int as families from ended
       ),
-      announced as (
-        insert into revocations as known (kind, value, issued_until, expires_at)
-        select
-          'client_id', ${client_id}, date_trunc('second', clock_timestamp()),
-          clock_timestamp() + make_interval(secs => ${access_token_seconds + 1})
-        from counted
-        where families >= 0
-        on conflict (kind, value) do update
-        set issued_until = greatest(known.issued_until, excluded.issued_until),
-          expires_at = greatest(known.expires_at, excluded.expires_at),
-          revoked_at = excluded.revoked_at,
-          transaction_id = pg_current_xact_id()
-        returning issued_until, expires_at
-      )
-      select
-        floor(extract(epoch from issued_until))::float8 as issued_until,
-        ceil(extract(epoch from expires_at - clock_timestamp()))::float8 as seconds,
-        families
+      ${announceUntilNow(sql, { kind: 'client_id', value: client_id, access_token_seconds })}
+      select ${endedColumns(sql)}, families
       from announced, counted`,
   )
   if (end === undefined) throw new Error('an ending without its entry')

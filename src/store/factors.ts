@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres'
+import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../domain/account.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Passkey } from '../domain/passkey.ts'
@@ -6,6 +6,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { SealedSecret } from '../domain/sealed-secret.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { Database } from './database.ts'
+import { onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 
 type Found = {
@@ -33,7 +34,8 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   findOwner: async passkey_id => {
     const [account] = await database.run(
       sql => sql<Account[]>`
-        select u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at
+        select
+          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language
         from passkeys p
         join users u on u.id = p.user_id
         where p.id = ${passkey_id} and u.disabled_at is null`,
@@ -98,10 +100,12 @@ const createChanges = (
   type Change = Parameters<Factors['removeTotp']>[0]
   const change = async (
     { account_id: id, credential_epoch, keep }: Change,
-    members: (sql: Sql) => ReturnType<Sql>,
+    members: (sql: ISql) => Fragment,
   ): Promise<readonly string[] | null> => {
     const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
-    const [account] = await database.run(
+    const [account] = await onHeldAccount(
+      database,
+      id,
       sql => sql<{ ended: string[] }[]>`
         with ${endingOthers(sql, { ...ending, access_token_seconds })}, ${members(sql)}
         select array(select id::text from ended) as ended
@@ -171,7 +175,7 @@ const createChanges = (
   }
 }
 
-const givingCodes = (sql: Sql, digests: readonly Digest<'recovery_code'>[]) => sql`
+const givingCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
   given as (
     insert into recovery_codes (user_id, digests)
     select id, ${bytesOf(sql, digests)}
@@ -202,7 +206,7 @@ const findPasskeys = (database: Database, account_id: string): Promise<readonly 
       order by created_at, id`,
   )
 
-const bytesOf = (sql: Sql, digests: readonly Uint8Array[]) => {
+const bytesOf = (sql: ISql, digests: readonly Uint8Array[]) => {
   const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
   return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`
 }

@@ -15,8 +15,19 @@ const LEASE_SECONDS = 60
 const DEAD_FOR_SECONDS = 86_400
 
 /** What dies by itself. Every table here has `expires_at`, with an index, and a key by which a row is found again. */
-const TABLES = ['refresh_families', 'revocations', 'spent_assertions', 'ceremonies'] as const
+const TABLES = [
+  'refresh_families',
+  'revocations',
+  'spent_assertions',
+  'status_entries',
+  'import_batches',
+  'email_links',
+  'ceremonies',
+] as const
 export type JanitorTable = (typeof TABLES)[number]
+
+/** A row for each access token: nobody looks into those, and a day of them would be many. */
+const deadFor = (table: JanitorTable): number => (table === 'status_entries' ? 600 : DEAD_FOR_SECONDS)
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>
@@ -29,7 +40,15 @@ export const createSweep =
   (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
   async () => {
     if (!(await takeLease(database, holder))) return null
-    const deleted = { refresh_families: 0, revocations: 0, spent_assertions: 0, ceremonies: 0 }
+    const deleted = {
+      refresh_families: 0,
+      revocations: 0,
+      spent_assertions: 0,
+      status_entries: 0,
+      import_batches: 0,
+      email_links: 0,
+      ceremonies: 0,
+    }
     for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
     return deleted
   }
@@ -54,7 +73,7 @@ const deleteBatch = async (database: Database, table: JanitorTable): Promise<num
       with dead as materialized (
         select ctid
         from ${sql(table)}
-        where expires_at < statement_timestamp() - make_interval(secs => ${DEAD_FOR_SECONDS})
+        where expires_at < statement_timestamp() - make_interval(secs => ${deadFor(table)})
         order by expires_at
         limit ${BATCH_ROWS}
         for update skip locked

@@ -1,28 +1,10 @@
 import { sql } from 'drizzle-orm'
-import {
-  bigint,
-  boolean,
-  customType,
-  index,
-  integer,
-  pgTable,
-  primaryKey,
-  smallint,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core'
-import { CEREMONY_PURPOSES } from '../domain/ceremony.ts'
+import { bigint, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import { LINK_PURPOSES } from '../domain/email-link.ts'
 import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
+import { bytea, instant, xid8 } from './columns.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
-
-const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
-
-/** PostgreSQL 13+ – A transaction's number that never wraps around. */
-const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
-
-const instant = () => timestamp({ withTimezone: true, mode: 'date' })
 
 export const users = pgTable('users', {
   id: uuid().primaryKey(),
@@ -34,6 +16,10 @@ export const users = pgTable('users', {
   credential_epoch: integer().notNull().default(0),
   disabled_at: instant(),
   created_at: instant().notNull().default(sql`now()`),
+  /** When its owner proved to read what is sent to `email`; null: nobody has. */
+  email_verified_at: instant(),
+  /** Of the last sign-in: in which notices are written. */
+  language: text(),
 })
 
 /**
@@ -107,6 +93,26 @@ export const revocations = pgTable(
   ],
 )
 
+/**
+ * draft-ietf-oauth-status-list – Where each access token stands in the status lists, for the clients that asked for it. Written
+ * before the token is issued, never changed: whether it is ended is asked of the tables above.
+ */
+export const statusEntries = pgTable(
+  'status_entries',
+  {
+    /** Over all lists: the place in one follows from it. */
+    idx: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity({ minValue: 0, startWith: 0 }),
+    jti: uuid().notNull(),
+    sid: uuid(),
+    sub: text().notNull(),
+    client_id: text().notNull(),
+    /** The token's `iat`. */
+    issued_at: instant().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('status_entries_expires_at_index').on(table.expires_at)],
+)
+
 /** RFC 7523 §3 – Client assertions that were spent, until they expire. */
 export const spentAssertions = pgTable(
   'spent_assertions',
@@ -122,6 +128,29 @@ export const spentAssertions = pgTable(
   ],
 )
 
+/**
+ * Links that were mailed and not yet followed: one for each person and purpose, so that a new one replaces the older. Each is
+ * bound to the address it went to and to the credential epoch: a change of the password or the e-mail makes it worthless.
+ */
+export const emailLinks = pgTable(
+  'email_links',
+  {
+    user_id: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    purpose: text({ enum: LINK_PURPOSES }).notNull(),
+    /** SHA-256 of the token. */
+    digest: bytea().notNull().unique(),
+    email: text().notNull(),
+    credential_epoch: integer().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.user_id, table.purpose] }),
+    index('email_links_expires_at_index').on(table.expires_at),
+  ],
+)
+
 /** Who of several replicas does what only one should do, and until when: a row a task. */
 export const leases = pgTable('leases', {
   task: text().primaryKey(),
@@ -129,68 +158,17 @@ export const leases = pgTable('leases', {
   expires_at: instant().notNull(),
 })
 
-/** RFC 6238 – One authenticator application of a person. Sealed: whoever reads the database alone makes no codes. */
-export const totpFactors = pgTable('totp_factors', {
-  user_id: uuid()
-    .primaryKey()
-    .references(() => users.id, { onDelete: 'cascade' }),
-  secret: bytea().notNull(),
-  /** Of the code that was accepted last: neither it nor an earlier one is accepted again. */
-  last_step: integer().notNull(),
-  created_at: instant().notNull().default(sql`now()`),
-})
-
-/** What opens a sign-in once when the factor is lost: one row a person, so that a new set voids the former one at once. */
-export const recoveryCodes = pgTable('recovery_codes', {
-  user_id: uuid()
-    .primaryKey()
-    .references(() => users.id, { onDelete: 'cascade' }),
-  /** SHA-256 of each that is left. */
-  digests: bytea().array().notNull(),
-})
-
-/** WebAuthn Level 3 §4 – Credential records. */
-export const passkeys = pgTable(
-  'passkeys',
+/** What of an import has been carried out: a row a batch, written by the statement that creates its accounts. */
+export const importBatches = pgTable(
+  'import_batches',
   {
-    /** base64url; chosen by the authenticator, and nobody else's. */
-    id: text().primaryKey(),
-    user_id: uuid()
-      .notNull()
-      .references(() => users.id, { onDelete: 'cascade' }),
-    public_key: bytea().notNull(),
-    counter: bigint({ mode: 'number' }).notNull(),
-    transports: text().array().notNull(),
-    backup_eligible: boolean().notNull(),
-    backed_up: boolean().notNull(),
-    label: text().notNull(),
-    created_at: instant().notNull().default(sql`now()`),
-    last_used_at: instant(),
-  },
-  table => [index('passkeys_user_id_index').on(table.user_id)],
-)
-
-/** What was begun and waits for its second half: sign-ins with two factors, and enrolments. */
-export const ceremonies = pgTable(
-  'ceremonies',
-  {
-    /** SHA-256 of the handle. */
+    /** SHA-256 of the input from its first byte to the last one of the batch. */
     digest: bytea().primaryKey(),
-    purpose: text({ enum: CEREMONY_PURPOSES }).notNull(),
-    /** Null where the passkey will tell who it is. */
-    user_id: uuid().references(() => users.id, { onDelete: 'cascade' }),
-    credential_epoch: integer(),
-    /** The sign-in that began it. */
-    family_id: uuid(),
-    client_id: text().notNull(),
-    refresh_transport: text({ enum: REFRESH_TRANSPORTS }).notNull(),
-    /** A WebAuthn challenge, or a sealed secret. */
-    payload: bytea().notNull(),
-    attempts: smallint().notNull().default(0),
+    created: integer().notNull(),
+    /** Numbers of the lines that were refused because somebody has the e-mail, and because somebody has the id. */
+    email_taken: integer().array().notNull(),
+    id_taken: integer().array().notNull(),
     expires_at: instant().notNull(),
   },
-  table => [
-    index('ceremonies_user_id_index').on(table.user_id),
-    index('ceremonies_expires_at_index').on(table.expires_at),
-  ],
+  table => [index('import_batches_expires_at_index').on(table.expires_at)],
 )

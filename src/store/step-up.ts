@@ -33,7 +33,7 @@ export const createStepUp =
         ),
         announced as (
           insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
+          select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
           from ended
           on conflict do nothing
         ),

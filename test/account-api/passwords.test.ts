@@ -95,7 +95,7 @@ describe('a digest', () => {
 })
 
 describe('the password workers', () => {
-  const passwords = openPasswords({ cost: 10 })
+  const passwords = openPasswords({ cost: 10, wait: async () => {} })
   afterAll(() => passwords.close())
 
   it.each(IMPORTED)('verify %s', async (_, password, digest) => {

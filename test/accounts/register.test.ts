@@ -33,6 +33,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     expect(body.user).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       email,
+      email_verified: false,
       roles: ['user'],
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
     })

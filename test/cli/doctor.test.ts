@@ -10,6 +10,7 @@ import {
   hasPostgres,
   hasRedis,
 } from '../support/backends.ts'
+import { openMailbox } from '../support/mailbox.ts'
 
 const PEPPER = Buffer.alloc(32, 7).toString('base64url')
 
@@ -43,15 +44,31 @@ describe('signetd doctor', () => {
     const file = join(directory, 'clients.json')
     writeFileSync(file, '[{ "client_id": "a", "client_secret": "short" }]')
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
-    const environment = { ...places(), ...away, CLIENTS_FILE: file, REFRESH_TOKEN_PEPPER: PEPPER }
+    const mail = { SMTP_URL: 'smtp://user:hidden@127.0.0.1:1', MAIL_FROM: 'a@b.example' }
+    const environment = { ...places(), ...away, ...mail, CLIENTS_FILE: file, REFRESH_TOKEN_PEPPER: PEPPER }
     expect(await doctor(environment, '--json')).toBe(1)
     const { findings } = JSON.parse(lines.join('\n'))
     const faulty = findings.filter((finding: { fault: string | null }) => finding.fault !== null)
     expect(faulty.map((finding: { check: string }) => finding.check).toSorted()).toEqual([
       'clients',
       'database',
+      'mail',
       'redis',
     ])
+  })
+
+  it('tells where mail goes, and whether its server takes it', async () => {
+    expect(await doctor(places())).toBe(0)
+    expect(lines.at(-1)).toBe('ok     mail: printed on standard error, for there is no SMTP_URL')
+    const mailbox = await openMailbox()
+    const mail = { SMTP_URL: mailbox.url, MAIL_FROM: 'a@b.example' }
+    expect(await doctor({ ...places(), ...mail })).toBe(0)
+    expect(lines.at(-1)).toBe('ok     mail')
+    const wrong = { ...mail, SMTP_URL: mailbox.url.replace('//', '//user:hidden@') }
+    expect(await doctor({ ...places(), ...wrong })).toBe(1)
+    expect(lines.at(-1)).toMatch(/^fault  mail: SMTP_URL: /)
+    expect(lines.join()).not.toContain('hidden')
+    await mailbox.close()
   })
 
   it.runIf(hasPostgres && hasRedis)('tells a database that is ready from one that is not', async () => {
@@ -61,6 +78,7 @@ describe('signetd doctor', () => {
     expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
     expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
     expect(lines.join('\n')).toContain('run signetd migrate')
+    expect(lines.join('\n')).toContain('mail: off, for there is no SMTP_URL')
     await full.drop()
     await empty.drop()
   })

@@ -27,6 +27,7 @@ const signetd = async (environment: Record<string, string>, ...words: readonly s
 
 describe('signetd', () => {
   it('tells its commands when it is asked, with 0', async () => {
+    expect(await signetd({}, '--version')).toMatchObject({ code: 0, out: ['0.1.0'] })
     const { code, out } = await signetd({}, '--help')
     expect(code).toBe(0)
     for (const command of ['serve', 'migrate', 'keys', 'clients', 'configuration', 'doctor'])

@@ -52,6 +52,11 @@ describe('GET /metrics', () => {
     expect((await signet.internalApp?.request('/readyz'))?.status).toBe(200)
   })
 
+  it('says which version this is', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+    expect(await valueOf(`signet_build_info{version="${version}"}`)).toBe(1)
+  })
+
   it('knows every series of a refresh before the first', async () => {
     for (const verdict of ['rotated', 'reused', 'forged'])
       expect(await valueOf(`signet_refreshes_total{verdict="${verdict}"}`)).toBe(0)

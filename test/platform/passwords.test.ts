@@ -60,4 +60,39 @@ describe('password workers', () => {
     expect(new Set(served)).toEqual(new Set([true]))
     expect(await passwords.matches('x', hashSync('x', 4) as PasswordDigest)).toBe(true)
   })
+
+  it.each([
+    ['a cheap digest of another kind', `$pbkdf2-sha256$i=1$c29tZXNhbHQ$${'a'.repeat(43)}`],
+    ['a dear digest of another kind', `$pbkdf2-sha512$i=300000$c29tZXNhbHQ$${'a'.repeat(86)}`],
+    ['a bcrypt digest of a higher cost', hashSync('x', 12)],
+  ])('hold every refusal to one time when they have seen %s', async (_, digest) => {
+    const waits: number[] = []
+    const levelled = openPasswords({ cost: COST, wait: async milliseconds => void waits.push(milliseconds) })
+    try {
+      const refused = async (each: string | null) => {
+        const before = waits.length
+        const started = performance.now()
+        expect(await levelled.matches('guess', each as PasswordDigest | null)).toBe(false)
+        return { held: waits.slice(before), milliseconds: performance.now() - started }
+      }
+      // Nobody waits where there are digests of today alone.
+      expect((await refused(null)).held).toEqual([])
+      expect((await refused(hashSync('x', COST))).held).toEqual([])
+      const foreign = await refused(digest)
+      expect(foreign.held).toEqual([expect.any(Number)])
+      for (const each of [null, hashSync('x', COST), hashSync('x', 4), digest]) {
+        const { held, milliseconds } = await refused(each)
+        expect(held).toHaveLength(1)
+        // What the first one was held for is its own time once more.
+        expect(milliseconds + (held[0] ?? 0)).toBeGreaterThanOrEqual(0.98 * 2 * (foreign.held[0] ?? 0))
+      }
+      // Who knows the password is not held.
+      const known = hashSync('known', COST) as PasswordDigest
+      const before = waits.length
+      expect(await levelled.matches('known', known)).toBe(true)
+      expect(waits).toHaveLength(before)
+    } finally {
+      await levelled.close()
+    }
+  })
 })

@@ -35,7 +35,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
         insert into revocations (kind, value, expires_at)
         values ('jti', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
       ),
-      other as (
+      ceremony as (
         insert into ceremonies (
           digest, purpose, user_id, credential_epoch, client_id, refresh_transport, payload, expires_at
         )
@@ -43,16 +43,31 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
           ${randomBytes(32)}, 'sign_in', ${user}, 0, 'c', 'body', ${randomBytes(32)},
           now() - make_interval(secs => ${seconds_ago})
         )
+      ),
+      batch as (
+        insert into import_batches (digest, created, email_taken, id_taken, expires_at)
+        values (${randomBytes(32)}, 0, '{}', '{}', now() - make_interval(secs => ${seconds_ago}))
+      ),
+      other as (
+        insert into email_links (user_id, purpose, digest, email, credential_epoch, expires_at)
+        values (
+          ${user}, ${`purpose of ${seconds_ago}`}, ${randomBytes(32)}, 'a@b.example', 0,
+          now() - make_interval(secs => ${seconds_ago})
+        )
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
+  const putStatusEntry = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into status_entries (jti, sub, client_id, issued_at, expires_at)
+      values (${randomUUID()}, 'c', 'c', now(), now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
     return row?.['rows']
   }
 
-  it('deletes what has been dead for a day, and nothing else', async () => {
+  it('deletes what has been dead for a day, or a place in a status list for ten minutes, and nothing else', async () => {
     await putFamilies(1, 86_401)
     await putFamilies(1, 86_401, true)
     await putFamilies(1, 86_340)
@@ -61,17 +76,25 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     await putOthers(86_401)
     await putOthers(86_340)
     await putOthers(-60)
+    await putStatusEntry(601)
+    await putStatusEntry(540)
     expect(await sweeper()()).toEqual({
       refresh_families: 2,
       revocations: 1,
       spent_assertions: 1,
       ceremonies: 1,
+      status_entries: 1,
+      import_batches: 1,
+      email_links: 1,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
     expect(await count('spent_assertions')).toBe(2)
     expect(await count('ceremonies')).toBe(2)
+    expect(await count('status_entries')).toBe(1)
+    expect(await count('import_batches')).toBe(2)
+    expect(await count('email_links')).toBe(2)
     expect(await count('users')).toBe(1)
   })
 
@@ -103,6 +126,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       issued: () => {},
       judged: () => {},
       limited: () => {},
+      mailed: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

@@ -5,13 +5,17 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { makeEmbeddedTemplate } from './embedded-template.ts'
 import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
-import { findPostgres, findRedis, type Service } from './services.ts'
+import { findPython, hasApache } from './foreign.ts'
+import { findPgBouncer, findPostgres, findRedis, type Service } from './services.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** Null: there is no Postgres on this machine, and the suites that need one are left out. */
     postgres: Readonly<{ url: string; template: string }> | null
     redis_url: string | null
+    /** A Python that has PyJWT, and whether there is an Apache with mod_oauth2: for the examples. */
+    python: string | null
+    has_apache: boolean
     /** Who connects here is told the path of a migrated embedded database to copy. Made when first asked for. */
     embedded_template_socket: string
   }
@@ -20,7 +24,14 @@ declare module 'vitest' {
 /** Provides every test file with real services, says plainly what could not be had, and ends what it started. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const [postgres, redis] = await Promise.all([find('PostgreSQL', findPostgres), find('Redis', findRedis)])
-  const missing = [...(postgres ? [] : ['PostgreSQL']), ...(redis ? [] : ['Redis'])]
+  const python = await findPython()
+  const missing = Object.entries({
+    'PostgreSQL (TEST_DATABASE_URL)': postgres,
+    'Redis (TEST_REDIS_URL)': redis,
+    PgBouncer: findPgBouncer(),
+    'PyJWT (python3-jwt, python3-cryptography)': python,
+    'Apache with mod_oauth2 (libapache2-mod-oauth2)': hasApache() || null,
+  }).flatMap(([name, there]) => (there === null ? [name] : []))
   if (missing.length > 0 && process.env['CI'] === 'true') {
     await Promise.all([postgres?.stop(), redis?.stop()])
     throw new Error(`${missing.join(' and ')} must be there in CI: nothing may be left out`)
@@ -29,15 +40,15 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   const embedded = await serveEmbeddedTemplate()
   project.provide('postgres', postgres && template ? { url: postgres.url, template } : null)
   project.provide('redis_url', redis?.url ?? null)
+  project.provide('python', python)
+  project.provide('has_apache', hasApache())
   project.provide('embedded_template_socket', embedded.socket)
   return async () => {
     await embedded.stop()
     if (postgres && template) await dropDatabase(postgres.url, template)
     await Promise.all([postgres?.stop(), redis?.stop()])
     for (const name of missing) {
-      process.stderr.write(
-        `\nLEFT OUT: every test that needs ${name}. Install it, or set TEST_DATABASE_URL or TEST_REDIS_URL.\n`,
-      )
+      process.stderr.write(`\nLEFT OUT: every test that needs ${name}. Install it, or set what is named.\n`)
     }
   }
 }

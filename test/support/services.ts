@@ -63,15 +63,17 @@ export const startPostgres = async (binaries: string, more: PostgresSettings): P
   )
   const stop = stopper(server, 'SIGINT', directory)
   const url = `postgres://signet:${password}@127.0.0.1:${port}/postgres`
-  await answering(server, stop, async () => {
-    const sql = postgres(url, { max: 1, connect_timeout: 2 })
-    try {
-      await sql`select 1`
-    } finally {
-      await sql.end({ timeout: 1 })
-    }
-  })
+  await answering(server, stop, () => askPostgres(url))
   return { url, stop }
+}
+
+const askPostgres = async (url: string) => {
+  const sql = postgres(url, { max: 1, connect_timeout: 2 })
+  try {
+    await sql`select 1`
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
 }
 
 const startRedis = async (binary: string): Promise<Service> => {
@@ -88,6 +90,41 @@ const startRedis = async (binary: string): Promise<Service> => {
   })
   return { url, stop }
 }
+
+/** A PgBouncer in transaction mode before a database; null where there is none on this machine. */
+export const startPgBouncer = async (database: string): Promise<Service | null> => {
+  const binary = findPgBouncer()
+  if (binary === null) return null
+  // Like Postgres, it refuses to run as root.
+  const owner = postgresOwner()
+  const directory = makeDirectory('signet-pgbouncer-', owner)
+  const { hostname, port: postgresPort, username, password, pathname } = new URL(database)
+  const port = await freePort()
+  const settings = {
+    listen_addr: '127.0.0.1',
+    listen_port: port,
+    unix_socket_dir: '',
+    auth_type: 'any',
+    pool_mode: 'transaction',
+    default_pool_size: 4,
+    ignore_startup_parameters:
+      'default_transaction_isolation, statement_timeout, idle_in_transaction_session_timeout',
+  }
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`)
+  const at = `host=${hostname} port=${postgresPort} user=${username} password=${password}`
+  const file = join(directory, 'pgbouncer.ini')
+  writeFileSync(file, ['[databases]', `* = ${at}`, '[pgbouncer]', ...lines, ''].join('\n'))
+  if (owner) chownSync(file, owner.uid, owner.gid)
+  const server = spawn(binary, [file], { ...owner, cwd: directory, stdio: 'ignore' })
+  const stop = stopper(server, 'SIGINT', directory)
+  const url = `postgres://${username}@127.0.0.1:${port}${pathname}?prepare=false`
+  await answering(server, stop, () => askPostgres(url))
+  return { url, stop }
+}
+
+/** Debian's is not on everybody's PATH. */
+export const findPgBouncer = (): string | null =>
+  ['/usr/sbin/pgbouncer'].find(path => existsSync(path)) ?? findOnPath('pgbouncer')
 
 type Owner = Readonly<{ uid: number; gid: number }>
 

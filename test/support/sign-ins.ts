@@ -85,12 +85,13 @@ export const keepRefreshing = (database: Database, open: OpenSignIn = openSignIn
   let slowest_milliseconds = 0
   const run = async () => {
     const { refresh } = await open(database)
-    while (!stopping.signal.aborted) {
+    // Once at least, or it would have stood in nobody's way.
+    do {
       const began = performance.now()
       const { verdict } = await refresh()
       slowest_milliseconds = Math.max(slowest_milliseconds, performance.now() - began)
       verdicts.set(verdict, 1 + (verdicts.get(verdict) ?? 0))
-    }
+    } while (!stopping.signal.aborted)
   }
   const running = Promise.all(Array.from({ length: 4 }, run))
   return async () => {

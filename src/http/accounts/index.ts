@@ -1,6 +1,8 @@
 import { presentAccount } from '../../domain/account.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { ChangePassword } from '../../flows/change-password.ts'
+import type { DeleteAccount } from '../../flows/delete-account.ts'
+import type { ExportAccount } from '../../flows/export-account.ts'
 import type { createRefresh } from '../../flows/refresh.ts'
 import type { Sessions } from '../../flows/sessions.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
@@ -14,6 +16,8 @@ import { factorRoutes } from './factors.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
 import { handlePasskeyOptions, handlePasskeySignIn } from './passkey-sign-in.ts'
+import { handleDeleteAccount, handleExportAccount } from './own-account.ts'
+import { mailRoutes } from './mail.ts'
 import { handleChangePassword } from './password.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
@@ -28,15 +32,18 @@ type Needs = Readonly<{
   signOut: SignOut
   sessions: Sessions
   changePassword: ChangePassword
+  deleteAccount: DeleteAccount
+  exportAccount: ExportAccount
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   deviceCookie: Cookie
-  limits: Readonly<{ login: Limit; register: Limit; accounts: Limit }>
+  limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
 }> &
   Parameters<typeof factorRoutes>[0] &
   Parameters<typeof handleStepUp>[0] &
-  Parameters<typeof handlePasskeySignIn>[0]
+  Parameters<typeof handlePasskeySignIn>[0] &
+  Parameters<typeof mailRoutes>[0]
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
@@ -64,6 +71,8 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { ...account, method: 'POST', path: '/auth/refresh', handle: counted(handleRefresh(needs)) },
     { ...account, method: 'POST', path: '/auth/logout', handle: counted(handleSignOut(needs)) },
     { ...account, method: 'GET', path: '/auth/me', handle: counted(me) },
+    { ...account, method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(needs)) },
+    { ...account, method: 'GET', path: '/auth/me/export', handle: counted(handleExportAccount(needs)) },
     { ...account, method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
@@ -94,6 +103,9 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     },
     { ...account, method: 'POST', path: '/auth/step-up', handle: counted(handleStepUp(needs)) },
     { ...account, method: 'POST', path: '/auth/password', handle: counted(handleChangePassword(needs)) },
+    ...mailRoutes(needs, { counted, countedTwice }).map(
+      route => ({ ...account, method: 'POST', ...route }) as const,
+    ),
   ]
 }
 

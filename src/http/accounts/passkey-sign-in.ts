@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { languageOf } from '../../domain/language.ts'
 import type { PasskeySignIn } from '../../flows/passkey-sign-in.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
@@ -39,6 +40,7 @@ export const handlePasskeySignIn =
       assertion,
       device_token: presentedDevice(call, needs.deviceCookie),
       origin: originOf(call),
+      language: languageOf(call.header('accept-language')),
       admit: (client, refresh_transport) => {
         if (refresh_transport === 'cookie') needs.cookieTransport.requireOwnPage(call, client)
       },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { languageOf } from '../../domain/language.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { Proof } from '../../flows/second-factor.ts'
@@ -35,6 +36,7 @@ export const handleSecondFactor =
       proof: requireProof(fields),
       device_token: presentedDevice(call, needs.deviceCookie),
       origin: originOf(call),
+      language: languageOf(call.header('accept-language')),
       admit: (client, refresh_transport) => {
         if (refresh_transport === 'cookie') needs.cookieTransport.requireOwnPage(call, client)
       },

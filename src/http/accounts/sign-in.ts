@@ -1,5 +1,7 @@
 import { presentAccount } from '../../domain/account.ts'
-import type { Entered } from '../../flows/enter.ts'
+import { languageOf } from '../../domain/language.ts'
+import type { Client } from '../../domain/client.ts'
+import type { RefreshTransport } from '../../domain/refresh-family.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
@@ -26,10 +28,13 @@ export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle
     if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
     const device_token = presentedDevice(call, deviceCookie)
     const origin = originOf(call)
-    const signedIn = await enter({ ...given, client, device_token, origin })
+    const language = languageOf(call.header('accept-language'))
+    const signedIn = await enter({ ...given, client, device_token, origin, language })
     return replyWith(status, { signedIn, client, refresh_transport }, needs)
   }
 }
+
+type Entered = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 
 /** What somebody who is signed in now gets, by the transport that was asked for. */
 export const replyWith = (

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto'
+import { hashSync } from 'bcryptjs'
+import { openConnection } from './support/connection.ts'
+import type { Bench, Row } from './support/report.ts'
+import { mannWhitney, median } from './support/statistics.ts'
+import type { Store, World } from './support/world.ts'
+
+const SAMPLES = 500
+const COST = 10
+const PASSWORD = 'correct horse battery'
+const GUESS = 'wrong horse battery'
+
+/** An account that is tried once, or nobody's e-mail; every sample has one of its own. */
+type Kind = Readonly<{ name: string; digest: string | null; isDisabled?: boolean; guess?: string }>
+
+const UNKNOWN: Kind = { name: 'unknown e-mail', digest: null }
+const TODAY = hashSync(PASSWORD, COST)
+const WRONG: Kind = { name: 'wrong password', digest: TODAY }
+const OWN: readonly Kind[] = [
+  WRONG,
+  { name: 'disabled, right password', digest: TODAY, isDisabled: true, guess: PASSWORD },
+  { name: 'bcrypt of cost 8', digest: hashSync(PASSWORD, 8) },
+]
+const IMPORTED: readonly Kind[] = [
+  WRONG,
+  { name: 'PBKDF2, 27,500 rounds', digest: `$pbkdf2-sha256$i=27500$c29tZXNhbHQ$${'a'.repeat(43)}` },
+  { name: 'bcrypt of cost 11', digest: hashSync(PASSWORD, 11) },
+]
+
+/** Whether the time of a refused sign-in tells an account from an e-mail that nobody has. */
+const measure = async (world: World, kinds: readonly Kind[]): Promise<readonly Row[]> => {
+  const store = await world.store(10_000)
+  const all = [UNKNOWN, ...kinds].map(kind => ({ kind, run: randomUUID(), milliseconds: [] as number[] }))
+  for (const { kind, run } of all) await fill(store, kind, run)
+  const server = await world.startSignet(store, { PASSWORD_COST: String(COST) })
+  const connection = openConnection(server.port)
+  const refused = async ({ guess = GUESS }: Kind, email: string) => {
+    const body = JSON.stringify({ email, password: guess })
+    const started = performance.now()
+    const { status } = await connection.send({ path: '/auth/login', headers: JSON_HEADERS, body })
+    if (status !== 401) throw new Error(`a sign-in that had to be refused: ${status}`)
+    return performance.now() - started
+  }
+  for (const { kind } of all.toReversed()) await refused(kind, `${randomUUID()}@warm.example`)
+  for (const { kind, run } of all) await refused(kind, emailOf(run, SAMPLES))
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    for (const { kind, run, milliseconds } of shuffle(all))
+      milliseconds.push(await refused(kind, emailOf(run, sample)))
+  }
+  connection.close()
+  await server.stop()
+  const [unknown, ...known] = all.map(({ kind, milliseconds }) => ({ ...kind, milliseconds }))
+  if (unknown === undefined) throw new Error('nothing was measured')
+  return [
+    { what: `${unknown.name}: p50`, seen: median(unknown.milliseconds), unit: 'ms' },
+    ...known.flatMap(({ name, milliseconds }): Row[] => [
+      { what: `${name}: p50`, seen: median(milliseconds), unit: 'ms' },
+      {
+        what: `${name} against ${unknown.name}: p of Mann-Whitney's test`,
+        seen: mannWhitney(milliseconds, unknown.milliseconds),
+        goal: { least: 0.01 },
+      },
+    ]),
+    {
+      what: 'the test would have told a shift of',
+      seen: smallestShift(unknown.milliseconds, known[0]?.milliseconds ?? []),
+      unit: 'ms',
+    },
+  ]
+}
+
+const JSON_HEADERS = { 'Content-Type': 'application/json' }
+
+const emailOf = (run: string, sample: number) => `p${sample}.${run}@timing.example`
+
+const fill = async ({ sql }: Store, { digest, isDisabled = false }: Kind, run: string) => {
+  if (digest === null) return
+  await sql`
+    insert into users (id, email, roles, password_digest, disabled_at)
+    select gen_random_uuid(), 'p' || n || '.' || ${run} || '@timing.example', '{user}', ${digest},
+      case when ${isDisabled}::boolean then now() end
+    from generate_series(0, ${SAMPLES}::int) n`
+}
+
+/** So that no kind always follows the same other. */
+const shuffle = <T>(values: readonly T[]): readonly T[] =>
+  values
+    .map(value => ({ value, at: Math.random() }))
+    .toSorted((one, other) => one.at - other.at)
+    .map(({ value }) => value)
+
+/** How fine the test is on a machine that was as busy as this one. */
+const smallestShift = (a: readonly number[], b: readonly number[]): number => {
+  const shifts = Array.from({ length: 500 }, (_, step) => (step + 1) / 20)
+  const isTold = (by: number) =>
+    mannWhitney(
+      a.map(value => value + by),
+      b,
+    ) < 0.01
+  return shifts.find(isTold) ?? Number.POSITIVE_INFINITY
+}
+
+export const benchSignInTiming: Bench = world => measure(world, OWN)
+export const benchSignInTimingImported: Bench = world => measure(world, IMPORTED)

@@ -1,0 +1,2 @@
+DROP TABLE "import_batches";--> statement-breakpoint
+ALTER TABLE "users" DROP COLUMN "email_verified_at";

@@ -1,0 +1,68 @@
+import { type Command, Option } from 'commander'
+import { readSettings } from '../config.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { judgePassword, normalizePassword } from '../domain/password.ts'
+import type { PasswordDigest } from '../domain/password-digest.ts'
+import { FIRST_ROLES, judgeRoles } from '../domain/roles.ts'
+import { openPasswords } from '../platform/passwords.ts'
+import { systemRandom } from '../platform/random.ts'
+import { answer, type Options, refuse, withAccounts } from './accounts-store.ts'
+import type { Io } from './io.ts'
+import { readPassword } from './password-input.ts'
+
+type CreateOptions = Options &
+  Readonly<{ role?: readonly string[]; emailVerified?: true; passwordFile?: string; password?: false }>
+
+/** Adds `accounts create`. The password is never an argument: those can be read by every process of the machine. */
+export const addAccountsCreateCommand = (accounts: Command, io: Io): void => {
+  accounts
+    .command('create')
+    .description('make an account; its password is asked for, or read from standard input')
+    .argument('<email>', 'the e-mail')
+    .option('--role <role...>', `its roles; ${FIRST_ROLES.join(', ')} when none is named`)
+    .option('--email-verified', 'the e-mail is known to be the person’s')
+    .option('--password-file <path>', 'read the password from there')
+    .addOption(new Option('--no-password', 'the person has to set one').conflicts('passwordFile'))
+    .option('--json', 'for machines')
+    .action((email: string, options: CreateOptions) => create(io, email, options))
+}
+
+const create = async (io: Io, given: string, options: CreateOptions): Promise<void> => {
+  const email = normalizeEmail(given)
+  const roles = [...new Set(options.role ?? FIRST_ROLES)]
+  const faults = { 'the e-mail': judgeEmail(email), 'the roles': judgeRoles(roles) }
+  for (const [what, fault] of Object.entries(faults))
+    if (fault !== null) return refuse(io, options, `${what} ${fault}`)
+  const password_digest = options.password === false ? null : await digestPassword(io, options, email)
+  await withAccounts(io, options, async accounts => {
+    const id = systemRandom.uuid()
+    const isCreated = await accounts.create({
+      id,
+      email,
+      password_digest,
+      roles,
+      email_verified: options.emailVerified === true,
+      disabled: false,
+      created_at: new Date().toISOString(),
+    })
+    if (!isCreated) return refuse(io, options, `there is an account ${email} already`)
+    answer(io, options, `created ${email}: ${id}`, { id, email, roles })
+  })
+}
+
+const digestPassword = async (io: Io, options: CreateOptions, email: string): Promise<PasswordDigest> => {
+  const reading = readSettings(['PASSWORD_COST', 'PASSWORD_MIN_CHARACTERS'], io.environment)
+  if ('faults' in reading) return refuse(io, options, reading.faults.join('; '))
+  const { PASSWORD_COST: cost, PASSWORD_MIN_CHARACTERS: min_characters } = reading.settings
+  const typed = await readPassword(io, options.passwordFile ?? null)
+  if ('fault' in typed) return refuse(io, options, typed.fault)
+  const password = normalizePassword(typed.password)
+  const passwords = openPasswords({ cost })
+  try {
+    const isCommon = await passwords.isCommon(password)
+    const fault = judgePassword({ password, email, min_characters, isCommon })
+    return fault === null ? await passwords.hash(password) : refuse(io, options, `the password ${fault}`)
+  } finally {
+    await passwords.close()
+  }
+}

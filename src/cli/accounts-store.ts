@@ -1,0 +1,58 @@
+import { CommanderError } from 'commander'
+import { readSettings } from '../config.ts'
+import { StartFault } from '../domain/start-fault.ts'
+import { Unavailable } from '../domain/unavailable.ts'
+import type { AccountAdministration } from '../ports/account-administration.ts'
+import { createAccountAdministration } from '../store/account-administration.ts'
+import { hasEmbedded } from '../store/embedded.ts'
+import { openStore } from '../store/open-store.ts'
+import type { Io } from './io.ts'
+
+const SETTINGS = ['DATABASE_URL', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
+
+const NOWHERE =
+  'there are no accounts: DATABASE_URL is unset, and no server has made an embedded database in DATA_DIR yet'
+
+export type Options = Readonly<{ json?: boolean }>
+
+/** Opens the accounts for a command. What stands in the way is a line each, and a CommanderError of exit code 2. */
+export const withAccounts = async <T>(
+  io: Io,
+  options: Options,
+  work: (accounts: AccountAdministration) => Promise<T>,
+): Promise<T> => {
+  const reading = readSettings(SETTINGS, io.environment)
+  if ('faults' in reading) return fail(io, options, reading.faults)
+  const { ACCESS_TOKEN_TTL_SECONDS: access_token_seconds, ...place } = reading.settings
+  // A forgotten variable must not make an account where nobody looks for it.
+  if (place.DATABASE_URL === null && !hasEmbedded(place.DATA_DIR)) return fail(io, options, [NOWHERE])
+  try {
+    const database = await openStore({ ...place, DATABASE_POOL_SIZE: 1 })
+    try {
+      return await work(createAccountAdministration(database, { access_token_seconds }))
+    } finally {
+      await database.close()
+    }
+  } catch (error) {
+    if (error instanceof StartFault) return fail(io, options, error.lines)
+    if (error instanceof Unavailable) return fail(io, options, ['the database does not answer: try again'])
+    throw error
+  }
+}
+
+const fail = ({ out, err }: Io, { json = false }: Options, faults: readonly string[]): never => {
+  if (json) out(JSON.stringify({ faults }))
+  else for (const fault of faults) err(fault)
+  throw new CommanderError(2, 'signetd.faults', faults.join('; '))
+}
+
+/** What was asked for cannot be: a line, and exit code 1. */
+export const refuse = ({ out, err }: Io, { json = false }: Options, refusal: string): never => {
+  if (json) out(JSON.stringify({ refusal }))
+  else err(refusal)
+  throw new CommanderError(1, 'signetd.refused', refusal)
+}
+
+/** The answer, as a line for people or an object for machines. */
+export const answer = ({ out }: Io, { json = false }: Options, line: string, result: object): void =>
+  out(json ? JSON.stringify(result) : line)

@@ -1,0 +1,24 @@
+import { SingleBar } from 'cli-progress'
+import type { Writable } from 'node:stream'
+
+export type Progress = Readonly<{ show: (done: number) => void; end: () => void }>
+
+const NOTHING: Progress = { show: () => {}, end: () => {} }
+
+/** A bar for whoever watches; nothing where nobody does, or where it is not known how much there is. */
+export const openProgress = (
+  screen: Writable | undefined,
+  { what, total }: { what: string; total: number | null },
+): Progress => {
+  if (screen === undefined || total === null || total === 0) return NOTHING
+  const bar = new SingleBar({
+    stream: screen,
+    format: `${what} {bar} {percentage}% | {eta_formatted} left`,
+    barCompleteChar: '#',
+    barIncompleteChar: '-',
+    hideCursor: true,
+    etaBuffer: 100,
+  })
+  bar.start(total, 0)
+  return { show: done => bar.update(done), end: () => bar.stop() }
+}

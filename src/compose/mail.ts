@@ -1,0 +1,110 @@
+import type { Config } from '../config.ts'
+import type { LinkPurpose, LinkToken } from '../domain/email-link.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
+import { createLimit } from '../ephemeral/limits.ts'
+import type { RedisConnection } from '../ephemeral/redis.ts'
+import { createMailLinks } from '../flows/mail-links.ts'
+import type { JudgeNewPassword } from '../flows/new-password.ts'
+import { createNotices } from '../flows/notices.ts'
+import { createRedeemLinks } from '../flows/redeem-link.ts'
+import { createTold } from '../flows/told.ts'
+import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
+import { openMailTemplates } from '../platform/mail-templates.ts'
+import { openSmtp } from '../platform/smtp.ts'
+import type { Accounts, Blocklist, Clock, Limit, Log, Metrics, Passwords, Random } from '../ports.ts'
+import { createAddressees } from '../store/addressees.ts'
+import type { Database } from '../store/database.ts'
+import { createEmailLinks } from '../store/email-links.ts'
+
+type Parts = Readonly<{
+  database: Database
+  lifetimes: Lifetimes
+  accounts: Accounts
+  passwords: Passwords
+  blocklist: Blocklist
+  redis: RedisConnection | null
+  random: Random
+  clock: Clock
+  metrics: Metrics
+  log: Log
+  /** Where mails are shown when there is no SMTP_URL, on the embedded database alone. */
+  printMail: (text: string) => void
+  onClose: (closer: () => Promise<void>) => void
+}>
+
+/** Mail, put in its place: what is sent after the answer, to whom, and what its links do. */
+export const composeMail = (config: Config, parts: Parts) => {
+  const { database, lifetimes, redis, metrics, clock, onClose } = parts
+  const mailer = openMailer(config, parts)
+  if (mailer) onClose(() => mailer.close())
+  else parts.log.warn({}, 'SMTP_URL is unset: no mail is sent, and nobody can ask for a new password')
+  const recipients = createLimit('mail-recipient', config.RATE_LIMIT_RECIPIENT, { redis, metrics })
+  const notices = createNotices({ mailer, addressees: createAddressees(database), recipients, clock })
+  const links = createEmailLinks(database, lifetimes)
+  const limit = createLimit('mail', config.RATE_LIMIT_MAIL, { redis, metrics })
+  return {
+    notices,
+    limit,
+    /** What the account API does with it. */
+    withAccounts: (api: Readonly<{ judgeNewPassword: JudgeNewPassword; passwordLimit: Limit }>) => {
+      const mailLinks = createMailLinks({
+        ...parts,
+        ...api,
+        links,
+        mailer,
+        recipients,
+        linkTo: linksOf(config),
+      })
+      const { access_token_seconds } = lifetimes
+      return {
+        mailLinks,
+        redeemLinks: createRedeemLinks({ ...parts, ...api, links, notices, access_token_seconds }),
+        told: createTold({ notices, mailLinks }),
+      }
+    },
+  }
+}
+
+export type ComposedMail = ReturnType<typeof composeMail>
+
+/** Null on a real Postgres without SMTP_URL: what nobody reads must not be taken for sent. */
+const openMailer = (
+  { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER }: Config,
+  { printMail, metrics, log }: Parts,
+): MailQueue | null => {
+  if (SMTP_URL === null && DATABASE_URL !== null) return null
+  const letterOf = openMailTemplates({ issuer: ISSUER })
+  if (SMTP_URL === null || MAIL_FROM === null) {
+    return openMailQueue({
+      deliver: async mail => {
+        const { subject, text } = letterOf(mail)
+        printMail(`Mail to ${mail.to}: ${subject}\n\n${text}`)
+      },
+      metrics,
+      log,
+    })
+  }
+  const smtp = openSmtp({ url: SMTP_URL, from: MAIL_FROM })
+  const queue = openMailQueue({ deliver: mail => smtp.send(letterOf(mail), mail.to), metrics, log })
+  return {
+    ...queue,
+    close: async () => {
+      await queue.close()
+      smtp.close()
+    },
+  }
+}
+
+const PAGES = {
+  verify_email: '/confirm-email',
+  change_email: '/confirm-email',
+  reset_password: '/reset-password',
+} as const satisfies Record<LinkPurpose, string>
+
+/** To the application's page in the fragment, which no server and no log of one gets to see; else to the page that is ours. */
+const linksOf =
+  ({ MAIL_LINK_URL, ISSUER }: Config) =>
+  (purpose: LinkPurpose, token: LinkToken): string =>
+    MAIL_LINK_URL === null
+      ? `${ISSUER}${PAGES[purpose]}?token=${token}`
+      : `${MAIL_LINK_URL}#purpose=${purpose}&token=${token}`

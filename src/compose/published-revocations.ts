@@ -1,0 +1,40 @@
+import { createBlocklistMirror } from '../ephemeral/blocklist-mirror.ts'
+import { createLimit } from '../ephemeral/limits.ts'
+import type { RedisConnection } from '../ephemeral/redis.ts'
+import { mirrorRevocations } from '../flows/mirror-revocations.ts'
+import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from '../flows/revocation-feed.ts'
+import { createRevocationTail } from '../flows/revocation-tail.ts'
+import { createStatusLists, STATUS_LIST_LIMIT } from '../flows/status-lists.ts'
+import type { Clock, Keys, Log, Metrics } from '../ports.ts'
+import type { Database } from '../store/database.ts'
+import { createRevocationFeed } from '../store/revocation-feed.ts'
+import { createStatusEntries } from '../store/status-entries.ts'
+
+type Parts = Readonly<{
+  database: Database
+  redis: RedisConnection | null
+  keys: Keys
+  clock: Clock
+  issuer: string
+  metrics: Metrics
+  log: Log
+  onClose: (closer: () => Promise<void> | void) => void
+}>
+
+/** What tells other services of revocations, put in its place: the feed, its copy in Redis, and the status lists. */
+export const composePublishedRevocations = ({ database, redis, onClose, ...parts }: Parts) => {
+  const { clock, log, metrics } = parts
+  const feed = createRevocationFeed(database)
+  const tail = createRevocationTail({ feed, clock, log })
+  onClose(() => tail.close())
+  if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
+  const inProcess = { redis: null, metrics }
+  const signatures = createLimit('feed-signatures', FEED_SIGNATURES, inProcess)
+  const making = createLimit('status-lists', STATUS_LIST_LIMIT, inProcess)
+  return {
+    answerFeed: createAnswerFeed({ ...parts, tail, signatures }),
+    statusLists: createStatusLists({ ...parts, making, statusEntries: createStatusEntries(database) }),
+    /** Long polls are answered now. */
+    drain: () => tail.drain(),
+  }
+}

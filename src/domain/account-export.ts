@@ -1,0 +1,39 @@
+import { type Account, presentAccount } from './account.ts'
+import { describeDevice } from './user-agent.ts'
+
+/** A sign-in as it is kept: living, ended or expired. */
+export type SignInRecord = Readonly<{
+  id: string
+  client_id: string
+  scope: string
+  amr: readonly string[]
+  created_at: Date
+  last_used_at: Date
+  expires_at: Date
+  revoked_at: Date | null
+  revoke_reason: string | null
+  last_ip: string | null
+  last_user_agent: string | null
+}>
+
+/** GDPR art. 15, 20 – What is kept of a person, in a form that other programs read. No digest and no salt: they are no data about anybody. */
+export const presentExport = (account: Account, sign_ins: readonly SignInRecord[], now: Date) => ({
+  exported_at: now.toISOString(),
+  account: presentAccount(account),
+  sign_ins: sign_ins.map(presentSignIn),
+})
+
+const presentSignIn = ({ last_ip, last_user_agent, ...record }: SignInRecord) => ({
+  id: record.id,
+  client_id: record.client_id,
+  scope: record.scope,
+  amr: record.amr,
+  created_at: record.created_at.toISOString(),
+  last_used_at: record.last_used_at.toISOString(),
+  expires_at: record.expires_at.toISOString(),
+  ended_at: record.revoked_at?.toISOString() ?? null,
+  ended_because: record.revoke_reason,
+  ip: last_ip,
+  user_agent: last_user_agent,
+  device: describeDevice(last_user_agent),
+})

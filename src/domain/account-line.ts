@@ -1,0 +1,109 @@
+import { judgeEmail, normalizeEmail } from './account.ts'
+import { type PasswordDigest, parsePasswordDigest } from './password-digest.ts'
+import { FIRST_ROLES, judgeRoles } from './roles.ts'
+
+/** An account as `signetd accounts export` writes it and `import` reads it, a line of JSON each. */
+export type AccountLine = Readonly<{
+  id: string
+  /** Normalized. */
+  email: string
+  /** Null: the person has to reset the password, or was exported without. */
+  password_digest: PasswordDigest | null
+  roles: readonly string[]
+  email_verified: boolean
+  disabled: boolean
+  /** RFC 3339, in UTC, to the microsecond. */
+  created_at: string
+}>
+
+/** Why a line was refused; `field` is null where it is the whole line. */
+export type LineFault = Readonly<{ code: LineFaultCode; field: string | null }>
+export type LineFaultCode =
+  | 'line_too_long'
+  | 'utf8_invalid'
+  | 'json_invalid'
+  | 'field_unknown'
+  | 'field_missing'
+  | 'field_invalid'
+  | 'email_repeated'
+  | 'id_repeated'
+  | 'email_taken'
+  | 'id_taken'
+
+type Standard = Readonly<{ id: string; created_at: string }>
+type Reading = Readonly<{ account: AccountLine } | { faults: readonly LineFault[] }>
+
+/** RFC 9562 §4 – Any version but none: the nil and the max UUID are nobody. */
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
+/** RFC 3339 §5.6, in UTC. From 1970 on. */
+const INSTANT = /^(?:19[7-9]|2\d\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
+const DIGEST_MAX_CHARACTERS = 1024
+/** What a report may repeat of a stranger's file, on whatever terminal it is read. */
+const NAME = /^[\x20-\x7e]{1,64}$/
+
+/** What each field may hold: the value that is kept, or undefined for one that may not be there. */
+const FIELDS = {
+  id: value =>
+    typeof value === 'string' && UUID.test(value.toLowerCase()) ? value.toLowerCase() : undefined,
+  email: value => {
+    const email = typeof value === 'string' ? normalizeEmail(value) : ''
+    return judgeEmail(email) === null ? email : undefined
+  },
+  password_digest: value => {
+    if (value === null) return null
+    const isKnown =
+      typeof value === 'string' &&
+      value.length <= DIGEST_MAX_CHARACTERS &&
+      parsePasswordDigest(value) !== null
+    return isKnown ? value : undefined
+  },
+  roles: value => {
+    const isList = Array.isArray(value) && value.every(role => typeof role === 'string')
+    return isList && judgeRoles(value) === null ? [...new Set(value)] : undefined
+  },
+  email_verified: value => (typeof value === 'boolean' ? value : undefined),
+  disabled: value => (typeof value === 'boolean' ? value : undefined),
+  created_at: value => (typeof value === 'string' && isInstant(value) ? value : undefined),
+} as const satisfies Record<keyof AccountLine, (value: unknown) => unknown>
+
+/** A day that is not in the calendar is moved on by Date, and refused by the database. */
+const isInstant = (text: string): boolean => {
+  const date = new Date(text)
+  const isDate = INSTANT.test(text) && !Number.isNaN(date.getTime())
+  return isDate && date.toISOString().slice(0, 19) === text.slice(0, 19)
+}
+
+/** Ours – Reads a line of an import. `standard` stands for what it leaves out. Every fault at once. */
+export const parseAccountLine = (text: string, standard: Standard): Reading => {
+  const given = parseObject(text)
+  if (given === null) return { faults: [{ code: 'json_invalid', field: null }] }
+  const faults: LineFault[] = []
+  const values: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(given)) {
+    const parsed = isField(field) ? FIELDS[field](value) : undefined
+    const code = isField(field) ? 'field_invalid' : 'field_unknown'
+    if (parsed === undefined) faults.push({ code, field: NAME.test(field) ? field : null })
+    else values[field] = parsed
+  }
+  if (!Object.hasOwn(given, 'email')) faults.push({ code: 'field_missing', field: 'email' })
+  return faults.length > 0 ? { faults } : { account: { ...STANDARD, ...standard, ...values } as AccountLine }
+}
+
+const STANDARD = { password_digest: null, roles: FIRST_ROLES, email_verified: false, disabled: false }
+
+const isField = (name: string): name is keyof AccountLine => Object.hasOwn(FIELDS, name)
+
+const parseObject = (text: string): object | null => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+/** A line of an export. The digest is left out unless it was asked for: whoever has it can try passwords on it at leisure. */
+export const presentAccountLine = (
+  { password_digest, ...account }: AccountLine,
+  { withDigest }: { withDigest: boolean },
+) => (withDigest ? { ...account, password_digest } : account)

@@ -1,0 +1,38 @@
+import type { LinkPurpose } from './email-link.ts'
+import type { Language } from './language.ts'
+
+/** Every mail, and what its text is filled with beside the issuer's name. templates/mail has each in every language. */
+export const MAILS = {
+  'verify-email': ['link', 'minutes'],
+  'reset-password': ['link', 'minutes'],
+  'change-email': ['link', 'minutes'],
+  'email-changed': ['at'],
+  'password-changed': ['at'],
+  'new-device': ['at', 'device', 'ip'],
+  'refresh-reused': ['at'],
+} as const satisfies Record<string, readonly string[]>
+
+export type MailName = keyof typeof MAILS
+
+/** One mail to one person, still without its words. */
+export type Mail = {
+  readonly [N in MailName]: Readonly<{
+    name: N
+    language: Language
+    /** An address as accounts have it. */
+    to: string
+    /** For the log, where no address belongs. */
+    account_id: string
+    values: Readonly<Record<(typeof MAILS)[N][number], string>>
+  }>
+}[MailName]
+
+/** The mail that carries a link. */
+export const MAIL_OF_LINK = {
+  verify_email: 'verify-email',
+  reset_password: 'reset-password',
+  change_email: 'change-email',
+} as const satisfies Record<LinkPurpose, MailName>
+
+/** To whom a mail goes. The language is that of their last sign-in; null when there was none. */
+export type Addressee = Readonly<{ account_id: string; email: string; language: string | null }>

@@ -1,0 +1,112 @@
+import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { digestOf, type Digest, type Plain } from '../domain/digest.ts'
+import {
+  LINK_SECONDS,
+  LINK_TOKEN_BYTES,
+  type LinkPurpose,
+  type LinkToken,
+  linkTokenOf,
+} from '../domain/email-link.ts'
+import type { Language } from '../domain/language.ts'
+import { type Addressee, MAIL_OF_LINK } from '../domain/mail.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
+import type { EmailLinks, Mailer } from '../ports/mail.ts'
+import type { Bearer } from './bearer.ts'
+import { consume } from './consume.ts'
+import { isCurrentPassword } from './current-password.ts'
+
+type Needs = Readonly<{
+  accounts: Accounts
+  passwords: Passwords
+  links: EmailLinks
+  /** Null: this server sends no mail. */
+  mailer: Mailer | null
+  random: Random
+  /** For one address and one purpose, whether anybody has it or not. Shorter than a link lives: whoever is flooded holds one that works. */
+  recipients: Limit
+  /** For one sign-in, as at the password change. */
+  passwordLimit: Limit
+  /** Where a link leads to. */
+  linkTo: (purpose: LinkPurpose, token: LinkToken) => string
+}>
+
+type Request = Readonly<{ email: string; language: Language }>
+
+/**
+ * Contract – Mails a link. The answer is the same whoever asks and whether anybody has the address: everything that depends on
+ * it, the limit of the address too, happens after the answer. What is mailed goes to the address as it is stored, never as it was
+ * typed: what looks like an address, or folds to it, is somebody else's mailbox.
+ */
+export const createMailLinks = (needs: Needs) => {
+  const requireMailer = (): Mailer => {
+    if (needs.mailer === null) throw new Problem('MAIL_OFF')
+    return needs.mailer
+  }
+
+  const post = (
+    purpose: LinkPurpose,
+    { email, language }: Request,
+    issue: (digest: Digest<'email_link'>) => Promise<Addressee | null>,
+  ) => {
+    requireMailer().post(async () => {
+      const allowance = await needs.recipients.consume(`${purpose}:${addressKey(email)}`)
+      if (allowance !== null && !allowance.isAllowed) return null
+      const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
+      const addressee = await issue(digestOf(token))
+      if (addressee === null) return null
+      const values = { link: needs.linkTo(purpose, token), minutes: String(LINK_SECONDS / 60) }
+      const { account_id, email: to } = addressee
+      return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
+    })
+  }
+
+  return {
+    isOff: needs.mailer === null,
+
+    verification: ({ id: account_id, email }: Account, language: Language): void =>
+      post('verify_email', { email, language }, digest =>
+        needs.links.issueVerification({ account_id, email, digest }),
+      ),
+
+    passwordReset: ({ email: given, language }: Request): void => {
+      const email = parseEmail(given, '#/email')
+      post('reset_password', { email, language }, digest => needs.links.issueReset({ email, digest }))
+    },
+
+    /** Asks for the password: a stolen access token must not become a stolen account. */
+    emailChange: async (
+      { account, claims }: Bearer,
+      { current_password, new_email: given, language }: ChangeRequest,
+    ): Promise<void> => {
+      requireMailer()
+      const { id: account_id, credential_epoch } = account
+      await consume(needs.passwordLimit, claims.sid ?? account_id)
+      const new_email = parseEmail(given, '#/new_email')
+      if (new_email === account.email) throw refuseEmail('#/new_email', 'must be another one')
+      if (!(await isCurrentPassword(needs, account.email, current_password)))
+        throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+      post('change_email', { email: new_email, language }, digest =>
+        needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
+      )
+    },
+  }
+}
+
+export type MailLinks = ReturnType<typeof createMailLinks>
+
+type ChangeRequest = Readonly<{ current_password: string; new_email: string; language: Language }>
+
+const parseEmail = (given: string, pointer: string): string => {
+  const email = normalizeEmail(given)
+  const detail = judgeEmail(email)
+  if (detail !== null) throw refuseEmail(pointer, detail)
+  return email
+}
+
+const refuseEmail = (pointer: string, detail: string) =>
+  new Problem('FIELDS_INVALID', 'fields_invalid', [{ pointer, detail }])
+
+/** Nobody's e-mail lies about in Redis. */
+export const addressKey = (email: string): string =>
+  Buffer.from(digestOf(email as Plain<'email'>)).toString('hex')

@@ -1,0 +1,76 @@
+import type { Account } from '../domain/account.ts'
+import { type Language, languageOr } from '../domain/language.ts'
+import type { Addressee, Mail } from '../domain/mail.ts'
+import type { Origin } from '../domain/refresh-family.ts'
+import { describeDevice } from '../domain/user-agent.ts'
+import type { Clock, Limit } from '../ports.ts'
+import type { Addressees, Mailer } from '../ports/mail.ts'
+import { addressKey } from './mail-links.ts'
+
+type Needs = Readonly<{
+  /** Null: this server sends no mail, and nobody is told. */
+  mailer: Mailer | null
+  addressees: Addressees
+  /** An application that keeps no device token is new each time: its person is told a few times and then left in peace. */
+  recipients: Limit
+  clock: Clock
+}>
+
+/** Contract – What people are told of their account, after the answer, without a link: nobody is to learn to follow one from a warning. */
+export type Notices = Readonly<{
+  passwordChanged: (addressee: Addressee) => void
+  /** To the old address. */
+  emailChanged: (addressee: Addressee) => void
+  /** A spent refresh token came back. Said once: the family is dead from then on. */
+  refreshReused: (family_id: string) => void
+  newDevice: (account: Account, seen: Readonly<{ origin: Origin; language: Language }>) => void
+  /** In which the next notices are written. */
+  rememberLanguage: (account: Account, language: Language) => void
+}>
+
+export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
+  const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const toldOf = (
+    name: 'password-changed' | 'email-changed' | 'refresh-reused',
+    { account_id, email, language }: Addressee,
+    at: string,
+  ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
+
+  return {
+    passwordChanged: addressee => {
+      const mail = toldOf('password-changed', addressee, now())
+      mailer?.post(async () => mail)
+    },
+
+    emailChanged: addressee => {
+      const mail = toldOf('email-changed', addressee, now())
+      mailer?.post(async () => mail)
+    },
+
+    refreshReused: family_id => {
+      const at = now()
+      mailer?.post(async () => {
+        const addressee = await addressees.findByFamily(family_id)
+        return addressee && toldOf('refresh-reused', addressee, at)
+      })
+    },
+
+    newDevice: ({ id, email }, { origin, language }) => {
+      const device = describeDevice(origin.user_agent, language)
+      const values = { at: now(), device, ip: origin.ip }
+      mailer?.post(async () => {
+        const allowance = await recipients.consume(`new-device:${addressKey(email)}`)
+        if (allowance !== null && !allowance.isAllowed) return null
+        return { name: 'new-device', language, to: email, account_id: id, values }
+      })
+    },
+
+    rememberLanguage: ({ id, language: known }, language) => {
+      if (known === language) return
+      mailer?.post(async () => {
+        await addressees.rememberLanguage({ id, language })
+        return null
+      })
+    },
+  }
+}

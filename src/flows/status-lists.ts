@@ -1,0 +1,115 @@
+import { promisify } from 'node:util'
+import { deflate } from 'node:zlib'
+import type { TokenStatus } from '../domain/access-token.ts'
+import { limitKeyOf } from '../domain/address.ts'
+import { Problem } from '../domain/problem.ts'
+import type { RateLimit } from '../domain/rate-limit.ts'
+import type { Clock, Keys, Limit, Listable, StatusEntries } from '../ports.ts'
+
+type Needs = Readonly<{
+  statusEntries: StatusEntries
+  keys: Keys
+  clock: Clock
+  issuer: string
+  /** Lists that one address may cause to be made, and questions for lists that are not there. */
+  making: Limit
+}>
+
+/** A status list token, and the seconds for which it may be handed on. */
+export type StatusList = Readonly<{ jws: string; max_age_seconds: number }>
+
+/** Too many lists for one address. */
+export type StatusListRefusal = Readonly<{ retry_after_seconds: number }>
+
+/** Ours: what verifiers behind one address need, who share what is made for one of them. */
+export const STATUS_LIST_LIMIT: RateLimit = { count: 600, window_seconds: 60 }
+
+/** Tokens of one list: 16 kB before they are compressed. */
+const LIST_SIZE = 2 ** 17
+/** A list is made once in this time, however many ask. Whoever keeps it as long as it says learns of a revocation in twice that. */
+const TTL_SECONDS = 10
+/** How long a verifier may believe a list when it can get no other. */
+const VALID_SECONDS = 300
+/** Lists that are remembered: far more than there are living ones. */
+const REMEMBERED_MOST = 1024
+
+const compress = promisify(deflate)
+
+type Made = Readonly<{ jws: Promise<string>; made_at: number }>
+
+/** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
+export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }: Needs) => {
+  const uriOf = (list: number) => `${issuer}/status-lists/${list}`
+  const remembered = new Map<number, Made>()
+
+  const make = async (list: number, now: Date): Promise<string> => {
+    const bytes = new Uint8Array(LIST_SIZE / 8)
+    const ended = await statusEntries.findEnded({ first: list * LIST_SIZE, size: LIST_SIZE })
+    for (const { byte, bits } of ended) bytes[byte] = bits
+    const lst = (await compress(bytes, { level: 9 })).toString('base64url')
+    const iat = Math.floor(now.getTime() / 1000)
+    return keys.sign('statuslist+jwt', {
+      iss: issuer,
+      sub: uriOf(list),
+      iat,
+      exp: iat + VALID_SECONDS,
+      ttl: TTL_SECONDS,
+      status_list: { bits: 1, lst, aggregation_uri: `${issuer}/status-lists` },
+    })
+  }
+
+  const recall = (list: number, now: number): Made | undefined => {
+    const known = remembered.get(list)
+    const age = now - (known?.made_at ?? 0)
+    return age >= 0 && age < TTL_SECONDS * 1000 ? known : undefined
+  }
+
+  const remember = (list: number, now: Date): Made => {
+    if (remembered.size >= REMEMBERED_MOST) remembered.clear()
+    const fresh = { jws: make(list, now), made_at: now.getTime() }
+    remembered.set(list, fresh)
+    fresh.jws.catch(() => remembered.delete(list))
+    return fresh
+  }
+
+  const bounds = async () => {
+    const places = await statusEntries.bounds()
+    return places === null ? null : { first: listOf(places.first), last: listOf(places.last) }
+  }
+
+  return {
+    /** Durable before the token is issued. */
+    reserve: async (token: Listable): Promise<TokenStatus> => {
+      const place = await statusEntries.reserve(token)
+      return { status_list: { idx: place % LIST_SIZE, uri: uriOf(listOf(place)) } }
+    },
+
+    /** §8 – A status list token. Throws a Problem for a list that has no living token. */
+    find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList | StatusListRefusal> => {
+      const now = clock()
+      let known = recall(list, now.getTime())
+      if (known === undefined) {
+        const allowance = await making.consume(limitKeyOf(ip))
+        if (allowance?.isAllowed === false) return { retry_after_seconds: allowance.reset_seconds }
+        const lists = await bounds()
+        if (lists === null || list < lists.first || list > lists.last)
+          throw new Problem('NOT_FOUND', 'status_list_unknown')
+        known = recall(list, now.getTime()) ?? remember(list, now)
+      }
+      const age_seconds = Math.floor((now.getTime() - known.made_at) / 1000)
+      return { jws: await known.jws, max_age_seconds: TTL_SECONDS - age_seconds }
+    },
+
+    /** §9 – The lists in which there may be a living token. */
+    aggregate: async (): Promise<Readonly<{ status_lists: readonly string[] }>> => {
+      const lists = await bounds()
+      if (lists === null) return { status_lists: [] }
+      const { first, last } = lists
+      return { status_lists: Array.from({ length: last - first + 1 }, (_, index) => uriOf(first + index)) }
+    },
+  }
+}
+
+export type StatusLists = ReturnType<typeof createStatusLists>
+
+const listOf = (place: number): number => Math.floor(place / LIST_SIZE)

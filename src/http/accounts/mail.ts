@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { languageOf } from '../../domain/language.ts'
+import type { AuthenticateBearer } from '../../flows/bearer.ts'
+import type { MailLinks } from '../../flows/mail-links.ts'
+import type { RedeemLinks } from '../../flows/redeem-link.ts'
+import type { Limit } from '../../ports.ts'
+import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
+import { readFields } from './fields.ts'
+
+const TEXT = z.string('must be a string')
+const ADDRESS = z.object({ email: TEXT })
+const TOKEN = z.object({ token: TEXT })
+const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })
+const NEW_EMAIL = z.object({ current_password: TEXT, new_email: TEXT })
+
+type Needs = Readonly<{
+  mailLinks: MailLinks
+  redeemLinks: RedeemLinks
+  authenticateBearer: AuthenticateBearer
+  limits: Readonly<{ mail: Limit }>
+}>
+
+/** How the account API counts a request: against its own limit, and against another one too. */
+type Counting = Readonly<{
+  counted: (handle: Handle) => Handle
+  countedTwice: (limit: Limit, handle: Handle) => Handle
+}>
+
+/** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
+const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
+
+/** Contract – What is asked for by mail and done by link. */
+export const mailRoutes = (
+  { mailLinks, redeemLinks, authenticateBearer, limits }: Needs,
+  { counted, countedTwice }: Counting,
+) => {
+  const language = (call: Call) => languageOf(call.header('accept-language'))
+  const bearerOf = (call: Call) => authenticateBearer(call.header('authorization'))
+
+  const verification: Handle = async call => {
+    const { account } = await bearerOf(call)
+    mailLinks.verification(account, language(call))
+    return { ...ACCEPTED, log: { sub: account.id } }
+  }
+  const forgot: Handle = async call => {
+    const { email } = await readFields(call, ADDRESS)
+    mailLinks.passwordReset({ email, language: language(call) })
+    return ACCEPTED
+  }
+  const change: Handle = async call => {
+    const bearer = await bearerOf(call)
+    const fields = await readFields(call, NEW_EMAIL)
+    await mailLinks.emailChange(bearer, { ...fields, language: language(call) })
+    return { ...ACCEPTED, log: { sub: bearer.account.id } }
+  }
+  const verify: Handle = async call => {
+    const { token } = await readFields(call, TOKEN)
+    const { account_id: sub } = await redeemLinks.confirmEmail(token)
+    return { ...noContent, log: { sub } }
+  }
+  const reset: Handle = async call => {
+    const { account_id: sub } = await redeemLinks.resetPassword(await readFields(call, NEW_PASSWORD))
+    return { ...noContent, log: { sub } }
+  }
+
+  return [
+    { path: '/auth/email/verification', handle: countedTwice(limits.mail, verification) },
+    { path: '/auth/email/verify', handle: counted(verify) },
+    { path: '/auth/email', handle: countedTwice(limits.mail, change) },
+    { path: '/auth/password/forgot', handle: countedTwice(limits.mail, forgot) },
+    { path: '/auth/password/reset', handle: counted(reset) },
+  ]
+}

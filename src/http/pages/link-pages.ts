@@ -1,0 +1,134 @@
+import { limitKeyOf } from '../../domain/address.ts'
+import { type Language, languageOf } from '../../domain/language.ts'
+import { OAuthError } from '../../domain/oauth-error.ts'
+import { Problem, PROBLEMS } from '../../domain/problem.ts'
+import { Unavailable } from '../../domain/unavailable.ts'
+import { consume } from '../../flows/consume.ts'
+import type { RedeemLinks } from '../../flows/redeem-link.ts'
+import type { Limit } from '../../ports.ts'
+import { readForm } from '../body.ts'
+import type { Call, Handle, Reply, Route } from '../route.ts'
+import { type Html, html, pageReply } from './page.ts'
+import { TEXTS } from './texts.ts'
+
+type Needs = Readonly<{ redeemLinks: RedeemLinks; limits: Readonly<{ accounts: Limit }> }>
+
+/**
+ * Ours – Where a mailed link leads when the applications have no page of their own. GET shows a form and touches nothing, so
+ * that a scanner which fetches every link spends none; POST does what the link stands for.
+ */
+export const linkPages = ({ redeemLinks, limits }: Needs): readonly Route[] => {
+  const confirm = posting(limits.accounts, async ({ token, language }) => {
+    const { account_id } = await redeemLinks.confirmEmail(token)
+    return { ...done(language, 'confirmed'), log: { sub: account_id } }
+  })
+  const reset = posting(limits.accounts, async ({ token, new_password, language }) => {
+    try {
+      const { account_id } = await redeemLinks.resetPassword({ token, new_password })
+      return { ...done(language, 'resetDone'), log: { sub: account_id } }
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === 'FIELDS_INVALID')) throw error
+      return resetForm(422, { token, language, fault: error.errors[0]?.detail ?? '' })
+    }
+  })
+  return [
+    { ...page, method: 'GET', path: '/confirm-email', handle: showing(confirmForm) },
+    { ...page, method: 'POST', path: '/confirm-email', handle: confirm },
+    {
+      ...page,
+      method: 'GET',
+      path: '/reset-password',
+      handle: showing((token, language) => resetForm(200, { token, language, fault: null })),
+    },
+    { ...page, method: 'POST', path: '/reset-password', handle: reset },
+  ]
+}
+
+const page = { cors: 'nobody', errors: 'problem' } as const
+
+const languageFor = (call: Call) => languageOf(call.header('accept-language'))
+
+const showing =
+  (form: (token: string, language: Language) => Reply): Handle =>
+  async call => {
+    const token = call.context.req.query('token')
+    const language = languageFor(call)
+    return token === undefined || token === ''
+      ? refusal(new Problem('LINK_INVALID'), language)
+      : form(token, language)
+  }
+
+type Posted = Readonly<{ token: string; new_password: string; language: Language }>
+
+/** A form that somebody sent, counted as the account API is. What is refused is a page too. */
+const posting =
+  (limit: Limit, handle: (posted: Posted) => Promise<Reply>): Handle =>
+  async call => {
+    const language = languageFor(call)
+    try {
+      await consume(limit, limitKeyOf(call.ip))
+      const form = await readForm(call)
+      const [token = '', new_password = ''] = [form.get('token'), form.get('new_password')]
+      return await handle({ token, new_password, language })
+    } catch (error) {
+      if (error instanceof Problem) return refusal(error, language)
+      if (error instanceof OAuthError) return refusal(new Problem('LINK_INVALID', error.reason), language)
+      if (error instanceof Unavailable)
+        return refusal(new Problem('UNAVAILABLE', error.what, [], error.retry_after_seconds), language)
+      throw error
+    }
+  }
+
+const confirmForm = (token: string, language: Language): Reply => {
+  const texts = TEXTS[language]
+  const content = html`<p>${texts.confirmHelp}</p>
+<form method="post" action="/confirm-email">
+<input type="hidden" name="token" value="${token}">
+<button>${texts.confirmButton}</button>
+</form>`
+  return pageReply(200, { language, title: texts.confirm, content })
+}
+
+type ResetForm = Readonly<{
+  token: string
+  language: Language
+  /** What the account API says of the password; null when nothing was tried yet. */
+  fault: string | null
+}>
+
+const resetForm = (status: number, { token, language, fault }: ResetForm): Reply => {
+  const texts = TEXTS[language]
+  const said: Html =
+    fault === null
+      ? html``
+      : html`<p class="fault" role="alert" id="fault">${texts.refused}: ${texts.sayFault(fault)}.</p>`
+  const content = html`<p>${texts.resetHelp}</p>
+${said}
+<form method="post" action="/reset-password">
+<input type="hidden" name="token" value="${token}">
+<label for="new_password">${texts.newPassword}</label>
+<input id="new_password" name="new_password" type="password" autocomplete="new-password" aria-describedby="fault" required autofocus>
+<button>${texts.resetButton}</button>
+</form>`
+  return pageReply(status, { language, title: texts.reset, content })
+}
+
+const done = (language: Language, title: 'confirmed' | 'resetDone'): Reply => {
+  const texts = TEXTS[language]
+  return pageReply(200, { language, title: texts[title], content: html`<p>${texts.closeHelp}</p>` })
+}
+
+const refusal = ({ code, reason, retry_after_seconds }: Problem, language: Language): Reply => {
+  const [title, help] = WORDS[code === 'LINK_INVALID' || code === 'EMAIL_TAKEN' ? code : 'LATER']
+  const texts = TEXTS[language]
+  const headers = retry_after_seconds === null ? {} : { 'Retry-After': String(retry_after_seconds) }
+  const content = html`<p>${texts[help]}</p>`
+  const reply = pageReply(PROBLEMS[code][0], { language, title: texts[title], content }, headers)
+  return { ...reply, log: { error: code, reason } }
+}
+
+const WORDS = {
+  LINK_INVALID: ['gone', 'goneHelp'],
+  EMAIL_TAKEN: ['taken', 'takenHelp'],
+  LATER: ['later', 'laterHelp'],
+} as const

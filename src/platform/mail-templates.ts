@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { LANGUAGES } from '../domain/language.ts'
+import { type Mail, type MailName, MAILS } from '../domain/mail.ts'
+
+/** A mail in words. Plain text alone: every program shows it as it is, and nothing in it can be made to do something. */
+export type Letter = Readonly<{ subject: string; text: string }>
+
+/** Two levels up from src/platform and from dist/platform alike. */
+const DIRECTORY = new URL('../../templates/mail/', import.meta.url)
+const NAMES = Object.keys(MAILS) as MailName[]
+
+/** Reads templates/mail, each file once: a line "Subject: …", an empty line, the text; `{{name}}` is filled in. */
+export const openMailTemplates = ({ issuer }: { issuer: string }): ((mail: Mail) => Letter) => {
+  const files = NAMES.flatMap(name =>
+    LANGUAGES.map(language => [`${language}/${name}`, read(`${language}/${name}`)] as const),
+  )
+  const templates = new Map(files)
+  const host = new URL(issuer).host
+  return ({ name, language, values }) => {
+    const template = templates.get(`${language}/${name}`)
+    if (template === undefined) throw new Error(`no template ${language}/${name}`)
+    return fill(template, { ...values, host })
+  }
+}
+
+const read = (name: string): Letter => {
+  const [head = '', ...lines] = readFileSync(new URL(`${name}.txt`, DIRECTORY), 'utf8').split('\n')
+  const [, subject] = /^Subject: (.+)$/.exec(head) ?? []
+  if (subject === undefined || lines.shift() !== '')
+    throw new Error(`${name} does not begin with its subject and an empty line`)
+  return { subject, text: lines.join('\n') }
+}
+
+const fill = ({ subject, text }: Letter, values: Readonly<Record<string, string>>): Letter => {
+  const put = (words: string) =>
+    words.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
+      const value = values[name]
+      if (value === undefined) throw new Error(`nothing to put for ${name}`)
+      return oneLine(value)
+    })
+  return { subject: put(subject), text: put(text) }
+}
+
+/** RFC 5322 §2.2 – What comes from outside begins no header and no paragraph of its own. */
+const oneLine = (value: string) => value.replaceAll(/\p{C}|[\u2028\u2029]/gu, ' ')

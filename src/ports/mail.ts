@@ -1,0 +1,60 @@
+import type { Digest } from '../domain/digest.ts'
+import type { LinkPurpose } from '../domain/email-link.ts'
+import type { Language } from '../domain/language.ts'
+import type { Addressee, Mail } from '../domain/mail.ts'
+import type { PasswordDigest } from '../domain/password-digest.ts'
+
+/** What is done after the answer: it may read and write, and then says which mail is to go out; null: none. */
+export type Errand = () => Promise<Mail | null>
+
+/** A bounded queue in this process, with retries. What it holds when the process dies is lost. */
+export type Mailer = {
+  /** Takes no time and never fails: whether there is an account behind the errand, no caller can tell. */
+  post(errand: Errand): void
+}
+
+type LinkDigest = Digest<'email_link'>
+
+/** Mailed links. A new one replaces the older of its person and purpose. All reject with Unavailable when the database is away. */
+export type EmailLinks = {
+  /** Atomic. Null when nobody enabled has the address. */
+  issueReset(link: { email: string; digest: LinkDigest }): Promise<Addressee | null>
+  /** Atomic. Null when the address is verified already or not the account's any more. */
+  issueVerification(link: {
+    account_id: string
+    email: string
+    digest: LinkDigest
+  }): Promise<Addressee | null>
+  /** Atomic. Null when somebody has the new address, or when the credentials changed since `credential_epoch`. */
+  issueChange(link: {
+    account_id: string
+    credential_epoch: number
+    new_email: string
+    digest: LinkDigest
+  }): Promise<Addressee | null>
+  /** What a link stands for, as long as it may be followed. Spends nothing. */
+  find(digest: LinkDigest): Promise<Readonly<{ purpose: LinkPurpose; email: string }> | null>
+  /** Atomic: spends the link and marks the address as verified. Null when the link is worthless. */
+  redeemVerification(digest: LinkDigest): Promise<Addressee | null>
+  /**
+   * Atomic: spends the link and every other of the person, sets the digest, marks the address as verified, raises the credential
+   * epoch, and ends every family with its entry in the revocation feed. Null when the link is worthless. A sign-in under way
+   * gets no living family.
+   */
+  redeemReset(link: {
+    digest: LinkDigest
+    password_digest: PasswordDigest
+  }): Promise<(Addressee & Readonly<{ families: readonly string[] }>) | null>
+  /**
+   * Atomic: spends the link and every other of the person, and gives the account its new, verified address. Returns the old
+   * one. 'taken', and nothing is done, when somebody has the new one by now; null when the link is worthless. Ends no sign-in.
+   */
+  redeemChange(digest: LinkDigest): Promise<Addressee | 'taken' | null>
+}
+
+/** People as one writes to them. */
+export type Addressees = {
+  /** Null when unknown, or disabled. */
+  findByFamily(family_id: string): Promise<Addressee | null>
+  rememberLanguage(account: { id: string; language: Language }): Promise<void>
+}

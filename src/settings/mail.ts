@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { isLoopback } from '../domain/address.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import type { Setting } from '../settings.ts'
+import { derivedRateLimit, rateLimit, refuse, url } from './schemas.ts'
+
+/** RFC 5322 §3.4 – "name-addr" or "addr-spec", in one line, of plain words. */
+const MAILBOX = /^(?:[^\p{C}<>",;:@\\]{1,64} <(?<named>[^<>\s]+)>|(?<bare>[^<>\s]+))$/u
+
+/** The settings of mail. */
+export const MAIL_SETTINGS = {
+  SMTP_URL: {
+    schema: url('smtp:', 'smtps:').transform((value, context) =>
+      value === null || isRelay(value)
+        ? value
+        : refuse(context, 'must name a host, and its user and password percent-encoded'),
+    ),
+    standard: 'embedded: mails are printed; else none are sent',
+    help: '`smtps://user:password@host` (TLS, port 465) or `smtp://…` (STARTTLS, port 587, refused without it but on loopback or with `?starttls=off`).',
+    isSecret: true,
+  },
+  MAIL_FROM: {
+    schema: z
+      .string()
+      .optional()
+      .transform((value, context) => {
+        if (value === undefined) return null
+        const { named, bare } = MAILBOX.exec(value)?.groups ?? {}
+        if (judgeEmail(normalizeEmail(named ?? bare ?? '')) === null) return value
+        return refuse(context, 'must be an address such as Signet <no-reply@id.example.com>')
+      }),
+    standard: 'unset',
+    help: 'Sender of every mail. Required with `SMTP_URL`.',
+  },
+  MAIL_LINK_URL: {
+    schema: z
+      .string()
+      .optional()
+      .transform((value, context) => {
+        if (value === undefined || isLinkPage(value)) return value ?? null
+        return refuse(context, 'must be an https URL without a fragment; http on loopback alone')
+      }),
+    standard: 'Signet’s own pages',
+    help: 'A page of yours to which mailed links lead, with `#purpose=…&token=…` appended. See docs/accounts.md.',
+  },
+  RATE_LIMIT_MAIL: {
+    schema: derivedRateLimit('5/60'),
+    standard: '`RATE_LIMIT_LOGIN`',
+    help: 'Requests that ask for a mail: count/seconds for one IP.',
+  },
+  RATE_LIMIT_RECIPIENT: {
+    schema: rateLimit('5/900'),
+    standard: '`5/900`',
+    help: 'Mails of one kind to one address. Beyond them requests are answered as ever, and nothing is sent. A window of less than 1800 seconds leaves whoever is flooded a link that works.',
+  },
+} as const satisfies Record<string, Setting<unknown>>
+
+const isRelay = (value: string): boolean => {
+  const { hostname, username, password } = new URL(value)
+  return hostname !== '' && !/%(?![\da-f]{2})/i.test(username + password)
+}
+
+const isLinkPage = (value: string): boolean => {
+  if (!URL.canParse(value) || value.includes('#')) return false
+  const { protocol, hostname } = new URL(value)
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+}

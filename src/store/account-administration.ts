@@ -1,0 +1,115 @@
+import type { AccountLine } from '../domain/account-line.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { AccountAdministration } from '../ports/account-administration.ts'
+import type { Database } from './database.ts'
+import { deletePerson } from './delete-person.ts'
+import { endPerson } from './end-person.ts'
+import { createImportBatch } from './import-batch.ts'
+
+/** Accounts that one statement looks at, whatever it is asked for: it holds nobody up, and fits into memory. */
+const PAGE_ROWS = 1000
+/** Before every id: nobody has this one. */
+const NIL = '00000000-0000-0000-0000-000000000000'
+
+export const createAccountAdministration = (
+  database: Database,
+  { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
+): AccountAdministration => ({
+  find: async account => {
+    const [found] = await database.run(sql => {
+      const columns = sql`
+        id, email, password_digest, roles, email_verified_at is not null as email_verified,
+        disabled_at is not null as disabled,
+        to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`
+      return 'id' in account
+        ? sql<AccountLine[]>`select ${columns} from users where id = ${account.id}`
+        : sql<AccountLine[]>`select ${columns} from users where email = ${account.email}`
+    })
+    return found ?? null
+  },
+
+  create: async ({ id, email, password_digest, roles, email_verified, disabled, created_at }) => {
+    const created = await database.run(
+      sql => sql`
+        insert into users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
+        values (
+          ${id}, ${email}, ${password_digest}, ${roles}::text[],
+          case when ${email_verified}::boolean then statement_timestamp() end,
+          case when ${disabled}::boolean then statement_timestamp() end,
+          ${created_at}::text::timestamptz
+        )
+        on conflict do nothing
+        returning id`,
+    )
+    return created.length > 0
+  },
+
+  readPage: async (after, { role, disabled, email_prefix }) => {
+    const rows = await database.run(
+      sql => sql<(AccountLine & { last: string | null })[]>`
+        with page as materialized (
+          select *
+          from users
+          where id > ${after ?? NIL}
+          order by id
+          limit ${PAGE_ROWS}
+        ),
+        matching as (
+          select *
+          from page
+          where (${role}::text is null or ${role}::text = any(roles))
+            and (${disabled}::boolean is null or ${disabled}::boolean = (disabled_at is not null))
+            and (${email_prefix}::text is null or starts_with(email, ${email_prefix}::text))
+        )
+        select
+          (select id from page order by id desc limit 1) as last,
+          m.id, m.email, m.password_digest, m.roles, m.email_verified_at is not null as email_verified,
+          m.disabled_at is not null as disabled,
+          to_char(m.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
+        from (values (1)) one
+        left join matching m on true
+        order by m.id`,
+    )
+    const accounts = rows.flatMap(({ last: _, ...account }) => (account.id === null ? [] : [account]))
+    return { accounts, last: rows[0]?.last ?? null }
+  },
+
+  countSignIns: async account_id => {
+    const [counted] = await database.run(
+      sql => sql<{ count: number }[]>`
+        select count(*)::int as count
+        from refresh_families f
+        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.user_id = ${account_id}
+          and f.revoked_at is null
+          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()`,
+    )
+    return counted?.count ?? 0
+  },
+
+  endEverySignIn: async (id, change) => {
+    const ended = await endPerson(database, { id, ...change, access_token_seconds })
+    return ended && ended.families.length
+  },
+
+  enable: async account_id => {
+    const enabled = await database.run(
+      sql => sql`update users set disabled_at = null where id = ${account_id} returning id`,
+    )
+    return enabled.length > 0
+  },
+
+  setRoles: async (account_id, roles) => {
+    const changed = await database.run(
+      sql => sql`update users set roles = ${roles}::text[] where id = ${account_id} returning id`,
+    )
+    return changed.length > 0
+  },
+
+  delete: async id => {
+    const ended = await deletePerson(database, { id, credential_epoch: null, access_token_seconds })
+    return ended && ended.families.length
+  },
+
+  importBatch: createImportBatch(database),
+})

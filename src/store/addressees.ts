@@ -1,0 +1,25 @@
+import type { Addressee } from '../domain/mail.ts'
+import type { Addressees } from '../ports/mail.ts'
+import type { Database } from './database.ts'
+
+export const createAddressees = (database: Database): Addressees => ({
+  findByFamily: async family_id => {
+    const [addressee] = await database.run(
+      sql => sql<Addressee[]>`
+        select u.id as account_id, u.email, u.language
+        from refresh_families f
+        join users u on u.id = f.user_id
+        where f.id = ${family_id} and u.disabled_at is null`,
+    )
+    return addressee ?? null
+  },
+
+  rememberLanguage: async ({ id, language }) => {
+    await database.run(
+      sql => sql`
+        update users
+        set language = ${language}
+        where id = ${id} and language is distinct from ${language}`,
+    )
+  },
+})

@@ -1,0 +1,83 @@
+import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
+import type { RevokeReason } from '../domain/refresh-family.ts'
+import type { Database } from './database.ts'
+
+type Person = Readonly<{
+  reason: RevokeReason
+  access_token_seconds: number
+  /** The sign-in that goes on. */
+  keep?: string | null
+}>
+
+/**
+ * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` of whose: `ended` gives theirs, and the
+ * entries of the revocation feed are written. Their expiry is counted from the moment at which a family was ended: a rotation
+ * that was waited for has just issued a token. Complete only by `onHeldAccount`.
+ */
+export const endFamilies = (
+  sql: ISql,
+  { reason, access_token_seconds, keep = null }: Person,
+): Fragment => sql`
+  ended as (
+    update refresh_families f
+    set revoked_at = statement_timestamp(), revoke_reason = ${reason}
+    from account
+    where f.user_id = account.id
+      and f.id is distinct from ${keep}::uuid
+      and f.revoked_at is null
+      and f.expires_at > statement_timestamp()
+    returning f.id
+  ),
+  sign_ins as (
+    insert into revocations (kind, value, expires_at)
+    select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
+    from ended
+    on conflict do nothing
+  )`
+
+/**
+ * Ours – Carries out a statement that ends what a person has, with the person's row held from before its snapshot: a sign-in
+ * holds that row until its family is committed. By itself the statement would wait for such a sign-in and then not see its
+ * family, which was not there when it began; a second statement of the transaction sees it. Atomic.
+ */
+export const onHeldAccount = <R extends Row>(
+  database: Database,
+  account_id: string,
+  statement: (sql: ISql) => PendingQuery<R[]>,
+): Promise<readonly R[]> =>
+  database.run(sql =>
+    sql
+      .begin(
+        held =>
+          [held`select from users where id = ${account_id} for no key update`, statement(held)] as const,
+      )
+      .then(([, rows]) => rows),
+  )
+
+type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_seconds: number }>
+
+/**
+ * What ends every token that was issued until now, for a `with` in which `counted` gives the `families` that were ended:
+ * `announced` is the entry of the revocation feed. The time is read when every family is ended: a rotation or a sign-in that held
+ * a row before us was waited for, and took its token's `iat` from the same clock before that.
+ */
+export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds }: Until): Fragment => sql`
+  announced as (
+    insert into revocations as known (kind, value, issued_until, expires_at)
+    select
+      ${kind}, ${value}, date_trunc('second', clock_timestamp()),
+      clock_timestamp() + make_interval(secs => ${access_token_seconds + 1})
+    from counted
+    where families >= 0
+    on conflict (kind, value) do update
+    set issued_until = greatest(known.issued_until, excluded.issued_until),
+      expires_at = greatest(known.expires_at, excluded.expires_at),
+      revoked_at = excluded.revoked_at,
+      transaction_id = pg_current_xact_id()
+    returning issued_until, expires_at
+  )`
+
+/** Of `announced`, as the port's Ended. */
+export const endedColumns = (sql: ISql): Fragment => sql`
+  floor(extract(epoch from announced.issued_until))::float8 as issued_until,
+  ceil(extract(epoch from announced.expires_at - clock_timestamp()))::float8 as seconds`

@@ -1,0 +1,48 @@
+import type { RevokeReason } from '../domain/refresh-family.ts'
+import type { Ended } from '../ports.ts'
+import type { Database } from './database.ts'
+import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from './end-families.ts'
+
+type Ending = Readonly<{
+  id: string
+  reason: RevokeReason
+  /** What changes beside, in the same statement. */
+  isDisabled?: true
+  roles?: readonly string[]
+  access_token_seconds: number
+}>
+
+/** What was ended of a person: until when, and which sign-ins. */
+export type EndedPerson = Ended & Readonly<{ families: readonly string[] }>
+
+/** Ours – Ends everything of a person. Null when there is no such person. */
+export const endPerson = async (
+  database: Database,
+  { id, reason, isDisabled, roles, access_token_seconds }: Ending,
+): Promise<EndedPerson | null> => {
+  const [end] = await onHeldAccount(
+    database,
+    id,
+    sql => sql<EndedPerson[]>`
+      with account as (
+        update users
+        set credential_epoch = credential_epoch + 1,
+          disabled_at = case when ${isDisabled ?? false}::boolean
+            then coalesce(disabled_at, statement_timestamp()) else disabled_at end,
+          roles = coalesce(${roles ?? null}::text[], roles)
+        where id = ${id}
+        returning id
+      ),
+      ${endFamilies(sql, { reason, access_token_seconds })},
+      counted as materialized (
+        select count(ended.id)::int as families
+        from account
+        left join ended on true
+        group by account.id
+      ),
+      ${announceUntilNow(sql, { kind: 'sub', value: id, access_token_seconds })}
+      select ${endedColumns(sql)}, array(select id::text from ended) as families
+      from announced`,
+  )
+  return end ?? null
+}
