@@ -148,12 +148,14 @@ const assemble = async (
   const own = { accounts, blocklist, clock, database, lifetimes, log, metrics, passwords, random, redis }
   const published = composePublishedRevocations({ ...own, keys, issuer, onClose })
   const mail = composeMail(config, { ...own, printMail, onClose })
+  const second_factor_roles = config.SECOND_FACTOR_ROLES
   const issue = createIssue({
     keys,
     random,
     clock,
     issuer,
     ttl_seconds: access_token_seconds,
+    second_factor_roles,
     reserveStatus: published.statusLists.reserve,
   })
   const rotate = createRotate({
@@ -189,12 +191,12 @@ const assemble = async (
   const routes = createRoutes({
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({ ...tokens, access_token_seconds }),
-    introspect: createIntrospect(tokens),
-    ...composeAccounts(config, { ...own, ...people }),
+    introspect: createIntrospect({ ...tokens, second_factor_roles }),
+    ...composeAccounts(config, { ...own, ...people, issue }),
     ...published,
     authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
-    authenticateBearer: createAuthenticateBearer({ ...tokens, clients }),
+    authenticateBearer: createAuthenticateBearer({ ...tokens, clients, second_factor_roles }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),

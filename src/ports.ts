@@ -7,7 +7,15 @@ import type { Digest } from './domain/digest.ts'
 import type { Snapshot } from './domain/feed-cursor.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
 import type { Session } from './domain/session.ts'
-import type { Family, NewFamily, Presentation, Rotation, RevokeReason } from './domain/refresh-family.ts'
+import type {
+  Family,
+  NewFamily,
+  Presentation,
+  RefreshTransport,
+  RevokeReason,
+  Rotation,
+  SteppedUpFamily,
+} from './domain/refresh-family.ts'
 import type { Revocation, RevocationKind } from './domain/revocation.ts'
 
 /** Wall clock. */
@@ -91,6 +99,10 @@ export type Accounts = {
 export type RefreshFamilies = {
   /** Atomic. Null unless the account is enabled and its credential epoch is still the one that the sign-in checked. */
   open(family: NewFamily): Promise<Family | null>
+  /** Atomic: opens it and ends the one that it replaces. Null unless that one and the account are live and of this epoch. */
+  stepUp(
+    family: SteppedUpFamily,
+  ): Promise<(Family & Readonly<{ refresh_transport: RefreshTransport }>) | null>
   /** Whose it is; never changes. Null when unknown. */
   findClientId(family_id: string): Promise<string | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */

@@ -157,6 +157,30 @@ export const SETTINGS = {
     standard: '`RATE_LIMIT_LOGIN`',
     help: 'Password changes and deletions of the account that one sign-in may try, and exports for one person.',
   },
+  RATE_LIMIT_SECOND_FACTOR: {
+    schema: rateLimit('10/900'),
+    standard: '`10/900`',
+    help: 'TOTP codes that one account may try, from whatever addresses. Passkeys and recovery codes, which nobody guesses, are not counted.',
+  },
+  SECOND_FACTOR_ROLES: {
+    schema: list,
+    standard: 'none',
+    help: 'Roles separated by commas that count for nothing without a second factor: no token of a lesser sign-in carries them.',
+  },
+  PASSKEY_RP_ID: {
+    schema: z
+      .string()
+      .optional()
+      .transform((value, context) => {
+        if (value === undefined) return null
+        const isDomain = /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/.test(
+          value,
+        )
+        return isDomain ? value : refuse(context, `must be a domain such as example.com, not ${quote(value)}`)
+      }),
+    standard: 'the host of `ISSUER`',
+    help: 'The domain that passkeys are for: that of every page that asks for one, or a parent of it. Changing it voids every passkey.',
+  },
   RATE_LIMIT_TOKEN_FAILURES: {
     schema: rateLimit('20/60'),
     standard: '`20/60`',

@@ -43,6 +43,7 @@ const HOMES: Readonly<Record<string, string>> = {
   'hash-wasm': 'platform',
   piscina: 'platform',
   'prom-client': 'platform',
+  '@simplewebauthn/server': 'platform',
   nodemailer: 'platform',
   commander: 'cli',
 }

@@ -16,6 +16,7 @@ import { createSignIn } from '../flows/sign-in.ts'
 import { createBrake } from '../flows/sign-in-brake.ts'
 import { createSignOut } from '../flows/sign-out.ts'
 import { createSignUp } from '../flows/sign-up.ts'
+import type { Issue } from '../grants/issue.ts'
 import type { Rotate } from '../grants/rotate.ts'
 import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
 import { createCookie } from '../http/cookies.ts'
@@ -33,6 +34,7 @@ import type {
 } from '../ports.ts'
 import { createAccountLife } from '../store/account-life.ts'
 import type { Database } from '../store/database.ts'
+import { composeFactors } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 
 type Parts = Readonly<{
@@ -41,6 +43,7 @@ type Parts = Readonly<{
   clients: Clients
   clock: Clock
   database: Database
+  issue: Issue
   lifetimes: Lifetimes
   metrics: Metrics
   openSignIn: OpenSignIn
@@ -76,10 +79,20 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
   const { told, ...mail } = parts.mail.withAccounts({ judgeNewPassword, passwordLimit: limits.password })
+  const factors = composeFactors(config, { ...parts, knownDevices, brake, toldSignIn: told.signIn })
+  const entering = { ...parts, knownDevices, second_factor_roles: config.SECOND_FACTOR_ROLES }
   return {
     ...mail,
-    signUp: told.signUp(createSignUp({ ...parts, knownDevices, judgeNewPassword })),
-    signIn: told.signIn(createSignIn({ ...parts, knownDevices, brake, password_cost: config.PASSWORD_COST })),
+    ...factors,
+    signUp: told.signUp(createSignUp({ ...entering, judgeNewPassword })),
+    signIn: told.signIn(
+      createSignIn({
+        ...entering,
+        brake,
+        demandSecondFactor: factors.secondFactorSignIn.demand,
+        password_cost: config.PASSWORD_COST,
+      }),
+    ),
     refresh: createRefresh({ ...parts, limit: limits.refresh }),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),

@@ -12,6 +12,8 @@ export type AccessTokenClaims = Readonly<{
   sid?: string
   auth_time?: number
   amr?: readonly string[]
+  /** RFC 9470 – The class that the sign-in reached. */
+  acr?: string
   roles?: readonly string[]
   status?: TokenStatus
 }>

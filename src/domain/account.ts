@@ -1,3 +1,5 @@
+import { rolesAt } from './authentication-class.ts'
+
 /** A person's account. `id` is `sub` on the wire. */
 export type Account = Readonly<{
   id: string
@@ -12,6 +14,13 @@ export type Account = Readonly<{
   /** Of the last sign-in; null before the first. */
   language: string | null
 }>
+
+/** The account as a sign-in of this class may act for it. */
+export const accountAt = (
+  account: Account,
+  acr: string | null | undefined,
+  second_factor_roles: readonly string[],
+): Account => ({ ...account, roles: rolesAt(acr, account.roles, second_factor_roles) })
 
 /** Contract: what the account API shows of an account. */
 export const presentAccount = ({ id, email, email_verified_at, roles, created_at }: Account) => ({

@@ -1,3 +1,4 @@
+import { ACR_VALUES } from './authentication-class.ts'
 import { AUTH_METHODS } from './client.ts'
 
 /**
@@ -23,6 +24,8 @@ export const authorizationServerMetadata = (server: {
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
     global_token_revocation_endpoint: `${issuer}/global-token-revocation`,
+    // RFC 9470 §7
+    acr_values_supported: ACR_VALUES,
     status_list_aggregation_endpoint: `${issuer}/status-lists`,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,

@@ -14,6 +14,8 @@ export type RevokeReason =
   | 'signed_out_elsewhere'
   | 'signed_out_everywhere'
   | 'password_changed'
+  | 'factors_changed'
+  | 'stepped_up'
   | 'revoked'
   | 'revoked_globally'
   | 'ended_by_operator'
@@ -56,6 +58,10 @@ export type NewFamily = Readonly<{
   token_digest: RefreshTokenDigest
   origin: Origin
 }>
+
+/** What a family becomes with one factor more. Everything else is handed on from the one that it `replaces`. */
+export type SteppedUpFamily = Omit<NewFamily, 'client_id' | 'scope' | 'audience' | 'refresh_transport'> &
+  Readonly<{ replaces: string }>
 
 /** A refresh token as presented, with everything that the verdict depends on. */
 export type Presentation = Position &

@@ -1,10 +1,16 @@
 import { type AccessTokenClaims, judgeAccessToken } from '../domain/access-token.ts'
-import type { Account } from '../domain/account.ts'
+import { type Account, accountAt } from '../domain/account.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Blocklist, Clients, Clock, Keys, Revocations } from '../ports.ts'
 
 type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>
-type Needs = Reading & Readonly<{ clients: Clients; revocations: Revocations; blocklist: Blocklist }>
+type Needs = Reading &
+  Readonly<{
+    clients: Clients
+    revocations: Revocations
+    blocklist: Blocklist
+    second_factor_roles: readonly string[]
+  }>
 
 export type Bearer = Readonly<{ claims: AccessTokenClaims; account: Account }>
 
@@ -16,14 +22,14 @@ export type AuthenticateBearer = (authorization: string | undefined) => Promise<
  * and only those of first-party clients.
  */
 export const createAuthenticateBearer =
-  ({ clients, revocations, blocklist, ...reading }: Needs): AuthenticateBearer =>
+  ({ clients, revocations, blocklist, second_factor_roles, ...reading }: Needs): AuthenticateBearer =>
   async authorization => {
     const claims = readAccessToken(authorization, reading)
     const client = await clients.find(claims.client_id)
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'not_first_party')
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
     if (account === null) throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
-    return { claims, account }
+    return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
   }
 
 /** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer; whether it is still live, nobody has asked yet. Throws a 401. */

@@ -1,4 +1,5 @@
-import { audiencesOf, judgeAccessToken } from '../domain/access-token.ts'
+import { type AccessTokenClaims, audiencesOf, judgeAccessToken } from '../domain/access-token.ts'
+import { rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import { requireParameter } from '../domain/form.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
@@ -15,6 +16,7 @@ type Needs = Readonly<{
   peppers: Peppers
   clock: Clock
   issuer: string
+  second_factor_roles: readonly string[]
 }>
 
 type Introspection = Readonly<{ active: false } | ({ active: true } & Record<string, unknown>)>
@@ -27,6 +29,9 @@ const INACTIVE = { active: false } as const
  */
 export const createIntrospect = (needs: Needs) => {
   const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
+  // Also of a token that was issued before a role began to want a second factor.
+  const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
+    roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
 
   const introspectAccessToken = async (text: string, client: Client): Promise<Introspection> => {
     const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, audience: null, now: clock() })
@@ -36,7 +41,8 @@ export const createIntrospect = (needs: Needs) => {
     const isAddressed = audiencesOf(claims).some(audience => client.protected_resources.includes(audience))
     if (!isOwn && !isAddressed) return INACTIVE
     if (await blocklist.has(claims)) return INACTIVE
-    return (await revocations.isLive(claims)) ? { active: true, token_type: 'Bearer', ...claims } : INACTIVE
+    if (!(await revocations.isLive(claims))) return INACTIVE
+    return { active: true, token_type: 'Bearer', ...withRoles(claims) }
   }
 
   const introspectRefreshToken = async (text: string, { client_id }: Client): Promise<Introspection> => {

@@ -29,7 +29,7 @@ export type OpenSignIn = (signIn: {
   origin: Origin
 }) => Promise<TokenPair>
 
-const SALT_BYTES = 16
+export const SALT_BYTES = 16
 
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =

@@ -9,7 +9,11 @@ type Needs = Readonly<{ failures: Failures; wait: Wait }>
 export type Attempt = Readonly<{ failed: () => Promise<void>; succeeded: () => Promise<void> }>
 
 /** Resolves when the attempt may be judged. `device` is null for a device that the account does not know. */
-export type Brake = (attempt: { email: string; device: Uint8Array | null }) => Promise<Attempt>
+export type Brake = (attempt: {
+  /** What is guessed at: the password of an e-mail, or the codes of an account. */
+  subject: string
+  device: Uint8Array | null
+}) => Promise<Attempt>
 
 /** Attempts that may wait at once: some megabytes of sockets. Beyond them the answer is 429. */
 const WAITING_AT_MOST = 1_000
@@ -34,8 +38,8 @@ export const createBrake = ({ failures, wait }: Needs): Brake => {
     }
   }
 
-  return async ({ email, device }) => {
-    const strangers = accountRow(email)
+  return async ({ subject, device }) => {
+    const strangers = accountRow(subject)
     const row = device === null ? strangers : deviceRow(device)
     await hold(delayAfter(await failures.count(row)))
     return {
@@ -50,5 +54,5 @@ export const createBrake = ({ failures, wait }: Needs): Brake => {
 const deviceRow = (device: Uint8Array): string => `device:${Buffer.from(device).toString('hex')}`
 
 /** Nobody's e-mail lies about in Redis, and a long one takes no more room than a short one. */
-const accountRow = (email: string): string =>
-  `account:${Buffer.from(digestOf(email as Plain<'email'>)).toString('hex')}`
+const accountRow = (subject: string): string =>
+  `account:${Buffer.from(digestOf(subject as Plain<'email'>)).toString('hex')}`

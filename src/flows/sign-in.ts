@@ -1,4 +1,5 @@
-import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { accountAt, judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { ACR } from '../domain/authentication-class.ts'
 import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
 import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
@@ -6,6 +7,7 @@ import { Unavailable } from '../domain/unavailable.ts'
 import type { Accounts, Passwords } from '../ports.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { OpenSignIn } from './open-sign-in.ts'
+import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import type { Brake } from './sign-in-brake.ts'
 import { type Credentials, PASSWORD_AMR, type SignedIn } from './sign-up.ts'
 
@@ -18,6 +20,9 @@ type Needs = Readonly<{
   openSignIn: OpenSignIn
   knownDevices: KnownDevices
   brake: Brake
+  /** Throws where the password alone is not enough. */
+  demandSecondFactor: SecondFactorSignIn['demand']
+  second_factor_roles: readonly string[]
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
@@ -29,22 +34,31 @@ type Needs = Readonly<{
  */
 export const createSignIn =
   (needs: Needs) =>
-  async ({ client, refresh_transport, device_token, origin, ...given }: Credentials): Promise<SignedIn> => {
+  async ({
+    client,
+    refresh_transport,
+    acr_values,
+    device_token,
+    origin,
+    ...given
+  }: Credentials): Promise<SignedIn> => {
     const email = normalizeEmail(given.email)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
-    const attempt = await needs.brake({ email, device })
+    const attempt = await needs.brake({ subject: email, device })
     const refusal = await judge(needs, account, given.password)
     if (account === null || refusal !== null) {
       await attempt.failed()
       throw new Problem('AUTH_CREDENTIALS_INVALID', refusal ?? 'email_unknown')
     }
     await attempt.succeeded()
+    await renewDigest(needs, account, given.password)
+    await needs.demandSecondFactor({ account, client, refresh_transport, acr_values })
     const signIn = { account, client, amr: PASSWORD_AMR, refresh_transport, origin }
     const tokens = await needs.openSignIn(signIn)
-    await renewDigest(needs, account, given.password)
+    const seen = accountAt(account, ACR.pwd, needs.second_factor_roles)
     const remembered = needs.knownDevices.remember(account, device)
-    return { account, tokens, device_token: remembered, isNewDevice: device === null }
+    return { account: seen, tokens, device_token: remembered, isNewDevice: device === null }
   }
 
 /** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */

@@ -1,4 +1,5 @@
-import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { type Account, accountAt, judgeEmail, normalizeEmail } from '../domain/account.ts'
+import { ACR } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { DeviceToken } from '../domain/device-token.ts'
 import type { Language } from '../domain/language.ts'
@@ -17,6 +18,7 @@ type Needs = Readonly<{
   openSignIn: OpenSignIn
   knownDevices: KnownDevices
   judgeNewPassword: JudgeNewPassword
+  second_factor_roles: readonly string[]
 }>
 
 export type Credentials = Readonly<{
@@ -24,6 +26,8 @@ export type Credentials = Readonly<{
   email: string
   password: string
   refresh_transport: RefreshTransport
+  /** RFC 9470 – What the application asks for at a sign-in; null: whatever the account has. */
+  acr_values: readonly string[] | null
   /** What an earlier sign-in left with the device; null for a new one. */
   device_token: string | null
   origin: Origin
@@ -51,7 +55,8 @@ export const createSignUp =
     const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
     if (account === null) throw new Problem('EMAIL_TAKEN')
     const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
-    return { account, tokens, device_token: knownDevices.remember(account, null), isNewDevice: false }
+    const seen = accountAt(account, ACR.pwd, needs.second_factor_roles)
+    return { account: seen, tokens, device_token: knownDevices.remember(account, null), isNewDevice: false }
   }
 
 /** Every bad field at once, so that a form can show them all. */

@@ -1,4 +1,5 @@
 import type { AccessTokenClaims, TokenStatus } from '../domain/access-token.ts'
+import { acrOf, rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { Family } from '../domain/refresh-family.ts'
 import type { Clock, Keys, Listable, Random } from '../ports.ts'
@@ -17,6 +18,8 @@ type Needs = Readonly<{
   clock: Clock
   issuer: string
   ttl_seconds: number
+  /** Roles that no token carries whose sign-in had one factor. */
+  second_factor_roles: readonly string[]
   /** The token's place in a status list, durable before the token is issued. */
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
@@ -27,7 +30,8 @@ type Listing = Pick<Client, 'status_list'>
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
 /** RFC 9068 – Issues access tokens. */
-export const createIssue = ({ keys, random, clock, issuer, ttl_seconds, reserveStatus }: Needs) => {
+export const createIssue = (needs: Needs) => {
+  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles, reserveStatus } = needs
   const sign = async (
     claims: Omit<AccessTokenClaims, 'iss' | 'jti'>,
     { status_list }: Listing,
@@ -65,7 +69,8 @@ export const createIssue = ({ keys, random, clock, issuer, ttl_seconds, reserveS
     toFamily: (family: Family, { scope, audience, status_list }: Grant & Listing) => {
       const iat = secondsOf(family.at)
       const exp = Math.min(iat + ttl_seconds, secondsOf(family.expires_at))
-      const { user_id, client_id, auth_time, amr, roles } = family
+      const { user_id, client_id, auth_time, amr } = family
+      const acr = acrOf(amr)
       return sign(
         {
           sub: user_id,
@@ -77,7 +82,8 @@ export const createIssue = ({ keys, random, clock, issuer, ttl_seconds, reserveS
           sid: family.id,
           auth_time: secondsOf(auth_time),
           amr,
-          roles,
+          ...(acr === null ? {} : { acr }),
+          roles: rolesAt(acr, family.roles, second_factor_roles),
         },
         { status_list },
       )

@@ -1,5 +1,5 @@
 import { ERRORS, OAuthError } from '../domain/oauth-error.ts'
-import { Problem, PROBLEMS } from '../domain/problem.ts'
+import { Problem, type ProblemMore, PROBLEMS } from '../domain/problem.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Log } from '../ports.ts'
 import { type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
@@ -40,15 +40,24 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
 
 /** RFC 9457 §3 */
 export const problemReply = (
-  { code, reason, errors, retry_after_seconds }: Problem,
+  { code, reason, errors, retry_after_seconds, more: { members, demand } }: Problem,
   more: Reply['headers'] = {},
 ): Reply => {
   const [status, title] = PROBLEMS[code]
-  const body = { type: 'about:blank', title, status, code, ...(errors.length > 0 ? { errors } : {}) }
+  const body = {
+    type: 'about:blank',
+    title,
+    status,
+    code,
+    ...(errors.length > 0 ? { errors } : {}),
+    ...members,
+  }
   const headers = {
     'Content-Type': 'application/problem+json',
     ...NO_STORE,
-    ...(status === 401 || code === 'SCOPE_INSUFFICIENT' ? { 'WWW-Authenticate': challenge(code) } : {}),
+    ...(status === 401 || code === 'SCOPE_INSUFFICIENT'
+      ? { 'WWW-Authenticate': challenge(code, demand) }
+      : {}),
     ...retryAfter(retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
     ...more,
@@ -56,8 +65,13 @@ export const problemReply = (
   return { status, body: JSON.stringify(body), headers, log: { error: code, reason } }
 }
 
-/** RFC 6750 §3 – No error code in the challenge when no token was shown. */
-const challenge = (code: Problem['code']) => {
+/** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
+const challenge = (code: Problem['code'], demand: ProblemMore['demand']) => {
+  if (demand !== undefined) {
+    const { acr_values, max_age_seconds } = demand
+    const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
+    return `Bearer ${REALM}, error="insufficient_user_authentication"${classes}, max_age="${max_age_seconds}"`
+  }
   if (code === 'SCOPE_INSUFFICIENT') return `Bearer ${REALM}, error="insufficient_scope"`
   return code === 'AUTH_TOKEN_INVALID' || code === 'AUTH_TOKEN_EXPIRED'
     ? `Bearer ${REALM}, error="invalid_token"`

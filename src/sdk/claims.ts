@@ -3,9 +3,7 @@ import { asObject } from './jws.ts'
 import type { TokenErrorCode } from './token-error.ts'
 
 /** RFC 9068 §2.2 – The claims of a verified token, deeply frozen. What it does not name is there too, as `unknown`. */
-export type Claims = AccessTokenClaims &
-  Readonly<{ nbf?: number /** RFC 9470 – How the person signed in. */; acr?: string }> &
-  Readonly<Record<string, unknown>>
+export type Claims = AccessTokenClaims & Readonly<{ nbf?: number }> & Readonly<Record<string, unknown>>
 
 /** What a token must say. */
 export type Expectation = Readonly<{
@@ -29,7 +27,7 @@ export const parseClaims = (json: string): Claims | null => {
   return isPlain(claims) ? (claims as Claims) : null
 }
 
-type Unchecked = Readonly<{ [Name in keyof AccessTokenClaims | 'nbf' | 'acr']?: unknown }>
+type Unchecked = Readonly<{ [Name in keyof AccessTokenClaims | 'nbf']?: unknown }>
 
 const hasRequired = ({ iss, sub, aud, client_id, exp, iat, jti }: Unchecked): boolean =>
   isText(iss) &&

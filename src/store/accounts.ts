@@ -4,6 +4,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import type { Database } from './database.ts'
 import { endFamilies, onHeldAccount } from './end-families.ts'
+import { endingOthers } from './ending-others.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles }) => {
@@ -54,28 +55,12 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     return ended.map(family => family.id)
   },
 
-  endOtherSignIns: async ({ id, credential_epoch, keep, password_digest, reason }) => {
+  endOtherSignIns: async change => {
     const [account] = await onHeldAccount(
       database,
-      id,
+      change.id,
       sql => sql<{ ended: string[] }[]>`
-        with account as (
-          update users
-          set credential_epoch = credential_epoch + 1,
-            password_digest = coalesce(${password_digest}::text, password_digest)
-          where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
-          returning id, credential_epoch
-        ),
-        kept as (
-          update refresh_families f
-          set credential_epoch = account.credential_epoch
-          from account
-          where f.id = ${keep}
-            and f.user_id = account.id
-            and f.credential_epoch = account.credential_epoch - 1
-            and f.revoked_at is null
-        ),
-        ${endFamilies(sql, { reason, access_token_seconds, keep })}
+        with ${endingOthers(sql, { ...change, access_token_seconds })}
         select array(select id::text from ended) as ended from account`,
     )
     return account?.ended ?? null

@@ -23,6 +23,7 @@ const TABLES = [
   'status_entries',
   'import_batches',
   'email_links',
+  'ceremonies',
 ] as const
 export type JanitorTable = (typeof TABLES)[number]
 
@@ -48,6 +49,7 @@ export const createSweep =
       status_entries: 0,
       import_batches: 0,
       email_links: 0,
+      ceremonies: 0,
     }
     for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
     return deleted

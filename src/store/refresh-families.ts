@@ -3,10 +3,12 @@ import type { Session } from '../domain/session.ts'
 import type { RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
 import { createRotate } from './rotate-family.ts'
+import { createStepUp } from './step-up.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
   open: createOpen(database, lifetimes),
   findClientId: createFindClientId(database),
+  stepUp: createStepUp(database, lifetimes),
   rotate: createRotate(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
   list: createList(database),

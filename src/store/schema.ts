@@ -1,27 +1,10 @@
 import { sql } from 'drizzle-orm'
-import {
-  bigint,
-  customType,
-  index,
-  integer,
-  pgTable,
-  primaryKey,
-  smallint,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core'
+import { bigint, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
 import { LINK_PURPOSES } from '../domain/email-link.ts'
 import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
+import { bytea, instant, xid8 } from './columns.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
-
-const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
-
-/** PostgreSQL 13+ – A transaction's number that never wraps around. */
-const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' })
-
-const instant = () => timestamp({ withTimezone: true, mode: 'date' })
 
 export const users = pgTable('users', {
   id: uuid().primaryKey(),

@@ -45,11 +45,11 @@ describe('the delay after failures in a row', () => {
       failures,
       wait: () => new Promise<void>(resolve => started.push(resolve)),
     })
-    const first = await brake({ email: 'a@b.example', device: null })
+    const first = await brake({ subject: 'a@b.example', device: null })
     await Promise.all(times(5).map(() => first.failed()))
-    const held = times(1_000).map(() => brake({ email: 'a@b.example', device: null }))
+    const held = times(1_000).map(() => brake({ subject: 'a@b.example', device: null }))
     await expect.poll(() => started.length).toBe(1_000)
-    await expect(brake({ email: 'a@b.example', device: null })).rejects.toMatchObject({
+    await expect(brake({ subject: 'a@b.example', device: null })).rejects.toMatchObject({
       code: 'RATE_LIMITED',
       retry_after_seconds: 1,
     })

@@ -48,6 +48,7 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
       sid: family.id,
       auth_time: expect.any(Number),
       amr: ['pwd'],
+      acr: 'urn:signet:acr:pwd',
       roles: ['user'],
     })
   })

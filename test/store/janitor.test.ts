@@ -35,6 +35,15 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
         insert into revocations (kind, value, expires_at)
         values ('jti', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
       ),
+      ceremony as (
+        insert into ceremonies (
+          digest, purpose, user_id, credential_epoch, client_id, refresh_transport, payload, expires_at
+        )
+        values (
+          ${randomBytes(32)}, 'sign_in', ${user}, 0, 'c', 'body', ${randomBytes(32)},
+          now() - make_interval(secs => ${seconds_ago})
+        )
+      ),
       batch as (
         insert into import_batches (digest, created, email_taken, id_taken, expires_at)
         values (${randomBytes(32)}, 0, '{}', '{}', now() - make_interval(secs => ${seconds_ago}))
@@ -73,6 +82,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       refresh_families: 2,
       revocations: 1,
       spent_assertions: 1,
+      ceremonies: 1,
       status_entries: 1,
       import_batches: 1,
       email_links: 1,
@@ -81,6 +91,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('refresh_families')).toBe(3)
     expect(await count('revocations')).toBe(2)
     expect(await count('spent_assertions')).toBe(2)
+    expect(await count('ceremonies')).toBe(2)
     expect(await count('status_entries')).toBe(1)
     expect(await count('import_batches')).toBe(2)
     expect(await count('email_links')).toBe(2)

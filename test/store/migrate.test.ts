@@ -9,13 +9,17 @@ import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-in
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
 const TABLES = [
+  'ceremonies',
   'email_links',
   'import_batches',
   'leases',
+  'passkeys',
+  'recovery_codes',
   'refresh_families',
   'revocations',
   'spent_assertions',
   'status_entries',
+  'totp_factors',
   'users',
 ]
 

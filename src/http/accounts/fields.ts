@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ACR_VALUES, parseAcrValues } from '../../domain/authentication-class.ts'
 import type { Client } from '../../domain/client.ts'
 import { FIRST_PARTY } from '../../domain/client.ts'
 import { type FieldError, Problem } from '../../domain/problem.ts'
@@ -26,6 +27,15 @@ export const CREDENTIALS = z.object({
   password: z.string('must be a string'),
   client_id: z.string('must be a string').optional(),
   refresh_transport: z.enum(REFRESH_TRANSPORTS, 'must be body or cookie').default('body'),
+  acr_values: z
+    .string('must be a string')
+    .transform((text, context) => {
+      const values = parseAcrValues(text)
+      if (values === null) context.addIssue(`must name ${ACR_VALUES.join(' or ')}`)
+      return values
+    })
+    .nullable()
+    .default(null),
 })
 
 /** Contract – The first-party client that is meant; the built-in one when none is named. */

@@ -12,11 +12,14 @@ import type { Cookie } from '../cookies.ts'
 import { catching } from '../refusal.ts'
 import { type Handle, json, NO_STORE, type Route } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
+import { factorRoutes } from './factors.ts'
 import { handleRefresh } from './refresh.ts'
 import { limited } from './limited.ts'
+import { handlePasskeyOptions, handlePasskeySignIn } from './passkey-sign-in.ts'
 import { handleDeleteAccount, handleExportAccount } from './own-account.ts'
 import { mailRoutes } from './mail.ts'
 import { handleChangePassword } from './password.ts'
+import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
 import { handleSignOut } from './sign-out.ts'
@@ -37,6 +40,9 @@ type Needs = Readonly<{
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
 }> &
+  Parameters<typeof factorRoutes>[0] &
+  Parameters<typeof handleStepUp>[0] &
+  Parameters<typeof handlePasskeySignIn>[0] &
   Parameters<typeof mailRoutes>[0]
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
@@ -70,6 +76,32 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { ...account, method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { ...account, method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
+    ...factorRoutes(needs).map(route => ({ ...account, ...route, handle: counted(route.handle) })),
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login/second-factor',
+      handle: counted(handleSecondFactor(needs)),
+    },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login/passkey/options',
+      handle: countedTwice(limits.login, handlePasskeyOptions(needs)),
+    },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/login/passkey',
+      handle: counted(handlePasskeySignIn(needs)),
+    },
+    {
+      ...account,
+      method: 'POST',
+      path: '/auth/step-up/options',
+      handle: counted(handleStepUpOptions(needs)),
+    },
+    { ...account, method: 'POST', path: '/auth/step-up', handle: counted(handleStepUp(needs)) },
     { ...account, method: 'POST', path: '/auth/password', handle: counted(handleChangePassword(needs)) },
     ...mailRoutes(needs, { counted, countedTwice }).map(
       route => ({ ...account, method: 'POST', ...route }) as const,

@@ -1,5 +1,7 @@
 import { presentAccount } from '../../domain/account.ts'
 import { languageOf } from '../../domain/language.ts'
+import type { Client } from '../../domain/client.ts'
+import type { RefreshTransport } from '../../domain/refresh-family.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
@@ -20,27 +22,31 @@ const DEVICE_HEADER = 'Signet-Device'
 export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle => {
   const { clients, cookieTransport, deviceCookie } = needs
   return async call => {
-    const { email, password, client_id, refresh_transport } = await readFields(call, CREDENTIALS)
+    const { client_id, ...given } = await readFields(call, CREDENTIALS)
+    const { refresh_transport } = given
     const client = await findFirstParty(clients, client_id)
     if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
     const device_token = presentedDevice(call, deviceCookie)
     const origin = originOf(call)
     const language = languageOf(call.header('accept-language'))
-    const signedIn = await enter({
-      client,
-      email,
-      password,
-      refresh_transport,
-      device_token,
-      origin,
-      language,
-    })
-    const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
-    return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
+    const signedIn = await enter({ ...given, client, device_token, origin, language })
+    return replyWith(status, { signedIn, client, refresh_transport }, needs)
   }
 }
 
-const presentedDevice = (call: Call, cookie: Cookie): string | null =>
+type Entered = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
+
+/** What somebody who is signed in now gets, by the transport that was asked for. */
+export const replyWith = (
+  status: number,
+  { signedIn, client, refresh_transport }: Entered,
+  needs: Needs,
+): Reply => {
+  const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
+  return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
+}
+
+export const presentedDevice = (call: Call, cookie: Cookie): string | null =>
   cookie.read(call) ?? call.header(DEVICE_HEADER) ?? null
 
 const inBody = (status: number, { account, tokens, device_token }: SignedIn): Reply =>

@@ -1,0 +1,84 @@
+import type { Config } from '../config.ts'
+import type { Client } from '../domain/client.ts'
+import { passkeyOrigins } from '../domain/passkey.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
+import { createLimit } from '../ephemeral/limits.ts'
+import type { RedisConnection } from '../ephemeral/redis.ts'
+import { createConduct } from '../flows/ceremony.ts'
+import { createEnter, type Enter } from '../flows/enter.ts'
+import { createFactorChange } from '../flows/factor-change.ts'
+import { createFactorOverview } from '../flows/factor-overview.ts'
+import type { KnownDevices } from '../flows/known-devices.ts'
+import { createOfferFactors } from '../flows/offer-factors.ts'
+import type { OpenSignIn } from '../flows/open-sign-in.ts'
+import { createPasskeyEnrolment } from '../flows/passkey-enrolment.ts'
+import { createPasskeySignIn } from '../flows/passkey-sign-in.ts'
+import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
+import { createProveFactor } from '../flows/second-factor.ts'
+import type { Brake } from '../flows/sign-in-brake.ts'
+import { createStepUp } from '../flows/step-up.ts'
+import { createTotpEnrolment } from '../flows/totp-enrolment.ts'
+import type { Issue } from '../grants/issue.ts'
+import { createPasskeyVerifier } from '../platform/passkeys.ts'
+import type { Blocklist, Clients, Clock, Metrics, Random, RefreshFamilies } from '../ports.ts'
+import { createCeremonies } from '../store/ceremonies.ts'
+import type { Database } from '../store/database.ts'
+import { createFactors } from '../store/factors.ts'
+
+type Parts = Readonly<{
+  blocklist: Blocklist
+  brake: Brake
+  clients: Clients
+  clock: Clock
+  database: Database
+  issue: Issue
+  knownDevices: KnownDevices
+  lifetimes: Lifetimes
+  metrics: Metrics
+  openSignIn: OpenSignIn
+  peppers: Peppers
+  random: Random
+  redis: RedisConnection | null
+  refreshFamilies: RefreshFamilies
+  /** The same, of which the person hears by mail. */
+  toldSignIn: (enter: Enter) => Enter
+}>
+
+/** The parts of second factors, put in their places. */
+export const composeFactors = (config: Config, parts: Parts) => {
+  const { database, lifetimes, redis, metrics, random } = parts
+  const issuer = config.ISSUER
+  const { hostname, host } = new URL(issuer)
+  const rp_id = config.PASSKEY_RP_ID ?? hostname
+  const factors = createFactors(database, lifetimes)
+  const passkeyVerifier = createPasskeyVerifier({ rp_id })
+  const conduct = createConduct({ ceremonies: createCeremonies(database), random })
+  const limit = createLimit('second-factor', config.RATE_LIMIT_SECOND_FACTOR, { redis, metrics })
+  const needs = {
+    ...parts,
+    factors,
+    passkeyVerifier,
+    conduct,
+    rp_id,
+    originsOf: (client: Client) => passkeyOrigins(client, { issuer, origins: config.CORS_ORIGINS }),
+    issuer_name: host,
+    access_token_seconds: lifetimes.access_token_seconds,
+    second_factor_roles: config.SECOND_FACTOR_ROLES,
+  }
+  const halves = {
+    ...needs,
+    enter: parts.toldSignIn(createEnter(needs)),
+    offerFactors: createOfferFactors(needs),
+    proveFactor: createProveFactor({ ...needs, limit }),
+  }
+  const enrolling = { ...needs, change: createFactorChange(needs) }
+  return {
+    secondFactorSignIn: createSecondFactorSignIn(halves),
+    passkeySignIn: createPasskeySignIn(halves),
+    stepUp: createStepUp(halves),
+    totpEnrolment: createTotpEnrolment(enrolling),
+    passkeyEnrolment: createPasskeyEnrolment(enrolling),
+    factorOverview: createFactorOverview(enrolling),
+  }
+}

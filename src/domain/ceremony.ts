@@ -1,0 +1,44 @@
+import type { Account } from './account.ts'
+import type { Digest, Plain } from './digest.ts'
+import type { RefreshTransport } from './refresh-family.ts'
+
+/** What stands for a ceremony that is under way, with whoever began it. */
+export type CeremonyHandle = Plain<'ceremony_handle'>
+
+/** What a ceremony is for. One that was begun for one of them is none for another. */
+export const CEREMONY_PURPOSES = [
+  'sign_in',
+  'passkey_sign_in',
+  'step_up',
+  'totp_enrolment',
+  'passkey_enrolment',
+] as const
+export type CeremonyPurpose = (typeof CEREMONY_PURPOSES)[number]
+
+/** Seconds from the first half of a ceremony to the second. */
+export const CEREMONY_SECONDS = 300
+
+/** Something in two halves, between which a person takes their time: a sign-in with two factors, or an enrolment. */
+export type Ceremony = Readonly<{
+  account: Account
+  client_id: string
+  refresh_transport: RefreshTransport
+  /** A WebAuthn challenge, or the sealed secret of a TOTP that is not confirmed yet. */
+  payload: Uint8Array
+}>
+
+export type NewCeremony = Omit<Ceremony, 'account'> &
+  Readonly<{
+    digest: Digest<'ceremony_handle'>
+    purpose: CeremonyPurpose
+    /** Null where the passkey will tell who it is. */
+    account: Pick<Account, 'id' | 'credential_epoch'> | null
+    /** The sign-in that began it, and alone may end it; null when there is none yet. */
+    family_id: string | null
+  }>
+
+const PREFIX = 'signet_cy_'
+
+/** Ours – 32 random bytes, with a prefix that secret scanners find. */
+export const ceremonyHandleOf = (bytes: Uint8Array): CeremonyHandle =>
+  (PREFIX + Buffer.from(bytes).toString('base64url')) as CeremonyHandle

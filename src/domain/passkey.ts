@@ -1,0 +1,101 @@
+import type { Client } from './client.ts'
+
+/** WebAuthn Level 3 §4 – A credential of a person, as it is kept. */
+export type Passkey = Readonly<{
+  /** WebAuthn §4 – The credential id, base64url: its authenticator made it. */
+  id: string
+  public_key: Uint8Array
+  /** WebAuthn §6.1.1 – Of the last assertion; 0 for ever where the authenticator does not count. */
+  counter: number
+  transports: readonly string[]
+  /** WebAuthn §6.1.3 – True for one that may be copied to other devices, and for one that has been. */
+  backup_eligible: boolean
+  backed_up: boolean
+  label: string
+  created_at: Date
+  last_used_at: Date | null
+}>
+
+export type NewPasskey = Omit<Passkey, 'label' | 'created_at' | 'last_used_at'>
+
+/** WebAuthn §5.1.9 – `PublicKeyCredential.toJSON()` of an enrolment. */
+export type Attestation = Readonly<{
+  id: string
+  rawId: string
+  response: Readonly<{
+    clientDataJSON: string
+    attestationObject: string
+    transports?: readonly string[] | undefined
+  }>
+}>
+
+/** WebAuthn §5.1.9 – `PublicKeyCredential.toJSON()` of an assertion. */
+export type Assertion = Readonly<{
+  id: string
+  rawId: string
+  response: Readonly<{
+    clientDataJSON: string
+    authenticatorData: string
+    signature: string
+    userHandle?: string | null | undefined
+  }>
+}>
+
+/** Contract: what the account API shows of a passkey. */
+export const presentPasskey = ({ id, label, backed_up, created_at, last_used_at }: Passkey) => ({
+  id,
+  label,
+  backed_up,
+  created_at: created_at.toISOString(),
+  last_used_at: last_used_at?.toISOString() ?? null,
+})
+
+/** RFC 9053 §2, RFC 8812 §2 – EdDSA, ES256 and RS256: what authenticators speak. */
+export const PASSKEY_ALGORITHMS = [-8, -7, -257]
+
+/** Milliseconds that a browser gives the person: as long as the challenge lives. */
+const TIMEOUT_MILLISECONDS = 300_000
+
+type Enrolment = Readonly<{
+  rp_id: string
+  challenge: Uint8Array
+  account: Readonly<{ id: string; email: string }>
+  passkeys: readonly Passkey[]
+}>
+
+/** WebAuthn §5.4 – What `PublicKeyCredential.parseCreationOptionsFromJSON` takes. */
+export const creationOptions = ({ rp_id, challenge, account, passkeys }: Enrolment) => ({
+  rp: { id: rp_id, name: rp_id },
+  user: { id: userHandleOf(account.id), name: account.email, displayName: account.email },
+  challenge: base64url(challenge),
+  pubKeyCredParams: PASSKEY_ALGORITHMS.map(alg => ({ type: 'public-key', alg })),
+  timeout: TIMEOUT_MILLISECONDS,
+  excludeCredentials: passkeys.map(descriptorOf),
+  authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
+  attestation: 'none',
+})
+
+/** WebAuthn §5.5 – What `PublicKeyCredential.parseRequestOptionsFromJSON` takes. */
+export const requestOptions = ({ rp_id, challenge, passkeys }: Omit<Enrolment, 'account'>) => ({
+  rpId: rp_id,
+  challenge: base64url(challenge),
+  timeout: TIMEOUT_MILLISECONDS,
+  allowCredentials: passkeys.map(descriptorOf),
+  userVerification: 'required',
+})
+
+/** WebAuthn §5.4.3 – The person to the authenticator: the bytes of the account's id, which say nothing of the person. */
+export const userHandleOf = (account_id: string): string =>
+  Buffer.from(account_id.replaceAll('-', ''), 'hex').toString('base64url')
+
+/** WebAuthn §13.4.9 – The pages that may ask for a passkey: ours, the configured ones, and those of the client. */
+export const passkeyOrigins = (
+  { redirect_uris }: Pick<Client, 'redirect_uris'>,
+  { issuer, origins }: Readonly<{ issuer: string; origins: readonly string[] }>,
+): readonly string[] => {
+  const own = redirect_uris.map(uri => new URL(uri).origin).filter(origin => origin !== 'null')
+  return [...new Set([issuer, ...origins, ...own])]
+}
+
+const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+const descriptorOf = ({ id, transports }: Passkey) => ({ type: 'public-key', id, transports })

@@ -1,0 +1,42 @@
+import { type Account, accountAt } from '../domain/account.ts'
+import { acrOf } from '../domain/authentication-class.ts'
+import type { Client } from '../domain/client.ts'
+import type { Language } from '../domain/language.ts'
+import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
+import type { KnownDevices } from './known-devices.ts'
+import type { OpenSignIn } from './open-sign-in.ts'
+import type { SignedIn } from './sign-up.ts'
+
+type Needs = Readonly<{
+  knownDevices: KnownDevices
+  openSignIn: OpenSignIn
+  second_factor_roles: readonly string[]
+}>
+
+/** Somebody who has shown everything that was asked for. */
+export type Proven = Readonly<{
+  account: Account
+  client: Client
+  amr: readonly string[]
+  refresh_transport: RefreshTransport
+  device_token: string | null
+  origin: Origin
+  /** Of the request. */
+  language: Language
+}>
+
+export type Enter = (proven: Proven) => Promise<SignedIn>
+
+/** What becomes of them: a sign-in, on a device that is known from now on. */
+export const createEnter =
+  ({ knownDevices, openSignIn, second_factor_roles }: Needs): Enter =>
+  async ({ account, client, amr, refresh_transport, device_token, origin }) => {
+    const device = knownDevices.recognise(device_token, account)
+    const tokens = await openSignIn({ account, client, amr, refresh_transport, origin })
+    return {
+      account: accountAt(account, acrOf(amr), second_factor_roles),
+      tokens,
+      device_token: knownDevices.remember(account, device),
+      isNewDevice: device === null,
+    }
+  }

@@ -1,0 +1,80 @@
+import type { CeremonyPurpose } from '../domain/ceremony.ts'
+import { Problem } from '../domain/problem.ts'
+import {
+  digestOfRecoveryCode,
+  RECOVERY_CODE_CHARACTERS,
+  RECOVERY_CODES,
+  type RecoveryCode,
+  recoveryCodeOf,
+} from '../domain/recovery-code.ts'
+import type { Blocklist, Clock, Random } from '../ports.ts'
+import type { Factors, FactorsOf } from '../ports/factors.ts'
+import type { Bearer } from './bearer.ts'
+import type { Begun, Conduct, Resumed } from './ceremony.ts'
+import { requireFresh } from './fresh.ts'
+import { hasFactor } from './offer-factors.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  conduct: Conduct
+  blocklist: Blocklist
+  random: Random
+  clock: Clock
+  access_token_seconds: number
+}>
+
+type Enrolment = Extract<CeremonyPurpose, 'totp_enrolment' | 'passkey_enrolment'>
+
+/** What every change of somebody's factors has in common: a fresh sign-in makes it, and is the only one left after it. */
+export const createFactorChange = (needs: Needs) => {
+  const { factors, conduct, blocklist, random, clock, access_token_seconds } = needs
+  const createCodes = () =>
+    Array.from({ length: RECOVERY_CODES }, () => recoveryCodeOf(random.bytes(RECOVERY_CODE_CHARACTERS)))
+
+  return {
+    /** What the person has. Throws unless the sign-in is fresh. */
+    findFresh: async (bearer: Bearer): Promise<FactorsOf> => {
+      const has = await factors.find(bearer.account.id)
+      requireFresh(bearer, { now: clock(), hasFactor: hasFactor(has) })
+      return has
+    },
+
+    begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<Begun> => {
+      const { client_id, sid } = claims
+      const family_id = sid ?? null
+      // No sign-in comes of it: there is nothing to deliver.
+      return conduct.begin({ purpose, account, family_id, client_id, refresh_transport: 'body', payload })
+    },
+
+    resume: ({ claims }: Bearer, purpose: Enrolment, handle: string): Promise<Resumed> =>
+      conduct.resume({ handle, purpose, family_id: claims.sid ?? null }),
+
+    /** Whose factors, and which sign-in goes on. */
+    changeOf: ({ account, claims }: Bearer) => ({
+      account_id: account.id,
+      credential_epoch: account.credential_epoch,
+      keep: claims.sid ?? null,
+    }),
+
+    /** Ours: the epoch has told already; Redis may tell sooner. Throws when somebody else made a change first. */
+    announce: async (ended: readonly string[] | null): Promise<void> => {
+      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      const entries = ended.map(value => ({ kind: 'sid' as const, value }))
+      await blocklist.add(entries, access_token_seconds)
+    },
+
+    createCodes,
+    /** Recovery codes for whoever has none left; they are shown this once. */
+    codesFor: async ({ account }: Bearer): Promise<readonly RecoveryCode[]> =>
+      (await factors.find(account.id)).recovery_codes > 0 ? [] : createCodes(),
+  }
+}
+
+export type FactorChange = ReturnType<typeof createFactorChange>
+
+export const digestsOf = (codes: readonly RecoveryCode[]) =>
+  codes.map(digestOfRecoveryCode).filter(digest => digest !== null)
+
+/** Something that proves nothing, in the field where it was given. */
+export const unproven = (pointer: string, detail: string) =>
+  new Problem('FIELDS_INVALID', 'factor_unproven', [{ pointer, detail }])

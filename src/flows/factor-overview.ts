@@ -1,0 +1,30 @@
+import { presentPasskey } from '../domain/passkey.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Factors } from '../ports/factors.ts'
+import type { Bearer } from './bearer.ts'
+import { digestsOf, type FactorChange } from './factor-change.ts'
+import { hasFactor } from './offer-factors.ts'
+
+type Needs = Readonly<{ factors: Factors; change: FactorChange }>
+
+/** Contract – What a person has, and what is left when it is lost. */
+export const createFactorOverview = ({ factors, change }: Needs) => ({
+  list: async ({ account }: Bearer) => {
+    const { totp, passkeys, recovery_codes } = await factors.find(account.id)
+    return {
+      totp: totp && { created_at: totp.created_at.toISOString() },
+      passkeys: passkeys.map(presentPasskey),
+      recovery_codes,
+    }
+  },
+
+  /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
+  renewRecoveryCodes: async (bearer: Bearer) => {
+    if (!hasFactor(await change.findFresh(bearer))) throw new Problem('NOT_FOUND', 'no_second_factor')
+    const codes = change.createCodes()
+    await factors.replaceRecoveryCodes(bearer.account.id, digestsOf(codes))
+    return { recovery_codes: codes }
+  },
+})
+
+export type FactorOverview = ReturnType<typeof createFactorOverview>

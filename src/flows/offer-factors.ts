@@ -1,0 +1,49 @@
+import type { Account } from '../domain/account.ts'
+import { requestOptions } from '../domain/passkey.ts'
+import type { RefreshTransport } from '../domain/refresh-family.ts'
+import type { Random } from '../ports.ts'
+import type { Factors, FactorsOf } from '../ports/factors.ts'
+import type { Begun, Conduct } from './ceremony.ts'
+
+/** WebAuthn §13.4.3 – 16 at least. */
+export const CHALLENGE_BYTES = 32
+
+type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_id: string }>
+
+/** Contract – The factors that would do, with what each of them needs. */
+export type Offer = Begun &
+  Readonly<{
+    factors: readonly ('totp' | 'passkey' | 'recovery_code')[]
+    /** What the browser is asked with. */
+    passkey?: ReturnType<typeof requestOptions>
+  }>
+
+type Occasion = Readonly<{
+  purpose: 'sign_in' | 'step_up'
+  account: Account
+  family_id: string | null
+  client_id: string
+  refresh_transport: RefreshTransport
+}>
+
+/** Begins a ceremony in which the person shows a second factor. Null, and nothing begins, when there is none. */
+export const createOfferFactors =
+  ({ factors, conduct, random, rp_id }: Needs) =>
+  async (occasion: Occasion): Promise<Offer | null> => {
+    const has = await factors.find(occasion.account.id)
+    if (!hasFactor(has)) return null
+    const challenge = random.bytes(CHALLENGE_BYTES)
+    const begun = await conduct.begin({ ...occasion, payload: challenge })
+    const { totp, passkeys, recovery_codes } = has
+    const kinds = { totp: totp !== null, passkey: passkeys.length > 0, recovery_code: recovery_codes > 0 }
+    return {
+      ...begun,
+      factors: (['totp', 'passkey', 'recovery_code'] as const).filter(kind => kinds[kind]),
+      ...(kinds.passkey ? { passkey: requestOptions({ rp_id, challenge, passkeys }) } : {}),
+    }
+  }
+
+export type OfferFactors = ReturnType<typeof createOfferFactors>
+
+/** Recovery codes alone are none: they go with the last factor. */
+export const hasFactor = ({ totp, passkeys }: FactorsOf): boolean => totp !== null || passkeys.length > 0

@@ -1,0 +1,72 @@
+import { amrWith } from '../domain/authentication-class.ts'
+import type { Client } from '../domain/client.ts'
+import type { Language } from '../domain/language.ts'
+import { type Assertion, requestOptions } from '../domain/passkey.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
+import type { Clients, Random } from '../ports.ts'
+import type { Factors } from '../ports/factors.ts'
+import type { Conduct } from './ceremony.ts'
+import type { Enter } from './enter.ts'
+import { CHALLENGE_BYTES } from './offer-factors.ts'
+import type { ProveFactor } from './second-factor.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  conduct: Conduct
+  factors: Factors
+  proveFactor: ProveFactor
+  enter: Enter
+  random: Random
+  originsOf: (client: Client) => readonly string[]
+  rp_id: string
+}>
+
+type Asked = Readonly<{ client: Client; refresh_transport: RefreshTransport }>
+
+type Answered = Readonly<{
+  handle: string
+  assertion: Assertion
+  device_token: string | null
+  origin: Origin
+  language: Language
+  /** Throws where the page that asks may not act for this client in this way. */
+  admit: (client: Client, refresh_transport: RefreshTransport) => void
+}>
+
+/** RFC 8176 §2 – "user": somebody was there. With the key, which was verified to be theirs, it makes two factors. */
+const PRESENT_AMR = ['user']
+
+/** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
+export const createPasskeySignIn = (needs: Needs) => ({
+  begin: async ({ client: { client_id }, refresh_transport }: Asked) => {
+    const challenge = needs.random.bytes(CHALLENGE_BYTES)
+    const unbound = { purpose: 'passkey_sign_in', account: null, family_id: null } as const
+    const begun = await needs.conduct.begin({ ...unbound, client_id, refresh_transport, payload: challenge })
+    // Nobody is named: whoever it is finds their own in the device.
+    return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
+  },
+
+  finish: async ({ handle, assertion, admit, ...request }: Answered) => {
+    const { clients, conduct, factors, proveFactor, enter, originsOf } = needs
+    const { client_id, refresh_transport, payload, finish } = await conduct.resumeUnbound(handle)
+    const client = await clients.find(client_id)
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    admit(client, refresh_transport)
+    const account = await factors.findOwner(assertion.id)
+    // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
+    if (account === null || !assertion.response.userHandle)
+      throw new Problem(
+        'AUTH_SECOND_FACTOR_INVALID',
+        account === null ? 'passkey_unknown' : 'user_handle_absent',
+      )
+    const asked = { account_id: account.id, challenge: payload, origins: originsOf(client) }
+    const method = await proveFactor({ kind: 'passkey', assertion }, asked)
+    await finish()
+    const amr = amrWith(PRESENT_AMR, method)
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport })
+    return { signedIn, client, refresh_transport }
+  },
+})
+
+export type PasskeySignIn = ReturnType<typeof createPasskeySignIn>

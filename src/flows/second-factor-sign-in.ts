@@ -1,0 +1,68 @@
+import type { Account } from '../domain/account.ts'
+import { ACR, amrWith } from '../domain/authentication-class.ts'
+import type { Client } from '../domain/client.ts'
+import type { Language } from '../domain/language.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
+import type { Clients } from '../ports.ts'
+import type { Conduct } from './ceremony.ts'
+import type { Enter } from './enter.ts'
+import type { OfferFactors } from './offer-factors.ts'
+import type { Proof, ProveFactor } from './second-factor.ts'
+import { PASSWORD_AMR } from './sign-up.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  conduct: Conduct
+  offerFactors: OfferFactors
+  proveFactor: ProveFactor
+  enter: Enter
+  originsOf: (client: Client) => readonly string[]
+}>
+
+type PasswordChecked = Readonly<{
+  account: Account
+  client: Client
+  refresh_transport: RefreshTransport
+  /** Null: whatever the account has. */
+  acr_values: readonly string[] | null
+}>
+
+type SecondHalf = Readonly<{
+  handle: string
+  proof: Proof
+  device_token: string | null
+  origin: Origin
+  language: Language
+  /** Throws where the page that asks may not act for this client in this way. */
+  admit: (client: Client, refresh_transport: RefreshTransport) => void
+}>
+
+/** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
+export const createSecondFactorSignIn = (needs: Needs) => ({
+  /** For whoever has shown the right password, and nobody else learns it. Throws unless the password is enough. */
+  demand: async ({ account, client, refresh_transport, acr_values }: PasswordChecked): Promise<void> => {
+    const { client_id } = client
+    const occasion = { purpose: 'sign_in', account, family_id: null, client_id, refresh_transport } as const
+    const members = await needs.offerFactors(occasion)
+    if (members !== null)
+      throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', 'second_factor_required', [], null, { members })
+    if (acr_values !== null && !acr_values.includes(ACR.pwd)) throw new Problem('AUTHENTICATION_UNMET')
+  },
+
+  finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
+    const { clients, conduct, proveFactor, enter, originsOf } = needs
+    const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
+    const { account, refresh_transport, payload: challenge } = resumed
+    const client = await clients.find(resumed.client_id)
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    admit(client, refresh_transport)
+    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
+    const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
+    await resumed.finish()
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport })
+    return { signedIn, client, refresh_transport }
+  },
+})
+
+export type SecondFactorSignIn = ReturnType<typeof createSecondFactorSignIn>

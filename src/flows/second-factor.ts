@@ -1,0 +1,111 @@
+import type { FactorMethod } from '../domain/authentication-class.ts'
+import type { Assertion } from '../domain/passkey.ts'
+import { Problem } from '../domain/problem.ts'
+import { digestOfRecoveryCode } from '../domain/recovery-code.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
+import { NONCE_BYTES, pepperIdOf, seal, type SealedSecret, unseal } from '../domain/sealed-secret.ts'
+import { findTotpStep } from '../domain/totp.ts'
+import type { Clock, Limit, Random } from '../ports.ts'
+import type { Factors, PasskeyVerifier } from '../ports/factors.ts'
+import { consume } from './consume.ts'
+import type { Brake } from './sign-in-brake.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  passkeyVerifier: PasskeyVerifier
+  brake: Brake
+  /** For the codes of one account. */
+  limit: Limit
+  peppers: Peppers
+  random: Random
+  clock: Clock
+}>
+
+/** What somebody shows beside the password. */
+export type Proof = Readonly<
+  | { kind: 'totp'; code: string }
+  | { kind: 'recovery_code'; code: string }
+  | { kind: 'passkey'; assertion: Assertion }
+>
+
+/** Whose proof it has to be; of a passkey also for which challenge, and from which pages. */
+export type Asked = Readonly<{ account_id: string; challenge: Uint8Array; origins: readonly string[] }>
+
+/** Judges a proof and spends it. Throws a 401 in one form for whatever is wrong with it. */
+export type ProveFactor = (proof: Proof, asked: Asked) => Promise<FactorMethod>
+
+/**
+ * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
+ * Whoever stole the password cannot keep the person out with it: a passkey or a recovery code always gets its turn.
+ */
+export const createProveFactor = (needs: Needs): ProveFactor => {
+  const { factors, passkeyVerifier } = needs
+  return async (proof, asked) => {
+    switch (proof.kind) {
+      case 'totp':
+        await proveTotp(needs, proof.code, asked)
+        return 'otp'
+      case 'recovery_code': {
+        const { account_id } = asked
+        const digest = digestOfRecoveryCode(proof.code)
+        if (digest === null || !(await factors.spendRecoveryCode({ account_id, digest })))
+          throw invalid('recovery_code_unknown')
+        // RFC 8176 §2 – A one-time password too: this one was made beforehand.
+        return 'otp'
+      }
+      case 'passkey':
+        return provePasskey(factors, passkeyVerifier, proof.assertion, asked)
+    }
+  }
+}
+
+const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', reason)
+
+const proveTotp = async (needs: Needs, code: string, { account_id }: Asked): Promise<void> => {
+  await consume(needs.limit, account_id)
+  const attempt = await needs.brake({ subject: `second factor of ${account_id}`, device: null })
+  const refusal = await spendTotp(needs, code, account_id)
+  if (refusal !== null) {
+    await attempt.failed()
+    throw invalid(refusal)
+  }
+  await attempt.succeeded()
+}
+
+/** Why not, for the log alone; null when the code was good, and is spent. */
+const spendTotp = async (needs: Needs, code: string, account_id: string): Promise<string | null> => {
+  const { factors, peppers, clock } = needs
+  const { totp } = await factors.find(account_id)
+  if (totp === null) return 'totp_absent'
+  const secret = unseal(totp.secret, account_id, peppers)
+  if (secret === null) return 'totp_unreadable'
+  const step = findTotpStep(code, secret, clock())
+  if (step === null) return 'totp_wrong'
+  const resealed = reseal(needs, { sealed: totp.secret, secret, owner: account_id })
+  return (await factors.spendTotpStep({ account_id, step, resealed })) ? null : 'totp_replayed'
+}
+
+type Opened = Readonly<{ sealed: SealedSecret; secret: Uint8Array; owner: string }>
+
+/** A secret under an older pepper moves to today's, so that the older one can be dropped some day. */
+const reseal = ({ peppers, random }: Needs, { sealed, secret, owner }: Opened): SealedSecret | null => {
+  const [pepper] = peppers
+  if (pepperIdOf(sealed) === pepper.id) return null
+  return seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, pepper)
+}
+
+const provePasskey = async (
+  factors: Factors,
+  verifier: PasskeyVerifier,
+  assertion: Assertion,
+  { account_id, challenge, origins }: Asked,
+): Promise<FactorMethod> => {
+  const { passkeys } = await factors.find(account_id)
+  const passkey = passkeys.find(({ id }) => id === assertion.id)
+  if (passkey === undefined) throw invalid('passkey_unknown')
+  const judged = await verifier.judgeAssertion({ assertion, passkey, account_id, challenge, origins })
+  if (judged === null) throw invalid('passkey_assertion')
+  if (!(await factors.usePasskey({ account_id, id: passkey.id, ...judged }))) throw invalid('passkey_counter')
+  // RFC 8176 §2 – One that can be copied to other devices is a key in software, as far as anybody can tell.
+  return passkey.backup_eligible ? 'swk' : 'hwk'
+}

@@ -1,0 +1,54 @@
+import { base32Of } from '../domain/base32.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
+import { NONCE_BYTES, seal, type SealedSecret, unseal } from '../domain/sealed-secret.ts'
+import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../domain/totp.ts'
+import type { Clock, Random } from '../ports.ts'
+import type { Factors } from '../ports/factors.ts'
+import type { Bearer } from './bearer.ts'
+import { digestsOf, type FactorChange, unproven } from './factor-change.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  change: FactorChange
+  peppers: Peppers
+  random: Random
+  clock: Clock
+  /** As authenticator applications show it. */
+  issuer_name: string
+}>
+
+/** RFC 6238 – Enrols an authenticator application: the secret first, and then a code that proves it arrived. */
+export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
+  begin: async (bearer: Bearer) => {
+    const { totp } = await change.findFresh(bearer)
+    if (totp !== null) throw new Problem('FACTOR_EXISTS', 'totp_exists')
+    const { id: owner, email } = bearer.account
+    const secret = random.bytes(TOTP_SECRET_BYTES)
+    const sealed = seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, peppers[0])
+    const begun = await change.begin(bearer, 'totp_enrolment', sealed)
+    return { ...begun, secret: base32Of(secret), uri: totpUri(secret, { issuer: issuer_name, email }) }
+  },
+
+  /** The code is spent by it: nobody signs in with what was seen over a shoulder. */
+  confirm: async (bearer: Bearer, { handle, code }: Readonly<{ handle: string; code: string }>) => {
+    const { payload, finish } = await change.resume(bearer, 'totp_enrolment', handle)
+    const sealed = payload as SealedSecret
+    const secret = unseal(sealed, bearer.account.id, peppers)
+    const step = secret === null ? null : findTotpStep(code, secret, clock())
+    if (step === null) throw unproven('#/totp', 'must be the code that the application shows now')
+    await finish()
+    const codes = await change.codesFor(bearer)
+    const added = { ...change.changeOf(bearer), secret: sealed, step, recovery: digestsOf(codes) }
+    await change.announce(await factors.addTotp(added))
+    return { recovery_codes: codes }
+  },
+
+  remove: async (bearer: Bearer): Promise<void> => {
+    const { totp } = await change.findFresh(bearer)
+    if (totp === null) throw new Problem('NOT_FOUND', 'totp_absent')
+    await change.announce(await factors.removeTotp(change.changeOf(bearer)))
+  },
+})
+
+export type TotpEnrolment = ReturnType<typeof createTotpEnrolment>

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { languageOf } from '../../domain/language.ts'
+import type { PasskeySignIn } from '../../flows/passkey-sign-in.ts'
+import type { Clients } from '../../ports.ts'
+import type { Cookie } from '../cookies.ts'
+import { originOf } from '../origin.ts'
+import { type Handle, json, NO_STORE } from '../route.ts'
+import type { CookieTransport } from './cookie-transport.ts'
+import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
+import { ASSERTION, HANDLE } from './proof.ts'
+import { presentedDevice, replyWith } from './sign-in.ts'
+
+const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true })
+const ANSWER = z.object({ handle: HANDLE, passkey: ASSERTION })
+
+type Needs = Readonly<{
+  clients: Clients
+  passkeySignIn: PasskeySignIn
+  cookieTransport: CookieTransport
+  deviceCookie: Cookie
+}>
+
+/** Contract – POST /auth/login/passkey/options: a challenge for whoever holds a passkey. */
+export const handlePasskeyOptions =
+  ({ clients, passkeySignIn, cookieTransport }: Needs): Handle =>
+  async call => {
+    const { client_id, refresh_transport } = await readFields(call, OPTIONS)
+    const client = await findFirstParty(clients, client_id)
+    if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
+    return json(200, await passkeySignIn.begin({ client, refresh_transport }), NO_STORE)
+  }
+
+/** Contract – POST /auth/login/passkey: what /auth/login answers. */
+export const handlePasskeySignIn =
+  (needs: Needs): Handle =>
+  async call => {
+    const { handle, passkey: assertion } = await readFields(call, ANSWER)
+    const entered = await needs.passkeySignIn.finish({
+      handle,
+      assertion,
+      device_token: presentedDevice(call, needs.deviceCookie),
+      origin: originOf(call),
+      language: languageOf(call.header('accept-language')),
+      admit: (client, refresh_transport) => {
+        if (refresh_transport === 'cookie') needs.cookieTransport.requireOwnPage(call, client)
+      },
+    })
+    return replyWith(200, entered, needs)
+  }

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { Proof } from '../../flows/second-factor.ts'
+
+const TEXT = z.string('must be a string').min(1, 'must not be empty')
+/** WebAuthn §5.8.3 – A credential id is 1023 bytes at most. */
+const CREDENTIAL_ID = TEXT.max(1_364, 'must be a credential id')
+const TYPE = z.literal('public-key', 'must be public-key')
+
+/** WebAuthn §5.1.9 – What `PublicKeyCredential.toJSON()` gives; what it gives beside these is not looked at. */
+export const ASSERTION = z.object(
+  {
+    id: CREDENTIAL_ID,
+    rawId: CREDENTIAL_ID,
+    type: TYPE,
+    response: z.object(
+      {
+        clientDataJSON: TEXT,
+        authenticatorData: TEXT,
+        signature: TEXT,
+        userHandle: z.string('must be a string').nullish(),
+      },
+      'must be an object',
+    ),
+  },
+  'must be an object',
+)
+
+export const ATTESTATION = z.object(
+  {
+    id: CREDENTIAL_ID,
+    rawId: CREDENTIAL_ID,
+    type: TYPE,
+    response: z.object(
+      {
+        clientDataJSON: TEXT,
+        attestationObject: TEXT,
+        transports: z
+          .array(z.string('must be a string').max(32, 'must be a transport'), 'must be a list')
+          .max(10, 'must be fewer')
+          .optional(),
+      },
+      'must be an object',
+    ),
+  },
+  'must be an object',
+)
+
+export const HANDLE = TEXT
+export const CODE = TEXT
+
+/** One of three: the other two are absent. */
+export const PROOF = {
+  totp: TEXT.optional(),
+  recovery_code: TEXT.optional(),
+  passkey: ASSERTION.optional(),
+}
+
+type Given = Readonly<{ [Name in keyof typeof PROOF]?: z.output<(typeof PROOF)[Name]> }>
+
+/** The proof among the fields of a request; null where there is none or more than one. */
+export const proofOf = ({ totp, recovery_code, passkey }: Given): Proof | null => {
+  const proofs: Proof[] = []
+  if (totp !== undefined) proofs.push({ kind: 'totp', code: totp })
+  if (recovery_code !== undefined) proofs.push({ kind: 'recovery_code', code: recovery_code })
+  if (passkey !== undefined) proofs.push({ kind: 'passkey', assertion: passkey })
+  const [proof = null] = proofs
+  return proofs.length === 1 ? proof : null
+}

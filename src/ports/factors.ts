@@ -1,0 +1,80 @@
+import type { Account } from '../domain/account.ts'
+import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/ceremony.ts'
+import type { Digest } from '../domain/digest.ts'
+import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/passkey.ts'
+import type { SealedSecret } from '../domain/sealed-secret.ts'
+
+/** The effects that second factors need, as types. A comment states atomicity and failure. */
+
+/** What a person has to sign in with beside the password. */
+export type FactorsOf = Readonly<{
+  totp: Readonly<{ secret: SealedSecret; created_at: Date }> | null
+  passkeys: readonly Passkey[]
+  /** Those that are left. */
+  recovery_codes: number
+}>
+
+/** A change of somebody's factors, made by a sign-in that goes on. */
+type Change = Readonly<{ account_id: string; credential_epoch: number; keep: string | null }>
+type RecoveryDigests = readonly Digest<'recovery_code'>[]
+
+/** All reject with Unavailable when the database is away. */
+export type Factors = {
+  find(account_id: string): Promise<FactorsOf>
+  /** Atomic: a time step is good for one code, and none before it after that. False when it was spent. Null keeps the secret as it is sealed. */
+  spendTotpStep(totp: { account_id: string; step: number; resealed: SealedSecret | null }): Promise<boolean>
+  /** Atomic. False when there is no such code, or no more. */
+  spendRecoveryCode(code: { account_id: string; digest: Digest<'recovery_code'> }): Promise<boolean>
+  /** Atomic: false when another assertion has counted as far or farther, or the passkey is gone. */
+  usePasskey(use: { account_id: string; id: string; counter: number; backed_up: boolean }): Promise<boolean>
+  /** Atomic: the former ones are void. */
+  replaceRecoveryCodes(account_id: string, digests: RecoveryDigests): Promise<void>
+  /**
+   * Atomic, the four of them: raises the credential epoch, ends every sign-in but `keep` with its entry in the revocation feed,
+   * and changes the factors. Returns the families that it ended. Null when the epoch is another by now, and nothing is done then; or
+   * when somebody was first: the factor is there already, or gone.
+   */
+  addTotp(
+    change: Change & { secret: SealedSecret; step: number; recovery: RecoveryDigests },
+  ): Promise<readonly string[] | null>
+  addPasskey(
+    change: Change & { passkey: NewPasskey; label: string; recovery: RecoveryDigests },
+  ): Promise<readonly string[] | null>
+  /** With the last factor go the recovery codes. */
+  removeTotp(change: Change): Promise<readonly string[] | null>
+  removePasskey(change: Change & { id: string }): Promise<readonly string[] | null>
+  /** Whose passkey it is; null when nobody's, or of an account that is disabled. */
+  findOwner(passkey_id: string): Promise<Account | null>
+  /** True when some account has this passkey. */
+  hasPasskey(id: string): Promise<boolean>
+}
+
+/** Ceremonies under way: each is bound to its account, its purpose and the sign-in that began it, and works once. */
+export type Ceremonies = {
+  begin(ceremony: NewCeremony): Promise<void>
+  /**
+   * Atomic: counts a try, before it is judged. Null when there is no such ceremony, when it is over, was tried too often or is
+   * another sign-in's, and when the account's credentials have changed since.
+   */
+  attempt(attempt: {
+    digest: Digest<'ceremony_handle'>
+    purpose: CeremonyPurpose
+    family_id: string | null
+  }): Promise<Ceremony | null>
+  /** Atomic: likewise, of a sign-in that a passkey alone is to finish. */
+  attemptUnbound(digest: Digest<'ceremony_handle'>): Promise<Omit<Ceremony, 'account'> | null>
+  /** Atomic: true for one caller. */
+  redeem(digest: Digest<'ceremony_handle'>): Promise<boolean>
+}
+
+type Ceremonial = Readonly<{ challenge: Uint8Array; origins: readonly string[] }>
+
+/** WebAuthn Level 3 §7 – Judges what authenticators answer. Never rejects for what they say. */
+export type PasskeyVerifier = {
+  /** §7.1 – The new passkey; null when anything is not as it was asked for. */
+  judgeEnrolment(given: Ceremonial & { attestation: Attestation }): Promise<NewPasskey | null>
+  /** §7.2 – What the passkey says now; null when anything is not as it was asked for. */
+  judgeAssertion(
+    given: Ceremonial & { assertion: Assertion; passkey: Passkey; account_id: string },
+  ): Promise<Readonly<{ counter: number; backed_up: boolean }> | null>
+}

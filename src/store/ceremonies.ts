@@ -1,0 +1,71 @@
+import type { Account } from '../domain/account.ts'
+import { type Ceremony, CEREMONY_SECONDS } from '../domain/ceremony.ts'
+import type { Ceremonies } from '../ports/factors.ts'
+import type { Database } from './database.ts'
+
+/** Tries that one ceremony is good for. */
+const ATTEMPTS = 5
+
+type UnboundCeremony = Omit<Ceremony, 'account'>
+type Row = Account & UnboundCeremony
+
+export const createCeremonies = (database: Database): Ceremonies => ({
+  begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
+    await database.run(
+      sql => sql`
+        insert into ceremonies (
+          digest, purpose, user_id, credential_epoch, family_id, client_id, refresh_transport, payload, expires_at
+        )
+        values (
+          ${digest}, ${purpose}, ${account?.id ?? null}, ${account?.credential_epoch ?? null}, ${family_id}, ${client_id},
+          ${refresh_transport}, ${payload}, statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
+        )`,
+    )
+  },
+
+  attempt: async ({ digest, purpose, family_id }) => {
+    const [row] = await database.run(
+      sql => sql<Row[]>`
+        with attempted as (
+          update ceremonies
+          set attempts = attempts + 1
+          where digest = ${digest}
+            and purpose = ${purpose}
+            and family_id is not distinct from ${family_id}
+            and attempts < ${ATTEMPTS}
+            and expires_at > statement_timestamp()
+          returning user_id, credential_epoch, client_id, refresh_transport, payload
+        )
+        select
+          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language,
+          attempted.client_id, attempted.refresh_transport, attempted.payload
+        from attempted
+        join users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch
+        where u.disabled_at is null`,
+    )
+    if (row === undefined) return null
+    const { client_id, refresh_transport, payload, ...account } = row
+    return { account, client_id, refresh_transport, payload }
+  },
+
+  attemptUnbound: async digest => {
+    const [ceremony] = await database.run(
+      sql => sql<UnboundCeremony[]>`
+        update ceremonies
+        set attempts = attempts + 1
+        where digest = ${digest}
+          and purpose = 'passkey_sign_in'
+          and attempts < ${ATTEMPTS}
+          and expires_at > statement_timestamp()
+        returning client_id, refresh_transport, payload`,
+    )
+    return ceremony ?? null
+  },
+
+  redeem: async digest => {
+    const redeemed = await database.run(
+      sql => sql`delete from ceremonies where digest = ${digest} returning digest`,
+    )
+    return redeemed.length > 0
+  },
+})

@@ -1,0 +1,40 @@
+import type { Fragment, ISql } from 'postgres'
+import type { PasswordDigest } from '../domain/password-digest.ts'
+import type { RevokeReason } from '../domain/refresh-family.ts'
+import { endFamilies } from './end-families.ts'
+
+type Ending = Readonly<{
+  id: string
+  credential_epoch: number
+  keep: string | null
+  /** Null leaves the password as it is. */
+  password_digest: PasswordDigest | null
+  reason: RevokeReason
+  access_token_seconds: number
+}>
+
+/**
+ * The first members of a statement that changes how somebody signs in: `account` in its new epoch, `kept`, and those of
+ * `endFamilies`. `account` is empty, and nothing is done, when the account is disabled or its epoch is another by now.
+ */
+export const endingOthers = (
+  sql: ISql,
+  { id, credential_epoch, keep, password_digest, reason, access_token_seconds }: Ending,
+): Fragment => sql`
+  account as (
+    update users
+    set credential_epoch = credential_epoch + 1,
+      password_digest = coalesce(${password_digest}::text, password_digest)
+    where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
+    returning id, credential_epoch
+  ),
+  kept as (
+    update refresh_families f
+    set credential_epoch = account.credential_epoch
+    from account
+    where f.id = ${keep}
+      and f.user_id = account.id
+      and f.credential_epoch = account.credential_epoch - 1
+      and f.revoked_at is null
+  ),
+  ${endFamilies(sql, { reason, access_token_seconds, keep })}`
