@@ -100,7 +100,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
       createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
     ),
     deleteAccount: createDeleteAccount({ ...parts, accountLife, limit: limits.password }),
-    exportAccount: createExportAccount({ ...parts, accountLife, limit: limits.export }),
+    exportAccount: createExportAccount({ ...parts, ...factors, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),

@@ -17,10 +17,15 @@ export type SignInRecord = Readonly<{
 }>
 
 /** GDPR art. 15, 20 – What is kept of a person, in a form that other programs read. No digest and no salt: they are no data about anybody. */
-export const presentExport = (account: Account, sign_ins: readonly SignInRecord[], now: Date) => ({
+export const presentExport = <F>(
+  account: Account,
+  kept: Readonly<{ factors: F; sign_ins: readonly SignInRecord[] }>,
+  now: Date,
+) => ({
   exported_at: now.toISOString(),
   account: presentAccount(account),
-  sign_ins: sign_ins.map(presentSignIn),
+  factors: kept.factors,
+  sign_ins: kept.sign_ins.map(presentSignIn),
 })
 
 const presentSignIn = ({ last_ip, last_user_agent, ...record }: SignInRecord) => ({

@@ -3,15 +3,25 @@ import type { Clock, Limit } from '../ports.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
+import type { FactorOverview } from './factor-overview.ts'
 
-type Needs = Readonly<{ accountLife: AccountLife; clock: Clock /** For one person. */; limit: Limit }>
+type Needs = Readonly<{
+  accountLife: AccountLife
+  factorOverview: FactorOverview
+  clock: Clock
+  /** For one person. */
+  limit: Limit
+}>
 
-export type ExportAccount = (bearer: Bearer) => Promise<ReturnType<typeof presentExport>>
+export type ExportAccount = (bearer: Bearer) => Promise<object>
 
 /** Ours – Everything that is kept of a person, for the person. */
 export const createExportAccount =
-  ({ accountLife, clock, limit }: Needs): ExportAccount =>
-  async ({ account }) => {
+  ({ accountLife, factorOverview, clock, limit }: Needs): ExportAccount =>
+  async bearer => {
+    const { account } = bearer
     await consume(limit, account.id)
-    return presentExport(account, await accountLife.listSignIns(account.id), clock())
+    const factors = await factorOverview.list(bearer)
+    const sign_ins = await accountLife.listSignIns(account.id)
+    return presentExport(account, { factors, sign_ins }, clock())
   }

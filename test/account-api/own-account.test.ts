@@ -104,11 +104,13 @@ describe.each(places)('the own account ($name)', ({ create }) => {
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(response.headers.get('content-disposition')).toContain('attachment')
     const text = await response.text()
-    const { account, sign_ins } = JSON.parse(text) as {
+    const { account, factors, sign_ins } = JSON.parse(text) as {
+      factors: unknown
       account: object
       sign_ins: readonly Readonly<Record<string, unknown>>[]
     }
     expect(account).toMatchObject({ id: first.tokens.user.id, email: 'export@own.example', roles: ['user'] })
+    expect(factors).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
     expect(sign_ins.map(({ id, ended_because }) => [id, ended_because])).toEqual([
       [sidOf(second.tokens), 'signed_out'],
       [sidOf(first.tokens), null],
