@@ -132,7 +132,9 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     const errors: unknown[] = []
     const log = { info: () => {}, warn: () => {}, error: (fields: unknown) => void errors.push(fields) }
     const stops = [1, 2].map(() => keepSweeping({ sweep: sweeper(), metrics, log, pause_milliseconds: 5 }))
-    await vi.waitFor(() => expect(deleted.get('refresh_families')).toBe(2 * BATCH_ROWS + 1))
+    await vi.waitFor(() => expect(deleted.get('refresh_families')).toBe(2 * BATCH_ROWS + 1), {
+      timeout: 20_000,
+    })
     for (const stop of stops) await stop()
     expect(await count('refresh_families')).toBe(0)
     expect(errors).toEqual([])
