@@ -82,7 +82,6 @@ describe('password workers', () => {
       expect(foreign.held).toEqual([expect.any(Number)])
       for (const each of [null, hashSync('x', COST), hashSync('x', 4), digest]) {
         const { held, milliseconds } = await refused(each)
-        expect(held).toHaveLength(1)
         // What the first one was held for is its own time once more.
         expect(milliseconds + (held[0] ?? 0)).toBeGreaterThanOrEqual(0.96 * 2 * (foreign.held[0] ?? 0))
       }
