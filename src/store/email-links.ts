@@ -5,6 +5,8 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'
+import { onAccountOfLink } from './end-families.ts'
+import { createRedeemReset } from './redeem-reset.ts'
 
 /** SQLSTATE unique_violation. */
 const TAKEN = '23505'
@@ -103,7 +105,9 @@ const createFind =
 const createRedeemVerification =
   (database: Database): EmailLinks['redeemVerification'] =>
   async digest => {
-    const [addressee] = await database.run(
+    const [addressee] = await onAccountOfLink(
+      database,
+      digest,
       sql => sql<Addressee[]>`
         with link as (
           delete from email_links
@@ -122,56 +126,13 @@ const createRedeemVerification =
     return addressee ?? null
   }
 
-const createRedeemReset =
-  (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
-  async ({ digest, password_digest }) => {
-    const [reset] = await database.run(
-      sql => sql<(Addressee & { families: string[] })[]>`
-        with link as (
-          delete from email_links
-          where digest = ${digest} and purpose = 'reset_password' and expires_at > statement_timestamp()
-          returning user_id, email, credential_epoch
-        ),
-        account as (
-          update users u
-          set password_digest = ${password_digest},
-            credential_epoch = u.credential_epoch + 1,
-            email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
-          from link
-          where u.id = link.user_id
-            and u.email = link.email
-            and u.credential_epoch = link.credential_epoch
-            and u.disabled_at is null
-          returning u.id, u.email, u.language
-        ),
-        others as (
-          delete from email_links l
-          using account
-          where l.user_id = account.id and l.purpose <> 'reset_password'
-        ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = 'password_changed'
-          from account
-          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
-        select id as account_id, email, language, array(select id::text from ended) as families from account`,
-    )
-    return reset ?? null
-  }
-
 const createRedeemChange =
   (database: Database): EmailLinks['redeemChange'] =>
   async digest => {
     try {
-      const [addressee] = await database.run(
+      const [addressee] = await onAccountOfLink(
+        database,
+        digest,
         sql => sql<Addressee[]>`
           with link as (
             delete from email_links l
