@@ -5,14 +5,15 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'
+import { endFamilies, onHeldAddressee } from './end-families.ts'
 
 /** SQLSTATE unique_violation. */
 const TAKEN = '23505'
 
 /**
- * Ours – Every verb is one statement. Of several that come with one link, the first deletes the row and the others, who waited
- * for it, find none. The link must still be of the address and the epoch that the account has: judged again on the account's
- * row once it is locked, so that a password change at the same moment wins or loses as a whole.
+ * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
+ * account, find none. The link must still be of the address and the epoch that the account has: judged on the account's row
+ * while it is held, so that a password change at the same moment wins or loses as a whole.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
   ...createIssue(database),
@@ -32,6 +33,7 @@ const createIssue = (
           select id, email, credential_epoch, language, 'reset_password' as purpose
           from users
           where email = ${email} and disabled_at is null
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -45,6 +47,7 @@ const createIssue = (
           select id, email, credential_epoch, language, 'verify_email' as purpose
           from users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -61,6 +64,7 @@ const createIssue = (
             and credential_epoch = ${credential_epoch}
             and disabled_at is null
             and not exists (select from users where email = ${new_email})
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -103,7 +107,9 @@ const createFind =
 const createRedeemVerification =
   (database: Database): EmailLinks['redeemVerification'] =>
   async digest => {
-    const [addressee] = await database.run(
+    const [addressee] = await onHeldAddressee(
+      database,
+      digest,
       sql => sql<Addressee[]>`
         with link as (
           delete from email_links
@@ -125,7 +131,9 @@ const createRedeemVerification =
 const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
   async ({ digest, password_digest }) => {
-    const [reset] = await database.run(
+    const [reset] = await onHeldAddressee(
+      database,
+      digest,
       sql => sql<(Addressee & { families: string[] })[]>`
         with link as (
           delete from email_links
@@ -149,19 +157,7 @@ const createRedeemReset =
           using account
           where l.user_id = account.id and l.purpose <> 'reset_password'
         ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = 'password_changed'
-          from account
-          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${endFamilies(sql, { reason: 'password_changed', access_token_seconds })}
         select id as account_id, email, language, array(select id::text from ended) as families from account`,
     )
     return reset ?? null
@@ -171,7 +167,9 @@ const createRedeemChange =
   (database: Database): EmailLinks['redeemChange'] =>
   async digest => {
     try {
-      const [addressee] = await database.run(
+      const [addressee] = await onHeldAddressee(
+        database,
+        digest,
         sql => sql<Addressee[]>`
           with link as (
             delete from email_links l

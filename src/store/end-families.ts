@@ -45,14 +45,32 @@ export const onHeldAccount = <R extends Row>(
   account_id: string,
   statement: (sql: ISql) => PendingQuery<R[]>,
 ): Promise<readonly R[]> =>
-  database.run(sql =>
-    sql
-      .begin(
-        held =>
-          [held`select from users where id = ${account_id} for no key update`, statement(held)] as const,
-      )
-      .then(([, rows]) => rows),
+  afterHolding(database, sql => sql`select from users where id = ${account_id} for no key update`, statement)
+
+/**
+ * Ours – The same of the person to whom a link was mailed. Before the link itself: whoever deletes the account, or another of its
+ * links, holds the account first too, and none of them waits for the other in a circle.
+ */
+export const onHeldAddressee = <R extends Row>(
+  database: Database,
+  digest: Uint8Array,
+  statement: (sql: ISql) => PendingQuery<R[]>,
+): Promise<readonly R[]> =>
+  afterHolding(
+    database,
+    sql => sql`
+      select from users
+      where id = (select user_id from email_links where digest = ${digest})
+      for no key update`,
+    statement,
   )
+
+const afterHolding = <R extends Row>(
+  database: Database,
+  holding: (sql: ISql) => PendingQuery<Row[]>,
+  statement: (sql: ISql) => PendingQuery<R[]>,
+): Promise<readonly R[]> =>
+  database.run(sql => sql.begin(held => [holding(held), statement(held)] as const).then(([, rows]) => rows))
 
 type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_seconds: number }>
 

@@ -83,7 +83,10 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     await database.run(
       sql => sql`
         insert into recovery_codes (user_id, digests)
-        values (${account_id}, ${bytesOf(sql, digests)})
+        select id, ${bytesOf(sql, digests)}
+        from users
+        where id = ${account_id}
+        for key share
         on conflict (user_id) do update
         set digests = excluded.digests`,
     )
