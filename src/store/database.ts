@@ -92,15 +92,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         clearTimeout(timer)
         return resolve(answer)
       }
-      const fail = (error: unknown) => {
-        if (codeOf(error) === DEADLOCK && isAwaited) {
+      const fail = (fault: unknown) => {
+        if (codeOf(fault) === DEADLOCK && isAwaited) {
           pending = query(sql)
           pending.then(succeed, fail)
           return
         }
         statements--
         clearTimeout(timer)
-        reject(judge(error))
+        reject(judge(fault))
       }
       pending.then(succeed, fail)
     })
