@@ -6,16 +6,14 @@ import type { PasskeyEnrolment } from '../../flows/passkey-enrolment.ts'
 import type { TotpEnrolment } from '../../flows/totp-enrolment.ts'
 import { originOf } from '../origin.ts'
 import { type Call, type Handle, json, NO_STORE, noContent, type Reply, type Route } from '../route.ts'
-import { readFields } from './fields.ts'
-import { ATTESTATION, CODE, HANDLE } from './proof.ts'
+import { FILLED, readFields, TEXT } from './fields.ts'
+import { ATTESTATION } from './proof.ts'
 
-const TOTP = z.object({ handle: HANDLE, totp: CODE })
+const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({
-  handle: HANDLE,
+  handle: FILLED,
   passkey: ATTESTATION,
-  label: z
-    .string('must be a string')
-    .trim()
+  label: TEXT.trim()
     .min(1, 'must not be empty')
     .max(64, 'must be 64 characters at most')
     .regex(/^\P{Cc}*$/u, 'must not hold control characters')

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { ACR_VALUES, parseAcrValues } from '../../domain/authentication-class.ts'
-import type { Client } from '../../domain/client.ts'
-import { FIRST_PARTY } from '../../domain/client.ts'
+import { type Client, FIRST_PARTY } from '../../domain/client.ts'
 import { type FieldError, Problem } from '../../domain/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/refresh-family.ts'
 import type { Clients } from '../../ports.ts'
@@ -22,18 +21,19 @@ export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
   throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
 }
 
+export const TEXT = z.string('must be a string')
+export const FILLED = TEXT.min(1, 'must not be empty')
+
 export const CREDENTIALS = z.object({
-  email: z.string('must be a string'),
-  password: z.string('must be a string'),
-  client_id: z.string('must be a string').optional(),
+  email: TEXT,
+  password: TEXT,
+  client_id: TEXT.optional(),
   refresh_transport: z.enum(REFRESH_TRANSPORTS, 'must be body or cookie').default('body'),
-  acr_values: z
-    .string('must be a string')
-    .transform((text, context) => {
-      const values = parseAcrValues(text)
-      if (values === null) context.addIssue(`must name ${ACR_VALUES.join(' or ')}`)
-      return values
-    })
+  acr_values: TEXT.transform((text, context) => {
+    const values = parseAcrValues(text)
+    if (values === null) context.addIssue(`must name ${ACR_VALUES.join(' or ')}`)
+    return values
+  })
     .nullable()
     .default(null),
 })

@@ -5,9 +5,8 @@ import type { MailLinks } from '../../flows/mail-links.ts'
 import type { RedeemLinks } from '../../flows/redeem-link.ts'
 import type { Limit } from '../../ports.ts'
 import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
-import { readFields } from './fields.ts'
+import { readFields, TEXT } from './fields.ts'
 
-const TEXT = z.string('must be a string')
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })
 const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })

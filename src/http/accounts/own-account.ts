@@ -5,9 +5,9 @@ import type { ExportAccount } from '../../flows/export-account.ts'
 import type { Cookie } from '../cookies.ts'
 import { type Call, type Handle, json, NO_STORE, noContent } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { readFields } from './fields.ts'
+import { readFields, TEXT } from './fields.ts'
 
-const FIELDS = z.object({ current_password: z.string('must be a string') })
+const FIELDS = z.object({ current_password: TEXT })
 
 type Needs = Readonly<{
   deleteAccount: DeleteAccount

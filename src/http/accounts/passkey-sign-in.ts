@@ -6,12 +6,12 @@ import type { Cookie } from '../cookies.ts'
 import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
-import { ASSERTION, HANDLE } from './proof.ts'
+import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
+import { ASSERTION } from './proof.ts'
 import { presentedDevice, replyWith } from './sign-in.ts'
 
 const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true })
-const ANSWER = z.object({ handle: HANDLE, passkey: ASSERTION })
+const ANSWER = z.object({ handle: FILLED, passkey: ASSERTION })
 
 type Needs = Readonly<{
   clients: Clients

@@ -2,12 +2,9 @@ import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { ChangePassword } from '../../flows/change-password.ts'
 import { type Handle, noContent } from '../route.ts'
-import { readFields } from './fields.ts'
+import { readFields, TEXT } from './fields.ts'
 
-const FIELDS = z.object({
-  current_password: z.string('must be a string'),
-  new_password: z.string('must be a string'),
-})
+const FIELDS = z.object({ current_password: TEXT, new_password: TEXT })
 
 type Needs = Readonly<{ changePassword: ChangePassword; authenticateBearer: AuthenticateBearer }>
 

@@ -10,12 +10,12 @@ import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
 import type { Clients } from '../../ports.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { readFields } from './fields.ts'
-import { HANDLE, PROOF, proofOf } from './proof.ts'
+import { FILLED, readFields } from './fields.ts'
+import { PROOF, proofOf } from './proof.ts'
 import { presentedDevice, replyWith } from './sign-in.ts'
 
-const SIGN_IN = z.object({ handle: HANDLE, ...PROOF })
-const STEP_UP = z.object({ handle: HANDLE.optional(), ...PROOF })
+const SIGN_IN = z.object({ handle: FILLED, ...PROOF })
+const STEP_UP = z.object({ handle: FILLED.optional(), ...PROOF })
 
 type Needs = Readonly<{
   clients: Clients
