@@ -1,11 +1,10 @@
 import { normalizeEmail } from '../domain/account.ts'
 import { Problem } from '../domain/problem.ts'
+import { isUuid } from '../domain/uuid.ts'
 import type { Accounts, Blocklist, Ended, Endings } from '../ports.ts'
 
 type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
 type Members = Readonly<Record<string, unknown>>
-
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 
 /**
  * draft-parecki-oauth-global-token-revocation – Ends every sign-in and every token of a person (`sub_id`), or, ours, of a client
@@ -17,7 +16,7 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
 
   const endPerson = async (sub_id: Members) => {
     const sub = await findSubject(sub_id)
-    const ended = sub !== null && UUID.test(sub) ? await endings.endPerson(sub) : null
+    const ended = sub !== null && isUuid(sub) ? await endings.endPerson(sub) : null
     if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
     await block(ended, 'sub', sub)
     const sign_ins = ended.families.map(value => ({ kind: 'sid' as const, value }))

@@ -1,5 +1,6 @@
 import { Problem } from '../domain/problem.ts'
-import { isSessionId, type Session } from '../domain/session.ts'
+import type { Session } from '../domain/session.ts'
+import { isUuid } from '../domain/uuid.ts'
 import type { Accounts, Blocklist, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 
@@ -23,7 +24,7 @@ export const createSessions = ({ accounts, refreshFamilies, blocklist, access_to
     /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
     end: async ({ account }: Bearer, id: string): Promise<void> => {
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-      if (!isSessionId(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
+      if (!isUuid(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
       await block([id])
     },
 
