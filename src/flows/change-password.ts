@@ -2,7 +2,7 @@ import { Problem } from '../domain/problem.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
-import { isCurrentPassword } from './current-password.ts'
+import { requireCurrentPassword } from './current-password.ts'
 import type { JudgeNewPassword } from './new-password.ts'
 
 type Needs = Readonly<{
@@ -32,8 +32,7 @@ export const createChangePassword =
       const errors = [{ pointer: '#/new_password', detail: fault }]
       throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
     }
-    if (!(await isCurrentPassword(needs, email, current_password)))
-      throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+    await requireCurrentPassword(needs, { email, current_password })
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }

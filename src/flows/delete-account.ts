@@ -3,7 +3,7 @@ import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
-import { isCurrentPassword } from './current-password.ts'
+import { requireCurrentPassword } from './current-password.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -23,8 +23,7 @@ export const createDeleteAccount =
     const { accountLife, blocklist, limit } = needs
     const { id, email, credential_epoch } = account
     await consume(limit, claims.sid ?? id)
-    if (!(await isCurrentPassword(needs, email, current_password)))
-      throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+    await requireCurrentPassword(needs, { email, current_password })
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')

@@ -14,7 +14,7 @@ import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
 import type { EmailLinks, Mailer } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
-import { isCurrentPassword } from './current-password.ts'
+import { requireCurrentPassword } from './current-password.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -84,8 +84,7 @@ export const createMailLinks = (needs: Needs) => {
       await consume(needs.passwordLimit, claims.sid ?? account_id)
       const new_email = parseEmail(given, '#/new_email')
       if (new_email === account.email) throw refuseEmail('#/new_email', 'must be another one')
-      if (!(await isCurrentPassword(needs, account.email, current_password)))
-        throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+      await requireCurrentPassword(needs, { email: account.email, current_password })
       post('change_email', { email: new_email, language }, digest =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
       )
