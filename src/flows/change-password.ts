@@ -1,4 +1,4 @@
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
@@ -28,10 +28,7 @@ export const createChangePassword =
     const { id, email, credential_epoch } = account
     await consume(limit, claims.sid ?? id)
     const { password, fault } = await judgeNewPassword(new_password, email)
-    if (fault !== null) {
-      const errors = [{ pointer: '#/new_password', detail: fault }]
-      throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
-    }
+    if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
     await requireCurrentPassword(needs, { email, current_password })
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.

@@ -1,5 +1,5 @@
 import { normalizeEmail } from '../domain/account.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import { isUuid } from '../domain/uuid.ts'
 import type { Accounts, Blocklist, Ended, Endings } from '../ports.ts'
 
@@ -32,7 +32,7 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
     if (format === 'email' && typeof email === 'string')
       return (await accounts.findByEmail(normalizeEmail(email)))?.id ?? null
     const detail = 'must be of format opaque, iss_sub or email, with its members'
-    throw new Problem('FIELDS_INVALID', 'sub_id_format', [{ pointer: '#/sub_id', detail }])
+    throw fieldInvalid({ pointer: '#/sub_id', detail }, 'sub_id_format')
   }
 
   return async ({ sub_id, client_id }: Members): Promise<Members> => {

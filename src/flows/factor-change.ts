@@ -1,5 +1,5 @@
 import type { CeremonyPurpose } from '../domain/ceremony.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import {
   digestOfRecoveryCode,
   RECOVERY_CODE_CHARACTERS,
@@ -77,4 +77,4 @@ export const digestsOf = (codes: readonly RecoveryCode[]) =>
 
 /** Something that proves nothing, in the field where it was given. */
 export const unproven = (pointer: string, detail: string) =>
-  new Problem('FIELDS_INVALID', 'factor_unproven', [{ pointer, detail }])
+  fieldInvalid({ pointer, detail }, 'factor_unproven')

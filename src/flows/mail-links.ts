@@ -9,7 +9,7 @@ import {
 } from '../domain/email-link.ts'
 import type { Language } from '../domain/language.ts'
 import { type Addressee, MAIL_OF_LINK } from '../domain/mail.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
 import type { EmailLinks, Mailer } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
@@ -83,7 +83,8 @@ export const createMailLinks = (needs: Needs) => {
       const { id: account_id, credential_epoch } = account
       await consume(needs.passwordLimit, claims.sid ?? account_id)
       const new_email = parseEmail(given, '#/new_email')
-      if (new_email === account.email) throw refuseEmail('#/new_email', 'must be another one')
+      if (new_email === account.email)
+        throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
       await requireCurrentPassword(needs, { email: account.email, current_password })
       post('change_email', { email: new_email, language }, digest =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
@@ -99,12 +100,9 @@ type ChangeRequest = Readonly<{ current_password: string; new_email: string; lan
 const parseEmail = (given: string, pointer: string): string => {
   const email = normalizeEmail(given)
   const detail = judgeEmail(email)
-  if (detail !== null) throw refuseEmail(pointer, detail)
+  if (detail !== null) throw fieldInvalid({ pointer, detail })
   return email
 }
-
-const refuseEmail = (pointer: string, detail: string) =>
-  new Problem('FIELDS_INVALID', 'fields_invalid', [{ pointer, detail }])
 
 /** Nobody's e-mail lies about in Redis. */
 export const addressKey = (email: string): string =>

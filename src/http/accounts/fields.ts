@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ACR_VALUES, parseAcrValues } from '../../domain/authentication-class.ts'
 import { type Client, FIRST_PARTY } from '../../domain/client.ts'
-import { type FieldError, Problem } from '../../domain/problem.ts'
+import { type FieldError, fieldInvalid, Problem } from '../../domain/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/refresh-family.ts'
 import type { Clients } from '../../ports.ts'
 import { readJson } from '../body.ts'
@@ -45,6 +45,5 @@ export const findFirstParty = async (
 ): Promise<Client> => {
   const client = await clients.find(client_id)
   if (client?.first_party) return client
-  const errors = [{ pointer: '#/client_id', detail: 'must name a first-party client' }]
-  throw new Problem('FIELDS_INVALID', 'not_first_party', errors)
+  throw fieldInvalid({ pointer: '#/client_id', detail: 'must name a first-party client' }, 'not_first_party')
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Problem } from '../../domain/problem.ts'
+import { fieldInvalid } from '../../domain/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { Proof } from '../../flows/second-factor.ts'
 import type { SecondFactorSignIn } from '../../flows/second-factor-sign-in.ts'
@@ -49,7 +49,8 @@ export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport }: Ne
   withBearer(authenticateBearer, async (bearer, call) => {
     const { handle = null, ...fields } = await readFields(call, STEP_UP)
     const proof = requireProof(fields)
-    if (proof.kind === 'passkey' && handle === null) throw missing('#/handle', 'is what a passkey answers to')
+    if (proof.kind === 'passkey' && handle === null)
+      throw fieldInvalid({ pointer: '#/handle', detail: 'is what a passkey answers to' })
     const { tokens, refresh_transport } = await stepUp.finish(bearer, {
       handle,
       proof,
@@ -62,9 +63,7 @@ export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport }: Ne
 
 const requireProof = (fields: Parameters<typeof proofOf>[0]): Proof => {
   const proof = proofOf(fields)
-  if (proof === null) throw missing('#/totp', 'give exactly one of totp, recovery_code and passkey')
+  if (proof === null)
+    throw fieldInvalid({ pointer: '#/totp', detail: 'give exactly one of totp, recovery_code and passkey' })
   return proof
 }
-
-const missing = (pointer: string, detail: string) =>
-  new Problem('FIELDS_INVALID', 'fields_invalid', [{ pointer, detail }])
