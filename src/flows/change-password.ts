@@ -1,4 +1,5 @@
 import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
@@ -35,8 +36,5 @@ export const createChangePassword =
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
     const ended = await accounts.endOtherSignIns({ ...change, reason: 'password_changed' })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-    await blocklist.add(
-      ended.map(value => ({ kind: 'sid', value })),
-      access_token_seconds,
-    )
+    await blocklist.add(signInEntries(ended), access_token_seconds)
   }

@@ -1,4 +1,5 @@
 import { Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'
@@ -28,6 +29,5 @@ export const createDeleteAccount =
     const ended = await accountLife.delete({ id, credential_epoch })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
     const { issued_until, seconds, families } = ended
-    const sign_ins = families.map(value => ({ kind: 'sid' as const, value }))
-    await blocklist.add([{ kind: 'sub', value: id, issued_until }, ...sign_ins], seconds)
+    await blocklist.add([{ kind: 'sub', value: id, issued_until }, ...signInEntries(families)], seconds)
   }

@@ -1,5 +1,6 @@
 import { normalizeEmail } from '../domain/account.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import { isUuid } from '../domain/uuid.ts'
 import type { Accounts, Blocklist, Ended, Endings } from '../ports.ts'
 
@@ -19,8 +20,7 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
     const ended = sub !== null && isUuid(sub) ? await endings.endPerson(sub) : null
     if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
     await block(ended, 'sub', sub)
-    const sign_ins = ended.families.map(value => ({ kind: 'sid' as const, value }))
-    await blocklist.add(sign_ins, ended.seconds)
+    await blocklist.add(signInEntries(ended.families), ended.seconds)
     return { ended_sub: sub }
   }
 

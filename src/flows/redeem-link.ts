@@ -1,6 +1,7 @@
 import { digestOf } from '../domain/digest.ts'
 import { parseLinkToken } from '../domain/email-link.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Blocklist, Passwords } from '../ports.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import type { JudgeNewPassword } from './new-password.ts'
@@ -58,8 +59,7 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
-      const sign_ins = reset.families.map(value => ({ kind: 'sid' as const, value }))
-      await needs.blocklist.add(sign_ins, needs.access_token_seconds)
+      await needs.blocklist.add(signInEntries(reset.families), needs.access_token_seconds)
       needs.notices.passwordChanged(reset)
       return reset
     },

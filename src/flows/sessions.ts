@@ -1,4 +1,5 @@
 import { Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Session } from '../domain/session.ts'
 import { isUuid } from '../domain/uuid.ts'
 import type { Accounts, Blocklist, RefreshFamilies } from '../ports.ts'
@@ -13,11 +14,7 @@ type Needs = Readonly<{
 
 /** Contract – The sign-ins of a person, for the person to see and to end. */
 export const createSessions = ({ accounts, refreshFamilies, blocklist, access_token_seconds }: Needs) => {
-  const block = (families: readonly string[]) =>
-    blocklist.add(
-      families.map(value => ({ kind: 'sid', value })),
-      access_token_seconds,
-    )
+  const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)
   return {
     list: ({ account }: Bearer): Promise<readonly Session[]> => refreshFamilies.list(account.id),
 
