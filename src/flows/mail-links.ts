@@ -1,5 +1,5 @@
 import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { digestOf, type Digest, type Plain } from '../domain/digest.ts'
+import { countingKeyOf, type Digest, digestOf } from '../domain/digest.ts'
 import {
   LINK_SECONDS,
   LINK_TOKEN_BYTES,
@@ -50,7 +50,7 @@ export const createMailLinks = (needs: Needs) => {
     issue: (digest: Digest<'email_link'>) => Promise<Addressee | null>,
   ) => {
     requireMailer().post(async () => {
-      const allowance = await needs.recipients.consume(`${purpose}:${addressKey(email)}`)
+      const allowance = await needs.recipients.consume(`${purpose}:${countingKeyOf(email)}`)
       if (allowance !== null && !allowance.isAllowed) return null
       const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
       const addressee = await issue(digestOf(token))
@@ -103,7 +103,3 @@ const parseEmail = (given: string, pointer: string): string => {
   if (detail !== null) throw fieldInvalid({ pointer, detail })
   return email
 }
-
-/** Nobody's e-mail lies about in Redis. */
-export const addressKey = (email: string): string =>
-  Buffer.from(digestOf(email as Plain<'email'>)).toString('hex')
