@@ -2,7 +2,8 @@ import { normalizeEmail } from '../domain/account.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
 import { signInEntries } from '../domain/revocation.ts'
 import { isUuid } from '../domain/uuid.ts'
-import type { Accounts, Blocklist, Ended, Endings } from '../ports.ts'
+import type { Accounts, Blocklist } from '../ports.ts'
+import type { Ended, Endings } from '../ports/published-revocations.ts'
 
 type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
 type Members = Readonly<Record<string, unknown>>

@@ -4,7 +4,8 @@ import type { TokenStatus } from '../domain/access-token.ts'
 import { limitKeyOf } from '../domain/address.ts'
 import { Problem } from '../domain/problem.ts'
 import type { RateLimit } from '../domain/rate-limit.ts'
-import type { Clock, Keys, Limit, Listable, StatusEntries } from '../ports.ts'
+import type { Clock, Keys, Limit } from '../ports.ts'
+import type { Listable, StatusEntries } from '../ports/published-revocations.ts'
 import { consume } from './consume.ts'
 
 type Needs = Readonly<{
