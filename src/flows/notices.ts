@@ -1,11 +1,11 @@
 import type { Account } from '../domain/account.ts'
+import { countingKeyOf } from '../domain/digest.ts'
 import { type Language, languageOr } from '../domain/language.ts'
 import type { Addressee, Mail } from '../domain/mail.ts'
 import type { Origin } from '../domain/refresh-family.ts'
 import { describeDevice } from '../domain/user-agent.ts'
 import type { Clock, Limit } from '../ports.ts'
 import type { Addressees, Mailer } from '../ports/mail.ts'
-import { addressKey } from './mail-links.ts'
 
 type Needs = Readonly<{
   /** Null: this server sends no mail, and nobody is told. */
@@ -59,7 +59,7 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
       const device = describeDevice(origin.user_agent, language)
       const values = { at: now(), device, ip: origin.ip }
       mailer?.post(async () => {
-        const allowance = await recipients.consume(`new-device:${addressKey(email)}`)
+        const allowance = await recipients.consume(`new-device:${countingKeyOf(email)}`)
         if (allowance !== null && !allowance.isAllowed) return null
         return { name: 'new-device', language, to: email, account_id: id, values }
       })

@@ -1,5 +1,5 @@
 import type { Lifetimes } from '../domain/refresh-family.ts'
-import type { Ended, Endings } from '../ports.ts'
+import type { Ended, Endings } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { announceUntilNow, endedColumns } from './end-families.ts'
 import { endPerson } from './end-person.ts'
