@@ -11,7 +11,10 @@ type Needs = Readonly<{
   /** Null: this server sends no mail, and nobody is told. */
   mailer: Mailer | null
   addressees: Addressees
-  /** An application that keeps no device token is new each time: its person is told a few times and then left in peace. */
+  /**
+   * For one address and one kind. An application that keeps no device token is new each time; and who registered a stranger's
+   * address can do with that account as they like: its person is told a few times and then left in peace.
+   */
   recipients: Limit
   clock: Clock
 }>
@@ -35,21 +38,28 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     { account_id, email, language }: Addressee,
     at: string,
   ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
+  const post = (find: () => Promise<Mail | null>) =>
+    mailer?.post(async () => {
+      const mail = await find()
+      if (mail === null) return null
+      const allowance = await recipients.consume(`${mail.name}:${addressKey(mail.to)}`)
+      return allowance === null || allowance.isAllowed ? mail : null
+    })
 
   return {
     passwordChanged: addressee => {
       const mail = toldOf('password-changed', addressee, now())
-      mailer?.post(async () => mail)
+      post(async () => mail)
     },
 
     emailChanged: addressee => {
       const mail = toldOf('email-changed', addressee, now())
-      mailer?.post(async () => mail)
+      post(async () => mail)
     },
 
     refreshReused: family_id => {
       const at = now()
-      mailer?.post(async () => {
+      post(async () => {
         const addressee = await addressees.findByFamily(family_id)
         return addressee && toldOf('refresh-reused', addressee, at)
       })
@@ -58,11 +68,7 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     newDevice: ({ id, email }, { origin, language }) => {
       const device = describeDevice(origin.user_agent, language)
       const values = { at: now(), device, ip: origin.ip }
-      mailer?.post(async () => {
-        const allowance = await recipients.consume(`new-device:${addressKey(email)}`)
-        if (allowance !== null && !allowance.isAllowed) return null
-        return { name: 'new-device', language, to: email, account_id: id, values }
-      })
+      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }))
     },
 
     rememberLanguage: ({ id, language: known }, language) => {
