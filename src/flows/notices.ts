@@ -22,6 +22,8 @@ type Needs = Readonly<{
 /** Contract – What people are told of their account, after the answer, without a link: nobody is to learn to follow one from a warning. */
 export type Notices = Readonly<{
   passwordChanged: (addressee: Addressee) => void
+  /** A second factor came or went, or the recovery codes were made anew. */
+  factorsChanged: (addressee: Addressee) => void
   /** To the old address. */
   emailChanged: (addressee: Addressee) => void
   /** A spent refresh token came back. Said once: the family is dead from then on. */
@@ -34,7 +36,7 @@ export type Notices = Readonly<{
 export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
   const toldOf = (
-    name: 'password-changed' | 'email-changed' | 'refresh-reused',
+    name: 'password-changed' | 'factors-changed' | 'email-changed' | 'refresh-reused',
     { account_id, email, language }: Addressee,
     at: string,
   ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
@@ -49,6 +51,11 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
   return {
     passwordChanged: addressee => {
       const mail = toldOf('password-changed', addressee, now())
+      post(async () => mail)
+    },
+
+    factorsChanged: addressee => {
+      const mail = toldOf('factors-changed', addressee, now())
       post(async () => mail)
     },
 
