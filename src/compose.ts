@@ -1,17 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import type { Hono } from 'hono'
 import { composeAccounts } from './compose/accounts.ts'
 import { composeMail } from './compose/mail.ts'
+import { type OnClose, openParts } from './compose/open.ts'
 import { composePublishedRevocations } from './compose/published-revocations.ts'
 import type { Config } from './config.ts'
-import { demoClient } from './domain/client.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
 import type { Lifetimes } from './domain/refresh-family.ts'
-import { StartFault } from './domain/start-fault.ts'
-import { createPepper, type Peppers } from './domain/refresh-token.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
-import { createLimit } from './ephemeral/limits.ts'
-import { openRedis } from './ephemeral/redis.ts'
+import { createLimits } from './ephemeral/limits.ts'
 import { createAuthenticateAdmin } from './flows/admin.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createEndEverything } from './flows/end-everything.ts'
@@ -30,22 +26,14 @@ import { createCors } from './http/cors.ts'
 import { createInternalApp } from './http/internal/index.ts'
 import { createJudgeHealth } from './http/public/health.ts'
 import { createRoutes } from './http/routes.ts'
-import { openClients } from './platform/clients-file.ts'
-import { absentMetrics, openMetrics } from './platform/metrics.ts'
-import { openPasswords } from './platform/passwords.ts'
 import { systemRandom as random } from './platform/random.ts'
 import { systemWait } from './platform/wait.ts'
 import type { Clock, Log, Wait } from './ports.ts'
-import { openKeys } from './signing/open-keys.ts'
-import { keepRotating } from './signing/keep-rotating.ts'
 import { reportKeys } from './signing/schedule.ts'
 import { createAccounts } from './store/accounts.ts'
 import { createAssertions } from './store/assertions.ts'
 import { createEndings } from './store/endings.ts'
-import { localSecret } from './store/data-dir.ts'
 import type { Database } from './store/database.ts'
-import { createSweep, keepSweeping } from './store/janitor.ts'
-import { openStore } from './store/open-store.ts'
 import { createRefreshFamilies } from './store/refresh-families.ts'
 import { createRevocations } from './store/revocations.ts'
 
@@ -87,11 +75,11 @@ export const compose = async (config: Config, parts: Parts): Promise<Signet> => 
   }
 }
 
-type Closing = Readonly<{ close: () => Promise<void>; onClose: (closer: () => Promise<void> | void) => void }>
+type Closing = Readonly<{ close: () => Promise<void>; onClose: OnClose }>
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), wait = systemWait, database: opened, printMail = () => {} }: Parts,
+  { log, clock = () => new Date(), wait = systemWait, database: given, printMail = () => {} }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -104,36 +92,8 @@ const assemble = async (
   }
 
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
-  const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
-  const metrics = openedMetrics ?? absentMetrics
-
-  // What holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
-  const registered =
-    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
-  const openOwn = async () => {
-    const own = await openStore(config)
-    onClose(() => own.close())
-    return own
-  }
-  const served = opened ?? (config.DATABASE_URL === null ? null : await openOwn())
-  const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
-  if ('faults' in keys) throw new StartFault(keys.faults)
-  onClose(() => keys.close())
-  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
-  const demo =
-    config.DATABASE_URL === null && config.CLIENTS_FILE === null
-      ? demoClient(secretOf(config, 'demo-client-secret'))
-      : null
-  const { clients, reload: reloadClients } =
-    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
-  const database = served ?? (await openOwn())
-  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
-  const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
-  if (redis) onClose(() => redis.close())
-  await redis?.connect()
-  const passwords = openPasswords({ cost: config.PASSWORD_COST })
-  onClose(() => passwords.close())
-  const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
+  const opened = await openParts(config, { clock, log, database: given, key_seconds, onClose })
+  const { clients, database, demo, keys, metrics, passwords, peppers, redis } = opened
 
   // What is kept
   const accounts = createAccounts(database, lifetimes)
@@ -142,10 +102,22 @@ const assemble = async (
   const revocations = createRevocations(database)
   const endings = createEndings(database, lifetimes)
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
-  const tokenFailures = createLimit('token-failures', config.RATE_LIMIT_TOKEN_FAILURES, { redis, metrics })
+  const limits = createLimits({ redis, metrics })
 
   // What is done with it
-  const own = { accounts, blocklist, clock, database, lifetimes, log, metrics, passwords, random, redis }
+  const own = {
+    accounts,
+    blocklist,
+    clock,
+    database,
+    lifetimes,
+    limits,
+    log,
+    metrics,
+    passwords,
+    random,
+    redis,
+  }
   const published = composePublishedRevocations({ ...own, keys, issuer, onClose })
   const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
@@ -172,7 +144,7 @@ const assemble = async (
   const authenticateClient = createAuthenticateClient({
     clients,
     assertions,
-    failures: tokenFailures,
+    failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
     clock,
     issuer,
   })
@@ -216,21 +188,21 @@ const assemble = async (
     metrics,
     isHttps: issuer.startsWith('https:'),
   })
-  openedMetrics?.watch({
+  opened.openedMetrics?.watch({
     database: database.load,
     passwordsWaiting: passwords.waiting,
     isRedisReady: redis && redis.isReady,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })
   const internalApp =
-    openedMetrics && createInternalApp({ ...around, render: openedMetrics.render, judgeHealth })
+    opened.openedMetrics && createInternalApp({ ...around, render: opened.openedMetrics.render, judgeHealth })
   return {
     app,
     internalApp,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
       await keys.reload()
-      await reloadClients()
+      await opened.reloadClients()
     },
     drain: () => {
       isDraining = true
@@ -239,11 +211,3 @@ const assemble = async (
     close,
   }
 }
-
-const secretOf = ({ DATA_DIR }: Config, name: string) =>
-  localSecret(DATA_DIR, name, () => randomBytes(32).toString('base64url'))
-
-/** On the embedded database the pepper is made and kept beside it. */
-const ownPeppers = (config: Config): Peppers => [
-  createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
-]

@@ -1,10 +1,9 @@
-/** Every effect that the core may ask for, as types. A comment states atomicity and failure. */
+/** Every effect that the core may ask for, as types; ports/ has those of one subject alone. A comment states atomicity and failure. */
 import type { Account } from './domain/account.ts'
 import type { PasswordDigest } from './domain/password-digest.ts'
 import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
-import type { Snapshot } from './domain/feed-cursor.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
 import type { Session } from './domain/session.ts'
 import type {
@@ -16,7 +15,7 @@ import type {
   Rotation,
   SteppedUpFamily,
 } from './domain/refresh-family.ts'
-import type { Revocation, RevocationKind } from './domain/revocation.ts'
+import type { RevocationKind } from './domain/revocation.ts'
 
 /** Wall clock. */
 export type Clock = () => Date
@@ -134,41 +133,6 @@ export type Revocations = {
   findAccount(claims: Revocable): Promise<Account | null>
 }
 
-/** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */
-export type Ended = Readonly<{ issued_until: number; seconds: number }>
-
-/** Ends everything of one party: families, access tokens, and the entries of the feed. Idempotent. */
-export type Endings = {
-  /** Atomic. Returns the families that it ended; null when there is no such person. A sign-in under way gets no living family. */
-  endPerson(sub: string): Promise<(Ended & Readonly<{ families: readonly string[] }>) | null>
-  /** Atomic up to ten thousand families; then ten thousand at a time, the access tokens first and all at once. */
-  endClient(client_id: string): Promise<Ended>
-}
-
-/** The revocations in the order in which they become visible. Both reject with Unavailable when the database is away. */
-export type RevocationFeed = {
-  /** Every unexpired entry that `known` did not see, and what was seen now. One statement: misses nothing, whatever committed when. */
-  readSince(known: Snapshot): Promise<Readonly<{ snapshot: Snapshot; revocations: readonly Revocation[] }>>
-  /** Hands over everything in portions. What is returned was seen before the first of them: go on from there. */
-  readAll(take: (revocations: readonly Revocation[]) => void): Promise<Snapshot>
-}
-
-/** What of a token a status list must know. */
-export type Listable = Revocable & Pick<AccessTokenClaims, 'exp'>
-
-/** The places of access tokens in the status lists, counted over all lists. All reject with Unavailable when the database is away. */
-export type StatusEntries = {
-  /** Atomic: a place that no other token has, durable before the token is issued. */
-  reserve(token: Listable): Promise<number>
-  /** The first and the last place that may be that of a living token; null when there is none. */
-  bounds(): Promise<Readonly<{ first: number; last: number }> | null>
-  /** Which of `size` places from `first` on are those of ended tokens, by `isLive`'s rules: each byte that is not 0, from its lowest bit on. */
-  findEnded(range: {
-    first: number
-    size: number
-  }): Promise<readonly Readonly<{ byte: number; bits: number }>[]>
-}
-
 /** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
 export type Blocklist = {
   add(
@@ -177,19 +141,6 @@ export type Blocklist = {
   ): Promise<void>
   /** True: certainly revoked. False: ask Postgres. */
   has(claims: Revocable): Promise<boolean>
-}
-
-/** The blocklist as other services read it in Redis by themselves: complete, or not said to be. Rejects when Redis is away. */
-export type BlocklistMirror = {
-  /** Which connection this is; null while there is none. */
-  connection(): number | null
-  write(revocations: readonly Revocation[], now: Date): Promise<void>
-  /** Before everything is written. Returns a ticket that is lost with everything else when Redis is emptied. */
-  begin(): Promise<string>
-  /** Complete, for some seconds. Rejects when the ticket is lost. */
-  complete(ticket: string): Promise<void>
-  /** Complete for some seconds more. False when it was not any longer: Redis was emptied, or nobody renewed it in time. */
-  renew(): Promise<boolean>
 }
 
 /** The state of one limit for one caller. */

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
 import { readSettings } from '../config.ts'
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { judgePassword, normalizePassword } from '../domain/password.ts'
 import type { PasswordDigest } from '../domain/password-digest.ts'
 import { FIRST_ROLES, judgeRoles } from '../domain/roles.ts'
+import { createJudgeNewPassword } from '../flows/new-password.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom } from '../platform/random.ts'
 import { answer, type Options, refuse, withAccounts } from './accounts-store.ts'
@@ -56,11 +56,10 @@ const digestPassword = async (io: Io, options: CreateOptions, email: string): Pr
   const { PASSWORD_COST: cost, PASSWORD_MIN_CHARACTERS: min_characters } = reading.settings
   const typed = await readPassword(io, options.passwordFile ?? null)
   if ('fault' in typed) return refuse(io, options, typed.fault)
-  const password = normalizePassword(typed.password)
   const passwords = openPasswords({ cost })
   try {
-    const isCommon = await passwords.isCommon(password)
-    const fault = judgePassword({ password, email, min_characters, isCommon })
+    const judge = createJudgeNewPassword({ passwords, min_characters })
+    const { password, fault } = await judge(typed.password, email)
     return fault === null ? await passwords.hash(password) : refuse(io, options, `the password ${fault}`)
   } finally {
     await passwords.close()

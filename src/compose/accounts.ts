@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import { createFailures } from '../ephemeral/failures.ts'
-import { createLimit } from '../ephemeral/limits.ts'
+import type { Limits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/change-password.ts'
 import { createDeleteAccount } from '../flows/delete-account.ts'
@@ -47,6 +47,7 @@ type Parts = Readonly<{
   database: Database
   issue: Issue
   lifetimes: Lifetimes
+  limits: Limits
   metrics: Metrics
   openSignIn: OpenSignIn
   passwords: Passwords
@@ -61,15 +62,15 @@ type Parts = Readonly<{
 
 /** The account API's own parts, put in their places. */
 export const composeAccounts = (config: Config, parts: Parts) => {
-  const { clients, redis, metrics } = parts
+  const { clients, limits: limit } = parts
   const issuer = config.ISSUER
   const limits = {
-    login: createLimit('login', config.RATE_LIMIT_LOGIN, { redis, metrics }),
-    register: createLimit('register', config.RATE_LIMIT_REGISTER, { redis, metrics }),
-    password: createLimit('password', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
-    export: createLimit('export', config.RATE_LIMIT_PASSWORD, { redis, metrics }),
-    refresh: createLimit('refresh', config.RATE_LIMIT_REFRESH, { redis, metrics }),
-    accounts: createLimit('accounts', config.RATE_LIMIT_ACCOUNTS, { redis, metrics }),
+    login: limit('login', config.RATE_LIMIT_LOGIN),
+    register: limit('register', config.RATE_LIMIT_REGISTER),
+    password: limit('password', config.RATE_LIMIT_PASSWORD),
+    export: limit('export', config.RATE_LIMIT_PASSWORD),
+    refresh: limit('refresh', config.RATE_LIMIT_REFRESH),
+    accounts: limit('accounts', config.RATE_LIMIT_ACCOUNTS),
     mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
@@ -77,7 +78,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     passwords: parts.passwords,
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
-  const brake = createBrake({ failures: createFailures(redis), wait: parts.wait })
+  const brake = createBrake({ failures: createFailures(parts.redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
   const requireFullClass = createRequireFullClass({ factors: createFactors(parts.database, parts.lifetimes) })

@@ -3,8 +3,7 @@ import type { Client } from '../domain/client.ts'
 import { passkeyOrigins } from '../domain/passkey.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
-import { createLimit } from '../ephemeral/limits.ts'
-import type { RedisConnection } from '../ephemeral/redis.ts'
+import type { Limits } from '../ephemeral/limits.ts'
 import { createConduct } from '../flows/ceremony.ts'
 import { createEnter } from '../flows/enter.ts'
 import { createFactorChange } from '../flows/factor-change.ts'
@@ -36,11 +35,11 @@ type Parts = Readonly<{
   issue: Issue
   knownDevices: KnownDevices
   lifetimes: Lifetimes
+  limits: Limits
   metrics: Metrics
   openSignIn: OpenSignIn
   peppers: Peppers
   random: Random
-  redis: RedisConnection | null
   refreshFamilies: RefreshFamilies
   /** Of what the person hears by mail. */
   told: Told
@@ -48,14 +47,14 @@ type Parts = Readonly<{
 
 /** The parts of second factors, put in their places. */
 export const composeFactors = (config: Config, parts: Parts) => {
-  const { database, lifetimes, redis, metrics, random, told } = parts
+  const { database, lifetimes, limits, random, told } = parts
   const issuer = config.ISSUER
   const { hostname, host } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
   const factors = createFactors(database, lifetimes)
   const passkeyVerifier = createPasskeyVerifier({ rp_id })
   const conduct = createConduct({ ceremonies: createCeremonies(database), random })
-  const limit = createLimit('second-factor', config.RATE_LIMIT_SECOND_FACTOR, { redis, metrics })
+  const limit = limits('second-factor', config.RATE_LIMIT_SECOND_FACTOR)
   const needs = {
     ...parts,
     factors,

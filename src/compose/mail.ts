@@ -1,8 +1,7 @@
 import type { Config } from '../config.ts'
 import type { LinkPurpose, LinkToken } from '../domain/email-link.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
-import { createLimit } from '../ephemeral/limits.ts'
-import type { RedisConnection } from '../ephemeral/redis.ts'
+import type { Limits } from '../ephemeral/limits.ts'
 import type { RequireFullClass } from '../flows/full-class.ts'
 import { createMailLinks } from '../flows/mail-links.ts'
 import type { JudgeNewPassword } from '../flows/new-password.ts'
@@ -16,21 +15,22 @@ import type { Accounts, Blocklist, Clock, Limit, Log, Metrics, Passwords, Random
 import { createAddressees } from '../store/addressees.ts'
 import type { Database } from '../store/database.ts'
 import { createEmailLinks } from '../store/email-links.ts'
+import type { OnClose } from './open.ts'
 
 type Parts = Readonly<{
   database: Database
   lifetimes: Lifetimes
+  limits: Limits
   accounts: Accounts
   passwords: Passwords
   blocklist: Blocklist
-  redis: RedisConnection | null
   random: Random
   clock: Clock
   metrics: Metrics
   log: Log
   /** Where mails are shown when there is no SMTP_URL, on the embedded database alone. */
   printMail: (text: string) => void
-  onClose: (closer: () => Promise<void>) => void
+  onClose: OnClose
 }>
 
 /** What mail needs of the account API. */
@@ -42,14 +42,14 @@ type AccountApi = Readonly<{
 
 /** Mail, put in its place: what is sent after the answer, to whom, and what its links do. */
 export const composeMail = (config: Config, parts: Parts) => {
-  const { database, lifetimes, redis, metrics, clock, onClose } = parts
+  const { database, lifetimes, limits, clock, onClose } = parts
   const mailer = openMailer(config, parts)
   if (mailer) onClose(() => mailer.close())
   else parts.log.warn({}, 'SMTP_URL is unset: no mail is sent, and nobody can ask for a new password')
-  const recipients = createLimit('mail-recipient', config.RATE_LIMIT_RECIPIENT, { redis, metrics })
+  const recipients = limits('mail-recipient', config.RATE_LIMIT_RECIPIENT)
   const notices = createNotices({ mailer, addressees: createAddressees(database), recipients, clock })
   const links = createEmailLinks(database, lifetimes)
-  const limit = createLimit('mail', config.RATE_LIMIT_MAIL, { redis, metrics })
+  const limit = limits('mail', config.RATE_LIMIT_MAIL)
   return {
     notices,
     limit,

@@ -1,5 +1,5 @@
 import { createBlocklistMirror } from '../ephemeral/blocklist-mirror.ts'
-import { createLimit } from '../ephemeral/limits.ts'
+import { createLimits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { mirrorRevocations } from '../flows/mirror-revocations.ts'
 import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from '../flows/revocation-feed.ts'
@@ -9,6 +9,7 @@ import type { Clock, Keys, Log, Metrics } from '../ports.ts'
 import type { Database } from '../store/database.ts'
 import { createRevocationFeed } from '../store/revocation-feed.ts'
 import { createStatusEntries } from '../store/status-entries.ts'
+import type { OnClose } from './open.ts'
 
 type Parts = Readonly<{
   database: Database
@@ -18,7 +19,7 @@ type Parts = Readonly<{
   issuer: string
   metrics: Metrics
   log: Log
-  onClose: (closer: () => Promise<void> | void) => void
+  onClose: OnClose
 }>
 
 /** What tells other services of revocations, put in its place: the feed, its copy in Redis, and the status lists. */
@@ -28,9 +29,9 @@ export const composePublishedRevocations = ({ database, redis, onClose, ...parts
   const tail = createRevocationTail({ feed, clock, log })
   onClose(() => tail.close())
   if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
-  const inProcess = { redis: null, metrics }
-  const signatures = createLimit('feed-signatures', FEED_SIGNATURES, inProcess)
-  const making = createLimit('status-lists', STATUS_LIST_LIMIT, inProcess)
+  const inProcess = createLimits({ redis: null, metrics })
+  const signatures = inProcess('feed-signatures', FEED_SIGNATURES)
+  const making = inProcess('status-lists', STATUS_LIST_LIMIT)
   return {
     answerFeed: createAnswerFeed({ ...parts, tail, signatures }),
     statusLists: createStatusLists({ ...parts, making, statusEntries: createStatusEntries(database) }),

@@ -66,3 +66,7 @@ export class Problem extends Error {
     this.more = more
   }
 }
+
+/** A refusal of one field. */
+export const fieldInvalid = (error: FieldError, reason = 'fields_invalid'): Problem =>
+  new Problem('FIELDS_INVALID', reason, [error])

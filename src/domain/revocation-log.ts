@@ -1,5 +1,6 @@
 import { type Snapshot, oldestUnseen, sees } from './feed-cursor.ts'
 import type { Revocation } from './revocation.ts'
+import { isUuid } from './uuid.ts'
 
 /**
  * Ours – Entries as they travel. `ids`: of access tokens and sign-ins, by the minute in which they may be forgotten; 16 bytes
@@ -14,7 +15,6 @@ const ID_BYTES = 16
 const ID_WORDS = 4
 /** One minute for many entries spares the expiry of each. That one is remembered a little too long does no harm. */
 const EXPIRY_STEP_SECONDS = 60
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 
 /** Every unexpired entry, in 28 bytes each: a million must not weigh on a server. */
 export const createRevocationLog = () => {
@@ -38,7 +38,7 @@ export const createRevocationLog = () => {
   const add = (revocation: Revocation) => {
     const { kind, value, expires_at, issued_until, transaction_id } = revocation
     newest = Math.max(newest, transaction_id)
-    if (issued_until !== null || !UUID.test(value)) {
+    if (issued_until !== null || !isUuid(value)) {
       named.set(`${kind} ${value}`, revocation)
       return
     }

@@ -12,3 +12,7 @@ export type Revocation = Readonly<{
   /** The transaction that wrote it. */
   transaction_id: number
 }>
+
+/** What stands for these sign-ins on the blocklist. */
+export const signInEntries = (families: readonly string[]) =>
+  families.map(value => ({ kind: 'sid' as const, value }))

@@ -18,8 +18,3 @@ export const presentSession = (session: Session, current_id: string | undefined)
   device: describeDevice(session.last_user_agent),
   current: session.id === current_id,
 })
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-/** RFC 9562 §4 – True for text that could be a family's id; the database takes no other. */
-export const isSessionId = (text: string): boolean => UUID.test(text)

@@ -1,5 +1,5 @@
 import { BLOCKLIST_COMPLETE, blocklistKey } from '../domain/blocklist-key.ts'
-import type { BlocklistMirror } from '../ports.ts'
+import type { BlocklistMirror } from '../ports/published-revocations.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** Seconds for which others may believe that nothing is missing. */

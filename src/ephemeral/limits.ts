@@ -1,30 +1,26 @@
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterRes } from 'rate-limiter-flexible'
 import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Allowance, Limit, Metrics } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
+import { openWindow } from './window.ts'
 
 /** Keys that this process remembers as used up, at most. Beyond them the store is asked again. */
 const REMEMBERED = 10_000
 
-/** Fixed windows: one atomic step in Redis, in process while there is none. */
-export const createLimit = (
-  name: string,
-  limit: RateLimit,
-  { redis, metrics }: Readonly<{ redis: RedisConnection | null; metrics: Metrics }>,
-): Limit => {
-  if (limit === null) return unlimited
-  const { count, window_seconds } = limit
-  const options = { keyPrefix: `signet:limit:${name}`, points: count, duration: window_seconds }
-  const memory = new RateLimiterMemory(options)
-  const limiter =
-    redis === null
-      ? memory
-      : new RateLimiterRedis({
-          ...options,
-          storeClient: redis.client,
-          insuranceLimiter: memory,
-          rejectIfRedisNotReady: true,
-        })
+type Needs = Readonly<{ redis: RedisConnection | null; metrics: Pick<Metrics, 'limited'> }>
+
+/** Makes limits, each under a name of its own. */
+export const createLimits =
+  (needs: Needs) =>
+  (name: string, limit: RateLimit): Limit =>
+    limit === null ? unlimited : createLimit(needs, { name, ...limit })
+
+export type Limits = ReturnType<typeof createLimits>
+
+type Named = Readonly<{ name: string; count: number; window_seconds: number }>
+
+const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }: Named): Limit => {
+  const limiter = openWindow(redis, { name: `limit:${name}`, points: count, seconds: window_seconds })
   const exhausted = new Map<string, number>()
 
   const remember = (key: string, allowance: Allowance) => {

@@ -1,8 +1,9 @@
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
-import { isCurrentPassword } from './current-password.ts'
+import { requireCurrentPassword } from './current-password.ts'
 import type { JudgeNewPassword } from './new-password.ts'
 
 type Needs = Readonly<{
@@ -28,19 +29,12 @@ export const createChangePassword =
     const { id, email, credential_epoch } = account
     await consume(limit, claims.sid ?? id)
     const { password, fault } = await judgeNewPassword(new_password, email)
-    if (fault !== null) {
-      const errors = [{ pointer: '#/new_password', detail: fault }]
-      throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
-    }
-    if (!(await isCurrentPassword(needs, email, current_password)))
-      throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+    if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
+    await requireCurrentPassword(needs, { email, current_password })
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
     const ended = await accounts.endOtherSignIns({ ...change, reason: 'password_changed' })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-    await blocklist.add(
-      ended.map(value => ({ kind: 'sid', value })),
-      access_token_seconds,
-    )
+    await blocklist.add(signInEntries(ended), access_token_seconds)
   }

@@ -1,9 +1,10 @@
 import { Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
-import { isCurrentPassword } from './current-password.ts'
+import { requireCurrentPassword } from './current-password.ts'
 import type { RequireFullClass } from './full-class.ts'
 
 type Needs = Readonly<{
@@ -27,12 +28,10 @@ export const createDeleteAccount =
     const { id, email, credential_epoch } = account
     await consume(limit, claims.sid ?? id)
     await needs.requireFullClass(bearer)
-    if (!(await isCurrentPassword(needs, email, current_password)))
-      throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+    await requireCurrentPassword(needs, { email, current_password })
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
     const { issued_until, seconds, families } = ended
-    const sign_ins = families.map(value => ({ kind: 'sid' as const, value }))
-    await blocklist.add([{ kind: 'sub', value: id, issued_until }, ...sign_ins], seconds)
+    await blocklist.add([{ kind: 'sub', value: id, issued_until }, ...signInEntries(families)], seconds)
   }

@@ -1,11 +1,12 @@
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { Problem } from '../domain/problem.ts'
-import type { Accounts, Blocklist, Ended, Endings } from '../ports.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
+import { isUuid } from '../domain/uuid.ts'
+import type { Accounts, Blocklist } from '../ports.ts'
+import type { Ended, Endings } from '../ports/published-revocations.ts'
 
 type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
 type Members = Readonly<Record<string, unknown>>
-
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 
 /**
  * draft-parecki-oauth-global-token-revocation – Ends every sign-in and every token of a person (`sub_id`), or, ours, of a client
@@ -17,11 +18,10 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
 
   const endPerson = async (sub_id: Members) => {
     const sub = await findSubject(sub_id)
-    const ended = sub !== null && UUID.test(sub) ? await endings.endPerson(sub) : null
+    const ended = sub !== null && isUuid(sub) ? await endings.endPerson(sub) : null
     if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
     await block(ended, 'sub', sub)
-    const sign_ins = ended.families.map(value => ({ kind: 'sid' as const, value }))
-    await blocklist.add(sign_ins, ended.seconds)
+    await blocklist.add(signInEntries(ended.families), ended.seconds)
     return { ended_sub: sub }
   }
 
@@ -32,7 +32,7 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
       return iss === issuer ? sub : null
     if (format === 'email' && typeof email === 'string') return findByEmail(normalizeEmail(email))
     const detail = 'must be of format opaque, iss_sub or email, with its members'
-    throw new Problem('FIELDS_INVALID', 'sub_id_format', [{ pointer: '#/sub_id', detail }])
+    throw fieldInvalid({ pointer: '#/sub_id', detail }, 'sub_id_format')
   }
 
   /** The database is asked for nothing that can be no account's. */

@@ -1,5 +1,5 @@
 import type { CeremonyPurpose } from '../domain/ceremony.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import {
   digestOfRecoveryCode,
   RECOVERY_CODE_CHARACTERS,
@@ -7,6 +7,7 @@ import {
   type RecoveryCode,
   recoveryCodeOf,
 } from '../domain/recovery-code.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Blocklist, Clock, Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
@@ -59,8 +60,7 @@ export const createFactorChange = (needs: Needs) => {
     /** Ours: the epoch has told already; Redis may tell sooner. Throws when somebody else made a change first. */
     announce: async (ended: readonly string[] | null): Promise<void> => {
       if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-      const entries = ended.map(value => ({ kind: 'sid' as const, value }))
-      await blocklist.add(entries, access_token_seconds)
+      await blocklist.add(signInEntries(ended), access_token_seconds)
     },
 
     createCodes,
@@ -77,4 +77,4 @@ export const digestsOf = (codes: readonly RecoveryCode[]) =>
 
 /** Something that proves nothing, in the field where it was given. */
 export const unproven = (pointer: string, detail: string) =>
-  new Problem('FIELDS_INVALID', 'factor_unproven', [{ pointer, detail }])
+  fieldInvalid({ pointer, detail }, 'factor_unproven')

@@ -1,5 +1,5 @@
 import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { digestOf, type Digest, type Plain } from '../domain/digest.ts'
+import { countingKeyOf, type Digest, digestOf } from '../domain/digest.ts'
 import {
   LINK_SECONDS,
   LINK_TOKEN_BYTES,
@@ -9,12 +9,12 @@ import {
 } from '../domain/email-link.ts'
 import type { Language } from '../domain/language.ts'
 import { type Addressee, MAIL_OF_LINK } from '../domain/mail.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
 import type { EmailLinks, Mailer } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
-import { isCurrentPassword } from './current-password.ts'
+import { requireCurrentPassword } from './current-password.ts'
 import type { RequireFullClass } from './full-class.ts'
 
 type Needs = Readonly<{
@@ -52,7 +52,7 @@ export const createMailLinks = (needs: Needs) => {
     issue: (digest: Digest<'email_link'>) => Promise<Addressee | null>,
   ) => {
     requireMailer().post(async () => {
-      const allowance = await needs.recipients.consume(`${purpose}:${addressKey(email)}`)
+      const allowance = await needs.recipients.consume(`${purpose}:${countingKeyOf(email)}`)
       if (allowance !== null && !allowance.isAllowed) return null
       const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
       const addressee = await issue(digestOf(token))
@@ -87,9 +87,9 @@ export const createMailLinks = (needs: Needs) => {
       await consume(needs.passwordLimit, claims.sid ?? account_id)
       await needs.requireFullClass(bearer)
       const new_email = parseEmail(given, '#/new_email')
-      if (new_email === account.email) throw refuseEmail('#/new_email', 'must be another one')
-      if (!(await isCurrentPassword(needs, account.email, current_password)))
-        throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+      if (new_email === account.email)
+        throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
+      await requireCurrentPassword(needs, { email: account.email, current_password })
       post('change_email', { email: new_email, language }, digest =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
       )
@@ -104,13 +104,6 @@ type ChangeRequest = Readonly<{ current_password: string; new_email: string; lan
 const parseEmail = (given: string, pointer: string): string => {
   const email = normalizeEmail(given)
   const detail = judgeEmail(email)
-  if (detail !== null) throw refuseEmail(pointer, detail)
+  if (detail !== null) throw fieldInvalid({ pointer, detail })
   return email
 }
-
-const refuseEmail = (pointer: string, detail: string) =>
-  new Problem('FIELDS_INVALID', 'fields_invalid', [{ pointer, detail }])
-
-/** Nobody's e-mail lies about in Redis. */
-export const addressKey = (email: string): string =>
-  Buffer.from(digestOf(email as Plain<'email'>)).toString('hex')

@@ -1,5 +1,6 @@
 import { covers, type Snapshot } from '../domain/feed-cursor.ts'
-import type { BlocklistMirror, Clock, Log, RevocationFeed } from '../ports.ts'
+import type { Clock, Log } from '../ports.ts'
+import type { BlocklistMirror, RevocationFeed } from '../ports/published-revocations.ts'
 
 type Needs = Readonly<{
   feed: RevocationFeed

@@ -1,11 +1,11 @@
 import type { Account } from '../domain/account.ts'
+import { countingKeyOf } from '../domain/digest.ts'
 import { type Language, languageOr } from '../domain/language.ts'
 import type { Addressee, Mail } from '../domain/mail.ts'
 import type { Origin } from '../domain/refresh-family.ts'
 import { describeDevice } from '../domain/user-agent.ts'
 import type { Clock, Limit } from '../ports.ts'
 import type { Addressees, Mailer } from '../ports/mail.ts'
-import { addressKey } from './mail-links.ts'
 
 type Needs = Readonly<{
   /** Null: this server sends no mail, and nobody is told. */
@@ -44,7 +44,7 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     mailer?.post(async () => {
       const mail = await find()
       if (mail === null) return null
-      const allowance = await recipients.consume(`${mail.name}:${addressKey(mail.to)}`)
+      const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
       return allowance === null || allowance.isAllowed ? mail : null
     })
 

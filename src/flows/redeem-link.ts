@@ -1,6 +1,7 @@
 import { digestOf } from '../domain/digest.ts'
 import { parseLinkToken } from '../domain/email-link.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Blocklist, Passwords } from '../ports.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import type { JudgeNewPassword } from './new-password.ts'
@@ -54,15 +55,11 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       if (purpose !== 'reset_password') throw new Problem('LINK_INVALID', 'link_of_another_purpose')
       // Judged, and hashed, for whoever holds a link alone; one that is refused can be tried again.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
-      if (fault !== null) {
-        const errors = [{ pointer: '#/new_password', detail: fault }]
-        throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
-      }
+      if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
-      const sign_ins = reset.families.map(value => ({ kind: 'sid' as const, value }))
-      await needs.blocklist.add(sign_ins, needs.access_token_seconds)
+      await needs.blocklist.add(signInEntries(reset.families), needs.access_token_seconds)
       needs.notices.passwordChanged(reset)
       return reset
     },

@@ -5,6 +5,7 @@ import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Portion } from '../domain/revocation-log.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Clock, Keys, Limit } from '../ports.ts'
+import { consume } from './consume.ts'
 import type { RevocationTail, Tail } from './revocation-tail.ts'
 
 type Needs = Readonly<{
@@ -28,9 +29,6 @@ export type FeedRequest = Readonly<{
 /** `isFinal`: true of its address for good. An answer without entries is not: the same question may have another answer soon. */
 export type FeedAnswer = Readonly<{ jws: string; isFinal: boolean }>
 
-/** Too many signatures for one address. */
-export type FeedRefusal = Readonly<{ retry_after_seconds: number }>
-
 /** Ours: far above what followers behind one address cause, who share their answers. */
 export const FEED_SIGNATURES: RateLimit = { count: 1200, window_seconds: 60 }
 
@@ -51,7 +49,7 @@ type Made = Readonly<{ answer: Promise<FeedAnswer>; made_at: number }>
 
 /**
  * Ours – The revocation feed: what was ended before it expired, signed with the keys of the tokens and a type of its own.
- * Throws a Problem for a cursor that leads nowhere, and rejects with Unavailable while the database is away.
+ * Throws a Problem for a cursor that leads nowhere and for too many signatures, and rejects with Unavailable while the database is away.
  */
 export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: Needs) => {
   const made = new Map<string, Made>()
@@ -110,12 +108,7 @@ export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: 
     return newer
   }
 
-  return async ({
-    cursor: text,
-    wait_seconds,
-    signal,
-    ip,
-  }: FeedRequest): Promise<FeedAnswer | FeedRefusal> => {
+  return async ({ cursor: text, wait_seconds, signal, ip }: FeedRequest): Promise<FeedAnswer> => {
     const cursor = text === null ? null : parseCursor(text)
     if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', 'cursor_malformed')
     let known = await locate(cursor)
@@ -129,8 +122,7 @@ export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: 
     const key = text ?? ''
     const ready = recall(key, known)
     if (ready !== null) return ready
-    const allowance = await signatures.consume(limitKeyOf(ip))
-    if (allowance?.isAllowed === false) return { retry_after_seconds: allowance.reset_seconds }
+    await consume(signatures, limitKeyOf(ip))
     return recall(key, known) ?? remember(key, known, () => answer(text, cursor, known))
   }
 }

@@ -1,6 +1,7 @@
 import { covers, type Snapshot } from '../domain/feed-cursor.ts'
 import { createRevocationLog, type RevocationLog } from '../domain/revocation-log.ts'
-import type { Clock, Log, RevocationFeed } from '../ports.ts'
+import type { Clock, Log } from '../ports.ts'
+import type { RevocationFeed } from '../ports/published-revocations.ts'
 
 type Needs = Readonly<{
   feed: RevocationFeed

@@ -1,5 +1,7 @@
 import { Problem } from '../domain/problem.ts'
-import { isSessionId, type Session } from '../domain/session.ts'
+import { signInEntries } from '../domain/revocation.ts'
+import type { Session } from '../domain/session.ts'
+import { isUuid } from '../domain/uuid.ts'
 import type { Accounts, Blocklist, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 
@@ -12,18 +14,14 @@ type Needs = Readonly<{
 
 /** Contract – The sign-ins of a person, for the person to see and to end. */
 export const createSessions = ({ accounts, refreshFamilies, blocklist, access_token_seconds }: Needs) => {
-  const block = (families: readonly string[]) =>
-    blocklist.add(
-      families.map(value => ({ kind: 'sid', value })),
-      access_token_seconds,
-    )
+  const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)
   return {
     list: ({ account }: Bearer): Promise<readonly Session[]> => refreshFamilies.list(account.id),
 
     /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
     end: async ({ account }: Bearer, id: string): Promise<void> => {
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-      if (!isSessionId(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
+      if (!isUuid(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
       await block([id])
     },
 

@@ -1,4 +1,4 @@
-import { digestOf, type Plain } from '../domain/digest.ts'
+import { countingKeyOf } from '../domain/digest.ts'
 import { Problem } from '../domain/problem.ts'
 import { delayAfter } from '../domain/sign-in-delay.ts'
 import type { Failures, Wait } from '../ports.ts'
@@ -53,6 +53,4 @@ export const createBrake = ({ failures, wait }: Needs): Brake => {
 
 const deviceRow = (device: Uint8Array): string => `device:${Buffer.from(device).toString('hex')}`
 
-/** Nobody's e-mail lies about in Redis, and a long one takes no more room than a short one. */
-const accountRow = (subject: string): string =>
-  `account:${Buffer.from(digestOf(subject as Plain<'email'>)).toString('hex')}`
+const accountRow = (subject: string): string => `account:${countingKeyOf(subject)}`

@@ -2,6 +2,7 @@ import type { AccessTokenClaims } from '../domain/access-token.ts'
 import type { Client } from '../domain/client.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
+import { signInEntries } from '../domain/revocation.ts'
 import type { Accounts, Blocklist, Clients, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 
@@ -25,7 +26,7 @@ export const createSignOut = (needs: Needs) => {
   const { accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds } = needs
 
   const block = (families: readonly string[], jti?: string) => {
-    const entries = families.map(value => ({ kind: 'sid' as const, value }))
+    const entries = signInEntries(families)
     return blocklist.add(
       jti === undefined ? entries : [...entries, { kind: 'jti', value: jti }],
       access_token_seconds,

@@ -4,7 +4,9 @@ import type { TokenStatus } from '../domain/access-token.ts'
 import { limitKeyOf } from '../domain/address.ts'
 import { Problem } from '../domain/problem.ts'
 import type { RateLimit } from '../domain/rate-limit.ts'
-import type { Clock, Keys, Limit, Listable, StatusEntries } from '../ports.ts'
+import type { Clock, Keys, Limit } from '../ports.ts'
+import type { Listable, StatusEntries } from '../ports/published-revocations.ts'
+import { consume } from './consume.ts'
 
 type Needs = Readonly<{
   statusEntries: StatusEntries
@@ -17,9 +19,6 @@ type Needs = Readonly<{
 
 /** A status list token, and the seconds for which it may be handed on. */
 export type StatusList = Readonly<{ jws: string; max_age_seconds: number }>
-
-/** Too many lists for one address. */
-export type StatusListRefusal = Readonly<{ retry_after_seconds: number }>
 
 /** Ours: what verifiers behind one address need, who share what is made for one of them. */
 export const STATUS_LIST_LIMIT: RateLimit = { count: 600, window_seconds: 60 }
@@ -85,12 +84,11 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
       return { status_list: { idx: place % LIST_SIZE, uri: uriOf(listOf(place)) } }
     },
 
-    /** §8 – A status list token. Throws a Problem for a list that has no living token. */
-    find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList | StatusListRefusal> => {
+    /** §8 – A status list token. Throws a Problem for a list that has no living token, and for too many lists. */
+    find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList> => {
       let known = recall(list, clock().getTime())
       if (known === undefined) {
-        const allowance = await making.consume(limitKeyOf(ip))
-        if (allowance?.isAllowed === false) return { retry_after_seconds: allowance.reset_seconds }
+        await consume(making, limitKeyOf(ip))
         const lists = await bounds()
         if (lists === null || list < lists.first || list > lists.last)
           throw new Problem('NOT_FOUND', 'status_list_unknown')

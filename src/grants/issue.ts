@@ -2,7 +2,8 @@ import type { AccessTokenClaims, TokenStatus } from '../domain/access-token.ts'
 import { acrOf, rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { Family } from '../domain/refresh-family.ts'
-import type { Clock, Keys, Listable, Random } from '../ports.ts'
+import type { Clock, Keys, Random } from '../ports.ts'
+import type { Listable } from '../ports/published-revocations.ts'
 
 /** RFC 6749 §5.1 – An access token on the wire. */
 export type AccessTokenResponse = Readonly<{

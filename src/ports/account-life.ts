@@ -1,6 +1,6 @@
 /** The end of an account, and what is kept of a person until then. */
 import type { SignInRecord } from '../domain/account-export.ts'
-import type { Ended } from '../ports.ts'
+import type { EndedPerson } from './published-revocations.ts'
 
 export type AccountLife = {
   /**
@@ -8,10 +8,7 @@ export type AccountLife = {
    * last access token has expired. A sign-in or a refresh under way at the same moment gets nothing that lives.
    * Null, and nothing is done, when the account is disabled or its epoch is another by now. Rejects with Unavailable.
    */
-  delete(account: {
-    id: string
-    credential_epoch: number
-  }): Promise<(Ended & Readonly<{ families: readonly string[] }>) | null>
+  delete(account: { id: string; credential_epoch: number }): Promise<EndedPerson | null>
   /** Every sign-in that is still kept, the dead ones too, the newest first; some thousands at most. */
   listSignIns(account_id: string): Promise<readonly SignInRecord[]>
 }

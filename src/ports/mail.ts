@@ -1,3 +1,4 @@
+/** Mail, and the links in it. */
 import type { Digest } from '../domain/digest.ts'
 import type { LinkPurpose } from '../domain/email-link.ts'
 import type { Language } from '../domain/language.ts'

@@ -1,6 +1,7 @@
 import type { AccountLine } from '../domain/account-line.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { AccountAdministration } from '../ports/account-administration.ts'
+import { accountLineColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson } from './end-person.ts'
@@ -16,15 +17,11 @@ export const createAccountAdministration = (
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): AccountAdministration => ({
   find: async account => {
-    const [found] = await database.run(sql => {
-      const columns = sql`
-        id, email, password_digest, roles, email_verified_at is not null as email_verified,
-        disabled_at is not null as disabled,
-        to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`
-      return 'id' in account
-        ? sql<AccountLine[]>`select ${columns} from users where id = ${account.id}`
-        : sql<AccountLine[]>`select ${columns} from users where email = ${account.email}`
-    })
+    const [found] = await database.run(sql =>
+      'id' in account
+        ? sql<AccountLine[]>`select ${accountLineColumns(sql)} from users u where u.id = ${account.id}`
+        : sql<AccountLine[]>`select ${accountLineColumns(sql)} from users u where u.email = ${account.email}`,
+    )
     return found ?? null
   },
 
@@ -61,14 +58,10 @@ export const createAccountAdministration = (
             and (${disabled}::boolean is null or ${disabled}::boolean = (disabled_at is not null))
             and (${email_prefix}::text is null or starts_with(email, ${email_prefix}::text))
         )
-        select
-          (select id from page order by id desc limit 1) as last,
-          m.id, m.email, m.password_digest, m.roles, m.email_verified_at is not null as email_verified,
-          m.disabled_at is not null as disabled,
-          to_char(m.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
+        select (select id from page order by id desc limit 1) as last, ${accountLineColumns(sql)}
         from (values (1)) one
-        left join matching m on true
-        order by m.id`,
+        left join matching u on true
+        order by u.id`,
     )
     const accounts = rows.flatMap(({ last: _, ...account }) => (account.id === null ? [] : [account]))
     return { accounts, last: rows[0]?.last ?? null }

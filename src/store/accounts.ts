@@ -2,6 +2,7 @@ import type { Account } from '../domain/account.ts'
 import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
+import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 import { endFamilies, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
@@ -10,10 +11,10 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   create: async ({ id, email, password_digest, roles }) => {
     const [account] = await database.run(
       sql => sql<Account[]>`
-        insert into users (id, email, password_digest, roles)
+        insert into users as u (id, email, password_digest, roles)
         values (${id}, ${email}, ${password_digest}, ${roles}::text[])
         on conflict (email) do nothing
-        returning id, email, roles, credential_epoch, disabled_at, created_at, email_verified_at, language`,
+        returning ${accountColumns(sql)}`,
     )
     return account ?? null
   },
@@ -21,10 +22,9 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   findByEmail: async email => {
     const [account] = await database.run(
       sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
-        select
-          id, email, password_digest, roles, credential_epoch, disabled_at, created_at, email_verified_at, language
-        from users
-        where email = ${email}`,
+        select ${accountColumns(sql)}, u.password_digest
+        from users u
+        where u.email = ${email}`,
     )
     return account ?? null
   },

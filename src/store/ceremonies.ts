@@ -1,6 +1,7 @@
 import type { Account } from '../domain/account.ts'
 import { type Ceremony, CEREMONY_SECONDS } from '../domain/ceremony.ts'
 import type { Ceremonies } from '../ports/factors.ts'
+import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 
 /** Tries that one ceremony is good for. */
@@ -10,6 +11,7 @@ type UnboundCeremony = Omit<Ceremony, 'account'>
 type Row = Account & UnboundCeremony
 
 export const createCeremonies = (database: Database): Ceremonies => ({
+  // For somebody who is being deleted there is nothing to begin, and nothing to fail at: what comes second finds it over.
   begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
     await database.run(
       sql => sql`
@@ -38,9 +40,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
             and expires_at > statement_timestamp()
           returning user_id, credential_epoch, client_id, refresh_transport, payload
         )
-        select
-          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language,
-          attempted.client_id, attempted.refresh_transport, attempted.payload
+        select ${accountColumns(sql)}, attempted.client_id, attempted.refresh_transport, attempted.payload
         from attempted
         join users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch
         where u.disabled_at is null`,

@@ -1,6 +1,6 @@
+import type { EndedPerson } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { announceUntilNow, endedColumns, onHeldAccount } from './end-families.ts'
-import type { EndedPerson } from './end-person.ts'
 
 type Deletion = Readonly<{
   id: string

@@ -12,9 +12,9 @@ import { createRedeemReset } from './redeem-reset.ts'
 const TAKEN = '23505'
 
 /**
- * Ours – Every verb is one statement. Of several that come with one link, the first deletes the row and the others, who waited
- * for it, find none. The link must still be of the address and the epoch that the account has: judged again on the account's
- * row once it is locked, so that a password change at the same moment wins or loses as a whole.
+ * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
+ * account, find none. The link must still be of the address and the epoch that the account has: judged on the account's row
+ * while it is held, so that a password change at the same moment wins or loses as a whole.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
   ...createIssue(database),
@@ -34,6 +34,7 @@ const createIssue = (
           select id, email, credential_epoch, language, 'reset_password' as purpose
           from users
           where email = ${email} and disabled_at is null
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -47,6 +48,7 @@ const createIssue = (
           select id, email, credential_epoch, language, 'verify_email' as purpose
           from users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -63,6 +65,7 @@ const createIssue = (
             and credential_epoch = ${credential_epoch}
             and disabled_at is null
             and not exists (select from users where email = ${new_email})
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )

@@ -1,5 +1,5 @@
 import type { RevokeReason } from '../domain/refresh-family.ts'
-import type { Ended } from '../ports.ts'
+import type { EndedPerson } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from './end-families.ts'
 
@@ -11,9 +11,6 @@ type Ending = Readonly<{
   roles?: readonly string[]
   access_token_seconds: number
 }>
-
-/** What was ended of a person: until when, and which sign-ins. */
-export type EndedPerson = Ended & Readonly<{ families: readonly string[] }>
 
 /** Ours – Ends everything of a person. Null when there is no such person. */
 export const endPerson = async (

@@ -5,6 +5,7 @@ import type { Passkey } from '../domain/passkey.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { SealedSecret } from '../domain/sealed-secret.ts'
 import type { Factors } from '../ports/factors.ts'
+import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 import { onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
@@ -34,8 +35,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   findOwner: async passkey_id => {
     const [account] = await database.run(
       sql => sql<Account[]>`
-        select
-          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language
+        select ${accountColumns(sql)}
         from passkeys p
         join users u on u.id = p.user_id
         where p.id = ${passkey_id} and u.disabled_at is null`,

@@ -1,6 +1,6 @@
 import { type Snapshot, oldestUnseen } from '../domain/feed-cursor.ts'
 import type { Revocation } from '../domain/revocation.ts'
-import type { RevocationFeed } from '../ports.ts'
+import type { RevocationFeed } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { LATE_SECONDS } from '../domain/late.ts'
 

@@ -1,5 +1,6 @@
 import type { Account } from '../domain/account.ts'
 import type { Revocations } from '../ports.ts'
+import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 
 export const createRevocations = (database: Database): Revocations => ({
@@ -37,8 +38,7 @@ export const createRevocations = (database: Database): Revocations => ({
     if (sid === undefined) return null
     const [account] = await database.run(
       sql => sql<Account[]>`
-        select
-          u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language
+        select ${accountColumns(sql)}
         from refresh_families f
         join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.id = ${sid}

@@ -1,4 +1,4 @@
-import type { StatusEntries } from '../ports.ts'
+import type { StatusEntries } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { LATE_SECONDS } from '../domain/late.ts'
 

@@ -1,5 +1,6 @@
 import type { Client } from '../../domain/client.ts'
 import { PROBLEMS, Problem } from '../../domain/problem.ts'
+import type { RefreshTransport } from '../../domain/refresh-family.ts'
 import type { TokenPair } from '../../flows/open-sign-in.ts'
 import type { Cookie } from '../cookies.ts'
 import type { Csrf } from '../csrf.ts'
@@ -20,10 +21,11 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
   }),
 
   /**
-   * Ours: a page of a stranger may not plant a sign-in of its own in somebody's browser either. Programs send no Origin, and
-   * are nobody's browser.
+   * Throws where the page that asks may not have this client's refresh token put into a cookie. Ours: a page of a stranger may not
+   * plant a sign-in of its own in somebody's browser either. Programs send no Origin, and are nobody's browser.
    */
-  requireOwnPage: (call: Call, client: Client): void => {
+  admit: (call: Call, client: Client, refresh_transport: RefreshTransport): void => {
+    if (refresh_transport === 'body') return
     if (call.header('origin') === undefined && call.header('sec-fetch-site') === undefined) return
     if (!csrf.isOf(call, client)) throw new Problem('ORIGIN_NOT_ALLOWED')
   },

@@ -1,21 +1,21 @@
 import { z } from 'zod'
 import { describeDevice } from '../../domain/user-agent.ts'
-import type { AuthenticateBearer, Bearer } from '../../flows/bearer.ts'
+import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { FactorOverview } from '../../flows/factor-overview.ts'
 import type { PasskeyEnrolment } from '../../flows/passkey-enrolment.ts'
 import type { TotpEnrolment } from '../../flows/totp-enrolment.ts'
 import { originOf } from '../origin.ts'
-import { type Call, type Handle, json, NO_STORE, noContent, type Reply, type Route } from '../route.ts'
-import { readFields } from './fields.ts'
-import { ATTESTATION, CODE, HANDLE } from './proof.ts'
+import { json, NO_STORE, noContent } from '../route.ts'
+import { type AccountRoute, post } from './account-route.ts'
+import { withBearer } from './bearer.ts'
+import { FILLED, readFields, TEXT } from './fields.ts'
+import { ATTESTATION } from './proof.ts'
 
-const TOTP = z.object({ handle: HANDLE, totp: CODE })
+const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({
-  handle: HANDLE,
+  handle: FILLED,
   passkey: ATTESTATION,
-  label: z
-    .string('must be a string')
-    .trim()
+  label: TEXT.trim()
     .min(1, 'must not be empty')
     .max(64, 'must be 64 characters at most')
     .regex(/^\P{Cc}*$/u, 'must not hold control characters')
@@ -30,68 +30,44 @@ type Needs = Readonly<{
 }>
 
 /** Contract – What a person does about their second factors. */
-export const factorRoutes = (needs: Needs): readonly Pick<Route, 'method' | 'path' | 'handle'>[] => {
+export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { factorOverview, totpEnrolment, passkeyEnrolment } = needs
-  const own =
-    (act: (bearer: Bearer, call: Call) => Promise<Reply>): Handle =>
-    async call => {
-      const bearer = await needs.authenticateBearer(call.header('authorization'))
-      return { ...(await act(bearer, call)), log: { sub: bearer.account.id } }
-    }
+  const own = (act: Parameters<typeof withBearer>[1]) => withBearer(needs.authenticateBearer, act)
   const answer = (status: number, body: unknown) => json(status, body, NO_STORE)
+  const confirmTotp = own(async (bearer, call) => {
+    const { handle, totp: code } = await readFields(call, TOTP)
+    return answer(201, await totpEnrolment.confirm(bearer, { handle, code }))
+  })
+  const removeTotp = own(async bearer => {
+    await totpEnrolment.remove(bearer)
+    return noContent
+  })
+  const confirmPasskey = own(async (bearer, call) => {
+    const { handle, passkey: attestation, label } = await readFields(call, PASSKEY)
+    const given = { handle, attestation, label: label ?? describeDevice(originOf(call).user_agent) }
+    return answer(201, await passkeyEnrolment.confirm(bearer, given))
+  })
+  const removePasskey = own(async (bearer, { context }) => {
+    await passkeyEnrolment.remove(bearer, context.req.param('id') ?? '')
+    return noContent
+  })
+  const renewRecoveryCodes = own(async bearer => answer(201, await factorOverview.renewRecoveryCodes(bearer)))
+  const list = own(async bearer => answer(200, await factorOverview.list(bearer)))
+
   return [
-    {
-      method: 'GET',
-      path: '/auth/factors',
-      handle: own(async bearer => answer(200, await factorOverview.list(bearer))),
-    },
-    {
-      method: 'POST',
-      path: '/auth/factors/totp',
-      handle: own(async bearer => answer(200, await totpEnrolment.begin(bearer))),
-    },
-    {
-      method: 'POST',
-      path: '/auth/factors/totp/confirm',
-      handle: own(async (bearer, call) => {
-        const { handle, totp: code } = await readFields(call, TOTP)
-        return answer(201, await totpEnrolment.confirm(bearer, { handle, code }))
-      }),
-    },
-    {
-      method: 'DELETE',
-      path: '/auth/factors/totp',
-      handle: own(async bearer => {
-        await totpEnrolment.remove(bearer)
-        return noContent
-      }),
-    },
-    {
-      method: 'POST',
-      path: '/auth/factors/passkeys',
-      handle: own(async bearer => answer(200, await passkeyEnrolment.begin(bearer))),
-    },
-    {
-      method: 'POST',
-      path: '/auth/factors/passkeys/confirm',
-      handle: own(async (bearer, call) => {
-        const { handle, passkey: attestation, label } = await readFields(call, PASSKEY)
-        const given = { handle, attestation, label: label ?? describeDevice(originOf(call).user_agent) }
-        return answer(201, await passkeyEnrolment.confirm(bearer, given))
-      }),
-    },
-    {
-      method: 'DELETE',
-      path: '/auth/factors/passkeys/:id',
-      handle: own(async (bearer, { context }) => {
-        await passkeyEnrolment.remove(bearer, context.req.param('id') ?? '')
-        return noContent
-      }),
-    },
-    {
-      method: 'POST',
-      path: '/auth/factors/recovery-codes',
-      handle: own(async bearer => answer(201, await factorOverview.renewRecoveryCodes(bearer))),
-    },
+    { method: 'GET', path: '/auth/factors', handle: list },
+    post(
+      '/auth/factors/totp',
+      own(async bearer => answer(200, await totpEnrolment.begin(bearer))),
+    ),
+    post('/auth/factors/totp/confirm', confirmTotp),
+    { method: 'DELETE', path: '/auth/factors/totp', handle: removeTotp },
+    post(
+      '/auth/factors/passkeys',
+      own(async bearer => answer(200, await passkeyEnrolment.begin(bearer))),
+    ),
+    post('/auth/factors/passkeys/confirm', confirmPasskey),
+    { method: 'DELETE', path: '/auth/factors/passkeys/:id', handle: removePasskey },
+    post('/auth/factors/recovery-codes', renewRecoveryCodes),
   ]
 }

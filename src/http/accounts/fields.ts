@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { ACR_VALUES, parseAcrValues } from '../../domain/authentication-class.ts'
-import type { Client } from '../../domain/client.ts'
-import { FIRST_PARTY } from '../../domain/client.ts'
-import { type FieldError, Problem } from '../../domain/problem.ts'
+import { type Client, FIRST_PARTY } from '../../domain/client.ts'
+import { type FieldError, fieldInvalid, Problem } from '../../domain/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/refresh-family.ts'
 import type { Clients } from '../../ports.ts'
 import { readJson } from '../body.ts'
@@ -22,18 +21,19 @@ export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
   throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
 }
 
+export const TEXT = z.string('must be a string')
+export const FILLED = TEXT.min(1, 'must not be empty')
+
 export const CREDENTIALS = z.object({
-  email: z.string('must be a string'),
-  password: z.string('must be a string'),
-  client_id: z.string('must be a string').optional(),
+  email: TEXT,
+  password: TEXT,
+  client_id: TEXT.optional(),
   refresh_transport: z.enum(REFRESH_TRANSPORTS, 'must be body or cookie').default('body'),
-  acr_values: z
-    .string('must be a string')
-    .transform((text, context) => {
-      const values = parseAcrValues(text)
-      if (values === null) context.addIssue(`must name ${ACR_VALUES.join(' or ')}`)
-      return values
-    })
+  acr_values: TEXT.transform((text, context) => {
+    const values = parseAcrValues(text)
+    if (values === null) context.addIssue(`must name ${ACR_VALUES.join(' or ')}`)
+    return values
+  })
     .nullable()
     .default(null),
 })
@@ -45,6 +45,5 @@ export const findFirstParty = async (
 ): Promise<Client> => {
   const client = await clients.find(client_id)
   if (client?.first_party) return client
-  const errors = [{ pointer: '#/client_id', detail: 'must name a first-party client' }]
-  throw new Problem('FIELDS_INVALID', 'not_first_party', errors)
+  throw fieldInvalid({ pointer: '#/client_id', detail: 'must name a first-party client' }, 'not_first_party')
 }

@@ -1,13 +1,14 @@
 import { z } from 'zod'
-import { languageOf } from '../../domain/language.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { MailLinks } from '../../flows/mail-links.ts'
 import type { RedeemLinks } from '../../flows/redeem-link.ts'
 import type { Limit } from '../../ports.ts'
-import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
-import { readFields } from './fields.ts'
+import { languageFor } from '../language.ts'
+import { type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
+import { type AccountRoute, post } from './account-route.ts'
+import { withBearer } from './bearer.ts'
+import { readFields, TEXT } from './fields.ts'
 
-const TEXT = z.string('must be a string')
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })
 const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })
@@ -33,26 +34,21 @@ const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 export const mailRoutes = (
   { mailLinks, redeemLinks, authenticateBearer, limits }: Needs,
   { counted, countedTwice }: Counting,
-) => {
-  const language = (call: Call) => languageOf(call.header('accept-language'))
-  const bearerOf = (call: Call) => authenticateBearer(call.header('authorization'))
-
-  const verification: Handle = async call => {
-    const { account } = await bearerOf(call)
-    mailLinks.verification(account, language(call))
-    return { ...ACCEPTED, log: { sub: account.id } }
-  }
+): readonly AccountRoute[] => {
+  const verification = withBearer(authenticateBearer, async ({ account }, call) => {
+    mailLinks.verification(account, languageFor(call))
+    return ACCEPTED
+  })
   const forgot: Handle = async call => {
     const { email } = await readFields(call, ADDRESS)
-    mailLinks.passwordReset({ email, language: language(call) })
+    mailLinks.passwordReset({ email, language: languageFor(call) })
     return ACCEPTED
   }
-  const change: Handle = async call => {
-    const bearer = await bearerOf(call)
+  const change = withBearer(authenticateBearer, async (bearer, call) => {
     const fields = await readFields(call, NEW_EMAIL)
-    await mailLinks.emailChange(bearer, { ...fields, language: language(call) })
-    return { ...ACCEPTED, log: { sub: bearer.account.id } }
-  }
+    await mailLinks.emailChange(bearer, { ...fields, language: languageFor(call) })
+    return ACCEPTED
+  })
   const verify: Handle = async call => {
     const { token } = await readFields(call, TOKEN)
     const { account_id: sub } = await redeemLinks.confirmEmail(token)
@@ -64,10 +60,10 @@ export const mailRoutes = (
   }
 
   return [
-    { path: '/auth/email/verification', handle: countedTwice(limits.mail, verification) },
-    { path: '/auth/email/verify', handle: counted(verify) },
-    { path: '/auth/email', handle: countedTwice(limits.mail, change) },
-    { path: '/auth/password/forgot', handle: countedTwice(limits.mail, forgot) },
-    { path: '/auth/password/reset', handle: counted(reset) },
+    post('/auth/password/forgot', countedTwice(limits.mail, forgot)),
+    post('/auth/password/reset', counted(reset)),
+    post('/auth/email', countedTwice(limits.mail, change)),
+    post('/auth/email/verification', countedTwice(limits.mail, verification)),
+    post('/auth/email/verify', counted(verify)),
   ]
 }

@@ -1,17 +1,15 @@
 import { z } from 'zod'
-import { languageOf } from '../../domain/language.ts'
 import type { PasskeySignIn } from '../../flows/passkey-sign-in.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
-import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
-import { ASSERTION, HANDLE } from './proof.ts'
-import { presentedDevice, replyWith } from './sign-in.ts'
+import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
+import { ASSERTION } from './proof.ts'
+import { replyWith, seenOf } from './sign-in.ts'
 
 const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true })
-const ANSWER = z.object({ handle: HANDLE, passkey: ASSERTION })
+const ANSWER = z.object({ handle: FILLED, passkey: ASSERTION })
 
 type Needs = Readonly<{
   clients: Clients
@@ -26,7 +24,7 @@ export const handlePasskeyOptions =
   async call => {
     const { client_id, refresh_transport } = await readFields(call, OPTIONS)
     const client = await findFirstParty(clients, client_id)
-    if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
+    cookieTransport.admit(call, client, refresh_transport)
     return json(200, await passkeySignIn.begin({ client, refresh_transport }), NO_STORE)
   }
 
@@ -38,12 +36,8 @@ export const handlePasskeySignIn =
     const entered = await needs.passkeySignIn.finish({
       handle,
       assertion,
-      device_token: presentedDevice(call, needs.deviceCookie),
-      origin: originOf(call),
-      language: languageOf(call.header('accept-language')),
-      admit: (client, refresh_transport) => {
-        if (refresh_transport === 'cookie') needs.cookieTransport.requireOwnPage(call, client)
-      },
+      ...seenOf(call, needs.deviceCookie),
+      admit: (client, refresh_transport) => needs.cookieTransport.admit(call, client, refresh_transport),
     })
     return replyWith(200, entered, needs)
   }

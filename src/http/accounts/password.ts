@@ -2,20 +2,16 @@ import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { ChangePassword } from '../../flows/change-password.ts'
 import { type Handle, noContent } from '../route.ts'
-import { readFields } from './fields.ts'
+import { withBearer } from './bearer.ts'
+import { readFields, TEXT } from './fields.ts'
 
-const FIELDS = z.object({
-  current_password: z.string('must be a string'),
-  new_password: z.string('must be a string'),
-})
+const FIELDS = z.object({ current_password: TEXT, new_password: TEXT })
 
 type Needs = Readonly<{ changePassword: ChangePassword; authenticateBearer: AuthenticateBearer }>
 
 /** Contract – POST /auth/password */
-export const handleChangePassword =
-  ({ changePassword, authenticateBearer }: Needs): Handle =>
-  async call => {
-    const bearer = await authenticateBearer(call.header('authorization'))
+export const handleChangePassword = ({ changePassword, authenticateBearer }: Needs): Handle =>
+  withBearer(authenticateBearer, async (bearer, call) => {
     await changePassword(bearer, await readFields(call, FIELDS))
-    return { ...noContent, log: { sub: bearer.account.id } }
-  }
+    return noContent
+  })

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { Proof } from '../../flows/second-factor.ts'
+import { FILLED, TEXT } from './fields.ts'
 
-const TEXT = z.string('must be a string').min(1, 'must not be empty')
 /** WebAuthn §5.8.3 – A credential id is 1023 bytes at most, here as base64url: the database looks for no other text. */
-const CREDENTIAL_ID = z.string('must be a string').regex(/^[\w-]{1,1364}$/, 'must be a credential id')
+const CREDENTIAL_ID = TEXT.regex(/^[\w-]{1,1364}$/, 'must be a credential id')
 const TYPE = z.literal('public-key', 'must be public-key')
 
 /** WebAuthn §5.1.9 – What `PublicKeyCredential.toJSON()` gives; what it gives beside these is not looked at. */
@@ -14,10 +14,10 @@ export const ASSERTION = z.object(
     type: TYPE,
     response: z.object(
       {
-        clientDataJSON: TEXT,
-        authenticatorData: TEXT,
-        signature: TEXT,
-        userHandle: z.string('must be a string').nullish(),
+        clientDataJSON: FILLED,
+        authenticatorData: FILLED,
+        signature: FILLED,
+        userHandle: TEXT.nullish(),
       },
       'must be an object',
     ),
@@ -32,13 +32,10 @@ export const ATTESTATION = z.object(
     type: TYPE,
     response: z.object(
       {
-        clientDataJSON: TEXT,
-        attestationObject: TEXT,
+        clientDataJSON: FILLED,
+        attestationObject: FILLED,
         transports: z
-          .array(
-            z.string('must be a string').regex(/^[a-z-]{1,32}$/, 'must be a transport'),
-            'must be a list',
-          )
+          .array(TEXT.regex(/^[a-z-]{1,32}$/, 'must be a transport'), 'must be a list')
           .max(10, 'must be fewer')
           .optional(),
       },
@@ -48,13 +45,10 @@ export const ATTESTATION = z.object(
   'must be an object',
 )
 
-export const HANDLE = TEXT
-export const CODE = TEXT
-
 /** One of three: the other two are absent. */
 export const PROOF = {
-  totp: TEXT.optional(),
-  recovery_code: TEXT.optional(),
+  totp: FILLED.optional(),
+  recovery_code: FILLED.optional(),
   passkey: ASSERTION.optional(),
 }
 

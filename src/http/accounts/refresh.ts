@@ -4,11 +4,10 @@ import { readOptionalJson } from '../body.ts'
 import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { parseFields } from './fields.ts'
+import { FILLED, parseFields } from './fields.ts'
 
-const REFRESH_TOKEN = z.string('must be a string').min(1, 'must not be empty')
-const REQUIRED = z.object({ refresh_token: REFRESH_TOKEN })
-const OPTIONAL = z.object({ refresh_token: REFRESH_TOKEN.optional() })
+const REQUIRED = z.object({ refresh_token: FILLED })
+const OPTIONAL = REQUIRED.partial()
 
 type Needs = Readonly<{ refresh: ReturnType<typeof createRefresh>; cookieTransport: CookieTransport }>
 

@@ -1,21 +1,21 @@
 import { z } from 'zod'
-import { languageOf } from '../../domain/language.ts'
-import { Problem } from '../../domain/problem.ts'
+import { fieldInvalid } from '../../domain/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { Proof } from '../../flows/second-factor.ts'
 import type { SecondFactorSignIn } from '../../flows/second-factor-sign-in.ts'
 import type { StepUp } from '../../flows/step-up.ts'
+import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
 import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
-import type { Clients } from '../../ports.ts'
+import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { readFields } from './fields.ts'
-import { HANDLE, PROOF, proofOf } from './proof.ts'
-import { presentedDevice, replyWith } from './sign-in.ts'
+import { FILLED, readFields } from './fields.ts'
+import { PROOF, proofOf } from './proof.ts'
+import { replyWith, seenOf } from './sign-in.ts'
 
-const SIGN_IN = z.object({ handle: HANDLE, ...PROOF })
-const STEP_UP = z.object({ handle: HANDLE.optional(), ...PROOF })
+const SIGN_IN = z.object({ handle: FILLED, ...PROOF })
+const STEP_UP = z.object({ handle: FILLED.optional(), ...PROOF })
 
 type Needs = Readonly<{
   clients: Clients
@@ -34,48 +34,36 @@ export const handleSecondFactor =
     const entered = await needs.secondFactorSignIn.finish({
       handle,
       proof: requireProof(fields),
-      device_token: presentedDevice(call, needs.deviceCookie),
-      origin: originOf(call),
-      language: languageOf(call.header('accept-language')),
-      admit: (client, refresh_transport) => {
-        if (refresh_transport === 'cookie') needs.cookieTransport.requireOwnPage(call, client)
-      },
+      ...seenOf(call, needs.deviceCookie),
+      admit: (client, refresh_transport) => needs.cookieTransport.admit(call, client, refresh_transport),
     })
     return replyWith(200, entered, needs)
   }
 
 /** Contract – POST /auth/step-up/options: the factors that would do, and the challenge for a passkey. */
-export const handleStepUpOptions =
-  ({ stepUp, authenticateBearer }: Needs): Handle =>
-  async ({ header }) => {
-    const bearer = await authenticateBearer(header('authorization'))
-    return { ...json(200, await stepUp.begin(bearer), NO_STORE), log: { sub: bearer.account.id } }
-  }
+export const handleStepUpOptions = ({ stepUp, authenticateBearer }: Needs): Handle =>
+  withBearer(authenticateBearer, async bearer => json(200, await stepUp.begin(bearer), NO_STORE))
 
 /** Contract – POST /auth/step-up: new tokens, by the transport of the sign-in; those from before are dead. */
-export const handleStepUp =
-  ({ stepUp, authenticateBearer, cookieTransport }: Needs): Handle =>
-  async call => {
-    const bearer = await authenticateBearer(call.header('authorization'))
+export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport }: Needs): Handle =>
+  withBearer(authenticateBearer, async (bearer, call) => {
     const { handle = null, ...fields } = await readFields(call, STEP_UP)
     const proof = requireProof(fields)
-    if (proof.kind === 'passkey' && handle === null) throw missing('#/handle', 'is what a passkey answers to')
+    if (proof.kind === 'passkey' && handle === null)
+      throw fieldInvalid({ pointer: '#/handle', detail: 'is what a passkey answers to' })
     const { tokens, refresh_transport } = await stepUp.finish(bearer, {
       handle,
       proof,
       origin: originOf(call),
     })
-    const log = { sub: bearer.account.id }
-    if (refresh_transport === 'body') return { ...json(200, tokens, NO_STORE), log }
+    if (refresh_transport === 'body') return json(200, tokens, NO_STORE)
     const { body, cookies } = cookieTransport.deliver(tokens)
-    return { ...json(200, body, NO_STORE), cookies, log }
-  }
+    return { ...json(200, body, NO_STORE), cookies }
+  })
 
 const requireProof = (fields: Parameters<typeof proofOf>[0]): Proof => {
   const proof = proofOf(fields)
-  if (proof === null) throw missing('#/totp', 'give exactly one of totp, recovery_code and passkey')
+  if (proof === null)
+    throw fieldInvalid({ pointer: '#/totp', detail: 'give exactly one of totp, recovery_code and passkey' })
   return proof
 }
-
-const missing = (pointer: string, detail: string) =>
-  new Problem('FIELDS_INVALID', 'fields_invalid', [{ pointer, detail }])

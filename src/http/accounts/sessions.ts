@@ -2,6 +2,7 @@ import { presentSession } from '../../domain/session.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { Sessions } from '../../flows/sessions.ts'
 import { type Handle, json, NO_STORE, noContent } from '../route.ts'
+import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 
 type Needs = Readonly<{
@@ -11,31 +12,23 @@ type Needs = Readonly<{
 }>
 
 /** Contract – GET /auth/sessions: the one used last comes first. */
-export const handleListSessions =
-  ({ sessions, authenticateBearer }: Needs): Handle =>
-  async ({ header }) => {
-    const bearer = await authenticateBearer(header('authorization'))
+export const handleListSessions = ({ sessions, authenticateBearer }: Needs): Handle =>
+  withBearer(authenticateBearer, async bearer => {
     const list = await sessions.list(bearer)
-    const body = { sessions: list.map(session => presentSession(session, bearer.claims.sid)) }
-    return { ...json(200, body, NO_STORE), log: { sub: bearer.account.id } }
-  }
+    return json(200, { sessions: list.map(session => presentSession(session, bearer.claims.sid)) }, NO_STORE)
+  })
 
 /** Contract – DELETE /auth/sessions/{id} */
-export const handleEndSession =
-  ({ sessions, authenticateBearer, cookieTransport }: Needs): Handle =>
-  async call => {
-    const bearer = await authenticateBearer(call.header('authorization'))
+export const handleEndSession = ({ sessions, authenticateBearer, cookieTransport }: Needs): Handle =>
+  withBearer(authenticateBearer, async (bearer, call) => {
     const id = call.context.req.param('id') ?? ''
     await sessions.end(bearer, id)
-    const cookies = id === bearer.claims.sid ? cookieTransport.forget(call) : {}
-    return { ...noContent, ...cookies, log: { sub: bearer.account.id } }
-  }
+    return id === bearer.claims.sid ? { ...noContent, ...cookieTransport.forget(call) } : noContent
+  })
 
 /** Ours – DELETE /auth/sessions: every other sign-in. All of them, this one too, is logout with "everywhere". */
-export const handleEndOtherSessions =
-  ({ sessions, authenticateBearer }: Needs): Handle =>
-  async ({ header }) => {
-    const bearer = await authenticateBearer(header('authorization'))
+export const handleEndOtherSessions = ({ sessions, authenticateBearer }: Needs): Handle =>
+  withBearer(authenticateBearer, async bearer => {
     await sessions.endOthers(bearer)
-    return { ...noContent, log: { sub: bearer.account.id } }
-  }
+    return noContent
+  })

@@ -1,10 +1,10 @@
 import { presentAccount } from '../../domain/account.ts'
-import { languageOf } from '../../domain/language.ts'
 import type { Client } from '../../domain/client.ts'
 import type { RefreshTransport } from '../../domain/refresh-family.ts'
 import type { Credentials, SignedIn } from '../../flows/sign-up.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
+import { languageFor } from '../language.ts'
 import { originOf } from '../origin.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
@@ -25,14 +25,18 @@ export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle
     const { client_id, ...given } = await readFields(call, CREDENTIALS)
     const { refresh_transport } = given
     const client = await findFirstParty(clients, client_id)
-    if (refresh_transport === 'cookie') cookieTransport.requireOwnPage(call, client)
-    const device_token = presentedDevice(call, deviceCookie)
-    const origin = originOf(call)
-    const language = languageOf(call.header('accept-language'))
-    const signedIn = await enter({ ...given, client, device_token, origin, language })
+    cookieTransport.admit(call, client, refresh_transport)
+    const signedIn = await enter({ ...given, ...seenOf(call, deviceCookie), client })
     return replyWith(status, { signedIn, client, refresh_transport }, needs)
   }
 }
+
+/** What a sign-in learns of the request that makes it. */
+export const seenOf = (call: Call, deviceCookie: Cookie) => ({
+  device_token: deviceCookie.read(call) ?? call.header(DEVICE_HEADER) ?? null,
+  origin: originOf(call),
+  language: languageFor(call),
+})
 
 type Entered = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 
@@ -45,9 +49,6 @@ export const replyWith = (
   const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
   return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
 }
-
-export const presentedDevice = (call: Call, cookie: Cookie): string | null =>
-  cookie.read(call) ?? call.header(DEVICE_HEADER) ?? null
 
 const inBody = (status: number, { account, tokens, device_token }: SignedIn): Reply =>
   json(status, { user: presentAccount(account), ...tokens }, { ...NO_STORE, [DEVICE_HEADER]: device_token })

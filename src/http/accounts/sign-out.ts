@@ -4,10 +4,10 @@ import type { SignOut } from '../../flows/sign-out.ts'
 import { readOptionalJson } from '../body.ts'
 import { type Handle, noContent } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { parseFields } from './fields.ts'
+import { FILLED, parseFields } from './fields.ts'
 
 const FIELDS = z.object({
-  refresh_token: z.string('must be a string').min(1, 'must not be empty').optional(),
+  refresh_token: FILLED.optional(),
   everywhere: z.boolean('must be true or false').default(false),
 })
 

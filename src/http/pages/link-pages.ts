@@ -1,5 +1,5 @@
 import { limitKeyOf } from '../../domain/address.ts'
-import { type Language, languageOf } from '../../domain/language.ts'
+import type { Language } from '../../domain/language.ts'
 import { OAuthError } from '../../domain/oauth-error.ts'
 import { Problem, PROBLEMS } from '../../domain/problem.ts'
 import { Unavailable } from '../../domain/unavailable.ts'
@@ -7,7 +7,8 @@ import { consume } from '../../flows/consume.ts'
 import type { RedeemLinks } from '../../flows/redeem-link.ts'
 import type { Limit } from '../../ports.ts'
 import { readForm } from '../body.ts'
-import type { Call, Handle, Reply, Route } from '../route.ts'
+import { languageFor } from '../language.ts'
+import type { Handle, Reply, Route } from '../route.ts'
 import { type Html, html, pageReply } from './page.ts'
 import { TEXTS } from './texts.ts'
 
@@ -45,8 +46,6 @@ export const linkPages = ({ redeemLinks, limits }: Needs): readonly Route[] => {
 }
 
 const page = { cors: 'nobody', errors: 'problem' } as const
-
-const languageFor = (call: Call) => languageOf(call.header('accept-language'))
 
 const showing =
   (form: (token: string, language: Language) => Reply): Handle =>

@@ -1,7 +1,5 @@
-import { Problem } from '../../domain/problem.ts'
 import type { AnswerFeed } from '../../flows/revocation-feed.ts'
-import { problemReply } from '../refusal.ts'
-import { matchesEtag } from '../etag.ts'
+import { jwsReply } from '../jws-reply.ts'
 import type { Route } from '../route.ts'
 
 /** Shared caches may answer many followers at once: with everything for a moment, with a step from a cursor for a minute. */
@@ -16,17 +14,9 @@ export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
   handle: async ({ context, header, ip }) => {
     const cursor = context.req.query('cursor') ?? null
     const wait_seconds = Number(/^\d{1,4}$/.exec(context.req.query('wait') ?? '')?.[0] ?? 0)
-    const answer = await answerFeed({ cursor, wait_seconds, signal: context.req.raw.signal, ip })
-    if ('retry_after_seconds' in answer) {
-      const headers = { 'Retry-After': String(answer.retry_after_seconds) }
-      return problemReply(new Problem('RATE_LIMITED'), headers)
-    }
-    const { jws, isFinal } = answer
-    // The end of the signature is different for every other content.
-    const etag = `"${jws.slice(-22)}"`
+    const { signal } = context.req.raw
+    const { jws, isFinal } = await answerFeed({ cursor, wait_seconds, signal, ip })
     const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
-    const headers = { 'Cache-Control': CACHE[cache], ETag: etag }
-    if (matchesEtag(etag, header('if-none-match'))) return { status: 304, body: null, headers }
-    return { status: 200, body: jws, headers: { ...headers, 'Content-Type': 'application/jwt' } }
+    return jwsReply(jws, { type: 'application/jwt', cache_control: CACHE[cache], header })
   },
 })

@@ -1,7 +1,6 @@
 import { Problem } from '../../domain/problem.ts'
 import type { StatusLists } from '../../flows/status-lists.ts'
-import { matchesEtag } from '../etag.ts'
-import { problemReply } from '../refusal.ts'
+import { jwsReply } from '../jws-reply.ts'
 import { json, type Route } from '../route.ts'
 
 /** draft-ietf-oauth-status-list §8, §9 – The status lists, and the list of them. */
@@ -26,15 +25,9 @@ export const statusListRoutes = ({
       if (list === null) throw new Problem('NOT_FOUND', 'status_list_malformed')
       // §8.4 – A list of the past: none are kept, and today's would mislead.
       if (context.req.query('time') !== undefined) throw new Problem('TIME_UNSUPPORTED')
-      const found = await find({ list: Number(list[0]), ip })
-      if ('retry_after_seconds' in found)
-        return problemReply(new Problem('RATE_LIMITED'), { 'Retry-After': String(found.retry_after_seconds) })
-      const { jws, max_age_seconds } = found
-      // The end of the signature is different for every other content.
-      const etag = `"${jws.slice(-22)}"`
-      const headers = { 'Cache-Control': `public, max-age=${max_age_seconds}`, ETag: etag }
-      if (matchesEtag(etag, header('if-none-match'))) return { status: 304, body: null, headers }
-      return { status: 200, body: jws, headers: { ...headers, 'Content-Type': 'application/statuslist+jwt' } }
+      const { jws, max_age_seconds } = await find({ list: Number(list[0]), ip })
+      const cache_control = `public, max-age=${max_age_seconds}`
+      return jwsReply(jws, { type: 'application/statuslist+jwt', cache_control, header })
     },
   },
 ]

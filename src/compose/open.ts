@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import type { Config } from '../config.ts'
+import { demoClient } from '../domain/client.ts'
+import { createPepper, type Peppers } from '../domain/refresh-token.ts'
+import { StartFault } from '../domain/start-fault.ts'
+import { openRedis } from '../ephemeral/redis.ts'
+import { openClients } from '../platform/clients-file.ts'
+import { absentMetrics, openMetrics } from '../platform/metrics.ts'
+import { openPasswords } from '../platform/passwords.ts'
+import { systemRandom as random } from '../platform/random.ts'
+import type { Clock, Log } from '../ports.ts'
+import { keepRotating } from '../signing/keep-rotating.ts'
+import { openKeys } from '../signing/open-keys.ts'
+import { localSecret } from '../store/data-dir.ts'
+import type { Database } from '../store/database.ts'
+import { createSweep, keepSweeping } from '../store/janitor.ts'
+import { openStore } from '../store/open-store.ts'
+
+/** Takes what is to be ended with the process, the last one first. */
+export type OnClose = (closer: () => Promise<void> | void) => void
+
+type Parts = Readonly<{
+  clock: Clock
+  log: Log
+  /** Open already, and closed by whoever opened it. */
+  database: Database | undefined
+  key_seconds: number
+  onClose: OnClose
+}>
+
+/**
+ * Whatever holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
+ * Rejects with a StartFault, or Unavailable when Postgres is away.
+ */
+export const openParts = async (config: Config, parts: Parts) => {
+  const { clock, log, key_seconds, onClose } = parts
+  const isEmbedded = config.DATABASE_URL === null
+  const registered =
+    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
+  const openOwn = async () => {
+    const own = await openStore(config)
+    onClose(() => own.close())
+    return own
+  }
+  const served = parts.database ?? (isEmbedded ? null : await openOwn())
+  const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
+  if ('faults' in keys) throw new StartFault(keys.faults)
+  onClose(() => keys.close())
+  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
+  const demo =
+    isEmbedded && config.CLIENTS_FILE === null ? demoClient(secretOf(config, 'demo-client-secret')) : null
+  const { clients, reload } =
+    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
+  const database = served ?? (await openOwn())
+  const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
+  const metrics = openedMetrics ?? absentMetrics
+  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
+  const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
+  if (redis) onClose(() => redis.close())
+  await redis?.connect()
+  const passwords = openPasswords({ cost: config.PASSWORD_COST })
+  onClose(() => passwords.close())
+  const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
+  return {
+    clients,
+    database,
+    demo,
+    keys,
+    metrics,
+    openedMetrics,
+    passwords,
+    peppers,
+    redis,
+    reloadClients: reload,
+  }
+}
+
+const secretOf = ({ DATA_DIR }: Config, name: string) =>
+  localSecret(DATA_DIR, name, () => randomBytes(32).toString('base64url'))
+
+/** On the embedded database the pepper is made and kept beside it. */
+const ownPeppers = (config: Config): Peppers => [
+  createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
+]

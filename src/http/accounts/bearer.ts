@@ -1,0 +1,12 @@
+import type { AuthenticateBearer, Bearer } from '../../flows/bearer.ts'
+import type { Call, Handle, Reply } from '../route.ts'
+
+type Act = (bearer: Bearer, call: Call) => Promise<Reply>
+
+/** A request that an access token authenticates. The log names the person. */
+export const withBearer =
+  (authenticateBearer: AuthenticateBearer, act: Act): Handle =>
+  async call => {
+    const bearer = await authenticateBearer(call.header('authorization'))
+    return { ...(await act(bearer, call)), log: { sub: bearer.account.id } }
+  }

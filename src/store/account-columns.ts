@@ -1,0 +1,11 @@
+import type { Fragment, ISql } from 'postgres'
+
+/** Of `users u`, as the domain's Account. */
+export const accountColumns = (sql: ISql): Fragment => sql`
+  u.id, u.email, u.roles, u.credential_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language`
+
+/** Of `users u`, as the domain's AccountLine. */
+export const accountLineColumns = (sql: ISql): Fragment => sql`
+  u.id, u.email, u.password_digest, u.roles, u.email_verified_at is not null as email_verified,
+  u.disabled_at is not null as disabled,
+  to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`
