@@ -87,7 +87,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     passwordLimit: limits.password,
     requireFullClass,
   })
-  const factors = composeFactors(config, { ...parts, knownDevices, brake, toldSignIn: told.signIn })
+  const factors = composeFactors(config, { ...parts, knownDevices, brake, told })
   const entering = { ...parts, knownDevices, second_factor_roles: config.SECOND_FACTOR_ROLES }
   return {
     ...mail,

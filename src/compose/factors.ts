@@ -5,7 +5,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import { createConduct } from '../flows/ceremony.ts'
-import { createEnter, type Enter } from '../flows/enter.ts'
+import { createEnter } from '../flows/enter.ts'
 import { createFactorChange } from '../flows/factor-change.ts'
 import { createFactorOverview } from '../flows/factor-overview.ts'
 import type { KnownDevices } from '../flows/known-devices.ts'
@@ -17,6 +17,7 @@ import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
 import { createProveFactor } from '../flows/second-factor.ts'
 import type { Brake } from '../flows/sign-in-brake.ts'
 import { createStepUp } from '../flows/step-up.ts'
+import type { Told } from '../flows/told.ts'
 import { createTotpEnrolment } from '../flows/totp-enrolment.ts'
 import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
@@ -40,13 +41,13 @@ type Parts = Readonly<{
   peppers: Peppers
   random: Random
   refreshFamilies: RefreshFamilies
-  /** The same, of which the person hears by mail. */
-  toldSignIn: (enter: Enter) => Enter
+  /** Of what the person hears by mail. */
+  told: Told
 }>
 
 /** The parts of second factors, put in their places. */
 export const composeFactors = (config: Config, parts: Parts) => {
-  const { database, lifetimes, limits, random } = parts
+  const { database, lifetimes, limits, random, told } = parts
   const issuer = config.ISSUER
   const { hostname, host } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
@@ -67,17 +68,28 @@ export const composeFactors = (config: Config, parts: Parts) => {
   }
   const halves = {
     ...needs,
-    enter: parts.toldSignIn(createEnter(needs)),
+    enter: told.signIn(createEnter(needs)),
     offerFactors: createOfferFactors(needs),
     proveFactor: createProveFactor({ ...needs, limit }),
   }
   const enrolling = { ...needs, change: createFactorChange(needs) }
+  const totp = createTotpEnrolment(enrolling)
+  const passkeys = createPasskeyEnrolment(enrolling)
+  const overview = createFactorOverview(enrolling)
   return {
     secondFactorSignIn: createSecondFactorSignIn(halves),
     passkeySignIn: createPasskeySignIn(halves),
     stepUp: createStepUp(halves),
-    totpEnrolment: createTotpEnrolment(enrolling),
-    passkeyEnrolment: createPasskeyEnrolment(enrolling),
-    factorOverview: createFactorOverview(enrolling),
+    totpEnrolment: {
+      ...totp,
+      confirm: told.factorChange(totp.confirm),
+      remove: told.factorChange(totp.remove),
+    },
+    passkeyEnrolment: {
+      ...passkeys,
+      confirm: told.factorChange(passkeys.confirm),
+      remove: told.factorChange(passkeys.remove),
+    },
+    factorOverview: { ...overview, renewRecoveryCodes: told.factorChange(overview.renewRecoveryCodes) },
   }
 }
