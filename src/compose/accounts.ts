@@ -7,6 +7,7 @@ import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/change-password.ts'
 import { createDeleteAccount } from '../flows/delete-account.ts'
 import { createExportAccount } from '../flows/export-account.ts'
+import { createRequireFullClass } from '../flows/full-class.ts'
 import { createKnownDevices } from '../flows/known-devices.ts'
 import { createJudgeNewPassword } from '../flows/new-password.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
@@ -34,6 +35,7 @@ import type {
 } from '../ports.ts'
 import { createAccountLife } from '../store/account-life.ts'
 import type { Database } from '../store/database.ts'
+import { createFactors } from '../store/factors.ts'
 import { composeFactors } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 
@@ -79,7 +81,12 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const brake = createBrake({ failures: createFailures(parts.redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
-  const { told, ...mail } = parts.mail.withAccounts({ judgeNewPassword, passwordLimit: limits.password })
+  const requireFullClass = createRequireFullClass({ factors: createFactors(parts.database, parts.lifetimes) })
+  const { told, ...mail } = parts.mail.withAccounts({
+    judgeNewPassword,
+    passwordLimit: limits.password,
+    requireFullClass,
+  })
   const factors = composeFactors(config, { ...parts, knownDevices, brake, toldSignIn: told.signIn })
   const entering = { ...parts, knownDevices, second_factor_roles: config.SECOND_FACTOR_ROLES }
   return {
@@ -100,7 +107,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     changePassword: told.changePassword(
       createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
     ),
-    deleteAccount: createDeleteAccount({ ...parts, accountLife, limit: limits.password }),
+    deleteAccount: createDeleteAccount({ ...parts, accountLife, requireFullClass, limit: limits.password }),
     exportAccount: createExportAccount({ ...parts, ...factors, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({

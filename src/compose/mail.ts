@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import type { LinkPurpose, LinkToken } from '../domain/email-link.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Limits } from '../ephemeral/limits.ts'
+import type { RequireFullClass } from '../flows/full-class.ts'
 import { createMailLinks } from '../flows/mail-links.ts'
 import type { JudgeNewPassword } from '../flows/new-password.ts'
 import { createNotices } from '../flows/notices.ts'
@@ -32,6 +33,13 @@ type Parts = Readonly<{
   onClose: OnClose
 }>
 
+/** What mail needs of the account API. */
+type AccountApi = Readonly<{
+  judgeNewPassword: JudgeNewPassword
+  passwordLimit: Limit
+  requireFullClass: RequireFullClass
+}>
+
 /** Mail, put in its place: what is sent after the answer, to whom, and what its links do. */
 export const composeMail = (config: Config, parts: Parts) => {
   const { database, lifetimes, limits, clock, onClose } = parts
@@ -46,7 +54,7 @@ export const composeMail = (config: Config, parts: Parts) => {
     notices,
     limit,
     /** What the account API does with it. */
-    withAccounts: (api: Readonly<{ judgeNewPassword: JudgeNewPassword; passwordLimit: Limit }>) => {
+    withAccounts: (api: AccountApi) => {
       const mailLinks = createMailLinks({
         ...parts,
         ...api,

@@ -38,7 +38,7 @@ export type ProblemMore = Readonly<{
   /** RFC 9457 §3.2 – Extension members. */
   members?: Readonly<Record<string, unknown>>
   /** RFC 9470 §3 – What would be enough. */
-  demand?: Readonly<{ acr_values: string | null; max_age_seconds: number }>
+  demand?: Readonly<{ acr_values: string | null; max_age_seconds: number | null }>
 }>
 
 /** A refusal of the account API. `reason` is for the log alone. */

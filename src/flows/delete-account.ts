@@ -5,6 +5,7 @@ import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
 import { requireCurrentPassword } from './current-password.ts'
+import type { RequireFullClass } from './full-class.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -13,17 +14,20 @@ type Needs = Readonly<{
   blocklist: Blocklist
   /** The one of the password change: there are no more guesses for asking in two places. */
   limit: Limit
+  requireFullClass: RequireFullClass
 }>
 
 export type DeleteAccount = (bearer: Bearer, given: Readonly<{ current_password: string }>) => Promise<void>
 
-/** Ours – A person deletes their account: with the password, because there is no way back. */
+/** Ours – A person deletes their account: with the password, and the second factor where there is one, because there is no way back. */
 export const createDeleteAccount =
   (needs: Needs): DeleteAccount =>
-  async ({ account, claims }, { current_password }) => {
+  async (bearer, { current_password }) => {
     const { accountLife, blocklist, limit } = needs
+    const { account, claims } = bearer
     const { id, email, credential_epoch } = account
     await consume(limit, claims.sid ?? id)
+    await needs.requireFullClass(bearer)
     await requireCurrentPassword(needs, { email, current_password })
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })

@@ -1,4 +1,4 @@
-import { normalizeEmail } from '../domain/account.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
 import { signInEntries } from '../domain/revocation.ts'
 import { isUuid } from '../domain/uuid.ts'
@@ -30,11 +30,14 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
     if (format === 'opaque' && typeof id === 'string') return id
     if (format === 'iss_sub' && typeof iss === 'string' && typeof sub === 'string')
       return iss === issuer ? sub : null
-    if (format === 'email' && typeof email === 'string')
-      return (await accounts.findByEmail(normalizeEmail(email)))?.id ?? null
+    if (format === 'email' && typeof email === 'string') return findByEmail(normalizeEmail(email))
     const detail = 'must be of format opaque, iss_sub or email, with its members'
     throw fieldInvalid({ pointer: '#/sub_id', detail }, 'sub_id_format')
   }
+
+  /** The database is asked for nothing that can be no account's. */
+  const findByEmail = async (email: string): Promise<string | null> =>
+    judgeEmail(email) === null ? ((await accounts.findByEmail(email))?.id ?? null) : null
 
   return async ({ sub_id, client_id }: Members): Promise<Members> => {
     if ((sub_id === undefined) === (client_id === undefined))

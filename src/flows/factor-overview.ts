@@ -22,7 +22,9 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
   renewRecoveryCodes: async (bearer: Bearer) => {
     if (!hasFactor(await change.findFresh(bearer))) throw new Problem('NOT_FOUND', 'no_second_factor')
     const codes = change.createCodes()
-    await factors.replaceRecoveryCodes(bearer.account.id, digestsOf(codes))
+    const { id, credential_epoch } = bearer.account
+    if (!(await factors.replaceRecoveryCodes({ id, credential_epoch, digests: digestsOf(codes) })))
+      throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
     return { recovery_codes: codes }
   },
 })

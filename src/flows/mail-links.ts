@@ -15,6 +15,7 @@ import type { EmailLinks, Mailer } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
 import { requireCurrentPassword } from './current-password.ts'
+import type { RequireFullClass } from './full-class.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -27,6 +28,7 @@ type Needs = Readonly<{
   recipients: Limit
   /** For one sign-in, as at the password change. */
   passwordLimit: Limit
+  requireFullClass: RequireFullClass
   /** Where a link leads to. */
   linkTo: (purpose: LinkPurpose, token: LinkToken) => string
 }>
@@ -74,14 +76,16 @@ export const createMailLinks = (needs: Needs) => {
       post('reset_password', { email, language }, digest => needs.links.issueReset({ email, digest }))
     },
 
-    /** Asks for the password: a stolen access token must not become a stolen account. */
+    /** Asks for the password, and a sign-in of the full class: a stolen access token must not become a stolen account. */
     emailChange: async (
-      { account, claims }: Bearer,
+      bearer: Bearer,
       { current_password, new_email: given, language }: ChangeRequest,
     ): Promise<void> => {
       requireMailer()
+      const { account, claims } = bearer
       const { id: account_id, credential_epoch } = account
       await consume(needs.passwordLimit, claims.sid ?? account_id)
+      await needs.requireFullClass(bearer)
       const new_email = parseEmail(given, '#/new_email')
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })

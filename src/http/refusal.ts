@@ -70,7 +70,8 @@ const challenge = (code: Problem['code'], demand: ProblemMore['demand']) => {
   if (demand !== undefined) {
     const { acr_values, max_age_seconds } = demand
     const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
-    return `Bearer ${REALM}, error="insufficient_user_authentication"${classes}, max_age="${max_age_seconds}"`
+    const age = max_age_seconds === null ? '' : `, max_age="${max_age_seconds}"`
+    return `Bearer ${REALM}, error="insufficient_user_authentication"${classes}${age}`
   }
   if (code === 'SCOPE_INSUFFICIENT') return `Bearer ${REALM}, error="insufficient_scope"`
   return code === 'AUTH_TOKEN_INVALID' || code === 'AUTH_TOKEN_EXPIRED'

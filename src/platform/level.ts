@@ -3,7 +3,7 @@ import type { Wait } from '../ports.ts'
 /** How much longer a refusal takes than the dearest digest: another load at the same moment must not carry that one beyond. */
 const MARGIN = 2
 /** What the dearest digest counts for after another one that was cheaper: nobody waits for ever for one that has been renewed. */
-const FADING = 0.99
+const FADING = 0.97
 /** However dear a digest is. */
 const HOLD_MAX_MILLISECONDS = 4_000
 

@@ -26,8 +26,12 @@ export type Factors = {
   spendRecoveryCode(code: { account_id: string; digest: Digest<'recovery_code'> }): Promise<boolean>
   /** Atomic: false when another assertion has counted as far or farther, or the passkey is gone. */
   usePasskey(use: { account_id: string; id: string; counter: number; backed_up: boolean }): Promise<boolean>
-  /** Atomic: the former ones are void. */
-  replaceRecoveryCodes(account_id: string, digests: RecoveryDigests): Promise<void>
+  /** Atomic: the former ones are void. False, and nothing is done, when the epoch is another by now. */
+  replaceRecoveryCodes(account: {
+    id: string
+    credential_epoch: number
+    digests: RecoveryDigests
+  }): Promise<boolean>
   /**
    * Atomic, the four of them: raises the credential epoch, ends every sign-in but `keep` with its entry in the revocation feed,
    * and changes the factors. Returns the families that it ended. Null when the epoch is another by now, and nothing is done then; or
@@ -50,6 +54,7 @@ export type Factors = {
 
 /** Ceremonies under way: each is bound to its account, its purpose and the sign-in that began it, and works once. */
 export type Ceremonies = {
+  /** Nothing begins, and nobody is told, for an account that was deleted meanwhile. */
   begin(ceremony: NewCeremony): Promise<void>
   /**
    * Atomic: counts a try, before it is judged. Null when there is no such ceremony, when it is over, was tried too often or is

@@ -39,8 +39,8 @@ export type EmailLinks = {
   redeemVerification(digest: LinkDigest): Promise<Addressee | null>
   /**
    * Atomic: spends the link and every other of the person, sets the digest, marks the address as verified, raises the credential
-   * epoch, and ends every family with its entry in the revocation feed. Null when the link is worthless. A sign-in under way
-   * gets no living family.
+   * epoch, and ends every family with its entry in the revocation feed. Where the address was not verified before, the second
+   * factors go too. Null when the link is worthless. A sign-in under way gets no living family.
    */
   redeemReset(link: {
     digest: LinkDigest

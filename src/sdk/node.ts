@@ -1,5 +1,4 @@
 /** signetd/node: Express, Fastify and plain http. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { VerifierOptions } from './options.ts'
 import type { Requirement } from './requirements.ts'
 import { metadataOf, type ResourceMetadata } from './resource-metadata.ts'
@@ -10,14 +9,22 @@ import { createVerifier } from './verify-node.ts'
 export { createVerifier } from './verify-node.ts'
 export * from './public.ts'
 
-type Express = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next: (error?: unknown) => void,
-) => unknown
+/** What of a request and a response is used: those of HTTP/1.1 and of HTTP/2 both have it. */
+type Incoming = Readonly<{
+  method?: string | undefined
+  url?: string | undefined
+  headers: Readonly<{ authorization?: string | undefined }>
+  rawHeaders: readonly string[]
+}>
+type Outgoing = {
+  writeHead(status: number, headers: Record<string, string>): unknown
+  end(text: string): unknown
+}
+
+type Express = (request: Incoming, response: Outgoing, next: (error?: unknown) => void) => unknown
 
 /** What of a Fastify request and reply is used. */
-type FastifyRequest = Readonly<{ raw: IncomingMessage }>
+type FastifyRequest = Readonly<{ raw: Incoming }>
 type FastifyReply = {
   code(status: number): FastifyReply
   headers(values: Readonly<Record<string, string>>): FastifyReply
@@ -36,7 +43,7 @@ type Protection<Guard, Metadata> = {
 const verified = new WeakMap<object, Verified>()
 
 /** The verified token of a request that passed a guard: Express's or http's request, or Fastify's. Throws when there was no guard. */
-export const authOf = (request: IncomingMessage | FastifyRequest): Verified => {
+export const authOf = (request: Incoming | FastifyRequest): Verified => {
   // By the request itself first: other middleware of Express may have put a `raw` of its own on it.
   const auth = verified.get(request) ?? ('raw' in request ? verified.get(request.raw) : undefined)
   if (auth === undefined) throw new Error('authOf: no guard protects this route')
@@ -87,13 +94,13 @@ export const createFastifyProtect = (given: VerifierOptions | Verifier): Protect
 export const createHttpProtect = (
   given: VerifierOptions | Verifier,
 ): Protection<
-  (request: IncomingMessage, response: ServerResponse) => Promise<boolean>,
-  (request: IncomingMessage, response: ServerResponse) => boolean
+  (request: Incoming, response: Outgoing) => Promise<boolean>,
+  (request: Incoming, response: Outgoing) => boolean
 > => {
   const verifier = verifierFrom(given)
   const protect = (...requirements: readonly Requirement[]) => {
     const judge = judgeOn(verifier, requirements)
-    return async (request: IncomingMessage, response: ServerResponse) => {
+    return async (request: Incoming, response: Outgoing) => {
       const answer = await judge(request)
       if (answer !== null) send(response, answer)
       return answer === null
@@ -102,7 +109,7 @@ export const createHttpProtect = (
   /** True: it was asked for the metadata, and has answered. */
   const metadata = () => {
     const served = metadataOf(verifier)
-    return (request: IncomingMessage, response: ServerResponse) => serve(served, request, response)
+    return (request: Incoming, response: Outgoing) => serve(served, request, response)
   }
   return Object.assign(protect, { verifier, metadata })
 }
@@ -113,7 +120,7 @@ const verifierFrom = (given: VerifierOptions | Verifier): Verifier =>
 /** Null: the request may pass, and its token is known to `authOf`. */
 const judgeOn =
   (verifier: Verifier, requirements: readonly Requirement[]) =>
-  async (request: IncomingMessage): Promise<Answer | null> => {
+  async (request: Incoming): Promise<Answer | null> => {
     try {
       verified.set(request, await verifier.authenticate(authorizationOf(request), ...requirements))
       return null
@@ -123,21 +130,28 @@ const judgeOn =
     }
   }
 
-/** Ours: Node keeps the first of two Authorization headers, a proxy before it may keep the last. Joined they are malformed. */
-const authorizationOf = ({ headers, headersDistinct }: IncomingMessage): string | undefined =>
-  headers.authorization === undefined ? undefined : headersDistinct['authorization']?.join(', ')
+/**
+ * Ours: Node keeps the first of two Authorization headers, a proxy before it may keep the last. Joined they are malformed. Counted
+ * in the raw headers, which HTTP/2 and the requests of test tools have too; one that other middleware put there is not in them.
+ */
+const authorizationOf = ({ headers, rawHeaders }: Incoming): string | undefined => {
+  const sent = rawHeaders.filter(
+    (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization',
+  )
+  return sent.length > 1 ? sent.join(', ') : headers.authorization
+}
 
-const isFor = ({ path }: ResourceMetadata, { method, url }: IncomingMessage): boolean =>
+const isFor = ({ path }: ResourceMetadata, { method, url }: Incoming): boolean =>
   method === 'GET' && url?.split('?')[0] === path
 
-const serve = (served: ResourceMetadata, request: IncomingMessage, response: ServerResponse): boolean => {
+const serve = (served: ResourceMetadata, request: Incoming, response: Outgoing): boolean => {
   if (!isFor(served, request)) return false
   send(response, { status: 200, headers: {}, body: served.document })
   return true
 }
 
 const send = (
-  response: ServerResponse,
+  response: Outgoing,
   { status, headers, body }: Readonly<{ status: number; headers: Answer['headers']; body: unknown }>,
 ) => {
   const text = JSON.stringify(body)

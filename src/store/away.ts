@@ -1,6 +1,9 @@
 /** SQLSTATE of a write on what has become a standby. */
 export const READ_ONLY = '25006'
 
+/** SQLSTATE of the one that was rolled back, whole, because it and others waited for each other. */
+export const DEADLOCK = '40P01'
+
 /** Nobody listens, or whoever listens is starting up: the next caller need not wait to hear it. */
 export const CANNOT_CONNECT = new Set([
   'ECONNREFUSED',

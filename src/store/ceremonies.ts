@@ -11,16 +11,19 @@ type UnboundCeremony = Omit<Ceremony, 'account'>
 type Row = Account & UnboundCeremony
 
 export const createCeremonies = (database: Database): Ceremonies => ({
+  // For somebody who is being deleted there is nothing to begin, and nothing to fail at: what comes second finds it over.
   begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
     await database.run(
       sql => sql`
         insert into ceremonies (
           digest, purpose, user_id, credential_epoch, family_id, client_id, refresh_transport, payload, expires_at
         )
-        values (
-          ${digest}, ${purpose}, ${account?.id ?? null}, ${account?.credential_epoch ?? null}, ${family_id}, ${client_id},
-          ${refresh_transport}, ${payload}, statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
-        )`,
+        select
+          ${digest}, ${purpose}, ${account?.id ?? null}::uuid, ${account?.credential_epoch ?? null}::int, ${family_id}::uuid,
+          ${client_id}, ${refresh_transport}, ${payload},
+          statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
+        where ${account === null}
+          or exists (select from users where id = ${account?.id ?? null}::uuid for key share)`,
     )
   },
 

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
-import { CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
+import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY } from './away.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
 
 /** The pool. Never hand its client to drizzle, which replaces the date parsers of the client that it is given. */
@@ -10,7 +10,7 @@ export type Database = Readonly<{
   /**
    * One statement, one answer. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
    * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
-   * is not known.
+   * is not known. One that Postgres chose to end a deadlock was not, and is carried out again while its caller waits.
    */
   run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
   /** What is under way now, and whether the last that was heard of Postgres is that it is away. */
@@ -72,29 +72,37 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     return new Unavailable('database', RETRY_AFTER_SECONDS, error)
   }
 
-  const run: Database['run'] = query =>
+  const run = <T>(query: (sql: Sql) => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       if (performance.now() < refusedUntil) {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
         return
       }
-      const pending = query(sql)
-      const timer = setTimeout(giveUp, answer_seconds * 1000, pending, reject)
+      let pending = query(sql)
+      let isAwaited = true
+      const timer = setTimeout(() => {
+        isAwaited = false
+        giveUp(pending, reject)
+      }, answer_seconds * 1000)
       statements++
-      pending.then(
-        answer => {
-          statements--
-          isLost = false
-          freshUntil = performance.now() + FRESH_MILLISECONDS
-          clearTimeout(timer)
-          return resolve(answer)
-        },
-        (error: unknown) => {
-          statements--
-          clearTimeout(timer)
-          reject(judge(error))
-        },
-      )
+      const succeed = (answer: T) => {
+        statements--
+        isLost = false
+        freshUntil = performance.now() + FRESH_MILLISECONDS
+        clearTimeout(timer)
+        return resolve(answer)
+      }
+      const fail = (fault: unknown) => {
+        if (codeOf(fault) === DEADLOCK && isAwaited) {
+          pending = query(sql)
+          pending.then(succeed, fail)
+          return
+        }
+        statements--
+        clearTimeout(timer)
+        reject(judge(fault))
+      }
+      pending.then(succeed, fail)
     })
 
   const ping = async () => {

@@ -5,14 +5,16 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'
+import { onAccountOfLink } from './end-families.ts'
+import { createRedeemReset } from './redeem-reset.ts'
 
 /** SQLSTATE unique_violation. */
 const TAKEN = '23505'
 
 /**
- * Ours – Every verb is one statement. Of several that come with one link, the first deletes the row and the others, who waited
- * for it, find none. The link must still be of the address and the epoch that the account has: judged again on the account's
- * row once it is locked, so that a password change at the same moment wins or loses as a whole.
+ * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
+ * account, find none. The link must still be of the address and the epoch that the account has: judged on the account's row
+ * while it is held, so that a password change at the same moment wins or loses as a whole.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
   ...createIssue(database),
@@ -32,6 +34,7 @@ const createIssue = (
           select id, email, credential_epoch, language, 'reset_password' as purpose
           from users
           where email = ${email} and disabled_at is null
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -45,6 +48,7 @@ const createIssue = (
           select id, email, credential_epoch, language, 'verify_email' as purpose
           from users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -61,6 +65,7 @@ const createIssue = (
             and credential_epoch = ${credential_epoch}
             and disabled_at is null
             and not exists (select from users where email = ${new_email})
+          for key share
         )
         ${replaceLink(sql, digest)}`,
     )
@@ -103,7 +108,9 @@ const createFind =
 const createRedeemVerification =
   (database: Database): EmailLinks['redeemVerification'] =>
   async digest => {
-    const [addressee] = await database.run(
+    const [addressee] = await onAccountOfLink(
+      database,
+      digest,
       sql => sql<Addressee[]>`
         with link as (
           delete from email_links
@@ -122,56 +129,13 @@ const createRedeemVerification =
     return addressee ?? null
   }
 
-const createRedeemReset =
-  (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
-  async ({ digest, password_digest }) => {
-    const [reset] = await database.run(
-      sql => sql<(Addressee & { families: string[] })[]>`
-        with link as (
-          delete from email_links
-          where digest = ${digest} and purpose = 'reset_password' and expires_at > statement_timestamp()
-          returning user_id, email, credential_epoch
-        ),
-        account as (
-          update users u
-          set password_digest = ${password_digest},
-            credential_epoch = u.credential_epoch + 1,
-            email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
-          from link
-          where u.id = link.user_id
-            and u.email = link.email
-            and u.credential_epoch = link.credential_epoch
-            and u.disabled_at is null
-          returning u.id, u.email, u.language
-        ),
-        others as (
-          delete from email_links l
-          using account
-          where l.user_id = account.id and l.purpose <> 'reset_password'
-        ),
-        ended as (
-          update refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = 'password_changed'
-          from account
-          where f.user_id = account.id and f.revoked_at is null and f.expires_at > statement_timestamp()
-          returning f.id
-        ),
-        announced as (
-          insert into revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
-        select id as account_id, email, language, array(select id::text from ended) as families from account`,
-    )
-    return reset ?? null
-  }
-
 const createRedeemChange =
   (database: Database): EmailLinks['redeemChange'] =>
   async digest => {
     try {
-      const [addressee] = await database.run(
+      const [addressee] = await onAccountOfLink(
+        database,
+        digest,
         sql => sql<Addressee[]>`
           with link as (
             delete from email_links l

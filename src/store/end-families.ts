@@ -45,14 +45,32 @@ export const onHeldAccount = <R extends Row>(
   account_id: string,
   statement: (sql: ISql) => PendingQuery<R[]>,
 ): Promise<readonly R[]> =>
-  database.run(sql =>
-    sql
-      .begin(
-        held =>
-          [held`select from users where id = ${account_id} for no key update`, statement(held)] as const,
-      )
-      .then(([, rows]) => rows),
+  holding(database, sql => sql`select from users where id = ${account_id} for no key update`, statement)
+
+/**
+ * The same for the account of a mailed link. Whatever takes links and accounts takes the account first: a deletion, or two links
+ * of one person that are followed at once, would else each wait for what the other one holds.
+ */
+export const onAccountOfLink = <R extends Row>(
+  database: Database,
+  digest: Uint8Array,
+  statement: (sql: ISql) => PendingQuery<R[]>,
+): Promise<readonly R[]> =>
+  holding(
+    database,
+    sql => sql`
+      select from users
+      where id = (select user_id from email_links where digest = ${digest})
+      for no key update`,
+    statement,
   )
+
+const holding = <R extends Row>(
+  database: Database,
+  hold: (sql: ISql) => PendingQuery<Row[]>,
+  statement: (sql: ISql) => PendingQuery<R[]>,
+): Promise<readonly R[]> =>
+  database.run(sql => sql.begin(held => [hold(held), statement(held)] as const).then(([, rows]) => rows))
 
 type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_seconds: number }>
 

@@ -13,6 +13,7 @@ export const createEndings = (database: Database, { access_token_seconds }: Life
   endClient: async client_id => {
     for (;;) {
       const { families, ...end } = await endSomeOfClient(database, client_id, access_token_seconds)
+      // Those that were found, not those that it ended: somebody may have signed out meanwhile, and there are more behind them.
       if (families < FAMILIES_AT_ONCE) return end
     }
   },
@@ -36,7 +37,7 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
         returning f.id
       ),
       counted as materialized (
-        select count(*)::int as families from ended
+        select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
       ${announceUntilNow(sql, { kind: 'client_id', value: client_id, access_token_seconds })}
       select ${endedColumns(sql)}, families

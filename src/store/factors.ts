@@ -79,14 +79,23 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     return used.length > 0
   },
 
-  replaceRecoveryCodes: async (account_id, digests) => {
-    await database.run(
+  // The account is held: a change of factors or of the password is waited for, and these would outlast it.
+  replaceRecoveryCodes: async ({ id, credential_epoch, digests }) => {
+    const replaced = await database.run(
       sql => sql`
+        with account as (
+          select id
+          from users
+          where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
+          for share
+        )
         insert into recovery_codes (user_id, digests)
-        values (${account_id}, ${bytesOf(sql, digests)})
+        select id, ${bytesOf(sql, digests)} from account
         on conflict (user_id) do update
-        set digests = excluded.digests`,
+        set digests = excluded.digests
+        returning user_id`,
     )
+    return replaced.length > 0
   },
 
   ...createChanges(database, lifetimes),

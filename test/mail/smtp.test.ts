@@ -223,6 +223,7 @@ describe('a request for a mail', () => {
       mailer: { post: errand => void errands.push(errand) },
       recipients: { consume: never('limit'), isExhausted: () => null },
       passwordLimit: { consume: never('limit'), isExhausted: () => null },
+      requireFullClass: async () => {},
       links: {
         issueReset: never('store'),
         issueVerification: never('store'),

@@ -5,6 +5,9 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { text } from 'node:stream/consumers'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
@@ -218,6 +221,60 @@ describe.each([
       },
     })
     expect(await service.call('/open')).toMatchObject({ status: 200, body: {} })
+  })
+})
+
+describe('a guard where the request is not Node’s own of HTTP/1.1', () => {
+  const start = async () => {
+    const issuer = await createTestIssuer({ issuer: 'https://id.example', audience: AUDIENCE })
+    const options = { issuer: issuer.issuer, audience: AUDIENCE, fetch: issuer.fetch }
+    return { options, token: `Bearer ${await issuer.issue({ sub: 'ada' })}` }
+  }
+
+  it('takes that of a service’s own tests, by Fastify’s inject', async () => {
+    const { options, token } = await start()
+    const protect = createFastifyProtect(options)
+    const app = fastify()
+    app.get('/', { onRequest: protect() }, async request => authOf(request).claims.sub)
+    const inject = async (headers: Readonly<Record<string, string | string[]>>) => {
+      const { statusCode, body } = await app.inject({ method: 'GET', url: '/', headers })
+      return [statusCode, body]
+    }
+    expect(await inject({ authorization: token })).toEqual([200, 'ada'])
+    expect((await inject({}))[0]).toBe(401)
+    expect((await inject({ authorization: [token, token] }))[0]).toBe(400)
+    await app.close()
+  })
+
+  it('takes that of HTTP/2', async () => {
+    const { options, token } = await start()
+    const protect = createFastifyProtect(options)
+    const app = fastify({ http2: true })
+    app.get('/', { onRequest: protect() }, async request => authOf(request).claims.sub)
+    const session = connect(await app.listen({ port: 0, host: '127.0.0.1' }))
+    const ask = async (headers: Readonly<Record<string, string>>) => {
+      const stream = session.request({ ':path': '/', ...headers })
+      const [answered] = await once(stream, 'response')
+      return [answered[':status'], await text(stream)]
+    }
+    expect(await ask({ authorization: token })).toEqual([200, 'ada'])
+    expect((await ask({}))[0]).toBe(401)
+    session.close()
+    await app.close()
+  })
+
+  it('takes a token that other middleware found elsewhere', async () => {
+    const { options, token } = await start()
+    const protect = createExpressProtect(options)
+    const app = express()
+    app.use((request, _, next) => {
+      request.headers.authorization = token
+      next()
+    })
+    app.get('/', protect(), (request, response) => void response.json(authOf(request).claims.sub))
+    const service = await overHttp(app)
+    expect(await service.call('/')).toMatchObject({ status: 200, body: 'ada' })
+    await service.close()
   })
 })
 

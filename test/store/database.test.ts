@@ -117,6 +117,38 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(after).not.toEqual(before)
   })
 
+  it('carries out again what Postgres rolled back to end a deadlock', async () => {
+    const patient = openDatabase({ url: own.url, pool_size: 2 })
+    await patient.sql`create table pair as select id, 0 as times from generate_series(1, 2) id`
+    const held = await patient.sql.reserve()
+    await held`begin`
+    await held`update pair set times = times + 1 where id = 2`
+    const victim = patient.run(sql =>
+      sql.begin(
+        sql =>
+          [
+            sql`update pair set times = times + 1 where id = 1`,
+            sql`update pair set times = times + 1 where id = 2 returning times`,
+          ] as const,
+      ),
+    )
+    await expect
+      .poll(
+        () =>
+          database.sql`select from pg_stat_activity where query like 'update pair%' and wait_event_type = 'Lock'`,
+      )
+      .toHaveLength(1)
+    await held`update pair set times = times + 1 where id = 1`
+    await held`commit`
+    held.release()
+    expect((await victim)[1]).toEqual([{ times: 2 }])
+    expect(await patient.sql`select id, times from pair order by id`).toEqual([
+      { id: 1, times: 2 },
+      { id: 2, times: 2 },
+    ])
+    await patient.close()
+  })
+
   it('passes on the fault of a statement as it is', async () => {
     await expect(database.run(sql => sql`select nonsense`)).rejects.toMatchObject({ code: '42703' })
   })

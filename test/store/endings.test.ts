@@ -1,10 +1,17 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ceremonyHandleOf } from '../../src/domain/ceremony.ts'
 import { digestOf } from '../../src/domain/digest.ts'
+import { linkTokenOf } from '../../src/domain/email-link.ts'
+import type { PasswordDigest } from '../../src/domain/password-digest.ts'
 import { createPepper, refreshTokenAt } from '../../src/domain/refresh-token.ts'
+import { createAccountLife } from '../../src/store/account-life.ts'
 import { createAccounts } from '../../src/store/accounts.ts'
+import { createCeremonies } from '../../src/store/ceremonies.ts'
 import type { Database } from '../../src/store/database.ts'
+import { createEmailLinks } from '../../src/store/email-links.ts'
 import { createEndings } from '../../src/store/endings.ts'
+import { createFactors } from '../../src/store/factors.ts'
 import { createRefreshFamilies } from '../../src/store/refresh-families.ts'
 import { backends, hasPostgres, type OpenBackend } from '../support/backends.ts'
 
@@ -32,10 +39,34 @@ const VERBS: readonly (readonly [
       })) ?? undefined,
   ],
   [
+    'a reset of the password',
+    async (database, person) => {
+      const digest = await mailLink(database, person, 'reset_password')
+      const links = createEmailLinks(database, LIFETIMES)
+      return (await links.redeemReset({ digest, password_digest: PASSWORD_DIGEST }))?.families
+    },
+  ],
+  [
+    'a deletion of the account',
+    async (database, id) =>
+      (await createAccountLife(database, LIFETIMES).delete({ id, credential_epoch: 0 }))?.families,
+  ],
+  [
     'a global revocation',
     async (database, person) => (await createEndings(database, LIFETIMES).endPerson(person))?.families,
   ],
 ]
+
+const PASSWORD_DIGEST = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
+
+/** As it is written when a link is mailed. */
+const mailLink = async ({ sql }: Database, person: string, purpose: string) => {
+  const digest = digestOf(linkTokenOf(randomBytes(32)))
+  await sql`
+    insert into email_links (user_id, purpose, digest, email, credential_epoch, expires_at)
+    values (${person}, ${purpose}, ${digest}, ${person}, 0, now() + interval '1 hour')`
+  return digest
+}
 
 const createPerson = async ({ sql }: Database) => {
   const id = randomUUID()
@@ -175,12 +206,109 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
   })
 })
 
-/** Until a statement of this database waits for a row that a transaction holds. */
-const waitingForLock = async ({ sql }: Database): Promise<void> => {
+describe.skipIf(!hasPostgres)('those that end the same things at the same moment', () => {
+  let backend: OpenBackend
+  beforeAll(async () => {
+    backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
+  })
+  afterAll(() => backend.close())
+
+  /** As the pool’s own, but that a deadlock is an error. */
+  const unforgiving = (): Database => ({ ...backend.database, run: query => query(backend.database.sql) })
+
+  it('end every family of a client, also when some of them end meanwhile', async () => {
+    const { database } = backend
+    const person = await createPerson(database)
+    await database.sql`
+      insert into refresh_families (
+        id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+        idle_expires_at, expires_at
+      )
+      select
+        gen_random_uuid(), ${person}, 0, 'crowd', '', '{}', now(), '{}', '', 1, '',
+        now() + interval '1 day', now() + interval '1 day'
+      from generate_series(1, 10003)`
+    const held = await database.sql.reserve()
+    await held`begin`
+    // More than are left for the second turn: one of them at least is met in the first.
+    await held`
+      update refresh_families set revoked_at = now()
+      where id in (select id from refresh_families where client_id = 'crowd' limit 4)`
+    const ending = createEndings(database, LIFETIMES).endClient('crowd')
+    await waitingForLock(database)
+    await held`commit`
+    held.release()
+    await ending
+    const living = await database.sql`
+      select from refresh_families where client_id = 'crowd' and revoked_at is null`
+    expect(living).toHaveLength(0)
+  })
+
+  it.each(['reset_password', 'delete'] as const)(
+    '%s and another link of the person do not lock each other out',
+    async first => {
+      const database = unforgiving()
+      const person = await createPerson(database)
+      const links = createEmailLinks(database, LIFETIMES)
+      const verification = await mailLink(database, person, 'verify_email')
+      const reset = await mailLink(database, person, 'reset_password')
+      const held = await database.sql.reserve()
+      await held`begin`
+      await held`select from users where id = ${person} for no key update`
+      const ending =
+        first === 'delete'
+          ? createAccountLife(database, LIFETIMES).delete({ id: person, credential_epoch: 0 })
+          : links.redeemReset({ digest: reset, password_digest: PASSWORD_DIGEST })
+      await waitingForLock(database)
+      const verified = links.redeemVerification(verification)
+      await waitingForLock(database, 2)
+      await held`commit`
+      held.release()
+      expect(await ending).not.toBeNull()
+      expect(await verified).toBeNull()
+    },
+  )
+
+  it('let a person be deleted under whatever is begun for them', async () => {
+    const { database } = backend
+    const person = await createPerson(database)
+    const links = createEmailLinks(database, LIFETIMES)
+    const held = await database.sql.reserve()
+    await held`begin`
+    await held`delete from users where id = ${person}`
+    const digest = digestOf(linkTokenOf(randomBytes(32)))
+    const begun = [
+      links.issueReset({ email: person, digest }),
+      links.issueVerification({ account_id: person, email: person, digest }),
+      links.issueChange({ account_id: person, credential_epoch: 0, new_email: 'new@example.com', digest }),
+      createFactors(database, LIFETIMES).replaceRecoveryCodes({
+        id: person,
+        credential_epoch: 0,
+        digests: [],
+      }),
+      createCeremonies(database).begin({
+        digest: digestOf(ceremonyHandleOf(randomBytes(32))),
+        purpose: 'step_up',
+        account: { id: person, credential_epoch: 0 },
+        family_id: null,
+        client_id: 'c',
+        refresh_transport: 'body',
+        payload: randomBytes(32),
+      }),
+    ]
+    await waitingForLock(database, begun.length)
+    await held`commit`
+    held.release()
+    expect(await Promise.all(begun)).toEqual([null, null, null, undefined, undefined])
+  })
+})
+
+/** Until so many statements of this database wait for a row that a transaction holds. */
+const waitingForLock = async ({ sql }: Database, count = 1): Promise<void> => {
   for (;;) {
     const waiting = await sql`
       select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    if (waiting.length > 0) return
+    if (waiting.length >= count) return
   }
 }
 

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { Proof } from '../../flows/second-factor.ts'
 import { FILLED, TEXT } from './fields.ts'
 
-/** WebAuthn §5.8.3 – A credential id is 1023 bytes at most. */
-const CREDENTIAL_ID = FILLED.max(1_364, 'must be a credential id')
+/** WebAuthn §5.8.3 – A credential id is 1023 bytes at most, here as base64url: the database looks for no other text. */
+const CREDENTIAL_ID = TEXT.regex(/^[\w-]{1,1364}$/, 'must be a credential id')
 const TYPE = z.literal('public-key', 'must be public-key')
 
 /** WebAuthn §5.1.9 – What `PublicKeyCredential.toJSON()` gives; what it gives beside these is not looked at. */
@@ -35,7 +35,7 @@ export const ATTESTATION = z.object(
         clientDataJSON: FILLED,
         attestationObject: FILLED,
         transports: z
-          .array(TEXT.max(32, 'must be a transport'), 'must be a list')
+          .array(TEXT.regex(/^[a-z-]{1,32}$/, 'must be a transport'), 'must be a list')
           .max(10, 'must be fewer')
           .optional(),
       },

@@ -1,0 +1,61 @@
+import type { Addressee } from '../domain/mail.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { EmailLinks } from '../ports/mail.ts'
+import type { Database } from './database.ts'
+import { endFamilies, onAccountOfLink } from './end-families.ts'
+
+/**
+ * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:
+ * a passkey that a stranger enrolled would go on signing in, and a second factor of theirs would keep the owner out. Where the
+ * address was proven before, the factors stay: a mailbox alone must not do away with them.
+ */
+export const createRedeemReset =
+  (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
+  async ({ digest, password_digest }) => {
+    const [reset] = await onAccountOfLink(
+      database,
+      digest,
+      sql => sql<(Addressee & { families: string[] })[]>`
+        with link as (
+          delete from email_links
+          where digest = ${digest} and purpose = 'reset_password' and expires_at > statement_timestamp()
+          returning user_id, email, credential_epoch
+        ),
+        account as (
+          update users u
+          set password_digest = ${password_digest},
+            credential_epoch = u.credential_epoch + 1,
+            email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
+          from link
+          where u.id = link.user_id
+            and u.email = link.email
+            and u.credential_epoch = link.credential_epoch
+            and u.disabled_at is null
+          returning u.id, u.email, u.language
+        ),
+        others as (
+          delete from email_links l
+          using account
+          where l.user_id = account.id and l.purpose <> 'reset_password'
+        ),
+        unproven as (
+          -- As it was before this statement.
+          select u.id
+          from users u
+          join account on account.id = u.id
+          where u.email_verified_at is null
+        ),
+        totp as (
+          delete from totp_factors t using unproven where t.user_id = unproven.id
+        ),
+        keys as (
+          delete from passkeys p using unproven where p.user_id = unproven.id
+        ),
+        codes as (
+          delete from recovery_codes r using unproven where r.user_id = unproven.id
+        ),
+        ${endFamilies(sql, { reason: 'password_changed', access_token_seconds })}
+        select id as account_id, email, language, array(select id::text from ended) as families from account`,
+    )
+    return reset ?? null
+  }

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto'
+import { uuidv7 } from 'uuidv7'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ceremonyHandleOf } from '../../src/domain/ceremony.ts'
+import { digestOf } from '../../src/domain/digest.ts'
+import { recoveryCodeOf } from '../../src/domain/recovery-code.ts'
+import type { PasswordDigest } from '../../src/domain/password-digest.ts'
+import { createAccounts } from '../../src/store/accounts.ts'
+import { createCeremonies } from '../../src/store/ceremonies.ts'
+import { createFactors } from '../../src/store/factors.ts'
+import { backends, type OpenBackend } from '../support/backends.ts'
+
+const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+
+describe.each(backends)('an account that is gone, or changed, since it was looked up ($name)', ({ open }) => {
+  let backend: OpenBackend
+  beforeAll(async () => {
+    backend = await open()
+  })
+  afterAll(() => backend.close())
+
+  it('begins no ceremony, which is no error', async () => {
+    const ceremonies = createCeremonies(backend.database)
+    const digest = digestOf(ceremonyHandleOf(randomBytes(32)))
+    const step_up = { purpose: 'step_up', family_id: null } as const
+    await ceremonies.begin({
+      ...step_up,
+      digest,
+      account: { id: uuidv7(), credential_epoch: 0 },
+      client_id: 'app',
+      refresh_transport: 'body',
+      payload: randomBytes(32),
+    })
+    expect(await ceremonies.attempt({ digest, ...step_up })).toBeNull()
+  })
+
+  it('is given no recovery codes', async () => {
+    const accounts = createAccounts(backend.database, LIFETIMES)
+    const factors = createFactors(backend.database, LIFETIMES)
+    const id = uuidv7()
+    const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
+    const given = { id, credential_epoch: 0, digests: [digestOf(recoveryCodeOf(randomBytes(25)))] }
+    expect(await factors.replaceRecoveryCodes(given)).toBe(false)
+    await accounts.create({ id, email: `${id}@gone.example`, password_digest, roles: [] })
+    expect(await factors.replaceRecoveryCodes(given)).toBe(true)
+    await accounts.endEverySignIn(id, 'signed_out_everywhere')
+    expect(await factors.replaceRecoveryCodes({ ...given, digests: [] })).toBe(false)
+    expect((await factors.find(id)).recovery_codes).toBe(1)
+  })
+})
