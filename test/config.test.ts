@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig, readSettings } from '../src/config.ts'
 import { type Name, SETTINGS } from '../src/settings.ts'
-import { PEPPER } from './support/signet.ts'
+import { PEPPER } from './support/clients.ts'
 
 const POSTGRES = 'postgres://signet:hidden@db.example/signet'
 

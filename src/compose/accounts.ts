@@ -6,6 +6,7 @@ import type { Limits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/change-password.ts'
 import { createDeleteAccount } from '../flows/delete-account.ts'
+import { createEnter } from '../flows/enter.ts'
 import { createExportAccount } from '../flows/export-account.ts'
 import { createRequireFullClass } from '../flows/full-class.ts'
 import { createKnownDevices } from '../flows/known-devices.ts'
@@ -81,23 +82,27 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const brake = createBrake({ failures: createFailures(parts.redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
-  const requireFullClass = createRequireFullClass({ factors: createFactors(parts.database, parts.lifetimes) })
+  const factors = createFactors(parts.database, parts.lifetimes)
+  const requireFullClass = createRequireFullClass({ factors })
   const { told, ...mail } = parts.mail.withAccounts({
     judgeNewPassword,
     passwordLimit: limits.password,
     requireFullClass,
   })
-  const factors = composeFactors(config, { ...parts, knownDevices, brake, told })
-  const entering = { ...parts, knownDevices, second_factor_roles: config.SECOND_FACTOR_ROLES }
+  const { SECOND_FACTOR_ROLES: second_factor_roles } = config
+  const enter = createEnter({ ...parts, knownDevices, second_factor_roles })
+  const withFactors = composeFactors(config, { ...parts, factors, brake, told, enter: told.signIn(enter) })
   return {
     ...mail,
-    ...factors,
-    signUp: told.signUp(createSignUp({ ...entering, judgeNewPassword })),
+    ...withFactors,
+    signUp: told.signUp(createSignUp({ ...parts, judgeNewPassword, enter })),
     signIn: told.signIn(
       createSignIn({
-        ...entering,
+        ...parts,
+        knownDevices,
         brake,
-        demandSecondFactor: factors.secondFactorSignIn.demand,
+        enter,
+        demandSecondFactor: withFactors.secondFactorSignIn.demand,
         password_cost: config.PASSWORD_COST,
       }),
     ),
@@ -108,7 +113,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
       createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
     ),
     deleteAccount: createDeleteAccount({ ...parts, accountLife, requireFullClass, limit: limits.password }),
-    exportAccount: createExportAccount({ ...parts, ...factors, accountLife, limit: limits.export }),
+    exportAccount: createExportAccount({ ...parts, ...withFactors, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     cookieTransport: createCookieTransport({
       cookie: createCookie('signet-refresh', issuer),

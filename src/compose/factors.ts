@@ -5,12 +5,10 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import { createConduct } from '../flows/ceremony.ts'
-import { createEnter } from '../flows/enter.ts'
+import type { Enter } from '../flows/enter.ts'
 import { createFactorChange } from '../flows/factor-change.ts'
 import { createFactorOverview } from '../flows/factor-overview.ts'
-import type { KnownDevices } from '../flows/known-devices.ts'
 import { createOfferFactors } from '../flows/offer-factors.ts'
-import type { OpenSignIn } from '../flows/open-sign-in.ts'
 import { createPasskeyEnrolment } from '../flows/passkey-enrolment.ts'
 import { createPasskeySignIn } from '../flows/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
@@ -22,9 +20,9 @@ import { createTotpEnrolment } from '../flows/totp-enrolment.ts'
 import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
 import type { Blocklist, Clients, Clock, Metrics, Random, RefreshFamilies } from '../ports.ts'
+import type { Factors } from '../ports/factors.ts'
 import { createCeremonies } from '../store/ceremonies.ts'
 import type { Database } from '../store/database.ts'
-import { createFactors } from '../store/factors.ts'
 
 type Parts = Readonly<{
   blocklist: Blocklist
@@ -33,15 +31,16 @@ type Parts = Readonly<{
   clock: Clock
   database: Database
   issue: Issue
-  knownDevices: KnownDevices
+  factors: Factors
   lifetimes: Lifetimes
   limits: Limits
   metrics: Metrics
-  openSignIn: OpenSignIn
   peppers: Peppers
   random: Random
   refreshFamilies: RefreshFamilies
-  /** Of what the person hears by mail. */
+  /** Has told the person of it by mail. */
+  enter: Enter
+  /** Tells the person of changes. */
   told: Told
 }>
 
@@ -51,13 +50,11 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const issuer = config.ISSUER
   const { hostname, host } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
-  const factors = createFactors(database, lifetimes)
   const passkeyVerifier = createPasskeyVerifier({ rp_id })
   const conduct = createConduct({ ceremonies: createCeremonies(database), random })
   const limit = limits('second-factor', config.RATE_LIMIT_SECOND_FACTOR)
   const needs = {
     ...parts,
-    factors,
     passkeyVerifier,
     conduct,
     rp_id,
@@ -68,7 +65,6 @@ export const composeFactors = (config: Config, parts: Parts) => {
   }
   const halves = {
     ...needs,
-    enter: told.signIn(createEnter(needs)),
     offerFactors: createOfferFactors(needs),
     proveFactor: createProveFactor({ ...needs, limit }),
   }

@@ -5,7 +5,6 @@ export type AudiencePolicy = Readonly<{ issuer: string; default_audience: string
 
 /**
  * RFC 8707 §2 – The audiences of a token: the resources asked for, or the client's first.
- * Ours: a first-party client's tokens carry the issuer too, because the account API is a resource like any other.
  * Throws `invalid_target`.
  */
 export const audienceFor = (
@@ -18,9 +17,15 @@ export const audienceFor = (
     if (!isResource(resource)) throw new OAuthError('resource_malformed')
     if (!registered.includes(resource)) throw new OAuthError('resource_not_registered')
   }
-  const chosen = resources.length > 0 ? resources : registered.slice(0, 1)
-  return [...new Set(client.first_party ? [...chosen, policy.issuer] : chosen)]
+  return withIssuer(resources.length > 0 ? resources : registered.slice(0, 1), client, policy)
 }
+
+/** Ours: a first-party client's tokens carry the issuer too, because the account API is a resource like any other. */
+export const withIssuer = (
+  audience: readonly string[],
+  { first_party }: Client,
+  { issuer }: Pick<AudiencePolicy, 'issuer'>,
+): readonly string[] => [...new Set(first_party ? [...audience, issuer] : audience)]
 
 /** RFC 8707 §2 – A resource is an absolute URI without a fragment. */
 export const isResource = (resource: string): boolean => URL.canParse(resource) && !resource.includes('#')

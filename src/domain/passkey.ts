@@ -1,3 +1,4 @@
+import { CEREMONY_SECONDS } from './ceremony.ts'
 import type { Client } from './client.ts'
 
 /** WebAuthn Level 3 §4 – A credential of a person, as it is kept. */
@@ -53,8 +54,8 @@ export const presentPasskey = ({ id, label, backed_up, created_at, last_used_at 
 /** RFC 9053 §2, RFC 8812 §2 – EdDSA, ES256 and RS256: what authenticators speak. */
 export const PASSKEY_ALGORITHMS = [-8, -7, -257]
 
-/** Milliseconds that a browser gives the person: as long as the challenge lives. */
-const TIMEOUT_MILLISECONDS = 300_000
+/** That a browser gives the person: as long as the challenge lives. */
+const TIMEOUT_MILLISECONDS = CEREMONY_SECONDS * 1000
 
 type Enrolment = Readonly<{
   rp_id: string

@@ -1,11 +1,11 @@
 import { type Account, accountAt } from '../domain/account.ts'
 import { acrOf } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
+import type { DeviceToken } from '../domain/device-token.ts'
 import type { Language } from '../domain/language.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { KnownDevices } from './known-devices.ts'
-import type { OpenSignIn } from './open-sign-in.ts'
-import type { SignedIn } from './sign-up.ts'
+import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
   knownDevices: KnownDevices
@@ -23,6 +23,14 @@ export type Proven = Readonly<{
   origin: Origin
   /** Of the request. */
   language: Language
+}>
+
+export type SignedIn = Readonly<{
+  account: Account
+  tokens: TokenPair
+  device_token: DeviceToken
+  /** A sign-in from a device that the account did not know; never its registration. */
+  isNewDevice: boolean
 }>
 
 export type Enter = (proven: Proven) => Promise<SignedIn>

@@ -1,15 +1,14 @@
-import { accountAt, judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { ACR } from '../domain/authentication-class.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
 import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
 import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Accounts, Passwords } from '../ports.ts'
+import type { Enter, SignedIn } from './enter.ts'
 import type { KnownDevices } from './known-devices.ts'
-import type { OpenSignIn } from './open-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import type { Brake } from './sign-in-brake.ts'
-import { type Credentials, PASSWORD_AMR, type SignedIn } from './sign-up.ts'
+import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
 /** No account's e-mail. */
 const NOBODY = ''
@@ -17,12 +16,11 @@ const NOBODY = ''
 type Needs = Readonly<{
   accounts: Accounts
   passwords: Passwords
-  openSignIn: OpenSignIn
   knownDevices: KnownDevices
   brake: Brake
   /** Throws where the password alone is not enough. */
   demandSecondFactor: SecondFactorSignIn['demand']
-  second_factor_roles: readonly string[]
+  enter: Enter
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
@@ -34,31 +32,21 @@ type Needs = Readonly<{
  */
 export const createSignIn =
   (needs: Needs) =>
-  async ({
-    client,
-    refresh_transport,
-    acr_values,
-    device_token,
-    origin,
-    ...given
-  }: Credentials): Promise<SignedIn> => {
-    const email = normalizeEmail(given.email)
+  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignedIn> => {
+    const { client, refresh_transport, device_token } = request
+    const email = normalizeEmail(given)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
     const attempt = await needs.brake({ subject: email, device })
-    const refusal = await judge(needs, account, given.password)
+    const refusal = await judge(needs, account, password)
     if (account === null || refusal !== null) {
       await attempt.failed()
       throw new Problem('AUTH_CREDENTIALS_INVALID', refusal ?? 'email_unknown')
     }
     await attempt.succeeded()
-    await renewDigest(needs, account, given.password)
+    await renewDigest(needs, account, password)
     await needs.demandSecondFactor({ account, client, refresh_transport, acr_values })
-    const signIn = { account, client, amr: PASSWORD_AMR, refresh_transport, origin }
-    const tokens = await needs.openSignIn(signIn)
-    const seen = accountAt(account, ACR.pwd, needs.second_factor_roles)
-    const remembered = needs.knownDevices.remember(account, device)
-    return { account: seen, tokens, device_token: remembered, isNewDevice: device === null }
+    return needs.enter({ ...request, account, amr: PASSWORD_AMR })
   }
 
 /** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */

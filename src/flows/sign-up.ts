@@ -1,24 +1,19 @@
-import { type Account, accountAt, judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { ACR } from '../domain/authentication-class.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account.ts'
 import type { Client } from '../domain/client.ts'
-import type { DeviceToken } from '../domain/device-token.ts'
 import type { Language } from '../domain/language.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { FIRST_ROLES } from '../domain/roles.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
-import type { KnownDevices } from './known-devices.ts'
+import type { Enter, SignedIn } from './enter.ts'
 import type { JudgeNewPassword } from './new-password.ts'
-import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
   passwords: Passwords
   random: Random
-  openSignIn: OpenSignIn
-  knownDevices: KnownDevices
   judgeNewPassword: JudgeNewPassword
-  second_factor_roles: readonly string[]
+  enter: Enter
 }>
 
 export type Credentials = Readonly<{
@@ -34,13 +29,6 @@ export type Credentials = Readonly<{
   /** Of the request. */
   language: Language
 }>
-export type SignedIn = Readonly<{
-  account: Account
-  tokens: TokenPair
-  device_token: DeviceToken
-  /** A sign-in from a device that the account did not know; never its registration. */
-  isNewDevice: boolean
-}>
 
 /** RFC 8176 §2 – "pwd": password-based authentication. */
 export const PASSWORD_AMR = ['pwd']
@@ -48,15 +36,14 @@ export const PASSWORD_AMR = ['pwd']
 /** Contract – Registers an account and signs it in. */
 export const createSignUp =
   (needs: Needs) =>
-  async ({ client, refresh_transport, origin, ...given }: Credentials): Promise<SignedIn> => {
-    const { accounts, passwords, random, openSignIn, knownDevices } = needs
-    const { email, password } = await parseCredentials(needs, given)
+  async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
+    const { accounts, passwords, random, enter } = needs
+    const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
     if (account === null) throw new Problem('EMAIL_TAKEN')
-    const tokens = await openSignIn({ account, client, amr: PASSWORD_AMR, refresh_transport, origin })
-    const seen = accountAt(account, ACR.pwd, needs.second_factor_roles)
-    return { account: seen, tokens, device_token: knownDevices.remember(account, null), isNewDevice: false }
+    const signedIn = await enter({ ...request, account, amr: PASSWORD_AMR })
+    return { ...signedIn, isNewDevice: false }
   }
 
 /** Every bad field at once, so that a form can show them all. */

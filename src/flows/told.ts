@@ -3,9 +3,9 @@ import type { Language } from '../domain/language.ts'
 import type { Origin } from '../domain/refresh-family.ts'
 import type { Bearer } from './bearer.ts'
 import type { ChangePassword } from './change-password.ts'
+import type { SignedIn } from './enter.ts'
 import type { MailLinks } from './mail-links.ts'
 import type { Notices } from './notices.ts'
-import type { SignedIn } from './sign-up.ts'
 
 type Needs = Readonly<{ notices: Notices; mailLinks: MailLinks }>
 

@@ -1,3 +1,4 @@
+import { withIssuer } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
@@ -125,7 +126,7 @@ const answer = async (
   { client, scope, resources }: RotateRequest,
   { family, refresh_token }: Readonly<{ family: Family; refresh_token: RefreshToken }>,
 ): Promise<Rotated> => {
-  const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, issuer)
+  const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, { issuer })
   const tokens = await issue.toFamily(family, {
     scope: scope?.join(' ') ?? family.scope,
     audience,
@@ -133,10 +134,6 @@ const answer = async (
   })
   return { tokens, refresh_token, family }
 }
-
-const withIssuer = (resources: readonly string[], client: Client, issuer: string) => [
-  ...new Set(client.first_party ? [...resources, issuer] : resources),
-]
 
 const endFamily = async (
   { blocklist, access_token_seconds }: Needs,

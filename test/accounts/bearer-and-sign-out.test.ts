@@ -1,18 +1,11 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import {
-  createLog,
-  newEmail,
-  openShared,
-  openSignet,
-  PASSWORD,
-  type Running,
-  type Shared,
-} from '../support/signet.ts'
+import { newEmail, PASSWORD } from '../support/call.ts'
+import type { Listening } from '../support/listen.ts'
+import { createLog } from '../support/log.ts'
+import { ISSUER, openAnyPlace, type Place } from '../support/server.ts'
+import { listenForAccounts } from './support.ts'
 
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 
@@ -20,32 +13,24 @@ const claimsOf = (token: string): Record<string, unknown> =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
-  let shared: Shared
-  let server: Running
-  let sql: postgres.Sql
+  let place: Place
+  let server: Listening
   let ahead_milliseconds = 0
   beforeAll(async () => {
-    shared = await openShared()
-    const CLIENTS_FILE = join(shared.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
     const clients = [
       {
         client_id: 'service',
         client_secret: SECRET,
         grant_types: ['client_credentials'],
-        audience: [shared.environment['ISSUER']],
+        audience: [ISSUER],
       },
     ]
-    writeFileSync(CLIENTS_FILE, JSON.stringify(clients))
-    server = await openSignet(
-      { ...shared.environment, CLIENTS_FILE },
-      () => new Date(Date.now() + ahead_milliseconds),
-    )
-    sql = postgres(shared.environment['DATABASE_URL'] ?? '', { max: 1 })
+    place = await openAnyPlace(clients)
+    server = await listenForAccounts(place, { clock: () => new Date(Date.now() + ahead_milliseconds) })
   })
   afterAll(async () => {
-    await sql.end()
     await server.close()
-    await shared.close()
+    await place.close()
   })
 
   const signUp = async () => {
@@ -103,8 +88,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
     const signed = async (typ: 'at+jwt' | 'JWT', change: (claims: Record<string, unknown>) => object) => {
       const { access_token } = await signUp()
       const { log } = createLog()
-      const directory = shared.environment['KEYS_DIR'] ?? ''
-      const keys = await openKeys({ directory, clock: () => new Date(), log })
+      const keys = await openKeys({ directory: place.keys_dir, clock: () => new Date(), log })
       if ('faults' in keys) throw new Error(keys.faults.join())
       const token = await keys.sign(typ, { ...change(claimsOf(access_token)) })
       await keys.close()
@@ -181,6 +165,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
 
     it('refuses the tokens of a disabled account at once, and its refresh', async () => {
       const person = await signUp()
+      const { sql } = place.database
       await sql`update users set disabled_at = now() where id = ${person.user.id}`
       expect(await isAlive(person)).toEqual(DEAD)
     })
@@ -225,6 +210,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
     it('says AUTH_TOKEN_EXPIRED when the sign-in has idled out or is over', async () => {
       for (const column of ['idle_expires_at', 'expires_at']) {
         const person = await signUp()
+        const { sql } = place.database
         await sql`update refresh_families set ${sql(column)} = now() where user_id = ${person.user.id}`
         const { status, body } = await refresh(person.refresh_token)
         expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_EXPIRED' })
@@ -339,9 +325,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       const pairs = await Promise.all(racing)
       expect((await end).status).toBe(204)
       const epoch = Number(
-        (await sql`select credential_epoch from users where id = ${person.user.id}`)[0]?.['credential_epoch'],
+        (await place.database.sql`select credential_epoch from users where id = ${person.user.id}`)[0]?.[
+          'credential_epoch'
+        ],
       )
-      const alive = await sql`
+      const alive = await place.database.sql`
         select 1 from refresh_families
         where user_id = ${person.user.id} and revoked_at is null and credential_epoch <> ${epoch}`
       expect([...alive]).toEqual([])

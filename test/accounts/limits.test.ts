@@ -1,31 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import {
-  newAddress,
-  newEmail,
-  openShared,
-  openSignet,
-  PASSWORD,
-  type Running,
-  type Shared,
-} from '../support/signet.ts'
+import { newAddress, newEmail, PASSWORD } from '../support/call.ts'
+import type { Listening } from '../support/listen.ts'
+import { openAnyPlace, type Place } from '../support/server.ts'
+import { listenForAccounts } from './support.ts'
 
 const WRONG = { email: 'nobody@example.com', password: PASSWORD }
 
 describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () => {
-  let shared: Shared
-  let servers: readonly [Running, Running]
+  let place: Place
+  let servers: readonly [Listening, Listening]
   beforeAll(async () => {
-    shared = await openShared()
-    const environment = {
-      ...shared.environment,
-      TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48',
-    }
-    servers = [await openSignet(environment), await openSignet(environment)]
+    place = await openAnyPlace([])
+    const given = { environment: { TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48' } }
+    servers = [await listenForAccounts(place, given), await listenForAccounts(place, given)]
   })
   afterAll(async () => {
     for (const server of servers) await server.close()
-    await shared.close()
+    await place.close()
   })
   const login = (from: string, server = servers[0]) => server.call('/auth/login', { json: WRONG, from })
   const limitsOf = (headers: Headers) =>
@@ -152,8 +144,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 
 describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
   it('nobody is believed: inventing addresses does not get around the limit', async () => {
-    const shared = await openShared()
-    const server = await openSignet({ ...shared.environment, TRUSTED_PROXIES: '' })
+    const place = await openAnyPlace([])
+    const server = await listenForAccounts(place, { environment: { TRUSTED_PROXIES: '' } })
     const statuses = []
     for (let attempt = 0; attempt < 6; attempt++) {
       const Forwarded = `for=${newAddress()}`
@@ -162,22 +154,19 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
     await server.close()
-    await shared.close()
+    await place.close()
   })
 
   it('off means off', async () => {
-    const shared = await openShared()
-    const server = await openSignet({
-      ...shared.environment,
-      RATE_LIMIT_LOGIN: 'off',
-      RATE_LIMIT_ACCOUNTS: 'off',
-    })
+    const place = await openAnyPlace([])
+    const environment = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off' }
+    const server = await listenForAccounts(place, { environment })
     for (let attempt = 0; attempt < 8; attempt++) {
       const { status, headers } = await server.call('/auth/login', { json: WRONG, from: '192.0.2.1' })
       expect(status).toBe(401)
       expect(headers.get('x-ratelimit-limit')).toBeNull()
     }
     await server.close()
-    await shared.close()
+    await place.close()
   })
 })

@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPublicKey, verify } from 'node:crypto'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { newEmail, openShared, openSignet, PASSWORD, type Running, type Shared } from '../support/signet.ts'
+import { newEmail, PASSWORD } from '../support/call.ts'
+import type { Listening } from '../support/listen.ts'
+import { openAnyPlace, type Place } from '../support/server.ts'
+import { listenForAccounts } from './support.ts'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
-  let shared: Shared
-  let server: Running
+  let place: Place
+  let server: Listening
   beforeAll(async () => {
-    shared = await openShared()
-    server = await openSignet(shared.environment)
+    place = await openAnyPlace([])
+    server = await listenForAccounts(place)
   })
   afterAll(async () => {
     await server.close()
-    await shared.close()
+    await place.close()
   })
   const register = (json: unknown) => server.call('/auth/register', { json })
 

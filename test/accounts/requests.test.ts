@@ -1,28 +1,27 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { newEmail, openShared, openSignet, PASSWORD, type Running, type Shared } from '../support/signet.ts'
+import { newEmail, PASSWORD } from '../support/call.ts'
+import type { Listening } from '../support/listen.ts'
+import { openAnyPlace, type Place } from '../support/server.ts'
+import { listenForAccounts } from './support.ts'
 
 const PATHS = ['/auth/register', '/auth/login', '/auth/refresh', '/auth/logout']
 
 describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () => {
-  let shared: Shared
-  let server: Running
+  let place: Place
+  let server: Listening
   beforeAll(async () => {
-    shared = await openShared()
-    const CLIENTS_FILE = join(shared.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
     const redirect_uris = ['https://app.example/callback', 'com.example.app:/callback']
     const app = { client_id: 'app', token_endpoint_auth_method: 'none', first_party: true, redirect_uris }
-    writeFileSync(CLIENTS_FILE, JSON.stringify([app]))
+    place = await openAnyPlace([app])
     const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
-    server = await openSignet({ ...shared.environment, CLIENTS_FILE, CORS_ORIGINS })
+    server = await listenForAccounts(place, { environment: { CORS_ORIGINS } })
   })
   afterAll(async () => {
     await server.close()
-    await shared.close()
+    await place.close()
   })
 
   it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {

@@ -1,28 +1,17 @@
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import {
-  type Answer,
-  newEmail,
-  openShared,
-  openSignet,
-  PASSWORD,
-  type Running,
-  type Shared,
-} from '../support/signet.ts'
+import { type Answer, newEmail, PASSWORD } from '../support/call.ts'
+import type { Listening } from '../support/listen.ts'
+import { ISSUER, openAnyPlace, type Place } from '../support/server.ts'
+import { listenForAccounts } from './support.ts'
 
 const SECRET = 'a-secret-of-the-resource-server-0123456789'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
-  let shared: Shared
-  let server: Running
-  let sql: postgres.Sql
+  let place: Place
+  let server: Listening
   const email = newEmail()
   beforeAll(async () => {
-    shared = await openShared()
-    const CLIENTS_FILE = join(shared.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
     const clients = [
       {
         client_id: 'app',
@@ -31,17 +20,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
         grant_types: ['refresh_token'],
       },
       { client_id: 'other', token_endpoint_auth_method: 'none', grant_types: ['refresh_token'] },
-      { client_id: 'resource', client_secret: SECRET, protected_resources: [shared.environment['ISSUER']] },
+      { client_id: 'resource', client_secret: SECRET, protected_resources: [ISSUER] },
     ]
-    writeFileSync(CLIENTS_FILE, JSON.stringify(clients))
-    server = await openSignet({ ...shared.environment, CLIENTS_FILE })
-    sql = postgres(shared.environment['DATABASE_URL'] ?? '', { max: 1 })
+    place = await openAnyPlace(clients)
+    server = await listenForAccounts(place)
     await server.call('/auth/register', { json: { email, password: PASSWORD } })
   })
   afterAll(async () => {
-    await sql.end()
     await server.close()
-    await shared.close()
+    await place.close()
   })
   const login = (json: object) => server.call('/auth/login', { json })
 
@@ -72,8 +59,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     beforeAll(async () => {
       for (const one of [disabled, withoutPassword])
         await server.call('/auth/register', { json: { email: one, password: PASSWORD } })
-      await sql`update users set disabled_at = now() where email = ${disabled}`
-      await sql`update users set password_digest = null where email = ${withoutPassword}`
+      await place.database.sql`update users set disabled_at = now() where email = ${disabled}`
+      await place.database.sql`update users set password_digest = null where email = ${withoutPassword}`
     })
 
     it.each([
@@ -196,7 +183,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       from: '192.0.2.7',
       headers: { 'User-Agent': agent },
     })
-    const rows = await sql`select last_user_agent from refresh_families where last_ip = '192.0.2.7'`
+    const rows = await place.database
+      .sql`select last_user_agent from refresh_families where last_ip = '192.0.2.7'`
     expect([...rows]).toEqual([{ last_user_agent: 'a'.repeat(256) }])
   })
 })

@@ -4,7 +4,7 @@ import { openDatabase } from '../../src/store/database.ts'
 import { createPostgresPlace, type Place, startSignet } from '../account-api/support.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { createLog } from '../support/signet.ts'
+import { createLog } from '../support/log.ts'
 import { ask, codesOf, createClock, second, signIn, signUp } from './support.ts'
 
 const EMAIL = 'ada@secrecy.example'

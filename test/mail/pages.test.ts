@@ -4,7 +4,7 @@ import { judgePassword } from '../../src/domain/password.ts'
 import { TEXTS } from '../../src/http/pages/texts.ts'
 import { linkIn } from '../support/mailbox.ts'
 import { checked } from '../support/openapi.ts'
-import { createLog } from '../support/signet.ts'
+import { createLog } from '../support/log.ts'
 import {
   ISSUER,
   login,

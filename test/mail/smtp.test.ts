@@ -7,7 +7,7 @@ import { openSmtp } from '../../src/platform/smtp.ts'
 import type { Errand } from '../../src/ports/mail.ts'
 import { type Mailbox, openMailbox } from '../support/mailbox.ts'
 import { freePort } from '../support/services.ts'
-import { createLog } from '../support/signet.ts'
+import { createLog } from '../support/log.ts'
 import { FROM } from './support.ts'
 
 const LETTER = { subject: 'Grüße', text: 'Ein Link: signet_el_secret\n' }

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
+import { createCall, newEmail, PASSWORD } from '../support/call.ts'
+import { PEPPER } from '../support/clients.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services.ts'
-import { createCall, newEmail, PASSWORD, PEPPER } from '../support/signet.ts'
 
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 const CLIENT = { client_id: 'service', client_secret: SECRET, grant_types: ['client_credentials'] }

@@ -6,9 +6,10 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { createCall, PASSWORD } from '../support/call.ts'
+import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services.ts'
-import { createCall, PASSWORD, PEPPER } from '../support/signet.ts'
 
 let place: Place
 beforeEach(async () => {

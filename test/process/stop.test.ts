@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
+import { createCall, PASSWORD } from '../support/call.ts'
+import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openPlace, type Place, type Program, stopProgram } from '../support/process.ts'
-import { createCall, PASSWORD, PEPPER } from '../support/signet.ts'
 
 /** "Within seconds": well under what orchestrators allow. */
 const SECONDS = 5

@@ -3,7 +3,7 @@ import type { Signet } from '../../src/compose.ts'
 import { PASSWORD, type Place, places, send, startSignet } from '../account-api/support.ts'
 import { ask, createClock, signIn, stepUp, withTotp } from '../factors/support.ts'
 import { type Authenticator, createAuthenticator } from '../support/authenticator.ts'
-import { createLog } from '../support/signet.ts'
+import { createLog } from '../support/log.ts'
 
 /** What no honest application sends, for every field of every endpoint. */
 const HOSTILE: readonly unknown[] = [

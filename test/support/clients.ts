@@ -8,6 +8,9 @@ const createSecret = () => randomBytes(32).toString('base64url')
 /** What REFRESH_TOKEN_PEPPER takes. */
 export const createPepperText = createSecret
 
+/** One that is the same each time. */
+export const PEPPER = Buffer.alloc(32, 'pepper').toString('base64url')
+
 /** Every secret that the test clients hold, to be looked for where it must not be. */
 export const SECRETS = {
   service: createSecret(),

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compose } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
-import type { Clock, Log } from '../../src/ports.ts'
+import type { Clock } from '../../src/ports.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
 import { createDatabase, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
 import { type ClientEntry, CLIENTS, createPepperText } from './clients.ts'
+import { createLog, type LogLine } from './log.ts'
 import { checked } from './openapi.ts'
 
 /** The members of an answer's JSON that tests look at; those that are not there are undefined all the same. */
@@ -15,7 +16,6 @@ type Body = Readonly<Record<string, unknown>> &
   Readonly<{ access_token: string; refresh_token: string; error: string; error_description: string }>
 
 export type Answer = Readonly<{ status: number; headers: Headers; text: string; json: Body }>
-export type LogLine = Readonly<Record<string, unknown>>
 
 /** How a request differs from a plain one. `from` is the address of the peer. */
 type Extra = Readonly<Record<string, string>> | undefined
@@ -34,13 +34,14 @@ export type Instance = Readonly<{
   close: () => Promise<void>
 }>
 
-type Given = Readonly<{ environment?: Readonly<Record<string, string>>; clock?: Clock }>
+export type Given = Readonly<{ environment?: Readonly<Record<string, string>>; clock?: Clock }>
 
 /** A database, a Redis where there is one, keys, peppers and clients: what the instances of one deployment share. */
 export type Place = Readonly<{
   /** For setting rows back and looking at them. On the embedded database every instance shares it. */
   database: Database
   redis: Readonly<{ url: string; flush: () => Promise<void> }> | null
+  keys_dir: string
   /** base64url. */
   pepper: string
   /** DATABASE_URL and REDIS_URL; empty on the embedded database. */
@@ -85,13 +86,14 @@ const openPlace = async (clients: readonly ClientEntry[], openBase: () => Promis
   const directory = mkdtempSync(join(tmpdir(), 'signet-place-'))
   const CLIENTS_FILE = join(directory, 'clients.json')
   writeFileSync(CLIENTS_FILE, JSON.stringify(clients))
+  const keys_dir = join(directory, 'keys')
   const pepper = createPepperText()
   const running = new Set<Instance>()
   const start: Place['start'] = async (given = {}) => {
     const instance = await startInstance(
       {
         ISSUER,
-        KEYS_DIR: join(directory, 'keys'),
+        KEYS_DIR: keys_dir,
         DATA_DIR: directory,
         CLIENTS_FILE,
         REFRESH_TOKEN_PEPPER: pepper,
@@ -109,6 +111,7 @@ const openPlace = async (clients: readonly ClientEntry[], openBase: () => Promis
   return {
     database,
     redis,
+    keys_dir,
     pepper,
     environment,
     start,
@@ -154,9 +157,9 @@ export const startInstance = async (
 ): Promise<Instance> => {
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
-  const lines: LogLine[] = []
+  const { log, lines } = createLog()
   const { app, reload, close } = await compose(reading.config, {
-    log: createLog(lines),
+    log,
     // Failures in a row have tests of their own.
     wait: async () => {},
     ...parts,
@@ -203,11 +206,4 @@ const toAnswer = async (response: Response): Promise<Answer> => {
   const isJson = response.headers.get('content-type')?.includes('json') === true
   const json = (isJson && text !== '' ? JSON.parse(text) : {}) as Body
   return { status: response.status, headers: response.headers, text, json }
-}
-
-const createLog = (lines: LogLine[]): Log => {
-  const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
-    lines.push({ level, message, ...fields })
-  }
-  return { info: at('info'), warn: at('warn'), error: at('error') }
 }

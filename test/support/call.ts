@@ -1,0 +1,73 @@
+export type Answer = Readonly<{
+  status: number
+  headers: Headers
+  text: string
+  body: Body
+}>
+
+/** Every member that any answer may have: a test reads those that it expects. */
+export type Body = Readonly<{
+  user: Readonly<{ id: string; email: string; roles: readonly string[]; created_at: string }>
+  access_token: string
+  refresh_token: string
+  token_type: string
+  expires_in: number
+  refresh_token_expires_in: number
+  code: string
+  errors: readonly Readonly<{ pointer: string; detail: string }>[]
+  error: string
+  active: boolean
+  status: string
+  degraded: readonly string[]
+  missing: readonly string[]
+}>
+
+type Request = Readonly<{
+  /** POST with a body, GET without. */
+  method?: string
+  json?: unknown
+  raw?: string
+  form?: Readonly<Record<string, string>>
+  bearer?: string
+  /** The client's address, as the trusted proxy saw it. Empty: there was no proxy. */
+  from?: string
+  headers?: Readonly<Record<string, string>>
+}>
+
+export type Call = (path: string, request?: Request) => Promise<Answer>
+
+/** An account API client that says whatever it is told to. */
+export const createCall =
+  (origin: string): Call =>
+  async (path, { method, json, raw, form, bearer, from = newAddress(), headers = {} } = {}) => {
+    const body = form
+      ? new URLSearchParams(form).toString()
+      : (raw ?? (json === undefined ? undefined : JSON.stringify(json)))
+    const type = form ? 'application/x-www-form-urlencoded' : 'application/json'
+    const response = await fetch(origin + path, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: {
+        ...(from === '' ? {} : { 'X-Forwarded-For': from }),
+        ...(body === undefined ? {} : { 'Content-Type': type }),
+        ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body }),
+    })
+    const text = await response.text()
+    const isJson = response.headers.get('content-type')?.includes('json') === true
+    return { status: response.status, headers: response.headers, text, body: parse(isJson ? text : '{}') }
+  }
+
+const parse = (text: string) => JSON.parse(text) as Body
+
+let addresses = 0
+/** An IPv4 address that no other request has come from. */
+export const newAddress = (): string => {
+  addresses++
+  return `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}`
+}
+
+let people = 0
+export const newEmail = (): string => `person${++people}@example.com`
+export const PASSWORD = 'correct horse battery'
