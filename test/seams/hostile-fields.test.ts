@@ -41,7 +41,7 @@ const bent = (body: unknown): readonly unknown[] => {
   )
 }
 
-describe.each(places)('fields that nobody honest sends ($name)', ({ create }) => {
+describe.each(places)('fields that nobody honest sends ($name)', { timeout: 60_000 }, ({ create }) => {
   const time = createClock()
   const { log, lines } = createLog()
   const email = 'ada@hostile.example'
