@@ -24,6 +24,11 @@ const endSessions: Change = async (accounts, account) => {
   return tellEnded('signed out', account, ended)
 }
 
+const removeFactors: Change = async (accounts, account) => {
+  const change = { reason: 'factors_changed', withoutFactors: true } as const
+  return tellEnded('factors removed', account, await accounts.endEverySignIn(account.id, change))
+}
+
 const remove: Change = async (accounts, account) =>
   tellEnded('deleted', account, await accounts.delete(account.id))
 
@@ -49,6 +54,10 @@ const tellEnded = (what: string, { id, email }: AccountLine, sign_ins_ended: num
 const CHANGES: Readonly<Record<string, readonly [description: string, change: Change]>> = {
   disable: ['refuse every sign-in from now on, and end those that there are', disable],
   enable: ['let a disabled account sign in again', enable],
+  'remove-factors': [
+    'take every second factor and recovery code from somebody who has lost them, and end every sign-in',
+    removeFactors,
+  ],
   'end-sessions': ['end every sign-in, and every access token with it', endSessions],
 }
 

@@ -15,6 +15,7 @@ import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
 import { createProveFactor } from '../flows/second-factor.ts'
 import type { Brake } from '../flows/sign-in-brake.ts'
 import { createStepUp } from '../flows/step-up.ts'
+import type { Told } from '../flows/told.ts'
 import { createTotpEnrolment } from '../flows/totp-enrolment.ts'
 import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
@@ -37,13 +38,14 @@ type Parts = Readonly<{
   peppers: Peppers
   random: Random
   refreshFamilies: RefreshFamilies
-  /** Whose person hears of it by mail. */
   enter: Enter
+  /** Of what the person hears by mail. */
+  told: Told
 }>
 
 /** The parts of second factors, put in their places. */
 export const composeFactors = (config: Config, parts: Parts) => {
-  const { database, lifetimes, limits, random } = parts
+  const { database, lifetimes, limits, random, told } = parts
   const issuer = config.ISSUER
   const { hostname, host } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
@@ -58,20 +60,31 @@ export const composeFactors = (config: Config, parts: Parts) => {
     originsOf: (client: Client) => passkeyOrigins(client, { issuer, origins: config.CORS_ORIGINS }),
     issuer_name: host,
     access_token_seconds: lifetimes.access_token_seconds,
-    second_factor_roles: config.SECOND_FACTOR_ROLES,
   }
   const halves = {
     ...needs,
+    enter: told.signIn(parts.enter),
     offerFactors: createOfferFactors(needs),
     proveFactor: createProveFactor({ ...needs, limit }),
   }
   const enrolling = { ...needs, change: createFactorChange(needs) }
+  const totp = createTotpEnrolment(enrolling)
+  const passkeys = createPasskeyEnrolment(enrolling)
+  const overview = createFactorOverview(enrolling)
   return {
     secondFactorSignIn: createSecondFactorSignIn(halves),
     passkeySignIn: createPasskeySignIn(halves),
     stepUp: createStepUp(halves),
-    totpEnrolment: createTotpEnrolment(enrolling),
-    passkeyEnrolment: createPasskeyEnrolment(enrolling),
-    factorOverview: createFactorOverview(enrolling),
+    totpEnrolment: {
+      ...totp,
+      confirm: told.factorChange(totp.confirm),
+      remove: told.factorChange(totp.remove),
+    },
+    passkeyEnrolment: {
+      ...passkeys,
+      confirm: told.factorChange(passkeys.confirm),
+      remove: told.factorChange(passkeys.remove),
+    },
+    factorOverview: { ...overview, renewRecoveryCodes: told.factorChange(overview.renewRecoveryCodes) },
   }
 }

@@ -8,6 +8,7 @@ export const MAILS = {
   'change-email': ['link', 'minutes'],
   'email-changed': ['at'],
   'password-changed': ['at'],
+  'factors-changed': ['at'],
   'new-device': ['at', 'device', 'ip'],
   'refresh-reused': ['at'],
 } as const satisfies Record<string, readonly string[]>

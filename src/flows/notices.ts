@@ -11,7 +11,10 @@ type Needs = Readonly<{
   /** Null: this server sends no mail, and nobody is told. */
   mailer: Mailer | null
   addressees: Addressees
-  /** An application that keeps no device token is new each time: its person is told a few times and then left in peace. */
+  /**
+   * For one address and one kind. An application that keeps no device token is new each time; and who registered a stranger's
+   * address can do with that account as they like: its person is told a few times and then left in peace.
+   */
   recipients: Limit
   clock: Clock
 }>
@@ -19,6 +22,8 @@ type Needs = Readonly<{
 /** Contract – What people are told of their account, after the answer, without a link: nobody is to learn to follow one from a warning. */
 export type Notices = Readonly<{
   passwordChanged: (addressee: Addressee) => void
+  /** A second factor came or went, or the recovery codes were made anew. */
+  factorsChanged: (addressee: Addressee) => void
   /** To the old address. */
   emailChanged: (addressee: Addressee) => void
   /** A spent refresh token came back. Said once: the family is dead from then on. */
@@ -31,25 +36,37 @@ export type Notices = Readonly<{
 export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
   const toldOf = (
-    name: 'password-changed' | 'email-changed' | 'refresh-reused',
+    name: 'password-changed' | 'factors-changed' | 'email-changed' | 'refresh-reused',
     { account_id, email, language }: Addressee,
     at: string,
   ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
+  const post = (find: () => Promise<Mail | null>) =>
+    mailer?.post(async () => {
+      const mail = await find()
+      if (mail === null) return null
+      const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
+      return allowance === null || allowance.isAllowed ? mail : null
+    })
 
   return {
     passwordChanged: addressee => {
       const mail = toldOf('password-changed', addressee, now())
-      mailer?.post(async () => mail)
+      post(async () => mail)
+    },
+
+    factorsChanged: addressee => {
+      const mail = toldOf('factors-changed', addressee, now())
+      post(async () => mail)
     },
 
     emailChanged: addressee => {
       const mail = toldOf('email-changed', addressee, now())
-      mailer?.post(async () => mail)
+      post(async () => mail)
     },
 
     refreshReused: family_id => {
       const at = now()
-      mailer?.post(async () => {
+      post(async () => {
         const addressee = await addressees.findByFamily(family_id)
         return addressee && toldOf('refresh-reused', addressee, at)
       })
@@ -58,11 +75,7 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     newDevice: ({ id, email }, { origin, language }) => {
       const device = describeDevice(origin.user_agent, language)
       const values = { at: now(), device, ip: origin.ip }
-      mailer?.post(async () => {
-        const allowance = await recipients.consume(`new-device:${countingKeyOf(email)}`)
-        if (allowance !== null && !allowance.isAllowed) return null
-        return { name: 'new-device', language, to: email, account_id: id, values }
-      })
+      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }))
     },
 
     rememberLanguage: ({ id, language: known }, language) => {

@@ -1,5 +1,7 @@
+import type { Account } from '../domain/account.ts'
 import type { Language } from '../domain/language.ts'
 import type { Origin } from '../domain/refresh-family.ts'
+import type { Bearer } from './bearer.ts'
 import type { ChangePassword } from './change-password.ts'
 import type { SignedIn } from './enter.ts'
 import type { MailLinks } from './mail-links.ts'
@@ -36,7 +38,20 @@ export const createTold = ({ notices, mailLinks }: Needs) => ({
     (changePassword: ChangePassword): ChangePassword =>
     async (bearer, passwords) => {
       await changePassword(bearer, passwords)
-      const { id: account_id, email, language } = bearer.account
-      notices.passwordChanged({ account_id, email, language })
+      notices.passwordChanged(addresseeOf(bearer.account))
+    },
+
+  /** A factor outlasts a new password: whoever stole the old one and enrols theirs must not do so in silence. */
+  factorChange:
+    <G extends readonly unknown[], R>(change: FactorChange<G, R>): FactorChange<G, R> =>
+    async (bearer, ...given) => {
+      const changed = await change(bearer, ...given)
+      notices.factorsChanged(addresseeOf(bearer.account))
+      return changed
     },
 })
+
+export type Told = ReturnType<typeof createTold>
+type FactorChange<G extends readonly unknown[], R> = (bearer: Bearer, ...given: G) => Promise<R>
+
+const addresseeOf = ({ id: account_id, email, language }: Account) => ({ account_id, email, language })

@@ -42,7 +42,12 @@ export type AccountAdministration = {
    */
   endEverySignIn(
     account_id: string,
-    change: Readonly<{ reason: RevokeReason; isDisabled?: true; roles?: readonly string[] }>,
+    change: Readonly<{
+      reason: RevokeReason
+      isDisabled?: true
+      withoutFactors?: true
+      roles?: readonly string[]
+    }>,
   ): Promise<number | null>
   /** Atomic. False when there is no such account. The sign-ins that were ended stay ended. */
   enable(account_id: string): Promise<boolean>

@@ -8,6 +8,7 @@ type Ending = Readonly<{
   reason: RevokeReason
   /** What changes beside, in the same statement. */
   isDisabled?: true
+  withoutFactors?: true
   roles?: readonly string[]
   access_token_seconds: number
 }>
@@ -15,7 +16,7 @@ type Ending = Readonly<{
 /** Ours – Ends everything of a person. Null when there is no such person. */
 export const endPerson = async (
   database: Database,
-  { id, reason, isDisabled, roles, access_token_seconds }: Ending,
+  { id, reason, isDisabled, withoutFactors, roles, access_token_seconds }: Ending,
 ): Promise<EndedPerson | null> => {
   const [end] = await onHeldAccount(
     database,
@@ -29,6 +30,15 @@ export const endPerson = async (
           roles = coalesce(${roles ?? null}::text[], roles)
         where id = ${id}
         returning id
+      ),
+      totp as (
+        delete from totp_factors t using account where t.user_id = account.id and ${withoutFactors ?? false}::boolean
+      ),
+      keys as (
+        delete from passkeys p using account where p.user_id = account.id and ${withoutFactors ?? false}::boolean
+      ),
+      codes as (
+        delete from recovery_codes r using account where r.user_id = account.id and ${withoutFactors ?? false}::boolean
       ),
       ${endFamilies(sql, { reason, access_token_seconds })},
       counted as materialized (

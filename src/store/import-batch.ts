@@ -4,8 +4,8 @@ import type { Database } from './database.ts'
 
 /** For as long as an interrupted import can be taken up. The janitor deletes the rows some time later. */
 const REMEMBERED_DAYS = 7
-/** Somebody else wrote the same batch at the same time, or held e-mails of ours in another order. */
-const RACED = new Set(['23505', '40P01'])
+/** SQLSTATE unique_violation: somebody else wrote the same batch at the same time. */
+const RACED = '23505'
 const TRIES = 5
 
 /**
@@ -19,7 +19,7 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        if (tries === TRIES || !RACED.has(codeOf(error))) throw error
+        if (tries === TRIES || codeOf(error) !== RACED) throw error
       }
     }
   }

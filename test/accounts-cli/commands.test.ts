@@ -21,6 +21,7 @@ import {
   type Tokens,
   withRedis,
 } from '../account-api/support.ts'
+import { createClock, second, withTotp } from '../factors/support.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { accounts, parsed } from './support.ts'
 
@@ -246,6 +247,24 @@ describe.runIf(hasPostgres)('while servers run', () => {
     expect(await lives(one, second)).toEqual(DEAD)
     expect((await enter(one, 'off@servers.example')).status).toBe(200)
     expect(await lives(other, bystander.tokens)).toEqual([200, 200])
+  })
+
+  it('removing lost factors ends every sign-in, and the password alone signs in again', async () => {
+    const email = 'lost@servers.example'
+    const { tokens, recovery_codes } = await withTotp(one, createClock(), email)
+    const asked = await enter(one, email)
+    const { handle } = (await asked.json()) as { handle: string }
+    expect((await run('remove-factors', email)).code).toBe(0)
+    expect(await lives(other, tokens)).toEqual(DEAD)
+    const [recovery_code] = recovery_codes
+    expect((await second(other, handle, { recovery_code })).status).toBe(401)
+    const { tokens: bare } = await login(other, email)
+    const left = await send(other, 'GET', '/auth/factors', undefined, bearerOf(bare))
+    expect(await left.json()).toEqual({
+      totp: null,
+      passkeys: [],
+      recovery_codes: 0,
+    })
   })
 
   it('every ending is in the feed', async () => {

@@ -68,6 +68,28 @@ describe.each(places)('notices ($name)', ({ create }) => {
     expect(to(email).filter(subject => SUBJECTS.passwordChanged.test(subject))).toHaveLength(1)
   })
 
+  it('fill nobody’s mailbox, of whoever registered it: a few of a kind, and then none', async () => {
+    const email = 'stranger@flood.example'
+    const { bearer } = await register(post.signet, email)
+    const passwords = [PASSWORD, ...Array.from({ length: 7 }, (_, index) => `${NEW_PASSWORD} ${index}`)]
+    for (const [index, current_password] of passwords.slice(0, -1).entries()) {
+      const change = { current_password, new_password: passwords[index + 1] }
+      expect(await outcome(send(post.signet, 'POST', '/auth/password', change, bearer))).toBe('204')
+      const { tokens } = await login(post.signet, email, { password: change.new_password })
+      const { refresh_token } = tokens
+      for (const expected of ['200', '401 AUTH_TOKEN_INVALID'])
+        expect(await outcome(send(post.signet, 'POST', '/auth/refresh', { refresh_token }))).toBe(expected)
+    }
+    await post.mailbox.mailTo(email, SUBJECTS.passwordChanged, 5)
+    await post.mailbox.mailTo(email, SUBJECTS.reused, 5)
+    // What comes last comes after all that was asked for before.
+    const last = 'last@flood.example'
+    await register(post.signet, last)
+    await post.mailbox.mailTo(last, SUBJECTS.verify)
+    for (const subject of [SUBJECTS.passwordChanged, SUBJECTS.reused, SUBJECTS.newDevice])
+      expect(to(email).filter(each => subject.test(each))).toHaveLength(5)
+  })
+
   it('are in the language of the request, and later of the last sign-in', async () => {
     const email = 'dora@sprache.example'
     const { tokens } = await register(post.signet, email, {}, GERMAN)

@@ -12,6 +12,7 @@ export const SUBJECTS = {
   change: /Confirm your new e-mail/,
   emailChanged: /e-mail address was changed/,
   passwordChanged: /password was changed/,
+  factorsChanged: /second factors were changed/,
   newDevice: /new device/,
   reused: /ended for your safety/,
 }

@@ -116,6 +116,8 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       'application/jwt',
       'logout+jwt',
       'dpop+jwt',
+      'revocations+jwt',
+      'statuslist+jwt',
       ['at+jwt'],
       null,
     ])('refuses typ %j: an ID token is no access token', async typ => {

@@ -207,6 +207,7 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     ['signed by a stranger', () => feed.sign({ ...STEP, ids: idsOf(BYSTANDER) }, {}, feed.stranger)],
     ['signed by an unknown key', () => feed.sign(STEP, { kid: 'unknown' })],
     ['that is an access token', () => feed.sign(STEP, { typ: 'at+jwt' })],
+    ['that is a status list', () => feed.sign(STEP, { typ: 'statuslist+jwt' })],
     ['that is any JWT', () => feed.sign(STEP, { typ: 'JWT' })],
     ['without a type', () => feed.sign(STEP, { typ: undefined })],
     ['without a signature', () => `${segmentOf({ alg: 'none', typ: 'revocations+jwt' })}.${segmentOf({})}.`],

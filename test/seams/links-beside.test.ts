@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
     const pending = await database.sql.begin(async signIn => {
       await signIn`select from users where email = ${email} for share`
       const resetting = reset(post.signet, token)
-      await expect.poll(isWaiting).toBe(true)
+      await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
       await signIn`
         insert into refresh_families (
           id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
       const pending = await database.sql.begin(async deletion => {
         await deletion`select from users where email = ${email} for no key update`
         const followed = (kind === 'reset' ? reset : verify)(post.signet, token)
-        await expect.poll(isWaiting).toBe(true)
+        await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
         await deletion`delete from users where email = ${email}`
         return { followed }
       })

@@ -122,6 +122,25 @@ describe.each(places)('an account with second factors ($name)', ({ create }) => 
     expect((await ask(signet, '/auth/me', { ...deletion, token })).status).toBe(204)
   })
 
+  it('tells its person by mail of every factor that comes or goes, and of new recovery codes', async () => {
+    const { signet, mailbox } = post
+    const email = 'told@seam.example'
+    const ada = await withTotp(signet, time, email)
+    const { text } = await mailbox.mailTo(email, SUBJECTS.factorsChanged)
+    expect(text).not.toMatch(/https?:|signet_/)
+    const { access_token: token } = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
+    const renewed = await ask(signet, '/auth/factors/recovery-codes', { method: 'POST', token })
+    expect(renewed.status).toBe(201)
+    await mailbox.mailTo(email, SUBJECTS.factorsChanged, 2)
+    const remove = () => ask(signet, '/auth/factors/totp', { method: 'DELETE', token })
+    expect([(await remove()).status, (await remove()).status]).toEqual([204, 404])
+    await mailbox.mailTo(email, SUBJECTS.factorsChanged, 3)
+    await signUp(signet, 'afterwards@seam.example')
+    await mailbox.mailTo('afterwards@seam.example', SUBJECTS.verify)
+    const subjects = mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject)
+    expect(subjects.filter(subject => SUBJECTS.factorsChanged.test(subject ?? ''))).toHaveLength(3)
+  })
+
   it('asks for the password alone where there is no factor', async () => {
     const { access_token: token } = await signUp(post.signet, 'plain@seam.example')
     const body = { current_password: PASSWORD }
