@@ -91,7 +91,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   })
   const { SECOND_FACTOR_ROLES: second_factor_roles } = config
   const enter = createEnter({ ...parts, knownDevices, second_factor_roles })
-  const withFactors = composeFactors(config, { ...parts, factors, brake, enter, told })
+  const withFactors = composeFactors(config, { ...parts, factors, brake, told, enter: told.signIn(enter) })
   return {
     ...mail,
     ...withFactors,

@@ -38,8 +38,9 @@ type Parts = Readonly<{
   peppers: Peppers
   random: Random
   refreshFamilies: RefreshFamilies
+  /** Has told the person of it by mail. */
   enter: Enter
-  /** Of what the person hears by mail. */
+  /** Tells the person of changes. */
   told: Told
 }>
 
@@ -63,7 +64,6 @@ export const composeFactors = (config: Config, parts: Parts) => {
   }
   const halves = {
     ...needs,
-    enter: told.signIn(parts.enter),
     offerFactors: createOfferFactors(needs),
     proveFactor: createProveFactor({ ...needs, limit }),
   }
