@@ -61,7 +61,6 @@ export const composeFactors = (config: Config, parts: Parts) => {
     originsOf: (client: Client) => passkeyOrigins(client, { issuer, origins: config.CORS_ORIGINS }),
     issuer_name: host,
     access_token_seconds: lifetimes.access_token_seconds,
-    second_factor_roles: config.SECOND_FACTOR_ROLES,
   }
   const halves = {
     ...needs,
