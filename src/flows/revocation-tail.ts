@@ -39,15 +39,17 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
   let isDraining = false
   let isAway = false
 
-  const read = async (): Promise<Tail> => {
+  // A large set takes long to load, and is old by then: what came meanwhile is asked for at once.
+  const read = async (): Promise<Tail> => catchUp(tail ?? (await load(feed, clock(), 0)))
+
+  const catchUp = async (known: Tail): Promise<Tail> => {
     const read_at = clock()
-    if (tail === null) return load(feed, read_at, 0)
-    const { snapshot: seen, revocations } = await feed.readSince(tail.seen)
+    const { snapshot: seen, revocations } = await feed.readSince(known.seen)
     // Another database, or this one as it was before: what was known may be wrong, and is known anew.
-    if (!covers(seen, tail.seen)) return load(feed, read_at, tail.version + 1)
-    if (revocations.length === 0) return { ...tail, seen, read_at }
-    tail.entries.add(revocations)
-    return { ...tail, seen, read_at, tip: seen, version: tail.version + 1 }
+    if (!covers(seen, known.seen)) return load(feed, read_at, known.version + 1)
+    if (revocations.length === 0) return { ...known, seen, read_at }
+    known.entries.add(revocations)
+    return { ...known, seen, read_at, tip: seen, version: known.version + 1 }
   }
 
   const take = (next: Tail): Tail => {

@@ -63,6 +63,8 @@ export const refreshFamilies = pgTable(
   table => [
     index('refresh_families_user_id_index').on(table.user_id),
     index('refresh_families_expires_at_index').on(table.expires_at),
+    /** For ending a client: a rotation changes neither column. */
+    index('refresh_families_client_id_index').on(table.client_id).where(sql`revoked_at is null`),
   ],
 )
 
