@@ -27,7 +27,7 @@ const compare = async ({ password, parsed, cost }) => {
   switch (parsed.scheme) {
     case 'bcrypt': {
       if (compareSync(password, parsed.text)) return true
-      // c, c, c + 1, … cost - 1 is exactly the work of one digest of today: older accounts are not told by the time.
+      // c, c, c + 1, … cost - 1 is the work of one digest of today, but for what each of them costs beside.
       for (let spent = parsed.cost; spent < cost; spent += 1) spend(password, spent)
       return false
     }
