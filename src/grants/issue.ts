@@ -83,8 +83,8 @@ export const createIssue = (needs: Needs) => {
           sid: family.id,
           auth_time: secondsOf(auth_time),
           amr,
-          ...(acr === null ? {} : { acr }),
           roles: rolesAt(acr, family.roles, second_factor_roles),
+          ...(acr === null ? {} : { acr }),
         },
         { status_list },
       )
