@@ -109,18 +109,17 @@ const rotateFromPgbench = async ({ binaries }: World, { url }: Store, script: st
   return Number(/tps = ([\d.]+)/.exec(stdout)?.[1])
 }
 
-/** The statement as the driver sends it, its parameters replaced by what they hold, the family and generation by pgbench's own. */
+/** The statement as the driver sends it for one rotation, with what its parameters hold; the family and generation are pgbench's own. */
 const pgbenchScript = async ({ url }: Store, families: number): Promise<string> => {
   // A family that is not there: only the statement is wanted.
   const nobody = 999_999_999
   const generation = 7_777_777
   const { text, parameters } = await statementOf(url, presentationOf(nobody, generation))
   const each = eachOf(families)
-  const body = text.replaceAll(/\$(\d+)/g, (_, index) => {
-    const value = parameters[Number(index) - 1]
-    if (value === familyId(nobody)) return FAMILY_ID_SQL(':number')
-    return value === generation ? ':generation' : literal(value)
-  })
+  const body = text
+    .replaceAll(/\$(\d+)/g, (_, index) => literal(parameters[Number(index) - 1]))
+    .replace(familyId(nobody), `' || ${FAMILY_ID_SQL(':number')} || '`)
+    .replace(String(generation), "' || :generation || '")
   return [
     `\\set each ${each}`,
     '\\set step :step + 1',
@@ -130,20 +129,18 @@ const pgbenchScript = async ({ url }: Store, families: number): Promise<string> 
   ].join('\n')
 }
 
-const literal = (value: unknown): string => {
-  if (value === null) return 'null'
-  if (typeof value === 'number') return String(value)
-  if (typeof value === 'string') return `'${value}'`
-  if (value instanceof Uint8Array) return `'\\x${Buffer.from(value).toString('hex')}'`
-  if (Array.isArray(value)) return `'{${value.join(',')}}'`
-  throw new Error(`a parameter of type ${typeof value}`)
-}
+/** Spread out, because pgbench takes `:null` for a variable of its own. */
+const literal = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : `('${JSON.stringify(value, null, 1)}')::jsonb`
 
 const statementOf = async (url: string, presentation: Presentation) => {
   let seen: { text: string; parameters: readonly unknown[] } | undefined
   const sql = postgres(url, {
     max: 1,
-    debug: (_, text, parameters) => (seen = { text, parameters: [...parameters] }),
+    debug: (_, text, parameters) => {
+      // Before it the driver reads types, and after it the family that is not there is looked for once more.
+      if (text.includes('presented')) seen ??= { text, parameters: [...parameters] }
+    },
   })
   const database = {
     sql,

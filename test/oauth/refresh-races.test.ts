@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { rowOf, seedFamily } from '../support/families.ts'
+import { rowOf, seedFamily, type SeededFamily } from '../support/families.ts'
 import {
   createBystanders,
   isActive,
@@ -83,6 +83,25 @@ describe.each(places)('races of one refresh token over two instances on $name', 
     )
     expect(successorsOf(answers).length).toBeLessThanOrEqual(1)
     expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+  })
+
+  it('many families at once, in opposite orders: each gets its own successor, the same at both instances', async () => {
+    const families = await Promise.all(Array.from({ length: 100 }, () => seedFamily(place)))
+    const redeem = (instance: Instance, some: readonly SeededFamily[]) =>
+      Promise.all(
+        some.map(async family => ({
+          id: family.id,
+          answer: await refresh(instance, family.refresh_token, { key: family.id }),
+        })),
+      )
+    const answers = await Promise.all([
+      redeem(instances[0], families),
+      redeem(instances[1], families.toReversed()),
+    ])
+    const seen = answers.flat().map(({ id, answer }) => [id, answer.json.refresh_token] as const)
+    expect(seen).toHaveLength(2 * families.length)
+    const successors = new Map(families.map(family => [family.id, family.tokenAt(1)]))
+    expect(seen.filter(([id, token]) => token !== successors.get(id))).toEqual([])
   })
 
   it('two generations at once: thief and victim never both go on', async () => {

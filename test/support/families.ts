@@ -30,7 +30,10 @@ export type SeededFamily = Readonly<{
 
 export const pepperOf = (text: string) => createPepper(Buffer.from(text, 'base64url'))
 
-export const createUser = async ({ database }: Place): Promise<string> => {
+/** What families are seeded into. */
+export type Ground = Pick<Place, 'database' | 'pepper'>
+
+export const createUser = async ({ database }: Ground): Promise<string> => {
   const id = uuidv7()
   const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
   await createAccounts(database, LIFETIMES).create({
@@ -43,7 +46,7 @@ export const createUser = async ({ database }: Place): Promise<string> => {
 }
 
 /** Opens a family by the store's own verb, as a sign-in would. */
-export const seedFamily = async (place: Place, seed: Seed = {}): Promise<SeededFamily> => {
+export const seedFamily = async (place: Ground, seed: Seed = {}): Promise<SeededFamily> => {
   const user_id = seed.user_id ?? (await createUser(place))
   const id = uuidv7()
   const salt = randomBytes(16)
@@ -72,7 +75,7 @@ export const seedFamily = async (place: Place, seed: Seed = {}): Promise<SeededF
 }
 
 /** The row as it stands, without what two looks at it may not share. */
-export const rowOf = async ({ database }: Place, id: string) => {
+export const rowOf = async ({ database }: Ground, id: string) => {
   const [row] = await database.sql<
     {
       generation: number

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { inGroups } from '../../src/store/in-groups.ts'
+
+type Entry = Readonly<{ key: string; text: string }>
+
+const entry = (key: string, text = key): Entry => ({ key, text })
+
+/** A worker that notes what it was asked for; `together` answers as the test says. */
+const createWork = (together: (texts: readonly string[]) => Promise<readonly (string | undefined)[]>) => {
+  const groups: (readonly string[])[] = []
+  const alone: string[] = []
+  const ask = inGroups<Entry, string>({
+    keyOf: ({ key }) => key,
+    together: group => {
+      const texts = group.map(({ text }) => text)
+      groups.push(texts)
+      return together(texts)
+    },
+    alone: async ({ text }) => {
+      alone.push(text)
+      return `${text} alone`
+    },
+    isUndone: fault => fault instanceof RangeError,
+  })
+  return { groups, alone, askAll: (...entries: readonly Entry[]) => Promise.all(entries.map(ask)), ask }
+}
+
+const echo = async (texts: readonly string[]) => texts.map(text => `${text} together`)
+
+describe('work in groups', () => {
+  it('carries out at once what was asked for at once', async () => {
+    const { groups, askAll } = createWork(echo)
+    expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual([
+      'a together',
+      'b together',
+      'c together',
+    ])
+    expect(groups).toEqual([['a', 'b', 'c']])
+  })
+
+  it('gathers what comes while a group is under way, and lets nobody wait for longer', async () => {
+    let answer = () => {}
+    const first = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    const { groups, ask, askAll } = createWork(async texts => {
+      if (texts.includes('first')) await first
+      return echo(texts)
+    })
+    const under = ask(entry('first'))
+    await expect.poll(() => groups.length).toBe(1)
+    const next = askAll(entry('a'), entry('b'))
+    answer()
+    expect(await next).toEqual(['a together', 'b together'])
+    expect(await under).toBe('first together')
+    expect(groups).toEqual([['first'], ['a', 'b']])
+  })
+
+  it('lets a group without an answer hold up nobody else', async () => {
+    const { groups, ask } = createWork(texts =>
+      texts.includes('stuck') ? new Promise<readonly string[]>(() => {}) : echo(texts),
+    )
+    void ask(entry('stuck'))
+    await expect.poll(() => groups.length).toBe(1)
+    expect(await ask(entry('a'))).toBe('a together')
+    expect(await ask(entry('b'))).toBe('b together')
+    expect(groups).toEqual([['stuck'], ['a'], ['b']])
+  })
+
+  it('has no two entries of one key in a group', async () => {
+    const { groups, alone, askAll } = createWork(echo)
+    expect(await askAll(entry('a', 'one'), entry('b'), entry('a', 'two'))).toEqual([
+      'one together',
+      'b together',
+      'two alone',
+    ])
+    expect([groups, alone]).toEqual([[['one', 'b']], ['two']])
+  })
+
+  it('keeps a group short', async () => {
+    const { groups, askAll } = createWork(echo)
+    const entries = Array.from({ length: 150 }, (_, number) => entry(String(number)))
+    expect(await askAll(...entries)).toEqual(entries.map(({ key }) => `${key} together`))
+    expect(groups.map(({ length }) => length)).toEqual([64, 64, 22])
+  })
+
+  it('asks alone for who got no answer', async () => {
+    const { askAll } = createWork(async texts => texts.map(text => (text === 'b' ? undefined : text)))
+    expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual(['a', 'b alone', 'c'])
+  })
+
+  it('asks for each alone when the group was undone', async () => {
+    const { askAll, ask } = createWork(texts =>
+      texts.includes('bad') ? Promise.reject(new RangeError()) : echo(texts),
+    )
+    expect(await askAll(entry('a'), entry('bad'))).toEqual(['a alone', 'bad alone'])
+    expect(await ask(entry('b'))).toBe('b together')
+  })
+
+  it('fails them all, and tries none again, when nobody knows what was done', async () => {
+    const { alone, ask } = createWork(() => Promise.reject(new Error('no answer')))
+    const answers = await Promise.allSettled([ask(entry('a')), ask(entry('b'))])
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(alone).toEqual([])
+  })
+})
