@@ -123,4 +123,5 @@ const rowOf = ({ successor, origin, ...token }: Presentation) => ({
   presented_user_agent: origin.user_agent,
 })
 
-const bytea = (bytes: Uint8Array): string => `\\x${Buffer.from(bytes).toString('hex')}`
+const bytea = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  `\\x${Buffer.from(buffer, byteOffset, length).toString('hex')}`

@@ -31,7 +31,8 @@ export const createRotate = (
   })
 }
 
-const toRotation = ({ verdict, ...family }: JudgedFamily): Rotation => {
+const toRotation = (family: JudgedFamily): Rotation => {
+  const { verdict } = family
   switch (verdict) {
     case 'rotated':
     case 'replayed':
