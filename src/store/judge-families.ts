@@ -105,7 +105,7 @@ export const createJudge =
     )
 
 /** As jsonb_to_recordset reads it. */
-const rowOf = ({ successor, origin, ...token }: Presentation) => ({
+const rowOf = (token: Presentation) => ({
   presented_id: token.family_id,
   presented_salt: bytea(token.salt),
   presented_generation: token.generation,
@@ -117,10 +117,10 @@ const rowOf = ({ successor, origin, ...token }: Presentation) => ({
   presented_transport: token.refresh_transport,
   presented_retry_proof: token.retry_proof && bytea(token.retry_proof),
   client_grace_seconds: token.grace_seconds,
-  successor_pepper_id: successor.pepper_id,
-  successor_digest: bytea(successor.digest),
-  presented_ip: origin.ip,
-  presented_user_agent: origin.user_agent,
+  successor_pepper_id: token.successor.pepper_id,
+  successor_digest: bytea(token.successor.digest),
+  presented_ip: token.origin.ip,
+  presented_user_agent: token.origin.user_agent,
 })
 
 const bytea = ({ buffer, byteOffset, length }: Uint8Array): string =>
