@@ -143,7 +143,6 @@ const statementOf = async (url: string, presentation: Presentation) => {
     },
   })
   const database = {
-    sql,
     run: async <T>(query: (with_: typeof sql) => Promise<T>) => query(sql),
     ping: async () => {},
     ensure: async () => {},

@@ -1,16 +1,15 @@
 import postgres, { type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY } from './away.ts'
+import { createConnections } from './connections.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
 
-/** The pool. Never hand its client to drizzle, which replaces the date parsers of the client that it is given. */
 export type Database = Readonly<{
-  /** For reading the schema's state and for tests; a verb goes through `run`. */
-  sql: Sql
   /**
    * One statement, one answer. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
    * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
    * is not known. One that Postgres chose to end a deadlock was not, and is carried out again while its caller waits.
+   * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given.
    */
   run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
   /** What is under way now, and whether the last that was heard of Postgres is that it is away. */
@@ -45,10 +44,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5 } = options
   let freshUntil = 0
   let asking: Promise<void> | null = null
-  const sockets = trackSockets(answer_seconds, () => {
-    freshUntil = 0
+  const sockets = trackSockets(answer_seconds)
+  const connections = createConnections(options.pool_size, onClose => {
+    const closed = () => {
+      freshUntil = 0
+      onClose()
+    }
+    const socket: OpenSocket = target => sockets.open(target, closed)
+    return postgres(options.url, clientOptions({ ...options, answer_seconds }, socket))
   })
-  const sql = postgres(options.url, clientOptions({ ...options, answer_seconds }, sockets.open))
   let refusedUntil = 0
   let statements = 0
   let isLost = false
@@ -78,7 +82,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
         return
       }
-      let pending = query(sql)
+      let pending = connections.send(query)
       let isAwaited = true
       const timer = setTimeout(() => {
         isAwaited = false
@@ -94,7 +98,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }
       const fail = (fault: unknown) => {
         if (codeOf(fault) === DEADLOCK && isAwaited) {
-          pending = query(sql)
+          pending = connections.send(query)
           pending.then(succeed, fail)
           return
         }
@@ -117,13 +121,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   }
 
   return {
-    sql,
     run,
     ensure,
     load: () => ({ connections: options.pool_size, statements, isLost }),
     ping,
     close: async () => {
-      await sql.end({ timeout: CLOSE_SECONDS })
+      await connections.end({ timeout: CLOSE_SECONDS })
       sockets.stop()
     },
   }
@@ -135,10 +138,10 @@ export const openDatabase = (options: DatabaseOptions): Database => {
  * must let the parameters of `connection` pass: `ignore_startup_parameters`.
  */
 const clientOptions = (
-  { pool_size, path, answer_seconds }: DatabaseOptions & { answer_seconds: number },
+  { path, answer_seconds }: DatabaseOptions & { answer_seconds: number },
   socket: OpenSocket,
 ) => ({
-  max: pool_size,
+  max: 1,
   ...(path === undefined ? {} : { path }),
   // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
   socket,

@@ -1,21 +1,19 @@
 import { connect, type Socket } from 'node:net'
 
-export type OpenSocket = (target: {
-  host: readonly string[]
-  port: readonly number[]
-  path: string | false
-}) => Socket
+type Target = { host: readonly string[]; port: readonly number[]; path: string | false }
+
+export type OpenSocket = (target: Target) => Socket
 
 /**
  * Every connection of the pool, and the way to be rid of those that died without a word. Postgres says something to each
  * statement within statement_timeout, so that one which is silent for longer is either idle, or dead: neither is a loss.
  */
-export const trackSockets = (silence_seconds: number, onClose: () => void) => {
+export const trackSockets = (silence_seconds: number) => {
   const sockets = new Set<Socket>()
   let watch: NodeJS.Timeout | undefined
   let turn = 0
 
-  const open: OpenSocket = ({ host, port, path }) => {
+  const open = ({ host, port, path }: Target, onClose: () => void): Socket => {
     const index = turn % host.length
     const name = host[index] ?? 'localhost'
     const socket = path ? connect(path) : connect(port[index] ?? 5432, name)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { openapi } from '../support/openapi.ts'
 import {

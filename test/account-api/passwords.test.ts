@@ -5,7 +5,7 @@ import { judgePassword } from '../../src/domain/password.ts'
 import { isRenewalDue, type PasswordDigest, parsePasswordDigest } from '../../src/domain/password-digest.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
 import { createAccounts } from '../../src/store/accounts.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { createPostgresPlace, login, outcome, PASSWORD, type Place, send, startSignet } from './support.ts'
 

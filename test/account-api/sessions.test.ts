@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
 import { describeDevice } from '../../src/domain/user-agent.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {
   bearerOf,

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import type { Signet } from '../../src/compose.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from '../support/database.ts'
 import {
   bearerOf,
   createPostgresPlace,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, type Place, startSignet } from '../account-api/support.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
 import { hasPostgres } from '../support/backends.ts'

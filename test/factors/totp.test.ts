@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, PASSWORD, type Place, places } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {

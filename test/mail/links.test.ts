@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEmailLinks } from '../../src/store/email-links.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { digestOf } from '../../src/domain/digest.ts'
 import { linkTokenOf } from '../../src/domain/email-link.ts'
 import { hasPostgres } from '../support/backends.ts'

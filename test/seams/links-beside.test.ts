@@ -10,7 +10,7 @@ import {
   SUBJECTS,
   verify,
 } from '../mail/support.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { linkIn } from '../support/mailbox.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { isAway } from '../../src/store/away.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 
@@ -31,6 +31,38 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
 
   const answers = () =>
     Promise.allSettled(Array.from({ length: 20 }, () => database.run(sql => sql`select 1 as one`)))
+
+  const pidOf = () => database.run(sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid`)
+  /** The connections that serve so many statements at once. */
+  const pidsOf = async (statements: number) => {
+    const rows = await Promise.all(
+      Array.from({ length: statements }, () =>
+        database.run(sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid from pg_sleep(0.05)`),
+      ),
+    )
+    return new Set(rows.flat().map(({ pid }) => pid))
+  }
+
+  it('opens as many connections as are needed at once, and no more than it may', async () => {
+    expect((await pidsOf(2)).size).toBe(2)
+    expect((await pidsOf(20)).size).toBe(3)
+  })
+
+  it('keeps one of them at work while that is enough', async () => {
+    await pidsOf(20)
+    const pids = new Set<number>()
+    for (let turn = 0; turn < 20; turn++) for (const { pid } of await pidOf()) pids.add(pid)
+    expect(pids.size).toBe(1)
+  })
+
+  it('goes on with the connections that stand when the one at work is ended', async () => {
+    const before = await pidsOf(20)
+    const [{ pid } = { pid: 0 }] = await pidOf()
+    await database.sql`select pg_terminate_backend(${pid})`
+    await expect.poll(pidOf).not.toEqual([{ pid }])
+    const [{ pid: next } = { pid: 0 }] = await pidOf()
+    expect(before).toContain(next)
+  })
 
   it('says Unavailable while connections are refused, and serves again when they are not', async () => {
     await proxy.refuse()

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { holdDirectory, socketPath } from '../../src/store/directory-lock.ts'
 import { type Embedded, openEmbedded } from '../../src/store/embedded.ts'
 import { createDataDir } from '../support/backends.ts'

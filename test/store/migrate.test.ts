@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { migrate, schemaFault, schemaState } from '../../src/store/migrate.ts'
 import { type Migration, planSteps, readMigrations } from '../../src/store/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'

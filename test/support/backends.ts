@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
 import { createFrom, dropDatabase, withDatabase } from './postgres-admin.ts'
 

@@ -1,4 +1,4 @@
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
 
 /** A process that opens the embedded database of the directory it is told, writes rows, says so, and waits to be killed. */

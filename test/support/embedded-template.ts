@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
 
 /** An embedded database with the whole schema and no rows, closed, to be copied by the tests that want one. */

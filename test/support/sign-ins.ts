@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { digestOf } from '../../src/domain/digest.ts'
 import type { Rotation } from '../../src/domain/refresh-family.ts'
 import { createPepper, refreshTokenAt } from '../../src/domain/refresh-token.ts'
-import type { Database } from '../../src/store/database.ts'
+import type { Database } from './database.ts'
 import { createRefreshFamilies } from '../../src/store/refresh-families.ts'
 
 const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }

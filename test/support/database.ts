@@ -1,0 +1,29 @@
+import postgres, { type Sql } from 'postgres'
+import {
+  type Database as Pool,
+  type DatabaseOptions,
+  openDatabase as openPool,
+} from '../../src/store/database.ts'
+
+/** The store's pool, and a client beside it for setting rows back and looking at them. */
+export type Database = Pool & Readonly<{ sql: Sql }>
+
+export const openDatabase = (options: DatabaseOptions): Database => {
+  const pool = openPool(options)
+  // The embedded database takes one connection, which is the pool's.
+  if (options.path !== undefined) return { ...pool, sql: clientOf(pool) }
+  const sql = postgres(options.url, { max: 10, onnotice: () => {} })
+  const close = async () => {
+    await Promise.all([pool.close(), sql.end({ timeout: 1 })])
+  }
+  return { ...pool, sql, close }
+}
+
+const clientOf = ({ run }: Pool): Sql => {
+  let client: Sql | undefined
+  void run(async sql => {
+    client = sql
+  })
+  if (client === undefined) throw new Error('the pool hands out no client')
+  return client
+}
