@@ -5,6 +5,7 @@ import type { AccessTokenClaims } from './domain/access-token.ts'
 import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
+import type { Language } from './domain/language.ts'
 import type { Session } from './domain/session.ts'
 import type {
   Family,
@@ -72,6 +73,8 @@ export type Accounts = {
     email: string
     password_digest: PasswordDigest
     roles: readonly string[]
+    /** In which its person is told things, until a later sign-in; null when no request said. */
+    language: Language | null
   }): Promise<Account | null>
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
   /** Atomic: another digest of the same password, unless it was changed in the meantime. Ends nothing. */

@@ -40,7 +40,13 @@ export const createSignUp =
     const { accounts, passwords, random, enter } = needs
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
-    const account = await accounts.create({ id: random.uuid(), email, password_digest, roles: FIRST_ROLES })
+    const account = await accounts.create({
+      id: random.uuid(),
+      email,
+      password_digest,
+      roles: FIRST_ROLES,
+      language: request.language,
+    })
     if (account === null) throw new Problem('EMAIL_TAKEN')
     const signedIn = await enter({ ...request, account, amr: PASSWORD_AMR })
     return { ...signedIn, isNewDevice: false }

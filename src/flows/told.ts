@@ -19,7 +19,6 @@ export const createTold = ({ notices, mailLinks }: Needs) => ({
     <R extends Seen>(signUp: Enter<R>): Enter<R> =>
     async request => {
       const signedIn = await signUp(request)
-      notices.rememberLanguage(signedIn.account, request.language)
       // Where no mail is sent, people register all the same.
       if (!mailLinks.isOff) mailLinks.verification(signedIn.account, request.language)
       return signedIn

@@ -8,11 +8,11 @@ import { endFamilies, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
-  create: async ({ id, email, password_digest, roles }) => {
+  create: async ({ id, email, password_digest, roles, language }) => {
     const [account] = await database.run(
       sql => sql<Account[]>`
-        insert into users as u (id, email, password_digest, roles)
-        values (${id}, ${email}, ${password_digest}, ${roles}::text[])
+        insert into users as u (id, email, password_digest, roles, language)
+        values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
         on conflict (email) do nothing
         returning ${accountColumns(sql)}`,
     )
