@@ -1,13 +1,13 @@
-import { bareSignatureMilliseconds } from './support/bare-signature.ts'
+import { besideBareSignature } from './support/bare-signature.ts'
 import type { Answer } from './support/connection.ts'
-import { type Caller, drive, type Load, times } from './support/load.ts'
+import { type Caller, drive, times } from './support/load.ts'
 import { measureProcessor } from './support/processor.ts'
 import type { Bench, Row } from './support/report.ts'
 import { median } from './support/statistics.ts'
 import { FORM, type Store, type World } from './support/world.ts'
 
-const ROUNDS = 5
-const SECONDS = 4
+const ROUNDS = 9
+const SECONDS = 3
 const CONNECTIONS = 16
 
 /** Refreshes through the whole server, each connection going round its own share of the families. */
@@ -35,14 +35,12 @@ const measure = async (world: World, families: number): Promise<readonly Row[]> 
   await load(SECONDS)
   await store.sql`select pg_stat_statements_reset()`
   const before = await readCounters(store)
-  const rounds: { bare: number; server: number; postgres: number; load: Load }[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const bare = await bareSignatureMilliseconds()
+  const rounds = await besideBareSignature(ROUNDS, async () => {
     const pids = [server.pid, world.postgres_pid]
     const { result, milliseconds } = await measureProcessor(pids, () => load(SECONDS))
     const [ours = 0, postgres = 0] = milliseconds.map(total => total / result.requests)
-    rounds.push({ bare, server: ours, postgres, load: result })
-  }
+    return { server: ours, postgres, load: result }
+  })
   await server.stop()
   const after = await readCounters(store)
   const refreshes = rounds.reduce((sum, { load }) => sum + load.requests, 0)

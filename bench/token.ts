@@ -1,11 +1,11 @@
-import { bareSignatureMilliseconds } from './support/bare-signature.ts'
-import { drive, type Load, times } from './support/load.ts'
+import { besideBareSignature } from './support/bare-signature.ts'
+import { drive, times } from './support/load.ts'
 import { measureProcessor } from './support/processor.ts'
 import type { Bench } from './support/report.ts'
 import { median } from './support/statistics.ts'
 import { FORM } from './support/world.ts'
 
-const ROUNDS = 5
+const ROUNDS = 9
 const SECONDS = 3
 const CONNECTIONS = 16
 const REQUEST = { path: '/token', headers: FORM, body: 'grant_type=client_credentials' }
@@ -16,12 +16,10 @@ export const benchToken: Bench = async world => {
   const callers = times(CONNECTIONS, () => ({ next: () => REQUEST }))
   const load = (seconds: number) => drive({ port: server.port, seconds, callers })
   await load(SECONDS)
-  const rounds: { bare: number; ours: number; load: Load }[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const bare = await bareSignatureMilliseconds()
+  const rounds = await besideBareSignature(ROUNDS, async () => {
     const { result, milliseconds } = await measureProcessor([server.pid], () => load(SECONDS))
-    rounds.push({ bare, ours: (milliseconds[0] ?? 0) / result.requests, load: result })
-  }
+    return { ours: (milliseconds[0] ?? 0) / result.requests, load: result }
+  })
   await server.stop()
   return [
     { what: 'bare RSA-2048 signature, processor', seen: median(rounds.map(({ bare }) => bare)), unit: 'ms' },

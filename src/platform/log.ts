@@ -8,7 +8,7 @@ const BATCH_BYTES = 4096
 /** JSON lines on standard output, written behind the request's back. `close` resolves when the last of them is written, in order. */
 export const openLog = (level: LevelWithSilent): Log & { close(): Promise<void> } => {
   const output = destination({ dest: 1, sync: false, minLength: BATCH_BYTES })
-  const logger = pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, output)
+  const logger = pino({ level, base: null, timestamp: createTimestamp() }, output)
   let batch: NodeJS.Timeout | undefined
   const flush = () => {
     batch = undefined
@@ -30,5 +30,19 @@ export const openLog = (level: LevelWithSilent): Log & { close(): Promise<void> 
         output.once('close', () => resolve())
         output.end()
       }),
+  }
+}
+
+/** The text of a millisecond is made once: on a busy server several lines share it. */
+const createTimestamp = () => {
+  let at = 0
+  let text = ''
+  return () => {
+    const now = Date.now()
+    if (now !== at) {
+      at = now
+      text = `,"time":"${new Date(now).toISOString()}"`
+    }
+    return text
   }
 }
