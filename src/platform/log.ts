@@ -1,32 +1,37 @@
 import { destination, type LevelWithSilent, pino } from 'pino'
 import type { Log } from '../ports.ts'
 
-/** Lines that come this close to each other are written together, up to so many bytes. */
+/** Lines that come this close to each other are written together, up to so many characters. */
 const BATCH_MILLISECONDS = 10
-const BATCH_BYTES = 4096
+const BATCH_CHARACTERS = 4096
 
 /** JSON lines on standard output, written behind the request's back. `close` resolves when the last of them is written, in order. */
 export const openLog = (level: LevelWithSilent): Log & { close(): Promise<void> } => {
-  const output = destination({ dest: 1, sync: false, minLength: BATCH_BYTES })
-  const logger = pino({ level, base: null, timestamp: createTimestamp() }, output)
-  let batch: NodeJS.Timeout | undefined
-  const flush = () => {
-    batch = undefined
-    output.flush()
+  let lines = ''
+  let timer: NodeJS.Timeout | undefined
+  const handOver = () => {
+    clearTimeout(timer)
+    timer = undefined
+    if (lines !== '') output.write(lines)
+    lines = ''
   }
-  const at =
-    (name: 'info' | 'warn' | 'error'): Log['info'] =>
-    (fields, message) => {
-      logger[name](fields, message)
-      batch ??= setTimeout(flush, BATCH_MILLISECONDS)
-    }
+  // Before the destination's own listener, which writes at the exit what it was given.
+  process.once('exit', handOver)
+  const output = destination({ dest: 1, sync: false })
+  const write = (line: string) => {
+    lines += line
+    if (lines.length >= BATCH_CHARACTERS) handOver()
+    else timer ??= setTimeout(handOver, BATCH_MILLISECONDS)
+  }
+  const logger = pino({ level, base: null, timestamp: createTimestamp() }, { write })
   return {
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
     close: () =>
       new Promise(resolve => {
-        clearTimeout(batch)
+        handOver()
+        process.off('exit', handOver)
         output.once('close', () => resolve())
         output.end()
       }),

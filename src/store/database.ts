@@ -145,6 +145,9 @@ const clientOptions = (
   ...(path === undefined ? {} : { path }),
   // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
   socket,
+  // A transaction whose `begin` comes when so many statements are under way is never reserved its connection (postgres.js 3.4.9,
+  // connection.js): what comes next would run inside it, and the process would end by an error that nobody can catch.
+  max_pipeline: Number.MAX_SAFE_INTEGER,
   connect_timeout: CONNECT_SECONDS,
   // The library's own waits grow to 20 seconds, and Postgres may be back long before.
   backoff: () => 0.1,

@@ -32,7 +32,7 @@ export const inGroups = <Entry, Answer>({ keyOf, together, alone, isUndone }: Wo
     for (const [key] of group) waiting.delete(key)
     return group.map(([, one]) => one)
   }
-  const send = () => {
+  const dispatch = () => {
     const group = take()
     const answered = together(group.map(({ entry }) => entry))
     answered.then(
@@ -42,7 +42,11 @@ export const inGroups = <Entry, Answer>({ keyOf, together, alone, isUndone }: Wo
           isUndone(fault) ? resolve(alone(entry)) : reject(fault),
         ),
     )
-    void settledOrLate(answered).then(proceed)
+    return answered
+  }
+  const send = () => {
+    if (waiting.size === 0) return proceed()
+    void settledOrLate(dispatch()).then(proceed)
   }
   /** Whatever has arrived by now is read first. */
   const proceed = () => {
@@ -56,6 +60,8 @@ export const inGroups = <Entry, Answer>({ keyOf, together, alone, isUndone }: Wo
     return new Promise((resolve, reject) => {
       waiting.set(key, { entry, resolve, reject })
       if (!isHeld) proceed()
+      // A full one has no company to wait for: while the database hangs, nobody's time begins later than their request.
+      else if (waiting.size >= MOST) dispatch()
     })
   }
 }

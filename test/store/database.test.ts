@@ -48,6 +48,31 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect((await pidsOf(20)).size).toBe(3)
   })
 
+  it('keeps a transaction to itself, however many statements are under way on its connection', async () => {
+    const lone = openDatabase({ url: own.url, pool_size: 1 })
+    await lone.run(sql => sql`create table probe (id int)`)
+    const insert = (id: number) => lone.run(sql => sql`insert into probe values (${id})`)
+    await insert(0)
+    // What begins where the hundredth statement is under way: the library's pipeline has a hundred by default.
+    for (const before of [97, 98, 99, 100, 101]) {
+      const sleeping = lone.run(sql => sql`select pg_sleep(0.2)`)
+      const under_way = Array.from({ length: before }, () => insert(before))
+      const rolledBack = lone.run(sql =>
+        sql.begin(async own => {
+          await own`insert into probe values (-1)`
+          throw new Error('roll back')
+        }),
+      )
+      const after = Array.from({ length: 20 }, () => insert(before))
+      await expect(rolledBack).rejects.toThrow('roll back')
+      await Promise.all([sleeping, ...under_way, ...after])
+      const rows = await lone.sql<{ count: number }[]>`select count(*)::int from probe where id = ${before}`
+      expect(rows[0]?.count).toBe(before + 20)
+    }
+    expect(await lone.sql`select from probe where id = -1`).toHaveLength(0)
+    await lone.close()
+  })
+
   it('keeps one of them at work while that is enough', async () => {
     await pidsOf(20)
     const pids = new Set<number>()

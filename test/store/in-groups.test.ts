@@ -38,6 +38,13 @@ describe('work in groups', () => {
     expect(groups).toEqual([['a', 'b', 'c']])
   })
 
+  it('lets a full group go at once, also while others have no answer', async () => {
+    const { groups, ask } = createWork(() => new Promise(() => {}))
+    for (let index = 0; index < 200; index++) void ask(entry(`e${index}`))
+    await Promise.resolve()
+    expect(groups.map(group => group.length)).toEqual([64, 64, 64])
+  })
+
   it('gathers what comes while a group is under way, and lets nobody wait for longer', async () => {
     let answer = () => {}
     const first = new Promise<void>(resolve => {
