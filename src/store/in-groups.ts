@@ -61,7 +61,7 @@ export const inGroups = <Entry, Answer>({ keyOf, together, alone, isUndone }: Wo
       waiting.set(key, { entry, resolve, reject })
       if (!isHeld) proceed()
       // A full one has no company to wait for: while the database hangs, nobody's time begins later than their request.
-      else if (waiting.size >= MOST) dispatch()
+      else if (waiting.size >= MOST) void dispatch()
     })
   }
 }
