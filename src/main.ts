@@ -3,9 +3,7 @@ import { type Config, readConfig } from './config.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { Unavailable } from './domain/unavailable.ts'
 import { type Listener, openListener } from './http/listener.ts'
-import { openLog } from './platform/log.ts'
-
-type ProcessLog = ReturnType<typeof openLog>
+import { openLog, type ProcessLog } from './platform/log.ts'
 
 /** Seconds for what is under way when the process is told to stop. */
 const DRAIN_SECONDS = 10
@@ -17,6 +15,7 @@ const main = async () => {
   if ('faults' in reading) return giveUp(reading.faults)
   const { config } = reading
   const log = openLog(config.LOG_LEVEL)
+  process.once('exit', log.flush)
   try {
     const signet = await compose(config, { log, printMail })
     const listeners = await listen(config, signet, log).catch(async (error: unknown) => {

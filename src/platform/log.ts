@@ -5,8 +5,17 @@ import type { Log } from '../ports.ts'
 const BATCH_MILLISECONDS = 10
 const BATCH_CHARACTERS = 4096
 
-/** JSON lines on standard output, written behind the request's back. `close` resolves when the last of them is written, in order. */
-export const openLog = (level: LevelWithSilent): Log & { close(): Promise<void> } => {
+/** The log of a process. */
+export type ProcessLog = Log & {
+  /** For an exit, which waits for nothing: writes what has not been handed over yet. */
+  flush(): void
+  /** Resolves when the last line is written, in order. */
+  close(): Promise<void>
+}
+
+/** JSON lines on standard output, written behind the request's back. */
+export const openLog = (level: LevelWithSilent): ProcessLog => {
+  const output = destination({ dest: 1, sync: false })
   let lines = ''
   let timer: NodeJS.Timeout | undefined
   const handOver = () => {
@@ -15,9 +24,6 @@ export const openLog = (level: LevelWithSilent): Log & { close(): Promise<void> 
     if (lines !== '') output.write(lines)
     lines = ''
   }
-  // Before the destination's own listener, which writes at the exit what it was given.
-  process.once('exit', handOver)
-  const output = destination({ dest: 1, sync: false })
   const write = (line: string) => {
     lines += line
     if (lines.length >= BATCH_CHARACTERS) handOver()
@@ -28,10 +34,14 @@ export const openLog = (level: LevelWithSilent): Log & { close(): Promise<void> 
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
+    flush: () => {
+      if (lines === '') return
+      handOver()
+      output.flushSync()
+    },
     close: () =>
       new Promise(resolve => {
         handOver()
-        process.off('exit', handOver)
         output.once('close', () => resolve())
         output.end()
       }),

