@@ -8,7 +8,7 @@ const BATCH_CHARACTERS = 4096
 /** The log of a process. */
 export type ProcessLog = Log & {
   /** For an exit, which waits for nothing: writes what has not been handed over yet. */
-  flush(): void
+  flush: () => void
   /** Resolves when the last line is written, in order. */
   close(): Promise<void>
 }
