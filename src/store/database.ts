@@ -1,7 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY } from './away.ts'
-import { createConnections } from './connections.ts'
+import { type Asked, createConnections } from './connections.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
 
 export type Database = Readonly<{
@@ -57,10 +57,10 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   let statements = 0
   let isLost = false
 
-  const giveUp = (query: Promise<unknown>, reject: (error: Unavailable) => void) => {
+  const giveUp = ({ abandon }: Asked<unknown>, reject: (error: Unavailable) => void) => {
     isLost = true
     freshUntil = 0
-    disarm(query)
+    abandon()
     sockets.cutSilent()
     reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'no answer in time'))
   }
@@ -82,11 +82,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
         return
       }
-      let pending = connections.send(query)
+      let asked = connections.ask(query)
       let isAwaited = true
       const timer = setTimeout(() => {
         isAwaited = false
-        giveUp(pending, reject)
+        giveUp(asked, reject)
       }, answer_seconds * 1000)
       statements++
       const succeed = (answer: T) => {
@@ -98,15 +98,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }
       const fail = (fault: unknown) => {
         if (codeOf(fault) === DEADLOCK && isAwaited) {
-          pending = connections.send(query)
-          pending.then(succeed, fail)
+          asked = connections.ask(query)
+          asked.answer.then(succeed, fail)
           return
         }
         statements--
         clearTimeout(timer)
         reject(judge(fault))
       }
-      pending.then(succeed, fail)
+      asked.answer.then(succeed, fail)
     })
 
   const ping = async () => {
@@ -145,9 +145,6 @@ const clientOptions = (
   ...(path === undefined ? {} : { path }),
   // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
   socket,
-  // A transaction whose `begin` comes when so many statements are under way is never reserved its connection (postgres.js 3.4.9,
-  // connection.js): what comes next would run inside it, and the process would end by an error that nobody can catch.
-  max_pipeline: Number.MAX_SAFE_INTEGER,
   connect_timeout: CONNECT_SECONDS,
   // The library's own waits grow to 20 seconds, and Postgres may be back long before.
   backoff: () => 0.1,
@@ -166,12 +163,3 @@ const clientOptions = (
     idle_in_transaction_session_timeout: answer_seconds * 1000,
   },
 })
-
-/**
- * A statement that nobody waits for must not run later, when the client may have tried again: a rotation carried out twice is
- * judged a theft. The library's own cancel() strands the connection that was being opened for the statement, so that it is
- * exchanged for a harmless one instead. One that was sent is beyond recall; statement_timeout ends it.
- */
-const disarm = (query: object) => {
-  if ('state' in query && query.state === null) Object.assign(query, { strings: ['select 1'], args: [] })
-}

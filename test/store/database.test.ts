@@ -73,6 +73,42 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await lone.close()
   })
 
+  it('lets nothing stand behind a transaction that waits, while another connection is left', async () => {
+    await database.sql`create table waited_for as select 1 as id`
+    const holder = await database.sql.reserve()
+    await holder`begin`
+    await holder`select from waited_for for update`
+    let isWaiting = true
+    const transaction = database.run(sql => sql.begin(own => [own`update waited_for set id = 2`]))
+    const waited = transaction.then(() => {
+      isWaiting = false
+    })
+    for (let turn = 0; turn < 10; turn++) await answers()
+    expect(isWaiting).toBe(true)
+    await holder`commit`
+    holder.release()
+    await waited
+  })
+
+  it('takes back what had no connection yet when its caller gave up: what was sent is one a connection', async () => {
+    await database.sql`create table taken_back (what int)`
+    const insert = (what: number) => database.run(sql => sql`insert into taken_back values (${what})`)
+    // The library sends ahead what a connection has prepared.
+    await Promise.all(Array.from({ length: 50 }, (_, what) => insert(what)))
+    await Promise.all(Array.from({ length: 50 }, (_, what) => insert(what)))
+    await database.sql`truncate taken_back`
+    const holder = await database.sql.reserve()
+    await holder`begin`
+    await holder`lock taken_back`
+    const given = Array.from({ length: 100 }, (_, what) => insert(what))
+    for (const answer of await Promise.allSettled(given)) expect(answer.status).toBe('rejected')
+    await holder`rollback`
+    holder.release()
+    // Whatever was sent ahead would be carried out before these.
+    await pidsOf(20)
+    expect((await database.sql`select from taken_back`).length).toBeLessThanOrEqual(3)
+  })
+
   it('keeps one of them at work while that is enough', async () => {
     await pidsOf(20)
     const pids = new Set<number>()
