@@ -73,8 +73,8 @@ export type Accounts = {
     email: string
     password_digest: PasswordDigest
     roles: readonly string[]
-    /** In which its person is told things, until a later sign-in; null when no request said. */
-    language: Language | null
+    /** In which its person is told things, until a later sign-in. */
+    language: Language
   }): Promise<Account | null>
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
   /** Atomic: another digest of the same password, unless it was changed in the meantime. Ends nothing. */

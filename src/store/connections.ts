@@ -1,7 +1,8 @@
 import type { Sql } from 'postgres'
+import type { Ends } from './sockets.ts'
 
 /** A client of the library's with one connection, or none at the moment. */
-type Connection = { readonly sql: Sql; isBusy: boolean; isOpen: boolean }
+type Connection = { readonly sql: Sql; isBusy: boolean; isOpen: boolean; isEnding: boolean }
 type Start = (connection: Connection) => void
 
 /** A statement, or a transaction, that was asked for. */
@@ -20,15 +21,21 @@ export type Asked<T> = Readonly<{
  * no connection yet can be taken back. The pool of postgres.js 3.4.9 sends ahead, a hundred statements to a connection that is
  * silent; at the hundredth it forgets to reserve the connection of a transaction; and its list of idle connections grows with each
  * statement, and is searched by each, until all of them are busy at once (queue.js).
- * `connect` makes a client, and is told how to say that its connection has ended.
+ * `connect` makes a client, and is told how to say that its connection is about to end, and that it has.
  */
-export const createConnections = (count: number, connect: (onClose: () => void) => Sql) => {
+export const createConnections = (count: number, connect: (ends: Ends) => Sql) => {
   const waiting = new Set<Start>()
   const connections = Array.from({ length: count }, () => {
     const connection: Connection = {
-      sql: connect(() => close(connection)),
+      sql: connect({
+        onCut: () => {
+          connection.isEnding = true
+        },
+        onClose: () => close(connection),
+      }),
       isBusy: false,
       isOpen: false,
+      isEnding: false,
     }
     return connection
   })
@@ -38,37 +45,54 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
     connection.isOpen = false
     connections.splice(connections.indexOf(connection), 1)
     connections.push(connection)
+    // The library hears of it after us.
+    setImmediate(() => {
+      connection.isEnding = false
+      proceed()
+    })
   }
 
   /** The first that is open, so that few are kept warm; else one to open. */
-  const findFree = () =>
-    connections.find(({ isBusy, isOpen }) => isOpen && !isBusy) ?? connections.find(({ isBusy }) => !isBusy)
+  const findFree = () => {
+    const free = connections.filter(({ isBusy, isEnding }) => !isBusy && !isEnding)
+    return free.find(({ isOpen }) => isOpen) ?? free[0]
+  }
 
-  const free = (connection: Connection) => {
-    connection.isBusy = false
-    const [next] = waiting
-    if (next === undefined) return
-    waiting.delete(next)
-    next(findFree() ?? connection)
+  const proceed = () => {
+    for (const start of waiting) {
+      const connection = findFree()
+      if (connection === undefined) return
+      waiting.delete(start)
+      start(connection)
+    }
   }
 
   return {
     ask: <T>(query: (sql: Sql) => Promise<T>): Asked<T> => {
       let abandon = () => {}
       const answer = new Promise<T>((resolve, reject) => {
-        const start: Start = connection => {
-          connection.isBusy = true
+        const send = (connection: Connection) => {
           const sent = query(connection.sql)
+          connection.isBusy = true
           abandon = () => disarm(sent)
           const settle = (isAnswered: boolean) => {
             connection.isOpen ||= isAnswered
-            free(connection)
+            connection.isBusy = false
+            proceed()
           }
           sent.then(
             () => settle(true),
             () => settle(false),
           )
-          resolve(sent)
+          return sent
+        }
+        // A query that cannot be put together is its own caller's fault, not that of whoever gave the connection back.
+        const start: Start = connection => {
+          try {
+            resolve(send(connection))
+          } catch (fault) {
+            reject(fault)
+          }
         }
         const connection = findFree()
         if (connection !== undefined) return start(connection)

@@ -45,12 +45,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   let freshUntil = 0
   let asking: Promise<void> | null = null
   const sockets = trackSockets(answer_seconds)
-  const connections = createConnections(options.pool_size, onClose => {
+  const connections = createConnections(options.pool_size, ({ onCut, onClose }) => {
     const closed = () => {
       freshUntil = 0
       onClose()
     }
-    const socket: OpenSocket = target => sockets.open(target, closed)
+    const socket: OpenSocket = target => sockets.open(target, { onCut, onClose: closed })
     return postgres(options.url, clientOptions({ ...options, answer_seconds }, socket))
   })
   let refusedUntil = 0

@@ -27,7 +27,7 @@ export const createRotate = (
       const [family] = await judge([token], { waits: true })
       return family === undefined ? { verdict: 'denied', denial: 'unknown_family' } : toRotation(family)
     },
-    isUndone: fault => fault instanceof postgres.PostgresError,
+    isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
   })
 }
 

@@ -41,7 +41,7 @@ describe.each(backends)('an account that is gone, or changed, since it was looke
     const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
     const given = { id, credential_epoch: 0, digests: [digestOf(recoveryCodeOf(randomBytes(25)))] }
     expect(await factors.replaceRecoveryCodes(given)).toBe(false)
-    await accounts.create({ id, email: `${id}@gone.example`, password_digest, roles: [], language: null })
+    await accounts.create({ id, email: `${id}@gone.example`, password_digest, roles: [], language: 'en' })
     expect(await factors.replaceRecoveryCodes(given)).toBe(true)
     await accounts.endEverySignIn(id, 'signed_out_everywhere')
     expect(await factors.replaceRecoveryCodes({ ...given, digests: [] })).toBe(false)

@@ -79,10 +79,11 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await holder`begin`
     await holder`select from waited_for for update`
     let isWaiting = true
-    const transaction = database.run(sql => sql.begin(own => [own`update waited_for set id = 2`]))
-    const waited = transaction.then(() => {
-      isWaiting = false
-    })
+    const waited = database
+      .run(sql => sql.begin(own => [own`update waited_for set id = 2`]))
+      .finally(() => {
+        isWaiting = false
+      })
     for (let turn = 0; turn < 10; turn++) await answers()
     expect(isWaiting).toBe(true)
     await holder`commit`

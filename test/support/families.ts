@@ -41,7 +41,7 @@ export const createUser = async ({ database }: Ground): Promise<string> => {
     email: `${id}@example.com`,
     password_digest,
     roles: ['user'],
-    language: null,
+    language: 'en',
   })
   return id
 }

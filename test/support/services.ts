@@ -129,7 +129,7 @@ export const findPgBouncer = (): string | null =>
 type Owner = Readonly<{ uid: number; gid: number }>
 
 /** Postgres refuses to run as root: then it runs as the user that its package made. */
-const postgresOwner = (): Owner | null => {
+export const postgresOwner = (): Owner | null => {
   if (process.getuid?.() !== 0) return null
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
