@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { findPostgresBinaries, postgresOwner, type Service, startPostgres } from '../support/services.ts'
+import {
+  findOnPath,
+  findPostgresBinaries,
+  postgresOwner,
+  type Service,
+  startPostgres,
+} from '../support/services.ts'
 
 describe.skipIf(!hasPostgres)('the pool, over TLS', () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-tls-'))
@@ -73,10 +79,11 @@ describe.skipIf(!hasPostgres)('the pool, over TLS', () => {
 
 const startWithTls = (directory: string): Promise<Service> => {
   const binaries = findPostgresBinaries()
-  if (binaries === null) throw new Error('no Postgres')
+  const openssl = findOnPath('openssl')
+  if (binaries === null || openssl === null) throw new Error('no Postgres, or no openssl')
   const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')]
   const words = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-days', '2']
-  execFileSync('openssl', [...words, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  execFileSync(openssl, [...words, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
   const owner = postgresOwner()
   if (owner) for (const path of [directory, key, certificate]) chownSync(path, owner.uid, owner.gid)
   const ssl = { ssl: 'on', ssl_key_file: key, ssl_cert_file: certificate }

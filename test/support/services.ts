@@ -146,7 +146,7 @@ export const findPostgresBinaries = (): string | null => {
   return directories.find(at => existsSync(join(at, 'initdb')) && existsSync(join(at, 'postgres'))) ?? null
 }
 
-const findOnPath = (name: string): string | null =>
+export const findOnPath = (name: string): string | null =>
   (process.env['PATH'] ?? '')
     .split(delimiter)
     .map(directory => join(directory, name))
