@@ -113,7 +113,13 @@ describe('configuration', () => {
     ],
     DATABASE_URL: [
       [POSTGRES, 'postgresql://db/signet?sslmode=require'],
-      ['mysql://db', 'db.example', 'POSTGRES', 'http://db'],
+      [
+        'mysql://db',
+        'db.example',
+        'POSTGRES',
+        'http://db',
+        'postgres://a,b/signet?target_session_attrs=read-write',
+      ],
     ],
     DATABASE_POOL_SIZE: integer(1, 200),
     DATA_DIR: [['/var/lib/signet', './elsewhere'], []],

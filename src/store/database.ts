@@ -1,5 +1,6 @@
 import postgres, { type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
+import { arrayTypes } from './array-types.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
@@ -152,8 +153,8 @@ const clientOptions = (
   idle_timeout: path === undefined ? 300 : 0,
   max_lifetime: path === undefined ? 3600 : null,
   onnotice: () => {},
-  // Arrays are parsed by types that are read once a connection.
-  fetch_types: true,
+  fetch_types: false,
+  types: arrayTypes,
   connection: {
     application_name: 'signetd',
     // A statement that waited for a row then judges the row's newest version: rotation depends on it.

@@ -45,6 +45,8 @@ export const migrate = async ({
     connect_timeout: CONNECT_SECONDS,
     backoff: () => 0.05,
     onnotice: () => {},
+    // See arrayTypes.
+    fetch_types: false,
     connection: { application_name: 'signetd migrate' },
     ...(path === undefined ? {} : { path }),
   })

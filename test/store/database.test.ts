@@ -48,6 +48,18 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect((await pidsOf(20)).size).toBe(3)
   })
 
+  it('survives a Postgres that is silent while a connection is being opened', async () => {
+    // Nothing can be parsed meanwhile. A fault that nobody catches would end the process, and ends this run.
+    await database.sql.begin(async holder => {
+      await holder`lock table pg_catalog.pg_type in access exclusive mode`
+      const fresh = openDatabase({ url: own.url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+      await expect(fresh.ping()).rejects.toThrow(Unavailable)
+      await expect(fresh.ping()).rejects.toThrow(Unavailable)
+      await fresh.close()
+    })
+    await database.ping()
+  })
+
   it('keeps a transaction to itself, however many statements are under way on its connection', async () => {
     const lone = openDatabase({ url: own.url, pool_size: 1 })
     await lone.run(sql => sql`create table probe (id int)`)
