@@ -1,8 +1,15 @@
 /** SQLSTATE of a write on what has become a standby. */
 export const READ_ONLY = '25006'
 
-/** SQLSTATE of the one that was rolled back, whole, because it and others waited for each other. */
-export const DEADLOCK = '40P01'
+/** Shut down by the operator, by a crash, for being idle: the last word on a connection. */
+const LAST_WORDS = ['57P01', '57P02', '57P05', '25P03']
+
+/**
+ * SQLSTATEs of a statement that was not carried out, and may be now: rolled back, whole, because it and others waited for each other;
+ * or never sent, as postgres.js 3.4.9 takes the last word on a connection for an answer to the first statement on the next one.
+ * The statement that it was said to ends with CONNECTION_CLOSED.
+ */
+export const AGAIN = new Set(['40P01', ...LAST_WORDS])
 
 /** Nobody listens, or whoever listens is starting up: the next caller need not wait to hear it. */
 export const CANNOT_CONNECT = new Set([
@@ -24,12 +31,9 @@ const AWAY = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
-  // Cancelled by statement_timeout; shut down by the operator, by a crash, for being idle.
+  // Cancelled by statement_timeout.
   '57014',
-  '57P01',
-  '57P02',
-  '57P05',
-  '25P03',
+  ...LAST_WORDS,
   READ_ONLY,
 ])
 

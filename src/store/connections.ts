@@ -1,8 +1,13 @@
 import type { Sql } from 'postgres'
-import type { Ends } from './sockets.ts'
 
 /** A client of the library's with one connection, or none at the moment. */
-type Connection = { readonly sql: Sql; isBusy: boolean; isOpen: boolean; isEnding: boolean }
+export type Client = Readonly<{
+  sql: Sql
+  /** Nothing may be sent on it now. Whoever says so says later that it has closed. */
+  isEnding: () => boolean
+}>
+
+type Connection = Client & { isBusy: boolean; isOpen: boolean }
 type Start = (connection: Connection) => void
 
 /** A statement, or a transaction, that was asked for. */
@@ -21,22 +26,12 @@ export type Asked<T> = Readonly<{
  * no connection yet can be taken back. The pool of postgres.js 3.4.9 sends ahead, a hundred statements to a connection that is
  * silent; at the hundredth it forgets to reserve the connection of a transaction; and its list of idle connections grows with each
  * statement, and is searched by each, until all of them are busy at once (queue.js).
- * `connect` makes a client, and is told how to say that its connection is about to end, and that it has.
+ * `connect` makes a client, and is told how to say that its connection has closed and the next one may be opened.
  */
-export const createConnections = (count: number, connect: (ends: Ends) => Sql) => {
+export const createConnections = (count: number, connect: (onClose: () => void) => Client) => {
   const waiting = new Set<Start>()
   const connections = Array.from({ length: count }, () => {
-    const connection: Connection = {
-      sql: connect({
-        onCut: () => {
-          connection.isEnding = true
-        },
-        onClose: () => close(connection),
-      }),
-      isBusy: false,
-      isOpen: false,
-      isEnding: false,
-    }
+    const connection: Connection = { ...connect(() => close(connection)), isBusy: false, isOpen: false }
     return connection
   })
 
@@ -45,16 +40,12 @@ export const createConnections = (count: number, connect: (ends: Ends) => Sql) =
     connection.isOpen = false
     connections.splice(connections.indexOf(connection), 1)
     connections.push(connection)
-    // The library hears of it after us.
-    setImmediate(() => {
-      connection.isEnding = false
-      proceed()
-    })
+    proceed()
   }
 
   /** The first that is open, so that few are kept warm; else one to open. */
   const findFree = () => {
-    const free = connections.filter(({ isBusy, isEnding }) => !isBusy && !isEnding)
+    const free = connections.filter(({ isBusy, isEnding }) => !isBusy && !isEnding())
     return free.find(({ isOpen }) => isOpen) ?? free[0]
   }
 

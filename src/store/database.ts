@@ -1,7 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
 import { arrayTypes } from './array-types.ts'
-import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY } from './away.ts'
+import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
 
@@ -9,7 +9,7 @@ export type Database = Readonly<{
   /**
    * One statement, one answer. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
    * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
-   * is not known. One that Postgres chose to end a deadlock was not, and is carried out again while its caller waits.
+   * is not known. One that was not, for sure, is carried out again while its caller waits.
    * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given.
    */
   run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
@@ -46,13 +46,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   let freshUntil = 0
   let asking: Promise<void> | null = null
   const sockets = trackSockets(answer_seconds)
-  const connections = createConnections(options.pool_size, ({ onCut, onClose }) => {
-    const closed = () => {
+  const connections = createConnections(options.pool_size, onClose => {
+    const { open, isEnding } = sockets.openLine(() => {
       freshUntil = 0
       onClose()
-    }
-    const socket: OpenSocket = target => sockets.open(target, { onCut, onClose: closed })
-    return postgres(options.url, clientOptions({ ...options, answer_seconds }, socket))
+    })
+    return { sql: postgres(options.url, clientOptions({ ...options, answer_seconds }, open)), isEnding }
   })
   let refusedUntil = 0
   let statements = 0
@@ -98,7 +97,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         return resolve(answer)
       }
       const fail = (fault: unknown) => {
-        if (codeOf(fault) === DEADLOCK && isAwaited) {
+        if (AGAIN.has(codeOf(fault)) && isAwaited) {
           asked = connections.ask(query)
           asked.answer.then(succeed, fail)
           return

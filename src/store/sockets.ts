@@ -4,31 +4,53 @@ type Target = { host: readonly string[]; port: readonly number[]; path: string |
 
 export type OpenSocket = (target: Target) => Socket
 
-/** What the pool is told of a connection: from the first on nothing may be sent on it, from the second on the next may be opened. */
-export type Ends = Readonly<{ onCut: () => void; onClose: () => void }>
+/** The sockets of one connection, one after the other. */
+export type Line = Readonly<{
+  open: OpenSocket
+  /** What is sent now would be lost: postgres.js 3.4.9 forgets a statement that comes between a socket's error and its close. */
+  isEnding: () => boolean
+}>
 
 /**
  * Every connection of the pool, and the way to be rid of those that died without a word. Postgres says something to each
  * statement within statement_timeout, so that one which is silent for longer is either idle, or dead: neither is a loss.
  */
 export const trackSockets = (silence_seconds: number) => {
-  const sockets = new Map<Socket, () => void>()
+  const sockets = new Set<Socket>()
+  const doomed = new WeakSet<Socket>()
   let watch: NodeJS.Timeout | undefined
   let turn = 0
 
-  const open = ({ host, port, path }: Target, { onCut, onClose }: Ends): Socket => {
+  const open = ({ host, port, path }: Target, onClose: (socket: Socket) => void): Socket => {
     const index = turn % host.length
     const name = host[index] ?? 'localhost'
     const socket = path ? connect(path) : connect(port[index] ?? 5432, name)
     // The name that TLS asks the certificate for.
     Object.assign(socket, { host: name, port: port[index] })
-    sockets.set(socket, onCut)
+    sockets.add(socket)
     keepListening(socket, () => {
       if (!sockets.delete(socket)) return
-      onClose()
       if (turn % host.length === index) turn++
+      // The library hears of it after us.
+      setImmediate(onClose, socket)
     })
     return socket
+  }
+
+  /** `onClose` is told when the next one may be opened. */
+  const openLine = (onClose: () => void): Line => {
+    let current: Socket | undefined
+    const forget = (socket: Socket) => {
+      if (current === socket) current = undefined
+      onClose()
+    }
+    return {
+      open: target => {
+        current = open(target, forget)
+        return current
+      },
+      isEnding: () => current !== undefined && (current.destroyed || doomed.has(current)),
+    }
   }
 
   /**
@@ -36,14 +58,14 @@ export const trackSockets = (silence_seconds: number) => {
    * that nobody listens to any more, and would end the process.
    */
   const cut = (socket: Socket) => {
-    sockets.get(socket)?.()
+    doomed.add(socket)
     setImmediate(() => socket.destroy())
   }
 
   /** From now on; asked again before that time is over, it changes nothing. */
   const cutSilent = () => {
     if (watch !== undefined) return
-    const heard = [...sockets.keys()].map(socket => ({ socket, bytes: socket.bytesRead }))
+    const heard = [...sockets].map(socket => ({ socket, bytes: socket.bytesRead }))
     watch = setTimeout(() => {
       watch = undefined
       for (const { socket, bytes } of heard) if (socket.bytesRead === bytes) cut(socket)
@@ -51,16 +73,16 @@ export const trackSockets = (silence_seconds: number) => {
   }
 
   const cutAll = () => {
-    for (const socket of sockets.keys()) cut(socket)
+    for (const socket of sockets) cut(socket)
   }
 
   /** Also those that the other side will never acknowledge the end of. */
   const stop = () => {
     clearTimeout(watch)
-    for (const socket of sockets.keys()) socket.destroy()
+    for (const socket of sockets) socket.destroy()
   }
 
-  return { open, cutSilent, cutAll, stop }
+  return { openLine, cutSilent, cutAll, stop }
 }
 
 /** Before it wraps a socket in TLS, the library takes everybody's listeners off it: nobody would hear of its end. */

@@ -18,16 +18,17 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   afterAll(() => own.drop())
 
   beforeEach(async () => {
-    const url = new URL(own.url)
-    proxy = await openFaultProxy({ host: url.hostname, port: Number(url.port) })
-    url.port = String(proxy.port)
-    database = openDatabase({ url: url.href, pool_size: 3, answer_seconds: ANSWER_SECONDS })
+    const { hostname, port } = new URL(own.url)
+    proxy = await openFaultProxy({ host: hostname, port: Number(port) })
+    database = openDatabase({ url: proxied(), pool_size: 3, answer_seconds: ANSWER_SECONDS })
     await database.ping()
     return async () => {
       await database.close()
       await proxy.close()
     }
   })
+
+  const proxied = () => Object.assign(new URL(own.url), { port: String(proxy.port) }).href
 
   const answers = () =>
     Promise.allSettled(Array.from({ length: 20 }, () => database.run(sql => sql`select 1 as one`)))
@@ -202,6 +203,34 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await expect(held).rejects.toMatchObject({ name: 'Unavailable' })
     await expect.poll(() => works(database), { timeout: 3000 }).toBe(true)
     await admin.close()
+  })
+
+  it('tells the next statement nothing of the connection that Postgres ended', async () => {
+    const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    for (let turn = 0; turn < 5; turn++) {
+      const [{ pid } = { pid: 0 }] = await lone.run(
+        sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid`,
+      )
+      const held = lone.run(sql => sql`select pg_sleep(0.7)`)
+      const next = lone.run(sql => sql`select 1 as one`)
+      await lone.sql`select pg_terminate_backend(${pid})`
+      await expect(held).rejects.toThrow(Unavailable)
+      expect(await next).toEqual([{ one: 1 }])
+    }
+    await lone.close()
+  })
+
+  it('loses no statement that comes while a connection breaks', async () => {
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    for (let turn = 0; turn < 5; turn++) {
+      await lone.ping()
+      const held = lone.run(sql => sql`select pg_sleep(0.7)`)
+      const next = lone.run(sql => sql`select 1 as one`)
+      proxy.reset()
+      await expect(held).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } })
+      expect(await next).toEqual([{ one: 1 }])
+    }
+    await lone.close()
   })
 
   it('ends a statement that takes too long, before its caller gives up', async () => {

@@ -5,6 +5,8 @@ export type FaultProxy = Readonly<{
   port: number
   /** Ends every connection at once; new ones are served. */
   cut: () => void
+  /** Likewise, with a TCP reset, as when the other side dies with unread data. */
+  reset: () => void
   /** Keeps every connection open and passes nothing on, either way, as a machine that is gone. New ones wait too. */
   stall: () => void
   /** Passes on again what new connections send; those that stalled stay dead. */
@@ -26,6 +28,9 @@ export const openFaultProxy = async (target: { host: string; port: number }): Pr
   }
   const cut = () => {
     for (const socket of sockets) socket.destroy()
+  }
+  const reset = () => {
+    for (const socket of sockets) socket.resetAndDestroy()
   }
   const stall = () => {
     isStalled = true
@@ -55,7 +60,7 @@ export const openFaultProxy = async (target: { host: string; port: number }): Pr
   const heal = () => {
     isStalled = false
   }
-  return { port, cut, stall, heal, refuse, accept, close: refuse }
+  return { port, cut, reset, stall, heal, refuse, accept, close: refuse }
 }
 
 const listen = (server: Server, port: number): Promise<number> =>
