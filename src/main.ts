@@ -3,7 +3,9 @@ import { type Config, readConfig } from './config.ts'
 import { StartFault } from './domain/start-fault.ts'
 import { Unavailable } from './domain/unavailable.ts'
 import { type Listener, openListener } from './http/listener.ts'
+import { createUnreadable } from './http/unreadable.ts'
 import { openLog, type ProcessLog } from './platform/log.ts'
+import { systemRandom } from './platform/random.ts'
 
 /** Seconds for what is under way when the process is told to stop. */
 const DRAIN_SECONDS = 10
@@ -47,10 +49,13 @@ const listen = async (
   log: ProcessLog,
 ): Promise<readonly Listener[]> => {
   const { HOST: host, PORT: port, INTERNAL_HOST, INTERNAL_PORT } = config
+  const unreadable = createUnreadable({ random: systemRandom, log })
   const listeners: Listener[] = []
   if (internalApp && INTERNAL_PORT !== null) {
     try {
-      listeners.push(await openListener(internalApp, { host: INTERNAL_HOST, port: INTERNAL_PORT }))
+      listeners.push(
+        await openListener(internalApp, { host: INTERNAL_HOST, port: INTERNAL_PORT }, unreadable),
+      )
     } catch (error) {
       // A second instance on one machine, started without a thought of metrics, is to start all the same.
       if (process.env['INTERNAL_PORT'])
@@ -59,7 +64,7 @@ const listen = async (
     }
   }
   try {
-    return [...listeners, await openListener(app, { host, port })]
+    return [...listeners, await openListener(app, { host, port }, unreadable)]
   } catch (error) {
     throw toFault(error, `HOST ${host}, PORT ${port}`)
   }

@@ -1,7 +1,8 @@
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Unreadable } from './unreadable.ts'
 
 /** Slow clients are cut off; a request is small. */
 const SERVER_OPTIONS = {
@@ -10,6 +11,8 @@ const SERVER_OPTIONS = {
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16_384,
+  // Who has none is told by us, with a request id.
+  requireHostHeader: false,
 }
 
 const SWEEP_MILLISECONDS = 50
@@ -21,9 +24,17 @@ export type Listener = Readonly<{
 }>
 
 /** Rejects with the system's error when the address cannot be had. */
-export const openListener = (app: Hono, address: { host: string; port: number }): Promise<Listener> =>
+export const openListener = (
+  app: Pick<Hono, 'fetch'>,
+  address: { host: string; port: number },
+  unreadable: Unreadable,
+): Promise<Listener> =>
   new Promise((resolve, reject) => {
-    const server = createAdaptorServer({ fetch: app.fetch, serverOptions: SERVER_OPTIONS }) as Server
+    const answer = getRequestListener(app.fetch, { errorHandler: unreadable.answer })
+    const server = createServer(SERVER_OPTIONS, (request, response) => void answer(request, response))
+    server.on('clientError', unreadable.refuse)
+    // RFC 9110 §10.1.1 – What else is expected may be passed over.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response))
     const silent = trackSilent(server)
     server.once('error', reject)
     server.listen(address.port, address.host, () =>

@@ -99,5 +99,5 @@ const CLOSE = { Connection: 'close' }
 const retryAfter = (seconds: unknown) =>
   typeof seconds === 'number' ? { 'Retry-After': String(seconds) } : {}
 
-const describe = (error: unknown): string =>
+export const describe = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)

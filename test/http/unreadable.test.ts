@@ -1,0 +1,71 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { Hono } from 'hono'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Listener, openListener } from '../../src/http/listener.ts'
+import { createUnreadable } from '../../src/http/unreadable.ts'
+import { systemRandom } from '../../src/platform/random.ts'
+import { createLog } from '../support/log.ts'
+import { freePort } from '../support/services.ts'
+
+describe('what cannot be read as a request', () => {
+  const { log, lines } = createLog()
+  let listener: Listener
+  let port: number
+  beforeAll(async () => {
+    port = await freePort()
+    const app = new Hono().get('/', context => context.text('read'))
+    listener = await openListener(
+      app,
+      { host: '127.0.0.1', port },
+      createUnreadable({ random: systemRandom, log }),
+    )
+  })
+  afterAll(() => listener.drain(1))
+
+  const say = async (...lines: readonly string[]) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.end(`${lines.join('\r\n')}\r\n\r\n`)
+    const answer = await text(socket)
+    const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? []
+    return { status: Number(status), request_id: /^x-request-id: (\S+)\r$/im.exec(answer)?.[1], answer }
+  }
+
+  it.each([
+    ['no Host', 400, ['GET / HTTP/1.1']],
+    ['a Host that is none', 400, ['GET / HTTP/1.1', 'Host: a b']],
+    ['a Host with a path', 400, ['GET / HTTP/1.1', 'Host: a/b']],
+    ['a backslash in the path', 400, ['GET /\\evil HTTP/1.1', 'Host: localhost']],
+    ['a target that is none', 400, ['GET example HTTP/1.1', 'Host: localhost']],
+    ['another protocol', 400, ['\u0016\u0003\u0001']],
+    ['a version that is none', 400, ['GET / HTTP/9.9', 'Host: localhost']],
+    ['a line that is no header', 400, ['GET / HTTP/1.1', 'Host: localhost', 'no header']],
+    ['headers without an end', 431, ['GET / HTTP/1.1', 'Host: localhost', `A: ${'x'.repeat(20_000)}`]],
+  ])('%s gets %d, with the request id that is in the log', async (_, status, request) => {
+    lines.length = 0
+    const answer = await say(...request)
+    expect(answer.status).toBe(status)
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        message: 'unreadable request',
+        request_id: answer.request_id,
+        status,
+        reason: expect.any(String),
+      },
+    ])
+    expect(answer.answer).not.toContain('Error')
+  })
+
+  it('what a client expects, and nobody knows, is passed over', async () => {
+    const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
+  })
+
+  it('goes on when somebody leaves in the middle of a line', async () => {
+    const socket = connect(port, '127.0.0.1')
+    await new Promise(resolve => socket.write('GET / HTTP/1.1\r\nHost', resolve))
+    socket.resetAndDestroy()
+    expect((await say('GET / HTTP/1.1', 'Host: localhost', 'Connection: close')).status).toBe(200)
+  })
+})
