@@ -7,6 +7,8 @@ export const openRedis = ({ url, log }: { url: string; log: Log }) => {
     lazyConnect: true,
     connectTimeout: 2_000,
     commandTimeout: 500,
+    // A Redis that hangs keeps its connection, and every command would wait in vain: it is left like one that is gone.
+    socketTimeout: 1_000,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     retryStrategy: attempt => Math.min(attempt * 100, 2_000),

@@ -1,3 +1,4 @@
+import { parse as parseForwarded } from 'forwarded-parse'
 import type { Context } from 'hono'
 import { type AddressRange, isWithin, parseAddress } from '../domain/address.ts'
 
@@ -39,10 +40,18 @@ const peerOf = ({ env }: Context): string => {
 
 /** The addresses that the proxies saw, outermost first, of each header that is there; null for one that names none. */
 const listsOf = ({ req }: Context): readonly (readonly (string | null)[])[] => {
-  const forwarded = req.header('forwarded')?.split(',').map(forOf)
+  const forwarded = req.header('forwarded')
   const list = req.header('x-forwarded-for')?.split(',').map(parseAddress)
-  return [forwarded, list].filter(hops => hops !== undefined)
+  return [forwarded === undefined ? undefined : readForwarded(forwarded), list].filter(
+    hops => hops !== undefined,
+  )
 }
 
-/** RFC 7239 §4 */
-const forOf = (element: string) => parseAddress(/(?:^|;)\s*for="?([^";]*)"?/i.exec(element)?.[1])
+/** RFC 7239 §4 – What a proxy quotes may hold anything, also what looks like another hop. A header that breaks the grammar names nobody. */
+const readForwarded = (header: string): readonly (string | null)[] => {
+  try {
+    return parseForwarded(header).map(element => parseAddress(element['for']))
+  } catch {
+    return [null]
+  }
+}

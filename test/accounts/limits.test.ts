@@ -125,15 +125,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
       [{ 'X-Forwarded-For': '6.6.6.6,' }, 'an empty hop'],
       [{ Forwarded: 'for=6.6.6.6, for=_hidden' }, 'an obfuscated hop'],
       [{ Forwarded: 'for=6.6.6.6, by=10.99.0.1' }, 'no for'],
-      [{ Forwarded: 'for="6.6.6.6' }, 'a quote that does not end', '6.6.6.6'],
+      [{ Forwarded: 'for="6.6.6.6' }, 'a quote that does not end'],
       [
         { Forwarded: 'for=6.6.6.6', 'X-Forwarded-For': '192.0.2.1' },
         'two headers that disagree: one is the client’s own',
       ],
       [{ Forwarded: 'garbage', 'X-Forwarded-For': '192.0.2.1' }, 'garbage in one of them'],
       [{ 'X-Forwarded-For': `${'6.6.6.6, '.repeat(1000)}x` }, 'a thousand hops'],
-    ])('but the proxy’s own address is counted for %j (%s)', async (headers, _, address = '127.0.0.1') => {
-      expect(await seen(headers)).toBe(address)
+    ])('but the proxy’s own address is counted for %j (%s)', async (headers, _) => {
+      expect(await seen(headers)).toBe('127.0.0.1')
     })
 
     it('a hop that names no address behind a trusted one leaves the trusted one', async () => {

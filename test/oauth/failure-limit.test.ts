@@ -108,6 +108,20 @@ describe.each(places)('contract: the limit on failed client authentication, on $
     expect(await ask({}, createAddress())).toBe(200)
   })
 
+  it('RFC 7239 §4 – takes no hop from what a proxy quotes, and none from what breaks the grammar', async () => {
+    const signet = await start({ TRUSTED_PROXIES: '10.0.0.0/8' })
+    const [proxy, client] = ['10.1.2.4', createAddress()]
+    const hostOf = (turn: number) => `a,for=203.0.113.${turn};x=`
+    for (let turn = 0; turn < 21; turn++)
+      await fail(signet, 1, proxy, { forwarded: `proto=http;host="${hostOf(turn)}";for=${client}` })
+    const ask = async (forwarded: string) => (await signet.token(CC, { ...SERVICE, forwarded }, proxy)).status
+    expect(await ask(`host="\\"${hostOf(21)}";for=${client}`)).toBe(429)
+    expect(await ask(`for=${createAddress()}`)).toBe(200)
+    // The proxy's own count, which is far from used up.
+    expect(await ask(`host="a, for=${client}`)).toBe(200)
+    expect(await ask(`for=${client};for`)).toBe(200)
+  })
+
   it('can be switched off', async () => {
     const signet = await start({ RATE_LIMIT_TOKEN_FAILURES: 'off' })
     expect(new Set(await fail(signet, 40, from))).toEqual(new Set([401]))
@@ -146,5 +160,25 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
       expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
     })
     await place.close()
+  })
+
+  it('leaves a Redis that hangs like one that is gone', async () => {
+    const place = await openAnyPlace()
+    const { hostname, port, pathname } = new URL(place.redis?.url ?? '')
+    const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
+    const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
+    const signet = await place.start({ environment })
+    proxy.stall()
+    const from = createAddress()
+    expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
+    await expect
+      .poll(async () => (await signet.fetch('/readyz')).json['degraded'], { timeout: 5000 })
+      .toEqual(['redis'])
+    proxy.heal()
+    await expect
+      .poll(async () => (await signet.fetch('/readyz')).json['degraded'], { timeout: 10_000 })
+      .toEqual([])
+    await place.close()
+    await proxy.close()
   })
 })
