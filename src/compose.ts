@@ -135,7 +135,7 @@ const assemble = async (
     blocklist,
     issue,
     peppers,
-    issuer,
+    policy,
     access_token_seconds,
     metrics,
     log,

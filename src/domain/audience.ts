@@ -12,7 +12,7 @@ export const audienceFor = (
   resources: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
-  const registered = client.audience.length > 0 ? client.audience : [policy.default_audience]
+  const registered = registeredFor(client, policy)
   for (const resource of resources) {
     if (!isResource(resource)) throw new OAuthError('resource_malformed')
     if (!registered.includes(resource)) throw new OAuthError('resource_not_registered')
@@ -20,8 +20,26 @@ export const audienceFor = (
   return withIssuer(resources.length > 0 ? resources : registered.slice(0, 1), client, policy)
 }
 
+/**
+ * Ours – What the client's registration, which may have changed since, still allows of the audiences that a sign-in was granted; the
+ * client's first when that is none, as a new sign-in would get.
+ */
+export const audienceLeft = (
+  client: Client,
+  granted: readonly string[],
+  policy: AudiencePolicy,
+): readonly string[] => {
+  const registered = registeredFor(client, policy)
+  const left = granted.filter(audience => registered.includes(audience))
+  return left.length > 0 ? left : audienceFor(client, [], policy)
+}
+
+/** The default first. */
+const registeredFor = (client: Client, policy: AudiencePolicy): readonly string[] =>
+  withIssuer(client.audience.length > 0 ? client.audience : [policy.default_audience], client, policy)
+
 /** Ours: a first-party client's tokens carry the issuer too, because the account API is a resource like any other. */
-export const withIssuer = (
+const withIssuer = (
   audience: readonly string[],
   { first_party }: Client,
   { issuer }: Pick<AudiencePolicy, 'issuer'>,

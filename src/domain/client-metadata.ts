@@ -5,7 +5,7 @@ import { parseScope } from './scope.ts'
 
 /** Ours: characters of a client secret, at least. Secrets are kept as SHA-256, which only high entropy makes safe. */
 const SECRET_MIN_CHARACTERS = 32
-const MAKE_A_SECRET = 'make one with: openssl rand -base64 32'
+const MAKE_A_SECRET = 'make one with: openssl rand -hex 32'
 
 /** RFC 7518 §6.2.2, §6.3.2, §6.4 – Members that would make a JWK a private or a symmetric key. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']

@@ -24,3 +24,12 @@ export const narrowScope = (scope: string | undefined, registered: string): stri
   if (!requested.every(token => allowed.has(token))) throw new OAuthError('scope_not_registered')
   return requested.join(' ')
 }
+
+/** Ours – What the client's registration, which may have changed since, still allows of the scope that a sign-in was granted. */
+export const scopeLeft = (granted: string, registered: string): string => {
+  const allowed = new Set(registered.split(' '))
+  return granted
+    .split(' ')
+    .filter(token => allowed.has(token))
+    .join(' ')
+}

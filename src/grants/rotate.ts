@@ -1,4 +1,4 @@
-import { withIssuer } from '../domain/audience.ts'
+import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
@@ -13,6 +13,7 @@ import {
   retryProofOf,
 } from '../domain/refresh-token.ts'
 import { digestOf } from '../domain/digest.ts'
+import { narrowScope, scopeLeft } from '../domain/scope.ts'
 import type { Blocklist, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue } from './issue.ts'
 
@@ -21,7 +22,7 @@ type Needs = Readonly<{
   blocklist: Blocklist
   issue: Issue
   peppers: Peppers
-  issuer: string
+  policy: AudiencePolicy
   access_token_seconds: number
   metrics: Metrics
   log: Log
@@ -52,6 +53,7 @@ export const createRotate = (needs: Needs): Rotate => {
   const present = createPresent(needs)
   return async request => {
     const { client, token } = request
+    refuseUnregistered(needs, request)
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
@@ -89,6 +91,12 @@ export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefre
   return token
 }
 
+/** What the client may not ask for at all is refused before the token is looked at: it stays usable. */
+const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: RotateRequest) => {
+  if (scope !== null) narrowScope(scope.join(' '), client.scope)
+  if (resources.length > 0) audienceFor(client, resources, policy)
+}
+
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
   async ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
@@ -122,14 +130,16 @@ const replay = async (needs: Needs, request: RotateRequest, family: Family): Pro
 }
 
 const answer = async (
-  { issue, issuer }: Needs,
+  { issue, policy }: Needs,
   { client, scope, resources }: RotateRequest,
   { family, refresh_token }: Readonly<{ family: Family; refresh_token: RefreshToken }>,
 ): Promise<Rotated> => {
-  const audience = resources.length === 0 ? family.audience : withIssuer(resources, client, { issuer })
   const tokens = await issue.toFamily(family, {
-    scope: scope?.join(' ') ?? family.scope,
-    audience,
+    scope: scope?.join(' ') ?? scopeLeft(family.scope, client.scope),
+    audience:
+      resources.length > 0
+        ? audienceFor(client, resources, policy)
+        : audienceLeft(client, family.audience, policy),
     status_list: client.status_list,
   })
   return { tokens, refresh_token, family }

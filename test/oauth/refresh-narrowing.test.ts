@@ -1,6 +1,9 @@
 import { decodeJwt } from 'jose'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API, CONFIDENTIAL, OTHER_API } from '../support/clients.ts'
+import { API, CLIENTS, CONFIDENTIAL, OTHER_API } from '../support/clients.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refresh, refused, rotated } from '../support/refresh.ts'
 import { ISSUER, type Instance, type Place, places } from '../support/server.ts'
@@ -142,6 +145,33 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
       await rotated(signet, family.refresh_token)
     },
   )
+
+  it('gives no more than the client is registered for by now', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'signet-clients-'))
+    const CLIENTS_FILE = join(directory, 'clients.json')
+    const entry = CLIENTS.find(({ client_id }) => client_id === 'app')
+    const serve = async (changed: Readonly<Record<string, unknown>>) => {
+      writeFileSync(CLIENTS_FILE, JSON.stringify([{ ...entry, ...changed }]))
+      return place.start({ environment: { CLIENTS_FILE } })
+    }
+    const family = await seedFamily(place, { audience: [API, OTHER_API, ISSUER] })
+    const claimsOf = async (instance: Instance, token: string) => {
+      const { json } = await refresh(instance, token)
+      return decodeJwt(json.access_token)
+    }
+    const narrowed = await serve({ scope: 'read', audience: [OTHER_API] })
+    expect(await claimsOf(narrowed, family.refresh_token)).toMatchObject({
+      scope: 'read',
+      aud: [OTHER_API, ISSUER],
+    })
+    const token = family.tokenAt(1)
+    expect(await refused(narrowed, token, { form: { scope: 'write' } })).toEqual([400, 'invalid_scope'])
+    expect(await refused(narrowed, token, { form: { resource: API } })).toEqual([400, 'invalid_target'])
+    // Nothing is left of what was granted: the client's first, as for a new sign-in.
+    const moved = await serve({ audience: ['https://new.example'], first_party: false })
+    expect(await claimsOf(moved, token)).toMatchObject({ scope: 'read write', aud: 'https://new.example' })
+    rmSync(directory, { recursive: true })
+  })
 
   it('takes the roles of now', async () => {
     const family = await seedFamily(place)
