@@ -63,7 +63,8 @@ const createVerify = ({ clients, assertions, clock, issuer }: Needs) => {
     const credentials = readCredentials(request)
     const { method, client_id } = credentials
     const client = await clients.find(client_id)
-    if (client === null) throw new OAuthError('client_unknown', { client_id })
+    // Not logged: whoever swaps id and secret would find the secret there.
+    if (client === null) throw new OAuthError('client_unknown')
     if (client.token_endpoint_auth_method !== method) {
       throw new OAuthError('client_method_not_registered', { client_id, method })
     }

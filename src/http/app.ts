@@ -62,9 +62,7 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Hono => {
     )
   }
   rest.notFound(context =>
-    answer(context, context.req.path.slice(0, 200), 'nobody', async () =>
-      problemReply(new Problem('NOT_FOUND')),
-    ),
+    answer(context, loggable(context.req.path), 'nobody', async () => problemReply(new Problem('NOT_FOUND'))),
   )
   return rest
 }
@@ -112,6 +110,9 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
 }
 
 type Answer = ReturnType<typeof createAnswer>
+
+/** A path that is none of ours, without what it may hold of our tokens. */
+const loggable = (path: string): string => path.slice(0, 200).replace(/(signet_[a-z]+_)[\w-]+/g, '$1…')
 
 /** Anybody can make up a method. */
 const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')

@@ -37,6 +37,8 @@ describe.each(places)('contract: no secret ever reaches the log, on $name', ({ o
     const tokens = [service.json.access_token, first.json.access_token, first.json.refresh_token]
     await signet.token(CC, basic('service', guess))
     await signet.token(CC, basic(guess.slice(0, 5), guess))
+    // Swapped, as people do.
+    await signet.token(CC, basic(SECRETS.service, 'service'))
     await signet.token({ ...CC, client_id: 'poster', client_secret: SECRETS.poster })
     await signet.token({ ...CC, client_id: 'poster', client_secret: guess })
     await signet.token(withAssertion(assertion))
@@ -46,6 +48,7 @@ describe.each(places)('contract: no secret ever reaches the log, on $name', ({ o
       await signet.post('/introspect', { token }, SERVICE)
       await signet.post('/revoke', { token, client_id: 'app' })
       await signet.post(`/token?refresh_token=${token}`, CC, SERVICE)
+      await signet.fetch(`/reset-password/${token}`)
       await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })
     }
     const account = { email: 'ada@example.com', password: PASSWORD }
