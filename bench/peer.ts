@@ -10,7 +10,7 @@ import { median } from './support/statistics.ts'
 import { CLIENT_SECRET, FORM, type World } from './support/world.ts'
 
 const CONNECTIONS = 16
-const ROUNDS = 3
+const ROUNDS = 9
 const SECONDS = 3
 const GRANT = 'grant_type=client_credentials'
 

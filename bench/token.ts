@@ -5,7 +5,7 @@ import type { Bench } from './support/report.ts'
 import { median } from './support/statistics.ts'
 import { FORM } from './support/world.ts'
 
-const ROUNDS = 9
+const ROUNDS = 15
 const SECONDS = 3
 const CONNECTIONS = 16
 const REQUEST = { path: '/token', headers: FORM, body: 'grant_type=client_credentials' }
