@@ -10,7 +10,8 @@ export type Database = Readonly<{
    * One statement, one answer. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
    * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
    * is not known. One that was not, for sure, is carried out again while its caller waits.
-   * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given.
+   * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given. Never `reserve` with it:
+   * without fetch_types, postgres.js 3.4.9 forgets a reservation that is the first thing on a connection.
    */
   run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
   /** What is under way now, and whether the last that was heard of Postgres is that it is away. */

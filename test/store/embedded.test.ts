@@ -48,6 +48,8 @@ describe('the embedded database', () => {
         return { number }
       }
       const ways = [plain, inTransaction, plain, reserved, failing]
+      // The driver forgets a reservation that is the first thing on a connection.
+      await plain(0)
       const numbers = Array.from({ length: 350 }, (_, number) => number)
       const answers = await Promise.all(
         numbers.map(async number => (ways[number % ways.length] ?? plain)(number)),
