@@ -39,8 +39,10 @@ export const createUnreadable = ({ random, log }: Needs) => {
       }
       const status = STATUSES[code] ?? 400
       const request_id = note(status, code)
+      // Ended alone, it would stay open for as long as the other side likes.
       socket.end(
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nX-Request-Id: ${request_id}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+        () => socket.destroy(),
       )
     },
   }

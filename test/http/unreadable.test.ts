@@ -1,4 +1,5 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -60,6 +61,19 @@ describe('what cannot be read as a request', () => {
   it('what a client expects, and nobody knows, is passed over', async () => {
     const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
+  })
+
+  it('keeps no connection for whoever does not close theirs', async () => {
+    const { refuse } = createUnreadable({ random: systemRandom, log })
+    const port = await freePort()
+    const server = createServer({ allowHalfOpen: true }).listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume()
+    const [socket] = await once(server, 'connection')
+    refuse(new Error('unreadable'), socket)
+    await once(socket, 'close')
+    client.destroy()
+    server.close()
   })
 
   it('goes on when somebody leaves in the middle of a line', async () => {
