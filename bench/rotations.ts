@@ -143,7 +143,7 @@ const statementOf = async (url: string, presentation: Presentation) => {
     },
   })
   const database = {
-    run: async <T>(query: (with_: typeof sql) => Promise<T>) => query(sql),
+    run: async <T>(query: (with_: typeof sql, seconds_left: number) => Promise<T>) => query(sql, 4),
     ping: async () => {},
     ensure: async () => {},
     load: () => ({ connections: 1, statements: 0, isLost: false }),

@@ -5,15 +5,17 @@ import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
 
+type Query<T> = (sql: Sql, seconds_left: number) => Promise<T>
+
 export type Database = Readonly<{
   /**
-   * One statement, one answer. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
+   * One statement, one answer. `seconds_left` is what it may take when it is sent, before its caller gives up. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
    * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
    * is not known. One that was not, for sure, is carried out again while its caller waits.
    * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given. Never `reserve` with it:
    * without fetch_types, postgres.js 3.4.9 forgets a reservation that is the first thing on a connection.
    */
-  run: <T>(query: (sql: Sql) => Promise<T>) => Promise<T>
+  run: <T>(query: Query<T>) => Promise<T>
   /** What is under way now, and whether the last that was heard of Postgres is that it is away. */
   load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
@@ -33,6 +35,8 @@ export type DatabaseOptions = Readonly<{
   answer_seconds?: number
 }>
 
+/** Of its caller's time, what a statement may take. */
+const STATEMENT_SHARE = 0.8
 const RETRY_AFTER_SECONDS = 1
 const CONNECT_SECONDS = 3
 /** Callers were served before: what is still under way is not waited for, nor a connection that never says goodbye. */
@@ -77,13 +81,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     return new Unavailable('database', RETRY_AFTER_SECONDS, error)
   }
 
-  const run = <T>(query: (sql: Sql) => Promise<T>): Promise<T> =>
+  const run = <T>(query: Query<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       if (performance.now() < refusedUntil) {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
         return
       }
-      let asked = connections.ask(query)
+      const end = performance.now() + answer_seconds * STATEMENT_SHARE * 1000
+      const ask = () => connections.ask(sql => query(sql, (end - performance.now()) / 1000))
+      let asked = ask()
       let isAwaited = true
       const timer = setTimeout(() => {
         isAwaited = false
@@ -99,7 +105,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }
       const fail = (fault: unknown) => {
         if (AGAIN.has(codeOf(fault)) && isAwaited) {
-          asked = connections.ask(query)
+          asked = ask()
           asked.answer.then(succeed, fail)
           return
         }
@@ -160,7 +166,7 @@ const clientOptions = (
     // A statement that waited for a row then judges the row's newest version: rotation depends on it.
     default_transaction_isolation: 'read committed' as const,
     // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.
-    statement_timeout: answer_seconds * 800,
+    statement_timeout: answer_seconds * STATEMENT_SHARE * 1000,
     idle_in_transaction_session_timeout: answer_seconds * 1000,
   },
 })

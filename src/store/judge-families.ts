@@ -4,7 +4,8 @@ import type { Database } from './database.ts'
 /** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
 const COOKIE_GRACE_SECONDS = 10
 
-export type Verdict = Denial | Exclude<Rotation['verdict'], 'denied'>
+/** `late`: whoever asked has been told to try again, and that may have happened already. */
+export type Verdict = 'late' | Denial | Exclude<Rotation['verdict'], 'denied'>
 export type JudgedFamily = Family & { verdict: Verdict }
 
 /**
@@ -21,7 +22,7 @@ export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
   (tokens: readonly Presentation[], { waits }: { waits: boolean }): Promise<readonly JudgedFamily[]> =>
     database.run(
-      sql => sql<JudgedFamily[]>`
+      (sql, seconds_left) => sql<JudgedFamily[]>`
         with presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
@@ -42,6 +43,7 @@ export const createJudge =
         ),
         judged as (
           select *, case
+            when clock_timestamp() > statement_timestamp() + make_interval(secs => ${seconds_left}) then 'late'
             when salt <> presented_salt then 'wrong_salt'
             when revoked_at is not null then 'revoked'
             when expires_at <= statement_timestamp() then 'expired'

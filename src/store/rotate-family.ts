@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { Unavailable } from '../domain/unavailable.ts'
 import type { Lifetimes, Presentation, Rotation } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
 import { inGroups } from './in-groups.ts'
@@ -34,6 +35,8 @@ export const createRotate = (
 const toRotation = (family: JudgedFamily): Rotation => {
   const { verdict } = family
   switch (verdict) {
+    case 'late':
+      throw new Unavailable('database', 1, 'judged too late')
     case 'rotated':
     case 'replayed':
       return { verdict, family }

@@ -172,7 +172,7 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
       await held`commit`
       held.release()
     }
-    return { database: { ...backend.database, run: query => query(held) } satisfies Database, commit }
+    return { database: { ...backend.database, run: query => query(held, 4) } satisfies Database, commit }
   }
 
   it.each(VERBS)('%s ends and announces the sign-in that it waited for', async (_, end) => {
@@ -214,7 +214,7 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
   afterAll(() => backend.close())
 
   /** As the pool’s own, but that a deadlock is an error. */
-  const unforgiving = (): Database => ({ ...backend.database, run: query => query(backend.database.sql) })
+  const unforgiving = (): Database => ({ ...backend.database, run: query => query(backend.database.sql, 4) })
 
   it('end every family of a client, also when some of them end meanwhile', async () => {
     const { database } = backend

@@ -3,9 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Presentation } from '../../src/domain/refresh-family.ts'
 import { digestOf } from '../../src/domain/digest.ts'
 import { retryProofOf } from '../../src/domain/refresh-token.ts'
-import type { Database } from '../support/database.ts'
+import { Unavailable } from '../../src/domain/unavailable.ts'
+import { createJudge } from '../../src/store/judge-families.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { createRefreshFamilies } from '../../src/store/refresh-families.ts'
-import { backends, type OpenBackend } from '../support/backends.ts'
+import { backends, createDatabase, hasPostgres, type OpenBackend } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
 import { rowOf, seedFamily, type SeededFamily } from '../support/families.ts'
 
@@ -171,5 +173,38 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
     expect((await rowOf(ground, family.id)).generation).toBe(1)
     expect((await rowOf(ground, bad.id)).generation).toBe(0)
+  })
+
+  it('do nothing for a caller whose time is over', async () => {
+    const family = await seed()
+    const late: Database['run'] = query => backend.database.run(sql => query(sql, -0.001))
+    const families = createRefreshFamilies({ ...backend.database, run: late }, LIFETIMES)
+    await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
+    expect((await createStore().rotate(presentation(family, 0))).verdict).toBe('rotated')
+    await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
+    expect(await rowOf(ground, family.id)).toMatchObject({ generation: 1, revoked_at: null })
+  })
+})
+
+describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then for its row', () => {
+  it('does nothing once its caller has given up', async () => {
+    const own = await createDatabase()
+    const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 1 })
+    const ground = { database: lone, pepper: randomBytes(32).toString('base64url') }
+    const family = await seedFamily(ground)
+    const holder = await lone.sql.reserve()
+    await holder`begin`
+    await holder`select from refresh_families where id = ${family.id} for update`
+    const busy = lone.run(sql => sql`select pg_sleep(0.5)`)
+    const judged = createJudge(lone, LIFETIMES)([presentation(family, 0)], { waits: true })
+    await expect(judged).rejects.toThrow(Unavailable)
+    await busy
+    await holder`commit`
+    holder.release()
+    // There is one connection: whatever was sent on it is over before this.
+    await lone.ping()
+    expect((await rowOf(ground, family.id)).generation).toBe(0)
+    await lone.close()
+    await own.drop()
   })
 })
