@@ -13,6 +13,8 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 16_384,
   // Who has none is told by us, with a request id.
   requireHostHeader: false,
+  // RFC 9112 §3.2 – Node would pass over a second Host: joined, the two are none.
+  joinDuplicateHeaders: true,
 }
 
 const SWEEP_MILLISECONDS = 50

@@ -34,6 +34,7 @@ describe('what cannot be read as a request', () => {
 
   it.each([
     ['no Host', 400, ['GET / HTTP/1.1']],
+    ['two Hosts', 400, ['GET / HTTP/1.1', 'Host: localhost', 'Host: localhost']],
     ['a Host that is none', 400, ['GET / HTTP/1.1', 'Host: a b']],
     ['a Host with a path', 400, ['GET / HTTP/1.1', 'Host: a/b']],
     ['a backslash in the path', 400, ['GET /\\evil HTTP/1.1', 'Host: localhost']],
