@@ -1,4 +1,3 @@
-import type { Hono } from 'hono'
 import { composeAccounts } from './compose/accounts.ts'
 import { composeMail } from './compose/mail.ts'
 import { type OnClose, openParts } from './compose/open.ts'
@@ -20,7 +19,7 @@ import { createExchange } from './grants/exchange.ts'
 import { createGrants } from './grants/index.ts'
 import { createIssue } from './grants/issue.ts'
 import { createRotate } from './grants/rotate.ts'
-import { createApp } from './http/app.ts'
+import { type App, createApp } from './http/app.ts'
 import { createClientAddress } from './http/client-address.ts'
 import { createCors } from './http/cors.ts'
 import { createInternalApp } from './http/internal/index.ts'
@@ -39,9 +38,9 @@ import { createRevocations } from './store/revocations.ts'
 
 /** What the process around it is told and may do. */
 export type Signet = Readonly<{
-  app: Hono
+  app: App
   /** For the internal listener; null where that is off. */
-  internalApp: Hono | null
+  internalApp: App | null
   /** Made only on the embedded database without a CLIENTS_FILE, for the newcomer's first token. */
   demo: Readonly<{ client_id: string; client_secret: string }> | null
   /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */

@@ -30,7 +30,7 @@ describe('openapi.yaml', () => {
     rmSync(keys, { recursive: true })
   })
   const fetch = (path: string, init?: RequestInit) =>
-    checked(signet.app.fetch)(new Request(`http://localhost:8080${path}`, init))
+    checked(signet.app)(new Request(`http://localhost:8080${path}`, init))
 
   it('has every route, and no other', () => {
     // OPTIONS and 405 are the same for every path, and described once.

@@ -1,14 +1,15 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../domain/problem.ts'
 import type { Log, Metrics, Random } from '../ports.ts'
+import type { createClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, problemReply } from './refusal.ts'
-import type { Reply, Route } from './route.ts'
+import type { Http, Reply, Route } from './route.ts'
 
 type Needs = Readonly<{
   routes: readonly Route[]
   cors: Cors
-  clientAddress: (context: Context) => string
+  clientAddress: ReturnType<typeof createClientAddress>
   random: Random
   metrics: Pick<Metrics, 'answered'>
   log: Log
@@ -29,10 +30,13 @@ const NOTHING = {}
 const CLOSE = { Connection: 'close' }
 const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }
 
+/** Answers requests that came over node:http. */
+export type App = Pick<Hono<Http>, 'fetch' | 'routes'>
+
 /** Puts the routes on the wire: one request id, one log line, one place for headers and errors. */
-export const createApp = (needs: Needs): Hono => {
+export const createApp = (needs: Needs): App => {
   const answer = createAnswer(needs)
-  const app = new Hono()
+  const app = new Hono<Http>()
   for (const { method, path, errors, handle, cors: policy } of needs.routes) {
     const safe = catching(errors, handle, needs.log)
     app.on(method, path, context => answer(context, path, policy, safe))
@@ -46,8 +50,8 @@ export const createApp = (needs: Needs): Hono => {
  * What no route takes: preflights, wrong methods, unknown paths. An app of its own, because Hono looks routes up in one table only
  * where no method is "all" of them: a fiftieth of a token's way on the event loop.
  */
-const createRest = ({ routes, cors }: Needs, answer: Answer): Hono => {
-  const rest = new Hono()
+const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
+  const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
     const policy = routes.find(route => route.path === path)?.cors ?? 'nobody'
     rest.options(path, context =>
@@ -71,15 +75,16 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
   const known = new Set(routes.map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
   return async (
-    context: Context,
+    context: Context<Http>,
     path: string,
     policy: Route['cors'],
     handle: Route['handle'],
   ): Promise<Response> => {
     const started = performance.now()
     const request_id = random.uuid()
-    const header = (name: string) => context.req.header(name)
-    const ip = clientAddress(context)
+    const { incoming } = context.env
+    const header = (name: string) => incoming.headers[name.toLowerCase()]?.toString()
+    const ip = clientAddress(incoming, header)
     const {
       status,
       body,

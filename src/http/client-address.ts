@@ -1,6 +1,8 @@
 import { parse as parseForwarded } from 'forwarded-parse'
-import type { Context } from 'hono'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { type AddressRange, isWithin, parseAddress } from '../domain/address.ts'
+import type { Call } from './route.ts'
 
 /** The address that a request came from: the peer's, or what trusted proxies say of it. */
 export const createClientAddress = (trusted: readonly AddressRange[]) => {
@@ -15,10 +17,10 @@ export const createClientAddress = (trusted: readonly AddressRange[]) => {
     }
     return address
   }
-  return (context: Context): string => {
-    const peer = peerOf(context)
+  return ({ socket }: IncomingMessage, header: Call['header']): string => {
+    const peer = peerOf(socket)
     if (trusted.length === 0 || !isTrusted(peer)) return peer
-    const said = listsOf(context).map(hops => nearest(peer, hops))
+    const said = listsOf(header).map(hops => nearest(peer, hops))
     // A proxy writes one of the two headers and passes the other on as its client made it up: where they differ, neither counts.
     const [address = peer, other = address] = said
     return address === other ? address : peer
@@ -28,9 +30,7 @@ export const createClientAddress = (trusted: readonly AddressRange[]) => {
 /** A connection's peer never changes: its address is read once, not for each request. */
 const peers = new WeakMap<object, string>()
 
-const peerOf = ({ env }: Context): string => {
-  const socket = env?.incoming?.socket
-  if (socket === undefined) return '127.0.0.1'
+const peerOf = (socket: Socket): string => {
   const known = peers.get(socket)
   if (known !== undefined) return known
   const peer = parseAddress(socket.remoteAddress) ?? '127.0.0.1'
@@ -39,9 +39,9 @@ const peerOf = ({ env }: Context): string => {
 }
 
 /** The addresses that the proxies saw, outermost first, of each header that is there; null for one that names none. */
-const listsOf = ({ req }: Context): readonly (readonly (string | null)[])[] => {
-  const forwarded = req.header('forwarded')
-  const list = req.header('x-forwarded-for')?.split(',').map(parseAddress)
+const listsOf = (header: Call['header']): readonly (readonly (string | null)[])[] => {
+  const forwarded = header('forwarded')
+  const list = header('x-forwarded-for')?.split(',').map(parseAddress)
   return [forwarded === undefined ? undefined : readForwarded(forwarded), list].filter(
     hops => hops !== undefined,
   )

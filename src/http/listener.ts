@@ -1,7 +1,7 @@
 import { getRequestListener } from '@hono/node-server'
-import type { Hono } from 'hono'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { App } from './app.ts'
 import type { Unreadable } from './unreadable.ts'
 
 /** Slow clients are cut off; a request is small. */
@@ -27,7 +27,7 @@ export type Listener = Readonly<{
 
 /** Rejects with the system's error when the address cannot be had. */
 export const openListener = (
-  app: Pick<Hono, 'fetch'>,
+  app: Pick<App, 'fetch'>,
   address: { host: string; port: number },
   unreadable: Unreadable,
 ): Promise<Listener> =>

@@ -1,11 +1,16 @@
+import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+
+/** A request over node:http: beside what Hono makes of it, `env.incoming` is what Node has read already. */
+export type Http = { Bindings: HttpBindings }
 
 /** One request, as a route sees it. */
 export type Call = Readonly<{
-  context: Context
+  context: Context<Http>
   request_id: string
   /** The client's address, behind the trusted proxies. */
   ip: string
+  /** Several lines of one name are joined (RFC 9110 §5.3). */
   header: (name: string) => string | undefined
 }>
 

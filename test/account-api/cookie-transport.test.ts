@@ -18,6 +18,7 @@ import {
   startSignet,
   type Tokens,
 } from './support.ts'
+import { askApp } from '../support/bindings.ts'
 
 const COOKIE = { refresh_transport: 'cookie' }
 const CLEARED = 'signet-refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict'
@@ -188,7 +189,7 @@ describe.each(places)('the cookie transport ($name)', ({ create }) => {
     expect(await outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))).toBe(
       '401 AUTH_TOKEN_INVALID',
     )
-    const token = await signet.app.request('/token', { method: 'POST', body: new URLSearchParams(form) })
+    const token = await askApp(signet.app, '/token', { method: 'POST', body: new URLSearchParams(form) })
     expect([token.status, await token.json()]).toMatchObject([400, { error: 'invalid_grant' }])
     expect((await refresh(signet, jarOf(response))).status).toBe(200)
   })

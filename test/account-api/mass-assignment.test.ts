@@ -13,6 +13,7 @@ import {
   startSignet,
   type Tokens,
 } from './support.ts'
+import { askApp } from '../support/bindings.ts'
 
 const VICTIM = '01900000-0000-7000-8000-00000000dead'
 const NEW_PASSWORD = 'a lighthouse on the cliff'
@@ -127,7 +128,7 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
   })
 
   const ask = async (method: string, path: string, body: string, headers: Readonly<Record<string, string>>) =>
-    signet.app.request(path, {
+    askApp(signet.app, path, {
       method,
       ...(method === 'GET' ? {} : { body }),
       headers: {

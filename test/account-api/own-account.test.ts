@@ -17,6 +17,7 @@ import {
   type Tokens,
   withRedis,
 } from './support.ts'
+import { askApp } from '../support/bindings.ts'
 
 const DELETION = { current_password: PASSWORD }
 const remove = (
@@ -185,7 +186,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
 
   /** Somewhere in the time for which the password is checked, or at its end. */
   const refreshLater = async (tokens: Tokens, round: number) => {
-    for (let turns = round * 12; turns > 0; turns -= 1) await other.app.request('/livez')
+    for (let turns = round * 12; turns > 0; turns -= 1) await askApp(other.app, '/livez')
     return refresh(other, tokens)
   }
 

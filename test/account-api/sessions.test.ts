@@ -17,6 +17,7 @@ import {
   startSignet,
   type Tokens,
 } from './support.ts'
+import { askApp } from '../support/bindings.ts'
 
 const NEW_PASSWORD = 'a lighthouse on the cliff'
 const CHANGE = { current_password: PASSWORD, new_password: NEW_PASSWORD }
@@ -272,7 +273,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
 
   /** Somewhere in the two hundred milliseconds for which the passwords are hashed, or at their end. */
   const slowly = async <T>(use: () => Promise<T>): Promise<T> => {
-    for (let turns = Math.random() * 60; turns > 0; turns -= 1) await other.app.request('/livez')
+    for (let turns = Math.random() * 60; turns > 0; turns -= 1) await askApp(other.app, '/livez')
     return use()
   }
 

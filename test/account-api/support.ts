@@ -5,6 +5,7 @@ import { compose, type Signet } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Log } from '../../src/ports.ts'
 import { createDataDir, createDatabase, createRedis, hasPostgres } from '../support/backends.ts'
+import { askApp } from '../support/bindings.ts'
 
 export const ISSUER = 'http://localhost:8080'
 export const PASSWORD = 'a lantern for the harbour'
@@ -70,7 +71,7 @@ export const send = async (
   body?: unknown,
   headers: Headers = {},
 ): Promise<Response> =>
-  app.request(path, {
+  askApp(app, path, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     headers: {

@@ -17,6 +17,7 @@ import {
   type TestClock,
   withTotp,
 } from './support.ts'
+import { askApp } from '../support/bindings.ts'
 
 const SECRET = 'a secret of a service that may introspect'
 const SERVICE = {
@@ -28,7 +29,7 @@ const SERVICE = {
 /** What of somebody's roles can be seen anywhere: in the token, at /auth/me, by introspection, and after a refresh. */
 const rolesEverywhere = async (signet: Signet, { access_token, refresh_token }: Body) => {
   const me = await ask(signet, '/auth/me', { token: access_token })
-  const introspected = await signet.app.request('/introspect', {
+  const introspected = await askApp(signet.app, '/introspect', {
     method: 'POST',
     body: new URLSearchParams({ token: access_token }).toString(),
     headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...basic('service', SECRET) },

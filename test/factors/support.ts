@@ -74,7 +74,7 @@ export const ask = async (signet: Signet, path: string, asking: Asking = {}): Pr
       ...headers,
     },
   })
-  const response = await checked(signet.app.fetch)(request)
+  const response = await checked(signet.app)(request)
   const answer = await response.text()
   return {
     status: response.status,

@@ -6,6 +6,7 @@ import { compose, type Signet } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
 import { createDataDir } from '../support/backends.ts'
 import { freePort } from '../support/services.ts'
+import { askApp } from '../support/bindings.ts'
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} }
 const json = { 'content-type': 'application/json' }
@@ -34,22 +35,26 @@ describe('GET /metrics', () => {
     data.remove()
     rmSync(keys, { recursive: true })
   })
-  const scrape = async () => (await signet.internalApp?.request('/metrics'))?.text() ?? ''
+  const internal = (path: string, init?: RequestInit) => {
+    if (signet.internalApp === null) throw new Error('there is no internal listener')
+    return askApp(signet.internalApp, path, init)
+  }
+  const scrape = async () => (await internal('/metrics')).text()
   const valueOf = async (series: string): Promise<number | null> => {
     const line = (await scrape()).split('\n').find(one => one.startsWith(`${series} `))
     return line === undefined ? null : Number(line.slice(series.length + 1))
   }
   const post = (path: string, body: object) =>
-    signet.app.request(path, { method: 'POST', headers: json, body: JSON.stringify(body) })
+    askApp(signet.app, path, { method: 'POST', headers: json, body: JSON.stringify(body) })
 
   it('is for the internal listener alone', async () => {
-    expect((await signet.app.request('/metrics')).status).toBe(404)
-    const answer = await signet.internalApp?.request('/metrics')
-    expect(answer?.status).toBe(200)
-    expect(answer?.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
-    expect((await signet.internalApp?.request('/token', { method: 'POST' }))?.status).toBe(404)
-    expect((await signet.internalApp?.request('/livez'))?.status).toBe(200)
-    expect((await signet.internalApp?.request('/readyz'))?.status).toBe(200)
+    expect((await askApp(signet.app, '/metrics')).status).toBe(404)
+    const answer = await internal('/metrics')
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+    expect((await internal('/token', { method: 'POST' })).status).toBe(404)
+    expect((await internal('/livez')).status).toBe(200)
+    expect((await internal('/readyz')).status).toBe(200)
   })
 
   it('says which version this is', async () => {
@@ -63,17 +68,17 @@ describe('GET /metrics', () => {
   })
 
   it('counts requests by route, method and status, and how long they took', async () => {
-    await signet.app.request('/livez')
-    await signet.app.request('/livez', { method: 'HEAD' })
+    await askApp(signet.app, '/livez')
+    await askApp(signet.app, '/livez', { method: 'HEAD' })
     expect(await valueOf('signet_requests_total{route="/livez",method="GET",status="200"}')).toBe(1)
     expect(await valueOf('signet_request_duration_seconds_count{route="/livez"}')).toBe(2)
   })
 
   it('lets no stranger make a series', async () => {
     const before = (await scrape()).split('\n').length
-    for (const path of ['/a', '/b', '/docs/x/y']) await signet.app.request(path)
-    await signet.app.request('/livez', { method: 'BREW' })
-    await signet.app.request('/livez', { method: 'STEEP' })
+    for (const path of ['/a', '/b', '/docs/x/y']) await askApp(signet.app, path)
+    await askApp(signet.app, '/livez', { method: 'BREW' })
+    await askApp(signet.app, '/livez', { method: 'STEEP' })
     const text = await scrape()
     expect(text).toContain('signet_requests_total{route="unmatched",method="GET",status="404"}')
     expect(text).toContain('signet_requests_total{route="/livez",method="other",status="405"} 2')
@@ -88,7 +93,7 @@ describe('GET /metrics', () => {
     await post('/auth/refresh', { refresh_token })
     const token = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refresh_token ?? '' })
     token.set('client_id', 'first-party')
-    await signet.app.request('/token', { method: 'POST', headers: form, body: token })
+    await askApp(signet.app, '/token', { method: 'POST', headers: form, body: token })
     expect(await valueOf('signet_tokens_issued_total{grant="sign_in"}')).toBe(1)
     expect(await valueOf('signet_tokens_issued_total{grant="refresh_token"}')).toBe(1)
     expect(await valueOf('signet_refreshes_total{verdict="rotated"}')).toBe(1)
@@ -98,7 +103,7 @@ describe('GET /metrics', () => {
     expect(await valueOf('signet_limit_hits_total{limit="login"}')).toBe(2)
     const wrong = new URLSearchParams({ grant_type: 'client_credentials', client_id: 'nobody' })
     for (const _ of [1, 2, 3])
-      await signet.app.request('/token', { method: 'POST', headers: form, body: wrong })
+      await askApp(signet.app, '/token', { method: 'POST', headers: form, body: wrong })
     expect(await valueOf('signet_limit_hits_total{limit="token-failures"}')).toBe(2)
   })
 

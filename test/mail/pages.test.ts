@@ -34,8 +34,7 @@ describe('the pages of mailed links', () => {
     await post.close()
     await place.remove()
   })
-  const fetch = (url: string, init: RequestInit = {}) =>
-    checked(post.signet.app.fetch)(new Request(url, init))
+  const fetch = (url: string, init: RequestInit = {}) => checked(post.signet.app)(new Request(url, init))
   const submit = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
     const body = new URLSearchParams(fields).toString()
     return fetch(`${ISSUER}${path}`, {

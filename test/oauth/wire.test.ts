@@ -2,9 +2,13 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type Listener, openListener } from '../../src/http/listener.ts'
+import { createUnreadable } from '../../src/http/unreadable.ts'
+import { systemRandom } from '../../src/platform/random.ts'
 import { SERVICE } from '../support/clients.ts'
-import { listen } from '../support/listen.ts'
+import { createLog } from '../support/log.ts'
 import { type Instance, openAnyPlace, type Place } from '../support/server.ts'
+import { freePort } from '../support/services.ts'
 
 const CC = 'grant_type=client_credentials'
 const HEAD = ['POST /token HTTP/1.1', 'Host: localhost', 'Content-Type: application/x-www-form-urlencoded']
@@ -15,14 +19,18 @@ describe('RFC 9112 – what a socket may bring', () => {
   let place: Place
   let signet: Instance
   let issuer: string
-  let close: () => Promise<void>
+  let listener: Listener
   beforeAll(async () => {
     place = await openAnyPlace()
-    ;({ signet, issuer, close } = await listen(place))
+    const port = await freePort()
+    issuer = `http://localhost:${port}`
+    signet = await place.start({ environment: { ISSUER: issuer } })
+    const unreadable = createUnreadable({ random: systemRandom, log: createLog().log })
+    listener = await openListener(signet.app, { host: '127.0.0.1', port }, unreadable)
   })
   afterAll(async () => {
     expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
-    await close()
+    await listener.drain(1)
     await place.close()
   })
 

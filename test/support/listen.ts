@@ -20,7 +20,7 @@ export const listen = async (place: Place, given: Given = {}): Promise<Listening
   const port = await freePort()
   const environment = { ISSUER: `http://localhost:${port}`, ...given.environment }
   const signet = await place.start({ ...given, environment })
-  const server = createAdaptorServer({ fetch: signet.listenable }) as Server
+  const server = createAdaptorServer({ fetch: request => signet.listenable(request) }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${port}`
   const close = async () => {

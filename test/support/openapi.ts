@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { parse } from 'yaml'
+import type { App } from '../../src/http/app.ts'
+import { bindingsOf } from './bindings.ts'
 
 type Json = Readonly<Record<string, unknown>>
 type Content = Readonly<Record<string, { schema: Json }>>
@@ -42,14 +44,12 @@ const judge = (schema: Json, value: unknown): string | null => {
   return validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' })
 }
 
-type Fetch = (request: Request, env?: object) => Response | Promise<Response>
-
 /** The server, with every request that it serves and every answer held against openapi.yaml. Throws at the first that is not in it. */
 export const checked =
-  (fetch: Fetch) =>
-  async (request: Request, env?: object): Promise<Response> => {
+  ({ fetch }: Pick<App, 'fetch'>) =>
+  async (request: Request, from?: string): Promise<Response> => {
     const asked = request.clone()
-    const response = await fetch(request, env)
+    const response = await fetch(request, bindingsOf(request, from))
     const faults = await judgeExchange(asked, response.clone())
     if (faults.length > 0) {
       const what = `${asked.method} ${new URL(asked.url).pathname} → ${response.status}`

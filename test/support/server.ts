@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compose } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
+import type { App } from '../../src/http/app.ts'
 import type { Clock } from '../../src/ports.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded.ts'
@@ -29,7 +30,9 @@ export type Instance = Readonly<{
   fetch: (path: string, init?: RequestInit, from?: string) => Promise<Answer>
   post: (path: string, form: Form, headers?: Extra, from?: string) => Promise<Answer>
   token: (form: Form, headers?: Extra, from?: string) => Promise<Answer>
-  listenable: (request: Request) => Response | Promise<Response>
+  listenable: (request: Request) => Promise<Response>
+  /** The same without the look into openapi.yaml, and with whatever Node has read. */
+  app: App
   reload: () => Promise<void>
   close: () => Promise<void>
 }>
@@ -164,10 +167,9 @@ export const startInstance = async (
     wait: async () => {},
     ...parts,
   })
-  const serve = checked(app.fetch)
+  const serve = checked(app)
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
-    const env = { incoming: { socket: { remoteAddress: from } } }
-    return toAnswer(await serve(new Request(new URL(path, 'http://localhost'), withLength(init)), env))
+    return toAnswer(await serve(new Request(new URL(path, 'http://localhost'), withLength(init)), from))
   }
   const post: Instance['post'] = (path, form, headers = {}, from) => {
     const body = typeof form === 'string' ? form : encodeForm(form)
@@ -181,6 +183,7 @@ export const startInstance = async (
     post,
     token: (form, headers, from) => post('/token', form, headers, from),
     listenable: serve,
+    app,
     reload,
     close,
   }

@@ -1,6 +1,5 @@
-import type { Hono } from 'hono'
 import type { Clients, Log, Metrics, Random } from '../../ports.ts'
-import { createApp } from '../app.ts'
+import { type App, createApp } from '../app.ts'
 import { createClientAddress } from '../client-address.ts'
 import { createCors } from '../cors.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
@@ -15,7 +14,7 @@ type Needs = Readonly<{
 }>
 
 /** Contract – The internal listener: for the scraper and the operator, never for the public, and not counted itself. */
-export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Hono =>
+export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): App =>
   createApp({
     ...around,
     routes: [metricsRoute(render), ...healthRoutes(judgeHealth)],

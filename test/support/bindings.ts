@@ -1,0 +1,22 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import type { App } from '../../src/http/app.ts'
+
+/** What node:http would have read of a request, for a server without a socket. */
+export const bindingsOf = (request: Request, from = '127.0.0.1') => {
+  const body = request.body === null ? Readable.from([]) : Readable.fromWeb(request.body)
+  // Node's own says nothing of a client that went away where nobody listens.
+  body.on('error', () => {})
+  const heard = { headers: Object.fromEntries(request.headers), socket: { remoteAddress: from } }
+  return { incoming: Object.assign(body, heard) as unknown as IncomingMessage }
+}
+
+/** Asks a server without a socket. */
+export const askApp = async (
+  app: Pick<App, 'fetch'>,
+  path: string,
+  init?: RequestInit,
+): Promise<Response> => {
+  const request = new Request(new URL(path, 'http://localhost'), init)
+  return app.fetch(request, bindingsOf(request))
+}
