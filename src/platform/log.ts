@@ -3,7 +3,7 @@ import type { Log } from '../ports.ts'
 
 /** Lines that come this close to each other are written together, up to so many characters. */
 const BATCH_MILLISECONDS = 10
-const BATCH_CHARACTERS = 4096
+const BATCH_CHARACTERS = 32_768
 
 /** The log of a process. */
 export type ProcessLog = Log & {
