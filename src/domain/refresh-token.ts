@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
-import { type Digest, digestOf, type Plain } from './digest.ts'
+import { type Digest, digestOf, type Plain, pooled } from './digest.ts'
 
 export type RefreshToken = Plain<'refresh_token'>
 export type RefreshTokenDigest = Digest<'refresh_token'>
@@ -28,6 +28,8 @@ const PREFIX = 'signet_rt_'
 const VERSION = 1
 const BODY_BYTES = 38
 const TOKEN_BYTES = 70
+/** Copied into memory of the pool, which `alloc` does not take from. */
+const BLANK = Buffer.alloc(TOKEN_BYTES)
 const TOKEN_CHARACTERS = PREFIX.length + 94
 
 /**
@@ -36,7 +38,7 @@ const TOKEN_CHARACTERS = PREFIX.length + 94
  * Deterministic: a successor is recomputed, so that a retry can be answered without anything secret being stored.
  */
 export const refreshTokenAt = ({ family_id, salt, generation }: Position, pepper: Pepper): RefreshToken => {
-  const token = Buffer.alloc(TOKEN_BYTES)
+  const token = Buffer.from(BLANK)
   token.writeUInt8(VERSION, 0)
   token.writeUInt8(pepper.id, 1)
   token.write(family_id.replaceAll('-', ''), 2, 'hex')
@@ -77,7 +79,7 @@ export const createPepper = (secret: Uint8Array): Pepper => ({
 })
 
 const macOf = (body: Uint8Array, pepper: Pepper): Buffer =>
-  createHmac('sha256', pepper.key).update(body).digest()
+  pooled(createHmac('sha256', pepper.key).update(body).digest('binary'))
 
 const uuidOf = (bytes: Buffer): string => {
   const hex = bytes.toString('hex')
