@@ -24,13 +24,13 @@ type Waiting<Entry, Answer> = Readonly<{
  * and so is each of a group that was undone because of one of them.
  */
 export const inGroups = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
-  const waiting = new Map<string, Waiting<Entry, Answer>>()
+  let waiting = new Map<string, Waiting<Entry, Answer>>()
   let isHeld = false
 
   const take = () => {
-    const group = [...waiting].slice(0, MOST)
-    for (const [key] of group) waiting.delete(key)
-    return group.map(([, one]) => one)
+    const group = [...waiting.values()]
+    waiting = new Map()
+    return group
   }
   const dispatch = () => {
     const group = take()
