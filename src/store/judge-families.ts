@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 /** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
 const COOKIE_GRACE_SECONDS = 10
 
-/** `late`: whoever asked has been told to try again, and that may have happened already. */
+/** `late`: whoever asked is about to be told to try again, or has been, and may have done so. */
 export type Verdict = 'late' | Denial | Exclude<Rotation['verdict'], 'denied'>
 export type JudgedFamily = Family & { verdict: Verdict }
 
@@ -14,7 +14,8 @@ export type JudgedFamily = Family & { verdict: Verdict }
  *
  * A row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
  * under read committed, a statement that waited for a lock goes on with the newest version of the row.
- * Every time in it is the database's. A statement that waited for the row can have begun before the rotation that it waited
+ * Lateness counts from transaction_timestamp(), the first message of the statement: each message after it sets statement_timestamp() anew,
+ * also when it has waited for the table. Every time in it is the database's. A statement that waited for the row can have begun before the rotation that it waited
  * for: no window means none, not one that ends where rotated_at is. The account's row is not locked, and may be an older one
  * than the family's: a family that a password change has just carried into the next epoch is ahead of it, and lives.
  */
@@ -43,7 +44,7 @@ export const createJudge =
         ),
         judged as (
           select *, case
-            when clock_timestamp() > statement_timestamp() + make_interval(secs => ${seconds_left}) then 'late'
+            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then 'late'
             when salt <> presented_salt then 'wrong_salt'
             when revoked_at is not null then 'revoked'
             when expires_at <= statement_timestamp() then 'expired'

@@ -21,7 +21,8 @@ export const createRotate = (
       const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))
       return tokens.map(({ family_id }) => {
         const family = families.get(family_id)
-        return family && toRotation(family)
+        // The answer came in time, so nobody has been told to try again: what was too late for this statement gets one of its own.
+        return family === undefined || family.verdict === 'late' ? undefined : toRotation(family)
       })
     },
     alone: async token => {

@@ -186,6 +186,33 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
   })
 })
 
+describe.each(backends)('a rotation that is late in a group, on $name', ({ open }) => {
+  it('is asked for again by itself, and takes no other’s answer with it', async () => {
+    const backend = await open()
+    const ground = { database: backend.database, pepper: randomBytes(32).toString('base64url') }
+    const [family, late] = await Promise.all([seedFamily(ground), seedFamily(ground)])
+    let statements = 0
+    const run = async <T>(query: Parameters<typeof backend.database.run<T>>[0]): Promise<T> => {
+      const rows = await backend.database.run(query)
+      if (statements++ === 0 && Array.isArray(rows))
+        for (const row of rows) if (row.id === late.id) row.verdict = 'late'
+      return rows
+    }
+    const families = createRefreshFamilies({ ...backend.database, run }, LIFETIMES)
+    expect(
+      await Promise.all([
+        families.rotate(presentation(family, 0)),
+        families.rotate(presentation(late, 0, { client_id: 'another' })),
+      ]),
+    ).toEqual([
+      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
+      { verdict: 'denied', denial: 'wrong_client' },
+    ])
+    expect(statements).toBe(2)
+    await backend.close()
+  })
+})
+
 describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then for its row', () => {
   it('does nothing once its caller has given up', async () => {
     const own = await createDatabase()
