@@ -142,8 +142,9 @@ const statementOf = async (url: string, presentation: Presentation) => {
       if (text.includes('presented')) seen ??= { text, parameters: [...parameters] }
     },
   })
+  const caller = { seconds_left: sql.typed(4, 701), isWaiting: () => true }
   const database = {
-    run: async <T>(query: (with_: typeof sql, seconds_left: number) => Promise<T>) => query(sql, 4),
+    run: async <T>(query: (with_: typeof sql, by: typeof caller) => Promise<T>) => query(sql, caller),
     ping: async () => {},
     ensure: async () => {},
     load: () => ({ connections: 1, statements: 0, isLost: false }),

@@ -15,8 +15,8 @@ export type Asked<T> = Readonly<{
   answer: Promise<T>
   /**
    * Nobody waits for it any more. It must not run later, when the client may have tried again: a rotation carried out twice is
-   * judged a theft. One that was sent is beyond recall: statement_timeout ends it, though later
-   * than its caller gives up, if it had waited here.
+   * judged a theft. One that was sent is beyond recall: statement_timeout ends it, though later than its caller gives up, if it
+   * had waited here. So is a transaction that waits for its connection to open: its own first step asks for its caller.
    */
   abandon: () => void
 }>

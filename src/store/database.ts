@@ -1,17 +1,25 @@
-import postgres, { type Sql } from 'postgres'
+import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
 import { arrayTypes } from './array-types.ts'
 import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
 import { type OpenSocket, trackSockets } from './sockets.ts'
 
-type Query<T> = (sql: Sql, seconds_left: number) => Promise<T>
+/** Whoever asked, and what is left of their time. */
+export type Caller = Readonly<{
+  /** Seconds that a statement may take when it is sent, below zero when there are none: read when its parameters are bound. */
+  seconds_left: Parameter<unknown>
+  /** What a transaction asks first: it may have waited for its connection until its caller gave up. */
+  isWaiting: () => boolean
+}>
+
+type Query<T> = (sql: Sql, caller: Caller) => Promise<T>
 
 export type Database = Readonly<{
   /**
-   * One statement, one answer. `seconds_left` is what it may take when it is sent, before its caller gives up. Rejects with Unavailable when there is none in time, or when Postgres is away, starting,
-   * stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was carried out
-   * is not known. One that was not, for sure, is carried out again while its caller waits.
+   * One statement, or transaction; one answer. Rejects with Unavailable when there is none in time, or when Postgres is away,
+   * starting, stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was
+   * carried out is not known. One that was not, for sure, is carried out again while its caller waits.
    * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given. Never `reserve` with it:
    * without fetch_types, postgres.js 3.4.9 forgets a reservation that is the first thing on a connection.
    */
@@ -50,6 +58,9 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5 } = options
   let freshUntil = 0
   let asking: Promise<void> | null = null
+  let refusedUntil = 0
+  let statements = 0
+  let isLost = false
   const sockets = trackSockets(answer_seconds)
   const connections = createConnections(options.pool_size, onClose => {
     const { open, isEnding } = sockets.openLine(() => {
@@ -58,9 +69,6 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     })
     return { sql: postgres(options.url, clientOptions({ ...options, answer_seconds }, open)), isEnding }
   })
-  let refusedUntil = 0
-  let statements = 0
-  let isLost = false
 
   const giveUp = ({ abandon }: Asked<unknown>, reject: (error: Unavailable) => void) => {
     isLost = true
@@ -88,9 +96,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         return
       }
       const end = performance.now() + answer_seconds * STATEMENT_SHARE * 1000
-      const ask = () => connections.ask(sql => query(sql, (end - performance.now()) / 1000))
-      let asked = ask()
       let isAwaited = true
+      const isWaiting = () => isAwaited
+      const rest = secondsUntil(end)
+      const ask = () =>
+        connections.ask(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
+      let asked = ask()
       const timer = setTimeout(() => {
         isAwaited = false
         giveUp(asked, reject)
@@ -138,6 +149,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     },
   }
 }
+
+const FLOAT8 = 701
+
+/** The library makes text of a parameter when it binds it: it holds statements back while it opens a connection. */
+const secondsUntil = (end: number) => ({ toString: () => String((end - performance.now()) / 1000) })
 
 /**
  * Tagged statements are prepared by name, once a connection, as long as their text is constant: that is the library's

@@ -70,7 +70,13 @@ const holding = <R extends Row>(
   hold: (sql: ISql) => PendingQuery<Row[]>,
   statement: (sql: ISql) => PendingQuery<R[]>,
 ): Promise<readonly R[]> =>
-  database.run(sql => sql.begin(held => [hold(held), statement(held)] as const).then(([, rows]) => rows))
+  database.run(async (sql, { isWaiting }) => {
+    const [, rows] = await sql.begin(held => {
+      if (!isWaiting()) throw new Error('abandoned before it had a connection')
+      return [hold(held), statement(held)] as const
+    })
+    return rows
+  })
 
 type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_seconds: number }>
 

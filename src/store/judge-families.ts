@@ -14,16 +14,17 @@ export type JudgedFamily = Family & { verdict: Verdict }
  *
  * A row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
  * under read committed, a statement that waited for a lock goes on with the newest version of the row.
- * Lateness counts from transaction_timestamp(), the first message of the statement: each message after it sets statement_timestamp() anew,
- * also when it has waited for the table. Every time in it is the database's. A statement that waited for the row can have begun before the rotation that it waited
- * for: no window means none, not one that ends where rotated_at is. The account's row is not locked, and may be an older one
- * than the family's: a family that a password change has just carried into the next epoch is ahead of it, and lives.
+ * Lateness counts from transaction_timestamp(), the first message of the statement: each message after it sets
+ * statement_timestamp() anew, also when it has waited for the table. Every time in it is the database's. A statement that
+ * waited for the row can have begun before the rotation that it waited for: no window means none, not one that ends where
+ * rotated_at is. The account's row is not locked, and may be an older one than the family's: a family that a password change
+ * has just carried into the next epoch is ahead of it, and lives.
  */
 export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
   (tokens: readonly Presentation[], { waits }: { waits: boolean }): Promise<readonly JudgedFamily[]> =>
     database.run(
-      (sql, seconds_left) => sql<JudgedFamily[]>`
+      (sql, { seconds_left }) => sql<JudgedFamily[]>`
         with presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,

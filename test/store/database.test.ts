@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { isAway } from '../../src/store/away.ts'
+import { onHeldAccount } from '../../src/store/end-families.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
@@ -189,6 +191,32 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     proxy.cut()
     await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
     expect(await database.run(sql => sql`select * from carried_out`)).toEqual([])
+  })
+
+  it('tells a statement what is left of its caller’s time when it is sent, not when it began to wait', async () => {
+    const release = proxy.hold()
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const asked = lone.run(
+      (sql, { seconds_left }) => sql<{ left: number }[]>`select ${seconds_left}::float8 as left`,
+    )
+    await database.run(sql => sql`select pg_sleep(0.3)`)
+    release()
+    const [row] = await asked
+    expect(row?.left).toBeLessThan(0.8 * ANSWER_SECONDS - 0.3)
+    await lone.close()
+  })
+
+  it('never begins a transaction whose caller gave up while its connection was being opened', async () => {
+    await database.sql`create table begun (what text)`
+    const release = proxy.hold()
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const begun = onHeldAccount(lone, randomUUID(), sql => sql`insert into begun values ('late')`)
+    await expect(begun).rejects.toThrow(Unavailable)
+    release()
+    // There is one connection: whatever was sent on it is over before this.
+    await expect.poll(() => works(lone), { timeout: 3000 }).toBe(true)
+    expect(await database.sql`select from begun`).toHaveLength(0)
+    await lone.close()
   })
 
   it('says Unavailable when Postgres ends the connection', async () => {

@@ -8,7 +8,7 @@ import { createPepper, refreshTokenAt } from '../../src/domain/refresh-token.ts'
 import { createAccountLife } from '../../src/store/account-life.ts'
 import { createAccounts } from '../../src/store/accounts.ts'
 import { createCeremonies } from '../../src/store/ceremonies.ts'
-import type { Database } from '../support/database.ts'
+import { callerOf, type Database } from '../support/database.ts'
 import { createEmailLinks } from '../../src/store/email-links.ts'
 import { createEndings } from '../../src/store/endings.ts'
 import { createFactors } from '../../src/store/factors.ts'
@@ -172,7 +172,10 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
       await held`commit`
       held.release()
     }
-    return { database: { ...backend.database, run: query => query(held, 4) } satisfies Database, commit }
+    return {
+      database: { ...backend.database, run: query => query(held, callerOf(held)) } satisfies Database,
+      commit,
+    }
   }
 
   it.each(VERBS)('%s ends and announces the sign-in that it waited for', async (_, end) => {
@@ -214,7 +217,10 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
   afterAll(() => backend.close())
 
   /** As the pool’s own, but that a deadlock is an error. */
-  const unforgiving = (): Database => ({ ...backend.database, run: query => query(backend.database.sql, 4) })
+  const unforgiving = (): Database => {
+    const { sql } = backend.database
+    return { ...backend.database, run: query => query(sql, callerOf(sql)) }
+  }
 
   it('end every family of a client, also when some of them end meanwhile', async () => {
     const { database } = backend

@@ -5,7 +5,7 @@ import { digestOf } from '../../src/domain/digest.ts'
 import { retryProofOf } from '../../src/domain/refresh-token.ts'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { createJudge } from '../../src/store/judge-families.ts'
-import { type Database, openDatabase } from '../support/database.ts'
+import { callerOf, type Database, openDatabase } from '../support/database.ts'
 import { createRefreshFamilies } from '../../src/store/refresh-families.ts'
 import { backends, createDatabase, hasPostgres, type OpenBackend } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
@@ -177,7 +177,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
 
   it('do nothing for a caller whose time is over', async () => {
     const family = await seed()
-    const late: Database['run'] = query => backend.database.run(sql => query(sql, -0.001))
+    const late: Database['run'] = query => backend.database.run(sql => query(sql, callerOf(sql, -0.001)))
     const families = createRefreshFamilies({ ...backend.database, run: late }, LIFETIMES)
     await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
     expect((await createStore().rotate(presentation(family, 0))).verdict).toBe('rotated')

@@ -1,5 +1,6 @@
 import postgres, { type Sql } from 'postgres'
 import {
+  type Caller,
   type Database as Pool,
   type DatabaseOptions,
   openDatabase as openPool,
@@ -18,6 +19,14 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   }
   return { ...pool, sql, close }
 }
+
+const FLOAT8 = 701
+
+/** For a statement that is sent past the pool. */
+export const callerOf = (sql: Sql, seconds_left = 4): Caller => ({
+  seconds_left: sql.typed(seconds_left, FLOAT8),
+  isWaiting: () => true,
+})
 
 const clientOf = ({ run }: Pool): Sql => {
   let client: Sql | undefined

@@ -11,6 +11,8 @@ export type FaultProxy = Readonly<{
   stall: () => void
   /** Passes on again what new connections send; those that stalled stay dead. */
   heal: () => void
+  /** New connections wait, until what it returns is called: once for all. */
+  hold: () => () => void
   /** Cuts, and refuses new connections, until `accept`. */
   refuse: () => Promise<void>
   accept: () => Promise<void>
@@ -20,6 +22,7 @@ export type FaultProxy = Readonly<{
 export const openFaultProxy = async (target: { host: string; port: number }): Promise<FaultProxy> => {
   const sockets = new Set<Socket>()
   let isStalled = false
+  let opening = Promise.resolve()
 
   const track = (socket: Socket) => {
     sockets.add(socket)
@@ -36,15 +39,17 @@ export const openFaultProxy = async (target: { host: string; port: number }): Pr
     isStalled = true
     for (const socket of sockets) socket.unpipe().pause()
   }
+  const pass = (near: Socket) => {
+    const far = connect(target)
+    track(far)
+    near.pipe(far).pipe(near)
+    near.once('close', () => far.destroy())
+    far.once('close', () => near.destroy())
+  }
   const create = () =>
     createServer(near => {
       track(near)
-      if (isStalled) return
-      const far = connect(target)
-      track(far)
-      near.pipe(far).pipe(near)
-      near.once('close', () => far.destroy())
-      far.once('close', () => near.destroy())
+      if (!isStalled) void opening.then(() => pass(near))
     })
 
   let server = create()
@@ -60,7 +65,14 @@ export const openFaultProxy = async (target: { host: string; port: number }): Pr
   const heal = () => {
     isStalled = false
   }
-  return { port, cut, reset, stall, heal, refuse, accept, close: refuse }
+  const hold = () => {
+    let release = () => {}
+    opening = new Promise(resolve => {
+      release = resolve
+    })
+    return release
+  }
+  return { port, cut, reset, stall, heal, hold, refuse, accept, close: refuse }
 }
 
 const listen = (server: Server, port: number): Promise<number> =>
