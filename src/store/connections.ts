@@ -7,7 +7,7 @@ export type Client = Readonly<{
   isEnding: () => boolean
 }>
 
-type Connection = Client & { isBusy: boolean; isOpen: boolean }
+type Connection = Client & { isBusy: boolean; isOpen: boolean; isClean: boolean }
 type Start = (connection: Connection) => void
 
 /** A statement, or a transaction, that was asked for. */
@@ -32,11 +32,16 @@ export type Asked<T> = Readonly<{
 export const createConnections = (count: number, connect: (onClose: () => void) => Client) => {
   const waiting = new Set<Start>()
   const connections = Array.from({ length: count }, () => {
-    const connection: Connection = { ...connect(() => close(connection)), isBusy: false, isOpen: false }
+    const connection: Connection = {
+      ...connect(() => close(connection)),
+      isBusy: false,
+      isOpen: false,
+      isClean: true,
+    }
     return connection
   })
 
-  /** Whoever is to be opened next is another one: the library waits before it connects again. */
+  /** Whoever is to be opened next is another one: this one pauses before it connects again. */
   const close = (connection: Connection) => {
     connection.isOpen = false
     connections.splice(connections.indexOf(connection), 1)
@@ -59,35 +64,33 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
     }
   }
 
+  const send = <T>(connection: Connection, query: (sql: Sql) => Promise<T>): Asked<T> => {
+    connection.isBusy = true
+    const sent = connection.isClean ? sendNow(connection, query) : sendCleanly(connection, query)
+    const settle = (isAnswered: boolean) => {
+      connection.isOpen ||= isAnswered
+      connection.isClean = isAnswered
+      connection.isBusy = false
+      proceed()
+    }
+    sent.answer.then(
+      () => settle(true),
+      () => settle(false),
+    )
+    return sent
+  }
+
   return {
     ask: <T>(query: (sql: Sql) => Promise<T>): Asked<T> => {
+      const connection = findFree()
+      if (connection !== undefined) return send(connection, query)
       let abandon = () => {}
       const answer = new Promise<T>((resolve, reject) => {
-        const send = (connection: Connection) => {
-          const sent = query(connection.sql)
-          connection.isBusy = true
-          abandon = () => disarm(sent)
-          const settle = (isAnswered: boolean) => {
-            connection.isOpen ||= isAnswered
-            connection.isBusy = false
-            proceed()
-          }
-          sent.then(
-            () => settle(true),
-            () => settle(false),
-          )
-          return sent
-        }
-        // A query that cannot be put together is its own caller's fault, not that of whoever gave the connection back.
         const start: Start = connection => {
-          try {
-            resolve(send(connection))
-          } catch (fault) {
-            reject(fault)
-          }
+          const sent = send(connection, query)
+          abandon = sent.abandon
+          resolve(sent.answer)
         }
-        const connection = findFree()
-        if (connection !== undefined) return start(connection)
         waiting.add(start)
         abandon = () => {
           waiting.delete(start)
@@ -100,6 +103,36 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
       await Promise.all(connections.map(({ sql }) => sql.end(options)))
     },
   }
+}
+
+const sendNow = <T>({ sql }: Client, query: (sql: Sql) => Promise<T>): Asked<T> => {
+  try {
+    const answer = query(sql)
+    return { answer, abandon: () => disarm(answer) }
+  } catch (fault) {
+    // A query that cannot be put together is its own caller's fault, not that of whoever gave the connection back.
+    return { answer: Promise.reject(fault), abandon: () => {} }
+  }
+}
+
+/**
+ * After a statement that failed among its rows, or a connection that broke among them, postgres.js 3.4.9 goes on counting where
+ * they ended: the first rows of the next answer would be missing. Its count begins anew at the end of an answer.
+ */
+const sendCleanly = <T>(client: Client, query: (sql: Sql) => Promise<T>): Asked<T> => {
+  let sent: Asked<T> | undefined
+  let isAbandoned = false
+  const send = async () => {
+    await client.sql`select where false`
+    if (isAbandoned) throw new Error('abandoned before it was sent')
+    sent = sendNow(client, query)
+    return sent.answer
+  }
+  const abandon = () => {
+    isAbandoned = true
+    sent?.abandon()
+  }
+  return { answer: send(), abandon }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/unavailable.ts'
-import { isAway } from '../../src/store/away.ts'
+import { codeOf, isAway } from '../../src/store/away.ts'
 import { onHeldAccount } from '../../src/store/end-families.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
@@ -218,6 +218,22 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(await database.sql`select from begun`).toHaveLength(0)
     await lone.close()
   })
+
+  it.each([
+    ['whose statement broke off', 'select 1 / (3 - id) from generate_series(1, 3) id', '22012'],
+    ['that broke off', 'select pg_terminate_backend(pg_backend_pid())', 'CONNECTION_CLOSED'],
+  ])(
+    'gives a statement its own rows and no others, after a connection %s among the rows',
+    async (_, text, code) => {
+      const lone = openDatabase({ url: own.url, pool_size: 1 })
+      for (let turn = 0; turn < 3; turn++) {
+        const broken = await lone.run(sql => sql.unsafe(text)).catch((error: unknown) => error)
+        expect([codeOf(broken), codeOf(broken instanceof Error ? broken.cause : null)]).toContain(code)
+        expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
+      }
+      await lone.close()
+    },
+  )
 
   it('says Unavailable when Postgres ends the connection', async () => {
     const admin = openDatabase({ url: own.url, pool_size: 1 })
