@@ -60,6 +60,7 @@ export const readSettings = <N extends Name>(
 const readValues = (names: readonly string[], environment: Environment) => {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
+  if (names.includes('DATABASE_URL')) faults.push(...judgeEnvironment(environment))
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     if (!names.includes(name)) continue
     const given = valueOf(name, setting, environment)
@@ -93,6 +94,12 @@ const valueOf = (
     return { fault: `${name}_FILE cannot be read: ${path}` }
   }
 }
+
+/** The driver would read it, and DATABASE_URL must not say it either. */
+const judgeEnvironment = ({ PGTARGETSESSIONATTRS }: Environment): readonly string[] =>
+  PGTARGETSESSIONATTRS
+    ? ['PGTARGETSESSIONATTRS must be unset: a host that turns out to be read-only is left for the next one']
+    : []
 
 /** RFC 8414 §2 – An https URL without query and fragment. Ours: an origin alone, so that no proxy has to rewrite paths. */
 const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => {

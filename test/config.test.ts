@@ -285,6 +285,13 @@ describe('configuration', () => {
     ])
   })
 
+  it('refuses what the driver would read past DATABASE_URL', () => {
+    const environment = { DATABASE_URL: POSTGRES, PGTARGETSESSIONATTRS: 'read-write' }
+    const faults = [expect.stringMatching(/^PGTARGETSESSIONATTRS must be unset/)]
+    expect(faultsOf({ ...environment, REFRESH_TOKEN_PEPPER: PEPPER })).toEqual(faults)
+    expect(readSettings(['DATABASE_URL'], environment)).toEqual({ faults })
+  })
+
   it('requires a sender with SMTP_URL', () => {
     expect(faultsOf({ SMTP_URL: 'smtps://mail.example' })).toEqual(['MAIL_FROM is required with SMTP_URL'])
     expect(faultsOf({ MAIL_FROM: 'a@b.example' })).toEqual([])

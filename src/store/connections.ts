@@ -5,6 +5,10 @@ export type Client = Readonly<{
   sql: Sql
   /** Nothing may be sent on it now. Whoever says so says later that it has closed. */
   isEnding: () => boolean
+  /** Something is about to be sent on it. */
+  onUse: () => void
+  /** It has closed before it answered anything. */
+  leave: () => void
 }>
 
 type Connection = Client & { isBusy: boolean; isOpen: boolean; isClean: boolean }
@@ -43,6 +47,7 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
 
   /** Whoever is to be opened next is another one: this one pauses before it connects again. */
   const close = (connection: Connection) => {
+    if (!connection.isOpen) connection.leave()
     connection.isOpen = false
     connections.splice(connections.indexOf(connection), 1)
     connections.push(connection)
@@ -65,6 +70,7 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
   }
 
   const send = <T>(connection: Connection, query: (sql: Sql) => Promise<T>): Asked<T> => {
+    connection.onUse()
     connection.isBusy = true
     const sent = connection.isClean ? sendNow(connection, query) : sendCleanly(connection, query)
     const settle = (isAnswered: boolean) => {

@@ -3,7 +3,7 @@ import { Unavailable } from '../domain/unavailable.ts'
 import { arrayTypes } from './array-types.ts'
 import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
-import { type OpenSocket, trackSockets } from './sockets.ts'
+import { type Address, type Line, trackSockets } from './sockets.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{
@@ -61,13 +61,19 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   let refusedUntil = 0
   let statements = 0
   let isLost = false
-  const sockets = trackSockets(answer_seconds)
+  const addresses = addressesOf(options)
+  const isEmbedded = options.path !== undefined
+  const sockets = trackSockets(addresses, {
+    silence_seconds: answer_seconds,
+    connect_seconds: CONNECT_SECONDS,
+  })
   const connections = createConnections(options.pool_size, onClose => {
-    const { open, isEnding } = sockets.openLine(() => {
+    const line = sockets.openLine(() => {
       freshUntil = 0
       onClose()
     })
-    return { sql: postgres(options.url, clientOptions({ ...options, answer_seconds }, open)), isEnding }
+    const own = { address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
+    return { ...line, sql: postgres(options.url, clientOptions(own)) }
   })
 
   const giveUp = ({ abandon }: Asked<unknown>, reject: (error: Unavailable) => void) => {
@@ -155,25 +161,41 @@ const FLOAT8 = 701
 /** The library makes text of a parameter when it binds it: it holds statements back while it opens a connection. */
 const secondsUntil = (end: number) => ({ toString: () => String((end - performance.now()) / 1000) })
 
+/** As the library reads the URL: several hosts, each with a port of its own, and what PGHOST and PGPORT say. */
+const addressesOf = ({ url, path }: DatabaseOptions): [Address, ...Address[]] => {
+  const { options } = postgres(url)
+  const socket = path ?? options.path
+  if (socket) return [{ path: socket }]
+  const [first = { host: 'localhost', port: 5432 }, ...others] = options.host.map((host, index) => ({
+    host,
+    port: options.port[index] ?? 5432,
+  }))
+  return [first, ...others]
+}
+
+type ClientOptions = Readonly<{
+  address: Address
+  answer_seconds: number
+  isEmbedded: boolean
+  socket: Line['open']
+}>
+
 /**
  * Tagged statements are prepared by name, once a connection, as long as their text is constant: that is the library's
  * default, left to DATABASE_URL, so that `?prepare=false` serves a PgBouncer before 1.21 in transaction mode. Any PgBouncer
  * must let the parameters of `connection` pass: `ignore_startup_parameters`.
  */
-const clientOptions = (
-  { path, answer_seconds }: DatabaseOptions & { answer_seconds: number },
-  socket: OpenSocket,
-) => ({
+const clientOptions = ({ address, answer_seconds, isEmbedded, socket }: ClientOptions) => ({
   max: 1,
-  ...(path === undefined ? {} : { path }),
+  ...address,
   // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
   socket,
   connect_timeout: CONNECT_SECONDS,
-  // The library's own waits grow to 20 seconds, and Postgres may be back long before.
-  backoff: () => 0.1,
+  // The pauses are ours: the library's grow to 20 seconds, and it takes none after a connection that ended before it was ready.
+  backoff: () => 0,
   // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
-  idle_timeout: path === undefined ? 300 : 0,
-  max_lifetime: path === undefined ? 3600 : null,
+  idle_timeout: isEmbedded ? 0 : 300,
+  max_lifetime: isEmbedded ? null : 3600,
   onnotice: () => {},
   fetch_types: false,
   types: arrayTypes,

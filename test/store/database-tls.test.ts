@@ -58,6 +58,16 @@ describe.skipIf(!hasPostgres)('the pool, over TLS', () => {
     expect(new Set(addresses)).toEqual(new Set(['127.0.0.1', '127.0.0.2']))
   })
 
+  it('stays with a host whose connection merely ended', async () => {
+    const [before] = await connections(1)
+    for (let turn = 0; turn < 3; turn++) {
+      const end = database.run(sql => sql`select pg_terminate_backend(pg_backend_pid())`)
+      await expect(end).rejects.toMatchObject({ name: 'Unavailable' })
+      const [after] = await connections(1)
+      expect(after?.address).toBe(before?.address)
+    }
+  })
+
   it('goes on with the connections that stand when the one at work is ended', async () => {
     const before = new Set((await connections(3)).map(connection => connection?.pid))
     const [first] = await connections(1)

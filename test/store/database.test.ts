@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { codeOf, isAway } from '../../src/store/away.ts'
@@ -158,6 +160,43 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(performance.now() - before).toBeLessThan(50)
   })
 
+  it('says Unavailable, and why, when every host refuses; and asks the next one when the first does', async () => {
+    await proxy.refuse()
+    const url = own.url.replace(/@[^/]+/, `@127.0.0.1:${proxy.port},127.0.0.2:${proxy.port}`)
+    const refused = openDatabase({ url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    await expect(refused.ping()).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
+    await refused.close()
+    const { host } = new URL(own.url)
+    const second = openDatabase({
+      url: own.url.replace(host, `127.0.0.1:${proxy.port},${host}`),
+      pool_size: 2,
+      answer_seconds: ANSWER_SECONDS,
+    })
+    for (let turn = 0; turn < 3; turn++) await Promise.all([second.ping(), second.ping()])
+    await second.close()
+    await proxy.accept()
+  })
+
+  it.each([1, 2])(
+    'does not overrun a Postgres that ends each connection at once, of %d hosts',
+    async hosts => {
+      let connections = 0
+      const ending = createServer(socket => {
+        connections++
+        socket.end()
+      })
+      await once(ending.listen(0, '127.0.0.1'), 'listening')
+      const { port } = ending.address() as AddressInfo
+      const names = Array.from({ length: hosts }, () => `127.0.0.1:${port}`)
+      const url = own.url.replace(/@[^/]+/, `@${names.join(',')}`)
+      const lone = openDatabase({ url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+      await expect(lone.ping()).rejects.toThrow(Unavailable)
+      expect(connections).toBeLessThan(20)
+      await lone.close()
+      ending.close()
+    },
+  )
+
   it('says Unavailable to the statements whose connection is cut, with the cause, and reconnects', async () => {
     const held = database.run(sql => sql`select pg_sleep(0.7)`)
     await database.ping()
@@ -176,6 +215,13 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(performance.now() - before).toBeLessThan(ANSWER_SECONDS * 1000 + 500)
     proxy.heal()
     await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
+  })
+
+  it('does not cut a connection that was idle when somebody gave up, and waits for Postgres now', async () => {
+    await pidsOf(20)
+    await expect(database.run(() => new Promise(() => {}))).rejects.toThrow(Unavailable)
+    await database.sql`select pg_sleep(0.6)`
+    await database.run(sql => sql`select pg_sleep(0.7)`)
   })
 
   it('never carries out later what it has answered with Unavailable before it was sent', async () => {
