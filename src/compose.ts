@@ -149,7 +149,7 @@ const assemble = async (
   })
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
-  const people = { clients, openSignIn, peppers, refreshFamilies, rotate, wait, mail }
+  const people = { clients, openSignIn, peppers, policy, refreshFamilies, rotate, wait, mail }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import { createFailures } from '../ephemeral/failures.ts'
@@ -53,6 +54,7 @@ type Parts = Readonly<{
   openSignIn: OpenSignIn
   passwords: Passwords
   peppers: Peppers
+  policy: AudiencePolicy
   random: Random
   redis: RedisConnection | null
   refreshFamilies: RefreshFamilies

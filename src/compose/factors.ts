@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { passkeyOrigins } from '../domain/passkey.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
@@ -36,6 +37,7 @@ type Parts = Readonly<{
   limits: Limits
   metrics: Metrics
   peppers: Peppers
+  policy: AudiencePolicy
   random: Random
   refreshFamilies: RefreshFamilies
   /** Has told the person of it by mail. */

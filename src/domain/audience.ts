@@ -29,14 +29,21 @@ export const audienceLeft = (
   granted: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
-  const registered = registeredFor(client, policy)
-  const left = granted.filter(audience => registered.includes(audience))
-  return left.length > 0 ? left : audienceFor(client, [], policy)
+  const own = ownOf(client, policy)
+  // Nobody asked for the issuer of a first-party token: alone, it is nothing left of what was granted beside it.
+  const asked = client.first_party ? granted.filter(audience => audience !== policy.issuer) : granted
+  const left = asked.filter(audience => own.includes(audience))
+  return asked.length > 0 && left.length === 0
+    ? audienceFor(client, [], policy)
+    : withIssuer(left, client, policy)
 }
 
 /** The default first. */
 const registeredFor = (client: Client, policy: AudiencePolicy): readonly string[] =>
-  withIssuer(client.audience.length > 0 ? client.audience : [policy.default_audience], client, policy)
+  withIssuer(ownOf(client, policy), client, policy)
+
+const ownOf = ({ audience }: Client, { default_audience }: AudiencePolicy): readonly string[] =>
+  audience.length > 0 ? audience : [default_audience]
 
 /** Ours: a first-party client's tokens carry the issuer too, because the account API is a resource like any other. */
 const withIssuer = (

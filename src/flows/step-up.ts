@@ -1,9 +1,11 @@
+import { type AudiencePolicy, audienceLeft } from '../domain/audience.ts'
 import { amrWith } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import { digestOf } from '../domain/digest.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, refreshTokenAt } from '../domain/refresh-token.ts'
+import { scopeLeft } from '../domain/scope.ts'
 import type { Issue } from '../grants/issue.ts'
 import type { Blocklist, Clients, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
@@ -22,6 +24,7 @@ type Needs = Readonly<{
   issue: Issue
   random: Random
   peppers: Peppers
+  policy: AudiencePolicy
   metrics: Metrics
   originsOf: (client: Client) => readonly string[]
   access_token_seconds: number
@@ -73,10 +76,10 @@ type Replacement = Readonly<{ replaces: string; amr: readonly string[]; origin: 
 const replace = async (
   needs: Needs,
   { account }: Bearer,
-  { status_list }: Client,
+  client: Client,
   change: Replacement,
 ): Promise<SteppedUp> => {
-  const { refreshFamilies, blocklist, issue, random, peppers, metrics, access_token_seconds } = needs
+  const { refreshFamilies, blocklist, issue, random, peppers, policy, metrics, access_token_seconds } = needs
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
   const [pepper] = peppers
@@ -92,7 +95,11 @@ const replace = async (
   })
   if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'ended_meanwhile')
   await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
-  const access = await issue.toFamily(family, { ...family, status_list })
+  const access = await issue.toFamily(family, {
+    scope: scopeLeft(family.scope, client.scope),
+    audience: audienceLeft(client, family.audience, policy),
+    status_list: client.status_list,
+  })
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
   return { tokens, refresh_transport: family.refresh_transport }

@@ -1,7 +1,10 @@
 import { decodeJwt } from 'jose'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { createPostgresPlace, type Place, places } from '../account-api/support.ts'
+import { createPostgresPlace, ISSUER, type Place, places } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {
   ALIVE,
@@ -246,6 +249,30 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     expect(status).toBe(200)
     expect(body.refresh_token_expires_in).toBeGreaterThan(3_500)
     expect(body.refresh_token_expires_in).toBeLessThanOrEqual(3_600)
+  })
+
+  it('gives no more than the client is registered for by now', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'signet-clients-'))
+    const CLIENTS_FILE = join(directory, 'clients.json')
+    const serve = (registered: Readonly<Record<string, unknown>>) => {
+      const client = { client_id: 'first-party', first_party: true, token_endpoint_auth_method: 'none' }
+      writeFileSync(
+        CLIENTS_FILE,
+        JSON.stringify([{ ...client, grant_types: ['refresh_token'], ...registered }]),
+      )
+      return start(place, time, { CLIENTS_FILE })
+    }
+    const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
+    const ada = await withTotp(wide, time, 'narrowed@two.example')
+    expect(claimsOf(ada.tokens.access_token)).toMatchObject({
+      scope: 'read write',
+      aud: ['https://old.example', ISSUER],
+    })
+    const narrow = await serve({ scope: 'read', audience: ['https://new.example'] })
+    const { body } = await stepUp(narrow, ada.tokens, { totp: ada.code() })
+    expect(claimsOf(body.access_token)).toMatchObject({ scope: 'read', aud: ['https://new.example', ISSUER] })
+    await Promise.all([wide.close(), narrow.close()])
+    rmSync(directory, { recursive: true })
   })
 
   it('that races a refresh of the sign-in that it was leaves that one dead, and no token of its class with its successor', async () => {

@@ -43,7 +43,7 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
       iss: ISSUER,
       sub: family.user_id,
       client_id: 'app',
-      aud: [API, OTHER_API],
+      aud: [API, OTHER_API, ISSUER],
       iat: expect.any(Number),
       exp: (claims.iat ?? 0) + 900,
       jti: expect.any(String),
@@ -154,7 +154,8 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
       writeFileSync(CLIENTS_FILE, JSON.stringify([{ ...entry, ...changed }]))
       return place.start({ environment: { CLIENTS_FILE } })
     }
-    const family = await seedFamily(place, { audience: [API, OTHER_API, ISSUER] })
+    // From when the client was not first-party.
+    const family = await seedFamily(place, { audience: [API, OTHER_API] })
     const claimsOf = async (instance: Instance, token: string) => {
       const { json } = await refresh(instance, token)
       return decodeJwt(json.access_token)
@@ -170,6 +171,13 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
     // Nothing is left of what was granted: the client's first, as for a new sign-in.
     const moved = await serve({ audience: ['https://new.example'], first_party: false })
     expect(await claimsOf(moved, token)).toMatchObject({ scope: 'read write', aud: 'https://new.example' })
+    const own = await serve({ audience: ['https://new.example'] })
+    const first_party = await seedFamily(place, { audience: [API, ISSUER] })
+    expect(await claimsOf(own, first_party.refresh_token)).toMatchObject({
+      aud: ['https://new.example', ISSUER],
+    })
+    const issuerAlone = await seedFamily(place, { audience: [ISSUER] })
+    expect(await claimsOf(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
     rmSync(directory, { recursive: true })
   })
 
