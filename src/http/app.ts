@@ -116,8 +116,9 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
 
 type Answer = ReturnType<typeof createAnswer>
 
-/** A path that is none of ours, without what it may hold of our tokens. */
-const loggable = (path: string): string => path.slice(0, 200).replace(/(signet_[a-z]+_)[\w-]+/g, '$1…')
+/** A path that is none of ours, without what it may hold of our tokens, or anybody's JWT. */
+const loggable = (path: string): string =>
+  path.slice(0, 200).replace(/(signet_[a-z]+_)[\w-]+|(eyJ)[\w.-]+/g, '$1$2…')
 
 /** Anybody can make up a method. */
 const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')

@@ -18,6 +18,7 @@ export const openLog = (level: LevelWithSilent): ProcessLog => {
   const output = destination({ dest: 1, sync: false })
   let lines = ''
   let timer: NodeJS.Timeout | undefined
+  let isClosed = false
   const handOver = () => {
     clearTimeout(timer)
     timer = undefined
@@ -35,12 +36,13 @@ export const openLog = (level: LevelWithSilent): ProcessLog => {
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
     flush: () => {
-      if (lines === '') return
+      if (isClosed) return
       handOver()
       output.flushSync()
     },
     close: () =>
       new Promise(resolve => {
+        isClosed = true
         handOver()
         output.once('close', () => resolve())
         output.end()
