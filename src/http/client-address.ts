@@ -30,10 +30,13 @@ export const createClientAddress = (trusted: readonly AddressRange[]) => {
 /** A connection's peer never changes: its address is read once, not for each request. */
 const peers = new WeakMap<object, string>()
 
+/** A connection without a peer is closed by the listener. Should one come here, its word counts for nothing. */
+const NOBODY = '::'
+
 const peerOf = (socket: Socket): string => {
   const known = peers.get(socket)
   if (known !== undefined) return known
-  const peer = parseAddress(socket.remoteAddress) ?? '127.0.0.1'
+  const peer = parseAddress(socket.remoteAddress) ?? NOBODY
   peers.set(socket, peer)
   return peer
 }

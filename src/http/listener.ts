@@ -1,4 +1,4 @@
-import { getRequestListener } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { App } from './app.ts'
@@ -32,13 +32,21 @@ export const openListener = (
   unreadable: Unreadable,
 ): Promise<Listener> =>
   new Promise((resolve, reject) => {
-    const answer = getRequestListener(app.fetch, { errorHandler: unreadable.answer })
+    const answer = getRequestListener(
+      (request, env) => {
+        requireHost(env.incoming.headers.host)
+        return app.fetch(request, env)
+      },
+      { errorHandler: unreadable.answer },
+    )
     const server = createServer(SERVER_OPTIONS, (request, response) => void answer(request, response))
     server.on('clientError', unreadable.refuse)
     // RFC 9110 §10.1.1 – What else is expected may be passed over.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+    server.on('connection', refuseGone)
     const silent = trackSilent(server)
-    server.once('error', reject)
+    // A later one is of a connection that could not be accepted: it is nobody's yet.
+    server.on('error', reject)
     server.listen(address.port, address.host, () =>
       resolve({ drain: seconds => drain(server, silent, seconds) }),
     )
@@ -53,6 +61,18 @@ const drain = async (server: Server, silent: Silent, seconds: number): Promise<v
   await new Promise(resolve => server.close(resolve))
   clearInterval(sweep)
   clearTimeout(deadline)
+}
+
+/** RFC 9112 §3.2 – One Host, also beside a target that names its own. */
+const requireHost = (host: string | undefined): void => {
+  if (host === undefined) throw new RequestError('Missing host header')
+  if (!HOST.test(host)) throw new RequestError('Invalid host header')
+}
+const HOST = /^[^\s,/?#@\\]+$/
+
+/** Who was gone before we came has no address any more, and none that may be taken for a proxy's. Read here, it is remembered. */
+const refuseGone = (socket: Socket): void => {
+  if (socket.remoteAddress === undefined) socket.destroy()
 }
 
 /** Connections on which nothing has come yet, as browsers open them in advance: to Node they are not idle, and it would wait for them. */

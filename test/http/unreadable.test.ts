@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { App } from '../../src/http/app.ts'
 import { type Listener, openListener } from '../../src/http/listener.ts'
 import { createUnreadable } from '../../src/http/unreadable.ts'
 import { systemRandom } from '../../src/platform/random.ts'
@@ -35,6 +37,13 @@ describe('what cannot be read as a request', () => {
   it.each([
     ['no Host', 400, ['GET / HTTP/1.1']],
     ['two Hosts', 400, ['GET / HTTP/1.1', 'Host: localhost', 'Host: localhost']],
+    ['no Host beside an absolute target', 400, ['GET http://localhost/ HTTP/1.1']],
+    [
+      'two Hosts beside an absolute target',
+      400,
+      ['GET http://localhost/ HTTP/1.1', 'Host: localhost', 'Host: localhost'],
+    ],
+    ['a Host that is none beside an absolute target', 400, ['GET http://localhost/ HTTP/1.1', 'Host: a b']],
     ['a Host that is none', 400, ['GET / HTTP/1.1', 'Host: a b']],
     ['a Host with a path', 400, ['GET / HTTP/1.1', 'Host: a/b']],
     ['a backslash in the path', 400, ['GET /\\evil HTTP/1.1', 'Host: localhost']],
@@ -62,6 +71,33 @@ describe('what cannot be read as a request', () => {
   it('what a client expects, and nobody knows, is passed over', async () => {
     const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
+  })
+
+  it('an absolute target is read as its path is', async () => {
+    const { answer } = await say('GET http://localhost/ HTTP/1.1', 'Host: localhost', 'Connection: close')
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
+  })
+
+  it('is nothing that a connection without an address brings: it is gone, and may not name another', async () => {
+    const seen: (string | undefined)[] = []
+    const port = await freePort()
+    const fetch: App['fetch'] = (_, env) => {
+      if (env && 'incoming' in env) seen.push(env.incoming.socket.remoteAddress)
+      return new Response('read')
+    }
+    const listener = await openListener(
+      { fetch },
+      { host: '127.0.0.1', port },
+      createUnreadable({ random: systemRandom, log }),
+    )
+    // Nothing is accepted while this runs: it has come, spoken and gone before.
+    execFileSync(process.execPath, [
+      '-e',
+      `const s = require('net').connect(${port}, '127.0.0.1', () => s.write('GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n', () => s.resetAndDestroy()))`,
+    ])
+    expect(await (await globalThis.fetch(`http://127.0.0.1:${port}/`)).text()).toBe('read')
+    expect(seen).toEqual(['127.0.0.1'])
+    await listener.drain(1)
   })
 
   it('keeps no connection for whoever does not close theirs', async () => {
