@@ -56,8 +56,10 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
     expect((await introspect(await tokenOf(SERVICE, { resource: OTHER_API }), INTROSPECTOR)).text).toBe(
       INACTIVE,
     )
-    const other = basic('issuer-resource', SECRETS.service)
-    expect((await introspect(person, other)).text).toBe(INACTIVE)
+    // The issuer is a resource, too, to which every first-party token is addressed.
+    const issuer = basic('issuer-resource', SECRETS.service)
+    expect((await introspect(person, issuer)).json['active']).toBe(true)
+    expect((await introspect(await tokenOf(SERVICE, { resource: API }), issuer)).text).toBe(INACTIVE)
   })
 
   it('answers one and the same to everything that is not live or not the caller’s', async () => {
