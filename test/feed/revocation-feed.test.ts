@@ -244,8 +244,12 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     await limited.ask()
     expect(limited.used()).toBe(1)
     const { snapshot } = parseCursor(cursor) ?? { snapshot: { server: '', xmax: 0, running: [] } }
-    const older = (by: number) =>
-      formatCursor({ part: 1, parts: 1, snapshot: { ...snapshot, xmax: snapshot.xmax - by, running: [] } })
+    const older = (by: number) => {
+      const xmax = snapshot.xmax - by
+      // What others run meanwhile it has not seen either.
+      const running = snapshot.running.filter(id => id < xmax)
+      return formatCursor({ part: 1, parts: 1, snapshot: { ...snapshot, xmax, running } })
+    }
     expect(await codeOf(limited.ask(older(1)))).toBe('answered')
     expect(await codeOf(limited.ask(older(2)))).toBe('RATE_LIMITED')
   })
