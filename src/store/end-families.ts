@@ -1,6 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
+import { inTransaction } from './transaction.ts'
 
 type Person = Readonly<{
   reason: RevokeReason
@@ -70,13 +71,13 @@ const holding = <R extends Row>(
   hold: (sql: ISql) => PendingQuery<Row[]>,
   statement: (sql: ISql) => PendingQuery<R[]>,
 ): Promise<readonly R[]> =>
-  database.run(async (sql, { isWaiting }) => {
-    const [, rows] = await sql.begin(held => {
+  database.run((sql, { isWaiting }) =>
+    inTransaction(sql, async held => {
       if (!isWaiting()) throw new Error('abandoned before it had a connection')
-      return [hold(held), statement(held)] as const
-    })
-    return rows
-  })
+      const [, rows] = await Promise.all([hold(held), statement(held)])
+      return rows
+    }),
+  )
 
 type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_seconds: number }>
 

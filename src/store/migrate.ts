@@ -11,6 +11,7 @@ import {
   readMigrations,
   type Step,
 } from './migrations.ts'
+import { inTransaction } from './transaction.ts'
 
 export type MigrateOptions = Readonly<{
   url: string
@@ -64,7 +65,7 @@ export const migrate = async ({
 const takeSteps = async (sql: Sql, known: readonly Migration[], to: string): Promise<readonly Step[]> => {
   const taken: Step[] = []
   for (;;) {
-    const step = await sql.begin(transaction => takeStep(transaction, known, to))
+    const step = await inTransaction(sql, held => takeStep(held, known, to))
     if (step === null) return taken
     taken.push(step)
   }

@@ -281,6 +281,32 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     },
   )
 
+  it.each(['cut', 'reset'] as const)(
+    'says so to a transaction whose connection is %s, and goes on',
+    async how => {
+      await database.sql`create table if not exists ended_within (what text)`
+      const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+      // Prepared, and not: the driver has another way for each.
+      for (let turn = 0; turn < 2; turn++) {
+        const ending = onHeldAccount(
+          lone,
+          randomUUID(),
+          sql => sql`insert into ended_within select pg_sleep(0.5)`,
+        )
+        await expect
+          .poll(
+            () =>
+              database.sql`select from pg_stat_activity where query like 'insert into ended_within%' and wait_event = 'PgSleep'`,
+          )
+          .toHaveLength(1)
+        proxy[how]()
+        await expect(ending).rejects.toThrow(Unavailable)
+        expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
+      }
+      await lone.close()
+    },
+  )
+
   it('says Unavailable when Postgres ends the connection', async () => {
     const admin = openDatabase({ url: own.url, pool_size: 1 })
     const held = database.run(sql => sql`select pg_sleep(0.7)`)
