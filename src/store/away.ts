@@ -1,15 +1,11 @@
 /** SQLSTATE of a write on what has become a standby. */
 export const READ_ONLY = '25006'
 
-/** Shut down by the operator, by a crash, for being idle: the last word on a connection. */
-const LAST_WORDS = ['57P01', '57P02', '57P05', '25P03']
+/** Ours: of several hosts, one that is a standby. */
+export const STANDBY = 'STANDBY'
 
-/**
- * SQLSTATEs of a statement that was not carried out, and may be now: rolled back, whole, because it and others waited for each other;
- * or never sent, as postgres.js 3.4.9 takes the last word on a connection for an answer to the first statement on the next one.
- * The statement that it was said to ends with CONNECTION_CLOSED.
- */
-export const AGAIN = new Set(['40P01', ...LAST_WORDS])
+/** Of a statement that was not carried out, and may be now: rolled back, whole, because it and others waited for each other; or not sent. */
+export const AGAIN = new Set(['40P01', STANDBY])
 
 /** Nobody listens, or whoever listens is starting up: the next caller need not wait to hear it. */
 export const CANNOT_CONNECT = new Set([
@@ -18,7 +14,10 @@ export const CANNOT_CONNECT = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'EHOSTUNREACH',
+  'EHOSTDOWN',
   'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
   'CONNECT_TIMEOUT',
   '57P03',
 ])
@@ -31,10 +30,18 @@ const AWAY = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
+  // Too many open files, here.
+  'EMFILE',
+  'ENFILE',
   // Cancelled by statement_timeout.
   '57014',
-  ...LAST_WORDS,
+  // Shut down by the operator, by a crash, for being idle.
+  '57P01',
+  '57P02',
+  '57P05',
+  '25P03',
   READ_ONLY,
+  STANDBY,
 ])
 
 /** SQLSTATE classes 08 (connection) and 53 (out of connections, memory or disk), and the list above. */

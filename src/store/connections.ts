@@ -1,8 +1,10 @@
 import type { Sql } from 'postgres'
 
-/** A client of the library's with one connection, or none at the moment. */
+/** What a client of the library's, with one connection or none at the moment, is made of. */
 export type Client = Readonly<{
-  sql: Sql
+  create: () => Sql
+  /** The first thing on each connection. Rejects where it leads to nothing of use. */
+  examine: ((sql: Sql) => Promise<void>) | null
   /** Nothing may be sent on it now. Whoever says so says later that it has closed. */
   isEnding: () => boolean
   /** Something is about to be sent on it. */
@@ -11,7 +13,13 @@ export type Client = Readonly<{
   leave: () => void
 }>
 
-type Connection = Client & { isBusy: boolean; isOpen: boolean; isClean: boolean }
+type Connection = Client & {
+  sql: Sql
+  isBusy: boolean
+  isOpen: boolean
+  /** Nothing is left of a statement that failed. */
+  isClean: boolean
+}
 type Start = (connection: Connection) => void
 
 /** A statement, or a transaction, that was asked for. */
@@ -36,8 +44,10 @@ export type Asked<T> = Readonly<{
 export const createConnections = (count: number, connect: (onClose: () => void) => Client) => {
   const waiting = new Set<Start>()
   const connections = Array.from({ length: count }, () => {
+    const client = connect(() => close(connection))
     const connection: Connection = {
-      ...connect(() => close(connection)),
+      ...client,
+      sql: client.create(),
       isBusy: false,
       isOpen: false,
       isClean: true,
@@ -45,10 +55,15 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
     return connection
   })
 
-  /** Whoever is to be opened next is another one: this one pauses before it connects again. */
+  /**
+   * Whoever is to be opened next is another one: this one pauses before it connects again. Its client goes with its connection:
+   * postgres.js 3.4.9 takes what one connection left unfinished, an error or a count of rows, for the next one's.
+   */
   const close = (connection: Connection) => {
     if (!connection.isOpen) connection.leave()
     connection.isOpen = false
+    // While it is busy, it is the client that asks again for what it has not sent yet.
+    if (!connection.isBusy) Object.assign(connection, { sql: connection.create(), isClean: true })
     connections.splice(connections.indexOf(connection), 1)
     connections.push(connection)
     proceed()
@@ -72,7 +87,8 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
   const send = <T>(connection: Connection, query: (sql: Sql) => Promise<T>): Asked<T> => {
     connection.onUse()
     connection.isBusy = true
-    const sent = connection.isClean ? sendNow(connection, query) : sendCleanly(connection, query)
+    const first = firstOn(connection)
+    const sent = first === null ? sendNow(connection.sql, query) : sendAfter(first, connection.sql, query)
     const settle = (isAnswered: boolean) => {
       connection.isOpen ||= isAnswered
       connection.isClean = isAnswered
@@ -105,13 +121,25 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
       })
       return { answer, abandon: () => abandon() }
     },
+    hasOpen: () => connections.some(({ isOpen, isEnding }) => isOpen && !isEnding()),
     end: async (options: { timeout: number }): Promise<void> => {
       await Promise.all(connections.map(({ sql }) => sql.end(options)))
     },
   }
 }
 
-const sendNow = <T>({ sql }: Client, query: (sql: Sql) => Promise<T>): Asked<T> => {
+type First = (sql: Sql) => Promise<unknown>
+
+const firstOn = ({ isOpen, isClean, examine }: Connection): First | null =>
+  isOpen || examine === null ? (isClean ? null : clean) : examine
+
+/**
+ * After a statement that failed among its rows, postgres.js 3.4.9 goes on counting where they ended: the first rows of the next
+ * answer would be missing. Its count begins anew at the end of an answer.
+ */
+const clean: First = sql => sql`select where false`
+
+const sendNow = <T>(sql: Sql, query: (sql: Sql) => Promise<T>): Asked<T> => {
   try {
     const answer = query(sql)
     return { answer, abandon: () => disarm(answer) }
@@ -121,17 +149,13 @@ const sendNow = <T>({ sql }: Client, query: (sql: Sql) => Promise<T>): Asked<T> 
   }
 }
 
-/**
- * After a statement that failed among its rows, or a connection that broke among them, postgres.js 3.4.9 goes on counting where
- * they ended: the first rows of the next answer would be missing. Its count begins anew at the end of an answer.
- */
-const sendCleanly = <T>(client: Client, query: (sql: Sql) => Promise<T>): Asked<T> => {
+const sendAfter = <T>(first: First, sql: Sql, query: (sql: Sql) => Promise<T>): Asked<T> => {
   let sent: Asked<T> | undefined
   let isAbandoned = false
   const send = async () => {
-    await client.sql`select where false`
+    await first(sql)
     if (isAbandoned) throw new Error('abandoned before it was sent')
-    sent = sendNow(client, query)
+    sent = sendNow(sql, query)
     return sent.answer
   }
   const abandon = () => {

@@ -1,7 +1,7 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
 import { arrayTypes } from './array-types.ts'
-import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY } from './away.ts'
+import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY, STANDBY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
 import { type Address, type Line, trackSockets } from './sockets.ts'
 
@@ -73,7 +73,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       onClose()
     })
     const own = { address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
-    return { ...line, sql: postgres(options.url, clientOptions(own)) }
+    return {
+      ...line,
+      create: () => postgres(options.url, clientOptions(own)),
+      examine: addresses.length > 1 ? sql => refuseStandby(sql, line) : null,
+    }
   })
 
   const giveUp = ({ abandon }: Asked<unknown>, reject: (error: Unavailable) => void) => {
@@ -97,7 +101,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
   const run = <T>(query: Query<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      if (performance.now() < refusedUntil) {
+      if (performance.now() < refusedUntil && !connections.hasOpen()) {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
         return
       }
@@ -173,6 +177,14 @@ const addressesOf = ({ url, path }: DatabaseOptions): [Address, ...Address[]] =>
   return [first, ...others]
 }
 
+/** What it answers to a read may be old. Only a write would be refused. */
+const refuseStandby = async (sql: Sql, { cut }: Line): Promise<void> => {
+  const rows = await sql`select where pg_is_in_recovery()`
+  if (rows.length === 0) return
+  cut()
+  throw Object.assign(new Error('this host is a standby'), { code: STANDBY })
+}
+
 type ClientOptions = Readonly<{
   address: Address
   answer_seconds: number
@@ -195,7 +207,8 @@ const clientOptions = ({ address, answer_seconds, isEmbedded, socket }: ClientOp
   backoff: () => 0,
   // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
   idle_timeout: isEmbedded ? 0 : 300,
-  max_lifetime: isEmbedded ? null : 3600,
+  // Connections that were opened together do not end together.
+  max_lifetime: isEmbedded ? null : 3600 * (0.9 + 0.1 * Math.random()),
   onnotice: () => {},
   fetch_types: false,
   types: arrayTypes,

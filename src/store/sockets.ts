@@ -13,6 +13,7 @@ export type Line = Readonly<{
   onUse: () => void
   /** The last one was of no use: the next one, of whichever line, leads to another address. */
   leave: () => void
+  cut: () => void
 }>
 
 /** From the end of a connection to the next attempt: Postgres may be back soon, and is not to be overrun while it is not. */
@@ -76,7 +77,8 @@ export const trackSockets = (
       // The library knows of one host: of several it would keep the failures to itself.
       open: async () => {
         const rest = closed + PAUSE_MILLISECONDS - performance.now()
-        if (rest > 0) await pause(rest)
+        // Never at once: what fails in this turn would fail before the library listens, and end the process.
+        await (rest > 0 ? pause(rest) : null)
         for (let others = addresses.length - 1; others > 0; others--) {
           const socket = openNext()
           if (await connects(socket, connect_seconds)) return socket
@@ -89,6 +91,9 @@ export const trackSockets = (
         if (current !== undefined) watched.delete(current)
       },
       leave: () => leave(opened),
+      cut: () => {
+        if (current !== undefined) cut(current)
+      },
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { codeOf, isAway } from '../../src/store/away.ts'
@@ -158,6 +158,12 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     const before = performance.now()
     await expect(database.ping()).rejects.toThrow(Unavailable)
     expect(performance.now() - before).toBeLessThan(50)
+  })
+
+  it('says Unavailable, and why, where the system refuses at once', async () => {
+    const nowhere = openDatabase({ url: 'postgres://u:p@255.255.255.255/db', pool_size: 1 })
+    await expect(nowhere.ping()).rejects.toMatchObject({ cause: { code: 'ENETUNREACH' } })
+    await nowhere.close()
   })
 
   it('says Unavailable, and why, when every host refuses; and asks the next one when the first does', async () => {
@@ -334,6 +340,34 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
       expect(await next).toEqual([{ one: 1 }])
     }
     await lone.close()
+  })
+
+  it('tells the next statement nothing of the error after which a connection broke', async () => {
+    const { hostname, port } = new URL(own.url)
+    const READY = Buffer.from([0x5a, 0, 0, 0, 5])
+    // Passes on what Postgres says, but for what follows this error.
+    const breaking = createServer(near => {
+      const far = connect(Number(port), hostname)
+      near.on('error', () => {}).pipe(far)
+      near.once('close', () => far.destroy())
+      far
+        .on('error', () => {})
+        .on('data', (chunk: Buffer) => {
+          const ready = chunk.indexOf(READY)
+          if (chunk.includes('23505')) near.end(chunk.subarray(0, ready < 0 ? chunk.length : ready))
+          else near.write(chunk)
+        })
+    })
+    await once(breaking.listen(0, '127.0.0.1'), 'listening')
+    const url = Object.assign(new URL(own.url), {
+      port: String((breaking.address() as AddressInfo).port),
+    }).href
+    const lone = openDatabase({ url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const broken = lone.run(sql => sql`do $$ begin raise exception using errcode = '23505'; end $$`)
+    await expect(broken).rejects.toThrow(Unavailable)
+    expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
+    await lone.close()
+    breaking.close()
   })
 
   it('loses no statement that comes while a connection breaks', async () => {

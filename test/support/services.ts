@@ -33,10 +33,15 @@ export const findRedis = async (): Promise<Service | null> => {
 }
 
 /** A Postgres of our own on a port and a directory of its own. */
-export const startPostgres = async (binaries: string, more: PostgresSettings): Promise<Service> => {
+type Role = Readonly<{ password?: string; isStandby?: boolean }>
+
+export const startPostgres = async (
+  binaries: string,
+  more: PostgresSettings,
+  { password = crypto.randomUUID(), isStandby = false }: Role = {},
+): Promise<Service> => {
   const owner = postgresOwner()
   const directory = makeDirectory('signet-postgres-', owner)
-  const password = crypto.randomUUID()
   const passwordFile = join(directory, 'password')
   writeFileSync(passwordFile, password)
   if (owner) chownSync(passwordFile, owner.uid, owner.gid)
@@ -48,6 +53,7 @@ export const startPostgres = async (binaries: string, more: PostgresSettings): P
     ),
     { ...owner, cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] },
   )
+  if (isStandby) writeFileSync(join(data, 'standby.signal'), '')
   const port = await freePort()
   const settings = {
     listen_addresses: '127.0.0.1',
