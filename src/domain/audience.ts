@@ -33,9 +33,8 @@ export const audienceLeft = (
   // Nobody asked for the issuer of a first-party token: alone, it is nothing left of what was granted beside it.
   const asked = client.first_party ? granted.filter(audience => audience !== policy.issuer) : granted
   const left = asked.filter(audience => own.includes(audience))
-  return asked.length > 0 && left.length === 0
-    ? audienceFor(client, [], policy)
-    : withIssuer(left, client, policy)
+  const isIssuerAlone = asked.length === 0 && granted.length > 0
+  return left.length > 0 || isIssuerAlone ? withIssuer(left, client, policy) : audienceFor(client, [], policy)
 }
 
 /** The default first. */

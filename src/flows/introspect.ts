@@ -4,6 +4,7 @@ import type { Client } from '../domain/client.ts'
 import { requireParameter } from '../domain/form.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
+import { scopeLeft } from '../domain/scope.ts'
 import type { AuthenticateClient, ClientRequest } from '../grants/client-authentication.ts'
 import type { Blocklist, Clock, Keys, RefreshFamilies, Revocations } from '../ports.ts'
 
@@ -45,13 +46,14 @@ export const createIntrospect = (needs: Needs) => {
     return { active: true, token_type: 'Bearer', ...withRoles(claims) }
   }
 
-  const introspectRefreshToken = async (text: string, { client_id }: Client): Promise<Introspection> => {
+  const introspectRefreshToken = async (text: string, client: Client): Promise<Introspection> => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) return INACTIVE
     const family = await refreshFamilies.findCurrent(token)
+    const { client_id } = client
     if (family === null || family.client_id !== client_id) return INACTIVE
     const { user_id: sub, id: sid } = family
-    const scope = family.scope || undefined
+    const scope = scopeLeft(family.scope, client.scope) || undefined
     const exp = Math.floor(family.idle_expires_at.getTime() / 1000)
     return { active: true, iss: issuer, client_id, sub, scope, exp, sid }
   }

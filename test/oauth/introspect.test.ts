@@ -118,8 +118,8 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
   describe('refresh tokens', () => {
     const seed = () => seedFamily(place, { client_id: 'confidential' })
 
-    it('tells their client of the current one', async () => {
-      const family = await seed()
+    it('tells their client of the current one, and of the scope that is left to it', async () => {
+      const family = await seedFamily(place, { client_id: 'confidential', scope: 'read write narrowed' })
       const { json } = await introspect(family.refresh_token, CONFIDENTIAL)
       const { idle_expires_at } = await rowOf(place, family.id)
       expect(json).toEqual({
