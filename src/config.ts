@@ -98,7 +98,7 @@ const valueOf = (
 /** The driver would read it, and DATABASE_URL must not say it either. */
 const judgeEnvironment = ({ PGTARGETSESSIONATTRS }: Environment): readonly string[] =>
   PGTARGETSESSIONATTRS
-    ? ['PGTARGETSESSIONATTRS must be unset: a host that turns out to be read-only is left for the next one']
+    ? ['PGTARGETSESSIONATTRS must be unset: a host that is a standby is left for the next one']
     : []
 
 /** RFC 8414 §2 – An https URL without query and fragment. Ours: an origin alone, so that no proxy has to rewrite paths. */

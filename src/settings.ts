@@ -8,6 +8,7 @@ import {
   list,
   isOrigin,
   parsePeppers,
+  postgresUrl,
   quote,
   rateLimit,
   refuse,
@@ -57,11 +58,7 @@ export const SETTINGS = {
     help: 'The issuer, exactly as clients compare it: an origin without a trailing slash. https unless its host is loopback. Required when `HOST` is not loopback.',
   },
   DATABASE_URL: {
-    schema: url('postgres:', 'postgresql:').refine(
-      // postgres.js 3.4.9 asks each new connection for its state, and catches no fault of that: it would end the process.
-      value => value === null || !new URL(value).searchParams.has('target_session_attrs'),
-      'must not have target_session_attrs: a host that turns out to be read-only is left for the next one',
-    ),
+    schema: postgresUrl,
     standard: 'unset: embedded',
     help: '`postgres://…`. Unset: a Postgres in this process, kept under `DATA_DIR`, for trying Signet out and for development.',
     isSecret: true,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readPostgresUrl } from '../domain/postgres-url.ts'
 import type { RateLimit } from '../domain/rate-limit.ts'
 import { createPepper, type Pepper, type Peppers } from '../domain/refresh-token.ts'
 
@@ -51,6 +52,26 @@ export const url = (...protocols: readonly string[]) =>
         `must be a URL that begins with ${protocols.map(protocol => `${protocol}//`).join(' or ')}`,
       )
     })
+
+export const postgresUrl = z
+  .string()
+  .optional()
+  .transform((value, context) => {
+    if (value === undefined) return null
+    const read = readPostgresUrl(value)
+    if (read === null)
+      return refuse(
+        context,
+        'must be a URL that begins with postgres:// or postgresql://, with hosts such as db1:5432,db2',
+      )
+    // postgres.js 3.4.9 asks each new connection for its state, and catches no fault of that: it would end the process.
+    if (read.url.searchParams.has('target_session_attrs'))
+      return refuse(
+        context,
+        'must not have target_session_attrs: a host that is a standby is left for the next one',
+      )
+    return value
+  })
 
 export const list = z
   .string()

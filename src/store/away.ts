@@ -1,13 +1,13 @@
 /** SQLSTATE of a write on what has become a standby. */
 export const READ_ONLY = '25006'
 
-/** Ours: of several hosts, one that is a standby. */
+/** SQLSTATE of a statement that was rolled back, whole, because it and others waited for each other: it may be carried out now. */
+export const DEADLOCK = '40P01'
+
+/** Ours: of several hosts, one that is a standby. Nothing was sent there. */
 export const STANDBY = 'STANDBY'
 
-/** Of a statement that was not carried out, and may be now: rolled back, whole, because it and others waited for each other; or not sent. */
-export const AGAIN = new Set(['40P01', STANDBY])
-
-/** Nobody listens, or whoever listens is starting up: the next caller need not wait to hear it. */
+/** Nobody listens, or whoever listens is starting up, or a standby: the next caller need not wait to hear it. */
 export const CANNOT_CONNECT = new Set([
   'ECONNREFUSED',
   'ENOENT',
@@ -20,6 +20,7 @@ export const CANNOT_CONNECT = new Set([
   'EADDRNOTAVAIL',
   'CONNECT_TIMEOUT',
   '57P03',
+  STANDBY,
 ])
 
 const AWAY = new Set([
@@ -41,7 +42,6 @@ const AWAY = new Set([
   '57P05',
   '25P03',
   READ_ONLY,
-  STANDBY,
 ])
 
 /** SQLSTATE classes 08 (connection) and 53 (out of connections, memory or disk), and the list above. */

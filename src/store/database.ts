@@ -1,9 +1,10 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
+import { type Address, addressesOf, isStandby, type Place } from './addresses.ts'
 import { arrayTypes } from './array-types.ts'
-import { AGAIN, CANNOT_CONNECT, codeOf, isAway, READ_ONLY, STANDBY } from './away.ts'
+import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
-import { type Address, type Line, trackSockets } from './sockets.ts'
+import { type Line, trackSockets } from './sockets.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{
@@ -33,15 +34,13 @@ export type Database = Readonly<{
   close: () => Promise<void>
 }>
 
-export type DatabaseOptions = Readonly<{
-  url: string
-  /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
-  pool_size: number
-  /** The Unix socket of the embedded database. */
-  path?: string
-  /** Seconds a caller waits for an answer. Default 5. */
-  answer_seconds?: number
-}>
+export type DatabaseOptions = Place &
+  Readonly<{
+    /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
+    pool_size: number
+    /** Seconds a caller waits for an answer. Default 5. */
+    answer_seconds?: number
+  }>
 
 /** Of its caller's time, what a statement may take. */
 const STATEMENT_SHARE = 0.8
@@ -107,6 +106,8 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }
       const end = performance.now() + answer_seconds * STATEMENT_SHARE * 1000
       let isAwaited = true
+      let others = addresses.length - 1
+      const mayGoOn = (code: string) => code === DEADLOCK || (code === STANDBY && others-- > 0)
       const isWaiting = () => isAwaited
       const rest = secondsUntil(end)
       const ask = () =>
@@ -125,7 +126,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         return resolve(answer)
       }
       const fail = (fault: unknown) => {
-        if (AGAIN.has(codeOf(fault)) && isAwaited) {
+        if (isAwaited && mayGoOn(codeOf(fault))) {
           asked = ask()
           asked.answer.then(succeed, fail)
           return
@@ -165,22 +166,8 @@ const FLOAT8 = 701
 /** The library makes text of a parameter when it binds it: it holds statements back while it opens a connection. */
 const secondsUntil = (end: number) => ({ toString: () => String((end - performance.now()) / 1000) })
 
-/** As the library reads the URL: several hosts, each with a port of its own, and what PGHOST and PGPORT say. */
-const addressesOf = ({ url, path }: DatabaseOptions): [Address, ...Address[]] => {
-  const { options } = postgres(url)
-  const socket = path ?? options.path
-  if (socket) return [{ path: socket }]
-  const [first = { host: 'localhost', port: 5432 }, ...others] = options.host.map((host, index) => ({
-    host,
-    port: options.port[index] ?? 5432,
-  }))
-  return [first, ...others]
-}
-
-/** What it answers to a read may be old. Only a write would be refused. */
 const refuseStandby = async (sql: Sql, { cut }: Line): Promise<void> => {
-  const rows = await sql`select where pg_is_in_recovery()`
-  if (rows.length === 0) return
+  if (!(await isStandby(sql))) return
   cut()
   throw Object.assign(new Error('this host is a standby'), { code: STANDBY })
 }

@@ -1,5 +1,6 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { StartFault } from '../domain/start-fault.ts'
+import { addressesOf, isStandby, type Place } from './addresses.ts'
 import { codeOf, isAway } from './away.ts'
 import type { Database } from './database.ts'
 import {
@@ -11,19 +12,18 @@ import {
   readMigrations,
   type Step,
 } from './migrations.ts'
+import { trackSockets } from './sockets.ts'
 import { inTransaction } from './transaction.ts'
 
-export type MigrateOptions = Readonly<{
-  url: string
-  /** The Unix socket of the embedded database. */
-  path?: string
-  /** The name of the last migration to be there, or `none`. Default: the newest. */
-  to?: string
-  /** Tells what would be done, and does nothing. */
-  isDryRun?: boolean
-  /** Another version's, for tests. Default: those of this version. */
-  known?: readonly Migration[]
-}>
+export type MigrateOptions = Place &
+  Readonly<{
+    /** The name of the last migration to be there, or `none`. Default: the newest. */
+    to?: string
+    /** Tells what would be done, and does nothing. */
+    isDryRun?: boolean
+    /** Another version's, for tests. Default: those of this version. */
+    known?: readonly Migration[]
+  }>
 
 /** Any number, the same in every version: replicas that start at once take turns on it. */
 const LOCK = 5_372_697_473
@@ -35,30 +35,48 @@ const CONNECT_SECONDS = 5
  * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
  */
 export const migrate = async ({
-  url,
-  path,
   to = 'latest',
   isDryRun = false,
   known = readMigrations(),
+  ...place
 }: MigrateOptions): Promise<readonly Step[]> => {
-  const sql = postgres(url, {
-    max: 1,
-    connect_timeout: CONNECT_SECONDS,
-    backoff: () => 0.05,
-    onnotice: () => {},
-    // See arrayTypes.
-    fetch_types: false,
-    connection: { application_name: 'signetd migrate' },
-    ...(path === undefined ? {} : { path }),
-  })
   try {
-    if (isDryRun)
+    return await onPrimary(place, async sql => {
+      if (!isDryRun) return takeSteps(sql, known, to)
       return stepsOf(known, await readApplied(sql), to).map(({ name, direction }) => ({ name, direction }))
-    return await takeSteps(sql, known, to)
+    })
   } catch (error) {
     throw faultOf(error)
-  } finally {
-    await sql.end({ timeout: CONNECT_SECONDS })
+  }
+}
+
+const CLIENT_OPTIONS = {
+  max: 1,
+  connect_timeout: CONNECT_SECONDS,
+  backoff: () => 0,
+  onnotice: () => {},
+  // See arrayTypes.
+  fetch_types: false,
+  connection: { application_name: 'signetd migrate' },
+}
+
+/** On one connection: of several hosts, to the first that is no standby. */
+const onPrimary = async <T>(place: Place, work: (sql: Sql) => Promise<T>): Promise<T> => {
+  const addresses = addressesOf(place)
+  const sockets = trackSockets(addresses, {
+    silence_seconds: CONNECT_SECONDS,
+    connect_seconds: CONNECT_SECONDS,
+  })
+  for (let others = addresses.length - 1; ; others--) {
+    const line = sockets.openLine(() => {})
+    const options = { ...CLIENT_OPTIONS, ...addresses[0], socket: line.open }
+    const sql = postgres(place.url, options)
+    try {
+      if (others === 0 || !(await isStandby(sql))) return await work(sql)
+      line.leave()
+    } finally {
+      await sql.end({ timeout: CONNECT_SECONDS })
+    }
   }
 }
 

@@ -1,8 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-
-/** Where a Postgres listens, or may after a failover. */
-export type Address = Readonly<{ host: string; port: number } | { path: string }>
+import type { Address } from './addresses.ts'
 
 /** The sockets of one connection, one after the other. */
 export type Line = Readonly<{

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
+import { migrate, schemaState } from '../../src/store/migrate.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { findPostgresBinaries, type Service, startPostgres } from '../support/services.ts'
@@ -8,6 +9,7 @@ import { findPostgresBinaries, type Service, startPostgres } from '../support/se
 describe.skipIf(!hasPostgres)('a pool that knows of a standby', () => {
   let servers: readonly Service[]
   let proxy: FaultProxy
+  let url: string
   let database: Database
 
   beforeAll(async () => {
@@ -24,7 +26,7 @@ describe.skipIf(!hasPostgres)('a pool that knows of a standby', () => {
     const [standby, primary] = servers.map(({ url }) => new URL(url))
     if (standby === undefined || primary === undefined) throw new Error('two servers')
     proxy = await openFaultProxy({ host: primary.hostname, port: Number(primary.port) })
-    const url = standby.href.replace(standby.host, `${standby.host},127.0.0.1:${proxy.port}`)
+    url = standby.href.replace(standby.host, `${standby.host},127.0.0.1:${proxy.port}`)
     database = openDatabase({ url, pool_size: 3, answer_seconds: 1 })
     return async () => {
       await database.close()
@@ -39,6 +41,13 @@ describe.skipIf(!hasPostgres)('a pool that knows of a standby', () => {
 
   it('reads nothing there: what it says may be old', async () => {
     expect(await readings()).toEqual(new Set([false]))
+  })
+
+  it('migrates the primary', async () => {
+    const steps = await migrate({ url })
+    expect(steps.length).toBeGreaterThan(1)
+    expect(await migrate({ url })).toEqual([])
+    expect(await schemaState(database)).toEqual({ state: 'current' })
   })
 
   it('nor while the primary is away, and finds it again', async () => {
