@@ -19,6 +19,8 @@ type Connection = Client & {
   isOpen: boolean
   /** Nothing is left of a statement that failed. */
   isClean: boolean
+  /** The client's connection has ended. */
+  isSpent: boolean
 }
 type Start = (connection: Connection) => void
 
@@ -51,19 +53,16 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
       isBusy: false,
       isOpen: false,
       isClean: true,
+      isSpent: false,
     }
     return connection
   })
 
-  /**
-   * Whoever is to be opened next is another one: this one pauses before it connects again. Its client goes with its connection:
-   * postgres.js 3.4.9 takes what one connection left unfinished, an error or a count of rows, for the next one's.
-   */
+  /** Whoever is to be opened next is another one: this one pauses before it connects again. */
   const close = (connection: Connection) => {
     if (!connection.isOpen) connection.leave()
     connection.isOpen = false
-    // While it is busy, it is the client that asks again for what it has not sent yet.
-    if (!connection.isBusy) Object.assign(connection, { sql: connection.create(), isClean: true })
+    connection.isSpent = true
     connections.splice(connections.indexOf(connection), 1)
     connections.push(connection)
     proceed()
@@ -84,7 +83,18 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
     }
   }
 
+  /**
+   * The client goes with its connection: postgres.js 3.4.9 takes what one connection left unfinished, an error or a count of rows,
+   * for the next one's. Unless it has asked again by itself for what it had not sent yet, and was answered.
+   */
+  const renew = (connection: Connection) => {
+    connection.sql = connection.create()
+    connection.isClean = true
+    connection.isSpent = false
+  }
+
   const send = <T>(connection: Connection, query: (sql: Sql) => Promise<T>): Asked<T> => {
+    if (connection.isSpent) renew(connection)
     connection.onUse()
     connection.isBusy = true
     const first = firstOn(connection)
@@ -92,6 +102,7 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
     const settle = (isAnswered: boolean) => {
       connection.isOpen ||= isAnswered
       connection.isClean = isAnswered
+      connection.isSpent &&= !isAnswered
       connection.isBusy = false
       proceed()
     }
