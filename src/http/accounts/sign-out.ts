@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isUnauthorized } from '../../domain/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
 import { readOptionalJson } from '../body.ts'
@@ -17,15 +18,25 @@ type Needs = Readonly<{
   cookieTransport: CookieTransport
 }>
 
-/** Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. */
+/**
+ * Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is good. An access token may
+ * have expired since the page was opened, and whoever wants to be signed out is to be.
+ */
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
   async call => {
     const { refresh_token, everywhere } = parseFields((await readOptionalJson(call)) ?? {}, FIELDS)
     const authorization = call.header('authorization')
+    const hasAnother = refresh_token !== undefined || cookieTransport.isThere(call)
     if (authorization !== undefined) {
-      await signOut.byBearer(await authenticateBearer(authorization), { everywhere })
-      return { ...noContent, ...cookieTransport.forget(call) }
+      const bearer = await authenticateBearer(authorization).catch((error: unknown) => {
+        if (hasAnother && isUnauthorized(error)) return null
+        throw error
+      })
+      if (bearer !== null) {
+        await signOut.byBearer(bearer, { everywhere })
+        return { ...noContent, ...cookieTransport.forget(call) }
+      }
     }
     if (refresh_token !== undefined) {
       await signOut.byRefreshToken(refresh_token, { everywhere, admits: () => true })
