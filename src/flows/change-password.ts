@@ -30,7 +30,7 @@ export const createChangePassword =
     await consume(limit, claims.sid ?? id)
     const { password, fault } = await judgeNewPassword(new_password, email)
     if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
-    await requireCurrentPassword(needs, { email, current_password })
+    await requireCurrentPassword(needs, account, current_password)
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }

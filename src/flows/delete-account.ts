@@ -25,10 +25,10 @@ export const createDeleteAccount =
   async (bearer, { current_password }) => {
     const { accountLife, blocklist, limit } = needs
     const { account, claims } = bearer
-    const { id, email, credential_epoch } = account
+    const { id, credential_epoch } = account
     await consume(limit, claims.sid ?? id)
     await needs.requireFullClass(bearer)
-    await requireCurrentPassword(needs, { email, current_password })
+    await requireCurrentPassword(needs, account, current_password)
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')

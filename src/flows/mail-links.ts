@@ -89,7 +89,7 @@ export const createMailLinks = (needs: Needs) => {
       const new_email = parseEmail(given, '#/new_email')
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
-      await requireCurrentPassword(needs, { email: account.email, current_password })
+      await requireCurrentPassword(needs, account, current_password)
       post('change_email', { email: new_email, language }, digest =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
       )

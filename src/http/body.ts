@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { type Form, parseForm } from '../domain/form.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import { Problem } from '../domain/problem.ts'
@@ -58,12 +59,26 @@ const PROBLEMS_OF_BODIES = { body_too_large: 'PAYLOAD_TOO_LARGE', body_cut_off: 
 const TOO_LARGE = { fault: 'body_too_large' } as const
 const CUT_OFF = { fault: 'body_cut_off' } as const
 
+const bodies = new WeakMap<IncomingMessage, Promise<Body>>()
+
+/**
+ * Resolves when the body has come, or will not; what it is like, whoever reads it says. Who may ask is judged after that: what was
+ * ended meanwhile is over, however long a client holds its last byte back.
+ */
+export const awaitBody = async (call: Call): Promise<void> => {
+  const body = readText(call)
+  bodies.set(call.context.env.incoming, body)
+  await body
+}
+
 /**
  * The body as text. Ours: read from Node's request, not from the web's around it, which takes longer. It fails in one way, that the
  * client went away: no fault of ours, and nothing that a stranger may fill the log with.
  */
 const readText = async ({ context, header }: Call): Promise<Body> => {
   const { incoming } = context.env
+  const known = bodies.get(incoming)
+  if (known !== undefined) return known
   if (Number(header('content-length')) > BODY_MAX_BYTES) return TOO_LARGE
   // It has said so already, and nobody listened.
   if (incoming.destroyed) return CUT_OFF

@@ -15,7 +15,8 @@ type Ending = Readonly<{
 
 /**
  * The first members of a statement that changes how somebody signs in: `account` in its new epoch, `kept`, and those of
- * `endFamilies`. `account` is empty, and nothing is done, when the account is disabled or its epoch is another by now.
+ * `endFamilies`. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
+ * that asks was ended while it asked.
  */
 export const endingOthers = (
   sql: ISql,
@@ -25,7 +26,13 @@ export const endingOthers = (
     update users
     set credential_epoch = credential_epoch + 1,
       password_digest = coalesce(${password_digest}::text, password_digest)
-    where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
+    where id = ${id}
+      and credential_epoch = ${credential_epoch}
+      and disabled_at is null
+      and (
+        ${keep}::uuid is null
+        or exists (select from refresh_families where id = ${keep}::uuid and revoked_at is null)
+      )
     returning id, credential_epoch
   ),
   kept as (

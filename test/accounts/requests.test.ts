@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { newEmail, PASSWORD } from '../support/call.ts'
@@ -123,6 +124,24 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     const lines = () => server.lines.slice(before).filter(line => line['path'] === '/auth/login')
     await expect.poll(() => lines().length).toBe(2)
     expect(server.lines.slice(before).filter(({ level }) => level === 'error')).toEqual([])
+  })
+
+  it('is judged when all of it is there: what was ended meanwhile acts no more', async () => {
+    const person = { email: newEmail(), password: PASSWORD }
+    const { access_token } = (await server.call('/auth/register', { json: person })).body
+    const body = JSON.stringify({ current_password: PASSWORD, new_password: `${PASSWORD} of a thief` })
+    const socket = connect(server.port, '127.0.0.1')
+    const answered = text(socket)
+    socket.write(
+      `POST /auth/password HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${access_token}\r\nConnection: close\r\n`,
+    )
+    socket.write(`Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body[0]}`)
+    // Answered after the first half has come, on whichever connection.
+    await server.call('/livez')
+    expect((await server.call('/auth/logout', { method: 'POST', bearer: access_token })).status).toBe(204)
+    socket.write(body.slice(1))
+    expect(await answered).toMatch(/^HTTP\/1\.1 401 /)
+    expect((await server.call('/auth/login', { json: person })).status).toBe(200)
   })
 
   it('answers 404 as a problem where there is nothing', async () => {

@@ -136,17 +136,37 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
     },
   )
 
-  it.each(VERBS)('%s leaves no sign-in of the same moment without its entry in the feed', async (_, end) => {
+  it.each(VERBS)(
+    '%s leaves no sign-in of the same moment without its entry in the feed',
+    async (name, end) => {
+      const { database } = backend
+      for (let turn = 0; turn < 20; turn += 1) {
+        const person = await createPerson(database)
+        const [kept, before] = [await mustSignIn(database, person), await mustSignIn(database, person)]
+        const signIns = [1, 2, 3].map(() => signIn(database, person))
+        const [ended = [], ...opened] = await Promise.all([end(database, person, kept), ...signIns])
+        const others = [before, ...opened.filter(id => id !== null)]
+        const all = name === 'a change of password' ? others : [kept, ...others]
+        expect(ended.toSorted()).toEqual(all.toSorted())
+        expect((await lookAt(database, all)).announced.toSorted()).toEqual(all.toSorted())
+      }
+    },
+  )
+
+  it('does nothing for a sign-in that was ended meanwhile', async () => {
     const { database } = backend
-    for (let turn = 0; turn < 20; turn += 1) {
-      const person = await createPerson(database)
-      const before = await mustSignIn(database, person)
-      const signIns = [1, 2, 3].map(() => signIn(database, person))
-      const [ended = [], ...opened] = await Promise.all([end(database, person, randomUUID()), ...signIns])
-      const all = [before, ...opened.filter(id => id !== null)]
-      expect(ended.toSorted()).toEqual(all.toSorted())
-      expect((await lookAt(database, all)).announced.toSorted()).toEqual(all.toSorted())
-    }
+    const person = await createPerson(database)
+    const [keep, other] = [await mustSignIn(database, person), await mustSignIn(database, person)]
+    await database.sql`update refresh_families set revoked_at = now() where id = ${keep}`
+    const change = {
+      id: person,
+      credential_epoch: 0,
+      keep,
+      password_digest: null,
+      reason: 'password_changed',
+    } as const
+    expect(await createAccounts(database, LIFETIMES).endOtherSignIns(change)).toBeNull()
+    expect((await lookAt(database, [keep, other])).living).toEqual([other])
   })
 
   it('does nothing for nobody', async () => {

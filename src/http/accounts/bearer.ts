@@ -1,4 +1,5 @@
 import type { AuthenticateBearer, Bearer } from '../../flows/bearer.ts'
+import { awaitBody } from '../body.ts'
 import type { Call, Handle, Reply } from '../route.ts'
 
 type Act = (bearer: Bearer, call: Call) => Promise<Reply>
@@ -7,6 +8,7 @@ type Act = (bearer: Bearer, call: Call) => Promise<Reply>
 export const withBearer =
   (authenticateBearer: AuthenticateBearer, act: Act): Handle =>
   async call => {
+    if (call.context.req.method !== 'GET') await awaitBody(call)
     const bearer = await authenticateBearer(call.header('authorization'))
     return { ...(await act(bearer, call)), log: { sub: bearer.account.id } }
   }

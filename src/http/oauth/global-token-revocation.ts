@@ -1,6 +1,6 @@
 import type { AuthenticateAdmin } from '../../flows/admin.ts'
 import type { EndEverything } from '../../flows/end-everything.ts'
-import { readJson } from '../body.ts'
+import { awaitBody, readJson } from '../body.ts'
 import { NO_STORE, type Route } from '../route.ts'
 
 type Needs = Readonly<{ authenticateAdmin: AuthenticateAdmin; endEverything: EndEverything }>
@@ -12,6 +12,7 @@ export const globalTokenRevocationRoute = ({ authenticateAdmin, endEverything }:
   cors: 'nobody',
   errors: 'problem',
   handle: async call => {
+    await awaitBody(call)
     const { client_id } = await authenticateAdmin(call.header('authorization'))
     const ended = await endEverything(await readJson(call))
     return { status: 204, body: null, headers: NO_STORE, log: { client_id, ...ended } }
