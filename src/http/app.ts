@@ -96,7 +96,8 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
     const { method } = context.req
     const route = known.has(path) ? path : 'unmatched'
     metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })
-    const level = status >= 500 ? 'error' : 'info'
+    // 501 is what a client asks for, and no fault.
+    const level = status >= 500 && status !== 501 ? 'error' : 'info'
     log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
     const response = new Response(body, {
       status,
