@@ -156,7 +156,7 @@ const assemble = async (
   let isDraining = false
   const judgeHealth = createJudgeHealth({
     needs: { database: () => database.ping() },
-    helpers: redis ? { redis: redis.isReady } : {},
+    helpers: redis ? { redis: redis.isHealthy } : {},
     isDraining: () => isDraining,
   })
   const routes = createRoutes({
@@ -190,7 +190,7 @@ const assemble = async (
   opened.openedMetrics?.watch({
     database: database.load,
     passwordsWaiting: passwords.waiting,
-    isRedisReady: redis && redis.isReady,
+    isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })
   const internalApp =

@@ -9,7 +9,7 @@ export type Watched = Readonly<{
   database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   passwordsWaiting: () => number
   /** Null: none is configured. */
-  isRedisReady: (() => boolean) | null
+  isRedisHealthy: (() => boolean) | null
   keys: () => Readonly<{
     states: Readonly<Record<KeyState, number>>
     isReadOnly: boolean
@@ -103,7 +103,7 @@ const createCounters = (registry: Registry): Metrics => {
   }
 }
 
-const watch = (registry: Registry, { database, passwordsWaiting, isRedisReady, keys }: Watched) => {
+const watch = (registry: Registry, { database, passwordsWaiting, isRedisHealthy, keys }: Watched) => {
   const gauge = (name: string, help: string, read: () => number | null) =>
     new Gauge({
       name: `signet_${name}`,
@@ -127,9 +127,9 @@ const watch = (registry: Registry, { database, passwordsWaiting, isRedisReady, k
     return Math.max(0, statements - connections)
   })
   gauge('passwords_waiting', 'Passwords that wait for a worker.', passwordsWaiting)
-  if (isRedisReady !== null) {
+  if (isRedisHealthy !== null) {
     gauge('redis_up', '0: limits count in process, and revocations come from Postgres.', () =>
-      Number(isRedisReady()),
+      Number(isRedisHealthy()),
     )
   }
   gauge('keys_read_only', '1: KEYS_DIR cannot be written, and rotation is up to the operator.', () =>

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { basic, SERVICE } from '../support/clients.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
@@ -159,6 +160,26 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     await vi.waitFor(() => {
       expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
     })
+    await place.close()
+  })
+
+  it('says that it is degraded while Redis answers, and takes nothing', async () => {
+    const place = await openAnyPlace()
+    const url = new URL(place.redis?.url ?? '')
+    const redis = new Redis(url.href)
+    // As one that is full, or has become a replica: it refuses writes, to this user.
+    const user = `reader-${crypto.randomUUID()}`
+    await redis.call('acl', 'setuser', user, 'on', 'nopass', '~*', '+@all', '-@write')
+    const REDIS_URL = Object.assign(url, { username: user, password: 'any' }).href
+    const signet = await place.start({ environment: { ...LIMITED, REDIS_URL } })
+    const degraded = async () => (await signet.fetch('/readyz')).json['degraded']
+    await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis'])
+    expect(await fail(signet, 21, createAddress())).toEqual([...TWENTY_FAILURES, 429])
+    expect(signet.lines.filter(({ message }) => message.startsWith('redis refuses writes'))).toHaveLength(1)
+    await redis.call('acl', 'setuser', user, '+@write')
+    await expect.poll(degraded, { timeout: 5000 }).toEqual([])
+    await redis.call('acl', 'deluser', user)
+    await redis.quit()
     await place.close()
   })
 

@@ -32,9 +32,9 @@ export const findRedis = async (): Promise<Service | null> => {
   return binary === null ? null : startRedis(binary)
 }
 
-/** A Postgres of our own on a port and a directory of its own. */
 type Role = Readonly<{ password?: string; isStandby?: boolean }>
 
+/** A Postgres of our own on a port and a directory of its own. */
 export const startPostgres = async (
   binaries: string,
   more: PostgresSettings,
