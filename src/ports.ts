@@ -106,7 +106,7 @@ export type RefreshFamilies = {
     family: SteppedUpFamily,
   ): Promise<(Family & Readonly<{ refresh_transport: RefreshTransport }>) | null>
   /** Whose it is; never changes. Null when unknown. */
-  findClientId(family_id: string): Promise<string | null>
+  findOwner(family_id: string): Promise<Readonly<{ user_id: string; client_id: string }> | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */

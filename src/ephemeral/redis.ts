@@ -1,4 +1,4 @@
-import { Redis, ReplyError } from 'ioredis'
+import { Redis } from 'ioredis'
 import type { Log } from '../ports.ts'
 
 /** Written once a second: a Redis that is full, or has become a replica, answers and takes nothing. */
@@ -25,7 +25,7 @@ export const openRedis = ({ url, log }: { url: string; log: Log }) => {
     if (!isReady) return
     const refusal = await client.set(PROBE, '1', 'EX', 60).then(
       () => null,
-      (error: unknown) => (error instanceof ReplyError ? error.message : null),
+      (error: unknown) => (error instanceof Error && error.name === 'ReplyError' ? error.message : null),
     )
     if (refusal !== null && takesWrites)
       log.warn({ component: 'redis', error: refusal }, 'redis refuses writes: limits count in process')

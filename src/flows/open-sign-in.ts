@@ -39,6 +39,7 @@ export const createOpenSignIn =
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers
     const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+    const prepared = await issue.prepare(client, { sub: account.id, sid: id })
     const family = await refreshFamilies.open({
       id,
       user_id: account.id,
@@ -54,7 +55,7 @@ export const createOpenSignIn =
       origin,
     })
     if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
-    const tokens = await issue.toFamily(family, { ...family, status_list: client.status_list })
+    const tokens = await issue.toFamily(family, family, prepared)
     metrics.issued('sign_in')
     return toTokenPair(tokens, refresh_token, family)
   }

@@ -52,8 +52,8 @@ export const createSignOut = (needs: Needs) => {
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
       const token = parseRefreshToken(text, peppers)
       if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
-      const client_id = await refreshFamilies.findClientId(token.family_id)
-      const client = client_id === null ? null : await clients.find(client_id)
+      const owner = await refreshFamilies.findOwner(token.family_id)
+      const client = owner === null ? null : await clients.find(owner.client_id)
       if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
       if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
       if (everywhere) {

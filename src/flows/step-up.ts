@@ -84,6 +84,7 @@ const replace = async (
   const salt = random.bytes(SALT_BYTES)
   const [pepper] = peppers
   const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+  const prepared = await issue.prepare(client, { sub: account.id, sid: id })
   const family = await refreshFamilies.stepUp({
     ...change,
     id,
@@ -95,11 +96,11 @@ const replace = async (
   })
   if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'ended_meanwhile')
   await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
-  const access = await issue.toFamily(family, {
+  const left = {
     scope: scopeLeft(family.scope, client.scope),
     audience: audienceLeft(client, family.audience, policy),
-    status_list: client.status_list,
-  })
+  }
+  const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
   return { tokens, refresh_transport: family.refresh_transport }

@@ -25,8 +25,12 @@ type Needs = Readonly<{
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
-/** The client's own choice. */
-type Listing = Pick<Client, 'status_list'>
+
+/** What is settled of a token before anything is committed that its client cannot ask for again. */
+export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
+
+/** From its place in a list to the token, at most: a place must not expire before its token. */
+const PREPARED_SECONDS = 60
 
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
@@ -35,17 +39,16 @@ export const createIssue = (needs: Needs) => {
   const { keys, random, clock, issuer, ttl_seconds, second_factor_roles, reserveStatus } = needs
   const sign = async (
     claims: Omit<AccessTokenClaims, 'iss' | 'jti'>,
-    { status_list }: Listing,
+    { jti, status }: Prepared,
   ): Promise<AccessTokenResponse> => {
     const { aud, scope, ...others } = claims
-    const jti = random.uuid()
     const access_token = await keys.sign('at+jwt', {
       iss: issuer,
       aud: Array.isArray(aud) && aud.length === 1 ? aud[0] : aud,
       jti,
       ...others,
       ...(scope ? { scope } : {}),
-      ...(status_list ? { status: await reserveStatus({ ...claims, jti }) } : {}),
+      ...(status === null ? {} : { status }),
     })
     return {
       access_token,
@@ -55,19 +58,35 @@ export const createIssue = (needs: Needs) => {
     }
   }
 
+  /** Takes the token's place in a status list, where its client wants one: the one step that can fail for want of Postgres. */
+  const prepare = async (
+    { client_id, status_list }: Pick<Client, 'client_id' | 'status_list'>,
+    token: Readonly<{ sub: string; sid?: string }>,
+  ): Promise<Prepared> => {
+    const jti = random.uuid()
+    if (!status_list) return { jti, status: null }
+    const iat = secondsOf(clock())
+    const exp = iat + ttl_seconds + PREPARED_SECONDS
+    return { jti, status: await reserveStatus({ ...token, client_id, jti, iat, exp }) }
+  }
+
   return {
+    prepare,
+
     /** RFC 9068 §2.2 – To a client that acts for itself: `sub` is the client. */
-    toClient: (client: Client, { scope, audience }: Grant) => {
+    toClient: async (client: Client, { scope, audience }: Grant) => {
       const { client_id } = client
+      const prepared = await prepare(client, { sub: client_id })
       const iat = secondsOf(clock())
-      return sign({ sub: client_id, client_id, aud: audience, iat, exp: iat + ttl_seconds, scope }, client)
+      const claims = { sub: client_id, client_id, aud: audience, iat, exp: iat + ttl_seconds, scope }
+      return sign(claims, prepared)
     },
 
     /**
      * RFC 9068 §2.2 – To a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in, so that
      * a revocation "of everything before" that waited for that statement covers it; and it never outlives the sign-in.
      */
-    toFamily: (family: Family, { scope, audience, status_list }: Grant & Listing) => {
+    toFamily: (family: Family, { scope, audience }: Grant, prepared: Prepared) => {
       const iat = secondsOf(family.at)
       const exp = Math.min(iat + ttl_seconds, secondsOf(family.expires_at))
       const { user_id, client_id, auth_time, amr } = family
@@ -86,7 +105,7 @@ export const createIssue = (needs: Needs) => {
           roles: rolesAt(acr, family.roles, second_factor_roles),
           ...(acr === null ? {} : { acr }),
         },
-        { status_list },
+        prepared,
       )
     },
   }

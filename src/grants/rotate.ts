@@ -15,7 +15,7 @@ import {
 import { digestOf } from '../domain/digest.ts'
 import { narrowScope, scopeLeft } from '../domain/scope.ts'
 import type { Blocklist, Log, Metrics, RefreshFamilies } from '../ports.ts'
-import type { AccessTokenResponse, Issue } from './issue.ts'
+import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
@@ -54,13 +54,14 @@ export const createRotate = (needs: Needs): Rotate => {
   return async request => {
     const { client, token } = request
     refuseUnregistered(needs, request)
+    const prepared = await prepare(needs, request)
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
       case 'rotated':
-        return answer(needs, request, { family: rotation.family, refresh_token: successor })
+        return answer(needs, request, { family: rotation.family, refresh_token: successor, prepared })
       case 'replayed':
-        return replay(needs, request, rotation.family)
+        return replay(needs, request, { family: rotation.family, prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
@@ -97,6 +98,19 @@ const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: Rot
   if (resources.length > 0) audienceFor(client, resources, policy)
 }
 
+/**
+ * Before the rotation: what fails after it is a 503 to a client whose token is spent. A place that no token takes is no harm; a family
+ * that is not there, or another client's, gets none.
+ */
+const prepare = async (
+  { refreshFamilies, issue }: Needs,
+  { client: { client_id, status_list }, token: { family_id } }: RotateRequest,
+): Promise<Prepared> => {
+  const owner = status_list ? await refreshFamilies.findOwner(family_id) : null
+  const isListed = owner?.client_id === client_id
+  return issue.prepare({ client_id, status_list: isListed }, { sub: owner?.user_id ?? '', sid: family_id })
+}
+
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
   async ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
@@ -122,26 +136,38 @@ const createPresent =
   }
 
 /** The successor is recomputed from the row as it now stands, so that a retry gets the same one, also across a change of pepper. */
-const replay = async (needs: Needs, request: RotateRequest, family: Family): Promise<Rotated> => {
+const replay = async (
+  needs: Needs,
+  request: RotateRequest,
+  { family, prepared }: Readonly<{ family: Family; prepared: Prepared }>,
+): Promise<Rotated> => {
   const pepper = pepperById(needs.peppers, family.pepper_id)
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
-  return answer(needs, request, { family, refresh_token })
+  return answer(needs, request, { family, refresh_token, prepared })
 }
 
 const answer = async (
   { issue, policy }: Needs,
   { client, scope, resources }: RotateRequest,
-  { family, refresh_token }: Readonly<{ family: Family; refresh_token: RefreshToken }>,
+  {
+    family,
+    refresh_token,
+    prepared,
+  }: Readonly<{
+    family: Family
+    refresh_token: RefreshToken
+    prepared: Prepared
+  }>,
 ): Promise<Rotated> => {
-  const tokens = await issue.toFamily(family, {
+  const left = {
     scope: scope?.join(' ') ?? scopeLeft(family.scope, client.scope),
     audience:
       resources.length > 0
         ? audienceFor(client, resources, policy)
         : audienceLeft(client, family.audience, policy),
-    status_list: client.status_list,
-  })
+  }
+  const tokens = await issue.toFamily(family, left, prepared)
   return { tokens, refresh_token, family }
 }
 

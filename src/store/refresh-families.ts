@@ -7,7 +7,7 @@ import { createStepUp } from './step-up.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
   open: createOpen(database, lifetimes),
-  findClientId: createFindClientId(database),
+  findOwner: createFindOwner(database),
   stepUp: createStepUp(database, lifetimes),
   rotate: createRotate(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
@@ -53,13 +53,14 @@ const createOpen =
     return opened ?? null
   }
 
-const createFindClientId =
-  (database: Database): RefreshFamilies['findClientId'] =>
+const createFindOwner =
+  (database: Database): RefreshFamilies['findOwner'] =>
   async family_id => {
-    const [family] = await database.run(
-      sql => sql<{ client_id: string }[]>`select client_id from refresh_families where id = ${family_id}`,
+    const [owner] = await database.run(
+      sql => sql<{ user_id: string; client_id: string }[]>`
+        select user_id, client_id from refresh_families where id = ${family_id}`,
     )
-    return family?.client_id ?? null
+    return owner ?? null
   }
 
 const createRevoke =

@@ -3,11 +3,16 @@ import type { Database } from './database.ts'
 import { LATE_SECONDS } from '../domain/late.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
+  /** The place is taken before the token is issued, whose times may be the database's: no later than both clocks, and no shorter. */
   reserve: async ({ jti, sid, sub, client_id, iat, exp }) => {
     const [entry] = await database.run(
       sql => sql<{ idx: number }[]>`
         insert into status_entries (jti, sid, sub, client_id, issued_at, expires_at)
-        values (${jti}, ${sid ?? null}, ${sub}, ${client_id}, to_timestamp(${iat}), to_timestamp(${exp}))
+        values (
+          ${jti}, ${sid ?? null}, ${sub}, ${client_id},
+          least(to_timestamp(${iat}), date_trunc('second', statement_timestamp())),
+          greatest(to_timestamp(${exp}), statement_timestamp() + make_interval(secs => ${exp - iat}))
+        )
         returning idx::float8 as idx`,
     )
     if (entry === undefined) throw new Error('a status entry without its place')
