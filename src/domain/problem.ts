@@ -70,7 +70,3 @@ export class Problem extends Error {
 /** A refusal of one field. */
 export const fieldInvalid = (error: FieldError, reason = 'fields_invalid'): Problem =>
   new Problem('FIELDS_INVALID', reason, [error])
-
-/** Whoever asks is not known, or no longer. */
-export const isUnauthorized = (error: unknown): error is Problem =>
-  error instanceof Problem && PROBLEMS[error.code][0] === 401

@@ -182,25 +182,6 @@ describe.each(places)('the cookie transport ($name)', ({ create }) => {
     expect([ended.status, ended.headers.getSetCookie()]).toEqual([204, [CLEARED]])
   })
 
-  it('signs out by the cookie, or a token in the body, when the bearer token is none any more', async () => {
-    const stale = { Authorization: 'Bearer stale' }
-    const { response } = await register(signet, 'stale-out@cookie.example', COOKIE)
-    const Cookie = jarOf(response)
-    const out = (headers: Readonly<Record<string, string>>, body?: unknown) =>
-      send(signet, 'POST', '/auth/logout', body, { ...stale, ...headers })
-    expect(await outcome(out({}))).toBe('401 AUTH_TOKEN_INVALID')
-    expect(await outcome(out({ Origin: 'https://evil.example', Cookie }))).toBe('403 ORIGIN_NOT_ALLOWED')
-    expect((await refresh(signet, Cookie)).status).toBe(200)
-    const ended = await out({ Origin: ISSUER, Cookie })
-    expect([ended.status, ended.headers.getSetCookie()]).toEqual([204, [CLEARED]])
-    const { tokens } = await register(signet, 'stale-body@cookie.example')
-    expect((await out({}, { refresh_token: tokens.refresh_token })).status).toBe(204)
-    const { refresh_token } = tokens
-    expect(await outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))).toBe(
-      '401 AUTH_TOKEN_INVALID',
-    )
-  })
-
   it('hands the token of a cookie sign-in to nobody in a body, and lives on', async () => {
     const { response } = await register(signet, 'smuggled@cookie.example', COOKIE)
     const refresh_token = valueOf(jarOf(response))

@@ -297,6 +297,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await isAlive(other)).toEqual(ALIVE)
     })
 
+    it('goes by the refresh token or the cookie where the access token has expired', async () => {
+      const [person, browser] = [await signUp(), await signUp()]
+      const Cookie = `signet-refresh=${browser.refresh_token}`
+      ahead_milliseconds = 901_000
+      const alone = await logout({ bearer: person.access_token })
+      const { refresh_token } = person
+      const byToken = await logout({ bearer: person.access_token, json: { refresh_token } })
+      const byCookie = await logout({ bearer: browser.access_token, headers: { Cookie, Origin: ISSUER } })
+      ahead_milliseconds = 0
+      expect([alone.status, alone.body.code]).toEqual([401, 'AUTH_TOKEN_EXPIRED'])
+      expect([byToken.status, byCookie.status]).toEqual([204, 204])
+      for (const each of [person, browser]) expect(await isAlive(each)).toEqual(DEAD)
+    })
+
     it('asks for a token when there is none, and refuses a bad one without touching the good ones', async () => {
       const person = await signUp()
       expect((await logout({})).body.code).toBe('AUTH_TOKEN_MISSING')

@@ -1,5 +1,5 @@
 import type { Client } from '../../domain/client.ts'
-import { isUnauthorized, Problem } from '../../domain/problem.ts'
+import { PROBLEMS, Problem } from '../../domain/problem.ts'
 import type { RefreshTransport } from '../../domain/refresh-family.ts'
 import type { TokenPair } from '../../flows/open-sign-in.ts'
 import type { Cookie } from '../cookies.ts'
@@ -47,7 +47,8 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
       if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', 'cookie_missing')
       return await handle(refresh_token, client => csrf.isOf(call, client))
     } catch (error) {
-      if (isUnauthorized(error)) return { ...problemReply(error), cookies: [cookie.clear] }
+      if (error instanceof Problem && PROBLEMS[error.code][0] === 401)
+        return { ...problemReply(error), cookies: [cookie.clear] }
       throw error
     }
   },

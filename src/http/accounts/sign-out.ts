@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isUnauthorized } from '../../domain/problem.ts'
+import { Problem } from '../../domain/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
 import { readOptionalJson } from '../body.ts'
@@ -19,8 +19,8 @@ type Needs = Readonly<{
 }>
 
 /**
- * Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is good. An access token may
- * have expired since the page was opened, and whoever wants to be signed out is to be.
+ * Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. An access token that has
+ * expired since the page was opened is none: whoever wants to be signed out is to be.
  */
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
@@ -30,7 +30,7 @@ export const handleSignOut =
     const hasAnother = refresh_token !== undefined || cookieTransport.isThere(call)
     if (authorization !== undefined) {
       const bearer = await authenticateBearer(authorization).catch((error: unknown) => {
-        if (hasAnother && isUnauthorized(error)) return null
+        if (hasAnother && isExpired(error)) return null
         throw error
       })
       if (bearer !== null) {
@@ -47,3 +47,5 @@ export const handleSignOut =
       return { ...noContent, cookies: [cookieTransport.clear] }
     })
   }
+
+const isExpired = (error: unknown): boolean => error instanceof Problem && error.code === 'AUTH_TOKEN_EXPIRED'
