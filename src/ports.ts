@@ -170,8 +170,10 @@ export type Limit = {
  * without. Never rejects.
  */
 export type Failures = {
-  count(key: string): Promise<number>
-  add(key: string): Promise<void>
+  /** How many there are with this one. */
+  add(key: string): Promise<number>
+  /** It was none. */
+  withdraw(key: string): Promise<void>
   forget(key: string): Promise<void>
 }
 
