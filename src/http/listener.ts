@@ -35,6 +35,7 @@ export const openListener = (
     const answer = getRequestListener(
       (request, env) => {
         requireHost(env.incoming.headers.host)
+        requirePlain(env.incoming.url ?? '')
         return app.fetch(request, env)
       },
       { errorHandler: unreadable.answer },
@@ -69,6 +70,15 @@ const requireHost = (host: string | undefined): void => {
   if (!HOST.test(host)) throw new RequestError('Invalid host header')
 }
 const HOST = /^[^\s,/?#@\\]+$/
+
+/**
+ * RFC 3986 §6.2.2 – A path has one spelling here: a rule of a proxy that compares its bytes is to mean what we read. No dot segments, no
+ * fragment, nothing escaped that need not be.
+ */
+const requirePlain = (target: string): void => {
+  if (ANOTHER_SPELLING.test(target)) throw new RequestError('Path spelt in another way')
+}
+const ANOTHER_SPELLING = /^[^?]*(?:#|\/\.{1,2}(?:[/?]|$)|%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e))/i
 
 /** Who was gone before we came has no address any more, and none that may be taken for a proxy's. Read here, it is remembered. */
 const refuseGone = (socket: Socket): void => {

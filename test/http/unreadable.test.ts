@@ -47,6 +47,11 @@ describe('what cannot be read as a request', () => {
     ['a Host that is none', 400, ['GET / HTTP/1.1', 'Host: a b']],
     ['a Host with a path', 400, ['GET / HTTP/1.1', 'Host: a/b']],
     ['a backslash in the path', 400, ['GET /\\evil HTTP/1.1', 'Host: localhost']],
+    ['a path with a dot segment', 400, ['GET /x/../ HTTP/1.1', 'Host: localhost']],
+    ['a path that ends in one', 400, ['GET /x/.. HTTP/1.1', 'Host: localhost']],
+    ['a path with an escaped one', 400, ['GET /%2e%2E/ HTTP/1.1', 'Host: localhost']],
+    ['a path with a letter that is escaped', 400, ['GET /%61uth HTTP/1.1', 'Host: localhost']],
+    ['a path with a fragment', 400, ['GET /#x HTTP/1.1', 'Host: localhost']],
     ['a target that is none', 400, ['GET example HTTP/1.1', 'Host: localhost']],
     ['another protocol', 400, ['\u0016\u0003\u0001']],
     ['a version that is none', 400, ['GET / HTTP/9.9', 'Host: localhost']],
@@ -67,6 +72,14 @@ describe('what cannot be read as a request', () => {
     ])
     expect(answer.answer).not.toContain('Error')
   })
+
+  it.each(['/?a=%61/../#', '/.well-known/x', '/a..b/..c', '/a%20b', '/a%2Fb'])(
+    'a target may be %s',
+    async target => {
+      const { status } = await say(`GET ${target} HTTP/1.1`, 'Host: localhost', 'Connection: close')
+      expect(status).toBe(target.startsWith('/?') ? 200 : 404)
+    },
+  )
 
   it('what a client expects, and nobody knows, is passed over', async () => {
     const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
