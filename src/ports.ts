@@ -170,10 +170,8 @@ export type Limit = {
  * without. Never rejects.
  */
 export type Failures = {
-  /** How many there are with this one. */
-  add(key: string): Promise<number>
-  /** It was none. */
-  withdraw(key: string): Promise<void>
+  count(key: string): Promise<number>
+  add(key: string): Promise<void>
   forget(key: string): Promise<void>
 }
 

@@ -9,9 +9,9 @@ export const createFailures = (redis: RedisConnection | null): Failures => {
   // Points are only counted here; what they lead to is the domain's to say.
   const rows = openWindow(redis, { name: 'failures', points: 1, seconds: REMEMBERED_SECONDS })
   return {
-    add: async key => (await rows.penalty(key)).consumedPoints,
-    withdraw: async key => {
-      await rows.reward(key)
+    count: async key => (await rows.get(key))?.consumedPoints ?? 0,
+    add: async key => {
+      await rows.penalty(key)
     },
     forget: async key => {
       await rows.delete(key)

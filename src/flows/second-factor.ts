@@ -63,9 +63,13 @@ const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', re
 
 const proveTotp = async (needs: Needs, code: string, { account_id }: Asked): Promise<void> => {
   await consume(needs.limit, account_id)
-  const attempt = { subject: `second factor of ${account_id}`, device: null }
-  const refusal = await needs.brake(attempt, () => spendTotp(needs, code, account_id))
-  if (refusal !== null) throw invalid(refusal)
+  const attempt = await needs.brake({ subject: `second factor of ${account_id}`, device: null })
+  const refusal = await spendTotp(needs, code, account_id)
+  if (refusal !== null) {
+    await attempt.failed()
+    throw invalid(refusal)
+  }
+  await attempt.succeeded()
 }
 
 /** Why not, for the log alone; null when the code was good, and is spent. */

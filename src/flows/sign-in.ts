@@ -37,9 +37,13 @@ export const createSignIn =
     const email = normalizeEmail(given)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
-    const refusal = await needs.brake({ subject: email, device }, () => judge(needs, account, password))
-    if (account === null || refusal !== null)
+    const attempt = await needs.brake({ subject: email, device })
+    const refusal = await judge(needs, account, password)
+    if (account === null || refusal !== null) {
+      await attempt.failed()
       throw new Problem('AUTH_CREDENTIALS_INVALID', refusal ?? 'email_unknown')
+    }
+    await attempt.succeeded()
     await renewDigest(needs, account, password)
     await needs.demandSecondFactor({ account, client, refresh_transport, acr_values })
     return needs.enter({ ...request, account, amr: PASSWORD_AMR })
