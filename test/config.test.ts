@@ -117,6 +117,8 @@ describe('configuration', () => {
         'postgresql://db/signet?sslmode=require',
         'postgres://signet:p%40ss@db1:5432,db2,[::1]:5433/signet',
         'postgres:///signet',
+        // As secrets often come.
+        `${POSTGRES}\n`,
       ],
       [
         'mysql://db',

@@ -7,7 +7,7 @@ export type PostgresHost = Readonly<{ host: string; port: number | null }>
 export const readPostgresUrl = (
   text: string,
 ): Readonly<{ hosts: readonly PostgresHost[]; url: URL }> | null => {
-  const [, before = '', list, after = ''] = AUTHORITY.exec(text) ?? []
+  const [, before = '', list, after = ''] = AUTHORITY.exec(text.trim()) ?? []
   if (list === undefined) return null
   const hosts = list === '' ? [] : list.split(',').map(readHost)
   const [first = ''] = list.split(',')
