@@ -7,7 +7,7 @@ export type Line = Readonly<{
   open: () => Promise<Socket>
   /** What is sent now would be lost: postgres.js 3.4.9 forgets a statement that comes between a socket's error and its close. */
   isEnding: () => boolean
-  /** Something is about to be sent: from now on it may be silent as long as any. */
+  /** Something is about to be sent: its silence counts from now on. */
   onUse: () => void
   /** The last one was of no use: the next one, of whichever line, leads to another address. */
   leave: () => void
