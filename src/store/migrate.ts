@@ -72,13 +72,22 @@ const onPrimary = async <T>(place: Place, work: (sql: Sql) => Promise<T>): Promi
     const options = { ...CLIENT_OPTIONS, ...addresses[0], socket: line.open }
     const sql = postgres(place.url, options)
     try {
-      if (others === 0 || !(await isStandby(sql))) return await work(sql)
+      // The driver asks again, for ever, where each connection is ended before it is ready.
+      const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
+      if (!isUseless || others === 0) return await work(sql)
       line.leave()
     } finally {
       await sql.end({ timeout: CONNECT_SECONDS })
     }
   }
 }
+
+const inTime = <T>(answer: Promise<T>, seconds: number): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const fault = Object.assign(new Error(`no answer in ${seconds} seconds`), { code: 'CONNECT_TIMEOUT' })
+    const timer = setTimeout(() => reject(fault), seconds * 1000)
+    void answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 
 const takeSteps = async (sql: Sql, known: readonly Migration[], to: string): Promise<readonly Step[]> => {
   const taken: Step[] = []

@@ -1,4 +1,6 @@
 import { Command, CommanderError } from 'commander'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
 import { readMigrations } from '../../src/store/migrations.ts'
@@ -97,6 +99,22 @@ describe('signetd migrate without a database', () => {
       out: [],
       err: [expect.stringMatching(/^DATABASE_URL: the database cannot be reached \(.*ECONNREFUSED/)],
     })
+  })
+
+  it('says in one line that whoever listens ends each connection, and does not ask for ever', async () => {
+    const ending = createServer(socket => socket.end())
+    await once(ending.listen(0, '127.0.0.1'), 'listening')
+    const { port } = ending.address() as AddressInfo
+    expect(await signetd({ DATABASE_URL: `postgres://nobody@127.0.0.1:${port}/nothing` }, 'migrate')).toEqual(
+      {
+        code: 2,
+        out: [],
+        err: [
+          expect.stringMatching(/^DATABASE_URL: the database cannot be reached \(no answer in 5 seconds\)/),
+        ],
+      },
+    )
+    ending.close()
   })
 
   it('refuses what is no URL, in JSON where that is asked for', async () => {
