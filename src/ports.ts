@@ -58,6 +58,8 @@ export type Clients = {
   find(client_id: string): Promise<Client | null>
   /** True for an origin of any registered redirect URI. */
   hasOrigin(origin: string): boolean
+  /** True for an origin of a first-party client's redirect URI. */
+  hasFirstPartyOrigin(origin: string): boolean
 }
 
 /** RFC 7523 §3 – Remembers client assertions until they expire, across restarts and instances. */

@@ -91,6 +91,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     passwordLimit: limits.password,
     requireFullClass,
   })
+  const csrf = createCsrf({ issuer, origins: config.CORS_ORIGINS, clients })
   const { SECOND_FACTOR_ROLES: second_factor_roles } = config
   const enter = createEnter({ ...parts, knownDevices, second_factor_roles })
   const withFactors = composeFactors(config, { ...parts, factors, brake, told, enter: told.signIn(enter) })
@@ -117,10 +118,8 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     deleteAccount: createDeleteAccount({ ...parts, accountLife, requireFullClass, limit: limits.password }),
     exportAccount: createExportAccount({ ...parts, ...withFactors, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
-    cookieTransport: createCookieTransport({
-      cookie: createCookie('signet-refresh', issuer),
-      csrf: createCsrf({ issuer, origins: config.CORS_ORIGINS, clients }),
-    }),
+    csrf,
+    cookieTransport: createCookieTransport({ cookie: createCookie('signet-refresh', issuer), csrf }),
     limits,
   }
 }

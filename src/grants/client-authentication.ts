@@ -1,4 +1,3 @@
-import { limitKeyOf } from '../domain/address.ts'
 import type { AuthMethod, Client } from '../domain/client.ts'
 import { decodeBasic } from '../domain/basic-credentials.ts'
 import { type Digest, digestOf, type Plain, sameDigest } from '../domain/digest.ts'
@@ -8,7 +7,12 @@ import type { Assertions, Clients, Clock, Limit } from '../ports.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
 
 /** What a request shows of the client that sends it. */
-export type ClientRequest = Readonly<{ authorization: string | undefined; form: Form; ip: string }>
+export type ClientRequest = Readonly<{
+  authorization: string | undefined
+  form: Form
+  /** Under which its failures are counted: the address, or the pages of strangers there. */
+  limit_key: string
+}>
 
 export type AuthenticateClient = (request: ClientRequest) => Promise<Client>
 
@@ -36,7 +40,7 @@ type Credentials =
 export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
   const verify = createVerify(needs)
   return async request => {
-    const key = limitKeyOf(request.ip)
+    const key = request.limit_key
     const exhausted = needs.failures.isExhausted(key)
     if (exhausted)
       throw new OAuthError('token_failures_limit', { retry_after_seconds: exhausted.reset_seconds })

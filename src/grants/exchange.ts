@@ -10,6 +10,7 @@ export type ExchangeRequest = Readonly<{
   authorization: string | undefined
   idempotency_key: string | undefined
   origin: Origin
+  limit_key: string
 }>
 
 export type Exchange = (
@@ -25,9 +26,9 @@ type Needs = Readonly<{
 /** RFC 6749 §3.2 – The token endpoint: who asks, for which grant, and may they? The grant itself does the rest. */
 export const createExchange = ({ authenticateClient, grants, metrics }: Needs): Exchange => {
   const byType = new Map(grants.map(grant => [grant.grant_type, grant]))
-  return async ({ form, authorization, idempotency_key, origin }) => {
+  return async ({ form, authorization, idempotency_key, origin, limit_key }) => {
     const grant_type = requireParameter(form, 'grant_type')
-    const client = await authenticateClient({ authorization, form, ip: origin.ip })
+    const client = await authenticateClient({ authorization, form, limit_key })
     const { client_id } = client
     const grant = byType.get(grant_type)
     if (grant === undefined) throw new OAuthError('grant_type_unsupported', { client_id })

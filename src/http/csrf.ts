@@ -1,6 +1,8 @@
 import { type Client, hasRedirectOrigin } from '../domain/client.ts'
+import { limitKeyOf } from '../domain/address.ts'
+import { Problem } from '../domain/problem.ts'
 import type { Clients } from '../ports.ts'
-import type { Call } from './route.ts'
+import type { Call, Handle } from './route.ts'
 
 type Needs = Readonly<{ issuer: string; origins: readonly string[]; clients: Clients }>
 
@@ -11,13 +13,31 @@ type Needs = Readonly<{ issuer: string; origins: readonly string[]; clients: Cli
  */
 export const createCsrf = ({ issuer, origins, clients }: Needs) => {
   const everyones = new Set([issuer, ...origins])
+  const isFirstParty = (origin: string) => everyones.has(origin) || clients.hasFirstPartyOrigin(origin)
+  const isKnown = (origin: string) => everyones.has(origin) || clients.hasOrigin(origin)
   return {
-    /** True for a page that any client could have served. Who asks for more names the client. */
+    /** True for a page that any first-party client could have served. The caller names the client where more is asked. */
     isOurs: (call: Call): boolean => {
       const origin = call.header('origin')
-      return (
-        origin !== undefined && (everyones.has(origin) || clients.hasOrigin(origin)) && !isContradicted(call)
-      )
+      return origin !== undefined && isFirstParty(origin) && !isContradicted(call)
+    },
+    /**
+     * Ours – Refuses what a foreign page makes its visitor's browser send, before any limit counts it: otherwise the page
+     * would spend the visitor's limits. Goes around every handler of the account API and of the forms.
+     */
+    refuseForeign:
+      (handle: Handle): Handle =>
+      async call => {
+        if (isForeign(call, isFirstParty)) throw new Problem('ORIGIN_NOT_ALLOWED', 'foreign_page')
+        return handle(call)
+      },
+    /**
+     * Under which failed client authentications are counted. The token endpoint answers any page, so that what a page of no
+     * client sends is counted apart: it uses up the visitor's own limit otherwise.
+     */
+    clientLimitKey: (call: Call): string => {
+      const key = limitKeyOf(call.ip)
+      return isForeign(call, isKnown) ? `page:${key}` : key
     },
     /** True for a page that this client could have served. */
     isOf: (call: Call, client: Client): boolean => {
@@ -32,6 +52,18 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
 }
 
 export type Csrf = ReturnType<typeof createCsrf>
+
+/**
+ * W3C Fetch Metadata §2, Fetch Standard, "Origin header" – True for a request of a page whose origin is not known. No page can leave
+ * out or change either header; programs send neither. A page that the browser finds at our own origin is ours under whatever name.
+ */
+const isForeign = ({ header }: Call, isKnown: (origin: string) => boolean): boolean => {
+  const site = header('sec-fetch-site')
+  if (site === 'same-origin') return false
+  const origin = header('origin')
+  if (origin !== undefined) return !isKnown(origin)
+  return site === 'cross-site' || site === 'same-site'
+}
 
 const isContradicted = ({ header }: Call): boolean => {
   const site = header('sec-fetch-site')

@@ -38,9 +38,9 @@ type Needs = Readonly<{
 export const createRoutes = (needs: Needs): readonly Route[] => [
   metadataRoute(needs.metadata),
   jwksRoute(needs.keys),
-  tokenRoute(needs.exchange),
-  revokeRoute(needs.revoke),
-  introspectRoute(needs.introspect),
+  tokenRoute(needs.exchange, needs.csrf),
+  revokeRoute(needs.revoke, needs.csrf),
+  introspectRoute(needs.introspect, needs.csrf),
   revocationsRoute(needs.answerFeed),
   ...statusListRoutes(needs.statusLists),
   globalTokenRevocationRoute(needs),

@@ -10,6 +10,7 @@ export const openClients = async ({ file, more }: { file: string | null; more: r
   const clients: Clients = {
     find: async client_id => registry.byId.get(client_id) ?? null,
     hasOrigin: origin => registry.origins.has(origin),
+    hasFirstPartyOrigin: origin => registry.firstPartyOrigins.has(origin),
   }
   return {
     clients,
@@ -22,11 +23,16 @@ export const openClients = async ({ file, more }: { file: string | null; more: r
 
 const read = async (file: string | null, more: readonly Client[]) => {
   const clients = [FIRST_PARTY, ...more, ...(file === null ? [] : await readClientsFile(file))]
-  const origins = clients.flatMap(client => client.redirect_uris).map(uri => new URL(uri).origin)
   return {
     byId: new Map(clients.map(client => [client.client_id, client])),
-    origins: new Set(origins.filter(origin => origin !== 'null')),
+    origins: originsOf(clients),
+    firstPartyOrigins: originsOf(clients.filter(client => client.first_party)),
   }
+}
+
+const originsOf = (clients: readonly Client[]): ReadonlySet<string> => {
+  const origins = clients.flatMap(client => client.redirect_uris).map(uri => new URL(uri).origin)
+  return new Set(origins.filter(origin => origin !== 'null'))
 }
 
 export const readClientsFile = async (file: string): Promise<readonly Client[]> => {

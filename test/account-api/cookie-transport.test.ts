@@ -147,7 +147,7 @@ describe.each(places)('the cookie transport ($name)', ({ create }) => {
     const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
     const refused = await send(signet, 'POST', '/auth/refresh', undefined, headers)
     expect(refused.headers.getSetCookie()).toEqual([])
-    expect(await outcome(refused)).toBe('401 AUTH_TOKEN_MISSING')
+    expect(await outcome(refused)).toBe('403 ORIGIN_NOT_ALLOWED')
   })
 
   it('answers a missing, broken, ended or doubled cookie with a clean 401 that clears it', async () => {

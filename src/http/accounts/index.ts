@@ -9,12 +9,13 @@ import type { SignOut } from '../../flows/sign-out.ts'
 import type { Credentials } from '../../flows/sign-up.ts'
 import type { Clients, Limit, Log } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
+import type { Csrf } from '../csrf.ts'
 import { catching } from '../refusal.ts'
 import type { Handle, Route } from '../route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { factorRoutes } from './factors.ts'
-import { limited } from './limited.ts'
+import { limited, type Within } from './limited.ts'
 import { mailRoutes } from './mail.ts'
 import { handleDeleteAccount, handleExportAccount, handleShowAccount } from './own-account.ts'
 import { handlePasskeyOptions, handlePasskeySignIn } from './passkey-sign-in.ts'
@@ -37,6 +38,7 @@ type Needs = Readonly<{
   exportAccount: ExportAccount
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
+  csrf: Csrf
   deviceCookie: Cookie
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
@@ -44,19 +46,24 @@ type Needs = Readonly<{
   Parameters<typeof factorRoutes>[0] &
   Parameters<typeof handleStepUp>[0] &
   Parameters<typeof handlePasskeySignIn>[0] &
-  Parameters<typeof mailRoutes>[0]
+  Omit<Parameters<typeof mailRoutes>[0], keyof Within>
 
-/** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
+/**
+ * Contract – The first-party account API. Each request of its own clients counts against `accounts`, a malformed one too; against the
+ * limit of what it asks for only one that gets so far.
+ */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
   const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
-  const countedTwice = (limit: Limit, handle: Handle) =>
-    counted(limited(limit, catching('problem', handle, needs.log)))
+  const against = (limit: Limit): Needs & Within => ({
+    ...needs,
+    within: handle => limited(limit, catching('problem', handle, needs.log)),
+  })
   const routes: readonly AccountRoute[] = [
-    post('/auth/register', countedTwice(limits.register, enterWith(201, needs, needs.signUp))),
-    post('/auth/login', countedTwice(limits.login, enterWith(200, needs, needs.signIn))),
+    post('/auth/register', counted(enterWith(201, against(limits.register), needs.signUp))),
+    post('/auth/login', counted(enterWith(200, against(limits.login), needs.signIn))),
     post('/auth/login/second-factor', counted(handleSecondFactor(needs))),
-    post('/auth/login/passkey/options', countedTwice(limits.login, handlePasskeyOptions(needs))),
+    post('/auth/login/passkey/options', counted(handlePasskeyOptions(against(limits.login)))),
     post('/auth/login/passkey', counted(handlePasskeySignIn(needs))),
     post('/auth/refresh', counted(handleRefresh(needs))),
     post('/auth/logout', counted(handleSignOut(needs))),
@@ -67,10 +74,18 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
     post('/auth/password', counted(handleChangePassword(needs))),
-    ...mailRoutes(needs, { counted, countedTwice }),
+    ...mailRoutes(against(limits.mail)).map(route => ({
+      ...route,
+      handle: counted(route.handle),
+    })),
     post('/auth/step-up/options', counted(handleStepUpOptions(needs))),
     post('/auth/step-up', counted(handleStepUp(needs))),
     ...factorRoutes(needs).map(route => ({ ...route, handle: counted(route.handle) })),
   ]
-  return routes.map(route => ({ cors: 'clients-with-cookies', errors: 'problem', ...route }))
+  return routes.map(({ handle, ...route }) => ({
+    cors: 'clients-with-cookies',
+    errors: 'problem',
+    ...route,
+    handle: needs.csrf.refuseForeign(handle),
+  }))
 }

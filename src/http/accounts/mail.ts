@@ -2,52 +2,42 @@ import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { MailLinks } from '../../flows/mail-links.ts'
 import type { RedeemLinks } from '../../flows/redeem-link.ts'
-import type { Limit } from '../../ports.ts'
 import { languageFor } from '../language.ts'
-import { type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
+import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
+import type { Within } from './limited.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })
 const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })
 const NEW_EMAIL = z.object({ current_password: TEXT, new_email: TEXT })
 
-type Needs = Readonly<{
-  mailLinks: MailLinks
-  redeemLinks: RedeemLinks
-  authenticateBearer: AuthenticateBearer
-  limits: Readonly<{ mail: Limit }>
-}>
-
-/** How the account API counts a request: against its own limit, and against another one too. */
-type Counting = Readonly<{
-  counted: (handle: Handle) => Handle
-  countedTwice: (limit: Limit, handle: Handle) => Handle
-}>
+type Needs = Within &
+  Readonly<{ mailLinks: MailLinks; redeemLinks: RedeemLinks; authenticateBearer: AuthenticateBearer }>
 
 /** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
 const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
-/** Contract – What is asked for by mail and done by link. */
-export const mailRoutes = (
-  { mailLinks, redeemLinks, authenticateBearer, limits }: Needs,
-  { counted, countedTwice }: Counting,
-): readonly AccountRoute[] => {
-  const verification = withBearer(authenticateBearer, async ({ account }, call) => {
-    mailLinks.verification(account, languageFor(call))
-    return ACCEPTED
-  })
+/** Contract – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
+export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
+  const { mailLinks, redeemLinks, authenticateBearer } = needs
+  const mailing = (call: Call, ask: () => void | Promise<void>) =>
+    needs.within(async () => {
+      await ask()
+      return ACCEPTED
+    })(call)
+  const verification = withBearer(authenticateBearer, async ({ account }, call) =>
+    mailing(call, () => mailLinks.verification(account, languageFor(call))),
+  )
   const forgot: Handle = async call => {
     const { email } = await readFields(call, ADDRESS)
-    mailLinks.passwordReset({ email, language: languageFor(call) })
-    return ACCEPTED
+    return mailing(call, () => mailLinks.passwordReset({ email, language: languageFor(call) }))
   }
   const change = withBearer(authenticateBearer, async (bearer, call) => {
     const fields = await readFields(call, NEW_EMAIL)
-    await mailLinks.emailChange(bearer, { ...fields, language: languageFor(call) })
-    return ACCEPTED
+    return mailing(call, () => mailLinks.emailChange(bearer, { ...fields, language: languageFor(call) }))
   })
   const verify: Handle = async call => {
     const { token } = await readFields(call, TOKEN)
@@ -60,10 +50,10 @@ export const mailRoutes = (
   }
 
   return [
-    post('/auth/password/forgot', countedTwice(limits.mail, forgot)),
-    post('/auth/password/reset', counted(reset)),
-    post('/auth/email', countedTwice(limits.mail, change)),
-    post('/auth/email/verification', countedTwice(limits.mail, verification)),
-    post('/auth/email/verify', counted(verify)),
+    post('/auth/password/forgot', forgot),
+    post('/auth/password/reset', reset),
+    post('/auth/email', change),
+    post('/auth/email/verification', verification),
+    post('/auth/email/verify', verify),
   ]
 }

@@ -6,6 +6,7 @@ import { type Handle, json, NO_STORE } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
 import { ASSERTION } from './proof.ts'
+import type { Within } from './limited.ts'
 import { replyWith, seenOf } from './sign-in.ts'
 
 const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true })
@@ -20,12 +21,15 @@ type Needs = Readonly<{
 
 /** Contract – POST /auth/login/passkey/options: a challenge for whoever holds a passkey. */
 export const handlePasskeyOptions =
-  ({ clients, passkeySignIn, cookieTransport }: Needs): Handle =>
+  ({ clients, passkeySignIn, cookieTransport, within }: Needs & Within): Handle =>
   async call => {
     const { client_id, refresh_transport } = await readFields(call, OPTIONS)
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
-    return json(200, await passkeySignIn.begin({ client, refresh_transport }), NO_STORE)
+    const begin = within(async () =>
+      json(200, await passkeySignIn.begin({ client, refresh_transport }), NO_STORE),
+    )
+    return begin(call)
   }
 
 /** Contract – POST /auth/login/passkey: what /auth/login answers. */

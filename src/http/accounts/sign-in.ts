@@ -10,6 +10,7 @@ import { originOf } from '../origin.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
+import type { Within } from './limited.ts'
 
 type Enter = (credentials: Credentials) => Promise<SignedIn>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
@@ -20,15 +21,18 @@ const DEVICE_SECONDS = 15_552_000
 const DEVICE_HEADER = 'Signet-Device'
 
 /** Contract – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
-export const enterWith = (status: 200 | 201, needs: Needs, enter: Enter): Handle => {
-  const { clients, cookieTransport, deviceCookie } = needs
+export const enterWith = (status: 200 | 201, needs: Needs & Within, enter: Enter): Handle => {
+  const { clients, cookieTransport, deviceCookie, within } = needs
   return async call => {
     const { client_id, ...given } = await readFields(call, CREDENTIALS)
     const { refresh_transport } = given
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
-    const signedIn = await enter({ ...given, ...seenOf(call, deviceCookie), client })
-    return replyWith(status, { signedIn, client, refresh_transport }, needs)
+    const judge = within(async () => {
+      const signedIn = await enter({ ...given, ...seenOf(call, deviceCookie), client })
+      return replyWith(status, { signedIn, client, refresh_transport }, needs)
+    })
+    return judge(call)
   }
 }
 

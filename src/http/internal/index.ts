@@ -25,6 +25,6 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
   })
 
 /** No browser has any business here. */
-const nobody: Clients = { find: async () => null, hasOrigin: () => false }
+const nobody: Clients = { find: async () => null, hasOrigin: () => false, hasFirstPartyOrigin: () => false }
 
 const uncounted: Pick<Metrics, 'answered'> = { answered: () => {} }

@@ -1,9 +1,13 @@
 import type { createIntrospect } from '../../flows/introspect.ts'
 import { readForm } from '../body.ts'
+import type { Csrf } from '../csrf.ts'
 import { json, NO_STORE, type Route } from '../route.ts'
 
 /** RFC 7662 §2 – The introspection endpoint. */
-export const introspectRoute = (introspect: ReturnType<typeof createIntrospect>): Route => ({
+export const introspectRoute = (
+  introspect: ReturnType<typeof createIntrospect>,
+  { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>,
+): Route => ({
   method: 'POST',
   path: '/introspect',
   cors: 'nobody',
@@ -13,7 +17,7 @@ export const introspectRoute = (introspect: ReturnType<typeof createIntrospect>)
     const { client_id, introspection } = await introspect({
       form,
       authorization: call.header('authorization'),
-      ip: call.ip,
+      limit_key: clientLimitKey(call),
     })
     return { ...json(200, introspection, NO_STORE), log: { client_id } }
   },

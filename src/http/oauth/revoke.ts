@@ -1,16 +1,24 @@
 import type { createRevoke } from '../../flows/revoke.ts'
 import { readForm } from '../body.ts'
+import type { Csrf } from '../csrf.ts'
 import { NO_STORE, type Route } from '../route.ts'
 
 /** RFC 7009 §2 – The revocation endpoint: 200 without a body, whatever the token was. */
-export const revokeRoute = (revoke: ReturnType<typeof createRevoke>): Route => ({
+export const revokeRoute = (
+  revoke: ReturnType<typeof createRevoke>,
+  { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>,
+): Route => ({
   method: 'POST',
   path: '/revoke',
   cors: 'clients',
   errors: 'oauth',
   handle: async call => {
     const form = await readForm(call)
-    const log = await revoke({ form, authorization: call.header('authorization'), ip: call.ip })
+    const log = await revoke({
+      form,
+      authorization: call.header('authorization'),
+      limit_key: clientLimitKey(call),
+    })
     return { status: 200, body: null, headers: EMPTY_JSON, log }
   },
 })

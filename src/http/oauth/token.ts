@@ -1,10 +1,11 @@
 import type { Exchange } from '../../grants/exchange.ts'
 import { readForm } from '../body.ts'
+import type { Csrf } from '../csrf.ts'
 import { originOf } from '../origin.ts'
 import { json, NO_STORE, type Route } from '../route.ts'
 
 /** RFC 6749 §3.2 – The token endpoint. */
-export const tokenRoute = (exchange: Exchange): Route => ({
+export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>): Route => ({
   method: 'POST',
   path: '/token',
   cors: 'clients',
@@ -16,6 +17,7 @@ export const tokenRoute = (exchange: Exchange): Route => ({
       authorization: call.header('authorization'),
       idempotency_key: call.header('idempotency-key') || undefined,
       origin: originOf(call),
+      limit_key: clientLimitKey(call),
     })
     return { log: { client_id, grant_type }, ...json(200, tokens, NO_STORE) }
   },

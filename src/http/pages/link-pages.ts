@@ -7,23 +7,25 @@ import { consume } from '../../flows/consume.ts'
 import type { RedeemLinks } from '../../flows/redeem-link.ts'
 import type { Limit } from '../../ports.ts'
 import { readForm } from '../body.ts'
+import type { Csrf } from '../csrf.ts'
 import { languageFor } from '../language.ts'
 import type { Handle, Reply, Route } from '../route.ts'
 import { type Html, html, pageReply } from './page.ts'
 import { TEXTS } from './texts.ts'
 
-type Needs = Readonly<{ redeemLinks: RedeemLinks; limits: Readonly<{ accounts: Limit }> }>
+type Needs = Readonly<{ redeemLinks: RedeemLinks; csrf: Csrf; limits: Readonly<{ accounts: Limit }> }>
 
 /**
  * Ours – Where a mailed link leads when the applications have no page of their own. GET shows a form and touches nothing, so
  * that a scanner which fetches every link spends none; POST does what the link stands for.
  */
-export const linkPages = ({ redeemLinks, limits }: Needs): readonly Route[] => {
-  const confirm = posting(limits.accounts, async ({ token, language }) => {
+export const linkPages = ({ redeemLinks, csrf, limits }: Needs): readonly Route[] => {
+  const posting = createPosting(csrf, limits.accounts)
+  const confirm = posting(async ({ token, language }) => {
     const { account_id } = await redeemLinks.confirmEmail(token)
     return { ...done(language, 'confirmed'), log: { sub: account_id } }
   })
-  const reset = posting(limits.accounts, async ({ token, new_password, language }) => {
+  const reset = posting(async ({ token, new_password, language }) => {
     try {
       const { account_id } = await redeemLinks.resetPassword({ token, new_password })
       return { ...done(language, 'resetDone'), log: { sub: account_id } }
@@ -60,21 +62,26 @@ const showing =
 type Posted = Readonly<{ token: string; new_password: string; language: Language }>
 
 /** A form that somebody sent, counted as the account API is. What is refused is a page too. */
-const posting =
-  (limit: Limit, handle: (posted: Posted) => Promise<Reply>): Handle =>
-  async call => {
-    const language = languageFor(call)
-    try {
+const createPosting =
+  (csrf: Csrf, limit: Limit) =>
+  (handle: (posted: Posted) => Promise<Reply>): Handle => {
+    const carryOut = csrf.refuseForeign(async call => {
       await consume(limit, limitKeyOf(call.ip))
       const form = await readForm(call)
       const [token = '', new_password = ''] = [form.get('token'), form.get('new_password')]
-      return await handle({ token, new_password, language })
-    } catch (error) {
-      if (error instanceof Problem) return refusal(error, language)
-      if (error instanceof OAuthError) return refusal(new Problem('LINK_INVALID', error.reason), language)
-      if (error instanceof Unavailable)
-        return refusal(new Problem('UNAVAILABLE', error.what, [], error.retry_after_seconds), language)
-      throw error
+      return handle({ token, new_password, language: languageFor(call) })
+    })
+    return async call => {
+      const language = languageFor(call)
+      try {
+        return await carryOut(call)
+      } catch (error) {
+        if (error instanceof Problem) return refusal(error, language)
+        if (error instanceof OAuthError) return refusal(new Problem('LINK_INVALID', error.reason), language)
+        if (error instanceof Unavailable)
+          return refusal(new Problem('UNAVAILABLE', error.what, [], error.retry_after_seconds), language)
+        throw error
+      }
     }
   }
 
@@ -118,7 +125,7 @@ const done = (language: Language, title: 'confirmed' | 'resetDone'): Reply => {
 }
 
 const refusal = ({ code, reason, retry_after_seconds }: Problem, language: Language): Reply => {
-  const [title, help] = WORDS[code === 'LINK_INVALID' || code === 'EMAIL_TAKEN' ? code : 'LATER']
+  const [title, help] = WORDS[isWorded(code) ? code : 'LATER']
   const texts = TEXTS[language]
   const headers = retry_after_seconds === null ? {} : { 'Retry-After': String(retry_after_seconds) }
   const content = html`<p>${texts[help]}</p>`
@@ -126,8 +133,11 @@ const refusal = ({ code, reason, retry_after_seconds }: Problem, language: Langu
   return { ...reply, log: { error: code, reason } }
 }
 
+const isWorded = (code: Problem['code']): code is Problem['code'] & keyof typeof WORDS => code in WORDS
+
 const WORDS = {
   LINK_INVALID: ['gone', 'goneHelp'],
   EMAIL_TAKEN: ['taken', 'takenHelp'],
+  ORIGIN_NOT_ALLOWED: ['foreign', 'foreignHelp'],
   LATER: ['later', 'laterHelp'],
 } as const

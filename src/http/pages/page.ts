@@ -38,8 +38,8 @@ const HEADERS = {
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Cross-Origin-Opener-Policy': 'same-origin',
-  // The address of the page holds a token: it goes to no other page.
-  'Referrer-Policy': 'no-referrer',
+  // The address of the page holds a token: it goes to no other site. Under no-referrer, browsers send our own forms with `Origin: null`.
+  'Referrer-Policy': 'same-origin',
   Vary: 'Accept-Language',
 }
 

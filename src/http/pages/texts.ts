@@ -17,6 +17,8 @@ const ENGLISH = {
   takenHelp: 'Another account has it by now. Nothing was changed.',
   later: 'Please try again in a moment',
   laterHelp: 'Go back and try again: the link still works.',
+  foreign: 'This form was not sent from this site',
+  foreignHelp: 'Nothing was changed. Open the link in the mail again.',
   refused: 'Please choose another password',
   /** What the account API says of a password. */
   sayFault: (detail: string): string => `it ${detail}`,
@@ -56,6 +58,8 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
     takenHelp: 'Sie gehört inzwischen zu einem anderen Konto. Es wurde nichts geändert.',
     later: 'Bitte versuchen Sie es gleich noch einmal',
     laterHelp: 'Gehen Sie zurück und versuchen Sie es erneut: der Link gilt noch.',
+    foreign: 'Dieses Formular kam nicht von dieser Seite',
+    foreignHelp: 'Es wurde nichts geändert. Öffnen Sie den Link in der Mail noch einmal.',
     refused: 'Bitte wählen Sie ein anderes Passwort',
     sayFault: (detail: string) =>
       GERMAN_FAULTS.reduce((text, [english, german]) => text.replace(english, german), detail),
