@@ -183,7 +183,11 @@ const assemble = async (
     ...around,
     routes,
     cors: createCors({ origins: config.CORS_ORIGINS, clients }),
-    clientAddress: createClientAddress(config.TRUSTED_PROXIES),
+    clientAddress: createClientAddress({
+      trusted: config.TRUSTED_PROXIES,
+      header: config.TRUSTED_PROXY_HEADER,
+      log,
+    }),
     metrics,
     isHttps: issuer.startsWith('https:'),
   })

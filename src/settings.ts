@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
+import { FORWARDED_HEADERS, type ForwardedHeader } from './domain/forwarded.ts'
 import { MAIL_SETTINGS } from './settings/mail.ts'
 import {
   derivedRateLimit,
@@ -196,7 +197,15 @@ export const SETTINGS = {
         : parsed.ranges
     }),
     standard: 'none',
-    help: 'CIDR ranges separated by commas; `Forwarded` and `X-Forwarded-*` are believed from these alone.',
+    help: 'CIDR ranges of your proxies, separated by commas: the client’s address is believed from these alone, and from the one header that `TRUSTED_PROXY_HEADER` names. See docs/deploy.md.',
+  },
+  TRUSTED_PROXY_HEADER: {
+    schema: text('x-forwarded-for').transform((value, context): ForwardedHeader => {
+      const name = FORWARDED_HEADERS.find(header => header === value.toLowerCase())
+      return name ?? refuse(context, `must be ${FORWARDED_HEADERS.join(' or ')}, not ${quote(value)}`)
+    }),
+    standard: '`x-forwarded-for`',
+    help: 'The header in which those proxies append the client’s address: `x-forwarded-for` or `forwarded` (RFC 7239). The other one is never read.',
   },
   CORS_ORIGINS: {
     schema: list.transform((origins, context) => {

@@ -55,6 +55,7 @@ describe('configuration', () => {
       RATE_LIMIT_MAIL: { count: 5, window_seconds: 60 },
       RATE_LIMIT_RECIPIENT: { count: 5, window_seconds: 900 },
       TRUSTED_PROXIES: [],
+      TRUSTED_PROXY_HEADER: 'x-forwarded-for',
       CORS_ORIGINS: [],
       LOG_LEVEL: 'info',
     })
@@ -211,6 +212,10 @@ describe('configuration', () => {
     TRUSTED_PROXIES: [
       ['10.0.0.0/8', '10.0.0.1', '::1', '10.0.0.0/8, fd00::/8'],
       ['10.0.0.0/33', 'proxy', '10.0.0.0/8 fd00::/8', '*'],
+    ],
+    TRUSTED_PROXY_HEADER: [
+      ['x-forwarded-for', 'forwarded', 'Forwarded', 'X-Forwarded-For'],
+      ['x-real-ip', 'x-forwarded-for, forwarded', 'on'],
     ],
     CORS_ORIGINS: [
       ['https://app.example', 'http://localhost:5173, https://app.example'],

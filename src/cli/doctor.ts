@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Command, CommanderError } from 'commander'
 import { type Config, readConfig } from '../config.ts'
+import { FORWARDED_HEADERS } from '../domain/forwarded.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import { openRedis } from '../ephemeral/redis.ts'
@@ -42,12 +43,17 @@ const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
     clients: examineClients,
     database: examineDatabase,
     redis: examineRedis,
+    proxies: examineProxies,
     mail: examineMail,
+  }
+  const notes: Readonly<Record<string, (config: Config) => Pick<Finding, 'note'>>> = {
+    mail: noteOnMail,
+    proxies: noteOnProxies,
   }
   const findings = Object.entries(checks).map(async ([check, look]) => ({
     check,
     fault: await look(config),
-    ...(check === 'mail' ? noteOnMail(config) : {}),
+    ...notes[check]?.(config),
   }))
   return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
 }
@@ -112,4 +118,26 @@ const examineMail = async ({ SMTP_URL, MAIL_FROM }: Config): Promise<string | nu
   } finally {
     smtp.close()
   }
+}
+
+/** Behind a range that holds every address, each client would name its own. */
+const examineProxies = async ({ TRUSTED_PROXIES }: Config): Promise<string | null> =>
+  TRUSTED_PROXIES.some(([, bits]) => bits === 0)
+    ? 'TRUSTED_PROXIES holds every address: clients can name an address of their choice'
+    : null
+
+/** No request is seen from here: what is configured is said, and what the operator has to look at. */
+const noteOnProxies = ({ TRUSTED_PROXIES, TRUSTED_PROXY_HEADER, ISSUER }: Config): Pick<Finding, 'note'> => {
+  const other = FORWARDED_HEADERS.find(header => header !== TRUSTED_PROXY_HEADER)
+  if (TRUSTED_PROXIES.length > 0) {
+    const ranges = TRUSTED_PROXIES.map(([address, bits]) => `${address.toString()}/${bits}`).join(', ')
+    return {
+      note: `${TRUSTED_PROXY_HEADER} is believed from ${ranges}: see that the proxies there append to it or set it, and remove ${other}`,
+    }
+  }
+  return ISSUER.startsWith('https:')
+    ? {
+        note: 'TRUSTED_PROXIES is unset: every client behind the proxy that ends TLS is counted and logged by its address',
+      }
+    : {}
 }

@@ -15,12 +15,12 @@ export const parseAddressRanges = (
   return { ranges }
 }
 
-/** Without port, brackets and zone; IPv4 also where it comes mapped into IPv6. Null when it is no address in full: `1` and `010.0.0.1` are none. */
+/** Without port (RFC 7239 §6: digits or an obfuscated one), brackets and zone; IPv4 also where it comes mapped into IPv6. Null when it is no address in full: `1` and `010.0.0.1` are none. */
 export const parseAddress = (text: string | undefined): string | null => {
   const address = text
     ?.trim()
-    .replace(/^\[(.*)\](?::\d+)?$/, '$1')
-    .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
+    .replace(/^\[(.*)\](?::(?:\d+|_[\w.-]+))?$/, '$1')
+    .replace(/^(\d+\.\d+\.\d+\.\d+):(?:\d+|_[\w.-]+)$/, '$1')
     .replace(/%.*$/, '')
   if (address === undefined) return null
   const isAddress = address.includes(':')

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../domain/problem.ts'
 import type { Log, Metrics, Random } from '../ports.ts'
-import type { createClientAddress } from './client-address.ts'
+import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, problemReply } from './refusal.ts'
 import type { Http, Reply, Route } from './route.ts'
@@ -9,7 +9,7 @@ import type { Http, Reply, Route } from './route.ts'
 type Needs = Readonly<{
   routes: readonly Route[]
   cors: Cors
-  clientAddress: ReturnType<typeof createClientAddress>
+  clientAddress: ClientAddress
   random: Random
   metrics: Pick<Metrics, 'answered'>
   log: Log

@@ -1,29 +1,65 @@
-import { parse as parseForwarded } from 'forwarded-parse'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type AddressRange, isWithin, parseAddress } from '../domain/address.ts'
+import { FORWARDED_HEADERS, type ForwardedHeader, hopsOf } from '../domain/forwarded.ts'
+import type { Log } from '../ports.ts'
 import type { Call } from './route.ts'
 
-/** The address that a request came from: the peer's, or what trusted proxies say of it. */
-export const createClientAddress = (trusted: readonly AddressRange[]) => {
-  const isTrusted = (address: string) => isWithin(address, trusted)
-  // From the nearest hop outwards: the first one that is not ours is the client. What it claims itself is not looked at, nor
-  // what lies beyond a hop that names no address.
-  const nearest = (peer: string, hops: readonly (string | null)[]): string => {
-    let address = peer
-    for (const hop of hops.toReversed()) {
-      if (hop === null || !isTrusted(address)) return address
-      address = hop
-    }
-    return address
-  }
-  return ({ socket }: IncomingMessage, header: Call['header']): string => {
+type Proxies = Readonly<{
+  trusted: readonly AddressRange[]
+  /** The one header that they write. */
+  header: ForwardedHeader
+  log: Pick<Log, 'warn'>
+}>
+
+export type ClientAddress = (incoming: IncomingMessage, header: Call['header']) => string
+
+/** The address that a request came from: the peer's, or what trusted proxies say of it in the one header that is theirs. */
+export const createClientAddress = ({ trusted, header: own, log }: Proxies): ClientAddress => {
+  const isTrusted = (address: string) => trusted.length > 0 && isWithin(address, trusted)
+  const report = createReport(log, own)
+  return ({ socket }, header) => {
     const peer = peerOf(socket)
-    if (trusted.length === 0 || !isTrusted(peer)) return peer
-    const said = listsOf(header).map(hops => nearest(peer, hops))
-    // A proxy writes one of the two headers and passes the other on as its client made it up: where they differ, neither counts.
-    const [address = peer, other = address] = said
-    return address === other ? address : peer
+    const others = FORWARDED_HEADERS.filter(name => header(name) !== undefined)
+    if (others.length === 0) return peer
+    if (!isTrusted(peer)) {
+      report('from_no_trusted_proxy', peer)
+      return peer
+    }
+    if (others.some(name => name !== own)) report('not_the_trusted_header', peer)
+    return nearest(peer, { isTrusted, hops: hopsOf(own, header(own) ?? '') })
+  }
+}
+
+type Path = Readonly<{ isTrusted: (address: string) => boolean; hops: Iterable<string | null> }>
+
+/**
+ * From the nearest hop outwards: the first address that is not a proxy of ours is the client. What lies beyond it is its own claim, and
+ * what lies beyond a hop that names no address is not believed either.
+ */
+const nearest = (peer: string, { isTrusted, hops }: Path): string => {
+  let address = peer
+  for (const hop of hops) {
+    if (hop === null || !isTrusted(address)) return address
+    address = hop
+  }
+  return address
+}
+
+const MESSAGES = {
+  from_no_trusted_proxy:
+    'a forwarded header from an address that is not in TRUSTED_PROXIES is ignored; said once',
+  not_the_trusted_header:
+    'a trusted proxy passes on a forwarded header that TRUSTED_PROXY_HEADER does not name: ignored, and the proxy should remove it; said once',
+} as const
+
+/** Ours – Each reason is logged once in the life of a process: clients can send such headers with every request. */
+const createReport = (log: Pick<Log, 'warn'>, trusted_header: ForwardedHeader) => {
+  const reported = new Set<keyof typeof MESSAGES>()
+  return (reason: keyof typeof MESSAGES, peer: string): void => {
+    if (reported.has(reason)) return
+    reported.add(reason)
+    log.warn({ event: 'forwarded_header_ignored', reason, peer, trusted_header }, MESSAGES[reason])
   }
 }
 
@@ -39,22 +75,4 @@ const peerOf = (socket: Socket): string => {
   const peer = parseAddress(socket.remoteAddress) ?? NOBODY
   peers.set(socket, peer)
   return peer
-}
-
-/** The addresses that the proxies saw, outermost first, of each header that is there; null for one that names none. */
-const listsOf = (header: Call['header']): readonly (readonly (string | null)[])[] => {
-  const forwarded = header('forwarded')
-  const list = header('x-forwarded-for')?.split(',').map(parseAddress)
-  return [forwarded === undefined ? undefined : readForwarded(forwarded), list].filter(
-    hops => hops !== undefined,
-  )
-}
-
-/** RFC 7239 §4 – What a proxy quotes may hold anything, also what looks like another hop. A header that breaks the grammar names nobody. */
-const readForwarded = (header: string): readonly (string | null)[] => {
-  try {
-    return parseForwarded(header).map(element => parseAddress(element['for']))
-  } catch {
-    return [null]
-  }
 }

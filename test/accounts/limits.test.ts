@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { newAddress, newEmail, PASSWORD } from '../support/call.ts'
@@ -91,11 +92,21 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
     expect((await login('2001:db8:0:2::1')).status).toBe(401)
   })
 
-  describe('believe the headers of proxies', () => {
-    /** Who is counted is who is remembered with the sign-in and named in the log. */
+  describe('believe the one header of trusted proxies', () => {
+    let forwarding: Listening
+    beforeAll(async () => {
+      const environment = {
+        TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48',
+        TRUSTED_PROXY_HEADER: 'Forwarded',
+      }
+      forwarding = await listenForAccounts(place, { environment })
+    })
+    afterAll(() => forwarding.close())
+    /** The address that is counted is remembered with the sign-in, and named in the log. */
     const seen = async (headers: Record<string, string>) => {
-      await servers[0].call('/auth/me', { from: '', headers })
-      return servers[0].lines.at(-1)?.['ip']
+      const server = 'Forwarded' in headers ? forwarding : servers[0]
+      await server.call('/auth/me', { from: '', headers })
+      return server.lines.at(-1)?.['ip']
     }
 
     it.each([
@@ -114,7 +125,27 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
         'Forwarded with a claim',
       ],
       [{ Forwarded: 'proto=https; For="[2001:db8::9]:4711"' }, '2001:db8::9', 'Forwarded with IPv6'],
-      [{ Forwarded: 'for=192.0.2.1', 'X-Forwarded-For': '192.0.2.1' }, '192.0.2.1', 'both, agreeing'],
+      [{ Forwarded: 'for=192.0.2.1', 'X-Forwarded-For': '6.6.6.6' }, '192.0.2.1', 'another header'],
+      [{ Forwarded: 'for="192.0.2.1:_p0rt"' }, '192.0.2.1', 'an obfuscated port'],
+      [{ Forwarded: 'for="[2001:db8::9]:_x"' }, '2001:db8::9', 'IPv6 with an obfuscated port'],
+      [{ Forwarded: 'for="6.6.6.6, for=192.0.2.1' }, '192.0.2.1', 'a quote that the client opened'],
+      [{ Forwarded: 'garbage, for=192.0.2.1' }, '192.0.2.1', 'garbage of the client'],
+      [{ Forwarded: '\\", for=192.0.2.1' }, '192.0.2.1', 'a backslash of the client'],
+      [{ Forwarded: 'for=unknown, for=192.0.2.1' }, '192.0.2.1', 'a client that hides itself'],
+      [{ Forwarded: 'for=_x, for=192.0.2.1, for=10.99.0.1' }, '192.0.2.1', 'the same, two proxies away'],
+      [
+        { Forwarded: 'for=6.6.6.6, for=192.0.2.1;host="a, for=6.6.6.7";proto=http' },
+        '192.0.2.1',
+        'a comma within quotes of the proxy',
+      ],
+      [{ Forwarded: 'host="\\"for=6.6.6.6";for=192.0.2.1' }, '192.0.2.1', 'an escaped quote'],
+      [
+        { Forwarded: 'for=192.0.2.1, for="[2001:db8:ffff::1]:80", for=10.99.0.1' },
+        '192.0.2.1',
+        'three trusted proxies',
+      ],
+      [{ 'X-Forwarded-For': '6.6.6.6, "192.0.2.7", 192.0.2.1' }, '192.0.2.1', 'quotes of the client'],
+      [{ 'X-Forwarded-For': '192.0.2.1,\t10.99.0.1 ,10.99.0.2' }, '192.0.2.1', 'spaces and tabs'],
     ])('%j: %s (%s)', async (headers, address, _) => {
       expect(await seen(headers)).toBe(address)
     })
@@ -126,14 +157,44 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
       [{ Forwarded: 'for=6.6.6.6, for=_hidden' }, 'an obfuscated hop'],
       [{ Forwarded: 'for=6.6.6.6, by=10.99.0.1' }, 'no for'],
       [{ Forwarded: 'for="6.6.6.6' }, 'a quote that does not end'],
-      [
-        { Forwarded: 'for=6.6.6.6', 'X-Forwarded-For': '192.0.2.1' },
-        'two headers that disagree: one is the client’s own',
-      ],
-      [{ Forwarded: 'garbage', 'X-Forwarded-For': '192.0.2.1' }, 'garbage in one of them'],
+      [{ Forwarded: 'for=6.6.6.6, for=6.6.6.7;for=6.6.6.8' }, 'two names for one hop'],
+      [{ Forwarded: 'for=6.6.6.6, for=' }, 'an empty name'],
+      [{ Forwarded: 'for=6.6.6.6, ' }, 'an empty element'],
+      [{ Forwarded: 'garbage', 'X-Forwarded-For': '192.0.2.1' }, 'garbage in the header that counts'],
+      [{ Forwarded: `for=${'"'.repeat(7_001)}x` }, 'seven thousand quotes'],
+      [{ Forwarded: '\\'.repeat(7_001) }, 'seven thousand backslashes'],
       [{ 'X-Forwarded-For': `${'6.6.6.6, '.repeat(1000)}x` }, 'a thousand hops'],
     ])('but the proxy’s own address is counted for %j (%s)', async (headers, _) => {
       expect(await seen(headers)).toBe('127.0.0.1')
+    })
+
+    it('reads several lines of the header as one, the last line nearest', async () => {
+      const lines = (name: string, values: string[]) =>
+        new Promise<void>((resolve, reject) => {
+          const { port } = name === 'Forwarded' ? forwarding : servers[0]
+          const asking = request({ port, host: '127.0.0.1', path: '/auth/me', headers: { [name]: values } })
+          asking.on('response', response => response.resume().on('end', resolve)).on('error', reject)
+          asking.end()
+        })
+      await lines('Forwarded', ['for=6.6.6.6', 'for=192.0.2.1', 'for=10.99.0.1'])
+      expect(forwarding.lines.at(-1)?.['ip']).toBe('192.0.2.1')
+      await lines('X-Forwarded-For', ['6.6.6.6', '192.0.2.1, 10.99.0.1'])
+      expect(servers[0].lines.at(-1)?.['ip']).toBe('192.0.2.1')
+    })
+
+    it('never looks at the other header, and says so once', async () => {
+      for (const turn of [1, 2, 3])
+        expect(await seen({ Forwarded: 'for=192.0.2.1', 'X-Forwarded-For': `6.6.6.${turn}` })).toBe(
+          '192.0.2.1',
+        )
+      await servers[1].call('/auth/me', { from: '', headers: { Forwarded: 'for=6.6.6.6' } })
+      expect(servers[1].lines.at(-1)?.['ip']).toBe('127.0.0.1')
+      for (const server of [forwarding, servers[1]]) {
+        const said = server.lines.filter(line => line['event'] === 'forwarded_header_ignored')
+        expect(said).toEqual([
+          expect.objectContaining({ level: 'warn', reason: 'not_the_trusted_header', peer: '127.0.0.1' }),
+        ])
+      }
     })
 
     it('a hop that names no address behind a trusted one leaves the trusted one', async () => {
@@ -153,6 +214,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
       statuses.push(status)
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
+    const said = server.lines.filter(line => line['event'] === 'forwarded_header_ignored')
+    expect(said).toEqual([expect.objectContaining({ level: 'warn', reason: 'from_no_trusted_proxy' })])
     await server.close()
     await place.close()
   })

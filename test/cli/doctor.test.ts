@@ -71,6 +71,28 @@ describe('signetd doctor', () => {
     await mailbox.close()
   })
 
+  it('tells whose word on the address of a client is taken, and what to look at', async () => {
+    const proxies = () => lines.find(line => / proxies\b/.test(line))
+    const run = async (environment: Record<string, string>) => {
+      lines = []
+      return doctor({ ...places(), ...environment })
+    }
+    expect(await run({})).toBe(0)
+    expect(proxies()).toBe('ok     proxies')
+    expect(await run({ ISSUER: 'https://id.example' })).toBe(0)
+    expect(proxies()).toMatch(/^ok {5}proxies: TRUSTED_PROXIES is unset: every client behind the proxy/)
+    expect(await run({ TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::/32' })).toBe(0)
+    expect(proxies()).toMatch(
+      /^ok {5}proxies: x-forwarded-for is believed from 10\.0\.0\.0\/8, 2001:db8::\/32: .* remove forwarded$/,
+    )
+    expect(await run({ TRUSTED_PROXIES: '10.0.0.1', TRUSTED_PROXY_HEADER: 'Forwarded' })).toBe(0)
+    expect(proxies()).toMatch(/proxies: forwarded is believed from .* remove x-forwarded-for$/)
+    for (const everyone of ['0.0.0.0/0', '10.0.0.1, ::/0']) {
+      expect(await run({ TRUSTED_PROXIES: everyone })).toBe(1)
+      expect(proxies()).toMatch(/^fault {2}proxies: TRUSTED_PROXIES holds every address/)
+    }
+  })
+
   it.runIf(hasPostgres && hasRedis)('tells a database that is ready from one that is not', async () => {
     const redis = await createRedis()
     const [full, empty] = [await createDatabase(), await createEmptyDatabase()]

@@ -19,12 +19,15 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
     ...around,
     routes: [metricsRoute(render), ...healthRoutes(judgeHealth)],
     cors: createCors({ origins: [], clients: nobody }),
-    clientAddress: createClientAddress([]),
+    clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
     metrics: uncounted,
     isHttps: false,
   })
 
 /** No browser has any business here. */
 const nobody: Clients = { find: async () => null, hasOrigin: () => false, hasFirstPartyOrigin: () => false }
+
+/** What is said of the scraper's way here is of no use to anybody. */
+const unheard = { warn: () => {} }
 
 const uncounted: Pick<Metrics, 'answered'> = { answered: () => {} }

@@ -1,0 +1,61 @@
+import { parseAddress } from './address.ts'
+
+/** Which header names the client's address. A proxy writes one, and may pass the other on as its client made it up. */
+export const FORWARDED_HEADERS = ['x-forwarded-for', 'forwarded'] as const
+export type ForwardedHeader = (typeof FORWARDED_HEADERS)[number]
+
+/**
+ * The addresses that such a header lists, the nearest hop first; null for a hop that names none (`unknown`, an obfuscated name, anything
+ * malformed). Read from the right, because only what our own proxies have appended there is well-formed: what a client wrote to the left
+ * of that can neither hide nor change it.
+ */
+export const hopsOf = (name: ForwardedHeader, value: string): Iterable<string | null> =>
+  name === 'forwarded' ? forwardedHops(value) : listedHops(value)
+
+/** `X-Forwarded-For`: addresses separated by commas, without quotes. */
+function* listedHops(value: string): Generator<string | null> {
+  for (const hop of value.split(',').toReversed()) yield parseAddress(hop)
+}
+
+/** RFC 7239 §4 – Elements separated by commas, each of pairs whose values may be quoted. */
+function* forwardedHops(value: string): Generator<string | null> {
+  let end = value.length
+  while (end >= 0) {
+    const start = startOfElement(value, end)
+    yield addressOf(value.slice(start, end))
+    end = start - 1
+  }
+}
+
+/** Behind the last comma before `end` that no quotes hold. */
+const startOfElement = (value: string, end: number): number => {
+  let isQuoted = false
+  for (let at = end - 1; at >= 0; at -= 1) {
+    if (value[at] === '"' && !isEscaped(value, at)) isQuoted = !isQuoted
+    else if (value[at] === ',' && !isQuoted) return at + 1
+  }
+  return 0
+}
+
+/** RFC 9110 §5.6.4 – A quoted-pair: an odd number of backslashes stands before it. */
+const isEscaped = (value: string, at: number): boolean => {
+  let before = at
+  while (value[before - 1] === '\\') before -= 1
+  return (at - before) % 2 === 1
+}
+
+const PAIR = /\s*([!#$%&'*+.^`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^\s",;]*)\s*(?:;|$)/y
+
+/** The one `for` of an element. Null where there is none or a second one, or where the element breaks the grammar. */
+const addressOf = (element: string): string | null => {
+  const named: string[] = []
+  PAIR.lastIndex = 0
+  while (PAIR.lastIndex < element.length) {
+    const [, name, value] = PAIR.exec(element) ?? []
+    if (name === undefined || value === undefined) return null
+    if (name.toLowerCase() === 'for') named.push(value)
+  }
+  const [value, other] = named
+  if (value === undefined || other !== undefined) return null
+  return parseAddress(value.replace(/^"(.*)"$/, '$1').replaceAll(/\\(.)/g, '$1'))
+}
