@@ -95,11 +95,13 @@ const valueOf = (
   }
 }
 
-/** The driver would read it, and DATABASE_URL must not say it either. */
-const judgeEnvironment = ({ PGTARGETSESSIONATTRS }: Environment): readonly string[] =>
-  PGTARGETSESSIONATTRS
+/** What the driver would read where DATABASE_URL is silent. */
+const judgeEnvironment = ({ PGTARGETSESSIONATTRS, PGPORT }: Environment): readonly string[] => [
+  ...(PGTARGETSESSIONATTRS
     ? ['PGTARGETSESSIONATTRS must be unset: a host that is a standby is left for the next one']
-    : []
+    : []),
+  ...(PGPORT && !/^[1-9]\d{0,4}$/.test(PGPORT) ? ['PGPORT must be a port'] : []),
+]
 
 /** RFC 8414 §2 – An https URL without query and fragment. Ours: an origin alone, so that no proxy has to rewrite paths. */
 const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => {

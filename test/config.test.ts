@@ -120,6 +120,16 @@ describe('configuration', () => {
         'postgres:///signet',
         // As secrets often come.
         `${POSTGRES}\n`,
+        'postgres://db',
+        'postgres://',
+        'postgres://user@corp:p@ss@db/signet',
+        'postgres://us%2Fer:%25%23%3F@db/my%20data%2Fbase',
+        'postgres://%2Fvar%2Frun%2Fpostgresql/signet',
+        'postgres:///signet?host=/var/run/postgresql&port=5433',
+        'postgres://db/signet?sslmode=verify-full&channel_binding=prefer&application_name=id&connect_timeout=10',
+        'postgres://db/signet?options=endpoint%3Dcool-river&sslmode=require',
+        'postgres://db/signet?sslrootcert=system',
+        'postgres://db/signet?ssl=true&prepare=false',
       ],
       [
         'mysql://db',
@@ -132,6 +142,33 @@ describe('configuration', () => {
         'postgres://a,,b/signet',
         'postgres://a:b:c/signet',
         'postgres://[::1/signet',
+        'postgres://db/signet?sslmode=require&channel_binding=require',
+        'postgres://db/signet?channel_binding=always',
+        'postgres://user:100%@db/signet',
+        'postgres://user:%zz@db/signet',
+        'postgres://user:%ff@db/signet',
+        'postgres://user%00database%00postgres@db/signet',
+        'postgres://db/100%',
+        'postgres://db/signet?application_name=%',
+        'postgres://user:5432#x@db/signet',
+        'postgres://user:5432/x@db/signet',
+        'postgres://user:5432?x@db/signet',
+        'postgres://db/signet#x',
+        'postgres://db/signet/more',
+        'postgres://db/signet?sslmode=verify',
+        'postgres://db/signet?sslmode=',
+        'postgres://db/signet?sslrootcert=/etc/ca.pem',
+        'postgres://db/signet?sslrootcert=system&sslmode=require',
+        'postgres://db/signet?sslcert=/etc/cert.pem',
+        'postgres://db/signet?gssencmode=require',
+        'postgres://db/signet?client_encoding=latin1',
+        'postgres://db/signet?pgbouncer=true',
+        'postgres://db/signet?schema=other',
+        'postgres://db/signet?search_path=other',
+        'postgres://db/signet?statement_timeout=0',
+        'postgres://db/signet?constructor=x',
+        'postgres://db/signet?prepare=no',
+        'host=db dbname=signet',
       ],
     ],
     DATABASE_POOL_SIZE: integer(1, 200),
@@ -188,8 +225,31 @@ describe('configuration', () => {
     ],
     RATE_LIMIT_TOKEN_FAILURES: RATE,
     SMTP_URL: [
-      ['smtps://user:p%40ss@mail.example', 'smtp://mail.example:25?starttls=off'],
-      ['mail.example', 'http://mail.example', 'mail.example:25', 'smtp://', 'smtp://u:%zz@mail.example'],
+      [
+        'smtps://user:p%40ss@mail.example',
+        'smtp://mail.example:25?starttls=off',
+        'smtp://mail.example/',
+        'smtps://user%40corp:%25%23@[::1]:465',
+      ],
+      [
+        'mail.example',
+        'http://mail.example',
+        'mail.example:25',
+        'smtp://',
+        'smtp://u:%zz@mail.example',
+        'smtp://u:100%@mail.example',
+        'smtp://u:%ff@mail.example',
+        'smtp://u:%0d%0aQUIT@mail.example',
+        'smtp://u:25#x@mail.example',
+        'smtp://u:25/x@mail.example',
+        'smtp://u:25?x@mail.example',
+        'smtp://:secret@mail.example',
+        'smtp://mail%20example',
+        'smtp://mail.example:0',
+        'smtp://mail.example:99999',
+        'smtp://mail.example?starttls=of',
+        'smtp://mail.example?tls=off',
+      ],
     ],
     MAIL_FROM: [
       ['no-reply@id.example', 'Signet <No-Reply@id.example>', 'Ämter & Co. <a@b.example>'],
@@ -277,6 +337,19 @@ describe('configuration', () => {
     const faults = faultsOf(environment)
     expect(faults).toHaveLength(3)
     expect(faults.join()).not.toContain('hidden')
+    for (const password of [
+      'hidden%',
+      '12#hidden',
+      '12/hidden',
+      '12?hidden',
+      '12?hidden=hidden',
+      'hidden%00',
+    ])
+      for (const [name, scheme] of Object.entries({ DATABASE_URL: 'postgres', SMTP_URL: 'smtp' })) {
+        const [fault, ...others] = faultsOf({ [name]: `${scheme}://u:${password}@db/signet` })
+        expect([fault, ...others].join()).not.toContain('hidden')
+        expect(fault).toMatch(/percent-encoded|encodes no character/)
+      }
   })
 
   describe('ISSUER', () => {

@@ -9,7 +9,7 @@ import { readClientsFile } from '../platform/clients-file.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { listKeys } from '../signing/schedule.ts'
 import { openDatabase } from '../store/database.ts'
-import { schemaFault, schemaState } from '../store/migrate.ts'
+import { faultOf, schemaFault, schemaState } from '../store/migrate.ts'
 import type { Io } from './io.ts'
 
 /** What was looked at, and what is wrong with it; null when nothing is. A note is what an operator may not have meant. */
@@ -81,7 +81,9 @@ const examineDatabase = async ({ DATABASE_URL }: Config): Promise<string | null>
   try {
     return schemaFault(await schemaState(database))
   } catch (error) {
-    return `DATABASE_URL: ${error instanceof Unavailable ? 'the database does not answer' : String(error)}`
+    if (error instanceof Unavailable) return 'DATABASE_URL: the database does not answer'
+    const fault = faultOf(error)
+    return fault instanceof StartFault ? fault.lines.join('; ') : `DATABASE_URL: ${String(error)}`
   } finally {
     await database.close()
   }

@@ -13,7 +13,10 @@ export const MAIL_SETTINGS = {
     schema: url('smtp:', 'smtps:').transform((value, context) =>
       value === null || isRelay(value)
         ? value
-        : refuse(context, 'must name a host, and its user and password percent-encoded'),
+        : refuse(
+            context,
+            'must be a URL such as smtps://user:password@host:465, user and password percent-encoded, with no option but starttls=off',
+          ),
     ),
     standard: 'embedded: mails are printed; else none are sent',
     help: '`smtps://user:password@host` (TLS, port 465) or `smtp://…` (STARTTLS, port 587, refused without it but on loopback or with `?starttls=off`).',
@@ -55,9 +58,28 @@ export const MAIL_SETTINGS = {
   },
 } as const satisfies Record<string, Setting<unknown>>
 
+/** Nothing in it is ignored: a `#` or `/` that a password holds as it is would end the host, and an option that is no option TLS. */
 const isRelay = (value: string): boolean => {
-  const { hostname, username, password } = new URL(value)
-  return hostname !== '' && !/%(?![\da-f]{2})/i.test(username + password)
+  const { hostname, port, username, password, pathname, search, hash } = new URL(value)
+  return (
+    /^[^%\s]+$/.test(hostname) &&
+    port !== '0' &&
+    ['', '/'].includes(pathname) &&
+    ['', '?starttls=off'].includes(search) &&
+    hash === '' &&
+    !(username === '' && password !== '') &&
+    isWord(username) &&
+    isWord(password)
+  )
+}
+
+/** Decodes, and to nothing that ends a command. */
+const isWord = (encoded: string): boolean => {
+  try {
+    return !/\p{Cc}/u.test(decodeURIComponent(encoded))
+  } catch {
+    return false
+  }
 }
 
 const isLinkPage = (value: string): boolean => {

@@ -59,17 +59,7 @@ export const postgresUrl = z
   .transform((value, context) => {
     if (value === undefined) return null
     const read = readPostgresUrl(value)
-    if (read === null)
-      return refuse(
-        context,
-        'must be a URL that begins with postgres:// or postgresql://, with hosts such as db1:5432,db2',
-      )
-    // postgres.js 3.4.9 asks each new connection for its state, and catches no fault of that: it would end the process.
-    if (read.url.searchParams.has('target_session_attrs'))
-      return refuse(
-        context,
-        'must not have target_session_attrs: a host that is a standby is left for the next one',
-      )
+    if ('fault' in read) return refuse(context, read.fault)
     return value
   })
 

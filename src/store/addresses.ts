@@ -1,5 +1,6 @@
 import postgres, { type Sql } from 'postgres'
-import { readPostgresUrl } from '../domain/postgres-url.ts'
+import { type PostgresHost, type PostgresTarget, readPostgresUrl } from '../domain/postgres-url.ts'
+import { StartFault } from '../domain/start-fault.ts'
 
 /** Where a Postgres listens, or may after a failover. */
 export type Address = Readonly<{ host: string; port: number } | { path: string }>
@@ -12,18 +13,52 @@ export type Place = Readonly<{
 
 /** What the URL leaves out is as the driver reads it: PGHOST, which may be a directory, and PGPORT. */
 export const addressesOf = ({ url, path }: Place): readonly [Address, ...Address[]] => {
-  const standard = postgres('postgres://').options
-  const hosts = readPostgresUrl(url)?.hosts ?? []
-  const socket = path ?? (hosts.length === 0 ? standard.path : undefined)
-  if (socket) return [{ path: socket }]
-  const [standardHost = 'localhost'] = standard.host
+  if (path !== undefined) return [{ path }]
+  const standard = postgres().options
   const [standardPort = 5432] = standard.port
-  const [first = { host: standardHost, port: standardPort }, ...others] = hosts.map(({ host, port }) => ({
-    host,
-    port: port ?? standardPort,
-  }))
-  return [first, ...others]
+  const toAddress = ({ host, port }: PostgresHost): Address =>
+    host.startsWith('/')
+      ? { path: `${host}/.s.PGSQL.${port ?? standardPort}` }
+      : { host, port: port ?? standardPort }
+  const [first, ...others] = targetOf(url).hosts.map(toAddress)
+  if (first !== undefined) return [first, ...others]
+  return standard.path
+    ? [{ path: standard.path }]
+    : [{ host: standard.host[0] ?? 'localhost', port: standardPort }]
 }
+
+/** The settings have judged the URL; whoever else opens a database hears of a fault in it here. */
+const targetOf = (url: string): PostgresTarget => {
+  const read = readPostgresUrl(url)
+  if ('fault' in read) throw new StartFault([`DATABASE_URL ${read.fault}`])
+  return read.target
+}
+
+/**
+ * What the URL says, as options of the driver, which must not read it itself: readPostgresUrl tells why. `prepare` serves a
+ * PgBouncer before 1.21 in transaction mode.
+ */
+export const signInOptions = (url: string, address: Address) => {
+  const { user, password, database, sslmode, isTlsDirect, isPreparing, startup } = targetOf(url)
+  return {
+    ...(user === null ? {} : { user }),
+    ...(password === null ? {} : { password }),
+    ...(database === null ? {} : { database }),
+    // A socket of this machine needs none.
+    ...('path' in address || sslmode === null ? {} : { ssl: SSL[sslmode] }),
+    ...(isTlsDirect ? { sslnegotiation: 'direct' as const } : {}),
+    prepare: isPreparing,
+    startup,
+  }
+}
+
+const SSL = {
+  disable: false,
+  prefer: 'prefer',
+  require: 'require',
+  'verify-ca': { rejectUnauthorized: true, checkServerIdentity: () => undefined },
+  'verify-full': 'verify-full',
+} as const
 
 /** What a standby answers to a read may be old, and only a write would be refused there. */
 export const isStandby = async (sql: Sql): Promise<boolean> =>

@@ -1,6 +1,6 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
-import { type Address, addressesOf, isStandby, type Place } from './addresses.ts'
+import { type Address, addressesOf, isStandby, type Place, signInOptions } from './addresses.ts'
 import { arrayTypes } from './array-types.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './away.ts'
 import { type Asked, createConnections } from './connections.ts'
@@ -71,10 +71,10 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       freshUntil = 0
       onClose()
     })
-    const own = { address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
+    const own = { url: options.url, address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
     return {
       ...line,
-      create: () => postgres(options.url, clientOptions(own)),
+      create: () => postgres(clientOptions(own)),
       examine: addresses.length > 1 ? sql => refuseStandby(sql, line) : null,
     }
   })
@@ -173,6 +173,7 @@ const refuseStandby = async (sql: Sql, { cut }: Line): Promise<void> => {
 }
 
 type ClientOptions = Readonly<{
+  url: string
   address: Address
   answer_seconds: number
   isEmbedded: boolean
@@ -180,31 +181,35 @@ type ClientOptions = Readonly<{
 }>
 
 /**
- * Tagged statements are prepared by name, once a connection, as long as their text is constant: that is the library's
- * default, left to DATABASE_URL, so that `?prepare=false` serves a PgBouncer before 1.21 in transaction mode. Any PgBouncer
- * must let the parameters of `connection` pass: `ignore_startup_parameters`.
+ * Tagged statements are prepared by name, once a connection, as long as their text is constant, unless DATABASE_URL says
+ * `?prepare=false`. Any PgBouncer must let the parameters of `connection` pass: `ignore_startup_parameters`.
  */
-const clientOptions = ({ address, answer_seconds, isEmbedded, socket }: ClientOptions) => ({
-  max: 1,
-  ...address,
-  // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
-  socket,
-  connect_timeout: CONNECT_SECONDS,
-  // The pauses are ours: the library's grow to 20 seconds, and it takes none after a connection that ended before it was ready.
-  backoff: () => 0,
-  // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
-  idle_timeout: isEmbedded ? 0 : 300,
-  // Connections that were opened together do not end together.
-  max_lifetime: isEmbedded ? null : 3600 * (0.9 + 0.1 * Math.random()),
-  onnotice: () => {},
-  fetch_types: false,
-  types: arrayTypes,
-  connection: {
-    application_name: 'signetd',
-    // A statement that waited for a row then judges the row's newest version: rotation depends on it.
-    default_transaction_isolation: 'read committed' as const,
-    // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.
-    statement_timeout: answer_seconds * STATEMENT_SHARE * 1000,
-    idle_in_transaction_session_timeout: answer_seconds * 1000,
-  },
-})
+const clientOptions = ({ url, address, answer_seconds, isEmbedded, socket }: ClientOptions) => {
+  const { startup, ...signIn } = signInOptions(url, address)
+  return {
+    max: 1,
+    ...signIn,
+    ...address,
+    // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
+    socket,
+    connect_timeout: CONNECT_SECONDS,
+    // The pauses are ours: the library's grow to 20 seconds, and it takes none after a connection that ended before it was ready.
+    backoff: () => 0,
+    // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
+    idle_timeout: isEmbedded ? 0 : 300,
+    // Connections that were opened together do not end together.
+    max_lifetime: isEmbedded ? null : 3600 * (0.9 + 0.1 * Math.random()),
+    onnotice: () => {},
+    fetch_types: false,
+    types: arrayTypes,
+    connection: {
+      application_name: 'signetd',
+      ...startup,
+      // A statement that waited for a row then judges the row's newest version: rotation depends on it.
+      default_transaction_isolation: 'read committed' as const,
+      // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.
+      statement_timeout: answer_seconds * STATEMENT_SHARE * 1000,
+      idle_in_transaction_session_timeout: answer_seconds * 1000,
+    },
+  }
+}

@@ -1,6 +1,6 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { StartFault } from '../domain/start-fault.ts'
-import { addressesOf, isStandby, type Place } from './addresses.ts'
+import { addressesOf, isStandby, type Place, signInOptions } from './addresses.ts'
 import { codeOf, isAway } from './away.ts'
 import type { Database } from './database.ts'
 import {
@@ -57,7 +57,6 @@ const CLIENT_OPTIONS = {
   onnotice: () => {},
   // See arrayTypes.
   fetch_types: false,
-  connection: { application_name: 'signetd migrate' },
 }
 
 /** On one connection: of several hosts, to the first that is no standby. */
@@ -69,8 +68,16 @@ const onPrimary = async <T>(place: Place, work: (sql: Sql) => Promise<T>): Promi
   })
   for (let others = addresses.length - 1; ; others--) {
     const line = sockets.openLine(() => {})
-    const options = { ...CLIENT_OPTIONS, ...addresses[0], socket: line.open }
-    const sql = postgres(place.url, options)
+    const [address] = addresses
+    const { startup, ...signIn } = signInOptions(place.url, address)
+    const options = {
+      ...CLIENT_OPTIONS,
+      ...signIn,
+      ...address,
+      connection: { application_name: 'signetd migrate', ...startup },
+      socket: line.open,
+    }
+    const sql = postgres(options)
     try {
       // The driver asks again, for ever, where each connection is ended before it is ready.
       const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
@@ -176,14 +183,21 @@ export const schemaFault = (schema: SchemaState): string | null => {
 /** What an operator can do something about is one line. */
 export const faultOf = (error: unknown): unknown => {
   const code = codeOf(error)
-  const detail = error instanceof Error ? error.message : code
+  const detail = oneLine(error instanceof Error ? error.message : code)
   if (error instanceof StartFault) return error
-  if (isAway(code) || /CERT|SSL|TLS/.test(code)) {
+  if (isAway(code) || OF_TLS.test(code)) {
     return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
   }
   if (code === '55P03')
     return new StartFault(['the tables are busy, and nothing was changed: run it again'], error)
-  if (/^(?:28|3D|42501|42P0[67])/.test(code))
-    return new StartFault([`DATABASE_URL: the database refuses: ${detail}`], error)
+  if (REFUSALS.test(code)) return new StartFault([`DATABASE_URL: the database refuses: ${detail}`], error)
   return error
 }
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
+
+/** The codes of OpenSSL and of Node's TLS, and what the driver says of a password that the server cannot prove to know. */
+const OF_TLS = /CERT|SSL|TLS|^EPROTO$|^UNABLE_TO_|^SASL_|SELF_SIGNED/
+
+/** SQLSTATE: who signs in, to which database, with which parameters, and what they may do. */
+const REFUSALS = /^(?:28|3D|42501|42704|42P0[67]|22023|0A000)/
