@@ -72,7 +72,7 @@ export const SETTINGS = {
   DATA_DIR: {
     schema: text('./data').transform(path => resolve(path)),
     standard: '`./data`',
-    help: 'The embedded database and generated local secrets; made with mode 0700.',
+    help: 'The embedded database and generated local secrets; made with mode 0700 (2770 is taken where group 0 owns it). Refused when it belongs to neither this user nor root.',
   },
   REDIS_URL: {
     schema: url('redis:', 'rediss:'),
@@ -83,7 +83,7 @@ export const SETTINGS = {
   KEYS_DIR: {
     schema: text('./keys').transform(path => resolve(path)),
     standard: '`./keys`',
-    help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it. Read-only: rotation is manual.',
+    help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it, or when it belongs to neither this user nor root. Read-only: rotation is manual.',
   },
   KEY_ROTATION_DAYS: {
     schema: integer(30, 1, 365),

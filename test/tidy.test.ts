@@ -16,9 +16,10 @@ const ADAPTERS = ['store', 'ephemeral', 'signing', 'platform']
 const FLOORS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   ports: ['domain'],
-  store: CORE,
+  files: [],
+  store: [...CORE, 'files'],
   ephemeral: CORE,
-  signing: CORE,
+  signing: [...CORE, 'files'],
   platform: CORE,
   settings: CORE,
   config: [...CORE, 'settings'],
@@ -87,8 +88,8 @@ describe('the import floors', () => {
     expect(breakers(sdk, file => file.imports.some(foreign))).toEqual([])
   })
 
-  it('lets only main.ts, the command line and workers touch the process', () => {
-    const others = src.filter(file => !/^src\/(?:main\.ts|cli\/)|\.mjs$/.test(file.path))
+  it('lets only main.ts, the command line, workers and the look at our own uid touch the process', () => {
+    const others = src.filter(file => !/^src\/(?:main\.ts|cli\/|files\/this-user\.ts)|\.mjs$/.test(file.path))
     expect(breakers(others, file => /\bprocess[.?[]|node:process/.test(file.code))).toEqual([])
   })
 })

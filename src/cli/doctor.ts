@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { type Command, CommanderError } from 'commander'
 import { type Config, readConfig } from '../config.ts'
 import { FORWARDED_HEADERS } from '../domain/forwarded.ts'
@@ -7,7 +6,8 @@ import { Unavailable } from '../domain/unavailable.ts'
 import { openRedis } from '../ephemeral/redis.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import { openSmtp } from '../platform/smtp.ts'
-import { listKeys } from '../signing/schedule.ts'
+import { examineKeys } from '../signing/rotation.ts'
+import { judgeDataDir } from '../store/data-dir.ts'
 import { openDatabase } from '../store/database.ts'
 import { faultOf, schemaFault, schemaState } from '../store/migrate.ts'
 import type { Io } from './io.ts'
@@ -39,7 +39,8 @@ const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
   if ('faults' in reading) return reading.faults.map(fault => ({ check: 'configuration', fault }))
   const { config } = reading
   const checks = {
-    keys: examineKeys,
+    keys: examineKeysDirectory,
+    data: examineData,
     clients: examineClients,
     database: examineDatabase,
     redis: examineRedis,
@@ -58,12 +59,12 @@ const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
   return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
 }
 
-const examineKeys = async ({ KEYS_DIR }: Config): Promise<string | null> => {
-  // The first start makes the directory and the first key.
-  if (!existsSync(KEYS_DIR)) return null
-  const outcome = await listKeys({ directory: KEYS_DIR, clock: () => new Date() })
-  return 'faults' in outcome ? outcome.faults.join('; ') : null
-}
+const examineKeysDirectory = async ({ KEYS_DIR }: Config): Promise<string | null> =>
+  (await examineKeys({ directory: KEYS_DIR, clock: () => new Date() }))?.faults.join('; ') ?? null
+
+/** Only the embedded database and its secrets are kept there. */
+const examineData = async ({ DATABASE_URL, DATA_DIR }: Config): Promise<string | null> =>
+  (DATABASE_URL === null && judgeDataDir(DATA_DIR).join('; ')) || null
 
 const examineClients = async ({ CLIENTS_FILE }: Config): Promise<string | null> => {
   try {

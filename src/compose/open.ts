@@ -11,7 +11,8 @@ import { systemRandom as random } from '../platform/random.ts'
 import type { Clock, Log } from '../ports.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { openKeys } from '../signing/open-keys.ts'
-import { localSecret } from '../store/data-dir.ts'
+import { judgeKeysDirectory } from '../signing/key-directory.ts'
+import { judgeDataDir, localSecret } from '../store/data-dir.ts'
 import type { Database } from '../store/database.ts'
 import { createSweep, keepSweeping } from '../store/janitor.ts'
 import { openStore } from '../store/open-store.ts'
@@ -37,6 +38,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const isEmbedded = config.DATABASE_URL === null
   const registered =
     config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
+  refuseDirectories(config)
   const openOwn = async () => {
     const own = await openStore(config)
     onClose(() => own.close())
@@ -73,6 +75,15 @@ export const openParts = async (config: Config, parts: Parts) => {
     redis,
     reloadClients: reload,
   }
+}
+
+/** All that is wrong with the directories at once. What they hold is judged when it is read. */
+const refuseDirectories = ({ KEYS_DIR, DATABASE_URL, DATA_DIR }: Config) => {
+  const faults = [
+    ...(judgeKeysDirectory(KEYS_DIR)?.faults ?? []),
+    ...(DATABASE_URL === null ? judgeDataDir(DATA_DIR) : []),
+  ]
+  if (faults.length > 0) throw new StartFault(faults)
 }
 
 const secretOf = ({ DATA_DIR }: Config, name: string) =>

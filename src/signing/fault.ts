@@ -6,7 +6,7 @@ export const codeOf = (error: unknown): string | null =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 
 /** A full disk, a missing right, a share that went away: a line for the operator. Anything else is our own fault and thrown on. */
-const toFault = (error: unknown): string => {
+export const toFault = (error: unknown): string => {
   if (error instanceof Error && 'syscall' in error) return `KEYS_DIR: ${error.message}`
   throw error
 }

@@ -1,7 +1,17 @@
-import { access, chmod, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdirSync, type Stats } from 'node:fs'
+import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import { formatKeyName, parseKeyName } from '../domain/key-ring.ts'
-import { codeOf, type Faults } from './fault.ts'
+import {
+  isOfStranger,
+  judgeDirectory,
+  octal,
+  openDirectory,
+  type SecretDirectory,
+  writeErrorOf,
+} from '../files/judge-directory.ts'
+import { thisUser } from '../files/this-user.ts'
+import { codeOf, type Faults, toFault } from './fault.ts'
 import { importKey, type SigningKey } from './signing-key.ts'
 
 /** A key with the state of its file when it was read: as long as that stays, it need not be read again. */
@@ -15,25 +25,31 @@ const OTHERS = 0o007
 /** The largest file that is read as a key: an RSA key of 16384 bits takes 13 kB. */
 const KEY_BYTES = 32_768
 
-/** Makes the directory, or tightens one that holds no key yet (a fresh clone's is open to all). One with keys is left as it is. */
-export const prepareDirectory = async (directory: string): Promise<void> => {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const { mode } = await stat(directory)
-  if ((mode & OTHERS) === 0 || (await isReadOnly(directory))) return
-  if ((await keyNames(directory)).length === 0) await chmod(directory, 0o700)
+/** Makes the directory, or closes one that holds no key yet. Null when keys can be kept there. */
+export const prepareDirectory = async (directory: string): Promise<Faults | null> => {
+  const faults = openDirectory(secretsOf(directory))
+  return faults.length > 0 ? { faults } : null
 }
 
-/** True when nothing can be written: a read-only mount, no right to, or write bits taken from everyone (root heeds them too). */
-export const isReadOnly = async (directory: string): Promise<boolean> => {
-  const [{ mode }, isWritable] = await Promise.all([
-    stat(directory),
-    access(directory, constants.W_OK).then(
-      () => true,
-      () => false,
-    ),
-  ])
-  return !isWritable || (mode & 0o222) === 0
+/** What is wrong with the directory, but for its keys; null when nothing is. Changes nothing. */
+export const judgeKeysDirectory = (directory: string): Faults | null => {
+  try {
+    const faults = judgeDirectory(secretsOf(directory))
+    return faults.length > 0 ? { faults } : null
+  } catch (error) {
+    return { faults: [toFault(error)] }
+  }
 }
+
+const secretsOf = (directory: string): SecretDirectory => ({
+  name: 'KEYS_DIR',
+  path: directory,
+  isEmpty: () => !readdirSync(directory).some(isKeyName),
+})
+
+/** True when nothing can be written there. */
+export const isReadOnly = async (directory: string): Promise<boolean> =>
+  writeErrorOf({ path: directory, stats: await stat(directory) }) !== null
 
 /**
  * Reads every key whose file changed since `previous`. A file that went bad keeps its previous key: overwriting one by
@@ -45,9 +61,8 @@ export const loadKeys = async (
 ): Promise<Loaded | Faults> => {
   for (;;) {
     const files = await listKeyFiles(directory)
-    // Without keys there is nothing to keep from others: a fresh clone's directory is open to all.
-    const faults = files.length > 0 ? await judgeDirectory(directory) : []
-    if (faults.length > 0) return { faults }
+    const unfit = judgeKeysDirectory(directory)
+    if (unfit !== null) return unfit
     const loaded = await Promise.all(files.map(file => loadKey(directory, file, previous)))
     const fingerprint = fingerprintOf(files)
     // A listing taken while a key was renamed may hold it twice, or not at all.
@@ -60,39 +75,59 @@ export const loadKeys = async (
 export const fingerprintDirectory = async (directory: string): Promise<string> =>
   fingerprintOf(await listKeyFiles(directory))
 
-/** Others who can write may plant a key, and who can read may open a file that is lax for a moment. On a read-only mount only the files count: those of Kubernetes are 1777. */
-const judgeDirectory = async (directory: string): Promise<readonly string[]> => {
-  const { mode } = await stat(directory)
-  if ((mode & OTHERS) === 0 || (await isReadOnly(directory))) return []
-  return [`KEYS_DIR is open to other users (mode ${octal(mode)}); run: chmod o-rwx ${directory}`]
-}
-
 type KeyFile = Readonly<{
   file: string
-  mode: number
-  isReadable: boolean
+  /** Why it is not read; null when it can be. */
+  fault: string | null
   announced_at: Date
   fingerprint: string
 }>
 
-const listKeyFiles = async (directory: string): Promise<readonly KeyFile[]> =>
-  Promise.all((await keyNames(directory)).map(file => inspect(directory, file)))
+const listKeyFiles = async (directory: string): Promise<readonly KeyFile[]> => {
+  const home: Home = { path: await realpath(directory), stats: await stat(directory) }
+  return Promise.all((await keyNames(directory)).map(file => inspect(home, file)))
+}
+
+/** The directory itself, whatever links lead to it. */
+type Home = Readonly<{ path: string; stats: Stats }>
 
 const keyNames = async (directory: string): Promise<readonly string[]> =>
-  (await readdir(directory)).filter(name => name.endsWith('.pem') && !name.startsWith('.')).toSorted()
+  (await readdir(directory)).filter(isKeyName).toSorted()
+
+const isKeyName = (name: string): boolean => name.endsWith('.pem') && !name.startsWith('.')
 
 /** Follows links, as a mounted secret is made of them. A name without a file behind it is kept, to be reported. */
-const inspect = async (directory: string, file: string): Promise<KeyFile> => {
+const inspect = async (home: Home, file: string): Promise<KeyFile> => {
+  const path = join(home.path, file)
   try {
-    const stats = await stat(join(directory, file))
-    const { mode, ino, size, mtime, mtimeMs, ctimeMs } = stats
+    const [stats, target] = await Promise.all([stat(path), realpath(path)])
+    const { ino, size, mtime, mtimeMs, ctimeMs } = stats
     const fingerprint = [file, ino, size, mtimeMs, ctimeMs].join(':')
-    return { file, mode, isReadable: stats.isFile() && size <= KEY_BYTES, announced_at: mtime, fingerprint }
+    return { file, fault: judgeFile(home, { path, stats, target }), announced_at: mtime, fingerprint }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
-    return { file, mode: 0, isReadable: false, announced_at: new Date(0), fingerprint: `${file}:none` }
+    return { file, fault: NO_FILE, announced_at: new Date(0), fingerprint: `${file}:none` }
   }
 }
+
+const NO_FILE = `is no file of at most ${KEY_BYTES} bytes`
+
+type Found = Readonly<{ path: string; stats: Stats; target: string }>
+
+/** A key that another user owns can be changed by that user at any time, and what is outside is judged by nothing here. */
+const judgeFile = (home: Home, { path, stats, target }: Found): string | null => {
+  if (!target.startsWith(home.path + sep)) return `is a link that leads out of KEYS_DIR, to ${target}`
+  if (!stats.isFile() || stats.size > KEY_BYTES) return NO_FILE
+  if (isOfStranger(stats) && !isOfGroup(stats, home.stats))
+    return `belongs to uid ${stats.uid}, neither root nor this process (uid ${thisUser()})`
+  return (stats.mode & OTHERS) === 0
+    ? null
+    : `is open to other users (mode ${octal(stats.mode)}); run: chmod o-rwx ${path} (a mounted secret: defaultMode 0440)`
+}
+
+/** Where the group may write keys, a key of that group is from one of its members. */
+const isOfGroup = (file: Stats, directory: Stats): boolean =>
+  (directory.mode & 0o020) !== 0 && file.gid === directory.gid
 
 const fingerprintOf = (files: readonly KeyFile[]): string => files.map(file => file.fingerprint).join('\n')
 
@@ -113,15 +148,10 @@ const loadKey = async (
 
 const readKey = async (
   directory: string,
-  { file, mode, isReadable, announced_at }: KeyFile,
+  { file, fault, announced_at }: KeyFile,
 ): Promise<SigningKey | { readonly fault: string }> => {
+  if (fault !== null) return { fault }
   const path = join(directory, file)
-  if (!isReadable) return { fault: `is no file of at most ${KEY_BYTES} bytes` }
-  if ((mode & OTHERS) !== 0) {
-    return {
-      fault: `is open to other users (mode ${octal(mode)}); run: chmod o-rwx ${path} (a mounted secret: defaultMode 0440)`,
-    }
-  }
   const pem = await readFile(path, 'utf8').catch((error: unknown) => ({ code: codeOf(error) }))
   if (typeof pem !== 'string') return { fault: `cannot be read (${pem.code})` }
   const work = importKey(pem)
@@ -145,5 +175,3 @@ const settle = (attempts: readonly Attempt[]): Omit<Loaded, 'fingerprint'> => {
   }
   return { keys, faults }
 }
-
-const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0')

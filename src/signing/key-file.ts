@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatKeyName } from '../domain/key-ring.ts'
+import { thisUser } from '../files/this-user.ts'
 import { generatePem } from './signing-key.ts'
 
 /** No `*.pem`, so that a half-written key is never taken for one. */
 const TEMPORARY = '.new-'
+
+const GROUP_ENTERS = 0o010
 
 /**
  * Makes a key and puts it into the schedule. Whole or not at all, also when the power goes: the data is on the disk
@@ -53,17 +56,25 @@ const write = async (
   directory: string,
   { path, pem, now }: { path: string; pem: string; now: Date },
 ): Promise<void> => {
-  const { uid, gid } = await stat(directory)
+  const { mode, gid } = await stat(directory)
   const handle = await open(path, 'wx', 0o600)
   try {
     await handle.writeFile(pem)
     await handle.utimes(now, now)
-    // Root at the command line, the server as someone else: it must be able to read the key. Others cannot and need not.
-    await handle.chown(uid, gid).catch(() => undefined)
+    if ((mode & GROUP_ENTERS) !== 0) await shareWithGroup(handle, gid)
     await handle.sync()
   } finally {
     await handle.close()
   }
+}
+
+/**
+ * Root at the command line, the server as a member of the group that the directory is shared with: the server must be able to
+ * read the key. The owner stays: a directory's owner is never given a key.
+ */
+const shareWithGroup = async (handle: FileHandle, gid: number): Promise<void> => {
+  await handle.chown(thisUser(), gid)
+  await handle.chmod(0o640)
 }
 
 /** The names of a directory are on the disk only after this. */

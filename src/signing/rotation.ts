@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import {
   ANNOUNCE_SECONDS,
   isRotationDue,
@@ -8,7 +9,7 @@ import {
   startAtOnce,
 } from '../domain/key-ring.ts'
 import { catchFaults, type Faults } from './fault.ts'
-import { isReadOnly, prepareDirectory } from './key-directory.ts'
+import { isReadOnly, judgeKeysDirectory, prepareDirectory } from './key-directory.ts'
 import { createKeyFile, deleteKeyFile, rescheduleKeyFile } from './key-file.ts'
 import { type Change, changeKeys, type Outcome, type Place, readSchedule } from './schedule.ts'
 
@@ -79,22 +80,40 @@ export const rotateWhenDue = (
     return 'faults' in outcome ? outcome : { changed }
   })
 
+/** What keeps a start from having a key to sign with, without changing anything; null when nothing does. */
+export const examineKeys = async (place: Place): Promise<Faults | null> => {
+  const examined = await catchFaults(async () => {
+    const unfit = judgeKeysDirectory(place.directory)
+    // The first start makes the directory and the first key.
+    if (unfit !== null || !existsSync(place.directory)) return unfit
+    const schedule = await readSchedule(place, place.clock())
+    return 'faults' in schedule ? schedule : judgeEmptiness(place, schedule)
+  })
+  return examined
+}
+
+const judgeEmptiness = async (
+  { directory }: Place,
+  { length }: readonly unknown[],
+): Promise<Faults | null> =>
+  length === 0 && (await isReadOnly(directory))
+    ? {
+        faults: [
+          `KEYS_DIR is read-only and holds no key; make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out signing.pem`,
+        ],
+      }
+    : null
+
 /** Makes the key of an empty directory; of several replicas that start together one does. Read-only: nothing to be done here. */
 export const ensureKey = async (place: Place): Promise<Faults | null> => {
   const { directory } = place
   const schedule = await catchFaults(async () => {
-    await prepareDirectory(directory)
-    return readSchedule(place, place.clock())
+    return (await prepareDirectory(directory)) ?? readSchedule(place, place.clock())
   })
   if ('faults' in schedule) return schedule
   if (schedule.length > 0) return null
-  if (await isReadOnly(directory)) {
-    return {
-      faults: [
-        `KEYS_DIR is read-only and holds no key; make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out signing.pem`,
-      ],
-    }
-  }
+  const unable = await judgeEmptiness(place, schedule)
+  if (unable !== null) return unable
   const outcome = await changeKeys(place, async change => {
     if (change.schedule.length === 0) await createSigning(place, change)
     return null

@@ -42,7 +42,8 @@ export const readSchedule = async ({ directory }: Place, now: Date): Promise<Sch
 export const changeKeys = (place: Place, act: (change: Change) => Promise<string | null>): Promise<Outcome> =>
   catchFaults(async () => {
     const { directory, clock } = place
-    await prepareDirectory(directory)
+    const unfit = await prepareDirectory(directory)
+    if (unfit !== null) return unfit
     if (await isReadOnly(directory)) {
       return { faults: [`KEYS_DIR is read-only: change the keys where ${directory} is mounted from`] }
     }

@@ -3,8 +3,9 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StartFault } from '../domain/start-fault.ts'
+import { codeOf } from './away.ts'
 import { openDataDir } from './data-dir.ts'
-import { holdDirectory, socketPath } from './directory-lock.ts'
+import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
 import { migrate } from './migrate.ts'
 
 /** The embedded Postgres: what openDatabase is to be told, and how it ends. */
@@ -24,9 +25,7 @@ export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_d
 export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
   openDataDir(data_dir)
   const path = socketPath(join(data_dir, 'postgres.sock'))
-  const lock = await holdDirectory(data_dir)
-  // Whoever holds the lock is alone here: a socket that is left was left by a dead process.
-  rmSync(path, { force: true })
+  const lock = await hold(data_dir, path)
   const worker = new Worker(new URL('./embedded-worker.mjs', import.meta.url), {
     workerData: { directory: join(data_dir, 'postgres'), socket: path },
   })
@@ -48,4 +47,16 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
   }
   // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
   return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }
+}
+
+const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
+  try {
+    const lock = await holdDirectory(data_dir)
+    // Whoever holds the lock is alone here: a socket that is left was left by a dead process.
+    rmSync(path, { force: true })
+    return lock
+  } catch (error) {
+    if (error instanceof StartFault || codeOf(error) === '') throw error
+    throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${codeOf(error)}`], error)
+  }
 }

@@ -150,6 +150,20 @@ describe('a start that is refused', () => {
     expect(existsSync(join(place.directory, 'data'))).toBe(false)
   })
 
+  it('says in a line each what is wrong with the directories, and puts no secret into them', async () => {
+    const lax = join(place.directory, 'lax')
+    mkdirSync(lax)
+    chmodSync(lax, 0o777)
+    const [KEYS_DIR, DATA_DIR] = [join(lax, 'keys'), join(lax, 'data')]
+    const { code, out, lines } = await fails({ KEYS_DIR, DATA_DIR })
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(lines).toEqual([
+      expect.stringMatching(/^signetd: KEYS_DIR \S+ is below \S+, which other users can write/),
+      expect.stringMatching(/^signetd: DATA_DIR \S+ is below \S+, which other users can write/),
+    ])
+    expect(readdirSync(lax)).toEqual([])
+  })
+
   it('says in one line that nobody listens at DATABASE_URL, and makes no key', async () => {
     const DATABASE_URL = `postgres://signet:hidden@127.0.0.1:${await freePort()}/signet`
     const { code, lines } = await fails({ DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })

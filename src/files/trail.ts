@@ -1,0 +1,57 @@
+import { lstatSync, readlinkSync, type Stats } from 'node:fs'
+import { dirname, isAbsolute, join, parse, resolve } from 'node:path'
+
+/** A directory, a link or a file, itself and not what it leads to. */
+export type Step = Readonly<{ path: string; stats: Stats }>
+
+/** What the system passes through on the way to a path, and what is there; null where nothing is. */
+export type Trail = Readonly<{ passed: readonly Step[]; target: Step | null }>
+
+/** As many as Linux follows for one path. */
+const LINKS_AT_MOST = 40
+
+/**
+ * Follows a path as the system does, one link at a time: whoever can replace a link on the way decides where the path leads.
+ * Throws the error of the system call that failed.
+ */
+export const trailTo = (path: string): Trail => {
+  const absolute = isAbsolute(path) ? path : join(resolve(), '/', path)
+  const { root } = parse(absolute)
+  const names = [...namesOf(absolute)]
+  const passed: Step[] = []
+  let step = inspect(root)
+  for (let links = 0; step !== null; ) {
+    const name = names.shift()
+    if (name === undefined) return { passed, target: step }
+    if (name === '..') {
+      step = inspect(dirname(step.path))
+      continue
+    }
+    passed.push(step)
+    const next = inspect(join(step.path, name))
+    if (next?.stats.isSymbolicLink() !== true) {
+      step = next
+      continue
+    }
+    if (++links > LINKS_AT_MOST) throw tooManyLinks(path)
+    passed.push(next)
+    const leadsTo = readlinkSync(next.path)
+    names.unshift(...namesOf(leadsTo))
+    if (isAbsolute(leadsTo)) step = inspect(root)
+  }
+  return { passed, target: null }
+}
+
+const namesOf = (path: string): readonly string[] =>
+  path.split('/').filter(name => name !== '' && name !== '.')
+
+const inspect = (path: string): Step | null => {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats === undefined ? null : { path, stats }
+}
+
+const tooManyLinks = (path: string): Error =>
+  Object.assign(new Error(`ELOOP: too many symbolic links, lstat '${path}'`), {
+    code: 'ELOOP',
+    syscall: 'lstat',
+  })
