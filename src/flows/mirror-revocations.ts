@@ -24,9 +24,7 @@ export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds 
 
   const load = async (connection: number) => {
     const ticket = await mirror.begin()
-    const writes: Promise<void>[] = []
-    const snapshot = await feed.readAll(revocations => writes.push(mirror.write(revocations, clock())))
-    await Promise.all(writes)
+    const snapshot = await feed.readAll(revocations => mirror.write(revocations, clock()))
     await mirror.complete(ticket)
     seen = { snapshot, connection }
   }

@@ -22,8 +22,11 @@ export type Endings = {
 export type RevocationFeed = {
   /** Every unexpired entry that `known` did not see, and what was seen now. One statement: misses nothing, whatever committed when. */
   readSince(known: Snapshot): Promise<Readonly<{ snapshot: Snapshot; revocations: readonly Revocation[] }>>
-  /** Hands over everything in portions. What is returned was seen before the first of them: go on from there. */
-  readAll(take: (revocations: readonly Revocation[]) => void): Promise<Snapshot>
+  /**
+   * Hands over everything in portions, each when the promise of the one before is fulfilled; rejects with it. What is returned was seen
+   * before the first of them: go on from there.
+   */
+  readAll(take: (revocations: readonly Revocation[]) => unknown): Promise<Snapshot>
 }
 
 /** What of a token a status list must know. */

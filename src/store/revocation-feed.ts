@@ -48,7 +48,7 @@ export const createRevocationFeed = (database: Database): RevocationFeed => ({
     // Later pages show more than the snapshot saw, never less: what it saw stays where it is until it expires.
     for (let last: Pick<Row, 'kind' | 'value'> | undefined = { kind: 'client_id', value: '' }; last; ) {
       const rows: readonly Row[] = await readPage(database, last)
-      take(rows.flatMap(toRevocations))
+      await take(rows.flatMap(toRevocations))
       last = rows.length < PAGE_ROWS ? undefined : rows.at(-1)
     }
     return toSnapshot(seen)

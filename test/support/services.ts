@@ -28,8 +28,13 @@ export const findPostgres = async (): Promise<Service | null> => {
 export const findRedis = async (): Promise<Service | null> => {
   const given = process.env['TEST_REDIS_URL']
   if (given) return { url: given, stop: async () => {} }
+  return startOwnRedis()
+}
+
+/** A Redis of our own, which a test may fill, demote and reconfigure; null where the program is not installed. */
+export const startOwnRedis = async (settings: readonly string[] = []): Promise<Service | null> => {
   const binary = findOnPath('redis-server') ?? findOnPath('valkey-server')
-  return binary === null ? null : startRedis(binary)
+  return binary === null ? null : startRedis(binary, settings)
 }
 
 type Role = Readonly<{ password?: string; isStandby?: boolean }>
@@ -82,11 +87,14 @@ const askPostgres = async (url: string) => {
   }
 }
 
-const startRedis = async (binary: string): Promise<Service> => {
+const startRedis = async (binary: string, more: readonly string[]): Promise<Service> => {
   const directory = makeDirectory('signet-redis-', null)
   const port = await freePort()
   const settings = `--bind 127.0.0.1 --port ${port} --databases 1024 --appendonly no --dir ${directory}`
-  const server = spawn(binary, [...settings.split(' '), '--save', ''], { cwd: directory, stdio: 'ignore' })
+  const server = spawn(binary, [...settings.split(' '), '--save', '', ...more], {
+    cwd: directory,
+    stdio: 'ignore',
+  })
   const stop = stopper(server, 'SIGTERM', directory)
   const url = `redis://127.0.0.1:${port}`
   await answering(server, stop, async () => {
