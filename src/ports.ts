@@ -28,12 +28,17 @@ export type Random = {
   uuid(): string
 }
 
-/** Password hashing, off the event loop: `hash` and `matches` reject with Unavailable when the queue is full. */
+/** Password hashing, off the event loop: `hash`, `findForm` and `matches` reject with Unavailable when the queue is full. */
 export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
-  /** False takes as long for no digest as for any other, once one of its kind has been seen in this process. */
-  matches(password: string, digest: PasswordDigest | null): Promise<boolean>
+  /**
+   * For a password as it was typed, whatever text it is: the form of it that this is the digest of, or null. Null takes as long for no
+   * digest as for any other, once one of its kind has been seen in this process.
+   */
+  findForm(typed: string, digest: PasswordDigest | null): Promise<string | null>
+  /** True where `findForm` finds one; takes as long. */
+  matches(typed: string, digest: PasswordDigest | null): Promise<boolean>
   /** True for one of the bundled list of common ones, whatever its case. */
   isCommon(password: string): Promise<boolean>
 }

@@ -3,7 +3,7 @@ export type PasswordDigest = string & { readonly __brand: 'PasswordDigest' }
 
 /** A digest, taken apart as far as whoever verifies it needs. */
 export type ParsedDigest = Readonly<
-  | { scheme: 'bcrypt'; cost: number; text: string }
+  | { scheme: 'bcrypt'; cost: number; text: string; isImported: boolean }
   | { scheme: 'argon2'; text: string }
   | { scheme: 'scrypt'; log2_n: number; r: number; p: number; salt: Uint8Array; key: Uint8Array }
   | {
@@ -28,23 +28,30 @@ const KEY_MAX_BYTES = 128
 export const parsePasswordDigest = (text: string): ParsedDigest | null =>
   parseBcrypt(text) ?? parseArgon2(text) ?? parseScrypt(text) ?? parsePbkdf2(text) ?? parseDjango(text)
 
+/**
+ * Ours – A bcrypt digest of another provider gets a letter that ours never have. bcrypt means the same by both, but only an imported
+ * digest may be of a password of more than 72 bytes, which its provider cut off.
+ */
+export const markImportedDigest = (text: string): string => text.replace(/^\$2b\$/, '$2a$$')
+
 /** True for a digest of a lower cost than those made today, or of another kind: it is made anew at the next sign-in. */
 export const isRenewalDue = (digest: PasswordDigest, cost: number): boolean => {
   const parsed = parsePasswordDigest(digest)
-  return parsed?.scheme !== 'bcrypt' || parsed.cost < cost || !digest.startsWith('$2b$')
+  return parsed?.scheme !== 'bcrypt' || parsed.cost < cost || parsed.isImported
 }
 
 /** OpenBSD's form; the letter tells which of old mistakes its maker had mended, none of which concerns 72 bytes of UTF-8. */
 const parseBcrypt = (text: string): ParsedDigest | null => {
   const [, digits] = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(text) ?? []
   const cost = Number(digits)
-  return cost >= 4 && cost <= BCRYPT_MAX_COST ? { scheme: 'bcrypt', cost, text } : null
+  const isImported = !text.startsWith('$2b$')
+  return cost >= 4 && cost <= BCRYPT_MAX_COST ? { scheme: 'bcrypt', cost, text, isImported } : null
 }
 
 /** RFC 9106 §3.1, in the PHC string format. */
 const parseArgon2 = (text: string): ParsedDigest | null => {
   const form =
-    /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,7}),t=(\d{1,4}),p=(\d{1,2})\$[\w+/]{11,86}\$[\w+/]{22,171}$/
+    /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,7}),t=(\d{1,4}),p=(\d{1,2})\$[A-Za-z\d+/]{11,86}\$[A-Za-z\d+/]{22,171}$/
   const [, memory, passes, lanes] = form.exec(text) ?? []
   const [kibibytes, t, p] = [Number(memory), Number(passes), Number(lanes)]
   const isBounded = kibibytes <= MAX_KIBIBYTES && kibibytes * t <= ARGON2_MAX_KIBIBYTE_PASSES
@@ -57,7 +64,8 @@ const parseScrypt = (text: string): ParsedDigest | null => {
   const [, ln, blocks, lanes, salt, key] = form.exec(text) ?? []
   const [log2_n, r, p] = [Number(ln), Number(blocks), Number(lanes)]
   const isBounded = (2 ** log2_n * r) / 8 <= MAX_KIBIBYTES && p <= SCRYPT_MAX_PARALLEL
-  if (!isBounded || log2_n < 1 || r < 1 || p < 1) return null
+  // N must be less than 2 ^ (128 * r / 8): OpenSSL refuses any other.
+  if (!isBounded || log2_n < 1 || log2_n >= 16 * r || r < 1 || p < 1) return null
   return withKey(salt, key, bytes => ({ scheme: 'scrypt', log2_n, r, p, ...bytes }))
 }
 

@@ -9,12 +9,28 @@ const NAME_MIN_CHARACTERS = 3
 /** NIST SP 800-63B §5.1.1.2 – One password, one byte sequence, whatever keyboard typed it. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
+/** Bytes of UTF-8 of a password that is tried at all: no passphrase is longer. */
+const TYPED_MAX_BYTES = 4_096
+/** Each form costs a digest, for an unknown e-mail too. */
+const FORMS_AT_MOST = 3
+
 /**
- * True when such a password can never have been registered. Expects the normalized form. bcrypt repeats its key around a NUL, so
- * that "pass", "pass\0pass" and so on are one password to it.
+ * Ours – The texts that a typed password may have been hashed as: in our own form first, then those of other providers, which hash
+ * what was typed, or NFKC (RFC 4013), or NFD. ASCII has one form. None for a text that can be no password. Depends on the text
+ * alone, so that the number of digests that an attempt costs tells nothing about an account.
  */
-export const isPasswordImpossible = (password: string): boolean =>
-  isPasswordTooLong(password) || password.includes('\0')
+export const passwordForms = (typed: string): readonly string[] => {
+  if (typed === '' || Buffer.byteLength(typed) > TYPED_MAX_BYTES) return []
+  const forms = [normalizePassword(typed), typed, typed.normalize('NFKC'), typed.normalize('NFD')]
+  return [...new Set(forms)].slice(0, FORMS_AT_MOST)
+}
+
+/**
+ * False for a password that a digest of ours cannot hold. Expects the normalized form. bcrypt repeats its key around a NUL, so that
+ * "pass", "pass\0pass" and so on are one password to it.
+ */
+export const isPasswordHashable = (password: string): boolean =>
+  !isPasswordTooLong(password) && !password.includes('\0')
 
 type Judged = Readonly<{
   /** Both in the normalized form. */

@@ -1,5 +1,4 @@
 import type { Account } from '../domain/account.ts'
-import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Accounts, Passwords } from '../ports.ts'
 
@@ -14,10 +13,8 @@ export const requireCurrentPassword = async (
   { id, email }: Account,
   current_password: string,
 ): Promise<void> => {
-  const password = normalizePassword(current_password)
   const holder = await accounts.findByEmail(email)
   const digest = holder?.id === id ? holder.password_digest : null
-  const isImpossible = isPasswordImpossible(password)
-  const isMatch = await passwords.matches(isImpossible ? '' : password, digest)
-  if (!isMatch || isImpossible) throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+  if (!(await passwords.matches(current_password, digest)))
+    throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
 }

@@ -1,5 +1,5 @@
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { isPasswordImpossible, normalizePassword } from '../domain/password.ts'
+import { isPasswordHashable, normalizePassword } from '../domain/password.ts'
 import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
 import { Unavailable } from '../domain/unavailable.ts'
@@ -27,8 +27,8 @@ type Needs = Readonly<{
 
 /**
  * Contract – Signs in with e-mail and password. One answer and one duration for everything that can be wrong: each attempt costs
- * one look-up and one hash, also for an unknown e-mail, and for an e-mail or a password that can never have been registered:
- * nobody is looked up and matched instead.
+ * one look-up and as many digests as the password has forms, also for an unknown e-mail, and for an e-mail or a password that can
+ * never have been registered: no account is looked up and matched instead.
  */
 export const createSignIn =
   (needs: Needs) =>
@@ -38,26 +38,31 @@ export const createSignIn =
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
     const attempt = await needs.brake({ subject: email, device })
-    const refusal = await judge(needs, account, password)
-    if (account === null || refusal !== null) {
+    // A disabled account is matched like nobody's: else the right password would be told by the time.
+    const digest = account?.disabled_at === null ? account.password_digest : null
+    const form = await needs.passwords.findForm(password, digest)
+    if (account === null || form === null) {
       await attempt.failed()
-      throw new Problem('AUTH_CREDENTIALS_INVALID', refusal ?? 'email_unknown')
+      throw new Problem('AUTH_CREDENTIALS_INVALID', reasonOf(account))
     }
     await attempt.succeeded()
-    await renewDigest(needs, account, password)
+    await renewDigest(needs, account, normalizePassword(form))
     await needs.demandSecondFactor({ account, client, refresh_transport, acr_values })
     return needs.enter({ ...request, account, amr: PASSWORD_AMR })
   }
 
-/** A digest of lower cost or imported kind gives way to one of today's. When the workers are busy there will be a next time. */
+/**
+ * A digest of lower cost or imported kind gives way to one of today's, of the form that it is of: the person may type it in another
+ * one the next time. It stays where bcrypt cannot hold the password. When the workers are busy there will be a next time.
+ */
 const renewDigest = async (
   { accounts, passwords, password_cost }: Needs,
   { id, password_digest: from }: NonNullable<Found>,
-  given: string,
+  password: string,
 ): Promise<void> => {
-  if (from === null || !isRenewalDue(from, password_cost)) return
+  if (from === null || !isRenewalDue(from, password_cost) || !isPasswordHashable(password)) return
   try {
-    await accounts.renewDigest({ id, from, to: await passwords.hash(normalizePassword(given)) })
+    await accounts.renewDigest({ id, from, to: await passwords.hash(password) })
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error
   }
@@ -65,14 +70,8 @@ const renewDigest = async (
 
 type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 
-/** Why not, for the log alone; null when this is the person. */
-const judge = async ({ passwords }: Needs, account: Found, given: string): Promise<string | null> => {
-  const password = normalizePassword(given)
-  const isImpossible = isPasswordImpossible(password)
-  // A disabled account is matched like nobody's: else the right password would be told by the time.
-  const digest = account?.disabled_at === null ? account.password_digest : null
-  const isMatch = await passwords.matches(isImpossible ? '' : password, digest)
+/** Why not, for the log alone. */
+const reasonOf = (account: Found): string => {
   if (account === null) return 'email_unknown'
-  if (account.disabled_at !== null) return 'account_disabled'
-  return isImpossible || !isMatch ? 'password_wrong' : null
+  return account.disabled_at === null ? 'password_wrong' : 'account_disabled'
 }

@@ -25,15 +25,15 @@ export const createLevel = ({ wait, now = () => performance.now() }: { wait: Wai
     since += windows * WINDOW_MILLISECONDS
   }
   return {
-    /** An unusual digest took that long, whatever came of it. */
+    /** One unusual digest took that long, whatever came of it. */
     learn: (milliseconds: number): void => {
       turn()
       dearest = Math.max(dearest, milliseconds)
     },
-    /** Resolves when a refusal that has taken that long is no shorter than any other. */
-    hold: async (milliseconds: number): Promise<void> => {
+    /** Resolves when a refusal that has taken that long, for so many digests, is no shorter than any other. */
+    hold: async (milliseconds: number, digests: number): Promise<void> => {
       turn()
-      const level = levelOf(Math.max(dearest, dearest_before))
+      const level = digests * levelOf(Math.max(dearest, dearest_before))
       if (level > milliseconds) await wait(level - milliseconds)
     },
   }

@@ -9,23 +9,32 @@ import { compareSync, hashSync } from 'bcryptjs'
 export const hash = ({ password, cost }) => hashSync(password, cost)
 
 /**
- * `cost` is what a digest of today costs; `parsed` is null where there is none to compare with. Tells how long it worked, the
- * waiting for its turn not counted.
- * @param {{ password: string, parsed: ParsedDigest | null, cost: number }} task
+ * The first of the forms that the digest is of; null when there is none. `cost` is what a digest of today costs; `parsed` is null
+ * where there is none to compare with. Tells how long it worked, the waiting for its turn not counted.
+ * @param {{ forms: readonly string[], parsed: ParsedDigest | null, cost: number }} task
  */
-export const matches = async task => {
+export const findForm = async ({ forms, parsed, cost }) => {
   const started = performance.now()
-  const isMatch = await compare(task)
-  // Cheap or dear, a digest of another kind is then never cheaper than none: what is held back has one lower bound.
-  if (!isMatch && task.parsed !== null && task.parsed.scheme !== 'bcrypt') spend(task.password, task.cost)
-  return { isMatch, milliseconds: performance.now() - started }
+  let tried = 0
+  for (const form of forms) {
+    tried += 1
+    if (await isOf(form, parsed, cost)) return { form, tried, milliseconds: performance.now() - started }
+    // Cheap or dear, a digest of another kind is then never cheaper than none: what is held back has one lower bound.
+    if (parsed !== null && parsed.scheme !== 'bcrypt') spend(form, cost)
+  }
+  return { form: null, tried, milliseconds: performance.now() - started }
 }
 
-/** @param {{ password: string, parsed: ParsedDigest | null, cost: number }} task */
-const compare = async ({ password, parsed, cost }) => {
+/**
+ * @param {string} password
+ * @param {ParsedDigest | null} parsed
+ * @param {number} cost
+ */
+const isOf = async (password, parsed, cost) => {
   if (parsed === null) return spend(password, cost)
   switch (parsed.scheme) {
     case 'bcrypt': {
+      if (!isReadByBcrypt(password, parsed)) return spend(password, cost)
       if (compareSync(password, parsed.text)) return true
       // c, c, c + 1, … cost - 1 is the work of one digest of today, but for what each of them costs beside.
       for (let spent = parsed.cost; spent < cost; spent += 1) spend(password, spent)
@@ -46,6 +55,17 @@ const compare = async ({ password, parsed, cost }) => {
     }
   }
 }
+
+/** What bcrypt reads of a password; other providers cut the rest off, and Signet takes no longer one. */
+const BCRYPT_BYTES = 72
+
+/**
+ * bcrypt repeats its key around a NUL: "pass" and "pass\0pass" would be one password.
+ * @param {string} password
+ * @param {{ isImported: boolean }} digest
+ */
+const isReadByBcrypt = (password, { isImported }) =>
+  !password.includes('\0') && (isImported || Buffer.byteLength(password) <= BCRYPT_BYTES)
 
 /**
  * The work of one bcrypt digest, for nothing.

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { passwordForms } from '../domain/password.ts'
 import { type ParsedDigest, type PasswordDigest, parsePasswordDigest } from '../domain/password-digest.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Passwords, Wait } from '../ports.ts'
@@ -28,19 +29,24 @@ export const openPasswords = ({
     recordTiming: false,
   })
   const level = createLevel({ wait })
-  const run = async (name: 'hash' | 'matches', task: object): Promise<unknown> => {
+  const run = async (name: 'hash' | 'findForm', task: object): Promise<unknown> => {
     if (pool.queueSize >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
     return pool.run({ ...task, cost }, { name })
   }
+  const findForm: Passwords['findForm'] = async (typed, digest) => {
+    const forms = passwordForms(typed)
+    // What can be no password is compared with no digest: it costs what an unknown e-mail costs.
+    const parsed = digest === null || forms.length === 0 ? null : parsePasswordDigest(digest)
+    const task = { forms: forms.length === 0 ? [''] : forms, parsed }
+    const { form, tried, milliseconds } = (await run('findForm', task)) as Verdict
+    if (!isUsual(parsed, cost)) level.learn(milliseconds / tried)
+    if (form === null) await level.hold(milliseconds, tried)
+    return form
+  }
   return {
     hash: async password => (await run('hash', { password })) as PasswordDigest,
-    matches: async (password, digest) => {
-      const parsed = digest === null ? null : parsePasswordDigest(digest)
-      const { isMatch, milliseconds } = (await run('matches', { password, parsed })) as Verdict
-      if (!isUsual(parsed, cost)) level.learn(milliseconds)
-      if (!isMatch) await level.hold(milliseconds)
-      return isMatch
-    },
+    findForm,
+    matches: async (typed, digest) => (await findForm(typed, digest)) !== null,
     isCommon: async password => (await readCommon()).has(password.toLowerCase()),
     /** Passwords that wait for a worker. */
     waiting: () => pool.queueSize,
@@ -48,7 +54,8 @@ export const openPasswords = ({
   }
 }
 
-type Verdict = Readonly<{ isMatch: boolean; milliseconds: number }>
+/** How many forms were compared, and how long that took. */
+type Verdict = Readonly<{ form: string | null; tried: number; milliseconds: number }>
 
 /** True where it takes exactly as long as no digest at all: one of lower cost is told by half a millisecond. */
 const isUsual = (parsed: ParsedDigest | null, cost: number): boolean =>

@@ -1,3 +1,4 @@
+import { markImportedDigest } from '../domain/password-digest.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../ports/account-administration.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'
@@ -40,7 +41,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
           ${accounts.map(({ number }) => number)}::int[],
           ${column(({ id }) => id)}::uuid[],
           ${column(({ email }) => email)}::text[],
-          ${column(({ password_digest }) => password_digest)}::text[],
+          ${column(({ password_digest }) => password_digest && markImportedDigest(password_digest))}::text[],
           ${column(({ roles }) => JSON.stringify(roles))}::text[],
           ${column(({ email_verified }) => String(email_verified))}::text[],
           ${column(({ disabled }) => String(disabled))}::text[],

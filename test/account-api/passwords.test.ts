@@ -84,6 +84,14 @@ describe('a digest', () => {
     ],
     ['$pbkdf2-sha256$9999999$0ZrzXitFSGltTQnBWOsdYw$Y11AchqV4b0sUisdZd0Xr97KWoymNE0LNNrnEgY4H9M', 'minutes'],
     ['$pbkdf2-sha256$1212$0ZrzXitFSGltTQnBWOsdYw$Yw', 'a key of one byte'],
+    [
+      '$argon2id$v=19$m=64,t=1,p=1$c29tZXNh_HQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
+      'a character that is not base64, which its verifier throws at',
+    ],
+    [
+      '$scrypt$ln=16,r=1,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E',
+      'an N that RFC 7914 does not allow for this r, which OpenSSL throws at',
+    ],
   ])('%s is refused: %s', digest => {
     expect(parsePasswordDigest(digest)).toBeNull()
   })

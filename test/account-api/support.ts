@@ -77,7 +77,10 @@ export const send = async (
     headers: {
       ...(body === undefined
         ? {}
-        : { 'Content-Type': 'application/json', 'Content-Length': String(JSON.stringify(body).length) }),
+        : {
+            'Content-Type': 'application/json',
+            'Content-Length': String(Buffer.byteLength(JSON.stringify(body))),
+          }),
       ...headers,
     },
   })

@@ -242,6 +242,7 @@ describe('a request for a mail', () => {
       },
       passwords: {
         hash: () => Promise.reject(new Error('hashed')),
+        findForm: async () => null,
         matches: async () => false,
         isCommon: async () => false,
       },

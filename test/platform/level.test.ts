@@ -15,7 +15,7 @@ describe('the level of refusals', () => {
   /** How long a refusal that took so long takes in the end. */
   const total = async (milliseconds: number) => {
     waits = []
-    await level.hold(milliseconds)
+    await level.hold(milliseconds, 1)
     return milliseconds + (waits[0] ?? 0)
   }
 
