@@ -8,7 +8,7 @@ import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
 import { ASSERTION } from './proof.ts'
 import { replyWith, seenOf } from './sign-in.ts'
 
-const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true })
+const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true, resource: true })
 const ANSWER = z.object({ handle: FILLED, passkey: ASSERTION })
 
 type Needs = Readonly<{
@@ -22,10 +22,10 @@ type Needs = Readonly<{
 export const handlePasskeyOptions =
   ({ clients, passkeySignIn, cookieTransport }: Needs): Handle =>
   async call => {
-    const { client_id, refresh_transport } = await readFields(call, OPTIONS)
+    const { client_id, refresh_transport, resource: resources } = await readFields(call, OPTIONS)
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
-    return json(200, await passkeySignIn.begin({ client, refresh_transport }), NO_STORE)
+    return json(200, await passkeySignIn.begin({ client, refresh_transport, resources }), NO_STORE)
   }
 
 /** Contract – POST /auth/login/passkey: what /auth/login answers. */
