@@ -112,8 +112,8 @@ export type RefreshFamilies = {
   stepUp(
     family: SteppedUpFamily,
   ): Promise<(Family & Readonly<{ refresh_transport: RefreshTransport }>) | null>
-  /** Whose it is; never changes. Null when unknown. */
-  findOwner(family_id: string): Promise<Readonly<{ user_id: string; client_id: string }> | null>
+  /** Whose it is and what it was granted; neither ever changes. Null when unknown. */
+  findOwner(family_id: string): Promise<Pick<Family, 'user_id' | 'client_id' | 'audience'> | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */

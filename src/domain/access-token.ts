@@ -27,8 +27,8 @@ type Judged =
 
 type Expected = Readonly<{
   issuer: string
-  /** Null when the audience does not matter here: the caller judges whose business the token is. */
-  audience: string | null
+  /** The only audience that the token may have; null when the caller judges whose business the token is. */
+  sole_audience: string | null
   now: Date
 }>
 
@@ -40,7 +40,7 @@ export const judgeAccessToken = (
   if (claims === null || !isAccessTokenClaims(claims)) return { refusal: 'malformed' }
   if (claims.iss !== expected.issuer) return { refusal: 'foreign_issuer' }
   if (claims.exp <= expected.now.getTime() / 1000) return { refusal: 'expired' }
-  if (expected.audience !== null && !audiencesOf(claims).includes(expected.audience))
+  if (expected.sole_audience !== null && !isForAlone(claims, expected.sole_audience))
     return { refusal: 'foreign_audience' }
   return { claims }
 }
@@ -48,6 +48,12 @@ export const judgeAccessToken = (
 /** RFC 7519 §4.1.3 – One audience is as good as a list of one. */
 export const audiencesOf = ({ aud }: Pick<AccessTokenClaims, 'aud'>): readonly string[] =>
   typeof aud === 'string' ? [aud] : aud
+
+/** Ours: a token that is for another service too could be presented here by that service. */
+const isForAlone = (claims: Pick<AccessTokenClaims, 'aud'>, audience: string): boolean => {
+  const [first, ...others] = audiencesOf(claims)
+  return first === audience && others.length === 0
+}
 
 const isAccessTokenClaims = (claims: object): claims is AccessTokenClaims => {
   const { iss, sub, aud, client_id, exp, iat, jti } = claims as Partial<AccessTokenClaims>

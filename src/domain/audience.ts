@@ -4,7 +4,8 @@ import { OAuthError } from './oauth-error.ts'
 export type AudiencePolicy = Readonly<{ issuer: string; default_audience: string }>
 
 /**
- * RFC 8707 §2 – The audiences of a token: the resources asked for, or the client's first.
+ * RFC 8707 §2 – The audiences of a token: the resources asked for, or the client's first. Ours: the issuer never shares a token
+ * with another audience, or the service behind that audience could act at the account API with what it is sent.
  * Throws `invalid_target`.
  */
 export const audienceFor = (
@@ -12,44 +13,68 @@ export const audienceFor = (
   resources: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
-  const registered = registeredFor(client, policy)
+  const allowed = allowedFor(client, policy)
   for (const resource of resources) {
     if (!isResource(resource)) throw new OAuthError('resource_malformed')
-    if (!registered.includes(resource)) throw new OAuthError('resource_not_registered')
+    if (!allowed.includes(resource)) throw new OAuthError('resource_not_registered')
   }
-  return withIssuer(resources.length > 0 ? resources : registered.slice(0, 1), client, policy)
+  const audience = [...new Set(resources.length > 0 ? resources : allowed.slice(0, 1))]
+  if (audience.length > 1 && audience.includes(policy.issuer)) throw new OAuthError('resource_mixed')
+  return audience
 }
 
 /**
- * Ours – What the client's registration, which may have changed since, still allows of the audiences that a sign-in was granted; the
- * client's first when that is none, as a new sign-in would get.
+ * Ours – What a sign-in of a first-party client may ever get tokens for, as its family keeps it: first the audiences of a request
+ * that names none, then the issuer, then the others. The issuer divides them because it never shares a token; families from before
+ * this rule, whose tokens carried the issuer behind the client's first audience, read the same way. Throws `invalid_target`.
+ */
+export const grantedAudience = (
+  client: Client,
+  resources: readonly string[],
+  policy: AudiencePolicy,
+): readonly string[] => {
+  const chosen = audienceFor(client, resources, policy)
+  return [...new Set([...chosen, policy.issuer, ...allowedFor(client, policy)])]
+}
+
+/**
+ * Ours – The audiences of a token for which a request names none: of those that the sign-in was granted the usual ones, within what
+ * the client's registration, which may have changed since, still allows; the client's first when none is left, as a new sign-in
+ * would get.
  */
 export const audienceLeft = (
   client: Client,
   granted: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
-  const own = ownOf(client, policy)
-  // Nobody asked for the issuer of a first-party token: alone, it is nothing left of what was granted beside it.
-  const asked = client.first_party ? granted.filter(audience => audience !== policy.issuer) : granted
-  const left = asked.filter(audience => own.includes(audience))
-  const isIssuerAlone = asked.length === 0 && granted.length > 0
-  return left.length > 0 || isIssuerAlone ? withIssuer(left, client, policy) : audienceFor(client, [], policy)
+  const left = allowedAmong(client, usualOf(granted, policy), policy)
+  return left.length > 0 ? left : audienceFor(client, [], policy)
 }
 
-/** The default first. */
-const registeredFor = (client: Client, policy: AudiencePolicy): readonly string[] =>
-  withIssuer(ownOf(client, policy), client, policy)
+/** Ours – Those of some audiences for which the client may get tokens by its registration as it is now. */
+export const allowedAmong = (
+  client: Client,
+  audiences: readonly string[],
+  policy: AudiencePolicy,
+): readonly string[] => {
+  const allowed = allowedFor(client, policy)
+  return audiences.filter(audience => allowed.includes(audience))
+}
 
-const ownOf = ({ audience }: Client, { default_audience }: AudiencePolicy): readonly string[] =>
-  audience.length > 0 ? audience : [default_audience]
+/** Those before the issuer; the issuer alone where it comes first; all where it is not among them. */
+const usualOf = (granted: readonly string[], { issuer }: AudiencePolicy): readonly string[] => {
+  const place = granted.indexOf(issuer)
+  return place === -1 ? granted : granted.slice(0, Math.max(place, 1))
+}
 
-/** Ours: a first-party client's tokens carry the issuer too, because the account API is a resource like any other. */
-const withIssuer = (
-  audience: readonly string[],
-  { first_party }: Client,
-  { issuer }: Pick<AudiencePolicy, 'issuer'>,
-): readonly string[] => [...new Set(first_party ? [...audience, issuer] : audience)]
+/** The default first. Ours: a first-party client may ask for the issuer too, because the account API is a resource like any other. */
+const allowedFor = (
+  { audience, first_party }: Client,
+  { issuer, default_audience }: AudiencePolicy,
+): readonly string[] => {
+  const registered = audience.length > 0 ? audience : [default_audience]
+  return first_party ? [...registered, issuer] : registered
+}
 
 /** RFC 8707 §2 – A resource is an absolute URI without a fragment. */
 export const isResource = (resource: string): boolean => URL.canParse(resource) && !resource.includes('#')

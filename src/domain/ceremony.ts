@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Account } from './account.ts'
 import type { Digest, Plain } from './digest.ts'
 import type { RefreshTransport } from './refresh-family.ts'
@@ -18,12 +19,15 @@ export type CeremonyPurpose = (typeof CEREMONY_PURPOSES)[number]
 /** Seconds from the first half of a ceremony to the second. */
 export const CEREMONY_SECONDS = 300
 
+/** WebAuthn §13.4.3 – 16 at least. */
+export const CHALLENGE_BYTES = 32
+
 /** Something in two halves, between which a person takes their time: a sign-in with two factors, or an enrolment. */
 export type Ceremony = Readonly<{
   account: Account
   client_id: string
   refresh_transport: RefreshTransport
-  /** A WebAuthn challenge, or the sealed secret of a TOTP that is not confirmed yet. */
+  /** A WebAuthn challenge, of a sign-in with its resources behind it; or the sealed secret of a TOTP that is not confirmed yet. */
   payload: Uint8Array
 }>
 
@@ -36,6 +40,24 @@ export type NewCeremony = Omit<Ceremony, 'account'> &
     /** The sign-in that began it, and alone may end it; null when there is none yet. */
     family_id: string | null
   }>
+
+/** What a sign-in in two halves keeps from the first to the second. */
+export type SignInBegun = Readonly<{ challenge: Uint8Array; resources: readonly string[] }>
+
+const RESOURCES = z.array(z.string())
+
+/** The payload of a sign-in: the challenge alone where no resource was named. */
+export const payloadOf = ({ challenge, resources }: SignInBegun): Uint8Array =>
+  resources.length === 0 ? challenge : Buffer.concat([challenge, Buffer.from(JSON.stringify(resources))])
+
+/** The reverse of `payloadOf`. */
+export const readPayload = (payload: Uint8Array): SignInBegun => {
+  const text = Buffer.from(payload.subarray(CHALLENGE_BYTES)).toString()
+  return {
+    challenge: payload.subarray(0, CHALLENGE_BYTES),
+    resources: text === '' ? [] : RESOURCES.parse(JSON.parse(text)),
+  }
+}
 
 const PREFIX = 'signet_cy_'
 

@@ -18,7 +18,7 @@ export type Bearer = Readonly<{ claims: AccessTokenClaims; account: Account }>
 export type AuthenticateBearer = (authorization: string | undefined) => Promise<Bearer>
 
 /**
- * RFC 6750 §2.1, RFC 9068 §4 – The account API is a resource like any other: it takes live tokens that are addressed to it,
+ * RFC 6750 §2.1, RFC 9068 §4 – The account API is a resource like any other: it takes live tokens that are addressed to it alone,
  * and only those of first-party clients.
  */
 export const createAuthenticateBearer =
@@ -32,7 +32,7 @@ export const createAuthenticateBearer =
     return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
   }
 
-/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer; whether it is still live, nobody has asked yet. Throws a 401. */
+/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live, nobody has asked yet. Throws a 401. */
 export const readAccessToken = (
   authorization: string | undefined,
   { keys, clock, issuer }: Reading,
@@ -40,7 +40,11 @@ export const readAccessToken = (
   if (authorization === undefined) throw new Problem('AUTH_TOKEN_MISSING')
   const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? []
   if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'not_a_bearer_token')
-  const judged = judgeAccessToken(keys.verify('at+jwt', token), { issuer, audience: issuer, now: clock() })
+  const judged = judgeAccessToken(keys.verify('at+jwt', token), {
+    issuer,
+    sole_audience: issuer,
+    now: clock(),
+  })
   if ('claims' in judged) return judged.claims
   const isExpired = judged.refusal === 'expired'
   throw new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', judged.refusal)

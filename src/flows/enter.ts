@@ -19,6 +19,7 @@ export type Proven = Readonly<{
   client: Client
   amr: readonly string[]
   refresh_transport: RefreshTransport
+  resources: readonly string[]
   device_token: string | null
   origin: Origin
   /** Of the request. */
@@ -38,9 +39,9 @@ export type Enter = (proven: Proven) => Promise<SignedIn>
 /** What becomes of them: a sign-in, on a device that is known from now on. */
 export const createEnter =
   ({ knownDevices, openSignIn, second_factor_roles }: Needs): Enter =>
-  async ({ account, client, amr, refresh_transport, device_token, origin }) => {
+  async ({ account, client, amr, refresh_transport, resources, device_token, origin }) => {
     const device = knownDevices.recognise(device_token, account)
-    const tokens = await openSignIn({ account, client, amr, refresh_transport, origin })
+    const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, origin })
     return {
       account: accountAt(account, acrOf(amr), second_factor_roles),
       tokens,

@@ -35,7 +35,11 @@ export const createIntrospect = (needs: Needs) => {
     roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
 
   const introspectAccessToken = async (text: string, client: Client): Promise<Introspection> => {
-    const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, audience: null, now: clock() })
+    const judged = judgeAccessToken(keys.verify('at+jwt', text), {
+      issuer,
+      sole_audience: null,
+      now: clock(),
+    })
     if ('refusal' in judged) return INACTIVE
     const { claims } = judged
     const isOwn = claims.client_id === client.client_id

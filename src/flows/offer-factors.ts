@@ -1,12 +1,10 @@
 import type { Account } from '../domain/account.ts'
+import { CHALLENGE_BYTES, payloadOf } from '../domain/ceremony.ts'
 import { requestOptions } from '../domain/passkey.ts'
 import type { RefreshTransport } from '../domain/refresh-family.ts'
 import type { Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Begun, Conduct } from './ceremony.ts'
-
-/** WebAuthn §13.4.3 – 16 at least. */
-export const CHALLENGE_BYTES = 32
 
 type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_id: string }>
 
@@ -24,16 +22,18 @@ type Occasion = Readonly<{
   family_id: string | null
   client_id: string
   refresh_transport: RefreshTransport
+  /** What the sign-in that comes of it is to get tokens for. */
+  resources: readonly string[]
 }>
 
 /** Begins a ceremony in which the person shows a second factor. Null, and nothing begins, when there is none. */
 export const createOfferFactors =
   ({ factors, conduct, random, rp_id }: Needs) =>
-  async (occasion: Occasion): Promise<Offer | null> => {
+  async ({ resources, ...occasion }: Occasion): Promise<Offer | null> => {
     const has = await factors.find(occasion.account.id)
     if (!hasFactor(has)) return null
     const challenge = random.bytes(CHALLENGE_BYTES)
-    const begun = await conduct.begin({ ...occasion, payload: challenge })
+    const begun = await conduct.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
     const { totp, passkeys, recovery_codes } = has
     const kinds = { totp: totp !== null, passkey: passkeys.length > 0, recovery_code: recovery_codes > 0 }
     return {

@@ -1,5 +1,5 @@
 import type { Account } from '../domain/account.ts'
-import { type AudiencePolicy, audienceFor } from '../domain/audience.ts'
+import { type AudiencePolicy, audienceLeft, grantedAudience } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { digestOf } from '../domain/digest.ts'
 import { Problem } from '../domain/problem.ts'
@@ -26,6 +26,8 @@ export type OpenSignIn = (signIn: {
   client: Client
   amr: readonly string[]
   refresh_transport: RefreshTransport
+  /** Those that the client may ask for: `requireResources` has judged them. Empty: the client's default. */
+  resources: readonly string[]
   origin: Origin
 }) => Promise<TokenPair>
 
@@ -34,7 +36,7 @@ export const SALT_BYTES = 16
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics }: Needs): OpenSignIn =>
-  async ({ account, client, amr, refresh_transport, origin }) => {
+  async ({ account, client, amr, refresh_transport, resources, origin }) => {
     const id = random.uuid()
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers
@@ -46,7 +48,7 @@ export const createOpenSignIn =
       credential_epoch: account.credential_epoch,
       client_id: client.client_id,
       scope: client.scope,
-      audience: audienceFor(client, [], policy),
+      audience: grantedAudience(client, resources, policy),
       amr,
       refresh_transport,
       salt,
@@ -55,7 +57,8 @@ export const createOpenSignIn =
       origin,
     })
     if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
-    const tokens = await issue.toFamily(family, family, prepared)
+    const audience = audienceLeft(client, family.audience, policy)
+    const tokens = await issue.toFamily(family, { scope: family.scope, audience }, prepared)
     metrics.issued('sign_in')
     return toTokenPair(tokens, refresh_token, family)
   }

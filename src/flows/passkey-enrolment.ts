@@ -1,10 +1,10 @@
 import type { Client } from '../domain/client.ts'
+import { CHALLENGE_BYTES } from '../domain/ceremony.ts'
 import { type Attestation, creationOptions } from '../domain/passkey.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Clients, Random } from '../ports.ts'
 import type { Factors, PasskeyVerifier } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
-import { CHALLENGE_BYTES } from './offer-factors.ts'
 import { digestsOf, type FactorChange, unproven } from './factor-change.ts'
 
 type Needs = Readonly<{

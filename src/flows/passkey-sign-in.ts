@@ -1,4 +1,6 @@
 import { amrWith } from '../domain/authentication-class.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
+import { CHALLENGE_BYTES, payloadOf, readPayload } from '../domain/ceremony.ts'
 import type { Client } from '../domain/client.ts'
 import type { Language } from '../domain/language.ts'
 import { type Assertion, requestOptions } from '../domain/passkey.ts'
@@ -8,7 +10,7 @@ import type { Clients, Random } from '../ports.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { Conduct } from './ceremony.ts'
 import type { Enter } from './enter.ts'
-import { CHALLENGE_BYTES } from './offer-factors.ts'
+import { requireResources } from './require-resources.ts'
 import type { ProveFactor } from './second-factor.ts'
 
 type Needs = Readonly<{
@@ -18,11 +20,12 @@ type Needs = Readonly<{
   proveFactor: ProveFactor
   enter: Enter
   random: Random
+  policy: AudiencePolicy
   originsOf: (client: Client) => readonly string[]
   rp_id: string
 }>
 
-type Asked = Readonly<{ client: Client; refresh_transport: RefreshTransport }>
+type Asked = Readonly<{ client: Client; refresh_transport: RefreshTransport; resources: readonly string[] }>
 
 type Answered = Readonly<{
   handle: string
@@ -39,10 +42,13 @@ const PRESENT_AMR = ['user']
 
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
 export const createPasskeySignIn = (needs: Needs) => ({
-  begin: async ({ client: { client_id }, refresh_transport }: Asked) => {
+  begin: async ({ client, refresh_transport, resources }: Asked) => {
+    requireResources(client, resources, needs.policy)
+    const { client_id } = client
     const challenge = needs.random.bytes(CHALLENGE_BYTES)
+    const payload = payloadOf({ challenge, resources })
     const unbound = { purpose: 'passkey_sign_in', account: null, family_id: null } as const
-    const begun = await needs.conduct.begin({ ...unbound, client_id, refresh_transport, payload: challenge })
+    const begun = await needs.conduct.begin({ ...unbound, client_id, refresh_transport, payload })
     // Nobody is named: whoever it is finds their own in the device.
     return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
   },
@@ -53,6 +59,8 @@ export const createPasskeySignIn = (needs: Needs) => ({
     const client = await clients.find(client_id)
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
     admit(client, refresh_transport)
+    const { challenge, resources } = readPayload(payload)
+    requireResources(client, resources, needs.policy)
     const account = await factors.findOwner(assertion.id)
     // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
     if (account === null || !assertion.response.userHandle)
@@ -60,11 +68,11 @@ export const createPasskeySignIn = (needs: Needs) => ({
         'AUTH_SECOND_FACTOR_INVALID',
         account === null ? 'passkey_unknown' : 'user_handle_absent',
       )
-    const asked = { account_id: account.id, challenge: payload, origins: originsOf(client) }
+    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
     const method = await proveFactor({ kind: 'passkey', assertion }, asked)
     await finish()
     const amr = amrWith(PRESENT_AMR, method)
-    const signedIn = await enter({ ...request, account, client, amr, refresh_transport })
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })
     return { signedIn, client, refresh_transport }
   },
 })

@@ -7,6 +7,7 @@ import type { Rotate } from '../grants/rotate.ts'
 import type { Clients, Limit, Metrics, RefreshFamilies } from '../ports.ts'
 import { consume } from './consume.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
+import { resourceRefused } from './require-resources.ts'
 
 type Needs = Readonly<{
   clients: Clients
@@ -22,6 +23,8 @@ type RefreshRequest = Readonly<{
   refresh_token: string
   refresh_transport: RefreshTransport
   idempotency_key: string | undefined
+  /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+  resources: readonly string[]
   origin: Origin
   /** False where the browser's origin may not act for this client. */
   admits: (client: Client) => boolean
@@ -39,7 +42,7 @@ export const createRefresh =
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
     if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
     try {
-      const presented = { ...request, client, token, scope: null, resources: [] }
+      const presented = { ...request, client, token, scope: null }
       const { tokens, refresh_token, family } = await rotate(presented)
       metrics.issued('refresh_token')
       return toTokenPair(tokens, refresh_token, family)
@@ -48,7 +51,9 @@ export const createRefresh =
     }
   }
 
-const toProblem = ({ reason }: OAuthError): Problem => {
+const toProblem = (error: OAuthError): Problem => {
+  const { code, reason } = error
+  if (code === 'invalid_target') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
   return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
 }

@@ -32,7 +32,7 @@ export const createRevoke = (needs: Needs) => {
   const revokeAccessToken = async (text: string, client_id: string) => {
     const { keys, clock, issuer, revocations, blocklist } = needs
     const now = clock()
-    const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, audience: null, now })
+    const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, sole_audience: null, now })
     if ('refusal' in judged || judged.claims.client_id !== client_id) return
     const { jti, exp } = judged.claims
     await revocations.revokeAccessToken({ jti, expires_at: new Date(exp * 1000) })

@@ -1,5 +1,7 @@
 import type { Account } from '../domain/account.ts'
 import { ACR, amrWith } from '../domain/authentication-class.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
+import { readPayload } from '../domain/ceremony.ts'
 import type { Client } from '../domain/client.ts'
 import type { Language } from '../domain/language.ts'
 import { Problem } from '../domain/problem.ts'
@@ -8,6 +10,7 @@ import type { Clients } from '../ports.ts'
 import type { Conduct } from './ceremony.ts'
 import type { Enter } from './enter.ts'
 import type { OfferFactors } from './offer-factors.ts'
+import { requireResources } from './require-resources.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
 
@@ -17,6 +20,7 @@ type Needs = Readonly<{
   offerFactors: OfferFactors
   proveFactor: ProveFactor
   enter: Enter
+  policy: AudiencePolicy
   originsOf: (client: Client) => readonly string[]
 }>
 
@@ -24,6 +28,7 @@ type PasswordChecked = Readonly<{
   account: Account
   client: Client
   refresh_transport: RefreshTransport
+  resources: readonly string[]
   /** Null: whatever the account has. */
   acr_values: readonly string[] | null
 }>
@@ -41,9 +46,22 @@ type SecondHalf = Readonly<{
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
 export const createSecondFactorSignIn = (needs: Needs) => ({
   /** For whoever has shown the right password, and nobody else learns it. Throws unless the password is enough. */
-  demand: async ({ account, client, refresh_transport, acr_values }: PasswordChecked): Promise<void> => {
+  demand: async ({
+    account,
+    client,
+    refresh_transport,
+    resources,
+    acr_values,
+  }: PasswordChecked): Promise<void> => {
     const { client_id } = client
-    const occasion = { purpose: 'sign_in', account, family_id: null, client_id, refresh_transport } as const
+    const occasion = {
+      purpose: 'sign_in',
+      account,
+      family_id: null,
+      client_id,
+      refresh_transport,
+      resources,
+    } as const
     const members = await needs.offerFactors(occasion)
     if (members !== null)
       throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', 'second_factor_required', [], null, { members })
@@ -53,14 +71,16 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
     const { clients, conduct, proveFactor, enter, originsOf } = needs
     const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
-    const { account, refresh_transport, payload: challenge } = resumed
+    const { account, refresh_transport, payload } = resumed
     const client = await clients.find(resumed.client_id)
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
     admit(client, refresh_transport)
+    const { challenge, resources } = readPayload(payload)
+    requireResources(client, resources, needs.policy)
     const asked = { account_id: account.id, challenge, origins: originsOf(client) }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
     await resumed.finish()
-    const signedIn = await enter({ ...request, account, client, amr, refresh_transport })
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })
     return { signedIn, client, refresh_transport }
   },
 })

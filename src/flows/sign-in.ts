@@ -1,4 +1,5 @@
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
 import { isPasswordHashable, normalizePassword } from '../domain/password.ts'
 import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
@@ -7,6 +8,7 @@ import type { Accounts, Passwords } from '../ports.ts'
 import type { Enter, SignedIn } from './enter.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
+import { requireResources } from './require-resources.ts'
 import type { Brake } from './sign-in-brake.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
@@ -21,6 +23,7 @@ type Needs = Readonly<{
   /** Throws where the password alone is not enough. */
   demandSecondFactor: SecondFactorSignIn['demand']
   enter: Enter
+  policy: AudiencePolicy
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
@@ -33,7 +36,8 @@ type Needs = Readonly<{
 export const createSignIn =
   (needs: Needs) =>
   async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignedIn> => {
-    const { client, refresh_transport, device_token } = request
+    const { client, refresh_transport, resources, device_token } = request
+    requireResources(client, resources, needs.policy)
     const email = normalizeEmail(given)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
@@ -47,7 +51,7 @@ export const createSignIn =
     }
     await attempt.succeeded()
     await renewDigest(needs, account, normalizePassword(form))
-    await needs.demandSecondFactor({ account, client, refresh_transport, acr_values })
+    await needs.demandSecondFactor({ account, client, refresh_transport, resources, acr_values })
     return needs.enter({ ...request, account, amr: PASSWORD_AMR })
   }
 

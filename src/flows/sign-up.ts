@@ -1,4 +1,5 @@
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import type { Language } from '../domain/language.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
@@ -7,6 +8,7 @@ import { FIRST_ROLES } from '../domain/roles.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
 import type { Enter, SignedIn } from './enter.ts'
 import type { JudgeNewPassword } from './new-password.ts'
+import { requireResources } from './require-resources.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -14,6 +16,7 @@ type Needs = Readonly<{
   random: Random
   judgeNewPassword: JudgeNewPassword
   enter: Enter
+  policy: AudiencePolicy
 }>
 
 export type Credentials = Readonly<{
@@ -21,6 +24,8 @@ export type Credentials = Readonly<{
   email: string
   password: string
   refresh_transport: RefreshTransport
+  /** RFC 8707 – What the tokens are for; empty: the client's default. */
+  resources: readonly string[]
   /** RFC 9470 – What the application asks for at a sign-in; null: whatever the account has. */
   acr_values: readonly string[] | null
   /** What an earlier sign-in left with the device; null for a new one. */
@@ -38,6 +43,7 @@ export const createSignUp =
   (needs: Needs) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
     const { accounts, passwords, random, enter } = needs
+    requireResources(request.client, request.resources, needs.policy)
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({

@@ -1,7 +1,8 @@
-import { type AudiencePolicy, audienceLeft } from '../domain/audience.ts'
+import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/audience.ts'
 import { amrWith } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import { digestOf } from '../domain/digest.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, refreshTokenAt } from '../domain/refresh-token.ts'
@@ -12,6 +13,7 @@ import type { Bearer } from './bearer.ts'
 import type { Conduct } from './ceremony.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
+import { requireResources, resourceRefused } from './require-resources.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
 
 type Needs = Readonly<{
@@ -31,7 +33,13 @@ type Needs = Readonly<{
 }>
 
 /** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
-type SecondHalf = Readonly<{ handle: string | null; proof: Proof; origin: Origin }>
+type SecondHalf = Readonly<{
+  handle: string | null
+  proof: Proof
+  /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+  resources: readonly string[]
+  origin: Origin
+}>
 type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
 
 const NO_CHALLENGE = new Uint8Array()
@@ -51,32 +59,47 @@ export const createStepUp = (needs: Needs) => {
       const { client_id, sid } = claims
       const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
       // The family's own transport stays; this one decides nothing.
-      const offer = await needs.offerFactors({ ...occasion, refresh_transport: 'body' })
+      const offer = await needs.offerFactors({ ...occasion, refresh_transport: 'body', resources: [] })
       if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
       return offer
     },
 
-    finish: async (bearer: Bearer, { handle, proof, origin }: SecondHalf): Promise<SteppedUp> => {
+    finish: async (bearer: Bearer, { handle, proof, resources, origin }: SecondHalf): Promise<SteppedUp> => {
       const { account, claims } = bearer
       const client = await needs.clients.find(claims.client_id)
       if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+      await requireGranted(needs, { client, resources, family_id: claims.sid })
       const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
       const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }
       const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
       await finish()
-      return replace(needs, bearer, client, { replaces: claims.sid, amr, origin })
+      return replace(needs, bearer, { client, resources }, { replaces: claims.sid, amr, origin })
     },
   }
 }
 
 export type StepUp = ReturnType<typeof createStepUp>
 
+type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
+
+/** RFC 8707 §2.2 – Before the proof is spent: what a family was granted never changes. Throws a 422. */
+const requireGranted = async (
+  { refreshFamilies, policy }: Needs,
+  { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
+): Promise<void> => {
+  requireResources(client, resources, policy)
+  if (resources.length === 0) return
+  const family = await refreshFamilies.findOwner(family_id)
+  if (!resources.every(resource => family?.audience.includes(resource)))
+    throw resourceRefused(new OAuthError('resource_not_granted'))
+}
+
 type Replacement = Readonly<{ replaces: string; amr: readonly string[]; origin: Origin }>
 
 const replace = async (
   needs: Needs,
   { account }: Bearer,
-  client: Client,
+  { client, resources }: Wanted,
   change: Replacement,
 ): Promise<SteppedUp> => {
   const { refreshFamilies, blocklist, issue, random, peppers, policy, metrics, access_token_seconds } = needs
@@ -98,7 +121,10 @@ const replace = async (
   await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
   const left = {
     scope: scopeLeft(family.scope, client.scope),
-    audience: audienceLeft(client, family.audience, policy),
+    audience:
+      resources.length > 0
+        ? audienceFor(client, resources, policy)
+        : audienceLeft(client, family.audience, policy),
   }
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)

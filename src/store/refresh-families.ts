@@ -57,8 +57,8 @@ const createFindOwner =
   (database: Database): RefreshFamilies['findOwner'] =>
   async family_id => {
     const [owner] = await database.run(
-      sql => sql<{ user_id: string; client_id: string }[]>`
-        select user_id, client_id from refresh_families where id = ${family_id}`,
+      sql => sql<Pick<Family, 'user_id' | 'client_id' | 'audience'>[]>`
+        select user_id, client_id, audience from refresh_families where id = ${family_id}`,
     )
     return owner ?? null
   }

@@ -263,14 +263,22 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
       return start(place, time, { CLIENTS_FILE })
     }
     const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
-    const ada = await withTotp(wide, time, 'narrowed@two.example')
-    expect(claimsOf(ada.tokens.access_token)).toMatchObject({
-      scope: 'read write',
-      aud: ['https://old.example', ISSUER],
+    const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
+    expect(claimsOf(ada.tokens.access_token)).toMatchObject({ scope: 'read write', aud: ISSUER })
+    const beyond = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://new.example' })
+    expect(outcomeOf(beyond)).toBe('422 FIELDS_INVALID')
+    const old = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://old.example' })
+    expect(claimsOf(old.body.access_token)).toMatchObject({ aud: 'https://old.example' })
+    time.advance(30)
+    const own = await ask(wide, '/auth/refresh', {
+      body: { refresh_token: old.body.refresh_token, resource: ISSUER },
     })
+    expect(claimsOf(own.body.access_token)).toMatchObject({ aud: ISSUER })
     const narrow = await serve({ scope: 'read', audience: ['https://new.example'] })
-    const { body } = await stepUp(narrow, ada.tokens, { totp: ada.code() })
-    expect(claimsOf(body.access_token)).toMatchObject({ scope: 'read', aud: ['https://new.example', ISSUER] })
+    const ungranted = { totp: ada.code(), resource: 'https://new.example' }
+    expect(outcomeOf(await stepUp(narrow, own.body, ungranted))).toBe('422 FIELDS_INVALID')
+    const { body } = await stepUp(narrow, own.body, { totp: ada.code() })
+    expect(claimsOf(body.access_token)).toMatchObject({ scope: 'read', aud: ISSUER })
     await Promise.all([wide.close(), narrow.close()])
     rmSync(directory, { recursive: true })
   })

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { followRevocations } from '../../src/sdk/revocations-node.ts'
 import { createVerifier } from '../../src/sdk/verify-node.ts'
 import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
+import { API } from '../support/clients.ts'
 import { becomesReady, type Program, startProgram, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services.ts'
 
@@ -62,7 +63,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
     const front = await freePort()
     issuer = `http://127.0.0.1:${front}`
     const pepper = randomBytes(32).toString('base64url')
-    const clients = [{ ...CLIENT, grant_types: ['client_credentials'], scope: 'read' }]
+    const clients = [{ ...CLIENT, grant_types: ['client_credentials'], scope: 'read', audience: API }]
     writeFileSync(join(directory, 'clients.json'), JSON.stringify(clients))
     for (const port of ports) {
       programs.push(
@@ -117,7 +118,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
   /** Milliseconds from the answer of /revoke until each follower knows. */
   const measure = async (count: number): Promise<readonly number[]> => {
     // As in a service: it has its keys long before an instance is killed.
-    verifier ??= createVerifier({ issuer, audience: issuer })
+    verifier ??= createVerifier({ issuer, audience: API })
     const times: number[] = []
     for (let turn = 0; turn < count; turn += 1) {
       const token = await issue()

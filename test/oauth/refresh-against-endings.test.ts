@@ -27,6 +27,12 @@ describe.each(places)('a rotation against what ends its family, over two instanc
       body: JSON.stringify(fields),
     })
 
+  /** What a sign-in has after two refreshes: a bearer token for the account API, and the tokens for its API. */
+  const use = async ({ refresh_token }: SeededFamily) => {
+    const ours = (await refresh(one, refresh_token, { form: { resource: ISSUER } })).json
+    return { ...(await refresh(one, ours.refresh_token)).json, bearer: ours.access_token }
+  }
+
   type Ended = Readonly<{ status?: number }>
   type End = (family: SeededFamily, token: string, bearer: string) => Promise<Ended>
   const endings: readonly (readonly [string, End])[] = [
@@ -68,11 +74,11 @@ describe.each(places)('a rotation against what ends its family, over two instanc
   it.each(endings)('%s leaves no living token', async (_, end) => {
     for (let turn = 0; turn < TURNS; turn++) {
       const family = await seed()
-      const { access_token, refresh_token } = (await refresh(one, family.refresh_token)).json
+      const { access_token, refresh_token, bearer } = await use(family)
       const [rotation, { status = 200 }] = await race(
         turn,
         () => refresh(one, refresh_token),
-        () => end(family, refresh_token, access_token),
+        () => end(family, refresh_token, bearer),
       )
       expect([200, 204]).toContain(status)
       const given = rotation.status === 200 ? [rotation.json] : []
@@ -89,19 +95,17 @@ describe.each(places)('a rotation against what ends its family, over two instanc
   it('a sign-out ends its own sign-in alone', async () => {
     const family = await seed()
     const bystanders = await createBystanders(place, family)
-    const { json } = await refresh(one, family.refresh_token)
-    expect((await logout(other, {}, json.access_token)).status).toBe(204)
-    expect(await isActive(one, json.access_token)).toBe(false)
+    const { access_token, bearer } = await use(family)
+    expect((await logout(other, {}, bearer)).status).toBe(204)
+    expect(await isActive(one, access_token)).toBe(false)
     await bystanders.expectAlive(one)
   })
 
   it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
     const [family, stranger] = [await seed(), await seed()]
     const second = await seedFamily(place, { user_id: family.user_id, audience: [API, ISSUER] })
-    const [mine, theirs, also] = await Promise.all(
-      [family, stranger, second].map(async ({ refresh_token }) => (await refresh(one, refresh_token)).json),
-    )
-    expect((await logout(other, { everywhere: true }, mine?.access_token)).status).toBe(204)
+    const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
+    expect((await logout(other, { everywhere: true }, mine?.bearer)).status).toBe(204)
     const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
     expect(await Promise.all(active)).toEqual([false, false, true])
   })

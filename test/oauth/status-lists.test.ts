@@ -15,7 +15,16 @@ const ADMIN: ClientEntry = {
   audience: [ISSUER],
 }
 const listed = new Set(['service', 'app'])
-const clients = [...CLIENTS.map(one => ({ ...one, status_list: listed.has(one.client_id) })), ADMIN]
+/** Serves the issuer's own audience too: the tokens that sign people out are for it alone. */
+const INTROSPECTOR = { client_id: 'introspector', protected_resources: [API, ISSUER] }
+const clients = [
+  ...CLIENTS.map(one => ({
+    ...one,
+    ...(one.client_id === INTROSPECTOR.client_id ? INTROSPECTOR : {}),
+    status_list: listed.has(one.client_id),
+  })),
+  ADMIN,
+]
 
 type Reference = Readonly<{ idx: number; uri: string }>
 type Tokens = Readonly<{ access_token: string; refresh_token: string }>
@@ -90,9 +99,9 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
   const register = async () => {
     people += 1
     const credentials = { email: `person${people}@example.com`, password: 'correct horse battery' }
-    const first = (await postJson('/auth/register', { ...credentials, client_id: 'app' })).json
-    const login = async () =>
-      (await postJson('/auth/login', { ...credentials, client_id: 'app' })).json as Tokens
+    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
+    const first = (await postJson('/auth/register', asked)).json
+    const login = async () => (await postJson('/auth/login', asked)).json as Tokens
     const { sub } = decodeJwt(first.access_token)
     return { ...credentials, sub: sub ?? '', first: first as Tokens, login }
   }

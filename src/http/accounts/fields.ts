@@ -24,11 +24,20 @@ export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
 export const TEXT = z.string('must be a string')
 export const FILLED = TEXT.min(1, 'must not be empty')
 
+/** RFC 8707 §2 – The resources that a request names: one, or a list of at most so many. Whether the client may, the flow judges. */
+export const RESOURCES = z
+  .union(
+    [TEXT.transform(resource => [resource]), z.array(TEXT).min(1).max(10)],
+    'must be a string or a list of 1 to 10',
+  )
+  .default([])
+
 export const CREDENTIALS = z.object({
   email: TEXT,
   password: TEXT,
   client_id: TEXT.optional(),
   refresh_transport: z.enum(REFRESH_TRANSPORTS, 'must be body or cookie').default('body'),
+  resource: RESOURCES,
   acr_values: TEXT.transform((text, context) => {
     const values = parseAcrValues(text)
     if (values === null) context.addIssue(`must name ${ACR_VALUES.join(' or ')}`)

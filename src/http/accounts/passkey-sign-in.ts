@@ -9,7 +9,7 @@ import { ASSERTION } from './proof.ts'
 import type { Within } from './limited.ts'
 import { replyWith, seenOf } from './sign-in.ts'
 
-const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true })
+const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true, resource: true })
 const ANSWER = z.object({ handle: FILLED, passkey: ASSERTION })
 
 type Needs = Readonly<{
@@ -23,11 +23,11 @@ type Needs = Readonly<{
 export const handlePasskeyOptions =
   ({ clients, passkeySignIn, cookieTransport, within }: Needs & Within): Handle =>
   async call => {
-    const { client_id, refresh_transport } = await readFields(call, OPTIONS)
+    const { client_id, refresh_transport, resource: resources } = await readFields(call, OPTIONS)
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
     const begin = within(async () =>
-      json(200, await passkeySignIn.begin({ client, refresh_transport }), NO_STORE),
+      json(200, await passkeySignIn.begin({ client, refresh_transport, resources }), NO_STORE),
     )
     return begin(call)
   }

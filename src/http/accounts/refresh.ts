@@ -4,10 +4,10 @@ import { readOptionalJson } from '../body.ts'
 import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { FILLED, parseFields } from './fields.ts'
+import { FILLED, parseFields, RESOURCES } from './fields.ts'
 
-const REQUIRED = z.object({ refresh_token: FILLED })
-const OPTIONAL = REQUIRED.partial()
+const REQUIRED = z.object({ refresh_token: FILLED, resource: RESOURCES })
+const OPTIONAL = REQUIRED.extend({ refresh_token: FILLED.optional() })
 
 type Needs = Readonly<{ refresh: ReturnType<typeof createRefresh>; cookieTransport: CookieTransport }>
 
@@ -20,8 +20,12 @@ export const handleRefresh =
   async call => {
     const body = await readOptionalJson(call)
     const isCookieMeant = body === null || cookieTransport.isMeant(call)
-    const { refresh_token } = parseFields(body ?? {}, isCookieMeant ? OPTIONAL : REQUIRED)
+    const { refresh_token, resource: resources } = parseFields(
+      body ?? {},
+      isCookieMeant ? OPTIONAL : REQUIRED,
+    )
     const request = {
+      resources,
       idempotency_key: call.header('idempotency-key') || undefined,
       origin: originOf(call),
     }

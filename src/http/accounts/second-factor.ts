@@ -10,12 +10,12 @@ import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { FILLED, readFields } from './fields.ts'
+import { FILLED, readFields, RESOURCES } from './fields.ts'
 import { PROOF, proofOf } from './proof.ts'
 import { replyWith, seenOf } from './sign-in.ts'
 
 const SIGN_IN = z.object({ handle: FILLED, ...PROOF })
-const STEP_UP = z.object({ handle: FILLED.optional(), ...PROOF })
+const STEP_UP = z.object({ handle: FILLED.optional(), resource: RESOURCES, ...PROOF })
 
 type Needs = Readonly<{
   clients: Clients
@@ -47,13 +47,14 @@ export const handleStepUpOptions = ({ stepUp, authenticateBearer }: Needs): Hand
 /** Contract – POST /auth/step-up: new tokens, by the transport of the sign-in; those from before are dead. */
 export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
-    const { handle = null, ...fields } = await readFields(call, STEP_UP)
+    const { handle = null, resource: resources, ...fields } = await readFields(call, STEP_UP)
     const proof = requireProof(fields)
     if (proof.kind === 'passkey' && handle === null)
       throw fieldInvalid({ pointer: '#/handle', detail: 'is what a passkey answers to' })
     const { tokens, refresh_transport } = await stepUp.finish(bearer, {
       handle,
       proof,
+      resources,
       origin: originOf(call),
     })
     if (refresh_transport === 'body') return json(200, tokens, NO_STORE)

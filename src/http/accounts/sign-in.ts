@@ -24,12 +24,12 @@ const DEVICE_HEADER = 'Signet-Device'
 export const enterWith = (status: 200 | 201, needs: Needs & Within, enter: Enter): Handle => {
   const { clients, cookieTransport, deviceCookie, within } = needs
   return async call => {
-    const { client_id, ...given } = await readFields(call, CREDENTIALS)
+    const { client_id, resource: resources, ...given } = await readFields(call, CREDENTIALS)
     const { refresh_transport } = given
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
     const judge = within(async () => {
-      const signedIn = await enter({ ...given, ...seenOf(call, deviceCookie), client })
+      const signedIn = await enter({ ...given, resources, ...seenOf(call, deviceCookie), client })
       return replyWith(status, { signedIn, client, refresh_transport }, needs)
     })
     return judge(call)
