@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Command, CommanderError } from 'commander'
-import { type Config, readConfig } from '../config.ts'
+import { audiencePolicyOf, type Config, readConfig } from '../config.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import { openRedis } from '../ephemeral/redis.ts'
@@ -59,9 +59,10 @@ const examineKeys = async ({ KEYS_DIR }: Config): Promise<string | null> => {
   return 'faults' in outcome ? outcome.faults.join('; ') : null
 }
 
-const examineClients = async ({ CLIENTS_FILE }: Config): Promise<string | null> => {
+const examineClients = async (config: Config): Promise<string | null> => {
+  const { CLIENTS_FILE } = config
   try {
-    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE)
+    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
     return null
   } catch (error) {
     if (error instanceof StartFault) return error.lines.join('; ')

@@ -39,14 +39,14 @@ export const createOpenSignIn =
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers
     const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
-    const prepared = await issue.prepare(client, { sub: account.id, sid: id })
+    const grant = { scope: client.scope, audience: audienceFor(client, [], policy) }
+    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
     const family = await refreshFamilies.open({
       id,
       user_id: account.id,
       credential_epoch: account.credential_epoch,
       client_id: client.client_id,
-      scope: client.scope,
-      audience: audienceFor(client, [], policy),
+      ...grant,
       amr,
       refresh_transport,
       salt,

@@ -1,5 +1,5 @@
 import { OAuthError } from '../domain/oauth-error.ts'
-import { Problem } from '../domain/problem.ts'
+import { fieldInvalid, Problem } from '../domain/problem.ts'
 import type { Client } from '../domain/client.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
@@ -48,7 +48,8 @@ export const createRefresh =
     }
   }
 
-const toProblem = ({ reason }: OAuthError): Problem => {
+const toProblem = ({ reason, description }: OAuthError): Problem => {
+  if (reason === 'token_too_long') return fieldInvalid({ pointer: '#/resource', detail: description }, reason)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
   return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
 }

@@ -60,31 +60,41 @@ export const createStepUp = (needs: Needs) => {
       const { account, claims } = bearer
       const client = await needs.clients.find(claims.client_id)
       if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+      const grant = await grantOf(needs, client, claims.sid)
       const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
       const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }
       const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
       await finish()
-      return replace(needs, bearer, client, { replaces: claims.sid, amr, origin })
+      return replace(needs, bearer, client, { replaces: claims.sid, grant, amr, origin })
     },
   }
 }
 
 export type StepUp = ReturnType<typeof createStepUp>
 
-type Replacement = Readonly<{ replaces: string; amr: readonly string[]; origin: Origin }>
+/** The most that the new token can carry. Throws before a factor is spent when that would be too long. */
+const grantOf = async ({ refreshFamilies, issue, policy }: Needs, client: Client, family_id: string) => {
+  const family = await refreshFamilies.findLiving({ family_id, salt: null })
+  const grant = { scope: client.scope, audience: audienceLeft(client, family?.audience ?? [], policy) }
+  issue.requireLength(client, grant)
+  return grant
+}
+
+type Grant = Awaited<ReturnType<typeof grantOf>>
+type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; origin: Origin }>
 
 const replace = async (
   needs: Needs,
   { account }: Bearer,
   client: Client,
-  change: Replacement,
+  { grant, ...change }: Replacement,
 ): Promise<SteppedUp> => {
   const { refreshFamilies, blocklist, issue, random, peppers, policy, metrics, access_token_seconds } = needs
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
   const [pepper] = peppers
   const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
-  const prepared = await issue.prepare(client, { sub: account.id, sid: id })
+  const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
   const family = await refreshFamilies.stepUp({
     ...change,
     id,
