@@ -2,7 +2,8 @@ import { composeAccounts } from './compose/accounts.ts'
 import { composeMail } from './compose/mail.ts'
 import { type OnClose, openParts } from './compose/open.ts'
 import { composePublishedRevocations } from './compose/published-revocations.ts'
-import type { Config } from './config.ts'
+import { audiencePolicyOf, type Config } from './config.ts'
+import { createRequireLength } from './domain/access-token-length.ts'
 import { authorizationServerMetadata } from './domain/metadata.ts'
 import type { Lifetimes } from './domain/refresh-family.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
@@ -82,7 +83,7 @@ const assemble = async (
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
-  const policy = { issuer, default_audience: config.DEFAULT_AUDIENCE }
+  const policy = audiencePolicyOf(config)
   const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
   const lifetimes: Lifetimes = {
     access_token_seconds,
@@ -120,6 +121,7 @@ const assemble = async (
   const published = composePublishedRevocations({ ...own, keys, issuer, onClose })
   const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
+  const { isBounded, requireLength } = createRequireLength(policy)
   const issue = createIssue({
     keys,
     random,
@@ -127,6 +129,7 @@ const assemble = async (
     issuer,
     ttl_seconds: access_token_seconds,
     second_factor_roles,
+    requireLength,
     reserveStatus: published.statusLists.reserve,
   })
   const rotate = createRotate({
@@ -135,6 +138,7 @@ const assemble = async (
     issue,
     peppers,
     policy,
+    isBounded,
     access_token_seconds,
     metrics,
     log,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isLoopback } from './domain/address.ts'
+import type { AudiencePolicy } from './domain/audience.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import { quote } from './settings/schemas.ts'
 import { type Name, SETTINGS, type Setting, type Settings } from './settings.ts'
@@ -25,7 +26,12 @@ export const readConfig = (environment: Environment): Reading => {
   const { values, faults } = readValues(Object.keys(SETTINGS), environment)
   // Each value came out of the schema of its own row.
   const settings = values as Settings
-  faults.push(...judgeIssuer(settings), ...judgePeppers(settings), ...judgeMail(settings))
+  faults.push(
+    ...judgeIssuer(settings),
+    ...judgeAudience(settings),
+    ...judgePeppers(settings),
+    ...judgeMail(settings),
+  )
   if (faults.length > 0) return { faults }
   return { config: Object.freeze({ ...settings, ...derive(settings) }) }
 }
@@ -34,16 +40,26 @@ const derive = (settings: Settings): Derived => {
   const { RATE_LIMIT_LOGIN, RATE_LIMIT_ACCOUNTS, RATE_LIMIT_REGISTER } = settings
   const { RATE_LIMIT_REFRESH = RATE_LIMIT_ACCOUNTS, RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
   const { RATE_LIMIT_MAIL = RATE_LIMIT_LOGIN } = settings
-  const ISSUER = settings.ISSUER ?? `http://localhost:${settings.PORT}`
+  const { issuer, default_audience } = audiencePolicyOf(settings)
   return {
-    ISSUER,
-    DEFAULT_AUDIENCE: settings.DEFAULT_AUDIENCE ?? ISSUER,
+    ISSUER: issuer,
+    DEFAULT_AUDIENCE: default_audience,
     RATE_LIMIT_REGISTER:
       RATE_LIMIT_REGISTER === undefined ? halfOf(RATE_LIMIT_ACCOUNTS) : RATE_LIMIT_REGISTER,
     RATE_LIMIT_REFRESH,
     RATE_LIMIT_PASSWORD,
     RATE_LIMIT_MAIL,
   }
+}
+
+/** What decides on the audiences of tokens; also of the settings that a command has read alone. */
+export const audiencePolicyOf = ({
+  ISSUER,
+  DEFAULT_AUDIENCE,
+  PORT,
+}: Pick<Settings, 'ISSUER' | 'DEFAULT_AUDIENCE' | 'PORT'>): AudiencePolicy => {
+  const issuer = ISSUER ?? `http://localhost:${PORT}`
+  return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
 
 const halfOf = (limit: RateLimit): RateLimit => limit && { ...limit, count: Math.ceil(limit.count / 2) }
@@ -112,6 +128,8 @@ const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => 
   }
   if (!URL.canParse(ISSUER))
     return [`ISSUER must be a URL such as https://id.example.com, not ${quote(ISSUER)}`]
+  if (ISSUER.length > ADDRESS_MAX_CHARACTERS)
+    return [`ISSUER must be ${ADDRESS_MAX_CHARACTERS} characters at most`]
   const issuer = new URL(ISSUER)
   if (issuer.protocol !== 'https:' && issuer.protocol !== 'http:') return ['ISSUER must be an https URL']
   if (issuer.origin !== ISSUER)
@@ -120,6 +138,14 @@ const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => 
     return ['ISSUER must be https unless its host is loopback']
   return []
 }
+
+/** Both are in tokens, whose length is bounded. */
+const ADDRESS_MAX_CHARACTERS = 255
+
+const judgeAudience = ({ DEFAULT_AUDIENCE = '' }: Partial<Settings>): readonly string[] =>
+  Buffer.byteLength(JSON.stringify(DEFAULT_AUDIENCE)) - 2 > ADDRESS_MAX_CHARACTERS
+    ? [`DEFAULT_AUDIENCE must be ${ADDRESS_MAX_CHARACTERS} characters at most`]
+    : []
 
 const judgePeppers = ({ DATABASE_URL, REFRESH_TOKEN_PEPPER }: Partial<Settings>): readonly string[] =>
   DATABASE_URL && REFRESH_TOKEN_PEPPER === null

@@ -104,6 +104,10 @@ export type Accounts = {
   }): Promise<readonly string[] | null>
 }
 
+/** What of a living family never changes. */
+export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope' | 'audience'> &
+  Readonly<{ refresh_transport: RefreshTransport }>
+
 /** refresh-families: one row a family, one statement a verb. All reject with Unavailable when the database is away. */
 export type RefreshFamilies = {
   /** Atomic. Null unless the account is enabled and its credential epoch is still the one that the sign-in checked. */
@@ -112,8 +116,10 @@ export type RefreshFamilies = {
   stepUp(
     family: SteppedUpFamily,
   ): Promise<(Family & Readonly<{ refresh_transport: RefreshTransport }>) | null>
-  /** Whose it is and what it was granted; neither ever changes. Null when unknown. */
-  findOwner(family_id: string): Promise<Pick<Family, 'user_id' | 'client_id' | 'audience'> | null>
+  /** Whose it is; never changes. Null when unknown. */
+  findOwner(family_id: string): Promise<Readonly<{ user_id: string; client_id: string }> | null>
+  /** The family, while it and its account live; null when there is none, or when its salt is another than the one given. */
+  findLiving(token: { family_id: string; salt: Uint8Array | null }): Promise<LivingFamily | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */

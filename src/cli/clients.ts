@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander'
-import { readSettings } from '../config.ts'
+import { audiencePolicyOf, readSettings } from '../config.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import type { Io } from './io.ts'
@@ -24,12 +24,12 @@ export const addClientsCommand = (program: Command, io: Io): void => {
 const check = async ({
   environment,
 }: Io): Promise<{ lines: readonly string[]; client_ids: readonly string[] }> => {
-  const reading = readSettings(['CLIENTS_FILE'], environment)
+  const reading = readSettings(['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'], environment)
   if ('faults' in reading) return { lines: reading.faults, client_ids: [] }
   const { CLIENTS_FILE } = reading.settings
   if (CLIENTS_FILE === null) return { lines: ['CLIENTS_FILE is unset'], client_ids: [] }
   try {
-    const clients = await readClientsFile(CLIENTS_FILE)
+    const clients = await readClientsFile(CLIENTS_FILE, audiencePolicyOf(reading.settings))
     return { lines: [], client_ids: clients.map(client => client.client_id) }
   } catch (error) {
     if (error instanceof StartFault) return { lines: error.lines, client_ids: [] }

@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander'
-import { type Config, readConfig } from '../config.ts'
+import { audiencePolicyOf, type Config, readConfig } from '../config.ts'
 import { FORWARDED_HEADERS } from '../domain/forwarded.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
@@ -66,9 +66,10 @@ const examineKeysDirectory = async ({ KEYS_DIR }: Config): Promise<string | null
 const examineData = async ({ DATABASE_URL, DATA_DIR }: Config): Promise<string | null> =>
   (DATABASE_URL === null && judgeDataDir(DATA_DIR).join('; ')) || null
 
-const examineClients = async ({ CLIENTS_FILE }: Config): Promise<string | null> => {
+const examineClients = async (config: Config): Promise<string | null> => {
+  const { CLIENTS_FILE } = config
   try {
-    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE)
+    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
     return null
   } catch (error) {
     if (error instanceof StartFault) return error.lines.join('; ')

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Config } from '../config.ts'
+import { audiencePolicyOf, type Config } from '../config.ts'
 import { demoClient } from '../domain/client.ts'
 import { createPepper, type Peppers } from '../domain/refresh-token.ts'
 import { StartFault } from '../domain/start-fault.ts'
@@ -36,8 +36,9 @@ type Parts = Readonly<{
 export const openParts = async (config: Config, parts: Parts) => {
   const { clock, log, key_seconds, onClose } = parts
   const isEmbedded = config.DATABASE_URL === null
+  const policy = audiencePolicyOf(config)
   const registered =
-    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [] })
+    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [], policy })
   refuseDirectories(config)
   const openOwn = async () => {
     const own = await openStore(config)
@@ -52,7 +53,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const demo =
     isEmbedded && config.CLIENTS_FILE === null ? demoClient(secretOf(config, 'demo-client-secret')) : null
   const { clients, reload } =
-    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [] }))
+    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [], policy }))
   const database = served ?? (await openOwn())
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics

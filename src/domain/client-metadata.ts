@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { judgeRegistration } from './access-token-length.ts'
+import type { AudiencePolicy } from './audience.ts'
 import { AUTH_METHODS, type Client, FIRST_PARTY } from './client.ts'
 import { digestOf, type Plain } from './digest.ts'
 import { parseScope } from './scope.ts'
@@ -101,14 +103,19 @@ function contradictions(client: Metadata): readonly (readonly [string, string])[
 /** The clients of a CLIENTS_FILE, or every fault in it, a line each. Secrets leave as digests. */
 export const parseClients = (
   json: unknown,
+  policy: AudiencePolicy,
 ): Readonly<{ clients: readonly Client[] } | { faults: readonly string[] }> => {
   if (!Array.isArray(json)) return { faults: ['must be a JSON array of clients'] }
   const clients: Client[] = []
   const faults: string[] = []
   for (const [index, entry] of json.entries()) {
     const parsed = metadata.safeParse(entry)
-    if (parsed.success) clients.push(toClient(parsed.data))
-    else
+    if (parsed.success) {
+      const client = toClient(parsed.data)
+      clients.push(client)
+      const tooLong = judgeRegistration(client, policy)
+      if (tooLong !== null) faults.push(`client ${index}: ${tooLong}`)
+    } else
       faults.push(
         ...parsed.error.issues.map(issue =>
           `client ${index}: ${issue.path.join('.')} ${issue.message}`.trimEnd(),

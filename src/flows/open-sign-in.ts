@@ -1,5 +1,5 @@
 import type { Account } from '../domain/account.ts'
-import { type AudiencePolicy, audienceLeft, grantedAudience } from '../domain/audience.ts'
+import { type AudiencePolicy, audienceFor, audienceLeft, grantedAudience } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { digestOf } from '../domain/digest.ts'
 import { Problem } from '../domain/problem.ts'
@@ -41,7 +41,8 @@ export const createOpenSignIn =
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers
     const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
-    const prepared = await issue.prepare(client, { sub: account.id, sid: id })
+    const grant = { scope: client.scope, audience: audienceFor(client, resources, policy) }
+    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
     const family = await refreshFamilies.open({
       id,
       user_id: account.id,

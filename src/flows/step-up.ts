@@ -68,12 +68,12 @@ export const createStepUp = (needs: Needs) => {
       const { account, claims } = bearer
       const client = await needs.clients.find(claims.client_id)
       if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
-      await requireGranted(needs, { client, resources, family_id: claims.sid })
+      const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
       const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
       const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }
       const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
       await finish()
-      return replace(needs, bearer, { client, resources }, { replaces: claims.sid, amr, origin })
+      return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
     },
   }
 }
@@ -82,32 +82,38 @@ export type StepUp = ReturnType<typeof createStepUp>
 
 type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
 
-/** RFC 8707 §2.2 – Before the proof is spent: what a family was granted never changes. Throws a 422. */
-const requireGranted = async (
-  { refreshFamilies, policy }: Needs,
+/**
+ * RFC 8707 §2.2 – The most that the new token can carry, before the proof is spent: what a family was granted never changes. Throws a
+ * 422 for resources beyond that, or so many that the token would be too long.
+ */
+const grantOf = async (
+  { refreshFamilies, issue, policy }: Needs,
   { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
-): Promise<void> => {
+) => {
   requireResources(client, resources, policy)
-  if (resources.length === 0) return
-  const family = await refreshFamilies.findOwner(family_id)
+  const family = await refreshFamilies.findLiving({ family_id, salt: null })
   if (!resources.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
+  const grant = { scope: client.scope, audience: audienceOf(client, resources, family, policy) }
+  issue.requireLength(client, grant)
+  return grant
 }
 
-type Replacement = Readonly<{ replaces: string; amr: readonly string[]; origin: Origin }>
+type Grant = Awaited<ReturnType<typeof grantOf>>
+type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; origin: Origin }>
 
 const replace = async (
   needs: Needs,
   { account }: Bearer,
   { client, resources }: Wanted,
-  change: Replacement,
+  { grant, ...change }: Replacement,
 ): Promise<SteppedUp> => {
   const { refreshFamilies, blocklist, issue, random, peppers, policy, metrics, access_token_seconds } = needs
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
   const [pepper] = peppers
   const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
-  const prepared = await issue.prepare(client, { sub: account.id, sid: id })
+  const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
   const family = await refreshFamilies.stepUp({
     ...change,
     id,
@@ -121,13 +127,21 @@ const replace = async (
   await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
   const left = {
     scope: scopeLeft(family.scope, client.scope),
-    audience:
-      resources.length > 0
-        ? audienceFor(client, resources, policy)
-        : audienceLeft(client, family.audience, policy),
+    audience: audienceOf(client, resources, family, policy),
   }
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
   return { tokens, refresh_transport: family.refresh_transport }
 }
+
+/** Of a token: what was asked for, else what is left of the grant. */
+const audienceOf = (
+  client: Client,
+  resources: readonly string[],
+  family: Readonly<{ audience: readonly string[] }> | null,
+  policy: AudiencePolicy,
+): readonly string[] =>
+  resources.length > 0
+    ? audienceFor(client, resources, policy)
+    : audienceLeft(client, family?.audience ?? [], policy)

@@ -1,7 +1,9 @@
+import type { RequireLength } from '../domain/access-token-length.ts'
 import type { AccessTokenClaims, TokenStatus } from '../domain/access-token.ts'
 import { acrOf, rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import type { Family } from '../domain/refresh-family.ts'
+import { boundRoles } from '../domain/roles.ts'
 import type { Clock, Keys, Random } from '../ports.ts'
 import type { Listable } from '../ports/published-revocations.ts'
 
@@ -21,6 +23,7 @@ type Needs = Readonly<{
   ttl_seconds: number
   /** Roles that no token carries whose sign-in had one factor. */
   second_factor_roles: readonly string[]
+  requireLength: RequireLength['requireLength']
   /** The token's place in a status list, durable before the token is issued. */
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
@@ -36,7 +39,8 @@ const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
 /** RFC 9068 – Issues access tokens. */
 export const createIssue = (needs: Needs) => {
-  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles, reserveStatus } = needs
+  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles, requireLength, reserveStatus } =
+    needs
   const sign = async (
     claims: Omit<AccessTokenClaims, 'iss' | 'jti'>,
     { jti, status }: Prepared,
@@ -58,13 +62,19 @@ export const createIssue = (needs: Needs) => {
     }
   }
 
-  /** Takes the token's place in a status list, where its client wants one: the one step that can fail for want of Postgres. */
+  /**
+   * Refuses a token that would be too long, and takes the token's place in a status list, where its client wants one: the one step
+   * that can fail for want of Postgres. Throws `invalid_target`.
+   */
   const prepare = async (
-    { client_id, status_list }: Pick<Client, 'client_id' | 'status_list'>,
-    token: Readonly<{ sub: string; sid?: string }>,
+    client: Client,
+    grant: Grant,
+    token: Readonly<{ sub: string; sid?: string }> | null,
   ): Promise<Prepared> => {
+    requireLength(client, grant)
     const jti = random.uuid()
-    if (!status_list) return { jti, status: null }
+    const { client_id, status_list } = client
+    if (!status_list || token === null) return { jti, status: null }
     const iat = secondsOf(clock())
     const exp = iat + ttl_seconds + PREPARED_SECONDS
     return { jti, status: await reserveStatus({ ...token, client_id, jti, iat, exp }) }
@@ -72,11 +82,12 @@ export const createIssue = (needs: Needs) => {
 
   return {
     prepare,
+    requireLength,
 
     /** RFC 9068 §2.2 – To a client that acts for itself: `sub` is the client. */
     toClient: async (client: Client, { scope, audience }: Grant) => {
       const { client_id } = client
-      const prepared = await prepare(client, { sub: client_id })
+      const prepared = await prepare(client, { scope, audience }, { sub: client_id })
       const iat = secondsOf(clock())
       const claims = { sub: client_id, client_id, aud: audience, iat, exp: iat + ttl_seconds, scope }
       return sign(claims, prepared)
@@ -102,7 +113,7 @@ export const createIssue = (needs: Needs) => {
           sid: family.id,
           auth_time: secondsOf(auth_time),
           amr,
-          roles: rolesAt(acr, family.roles, second_factor_roles),
+          roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
           ...(acr === null ? {} : { acr }),
         },
         prepared,

@@ -1,3 +1,4 @@
+import type { RequireLength } from '../domain/access-token-length.ts'
 import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
@@ -14,7 +15,7 @@ import {
 } from '../domain/refresh-token.ts'
 import { digestOf } from '../domain/digest.ts'
 import { narrowScope, scopeLeft } from '../domain/scope.ts'
-import type { Blocklist, Log, Metrics, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, LivingFamily, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
 
 type Needs = Readonly<{
@@ -23,6 +24,7 @@ type Needs = Readonly<{
   issue: Issue
   peppers: Peppers
   policy: AudiencePolicy
+  isBounded: RequireLength['isBounded']
   access_token_seconds: number
   metrics: Metrics
   log: Log
@@ -99,16 +101,38 @@ const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: Rot
 }
 
 /**
- * Before the rotation: what fails after it is a 503 to a client whose token is spent. A place that no token takes is no harm; a family
- * that is not there, or another client's, gets none.
+ * Before the rotation: what fails after it is a 503 to a client whose token is spent, and what is refused after it costs a client
+ * its sign-in. Only a family that would be rotated takes a place in a list: dead tokens, presented again and again, must not fill
+ * the lists.
  */
-const prepare = async (
-  { refreshFamilies, issue }: Needs,
-  { client: { client_id, status_list }, token: { family_id } }: RotateRequest,
-): Promise<Prepared> => {
-  const owner = status_list ? await refreshFamilies.findOwner(family_id) : null
-  const isListed = owner?.client_id === client_id
-  return issue.prepare({ client_id, status_list: isListed }, { sub: owner?.user_id ?? '', sid: family_id })
+const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> => {
+  const { refreshFamilies, issue, isBounded, policy } = needs
+  const { client, token, scope, resources } = request
+  const isReadFirst = client.status_list || (resources.length === 0 && !isBounded(client))
+  const family = isReadFirst ? await refreshFamilies.findLiving(token) : null
+  const grant = {
+    scope: scope?.join(' ') ?? client.scope,
+    audience:
+      resources.length > 0
+        ? audienceFor(client, resources, policy)
+        : audienceLeft(client, family?.audience ?? [], policy),
+  }
+  const isListed = family !== null && isPresentable(family, request)
+  return issue.prepare(client, grant, isListed ? { sub: family.user_id, sid: family.id } : null)
+}
+
+/** Whether nothing that never changes of a family stands against the request; the rest is judged on the locked row. */
+const isPresentable = (
+  family: LivingFamily,
+  { client, refresh_transport, scope, resources }: RotateRequest,
+): boolean => {
+  const granted = family.scope.split(' ')
+  return (
+    family.client_id === client.client_id &&
+    family.refresh_transport === refresh_transport &&
+    (scope ?? []).every(each => granted.includes(each)) &&
+    resources.every(each => family.audience.includes(each))
+  )
 }
 
 const createPresent =

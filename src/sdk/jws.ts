@@ -4,8 +4,8 @@ export type Jws = Readonly<{ header: string; payload: string; signature: string;
 /** What of a header is used. RFC 8725 §3.1, §3.11: the algorithm and the type are compared with what is expected, never followed. */
 export type Header = Readonly<{ kid: string; typ: string }>
 
-/** Ours: the longest token that is looked at. Node itself refuses headers over 16 kB. */
-export const LONGEST_TOKEN = 16_384
+/** Ours: the longest token that is looked at, and the longest that the issuer makes. */
+export const LONGEST_TOKEN = 8192
 const LONGEST_KID = 256
 
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/

@@ -1,21 +1,23 @@
+import { ACCESS_TOKEN_MAX_CHARACTERS } from '../domain/access-token-length.ts'
 import type { RingView } from './ring.ts'
 import type { SigningKey, Typ } from './signing-key.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** Longest JWS that is looked at, in characters. Ours are below 2 kB. */
-const JWS_CHARACTERS = 8192
-
 /** RFC 7515 §7.1 – A JWS in compact form. Made by hand, as that costs nothing beside the signature. */
 export const signJws = async (key: SigningKey, typ: Typ, claims: Claims): Promise<string> => {
   const input = `${key.headers[typ]}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
   const signature = await key.sign(Buffer.from(input, 'latin1'))
-  return `${input}.${signature.toString('base64url')}`
+  const jws = `${input}.${signature.toString('base64url')}`
+  // Whoever issues it has judged its length before anything was spent: a longer one is a fault of ours.
+  if (typ === 'at+jwt' && jws.length > ACCESS_TOKEN_MAX_CHARACTERS)
+    throw new Error('an access token is too long')
+  return jws
 }
 
 /** RFC 7515 §5.2, RFC 8725 §3.1 – The claims, or null. Key and algorithm are ours to choose: the header can only name them. */
 export const verifyJws = (view: RingView, typ: Typ, jws: string): Claims | null => {
-  if (jws.length > JWS_CHARACTERS) return null
+  if (jws.length > ACCESS_TOKEN_MAX_CHARACTERS) return null
   const [header, payload, signature, surplus] = jws.split('.', 4)
   if (header === undefined || payload === undefined || signature === undefined || surplus !== undefined) {
     return null

@@ -28,6 +28,8 @@ export type SigningKey = RingKey &
 type KeyWork = Pick<SigningKey, 'jwk' | 'headers' | 'sign' | 'verify'>
 
 const MODULUS_BITS = 2048
+/** Verifiers take no larger one, and the length of a token is reckoned with it. */
+const MOST_MODULUS_BITS = 8192
 
 /** RFC 7518 §3.3 – Imports a PKCS#8 PEM for RS256. A fault says what the file is instead, never what is in it. */
 export const importKey = (pem: string): KeyWork | { readonly fault: string } => {
@@ -44,6 +46,8 @@ export const importKey = (pem: string): KeyWork | { readonly fault: string } => 
   }
   const bits = privateKey.asymmetricKeyDetails?.modulusLength ?? 0
   if (bits < MODULUS_BITS) return { fault: `holds an RSA key of ${bits} bits; ${MODULUS_BITS} is the least` }
+  if (bits > MOST_MODULUS_BITS)
+    return { fault: `holds an RSA key of ${bits} bits; ${MOST_MODULUS_BITS} is the most` }
   return isWhole(privateKey) ? createKeyWork(privateKey) : { fault: 'holds a damaged key: it cannot sign' }
 }
 

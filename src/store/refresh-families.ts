@@ -1,6 +1,6 @@
 import type { Family, Lifetimes, NewFamily } from '../domain/refresh-family.ts'
 import type { Session } from '../domain/session.ts'
-import type { RefreshFamilies } from '../ports.ts'
+import type { LivingFamily, RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
 import { createRotate } from './rotate-family.ts'
 import { createStepUp } from './step-up.ts'
@@ -8,6 +8,7 @@ import { createStepUp } from './step-up.ts'
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
   open: createOpen(database, lifetimes),
   findOwner: createFindOwner(database),
+  findLiving: createFindLiving(database),
   stepUp: createStepUp(database, lifetimes),
   rotate: createRotate(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
@@ -61,6 +62,23 @@ const createFindOwner =
         select user_id, client_id, audience from refresh_families where id = ${family_id}`,
     )
     return owner ?? null
+  }
+
+const createFindLiving =
+  (database: Database): RefreshFamilies['findLiving'] =>
+  async ({ family_id, salt }) => {
+    const [family] = await database.run(
+      sql => sql<LivingFamily[]>`
+        select f.id, f.user_id, f.client_id, f.scope, f.audience, f.refresh_transport
+        from refresh_families f
+        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.id = ${family_id}
+          and f.salt = coalesce(${salt}::bytea, f.salt)
+          and f.revoked_at is null
+          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+          and u.disabled_at is null`,
+    )
+    return family ?? null
   }
 
 const createRevoke =

@@ -191,10 +191,11 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
         expect(await refusalOf(verify(signRaw(odd, segmentOf(claims()))))).toBe('token_type')
     })
 
-    it('looks at no token over 16 kB', async () => {
-      const long = await issue({ note: 'x'.repeat(11_000) })
+    it('looks at no token over 8,192 characters: the issuer makes none, and could not revoke it', async () => {
+      const long = await issue({ note: 'x'.repeat(5_000) })
+      expect(long.length).toBeLessThanOrEqual(8192)
       await expect(verify(long)).resolves.toBeDefined()
-      expect(await refusalOf(verify(await issue({ note: 'x'.repeat(13_000) })))).toBe('token_malformed')
+      expect(await refusalOf(verify(await issue({ note: 'x'.repeat(6_000) })))).toBe('token_malformed')
       expect(await refusalOf(verify('a'.repeat(50_000_000)))).toBe('token_malformed')
     })
 
@@ -309,7 +310,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
     it('refuses claims nested too deeply', async () => {
       const header = segmentOf({ alg: 'RS256', typ: 'at+jwt', kid: key().kid })
       const payload = raw(
-        JSON.stringify(claims()).replace(/}$/, `,"deep":${'['.repeat(5000)}${']'.repeat(5000)}}`),
+        JSON.stringify(claims()).replace(/}$/, `,"deep":${'['.repeat(2500)}${']'.repeat(2500)}}`),
       )
       expect(await refusalOf(verify(signRaw(header, payload)))).toBe('claims_invalid')
     })

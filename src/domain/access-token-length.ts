@@ -1,0 +1,112 @@
+import { ACR } from './authentication-class.ts'
+import type { AudiencePolicy } from './audience.ts'
+import type { Client } from './client.ts'
+import { OAuthError } from './oauth-error.ts'
+import { LONGEST_ROLES } from './roles.ts'
+
+/** Contract: characters of an access token, at most. A longer one could be neither revoked nor introspected. */
+export const ACCESS_TOKEN_MAX_CHARACTERS = 8192
+
+/**
+ * Ours: the header, the dots, and the signature of the largest RSA key that verifiers take (8192 bits): a token that fits today
+ * must fit under tomorrow's key.
+ */
+const AROUND_PAYLOAD_CHARACTERS = 110 + 2 + 1366
+
+/** Stand-ins for what every token has, as long as the longest of their kind. */
+const LONGEST_UUID = 'ffffffff-ffff-7fff-bfff-ffffffffffff'
+const LONGEST_SECONDS = 99_999_999_999
+const LONGEST_AMR = ['pwd', 'otp', 'hwk', 'swk', 'mfa']
+const LONGEST_PLACE = Number.MAX_SAFE_INTEGER
+
+/** What of a token can make it long. `audience` empty: DEFAULT_AUDIENCE. */
+type Grant = Readonly<{ scope: string; audience: readonly string[] }>
+
+/** Characters of the longest access token that a client can get of this grant, whoever signs in and whichever key signs. Pure. */
+export const longestAccessToken = (client: Client, { scope, audience }: Grant, issuer: string): number => {
+  const { client_id } = client
+  const claims = {
+    iss: issuer,
+    aud: audience,
+    jti: LONGEST_UUID,
+    sub: servesPeople(client) ? LONGEST_UUID : client_id,
+    client_id,
+    iat: LONGEST_SECONDS,
+    exp: LONGEST_SECONDS,
+    scope,
+    ...(servesPeople(client) ? OF_A_PERSON : {}),
+    ...(client.status_list ? statusAt(issuer) : {}),
+  }
+  // A client that acts for people may act for itself beside: the longer of the two subjects counts.
+  const spare = Math.max(0, JSON.stringify(client_id).length - JSON.stringify(claims.sub).length)
+  return AROUND_PAYLOAD_CHARACTERS + Math.ceil(((Buffer.byteLength(JSON.stringify(claims)) + spare) * 4) / 3)
+}
+
+const OF_A_PERSON = {
+  sid: LONGEST_UUID,
+  auth_time: LONGEST_SECONDS,
+  amr: LONGEST_AMR,
+  acr: ACR.mfa,
+  roles: LONGEST_ROLES,
+}
+
+const statusAt = (issuer: string) => ({
+  status: { status_list: { idx: LONGEST_PLACE, uri: `${issuer}/status-lists/${LONGEST_PLACE}` } },
+})
+
+/** Its tokens may carry a person's roles, which are not the client's to bound. */
+const servesPeople = ({ first_party, grant_types }: Client): boolean =>
+  first_party || grant_types.some(grant_type => grant_type !== 'client_credentials')
+
+/**
+ * Contract – What a registration alone makes too long, however little a request asks for: the whole scope, with the longest of the
+ * audiences. Null when every such token fits, else what to shorten.
+ */
+export const judgeRegistration = (client: Client, policy: AudiencePolicy): string | null => {
+  const longest = Math.max(
+    ...audiencesOf(client, policy).map(audience =>
+      longestAccessToken(client, withOwn(client, [audience], policy), policy.issuer),
+    ),
+  )
+  return longest <= ACCESS_TOKEN_MAX_CHARACTERS
+    ? null
+    : `client_id, scope and audience make an access token of ${longest} characters; ${ACCESS_TOKEN_MAX_CHARACTERS} is the most`
+}
+
+/**
+ * Contract – Refuses what would be too long, before anything is signed, spent or rotated: `judgeRegistration` holds, so that only
+ * the resources of the request can be too many. Throws `invalid_target`. Nearly every client's whole registration fits, which is
+ * found out once.
+ */
+export const createRequireLength = (policy: AudiencePolicy) => {
+  const bounded = new WeakMap<Client, boolean>()
+  const isBounded = (client: Client): boolean => {
+    const known = bounded.get(client)
+    if (known !== undefined) return known
+    const all = withOwn(client, audiencesOf(client, policy), policy)
+    const fits = longestAccessToken(client, all, policy.issuer) <= ACCESS_TOKEN_MAX_CHARACTERS
+    bounded.set(client, fits)
+    return fits
+  }
+  return {
+    /** No request can make a token of this client too long. */
+    isBounded,
+    requireLength: (client: Client, grant: Grant): void => {
+      if (isBounded(client)) return
+      const characters = longestAccessToken(client, grant, policy.issuer)
+      if (characters > ACCESS_TOKEN_MAX_CHARACTERS)
+        throw new OAuthError('token_too_long', { client_id: client.client_id, characters })
+    },
+  }
+}
+
+export type RequireLength = ReturnType<typeof createRequireLength>
+
+const audiencesOf = ({ audience }: Client, { default_audience }: AudiencePolicy): readonly string[] =>
+  audience.length > 0 ? audience : [default_audience]
+
+const withOwn = (
+  { first_party, scope }: Client,
+  audience: readonly string[],
+  { issuer }: AudiencePolicy,
+): Grant => ({ scope, audience: first_party ? [...audience, issuer] : audience })
