@@ -194,6 +194,7 @@ const assemble = async (
   opened.openedMetrics?.watch({
     database: database.load,
     passwordsWaiting: passwords.waiting,
+    mailsWaiting: mail.waiting,
     isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })
