@@ -205,8 +205,8 @@ const assemble = async (
     internalApp,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
-      await keys.reload()
-      await opened.reloadClients()
+      // Neither waits for the other, whose files may hang.
+      await Promise.all([keys.reload(), opened.reloadClients()])
     },
     drain: () => {
       isDraining = true
