@@ -198,6 +198,7 @@ const assemble = async (
   opened.openedMetrics?.watch({
     database: database.load,
     passwordsWaiting: passwords.waiting,
+    mailsWaiting: mail.waiting,
     isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })
@@ -208,8 +209,8 @@ const assemble = async (
     internalApp,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
-      await keys.reload()
-      await opened.reloadClients()
+      // Neither waits for the other, whose files may hang.
+      await Promise.all([keys.reload(), opened.reloadClients()])
     },
     drain: () => {
       isDraining = true

@@ -6,6 +6,7 @@ import type { Client } from './domain/client.ts'
 import type { Digest } from './domain/digest.ts'
 import type { PublicJwk } from './domain/key-ring.ts'
 import type { Language } from './domain/language.ts'
+import type { MailOutcome } from './domain/mail.ts'
 import type { Session } from './domain/session.ts'
 import type {
   Family,
@@ -202,7 +203,7 @@ export type Metrics = {
   /** Somebody was refused because a limit was used up. */
   limited(limit: string): void
   /** A mail went out, was given up, or found no room in the queue. */
-  mailed(outcome: 'sent' | 'failed' | 'dropped'): void
+  mailed(outcome: MailOutcome): void
   /** The janitor deleted dead rows. */
   deleted(table: string, rows: number): void
 }

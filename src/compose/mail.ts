@@ -53,6 +53,8 @@ export const composeMail = (config: Config, parts: Parts) => {
   return {
     notices,
     limit,
+    /** Null: no mail is sent. */
+    waiting: mailer && mailer.waiting,
     /** What the account API does with it. */
     withAccounts: (api: AccountApi) => {
       const mailLinks = createMailLinks({

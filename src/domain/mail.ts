@@ -28,6 +28,20 @@ export type Mail = {
   }>
 }[MailName]
 
+/** What becomes of a mail: how it is counted, and why. Written once here; the metric and the log are derived from it. */
+export const MAIL_OUTCOMES = {
+  sent: ['sent', ''],
+  /** The server will never take it. */
+  refused: ['failed', 'refused'],
+  /** Tried for as long as its link lives. */
+  given_up: ['failed', 'given_up'],
+  queue_full: ['dropped', 'queue_full'],
+  too_many_late: ['dropped', 'too_many_late'],
+  closing: ['dropped', 'closing'],
+} as const satisfies Record<string, readonly [outcome: string, reason: string]>
+
+export type MailOutcome = keyof typeof MAIL_OUTCOMES
+
 /** The mail that carries a link. */
 export const MAIL_OF_LINK = {
   verify_email: 'verify-email',

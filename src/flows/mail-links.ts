@@ -11,7 +11,7 @@ import type { Language } from '../domain/language.ts'
 import { type Addressee, MAIL_OF_LINK } from '../domain/mail.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
 import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
-import type { EmailLinks, Mailer } from '../ports/mail.ts'
+import type { About, EmailLinks, Mailer } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
 import { requireCurrentPassword } from './current-password.ts'
@@ -48,32 +48,37 @@ export const createMailLinks = (needs: Needs) => {
 
   const post = (
     purpose: LinkPurpose,
-    { email, language }: Request,
+    { email, language, isUrgent }: Request & Pick<About, 'isUrgent'>,
     issue: (digest: Digest<'email_link'>) => Promise<Addressee | null>,
   ) => {
-    requireMailer().post(async () => {
-      const allowance = await needs.recipients.consume(`${purpose}:${countingKeyOf(email)}`)
-      if (allowance !== null && !allowance.isAllowed) return null
-      const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
-      const addressee = await issue(digestOf(token))
-      if (addressee === null) return null
-      const values = { link: needs.linkTo(purpose, token), minutes: String(LINK_SECONDS / 60) }
-      const { account_id, email: to } = addressee
-      return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
-    })
+    requireMailer().post(
+      async () => {
+        const allowance = await needs.recipients.consume(`${purpose}:${countingKeyOf(email)}`)
+        if (allowance !== null && !allowance.isAllowed) return null
+        const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
+        const addressee = await issue(digestOf(token))
+        if (addressee === null) return null
+        const values = { link: needs.linkTo(purpose, token), minutes: String(LINK_SECONDS / 60) }
+        const { account_id, email: to } = addressee
+        return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
+      },
+      { isUrgent, email },
+    )
   }
 
   return {
     isOff: needs.mailer === null,
 
     verification: ({ id: account_id, email }: Account, language: Language): void =>
-      post('verify_email', { email, language }, digest =>
+      post('verify_email', { email, language, isUrgent: false }, digest =>
         needs.links.issueVerification({ account_id, email, digest }),
       ),
 
     passwordReset: ({ email: given, language }: Request): void => {
       const email = parseEmail(given, '#/email')
-      post('reset_password', { email, language }, digest => needs.links.issueReset({ email, digest }))
+      post('reset_password', { email, language, isUrgent: true }, digest =>
+        needs.links.issueReset({ email, digest }),
+      )
     },
 
     /** Asks for the password, and a sign-in of the full class: a stolen access token must not become a stolen account. */
@@ -90,7 +95,7 @@ export const createMailLinks = (needs: Needs) => {
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
       await requireCurrentPassword(needs, account, current_password)
-      post('change_email', { email: new_email, language }, digest =>
+      post('change_email', { email: new_email, language, isUrgent: false }, digest =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
       )
     },

@@ -5,7 +5,7 @@ import type { Addressee, Mail } from '../domain/mail.ts'
 import type { Origin } from '../domain/refresh-family.ts'
 import { describeDevice } from '../domain/user-agent.ts'
 import type { Clock, Limit } from '../ports.ts'
-import type { Addressees, Mailer } from '../ports/mail.ts'
+import type { About, Addressees, Mailer } from '../ports/mail.ts'
 
 type Needs = Readonly<{
   /** Null: this server sends no mail, and nobody is told. */
@@ -33,6 +33,9 @@ export type Notices = Readonly<{
   rememberLanguage: (account: Account, language: Language) => void
 }>
 
+/** The address is in the mail, and the errand that finds it costs little. */
+const URGENT: About = { isUrgent: true, email: null }
+
 export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
   const toldOf = (
@@ -40,13 +43,13 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     { account_id, email, language }: Addressee,
     at: string,
   ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
-  const post = (find: () => Promise<Mail | null>) =>
+  const post = (find: () => Promise<Mail | null>, about = URGENT) =>
     mailer?.post(async () => {
       const mail = await find()
       if (mail === null) return null
       const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
       return allowance === null || allowance.isAllowed ? mail : null
-    })
+    }, about)
 
   return {
     passwordChanged: addressee => {
@@ -72,18 +75,23 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
       })
     },
 
-    newDevice: ({ id, email }, { origin, language }) => {
+    newDevice: ({ id, email, email_verified_at }, { origin, language }) => {
       const device = describeDevice(origin.user_agent, language)
       const values = { at: now(), device, ip: origin.ip }
-      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }))
+      // Anyone can sign in to an account that they registered with another's address, as often as they like.
+      const about = { isUrgent: email_verified_at !== null, email }
+      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }), about)
     },
 
-    rememberLanguage: ({ id, language: known }, language) => {
+    rememberLanguage: ({ id, email, language: known }, language) => {
       if (known === language) return
-      mailer?.post(async () => {
-        await addressees.rememberLanguage({ id, language })
-        return null
-      })
+      mailer?.post(
+        async () => {
+          await addressees.rememberLanguage({ id, language })
+          return null
+        },
+        { isUrgent: false, email },
+      )
     },
   }
 }

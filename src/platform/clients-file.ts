@@ -1,14 +1,25 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import type { AudiencePolicy } from '../domain/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/client.ts'
 import { parseClients } from '../domain/client-metadata.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import type { Clients } from '../ports.ts'
 
-type Source = Readonly<{ file: string | null; more: readonly Client[]; policy: AudiencePolicy }>
+type Source = Readonly<{
+  file: string | null
+  more: readonly Client[]
+  policy: AudiencePolicy
+  /** Within which a reload has to have read the file; by default ten seconds. */
+  read_milliseconds?: number
+}>
+
+/** A file system that hangs holds up no later reload. */
+const READ_MILLISECONDS = 10_000
 
 /** The registered clients of CLIENTS_FILE, in memory: no request reads anything for a client. */
 export const openClients = async (source: Source) => {
+  const { file, read_milliseconds = READ_MILLISECONDS } = source
   let registry = await read(source)
   const clients: Clients = {
     find: async client_id => registry.byId.get(client_id) ?? null,
@@ -17,10 +28,50 @@ export const openClients = async (source: Source) => {
   }
   return {
     clients,
-    /** Reads the file again. Throws StartFault and keeps what it had when the file has faults. */
-    reload: async () => {
-      registry = await read(source)
-    },
+    /**
+     * Reads the file again, after what is read already. Rejects with a StartFault and keeps what it had when the file has faults. Calls that
+     * come while one waits share its reading, which has not begun.
+     */
+    reload: inTurn(async () => {
+      registry = await within(read_milliseconds, read(source)).catch((error: unknown) => {
+        throw error instanceof StartFault
+          ? error
+          : new StartFault([`CLIENTS_FILE ${file}: cannot be read`], error)
+      })
+    }),
+  }
+}
+
+/** What comes later than that is not taken. */
+const within = async <T>(milliseconds: number, reading: Promise<T>): Promise<T> => {
+  const deadline = new AbortController()
+  const late = setTimeout(milliseconds, null, { signal: deadline.signal }).then(() => {
+    throw new Error(`not read within ${milliseconds} ms`)
+  })
+  try {
+    return await Promise.race([reading, late])
+  } finally {
+    late.catch(() => {})
+    deadline.abort()
+  }
+}
+
+/**
+ * Runs a task one at a time, so that what was read last is what stays: of two readings at once, the older may end last and set back
+ * what the newer one had set.
+ */
+const inTurn = (task: () => Promise<void>): (() => Promise<void>) => {
+  let running: Promise<unknown> = Promise.resolve()
+  let waiting: Promise<void> | null = null
+  return () => {
+    if (waiting !== null) return waiting
+    const turn = running.then(() => {
+      waiting = null
+      return task()
+    })
+    waiting = turn
+    running = turn.catch(() => {})
+    return turn
   }
 }
 

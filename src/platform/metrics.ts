@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { KeyState } from '../domain/key-ring.ts'
+import { MAIL_OUTCOMES } from '../domain/mail.ts'
 import type { Rotation } from '../domain/refresh-family.ts'
 import type { Metrics } from '../ports.ts'
 import { VERSION } from './version.ts'
@@ -8,6 +9,8 @@ import { VERSION } from './version.ts'
 export type Watched = Readonly<{
   database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   passwordsWaiting: () => number
+  /** Null: this server sends no mail. */
+  mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
   /** Null: none is configured. */
   isRedisHealthy: (() => boolean) | null
   keys: () => Readonly<{
@@ -78,7 +81,7 @@ const createCounters = (registry: Registry): Metrics => {
   const tokens = counter('signet_tokens_issued_total', 'Answers that held a token.', ['grant'])
   const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
-  const mails = counter('signet_mails_total', 'Mails.', ['outcome'])
+  const mails = counter('signet_mails_total', 'Mails.', ['outcome', 'reason'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
   new Gauge({
     name: 'signet_build_info',
@@ -88,7 +91,7 @@ const createCounters = (registry: Registry): Metrics => {
   }).set({ version: VERSION }, 1)
   // An alert on the first theft needs the zero before it.
   for (const verdict of VERDICTS) verdicts.inc({ verdict }, 0)
-  for (const outcome of ['sent', 'failed', 'dropped']) mails.inc({ outcome }, 0)
+  for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
   return {
     answered: request => {
       const { route, method, status } = request
@@ -98,12 +101,16 @@ const createCounters = (registry: Registry): Metrics => {
     issued: grant => tokens.inc({ grant }),
     judged: verdict => verdicts.inc({ verdict }),
     limited: limit => limits.inc({ limit }),
-    mailed: outcome => mails.inc({ outcome }),
+    mailed: name => {
+      const [outcome, reason] = MAIL_OUTCOMES[name]
+      mails.inc({ outcome, reason })
+    },
     deleted: (table, rows) => deleted.inc({ table }, rows),
   }
 }
 
-const watch = (registry: Registry, { database, passwordsWaiting, isRedisHealthy, keys }: Watched) => {
+const watch = (registry: Registry, watched: Watched) => {
+  const { database, passwordsWaiting, mailsWaiting, isRedisHealthy, keys } = watched
   const gauge = (name: string, help: string, read: () => number | null) =>
     new Gauge({
       name: `signet_${name}`,
@@ -127,6 +134,10 @@ const watch = (registry: Registry, { database, passwordsWaiting, isRedisHealthy,
     return Math.max(0, statements - connections)
   })
   gauge('passwords_waiting', 'Passwords that wait for a worker.', passwordsWaiting)
+  if (mailsWaiting !== null) {
+    gauge('mails_waiting', 'Mails in the queue of this process.', () => mailsWaiting().all)
+    gauge('mails_late', 'Those of them that failed and wait for another attempt.', () => mailsWaiting().late)
+  }
   if (isRedisHealthy !== null) {
     gauge('redis_up', '0: limits count in process, and revocations come from Postgres.', () =>
       Number(isRedisHealthy()),

@@ -10,7 +10,15 @@ type Smtp = Readonly<{
   close(): void
 }>
 
+type Relay = Readonly<{
+  url: string
+  from: string
+  /** For a whole mail, by default 30 seconds: a server that answers one byte a second is never silent. */
+  delivery_milliseconds?: number
+}>
+
 const MILLISECONDS = { dns: 3_000, connect: 5_000, greeting: 5_000, silence: 10_000 }
+const DELIVERY_MILLISECONDS = 30_000
 
 /** RFC 5321 §4.1.2 – What ends a command, or makes two addresses of one. Accounts have none such; what was imported might. */
 const NO_ADDRESS = /[\p{C}\s<>,;:"]/u
@@ -19,7 +27,7 @@ const NO_ADDRESS = /[\p{C}\s<>,;:"]/u
  * RFC 5321, RFC 8314 – A pool of connections to the server of SMTP_URL. Links open accounts, so that nothing goes out in the clear:
  * smtps:// is TLS from the first byte, smtp:// goes on only when STARTTLS did, but on loopback or where `?starttls=off` says so.
  */
-export const openSmtp = ({ url, from }: { url: string; from: string }): Smtp => {
+export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECONDS }: Relay): Smtp => {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url)
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   const isClear = searchParams.get('starttls') === 'off' || isLoopback(host)
@@ -55,11 +63,13 @@ export const openSmtp = ({ url, from }: { url: string; from: string }): Smtp => 
     send: async ({ subject, text }, to) => {
       if (NO_ADDRESS.test(to))
         throw Object.assign(new Error('no address'), { code: 'EENVELOPE', responseCode: 553 })
-      await transport.sendMail({ to: { name: '', address: to }, subject, text })
+      const signal = AbortSignal.timeout(delivery_milliseconds)
+      await transport.sendMail({ to: { name: '', address: to }, subject, text, signal })
     },
     verify: async () => {
       await transport.verify()
     },
-    close: () => transport.close(),
+    // A delivery that a server holds up is over too.
+    close: () => transport.close({ force: true }),
   }
 }

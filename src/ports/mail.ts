@@ -8,10 +8,18 @@ import type { PasswordDigest } from '../domain/password-digest.ts'
 /** What is done after the answer: it may read and write, and then says which mail is to go out; null: none. */
 export type Errand = () => Promise<Mail | null>
 
+/** What the queue goes by before the errand has told the mail. */
+export type About = Readonly<{
+  /** A reset, or a notice that an account's owner must not miss: before everything else, and dropped last. */
+  isUrgent: boolean
+  /** For the turns of domains; null where it is not known. */
+  email: string | null
+}>
+
 /** A bounded queue in this process, with retries. What it holds when the process dies is lost. */
 export type Mailer = {
   /** Takes no time and never fails: whether there is an account behind the errand, no caller can tell. */
-  post(errand: Errand): void
+  post(errand: Errand, about: About): void
 }
 
 type LinkDigest = Digest<'email_link'>

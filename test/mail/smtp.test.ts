@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Mail } from '../../src/domain/mail.ts'
+import { type Mail, MAIL_OUTCOMES, type MailOutcome } from '../../src/domain/mail.ts'
 import { createMailLinks } from '../../src/flows/mail-links.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
@@ -18,6 +18,8 @@ const MAIL: Mail = {
   account_id: 'an account',
   values: { at: 'now' },
 }
+
+const URGENT = { isUrgent: true, email: null }
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -39,7 +41,7 @@ const queueTo = (
 ) => {
   const { log, lines } = createLog()
   const counts = { sent: 0, failed: 0, dropped: 0 }
-  const metrics = { mailed: (outcome: keyof typeof counts) => void (counts[outcome] += 1) }
+  const metrics = { mailed: (name: MailOutcome) => void (counts[MAIL_OUTCOMES[name][0]] += 1) }
   const queue = openMailQueue({ deliver, metrics, log, retry_milliseconds })
   closers.push(queue.close)
   return { queue, lines, counts }
@@ -119,7 +121,7 @@ describe('the queue of mails', () => {
         }),
       Array.from({ length: 500 }, () => 20),
     )
-    queue.post(async () => MAIL)
+    queue.post(async () => MAIL, URGENT)
     await expect.poll(() => refusals).toBeGreaterThan(2)
     const mailbox = await mailboxAt({}, port)
     await mailbox.mailTo('ada@b.example', /Grüße/)
@@ -130,7 +132,7 @@ describe('the queue of mails', () => {
   it('gives up, and says whose mail it was, without address or text', async () => {
     const smtp = smtpTo(`smtp://127.0.0.1:${await freePort()}`)
     const { queue, counts, lines } = queueTo(mail => smtp.send(LETTER, mail.to))
-    queue.post(async () => MAIL)
+    queue.post(async () => MAIL, URGENT)
     await expect.poll(() => counts.failed).toBe(1)
     expect(lines.at(-1)).toMatchObject({
       level: 'error',
@@ -148,7 +150,7 @@ describe('the queue of mails', () => {
     })
     const smtp = smtpTo(mailbox.url)
     const { queue, counts, lines } = queueTo(mail => smtp.send(LETTER, mail.to))
-    queue.post(async () => MAIL)
+    queue.post(async () => MAIL, URGENT)
     await expect.poll(() => counts.failed).toBe(1)
     expect(lines).toEqual([expect.objectContaining({ level: 'error', attempts: 1, smtp_status: 550 })])
     expect(JSON.stringify(lines)).not.toContain('ada@')
@@ -165,7 +167,7 @@ describe('the queue of mails', () => {
       errands += 1
       if (errands < 2) throw new Error('away')
       return MAIL
-    })
+    }, URGENT)
     await expect.poll(() => counts.sent).toBe(1)
     expect([errands, deliveries]).toEqual([2, 3])
   })
@@ -176,7 +178,7 @@ describe('the queue of mails', () => {
       go = resolve
     })
     const { queue, counts } = queueTo(() => gate)
-    for (let count = 0; count < 1_003; count++) queue.post(async () => MAIL)
+    for (let count = 0; count < 1_003; count++) queue.post(async () => MAIL, URGENT)
     expect(counts.dropped).toBe(3)
     go()
     await expect.poll(() => counts.sent).toBe(1_000)
@@ -184,13 +186,13 @@ describe('the queue of mails', () => {
 
   it('closes by sending what was not tried yet, and drops what is late', async () => {
     const { queue, counts } = queueTo(async () => {}, [])
-    queue.post(async () => MAIL)
+    queue.post(async () => MAIL, URGENT)
     await queue.close()
     expect(counts).toEqual({ sent: 1, failed: 0, dropped: 0 })
-    queue.post(async () => MAIL)
+    queue.post(async () => MAIL, URGENT)
     expect(counts.dropped).toBe(1)
     const late = queueTo(() => Promise.reject(new Error('away')), [60_000])
-    late.queue.post(async () => MAIL)
+    late.queue.post(async () => MAIL, URGENT)
     await expect.poll(() => late.lines.length).toBe(1)
     await late.queue.close()
     expect(late.counts).toEqual({ sent: 0, failed: 0, dropped: 1 })
@@ -204,7 +206,7 @@ describe('the queue of mails', () => {
     const port = typeof address === 'object' && address !== null ? address.port : 0
     const smtp = smtpTo(`smtp://127.0.0.1:${port}`)
     const { queue } = queueTo(mail => smtp.send(LETTER, mail.to))
-    queue.post(async () => MAIL)
+    queue.post(async () => MAIL, URGENT)
     const started = performance.now()
     await queue.close()
     expect(performance.now() - started).toBeLessThan(6_000)
