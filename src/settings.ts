@@ -67,7 +67,7 @@ export const SETTINGS = {
   DATABASE_POOL_SIZE: {
     schema: integer(10, 1, 200),
     standard: '`10`',
-    help: 'Connections to Postgres, at most. The embedded database always has exactly one.',
+    help: 'Connections to Postgres, at most; up to four more while Postgres hangs. The embedded database always has exactly one.',
   },
   DATA_DIR: {
     schema: text('./data').transform(path => resolve(path)),

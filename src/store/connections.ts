@@ -1,21 +1,27 @@
 import type { Sql } from 'postgres'
+import type { Address } from './addresses.ts'
+import type { Watched } from './lookout.ts'
+import { type Asked, type First, sendAfter, sendNow } from './send.ts'
+import type { Tagged } from './tag.ts'
 
 /** What a client of the library's, with one connection or none at the moment, is made of. */
 export type Client = Readonly<{
-  create: () => Sql
+  create: () => Tagged
   /** The first thing on each connection. Rejects where it leads to nothing of use. */
   examine: ((sql: Sql) => Promise<void>) | null
   /** Nothing may be sent on it now. Whoever says so says later that it has closed. */
   isEnding: () => boolean
-  /** Something is about to be sent on it. */
-  onUse: () => void
   /** It has closed before it answered anything. */
   leave: () => void
+  address: () => Address
+  cut: () => void
 }>
 
 type Connection = Client & {
-  sql: Sql
+  tagged: Tagged
   isBusy: boolean
+  /** Its caller has given up, and whether the statement has ended is not known: it takes its place until then. */
+  isOverdue: boolean
   isOpen: boolean
   /** Nothing is left of a statement that failed. */
   isClean: boolean
@@ -24,54 +30,81 @@ type Connection = Client & {
 }
 type Start = (connection: Connection) => void
 
-/** A statement, or a transaction, that was asked for. */
-export type Asked<T> = Readonly<{
-  answer: Promise<T>
-  /**
-   * Nobody waits for it any more. It must not run later, when the client may have tried again: a rotation carried out twice is
-   * judged a theft. One that was sent is beyond recall: statement_timeout ends it, though later than its caller gives up, if it
-   * had waited here. So is a transaction that waits for its connection to open: its own first step asks for its caller.
-   */
-  abandon: () => void
-}>
-
 /**
  * The pool: a client of the library's for each connection, and one piece of work at a time for each, in the order in which they
  * were asked for. Nothing stands behind a statement that waits for a row, nothing gets into somebody's transaction, and what has
  * no connection yet can be taken back. The pool of postgres.js 3.4.9 sends ahead, a hundred statements to a connection that is
  * silent; at the hundredth it forgets to reserve the connection of a transaction; and its list of idle connections grows with each
  * statement, and is searched by each, until all of them are busy at once (queue.js).
+ * A connection whose caller gave up keeps its place, for its process may be there as long as Postgres hangs; `spare` others, at most,
+ * are opened meanwhile, so that Postgres never has more processes of ours than `size` and those. While there is such a connection, or
+ * the last one that was opened came to nothing, they are opened one at a time.
  * `connect` makes a client, and is told how to say that its connection has closed and the next one may be opened.
  */
-export const createConnections = (count: number, connect: (onClose: () => void) => Client) => {
+export const createConnections = (
+  { size, spare }: { size: number; spare: number },
+  connect: (onClose: () => void) => Client,
+) => {
   const waiting = new Set<Start>()
-  const connections = Array.from({ length: count }, () => {
+  let isDoubtful = false
+  const add = (): Connection => {
     const client = connect(() => close(connection))
     const connection: Connection = {
       ...client,
-      sql: client.create(),
+      tagged: client.create(),
       isBusy: false,
+      isOverdue: false,
       isOpen: false,
       isClean: true,
       isSpent: false,
     }
     return connection
-  })
+  }
+  const connections = Array.from({ length: size }, add)
 
   /** Whoever is to be opened next is another one: this one pauses before it connects again. */
   const close = (connection: Connection) => {
-    if (!connection.isOpen) connection.leave()
+    if (!connection.isOpen) {
+      isDoubtful = true
+      connection.leave()
+    }
     connection.isOpen = false
     connection.isSpent = true
-    connections.splice(connections.indexOf(connection), 1)
+    const place = connections.indexOf(connection)
+    // One that was let go.
+    if (place < 0) return
+    connections.splice(place, 1)
     connections.push(connection)
     proceed()
   }
 
+  const countOverdue = () => connections.filter(({ isOverdue }) => isOverdue).length
+  const isOpening = () => connections.some(isBeingOpened)
+
   /** The first that is open, so that few are kept warm; else one to open. */
   const findFree = () => {
     const free = connections.filter(({ isBusy, isEnding }) => !isBusy && !isEnding())
-    return free.find(({ isOpen }) => isOpen) ?? free[0]
+    const open = free.find(({ isOpen }) => isOpen)
+    if (open !== undefined) return open
+    const overdue = countOverdue()
+    if ((isDoubtful || overdue > 0) && isOpening()) return undefined
+    return free[0] ?? (connections.length < size + Math.min(spare, overdue) ? addSpare() : undefined)
+  }
+
+  const addSpare = () => {
+    const connection = add()
+    connections.push(connection)
+    return connection
+  }
+
+  /** What the spares stood in for has come back. */
+  const letGo = () => {
+    const surplus = connections.length - size - countOverdue()
+    const free = connections.filter(({ isBusy }) => !isBusy).toReversed()
+    for (const connection of free.slice(0, Math.max(0, surplus))) {
+      connections.splice(connections.indexOf(connection), 1)
+      void connection.tagged.sql.end({ timeout: 1 }).catch(() => undefined)
+    }
   }
 
   const proceed = () => {
@@ -88,29 +121,37 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
    * for the next one's. Unless it has asked again by itself for what it had not sent yet, and was answered.
    */
   const renew = (connection: Connection) => {
-    connection.sql = connection.create()
+    connection.tagged = connection.create()
     connection.isClean = true
     connection.isSpent = false
   }
 
   const send = <T>(connection: Connection, query: (sql: Sql) => Promise<T>): Asked<T> => {
     if (connection.isSpent) renew(connection)
-    connection.onUse()
     connection.isBusy = true
     const first = firstOn(connection)
-    const sent = first === null ? sendNow(connection.sql, query) : sendAfter(first, connection.sql, query)
+    const { sql } = connection.tagged
+    const sent = first === null ? sendNow(sql, query) : sendAfter(first, sql, query)
     const settle = (isAnswered: boolean) => {
       connection.isOpen ||= isAnswered
       connection.isClean = isAnswered
       connection.isSpent &&= !isAnswered
       connection.isBusy = false
+      connection.isOverdue = false
+      if (isAnswered) isDoubtful = false
+      letGo()
       proceed()
     }
     sent.answer.then(
       () => settle(true),
       () => settle(false),
     )
-    return sent
+    const abandon = () => {
+      connection.isOverdue = connection.isBusy
+      sent.abandon()
+      proceed()
+    }
+    return { answer: sent.answer, abandon }
   }
 
   return {
@@ -132,14 +173,28 @@ export const createConnections = (count: number, connect: (onClose: () => void) 
       })
       return { answer, abandon: () => abandon() }
     },
+    /** All places are taken by what is overdue, and so are the spares, or the one that is being opened may come to nothing. */
+    isStalled: () =>
+      countOverdue() >= size &&
+      connections.every(connection => connection.isOverdue || isBeingOpened(connection)) &&
+      (connections.length >= size + spare || (isDoubtful && isOpening())),
+    watched: (): readonly Watched[] =>
+      connections.map(connection => ({
+        pid: () => (connection.isSpent ? null : connection.tagged.pid()),
+        address: connection.address,
+        isOverdue: connection.isOverdue,
+        cut: connection.cut,
+      })),
     hasOpen: () => connections.some(({ isOpen, isEnding }) => isOpen && !isEnding()),
     end: async (options: { timeout: number }): Promise<void> => {
-      await Promise.all(connections.map(({ sql }) => sql.end(options)))
+      await Promise.all(connections.map(({ tagged }) => tagged.sql.end(options)))
     },
   }
 }
 
-type First = (sql: Sql) => Promise<unknown>
+/** Postgres has said nothing on it yet: it tells its process when it lets somebody in. */
+const isBeingOpened = ({ isBusy, isOpen, tagged }: Connection): boolean =>
+  isBusy && !isOpen && tagged.pid() === null
 
 const firstOn = ({ isOpen, isClean, examine }: Connection): First | null =>
   isOpen || examine === null ? (isClean ? null : clean) : examine
@@ -149,37 +204,3 @@ const firstOn = ({ isOpen, isClean, examine }: Connection): First | null =>
  * answer would be missing. Its count begins anew at the end of an answer.
  */
 const clean: First = sql => sql`select where false`
-
-const sendNow = <T>(sql: Sql, query: (sql: Sql) => Promise<T>): Asked<T> => {
-  try {
-    const answer = query(sql)
-    return { answer, abandon: () => disarm(answer) }
-  } catch (fault) {
-    // A query that cannot be put together is its own caller's fault, not that of whoever gave the connection back.
-    return { answer: Promise.reject(fault), abandon: () => {} }
-  }
-}
-
-const sendAfter = <T>(first: First, sql: Sql, query: (sql: Sql) => Promise<T>): Asked<T> => {
-  let sent: Asked<T> | undefined
-  let isAbandoned = false
-  const send = async () => {
-    await first(sql)
-    if (isAbandoned) throw new Error('abandoned before it was sent')
-    sent = sendNow(sql, query)
-    return sent.answer
-  }
-  const abandon = () => {
-    isAbandoned = true
-    sent?.abandon()
-  }
-  return { answer: send(), abandon }
-}
-
-/**
- * While its connection is being opened, the library holds the statement back. Its own cancel() would strand that connection: the
- * statement is exchanged for a harmless one instead.
- */
-const disarm = (query: object) => {
-  if ('state' in query && query.state === null) Object.assign(query, { strings: ['select 1'], args: [] })
-}

@@ -3,8 +3,11 @@ import { Unavailable } from '../domain/unavailable.ts'
 import { type Address, addressesOf, isStandby, type Place, signInOptions } from './addresses.ts'
 import { arrayTypes } from './array-types.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './away.ts'
-import { type Asked, createConnections } from './connections.ts'
+import { createConnections } from './connections.ts'
+import type { Asked } from './send.ts'
+import { createLookout } from './lookout.ts'
 import { type Line, trackSockets } from './sockets.ts'
+import { tag } from './tag.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{
@@ -50,6 +53,8 @@ const CONNECT_SECONDS = 3
 const CLOSE_SECONDS = 1
 /** How long an answer vouches for Postgres, while no connection ends. */
 const FRESH_MILLISECONDS = 1_000
+/** Opened beside the pool while statements that were given up take its places. */
+const SPARE_CONNECTIONS = 3
 /** How long to believe that Postgres is away, once it has refused a connection. */
 const REFUSED_MILLISECONDS = 200
 
@@ -63,27 +68,42 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const addresses = addressesOf(options)
   const isEmbedded = options.path !== undefined
   const sockets = trackSockets(addresses, {
-    silence_seconds: answer_seconds,
     connect_seconds: CONNECT_SECONDS,
+    onUnreachable: address => {
+      for (const { isOverdue, cut, ...connection } of connections.watched())
+        if (isOverdue && connection.address() === address) cut()
+    },
   })
-  const connections = createConnections(options.pool_size, onClose => {
-    const line = sockets.openLine(() => {
-      freshUntil = 0
-      onClose()
-    })
+  const openClient = (onClose: () => void) => {
+    const line = sockets.openLine(onClose)
     const own = { url: options.url, address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
     return {
       ...line,
-      create: () => postgres(clientOptions(own)),
-      examine: addresses.length > 1 ? sql => refuseStandby(sql, line) : null,
+      create: () => tag(postgres(clientOptions(own))),
+      examine: addresses.length > 1 ? (sql: Sql) => refuseStandby(sql, line) : null,
     }
+  }
+  const size = { size: options.pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }
+  const connections = createConnections(size, onClose =>
+    openClient(() => {
+      freshUntil = 0
+      onClose()
+    }),
+  )
+  const lookout = createLookout({
+    open: () => {
+      const { create, ...line } = openClient(() => {})
+      return { ...create(), ...line }
+    },
+    watched: connections.watched,
+    patience_seconds: answer_seconds,
   })
 
   const giveUp = ({ abandon }: Asked<unknown>, reject: (error: Unavailable) => void) => {
     isLost = true
     freshUntil = 0
     abandon()
-    sockets.cutSilent()
+    if (!isEmbedded) lookout.watch()
     reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'no answer in time'))
   }
 
@@ -102,6 +122,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     new Promise((resolve, reject) => {
       if (performance.now() < refusedUntil && !connections.hasOpen()) {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
+        return
+      }
+      if (connections.isStalled()) {
+        reject(
+          new Unavailable('database', RETRY_AFTER_SECONDS, 'statements that were given up have not ended'),
+        )
         return
       }
       const end = performance.now() + answer_seconds * STATEMENT_SHARE * 1000
@@ -155,6 +181,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     load: () => ({ connections: options.pool_size, statements, isLost }),
     ping,
     close: async () => {
+      lookout.stop()
       await connections.end({ timeout: CLOSE_SECONDS })
       sockets.stop()
     },

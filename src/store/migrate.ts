@@ -63,8 +63,8 @@ const CLIENT_OPTIONS = {
 const onPrimary = async <T>(place: Place, work: (sql: Sql) => Promise<T>): Promise<T> => {
   const addresses = addressesOf(place)
   const sockets = trackSockets(addresses, {
-    silence_seconds: CONNECT_SECONDS,
     connect_seconds: CONNECT_SECONDS,
+    onUnreachable: () => {},
   })
   for (let others = addresses.length - 1; ; others--) {
     const line = sockets.openLine(() => {})

@@ -1,14 +1,15 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Address } from './addresses.ts'
+import { codeOf } from './away.ts'
 
 /** The sockets of one connection, one after the other. */
 export type Line = Readonly<{
   open: () => Promise<Socket>
   /** What is sent now would be lost: postgres.js 3.4.9 forgets a statement that comes between a socket's error and its close. */
   isEnding: () => boolean
-  /** Something is about to be sent: its silence counts from now on. */
-  onUse: () => void
+  /** Where its socket leads to, or the last one did. */
+  address: () => Address
   /** The last one was of no use: the next one, of whichever line, leads to another address. */
   leave: () => void
   cut: () => void
@@ -17,22 +18,21 @@ export type Line = Readonly<{
 /** From the end of a connection to the next attempt: Postgres may be back soon, and is not to be overrun while it is not. */
 const PAUSE_MILLISECONDS = 100
 
+/** Nobody listens there, or nothing answers: no new connection can be made, and what the old ones led to takes no place of anybody. */
+const UNREACHABLE = new Set(['', 'ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ETIMEDOUT'])
+
 /**
- * Every connection of the pool, and the way to be rid of those that died without a word. Postgres says something to each
- * statement within `silence_seconds`, so that one which is silent for longer, and was sent nothing more, is either idle, or dead:
- * neither is a loss. `connect_seconds` is what an address may take while there is another one to try. An address is kept until it
- * is of no use: a connection that merely ends, for its age or idleness, leads to no standby.
+ * Every connection of the pool. `connect_seconds` is what an address may take while there is another one to try. An address is kept
+ * until it is of no use: a connection that merely ends, for its age or idleness, leads to no standby. `onUnreachable` is told of an
+ * address that takes no connection.
  */
 export const trackSockets = (
   addresses: readonly [Address, ...Address[]],
-  { silence_seconds, connect_seconds }: { silence_seconds: number; connect_seconds: number },
+  { connect_seconds, onUnreachable }: { connect_seconds: number; onUnreachable: (address: Address) => void },
 ) => {
   /** Each with the turn in which it was opened. */
   const sockets = new Map<Socket, number>()
   const doomed = new WeakSet<Socket>()
-  /** What each had said when somebody gave up. */
-  let watched = new Map<Socket, number>()
-  let watch: NodeJS.Timeout | undefined
   /** Counts the addresses that proved to be of no use. */
   let turn = 0
   let isStopped = false
@@ -41,15 +41,24 @@ export const trackSockets = (
     if (opened === turn) turn++
   }
 
-  const open = (onClose: (socket: Socket) => void): Socket => {
-    const address = addresses[turn % addresses.length] ?? addresses[0]
+  const open = (address: Address, onClose: (socket: Socket) => void): Socket => {
     const socket = connect(address)
+    let failure: string | null = ''
+    socket
+      .once('connect', () => {
+        failure = null
+      })
+      .once('error', error => {
+        if (failure !== null) failure = codeOf(error)
+      })
     // The name that TLS asks the certificate for.
     Object.assign(socket, address)
     sockets.set(socket, turn)
     keepListening(socket, () => {
+      if (!sockets.delete(socket)) return
+      if (failure !== null && UNREACHABLE.has(failure)) onUnreachable(address)
       // The library hears of it after us.
-      if (sockets.delete(socket)) setImmediate(onClose, socket)
+      setImmediate(onClose, socket)
     })
     if (isStopped) socket.destroy()
     return socket
@@ -60,9 +69,11 @@ export const trackSockets = (
     let current: Socket | undefined
     let opened = turn
     let closed = Number.NEGATIVE_INFINITY
+    let address = addresses[0]
     const openNext = () => {
       opened = turn
-      current = open(socket => {
+      address = addresses[turn % addresses.length] ?? addresses[0]
+      current = open(address, socket => {
         // An address of several that did not answer: the next one was asked.
         if (current !== socket) return
         current = undefined
@@ -85,9 +96,7 @@ export const trackSockets = (
         return openNext()
       },
       isEnding: () => current !== undefined && (current.destroyed || doomed.has(current)),
-      onUse: () => {
-        if (current !== undefined) watched.delete(current)
-      },
+      address: () => address,
       leave: () => leave(opened),
       cut: () => {
         if (current !== undefined) cut(current)
@@ -105,17 +114,6 @@ export const trackSockets = (
     setImmediate(() => socket.destroy())
   }
 
-  /** From now on; asked again before that time is over, it changes nothing. */
-  const cutSilent = () => {
-    if (watch !== undefined) return
-    watched = new Map([...sockets.keys()].map(socket => [socket, socket.bytesRead]))
-    watch = setTimeout(() => {
-      watch = undefined
-      for (const [socket, bytes] of watched) if (socket.bytesRead === bytes) cut(socket)
-      watched.clear()
-    }, silence_seconds * 1000).unref()
-  }
-
   const cutAll = () => {
     for (const socket of sockets.keys()) cut(socket)
   }
@@ -123,11 +121,10 @@ export const trackSockets = (
   /** Also those that the other side will never acknowledge the end of. */
   const stop = () => {
     isStopped = true
-    clearTimeout(watch)
     for (const socket of sockets.keys()) socket.destroy()
   }
 
-  return { openLine, cutSilent, cutAll, stop }
+  return { openLine, cutAll, stop }
 }
 
 /** Whether it connects, within so many seconds. */

@@ -10,6 +10,8 @@ import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 
 const ANSWER_SECONDS = 1
+/** What the pool may open beside its size. */
+const SPARE = 3
 
 describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   let own: Awaited<ReturnType<typeof createDatabase>>
@@ -124,7 +126,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     holder.release()
     // Whatever was sent ahead would be carried out before these.
     await pidsOf(20)
-    expect((await database.sql`select from taken_back`).length).toBeLessThanOrEqual(3)
+    expect((await database.sql`select from taken_back`).length).toBeLessThanOrEqual(3 + SPARE)
   })
 
   it('keeps one of them at work while that is enough', async () => {
