@@ -4,6 +4,7 @@ import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import type { AccountAdministration } from '../ports/account-administration.ts'
 import { createAccountAdministration } from '../store/account-administration.ts'
+import type { Database } from '../store/database.ts'
 import { hasEmbedded } from '../store/embedded.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Io } from './io.ts'
@@ -16,10 +17,20 @@ const NOWHERE =
 export type Options = Readonly<{ json?: boolean }>
 
 /** Opens the accounts for a command. What stands in the way is a line each, and a CommanderError of exit code 2. */
-export const withAccounts = async <T>(
+export const withAccounts = <T>(
   io: Io,
   options: Options,
   work: (accounts: AccountAdministration) => Promise<T>,
+): Promise<T> =>
+  withDatabase(io, options, (database, { access_token_seconds }) =>
+    work(createAccountAdministration(database, { access_token_seconds })),
+  )
+
+/** The same with the whole database. */
+export const withDatabase = async <T>(
+  io: Io,
+  options: Options,
+  work: (database: Database, lifetimes: Readonly<{ access_token_seconds: number }>) => Promise<T>,
 ): Promise<T> => {
   const reading = readSettings(SETTINGS, io.environment)
   if ('faults' in reading) return fail(io, options, reading.faults)
@@ -29,7 +40,7 @@ export const withAccounts = async <T>(
   try {
     const database = await openStore({ ...place, DATABASE_POOL_SIZE: 1 })
     try {
-      return await work(createAccountAdministration(database, { access_token_seconds }))
+      return await work(database, { access_token_seconds })
     } finally {
       await database.close()
     }
@@ -40,7 +51,7 @@ export const withAccounts = async <T>(
   }
 }
 
-const fail = ({ out, err }: Io, { json = false }: Options, faults: readonly string[]): never => {
+export const fail = ({ out, err }: Io, { json = false }: Options, faults: readonly string[]): never => {
   if (json) out(JSON.stringify({ faults }))
   else for (const fault of faults) err(fault)
   throw new CommanderError(2, 'signetd.faults', faults.join('; '))

@@ -1,11 +1,11 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
 import { nextRotation } from '../domain/key-ring.ts'
-import { retireKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
+import { retireKey, revokeEveryKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
 import { type ListedKey, listKeys, type Outcome, type Place } from '../signing/schedule.ts'
 import type { Io } from './io.ts'
 
-type Options = Readonly<{ json?: true; now?: true }>
+type Options = Readonly<{ json?: true; now?: true; all?: true }>
 
 type Schedule = Readonly<{ keys: readonly ListedKey[]; next_rotation_at: Date | null }>
 
@@ -36,13 +36,21 @@ export const addKeysCommands = (program: Command, io: Io): void => {
       run(options, place => retireKey(place, { kid, ...paceOf(options) })),
     )
   keys
-    .command('revoke <kid>')
+    .command('revoke [kid]')
     .description('a compromised key: delete it, and refuse every token that it signed')
+    .option('--all', 'every key; a new one signs at once')
     .option('--now', 'do it; without this, only say what would happen')
     .option('--json', 'for machines')
-    .action((kid: string, options: Options) =>
-      run(options, place => revokeKey(place, { kid, ...paceOf(options) })),
+    .action((kid: string | undefined, options: Options) =>
+      run(options, place => revoke(place, { kid, options })),
     )
+}
+
+type Revoking = Readonly<{ kid: string | undefined; options: Options }>
+
+const revoke = async (place: Place, { kid, options: { all, ...pace } }: Revoking): Promise<Outcome> => {
+  if ((kid !== undefined) === (all ?? false)) return { refusal: 'name the key to revoke, or say --all' }
+  return kid === undefined ? revokeEveryKey(place, paceOf(pace)) : revokeKey(place, { kid, ...paceOf(pace) })
 }
 
 const list = async (io: Io, options: Options): Promise<void> => {

@@ -7,6 +7,7 @@ import type { Io } from './io.ts'
 import { addKeysCommands } from './keys.ts'
 import { VERSION } from '../platform/version.ts'
 import { addMigrateCommand } from './migrate.ts'
+import { addRestoredCommand } from './restored.ts'
 
 /** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up. */
 export const runProgram = async (
@@ -26,6 +27,7 @@ export const runProgram = async (
   addClientsCommand(program, io)
   addConfigurationCommand(program, io)
   addDoctorCommand(program, io)
+  addRestoredCommand(program, io)
   try {
     await program.parseAsync(words, { from: 'user' })
     return 0

@@ -53,6 +53,21 @@ export const revokeKey = (place: Place, { kid, now }: Pace & { kid: string }): P
     return null
   })
 
+/** Takes every key away that is published or waits to be, and has a new one sign at once: every token from before is refused. */
+export const revokeEveryKey = (place: Place, { now }: Pace): Promise<Outcome> =>
+  changeKeys(place, async change => {
+    const kids = change.schedule.map(({ kid }) => kid)
+    if (!now)
+      return `revoke ${kids.join(', ')} ends every token, and a new key signs at once; to do it, add --now`
+    // First the successor, as above. Run again after a stop in between, all that are there go again.
+    await createSigning(place, change)
+    for (const { file } of change.schedule) {
+      await change.confirm()
+      await deleteKeyFile(place.directory, file)
+    }
+    return null
+  })
+
 /**
  * Announces a new key when the newest has signed long enough, and deletes what has dropped. To be called now and then
  * by every replica: one of them does it, under the lock. Does nothing on a read-only directory.

@@ -100,6 +100,18 @@ describe('signetd keys', () => {
     expect(kids((await run('list', '--json')).out)).not.toContain(first)
   })
 
+  it('revokes all with --all and --now, and takes a kid or --all, not both', async () => {
+    const { run } = createCli()
+    const [first = ''] = kids((await run('rotate', '--json')).out)
+    const unclear = { exit_code: 1, out: [], err: ['name the key to revoke, or say --all'] }
+    expect(await run('revoke', '--now')).toEqual(unclear)
+    expect(await run('revoke', first, '--all', '--now')).toEqual(unclear)
+    expect(await run('revoke', '--all')).toMatchObject({ exit_code: 1 })
+    expect(kids((await run('list', '--json')).out)).toEqual([first])
+    const [next = '', ...more] = kids((await run('revoke', '--all', '--now', '--json')).out)
+    expect([next === first, more]).toEqual([false, []])
+  })
+
   it('answers refusals and faults as data too', async () => {
     const { run } = createCli()
     expect(await run('revoke', 'nobody', '--json')).toEqual({

@@ -2,7 +2,13 @@ import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ANNOUNCE_SECONDS, RETAIN_SECONDS } from '../../src/domain/key-ring.ts'
-import { retireKey, revokeKey, rotateKeys, rotateWhenDue } from '../../src/signing/rotation.ts'
+import {
+  retireKey,
+  revokeEveryKey,
+  revokeKey,
+  rotateKeys,
+  rotateWhenDue,
+} from '../../src/signing/rotation.ts'
 import { listKeys, type Outcome } from '../../src/signing/schedule.ts'
 import { createClock, kidOf, makeDirectory, open, putKey } from './support.ts'
 
@@ -204,6 +210,48 @@ describe('keys revoke', () => {
     const left = keysOf(await revokeKey(place, { kid: announced, now: true }))
     expect(left.map(({ kid, state }) => [kid, state])).toEqual([[first, 'signing']])
     expect(refusalOf(await revokeKey(place, { kid: announced, now: true }))).toBe(`${announced} is unknown`)
+  })
+})
+
+describe('keys revoke --all', () => {
+  it('only says what it would do without now', async () => {
+    const { place, first } = await setUp()
+    expect(refusalOf(await revokeEveryKey(place, { now: false }))).toContain(
+      `revoke ${first} ends every token`,
+    )
+    expect(pems(place.directory)).toHaveLength(1)
+  })
+
+  it('revokes the retired, the signing and the announced key, and has a new one sign at once', async () => {
+    const { place, keys, first, advance } = await setUp()
+    const tokens = [await keys.sign('at+jwt', {})]
+    putKey(place.directory, 'own.pem')
+    await rotateKeys(place, { now: true })
+    await keys.reload()
+    tokens.push(await keys.sign('at+jwt', {}))
+    advance(5)
+    await rotateKeys(place, { now: false })
+    const before = keysOf(await listKeys(place))
+    expect(before.map(({ state }) => state)).toEqual(['retired', 'retired', 'signing', 'announced'])
+    const left = keysOf(await revokeEveryKey(place, { now: true }))
+    expect(left.map(({ state }) => state)).toEqual(['signing'])
+    expect(before.map(({ kid }) => kid)).toContain(first)
+    expect(before.map(({ kid }) => kid)).not.toContain(left[0]?.kid)
+    await keys.reload()
+    expect(keys.published().map(({ kid }) => kid)).toEqual([left[0]?.kid])
+    for (const token of tokens) expect(keys.verify('at+jwt', token)).toBeNull()
+    expect(keys.verify('at+jwt', await keys.sign('at+jwt', {}))).toEqual({})
+  })
+
+  it('may be run again at once, and on an empty directory', async () => {
+    const { place } = await setUp()
+    const [one, two] = [
+      await revokeEveryKey(place, { now: true }),
+      await revokeEveryKey(place, { now: true }),
+    ]
+    expect(keysOf(one)[0]?.kid).not.toBe(keysOf(two)[0]?.kid)
+    const empty = { ...place, directory: makeDirectory() }
+    expect(statesOf(await revokeEveryKey(empty, { now: true }))).toEqual(['signing'])
   })
 })
 

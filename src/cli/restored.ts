@@ -1,0 +1,74 @@
+import { type Command, CommanderError } from 'commander'
+import { readSettings } from '../config.ts'
+import { revokeEveryKey } from '../signing/rotation.ts'
+import { listKeys, type Outcome } from '../signing/schedule.ts'
+import { endRestored, type Restored } from '../store/restore.ts'
+import { fail, type Options, withDatabase } from './accounts-store.ts'
+import type { Io } from './io.ts'
+
+/** Seconds that a client assertion may live: the database may not know those of the last minutes as spent. */
+const ASSERTION_SECONDS = 600
+
+/** Adds `restored`: what has to be done to a database that was set back, before a server uses it. Safe to run again. */
+export const addRestoredCommand = (program: Command, io: Io): void => {
+  program
+    .command('restored')
+    .description(
+      'after a backup was restored: revoke every signing key, end every sign-in, void every mailed link; run it while no server runs',
+    )
+    .option('--json', 'for machines')
+    .action((options: Options) => restored(io, options))
+}
+
+const restored = (io: Io, options: Options): Promise<void> =>
+  withDatabase(io, options, async database => {
+    const reading = readSettings(['KEYS_DIR'], io.environment)
+    if ('faults' in reading) return fail(io, options, reading.faults)
+    const place = { directory: reading.settings.KEYS_DIR, clock: () => new Date() }
+    const before = await listKeys(place)
+    const outcome = 'faults' in before ? before : await revokeEveryKey(place, { now: true })
+    const keys = judgeKeys(before, outcome)
+    const ended = await endRestored(database)
+    const assertions_until = new Date(Date.now() + ASSERTION_SECONDS * 1000)
+    print(io, options, { ...ended, ...keys, assertions_until })
+  })
+
+/** What became of the signing keys: those that are gone, and the one that signs, or why they are all there still. */
+type Keys = Readonly<{
+  revoked_keys: readonly string[]
+  signing_key: string | null
+  faults: readonly string[]
+}>
+
+type Done = Restored & Keys & Readonly<{ assertions_until: Date }>
+
+const judgeKeys = (before: Outcome, outcome: Outcome): Keys => {
+  if ('keys' in before && 'keys' in outcome) {
+    const [signing] = outcome.keys
+    return { revoked_keys: before.keys.map(key => key.kid), signing_key: signing?.kid ?? null, faults: [] }
+  }
+  const faults = 'faults' in outcome ? outcome.faults : ['KEYS_DIR: the keys could not be revoked']
+  return { revoked_keys: [], signing_key: null, faults }
+}
+
+/** Whatever the keys are, the database is done. Where they are not, the line comes last, with exit code 2. */
+const print = (io: Io, { json = false }: Options, done: Done): void => {
+  if (json) io.out(JSON.stringify(done))
+  else linesOf(done).forEach(line => io.out(line))
+  if (done.faults.length === 0) return
+  const lines = [
+    ...done.faults,
+    'the signing keys are not revoked: tokens from before live until they expire; replace the keys, or wait, before a server starts',
+  ]
+  if (!json) lines.forEach(line => io.err(line))
+  throw new CommanderError(2, 'signetd.faults', lines.join('; '))
+}
+
+const linesOf = ({ revoked_keys, signing_key, assertions_until, ...ended }: Done): readonly string[] => [
+  ...(signing_key === null
+    ? []
+    : [`signing keys revoked: ${revoked_keys.join(', ') || 'none'}; ${signing_key} signs from now on`]),
+  `sign-ins ended: ${ended.sign_ins}, of ${ended.accounts} accounts`,
+  `mailed links voided: ${ended.links}; unfinished sign-ins and enrolments voided: ${ended.ceremonies}`,
+  `where clients authenticate with private_key_jwt, start no server before ${assertions_until.toISOString()}: the database does not know which assertions were spent`,
+]

@@ -1,0 +1,177 @@
+import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { runProgram } from '../../src/cli/program.ts'
+import { login, outcome, type Place, places, register, send, startSignet } from '../account-api/support.ts'
+import { forgot, FROM, reset, SUBJECTS, verify } from '../mail/support.ts'
+import { askApp } from '../support/bindings.ts'
+import { basic, SECRETS } from '../support/clients.ts'
+import { linkIn, openMailbox } from '../support/mailbox.ts'
+import { createFrom, dropDatabase, withDatabase } from '../support/postgres-admin.ts'
+
+const EMAIL = 'ada@restored.example'
+const RESOURCE = {
+  client_id: 'resource',
+  client_secret: SECRETS.service,
+  grant_types: ['client_credentials'],
+}
+const AUTHORIZATION = basic(RESOURCE.client_id, RESOURCE.client_secret)
+
+const signetd = async (environment: Readonly<Record<string, string>>, ...words: readonly string[]) => {
+  const [out, err]: [string[], string[]] = [[], []]
+  const io = { environment, out: (line: string) => out.push(line), err: (line: string) => err.push(line) }
+  return { code: await runProgram(words, io, async () => {}), out, err }
+}
+
+/** A dump of the database of a place that no server uses, and the place with what was in it then. */
+const dump = async ({ environment }: Place): Promise<() => Promise<Place['environment']>> => {
+  const { DATABASE_URL, DATA_DIR = '' } = environment
+  const server = inject('postgres')
+  if (DATABASE_URL === undefined || server === null) {
+    const backup = mkdtempSync(join(tmpdir(), 'signet-backup-'))
+    onTestFinished(() => rmSync(backup, { recursive: true, force: true }))
+    cpSync(join(DATA_DIR, 'postgres'), backup, { recursive: true })
+    return async () => {
+      rmSync(join(DATA_DIR, 'postgres'), { recursive: true })
+      cpSync(backup, join(DATA_DIR, 'postgres'), { recursive: true })
+      return environment
+    }
+  }
+  const name = await createFrom(server.url, new URL(DATABASE_URL).pathname.slice(1))
+  onTestFinished(async () => {
+    await dropDatabase(server.url, name)
+  })
+  return async () => ({ ...environment, DATABASE_URL: withDatabase(server.url, name) })
+}
+
+describe.each(places)('signetd restored on $name', ({ name, create }) => {
+  const setUp = async () => {
+    const place = await create()
+    onTestFinished(() => place.remove())
+    const mailbox = await openMailbox()
+    onTestFinished(() => mailbox.close())
+    const directory = mkdtempSync(join(tmpdir(), 'signet-restored-'))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const CLIENTS_FILE = join(directory, 'clients.json')
+    writeFileSync(
+      CLIENTS_FILE,
+      JSON.stringify([{ ...RESOURCE, protected_resources: ['http://localhost:8080'], scope: 'read' }]),
+    )
+    const more = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, CLIENTS_FILE }
+    return {
+      place,
+      mailbox,
+      start: (environment: Place['environment']) => startSignet({ ...place, environment }, more),
+    }
+  }
+  type Signet = Awaited<ReturnType<Awaited<ReturnType<typeof setUp>>['start']>>
+
+  const ask = async ({ app }: Signet, path: string, form: Record<string, string>) => {
+    const body = new URLSearchParams(form).toString()
+    const headers = {
+      ...AUTHORIZATION,
+      'Content-Type': 'application/x-www-form-urlencoded',
+      'Content-Length': String(body.length),
+    }
+    return (await askApp(app, path, { method: 'POST', body, headers })).json()
+  }
+  const isActive = async (signet: Signet, token: string) =>
+    ((await ask(signet, '/introspect', { token })) as { active: boolean }).active
+  const meWith = (signet: Signet, token: string) =>
+    outcome(send(signet, 'GET', '/auth/me', undefined, { Authorization: `Bearer ${token}` }))
+  const refreshWith = (signet: Signet, refresh_token: string) =>
+    outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))
+
+  it('leaves nothing alive of what was before: tokens of any key, refresh tokens, links', async () => {
+    const { place, mailbox, start } = await setUp()
+    let signet = await start(place.environment)
+    const early = (await register(signet, EMAIL)).tokens
+    const machine = (await ask(signet, '/token', { grant_type: 'client_credentials' })) as {
+      access_token: string
+    }
+    expect((await signetd(place.environment, 'keys', 'rotate', '--now')).code).toBe(0)
+    await signet.reload()
+    const late = (await login(signet, EMAIL)).tokens
+    const verifyToken = linkIn(await mailbox.mailTo(EMAIL, SUBJECTS.verify)).token
+    await forgot(signet, EMAIL)
+    const resetToken = linkIn(await mailbox.mailTo(EMAIL, SUBJECTS.reset)).token
+    await signet.close()
+
+    const restore = await dump(place)
+    signet = await start(place.environment)
+    const { bearer } = await login(signet, EMAIL)
+    expect(await outcome(send(signet, 'POST', '/auth/logout', { everywhere: true }, bearer))).toBe('204')
+    const after = (await login(signet, EMAIL)).tokens
+    expect(await isActive(signet, early.access_token)).toBe(false)
+    await signet.close()
+
+    const environment = await restore()
+    signet = await start(environment)
+    // What the restore alone brings back to life.
+    expect(await isActive(signet, early.access_token)).toBe(true)
+    expect(await isActive(signet, machine.access_token)).toBe(true)
+    if (name === 'embedded') {
+      const refused = await signetd(environment, 'restored')
+      expect(refused).toEqual({
+        code: 2,
+        out: [],
+        err: [expect.stringMatching(/is in use by another process/)],
+      })
+    }
+    await signet.close()
+
+    const { code, out } = await signetd(environment, 'restored', '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(out.join(''))).toMatchObject({ accounts: 1, sign_ins: 2, links: 2, faults: [] })
+    const again = await signetd(environment, 'restored')
+    expect(again).toMatchObject({ code: 0, err: [] })
+    expect(again.out.join('\n')).toMatch(/sign-ins ended: 0, of 1 accounts\nmailed links voided: 0/)
+
+    signet = await start(environment)
+    for (const { access_token, refresh_token } of [early, late, after]) {
+      expect(await isActive(signet, access_token)).toBe(false)
+      expect(await meWith(signet, access_token)).toBe('401 AUTH_TOKEN_INVALID')
+      expect(await refreshWith(signet, refresh_token)).toMatch(/^401 /)
+    }
+    expect(await isActive(signet, machine.access_token)).toBe(false)
+    expect(await verify(signet, verifyToken)).toBe('400 LINK_INVALID')
+    expect(await reset(signet, resetToken)).toBe('400 LINK_INVALID')
+    const next = (await login(signet, EMAIL)).tokens
+    expect(await meWith(signet, next.access_token)).toBe('200')
+    expect(await refreshWith(signet, next.refresh_token)).toBe('200')
+    await signet.close()
+  }, 120_000)
+
+  it('ends everything but the keys where they are read-only, and says so with 2', async () => {
+    const { place, start } = await setUp()
+    let signet = await start(place.environment)
+    const { tokens } = await register(signet, EMAIL)
+    await signet.close()
+    const KEYS_DIR = place.environment['KEYS_DIR'] ?? ''
+    chmodSync(KEYS_DIR, 0o500)
+    const { code, out, err } = await signetd(place.environment, 'restored')
+    chmodSync(KEYS_DIR, 0o700)
+    expect(code).toBe(2)
+    expect(out.join('\n')).toMatch(/^sign-ins ended: 1, of 1 accounts/)
+    expect(err).toEqual([
+      expect.stringMatching(/^KEYS_DIR is read-only/),
+      expect.stringMatching(/^the signing keys are not revoked/),
+    ])
+    signet = await start(place.environment)
+    expect(await refreshWith(signet, tokens.refresh_token)).toMatch(/^401 /)
+    await signet.close()
+  }, 60_000)
+
+  it('says where there is no database, and changes no key', async () => {
+    const { place } = await setUp()
+    const DATA_DIR = join(place.environment['KEYS_DIR'] ?? '', 'none')
+    const nowhere = { KEYS_DIR: place.environment['KEYS_DIR'] ?? '', DATA_DIR }
+    const { code, out, err } = await signetd(nowhere, 'restored')
+    expect({ code, out, err }).toEqual({
+      code: 2,
+      out: [],
+      err: [expect.stringMatching(/no server has made/)],
+    })
+  })
+})
