@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { demoClient } from '../domain/client.ts'
 import { createPepper, type Peppers } from '../domain/refresh-token.ts'
 import { StartFault } from '../domain/start-fault.ts'
-import { openRedis } from '../ephemeral/redis.ts'
+import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
 import { openPasswords } from '../platform/passwords.ts'
@@ -55,9 +55,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
   onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
-  const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
-  if (redis) onClose(() => redis.close())
-  await redis?.connect()
+  const redis = await openOwnRedis(config, parts)
   const passwords = openPasswords({ cost: config.PASSWORD_COST })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
@@ -73,6 +71,19 @@ export const openParts = async (config: Config, parts: Parts) => {
     redis,
     reloadClients: reload,
   }
+}
+
+/** Null where there is none. Rejects with a StartFault when it has no database of the number in the URL. */
+const openOwnRedis = async (
+  { REDIS_URL, REDIS_PREFIX }: Config,
+  { log, onClose }: Parts,
+): Promise<RedisConnection | null> => {
+  if (REDIS_URL === null) return null
+  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log })
+  onClose(() => redis.close())
+  await redis.connect()
+  if (redis.wrongDatabase() !== null) throw new StartFault([`REDIS_URL: ${redis.fault()}`])
+  return redis
 }
 
 const secretOf = ({ DATA_DIR }: Config, name: string) =>
