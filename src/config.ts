@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isLoopback } from './domain/address.ts'
 import type { AudiencePolicy } from './domain/audience.ts'
+import { redisPrefixOf } from './domain/blocklist-key.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import { quote } from './settings/schemas.ts'
 import { type Name, SETTINGS, type Setting, type Settings } from './settings.ts'
@@ -16,6 +17,7 @@ type Derived = Readonly<{
   RATE_LIMIT_REFRESH: RateLimit
   RATE_LIMIT_PASSWORD: RateLimit
   RATE_LIMIT_MAIL: RateLimit
+  REDIS_PREFIX: string
 }>
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -49,6 +51,7 @@ const derive = (settings: Settings): Derived => {
     RATE_LIMIT_REFRESH,
     RATE_LIMIT_PASSWORD,
     RATE_LIMIT_MAIL,
+    REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(ISSUER),
   }
 }
 

@@ -12,9 +12,10 @@ import {
   postgresUrl,
   quote,
   rateLimit,
+  redisPrefix,
+  redisUrl,
   refuse,
   text,
-  url,
 } from './settings/schemas.ts'
 
 export type Setting<T> = Readonly<{
@@ -75,10 +76,15 @@ export const SETTINGS = {
     help: 'The embedded database and generated local secrets; made with mode 0700 (2770 is taken where group 0 owns it). Refused when it belongs to neither this user nor root.',
   },
   REDIS_URL: {
-    schema: url('redis:', 'rediss:'),
+    schema: redisUrl,
     standard: 'unset: in process',
-    help: '`redis://…` or `rediss://…`. Limits and the blocklist that several instances share.',
+    help: '`redis://…` or `rediss://…`, with the number of a database or without. Limits and the blocklist that several instances share.',
     isSecret: true,
+  },
+  REDIS_PREFIX: {
+    schema: redisPrefix,
+    standard: '`signet:$ISSUER:`',
+    help: 'What every key in Redis begins with, so that several deployments can share one. 1–100 letters, digits or `.:/@_-`.',
   },
   KEYS_DIR: {
     schema: text('./keys').transform(path => resolve(path)),

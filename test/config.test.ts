@@ -30,6 +30,7 @@ describe('configuration', () => {
       DATABASE_POOL_SIZE: 10,
       DATA_DIR: resolve('data'),
       REDIS_URL: null,
+      REDIS_PREFIX: 'signet:http://localhost:8080:',
       KEYS_DIR: resolve('keys'),
       KEY_ROTATION_DAYS: 30,
       CLIENTS_FILE: null,
@@ -174,8 +175,34 @@ describe('configuration', () => {
     DATABASE_POOL_SIZE: integer(1, 200),
     DATA_DIR: [['/var/lib/signet', './elsewhere'], []],
     REDIS_URL: [
-      ['redis://cache', 'rediss://:secret@cache:6380/1'],
-      ['http://cache', 'cache:6379', 'cache'],
+      [
+        'redis://cache',
+        'redis://cache/',
+        'rediss://:secret@cache:6380/1',
+        'redis://u:a%25b@cache/15?family=6',
+        'redis://[::1]:6379',
+      ],
+      [
+        'http://cache',
+        'cache:6379',
+        'cache',
+        'redis://host/cache',
+        'redis://cache/-1',
+        'redis://cache/1.5',
+        'redis://cache/0x1',
+        'redis://cache/1/2',
+        'redis://cache/123456',
+        'redis://cache/%31',
+        'redis://cache?db=cache',
+        'redis://cache/0?enableOfflineQueue=yes',
+        'redis://cache/0#1',
+        'redis://:%@cache',
+        'redis://a%zz:b@cache',
+      ],
+    ],
+    REDIS_PREFIX: [
+      ['a', 'signet:', 'tenant-1/signet_2:', 'x'.repeat(100)],
+      [' ', 'a b', 'a*', 'a{b}', 'é', 'x'.repeat(101)],
     ],
     KEYS_DIR: [['/run/keys'], []],
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
@@ -350,6 +377,13 @@ describe('configuration', () => {
         expect([fault, ...others].join()).not.toContain('hidden')
         expect(fault).toMatch(/percent-encoded|encodes no character/)
       }
+    for (const url of [
+      'redis://:%hidden@y',
+      'redis://y/hidden',
+      'redis://y?password=hidden',
+      'redis://:a#hidden@y',
+    ])
+      expect(faultsOf({ REDIS_URL: url }).join()).not.toContain('hidden')
   })
 
   describe('ISSUER', () => {

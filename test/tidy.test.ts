@@ -39,7 +39,6 @@ const HOMES: Readonly<Record<string, string>> = {
   '@electric-sql/pglite': 'store',
   '@electric-sql/pglite-socket': 'store',
   ioredis: 'ephemeral',
-  'rate-limiter-flexible': 'ephemeral',
   bcryptjs: 'platform',
   'hash-wasm': 'platform',
   piscina: 'platform',

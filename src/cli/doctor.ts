@@ -91,14 +91,14 @@ const examineDatabase = async ({ DATABASE_URL }: Config): Promise<string | null>
   }
 }
 
-const examineRedis = async ({ REDIS_URL }: Config): Promise<string | null> => {
+const examineRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config): Promise<string | null> => {
   if (REDIS_URL === null) return null
   const quiet = { info: () => {}, warn: () => {}, error: () => {} }
-  const redis = openRedis({ url: REDIS_URL, log: quiet })
+  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: quiet })
   await redis.connect()
-  const isReady = redis.isReady()
+  const fault = redis.fault()
   await redis.close()
-  return isReady ? null : 'REDIS_URL: redis does not answer'
+  return fault && `REDIS_URL: ${fault}`
 }
 
 const noteOnMail = ({ SMTP_URL, DATABASE_URL }: Config) => {

@@ -3,7 +3,7 @@ import { audiencePolicyOf, type Config } from '../config.ts'
 import { demoClient } from '../domain/client.ts'
 import { createPepper, type Peppers } from '../domain/refresh-token.ts'
 import { StartFault } from '../domain/start-fault.ts'
-import { openRedis } from '../ephemeral/redis.ts'
+import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
 import { openPasswords } from '../platform/passwords.ts'
@@ -58,9 +58,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
   onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
-  const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
-  if (redis) onClose(() => redis.close())
-  await redis?.connect()
+  const redis = await openOwnRedis(config, parts)
   const passwords = openPasswords({ cost: config.PASSWORD_COST })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
@@ -85,6 +83,19 @@ const refuseDirectories = ({ KEYS_DIR, DATABASE_URL, DATA_DIR }: Config) => {
     ...(DATABASE_URL === null ? judgeDataDir(DATA_DIR) : []),
   ]
   if (faults.length > 0) throw new StartFault(faults)
+}
+
+/** Null where there is none. Rejects with a StartFault when it has no database of the number in the URL. */
+const openOwnRedis = async (
+  { REDIS_URL, REDIS_PREFIX }: Config,
+  { log, onClose }: Parts,
+): Promise<RedisConnection | null> => {
+  if (REDIS_URL === null) return null
+  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log })
+  onClose(() => redis.close())
+  await redis.connect()
+  if (redis.wrongDatabase() !== null) throw new StartFault([`REDIS_URL: ${redis.fault()}`])
+  return redis
 }
 
 const secretOf = ({ DATA_DIR }: Config, name: string) =>

@@ -20,7 +20,7 @@ export const createBlocklistMirror = ({
       await writePortion(client, revocations.slice(start, start + PIPELINE_ENTRIES), now)
   },
   begin: async () => {
-    const ticket = `signet:revoked:loading:${crypto.randomUUID()}`
+    const ticket = `revoked:loading:${crypto.randomUUID()}`
     await client.set(ticket, '1', 'EX', LOADING_SECONDS)
     return ticket
   },

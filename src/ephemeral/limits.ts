@@ -1,8 +1,7 @@
-import { RateLimiterRes } from 'rate-limiter-flexible'
 import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Allowance, Limit, Metrics } from '../ports.ts'
+import { type Count, openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
-import { openWindow } from './window.ts'
 
 /** Keys that this process remembers as used up, at most. Beyond them the store is asked again. */
 const REMEMBERED = 10_000
@@ -20,7 +19,7 @@ export type Limits = ReturnType<typeof createLimits>
 type Named = Readonly<{ name: string; count: number; window_seconds: number }>
 
 const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }: Named): Limit => {
-  const limiter = openWindow(redis, { name: `limit:${name}`, points: count, seconds: window_seconds })
+  const counts = openCounts(redis, { name: `limit:${name}`, seconds: window_seconds })
   const exhausted = new Map<string, number>()
 
   const remember = (key: string, allowance: Allowance) => {
@@ -28,24 +27,21 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
     exhausted.set(key, Date.now() + allowance.reset_seconds * 1000)
     return allowance
   }
-  const toAllowance = (state: RateLimiterRes, isAllowed: boolean): Allowance => ({
+  const toAllowance = ({ points, milliseconds }: Count): Allowance => ({
     name,
     window_seconds,
-    isAllowed,
+    isAllowed: points <= count,
     limit: count,
-    remaining: Math.max(0, state.remainingPoints),
-    reset_seconds: Math.max(1, Math.ceil(state.msBeforeNext / 1000)),
+    remaining: Math.max(0, count - points),
+    reset_seconds: Math.max(1, Math.ceil(milliseconds / 1000)),
   })
 
   return {
     consume: async key => {
-      try {
-        return toAllowance(await limiter.consume(key), true)
-      } catch (error) {
-        if (!(error instanceof RateLimiterRes)) throw error
-        metrics.limited(name)
-        return remember(key, toAllowance(error, false))
-      }
+      const allowance = toAllowance(await counts.add(key))
+      if (allowance.isAllowed) return allowance
+      metrics.limited(name)
+      return remember(key, allowance)
     },
     isExhausted: key => {
       const until = exhausted.get(key)

@@ -1,63 +1,83 @@
 import { Redis } from 'ioredis'
 import type { Log } from '../ports.ts'
+import { createRedisTrust } from './redis-trust.ts'
 
-/** Written once a second: a Redis that is full, or has become a replica, answers and takes nothing. */
-const PROBE = 'signet:probe'
-const PROBE_MILLISECONDS = 1_000
+const AWAY = 'redis is away: limits count in process'
+const NO_DATABASE = 'redis has no database of the number in REDIS_URL: limits count in process'
+
+const OPTIONS = {
+  lazyConnect: true,
+  connectTimeout: 2_000,
+  commandTimeout: 500,
+  // A Redis that hangs keeps its connection, and every command would wait in vain: it is left like one that is gone.
+  socketTimeout: 1_000,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  retryStrategy: (attempt: number) => Math.min(attempt * 100, 2_000),
+}
+
+type Needs = Readonly<{
+  url: string
+  /** What every key begins with. */
+  prefix: string
+  log: Log
+}>
 
 /** One pooled, pipelining client. Answers at once when Redis is away: nothing here may hold a request up. */
-export const openRedis = ({ url, log }: { url: string; log: Log }) => {
-  const client = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: 2_000,
-    commandTimeout: 500,
-    // A Redis that hangs keeps its connection, and every command would wait in vain: it is left like one that is gone.
-    socketTimeout: 1_000,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    retryStrategy: attempt => Math.min(attempt * 100, 2_000),
-  })
+export const openRedis = ({ url, prefix, log }: Needs) => {
+  const client = new Redis(url, { ...OPTIONS, keyPrefix: prefix })
   let isReady = false
   let connections = 0
-  let hasWarned = false
-  let takesWrites = true
-  const probe = async () => {
-    if (!isReady) return
-    const refusal = await client.set(PROBE, '1', 'EX', 60).then(
-      () => null,
-      (error: unknown) => (error instanceof Error && error.name === 'ReplyError' ? error.message : null),
-    )
-    if (refusal !== null && takesWrites)
-      log.warn({ component: 'redis', error: refusal }, 'redis refuses writes: limits count in process')
-    if (refusal === null && !takesWrites) log.info({ component: 'redis' }, 'redis takes writes again')
-    takesWrites = refusal === null
-  }
-  const probing = setInterval(() => void probe(), PROBE_MILLISECONDS).unref()
+  let complaint: string | null = null
+  let wrongDatabase: string | null = null
+  const trust = createRedisTrust({ client, connection: () => (isReady ? connections : null), log })
+
+  client.on('connect', () => {
+    wrongDatabase = null
+  })
   client.on('ready', () => {
-    if (hasWarned) log.info({ component: 'redis' }, 'redis is back')
+    // The library would go on in database 0, among the keys of others.
+    if (wrongDatabase !== null) return
+    if (complaint !== null) log.info({ component: 'redis' }, 'redis is back')
     isReady = true
     connections += 1
-    hasWarned = false
+    complaint = null
+    void trust.examine()
   })
   client.on('close', () => {
     isReady = false
   })
   client.on('error', (error: Error) => {
-    if (!hasWarned)
-      log.warn({ component: 'redis', error: error.message }, 'redis is away: limits count in process')
-    hasWarned = true
+    if (isOfSelect(error)) wrongDatabase = error.message
+    const message = isOfSelect(error) ? NO_DATABASE : AWAY
+    if (message !== complaint) log.warn({ component: 'redis', error: error.message }, message)
+    complaint = message
   })
+
+  const fault = (): string | null => {
+    if (wrongDatabase !== null) return `its database cannot be selected: ${wrongDatabase}`
+    return isReady ? trust.fault() : 'redis does not answer'
+  }
   return {
     client,
     isReady: () => isReady,
-    /** Also that it takes what is written. */
-    isHealthy: () => isReady && takesWrites,
+    /** Also that it takes everything that the limits need. */
+    isHealthy: trust.isTrusted,
+    /** What is wrong with it, for the operator; null when nothing is. */
+    fault,
+    /** Why the database that the URL names cannot be had; null where it can, or is not known yet. */
+    wrongDatabase: () => wrongDatabase,
     /** One more with each connection: behind a new one there may be another Redis, or this one as it was before. */
     connections: () => connections,
+    /** What `work` answers; null while counts are kept in process. Never rejects. */
+    count: trust.count,
     /** Resolves when connected or when the first attempt has failed: a start without Redis is a degraded start. */
-    connect: () => client.connect().catch(() => undefined),
+    connect: async () => {
+      await client.connect().catch(() => undefined)
+      await trust.examine()
+    },
     close: async () => {
-      clearInterval(probing)
+      trust.close()
       if (isReady) await client.quit().catch(() => client.disconnect())
       else client.disconnect()
     },
@@ -65,3 +85,10 @@ export const openRedis = ({ url, log }: { url: string; log: Log }) => {
 }
 
 export type RedisConnection = ReturnType<typeof openRedis>
+
+const isOfSelect = (error: Error): boolean =>
+  'command' in error &&
+  typeof error.command === 'object' &&
+  error.command !== null &&
+  'name' in error.command &&
+  error.command.name === 'select'

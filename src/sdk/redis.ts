@@ -1,8 +1,12 @@
 /** signetd/redis: for services that share the issuer's Redis. */
-import { BLOCKLIST_COMPLETE, blocklistKey } from '../domain/blocklist-key.ts'
+import { BLOCKLIST_COMPLETE, blocklistKey, redisPrefixOf } from '../domain/blocklist-key.ts'
 import type { RevocationQuery, Standing } from './revocation-source.ts'
 
 export type RedisRevocationsOptions = Readonly<{
+  /** The issuer, exactly as in the issuer's ISSUER: its keys begin with `signet:<issuer>:`. Needed where there is no `prefix`. */
+  issuer?: string
+  /** What the issuer's keys begin with, where its REDIS_PREFIX is set. */
+  prefix?: string
   /** Whatever client the service has: `keys => redis.mget(keys)` of ioredis, `keys => redis.mGet(keys)` of node-redis. */
   mget: (keys: string[]) => Promise<readonly (string | null)[]>
   /** Milliseconds that an answer may take; after them it counts as stale. 1–5000, default 250. */
@@ -27,7 +31,9 @@ const TOKENS_AT_ONCE = 100
  * only while Redis says that nothing is missing; else, and when there is no answer in time, it is stale.
  */
 export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocations => {
-  const { mget, timeoutMilliseconds = 250 } = options
+  const { mget, issuer, timeoutMilliseconds = 250 } = options
+  const prefix = options.prefix ?? (issuer === undefined ? '' : redisPrefixOf(issuer))
+  if (prefix === '') throw new TypeError('redisRevocations: issuer or prefix must be given')
   if (typeof mget !== 'function') throw new TypeError('redisRevocations: mget must be a function')
   if (!(timeoutMilliseconds >= 1 && timeoutMilliseconds <= 5000))
     throw new TypeError('redisRevocations: timeoutMilliseconds must be from 1 to 5000')
@@ -37,7 +43,7 @@ export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocat
     const all = asked
     asked = []
     for (let start = 0; start < all.length; start += TOKENS_AT_ONCE)
-      void answer(all.slice(start, start + TOKENS_AT_ONCE), mget, timeoutMilliseconds)
+      void answer(all.slice(start, start + TOKENS_AT_ONCE), { mget, prefix, timeoutMilliseconds })
   }
 
   return {
@@ -49,14 +55,12 @@ export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocat
   }
 }
 
-const answer = async (
-  batch: readonly Asked[],
-  mget: RedisRevocationsOptions['mget'],
-  milliseconds: number,
-) => {
+type Place = Required<Omit<RedisRevocationsOptions, 'issuer'>>
+
+const answer = async (batch: readonly Asked[], { mget, prefix, timeoutMilliseconds }: Place) => {
   try {
     const keys = [BLOCKLIST_COMPLETE, ...batch.flatMap(({ token }) => keysOf(token))]
-    const [complete, ...values] = await inTime(mget(keys), milliseconds)
+    const [complete, ...values] = await inTime(mget(keys.map(key => prefix + key)), timeoutMilliseconds)
     for (const [index, { token, resolve }] of batch.entries()) {
       const own = values.slice(index * KEYS_A_TOKEN, (index + 1) * KEYS_A_TOKEN)
       if (own.length < KEYS_A_TOKEN) throw new Error('Redis answered too little')

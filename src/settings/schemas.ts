@@ -63,6 +63,40 @@ export const postgresUrl = z
     return value
   })
 
+/** The library takes settings of its own from the query: one there could hold up requests. */
+export const redisUrl = url('redis:', 'rediss:').transform((value, context) => {
+  if (value === null) return null
+  const { pathname, search, hash, username, password } = new URL(value)
+  if (!/^\/?\d{0,5}$/.test(pathname))
+    return refuse(context, 'must have no path, or the number of a database such as /1')
+  if (hash !== '' || !/^(?:\?family=[046])?$/.test(search))
+    return refuse(
+      context,
+      'must have no # and no query but ?family=0, 4 or 6; a # or ? in the password is written %23, %3F',
+    )
+  if (!isEncoded(username) || !isEncoded(password))
+    return refuse(context, 'must have a password that is percent-encoded: a % in it is written %25')
+  return value
+})
+
+const isEncoded = (text: string): boolean => {
+  try {
+    return decodeURIComponent(text) !== null
+  } catch {
+    return false
+  }
+}
+
+/** No braces, which mean something to a cluster, and nothing that a pattern of Redis would take for a wildcard. */
+export const redisPrefix = z
+  .string()
+  .optional()
+  .transform((value, context) =>
+    value === undefined || /^[\w.:/@-]{1,100}$/.test(value)
+      ? value
+      : refuse(context, `must be 1 to 100 letters, digits or one of . : / @ _ -, not ${quote(value)}`),
+  )
+
 export const list = z
   .string()
   .optional()

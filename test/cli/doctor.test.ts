@@ -10,6 +10,7 @@ import {
   hasPostgres,
   hasRedis,
 } from '../support/backends.ts'
+import { openOwnRedis, PARTIAL_STATES } from '../support/own-redis.ts'
 import { openMailbox } from '../support/mailbox.ts'
 
 const PEPPER = Buffer.alloc(32, 7).toString('base64url')
@@ -103,5 +104,23 @@ describe('signetd doctor', () => {
     expect(lines.join('\n')).toContain('mail: off, for there is no SMTP_URL')
     await full.drop()
     await empty.drop()
+  })
+
+  it.runIf(hasRedis)('says what a Redis that answers does not do', async () => {
+    const own = await openOwnRedis('--databases', '16')
+    const examine = async (url: string) => {
+      lines = []
+      const code = await doctor({ ...places(), REDIS_URL: url })
+      return [code, lines.find(line => line.includes('redis'))]
+    }
+    expect(await examine(own.url)).toEqual([0, 'ok     redis'])
+    expect(await examine(`${own.url}/16`)).toEqual([1, expect.stringContaining('out of range')])
+    for (const { begin, end } of Object.values(PARTIAL_STATES)) {
+      await begin(own)
+      expect(await examine(own.url)).toEqual([1, expect.stringMatching(/^fault {2}redis: REDIS_URL: redis /)])
+      await end(own)
+    }
+    expect(await examine(own.url)).toEqual([0, 'ok     redis'])
+    await own.close()
   })
 })

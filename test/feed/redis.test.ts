@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { redisPrefixOf } from '../../src/domain/blocklist-key.ts'
 import { createBlocklistMirror } from '../../src/ephemeral/blocklist-mirror.ts'
 import { createRedisBlocklist } from '../../src/ephemeral/blocklist.ts'
 import { openRedis } from '../../src/ephemeral/redis.ts'
@@ -11,6 +12,7 @@ import { createRevocations } from '../../src/store/revocations.ts'
 import { backends, createRedis, hasRedis, type OpenBackend } from '../support/backends.ts'
 
 const log = { info: () => {}, warn: () => {}, error: () => {} }
+const ISSUER = 'https://id.example'
 const NOW = Math.floor(Date.now() / 1000)
 const token = (claims: Readonly<Record<string, string | number>> = {}) => ({
   jti: randomUUID(),
@@ -35,7 +37,7 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
   afterAll(() => backend.close())
   beforeEach(async () => {
     shared = await createRedis()
-    connection = openRedis({ url: shared.url, log })
+    connection = openRedis({ url: shared.url, prefix: redisPrefixOf(ISSUER), log })
     await connection.connect()
     service = new Redis(shared.url)
     commands = 0
@@ -47,6 +49,7 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
   })
   const source = () =>
     redisRevocations({
+      issuer: ISSUER,
       mget: keys => {
         commands += 1
         return service.mget(keys)
@@ -143,7 +146,22 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
     ['is away', () => Promise.reject(new Error('away'))],
     ['answers too little', () => Promise.resolve(['1'])],
   ])('rejects, which counts as stale, when Redis %s', async (_, mget) => {
-    await expect(redisRevocations({ mget, timeoutMilliseconds: 20 }).check(token())).rejects.toThrow()
+    await expect(
+      redisRevocations({ issuer: ISSUER, mget, timeoutMilliseconds: 20 }).check(token()),
+    ).rejects.toThrow()
+  })
+
+  it('finds the keys of its issuer, or those of a prefix, and no others', async () => {
+    mirror()
+    await becomes(token(), 'live')
+    const mget = (keys: string[]) => service.mget(keys)
+    const standingOf = (place: Readonly<{ issuer?: string; prefix?: string }>) =>
+      redisRevocations({ mget, ...place }).check(token())
+    expect(await standingOf({ prefix: `signet:${ISSUER}:` })).toBe('live')
+    expect(await standingOf({ issuer: 'https://other.example' })).toBe('stale')
+    expect(await standingOf({ issuer: ISSUER, prefix: 'signet:' })).toBe('stale')
+    for (const place of [{}, { prefix: '' }])
+      expect(() => redisRevocations({ mget, ...place })).toThrow('issuer or prefix must be given')
   })
 
   it('completes nothing with a ticket that was lost with the entries', async () => {

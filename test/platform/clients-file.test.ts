@@ -13,6 +13,7 @@ const entry = (client_id: string) => ({
   grant_types: ['refresh_token'],
   redirect_uris: [`https://${client_id}.example/callback`],
 })
+const policy = { issuer: 'https://id.example', default_audience: 'https://id.example' }
 const fileOf = (...ids: readonly string[]) => JSON.stringify(ids.map(entry))
 
 describe('reloading the clients file', () => {
@@ -24,7 +25,7 @@ describe('reloading the clients file', () => {
     writeFileSync(file, fileOf('first'))
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
-  const opened = () => openClients({ file, more: [] })
+  const opened = () => openClients({ file, more: [], policy })
   const put = (text: string) => {
     writeFileSync(`${file}.new`, text)
     renameSync(`${file}.new`, file)
@@ -64,7 +65,7 @@ describe('reloading the clients file', () => {
   })
 
   it('gives up a reading that hangs, and goes on with the next', async () => {
-    const { clients, reload } = await openClients({ file, more: [], read_milliseconds: 200 })
+    const { clients, reload } = await openClients({ file, more: [], policy, read_milliseconds: 200 })
     rmSync(file)
     execFileSync('mkfifo', [file])
     await expect(reload()).rejects.toMatchObject({ lines: [expect.stringMatching(/cannot be read/)] })

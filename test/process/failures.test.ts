@@ -7,6 +7,7 @@ import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/b
 import { createCall, newEmail, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
+import { openOwnRedis } from '../support/own-redis.ts'
 import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services.ts'
 
@@ -148,6 +149,38 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     })
     expect(await stopProgram(degraded)).toMatchObject({ code: 0 })
     await other.close()
+  })
+
+  it('ends with 2 and a line when Redis has no database of the number in its URL', async () => {
+    const own = await openOwnRedis('--databases', '16')
+    const program = place.start({ ...environment, REDIS_URL: `${own.url}/16` })
+    expect(await program.ended).toMatchObject({ code: 2 })
+    expect(program.err()).toBe(
+      'signetd: REDIS_URL: its database cannot be selected: ERR DB index is out of range\n',
+    )
+    await start({ REDIS_URL: `${own.url}/15` })
+    await own.close()
+  })
+
+  it('serves on, degraded, when that shows after the start only', async () => {
+    const own = await openOwnRedis('--databases', '16')
+    const { proxy, url } = await proxyTo(`${own.url}/16`)
+    proxies.push(proxy)
+    await proxy.refuse()
+    const program = await start({ REDIS_URL: url })
+    await proxy.accept()
+    await expect
+      .poll(() => program.log().some(line => String(line['error']).includes('out of range')), {
+        timeout: 10_000,
+      })
+      .toBe(true)
+    expect(await call()('/readyz')).toMatchObject({ status: 200, body: { degraded: ['redis'] } })
+    const person = await register()
+    await call()('/auth/logout', { method: 'POST', bearer: person.access_token })
+    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    expect(await own.admin.dbsize()).toBe(0)
+    expect(await stopProgram(program)).toMatchObject({ code: 0 })
+    await own.close()
   })
 
   it('lets nobody back in when Redis is emptied', async () => {

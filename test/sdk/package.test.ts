@@ -143,7 +143,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       import { redisRevocations } from 'signetd/redis'
       export const sources: readonly RevocationSource[] = [
         followRevocations({ issuer: 'https://id.example' }),
-        redisRevocations({ mget: async keys => keys.map(() => null) }),
+        redisRevocations({ issuer: 'https://id.example', mget: async keys => keys.map(() => null) }),
       ]
       const revocations: RevocationSource = { check: ({ jti }) => (jti === 'x' ? 'revoked' : 'live') }
       const verifier = createVerifier({ issuer: 'https://id.example', audience: 'https://api.example', revocations })

@@ -54,7 +54,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
   const body = `
     const main = async () => {
       const issuer = await createTestIssuer({ issuer: 'https://id.example', audience: 'https://api.example' })
-      const revocations = redisRevocations({ mget: async keys => keys.map((_, index) => (index === 0 ? '1' : null)) })
+      const revocations = redisRevocations({ prefix: 'signet:', mget: async keys => keys.map((_, index) => (index === 0 ? '1' : null)) })
       const options = { issuer: issuer.issuer, audience: 'https://api.example', fetch: issuer.fetch, revocations }
       const { claims, revocation } = await createVerifier(options).verify(await issuer.issue({ sub: 'ada' }))
       const refused = await createVerifier(options).verify('x').catch(error => error instanceof TokenError && error.code)

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+import type { Redis } from 'ioredis'
+
+/** The points of a key as Redis has them, and when they were last reset: milliseconds since 1970, 0 for never. */
+export type SharedCount = Readonly<{ points: number; reset: number; milliseconds: number }>
+
+export type CountOperation = 'add' | 'read' | 'reset'
+
+/**
+ * One script for everything that is done with a count: a Redis that refuses a part of it refuses the whole. The window begins with
+ * the first point. A reset leaves a record, so that another instance can tell a reset from an eviction; where there is nothing to
+ * reset it leaves none, for most sign-ins come without a failure.
+ */
+const SCRIPT = `
+local key, operation, window = KEYS[1], ARGV[1], ARGV[2]
+if operation == 'add' and redis.call('hincrby', key, 'points', 1) == 1 then
+  redis.call('pexpire', key, window)
+end
+if operation == 'reset' and redis.call('exists', key) == 1 then
+  local now = redis.call('time')
+  local reset = now[1] * 1000 + math.floor(now[2] / 1000)
+  local last = tonumber(redis.call('hget', key, 'reset') or 0)
+  redis.call('hset', key, 'points', 0, 'reset', string.format('%.0f', math.max(reset, last + 1)))
+  redis.call('pexpire', key, window)
+end
+local row = redis.call('hmget', key, 'points', 'reset')
+return { tonumber(row[1] or 0), tonumber(row[2] or 0), redis.call('pttl', key) }`
+
+const DIGEST = createHash('sha1').update(SCRIPT).digest('hex')
+
+/** Atomic. Rejects when Redis refuses any part of it, or has no answer in time. */
+export const countInRedis = async (
+  client: Redis,
+  operation: CountOperation,
+  { key, milliseconds }: Readonly<{ key: string; milliseconds: number }>,
+): Promise<SharedCount> => {
+  const answer = await client.evalsha(DIGEST, 1, key, operation, milliseconds).catch((error: unknown) => {
+    if (!String(error).includes('NOSCRIPT')) throw error
+    return client.eval(SCRIPT, 1, key, operation, milliseconds)
+  })
+  const [points, reset, left] = Array.isArray(answer) ? answer.map(Number) : []
+  if (points === undefined || reset === undefined || left === undefined)
+    throw new Error('redis answered to the script of the counts with something else')
+  return { points, reset, milliseconds: left > 0 ? left : milliseconds }
+}

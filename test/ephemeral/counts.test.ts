@@ -1,0 +1,204 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openCounts } from '../../src/ephemeral/counts.ts'
+import { createFailures } from '../../src/ephemeral/failures.ts'
+import { createLimits } from '../../src/ephemeral/limits.ts'
+import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
+import { hasRedis } from '../support/backends.ts'
+import { openFaultProxy } from '../support/fault-proxy.ts'
+import { createLog } from '../support/log.ts'
+import { type OwnRedis, openOwnRedis, PARTIAL_STATES } from '../support/own-redis.ts'
+
+const metrics = { limited: () => {} }
+const repeat = async (times: number, work: () => Promise<unknown>) => {
+  for (let turn = 0; turn < times; turn++) await work()
+}
+
+describe.skipIf(!hasRedis)('counts in Redis', () => {
+  let own: OwnRedis
+  const opened: RedisConnection[] = []
+  beforeEach(async () => {
+    own = await openOwnRedis('--databases', '16')
+  })
+  afterEach(async () => {
+    for (const redis of opened.splice(0)) await redis.close()
+    await own.close()
+  })
+  const connect = async ({ url = own.url, prefix = 'signet:' } = {}) => {
+    const { log, lines } = createLog()
+    const redis = openRedis({ url, prefix, log })
+    opened.push(redis)
+    await redis.connect()
+    const limits = createLimits({ redis, metrics })
+    return { redis, lines, failures: createFailures(redis), limits }
+  }
+
+  describe.each(Object.entries(PARTIAL_STATES))('that %s', (_, { begin, end }) => {
+    it('go on in process, say so, and are not lost when it is over', async () => {
+      const { redis, lines, failures, limits } = await connect()
+      const limit = limits('login', { count: 5, window_seconds: 60 })
+      expect(redis.fault()).toBeNull()
+      await repeat(3, () => failures.add('account'))
+      await repeat(3, () => limit.consume('address'))
+      await failures.add('forgotten')
+      await begin(own)
+      await repeat(3, () => failures.add('account'))
+      expect(await failures.count('account')).toBe(6)
+      expect(await failures.count('other')).toBe(0)
+      await failures.forget('forgotten')
+      expect(await failures.count('forgotten')).toBe(0)
+      await repeat(2, () => limit.consume('address'))
+      expect(await limit.consume('address')).toMatchObject({ isAllowed: false, remaining: 0 })
+      expect(await limit.consume('other')).toMatchObject({ isAllowed: true, remaining: 4 })
+      await expect.poll(redis.isHealthy, { timeout: 5_000 }).toBe(false)
+      await expect.poll(redis.fault).toMatch(/^redis (?:refuses what the limits need|does not answer)/)
+      expect(lines.filter(({ message }) => message.startsWith('redis refuses'))).toHaveLength(1)
+      await end(own)
+      await expect.poll(redis.isHealthy, { timeout: 5_000 }).toBe(true)
+      expect(await failures.count('account')).toBe(6)
+      await failures.add('account')
+      expect(await failures.count('account')).toBe(7)
+      expect(await limit.consume('address')).toMatchObject({ isAllowed: false })
+      expect(await limit.consume('other')).toMatchObject({ isAllowed: true, remaining: 3 })
+      await failures.forget('account')
+      expect(await failures.count('account')).toBe(0)
+      expect(lines.at(-1)).toMatchObject({ message: 'redis takes what the limits need again' })
+    })
+
+    it('begin in process when it is so at the start', async () => {
+      await begin(own)
+      const { redis, failures } = await connect()
+      expect(redis.isHealthy()).toBe(false)
+      await repeat(6, () => failures.add('account'))
+      expect(await failures.count('account')).toBe(6)
+      await end(own)
+      await expect.poll(redis.isHealthy, { timeout: 5_000 }).toBe(true)
+      expect(await failures.count('account')).toBe(6)
+    })
+  })
+
+  it('are in process on a node of a cluster that has some of the slots', async () => {
+    const cluster = await openOwnRedis('--cluster-enabled', 'yes', '--cluster-require-full-coverage', 'no')
+    await cluster.admin.call('cluster', 'addslotsrange', '0', '8191')
+    const { redis, failures } = await connect({ url: cluster.url })
+    expect(redis.fault()).toContain('MOVED')
+    await repeat(6, () => failures.add('account'))
+    expect(await failures.count('account')).toBe(6)
+    await cluster.admin.call('cluster', 'addslotsrange', '8192', '16383')
+    await expect.poll(redis.fault, { timeout: 10_000 }).toBeNull()
+    expect(await failures.count('account')).toBe(6)
+    await cluster.close()
+  })
+
+  it('are not lost when Redis forgets them: evicted, emptied or restarted', async () => {
+    const { failures, limits } = await connect()
+    const limit = limits('login', { count: 5, window_seconds: 60 })
+    await repeat(6, () => failures.add('account'))
+    await repeat(5, () => limit.consume('address'))
+    await own.admin.flushall()
+    expect(await failures.count('account')).toBe(6)
+    expect(await limit.consume('address')).toMatchObject({ isAllowed: false })
+    await failures.forget('account')
+    expect(await failures.count('account')).toBe(0)
+  })
+
+  it('are one over two instances, and so is their reset', async () => {
+    const [one, other] = [await connect(), await connect()]
+    await repeat(3, () => one.failures.add('account'))
+    await repeat(3, () => other.failures.add('account'))
+    await one.failures.add('bystander')
+    expect(await one.failures.count('account')).toBe(6)
+    expect(await other.failures.count('account')).toBe(6)
+    await other.failures.forget('account')
+    expect(await one.failures.count('account')).toBe(0)
+    await one.failures.add('account')
+    expect(await other.failures.count('account')).toBe(1)
+    await one.failures.forget('account')
+    await other.failures.add('account')
+    expect(await other.failures.count('account')).toBe(1)
+    expect(await other.failures.count('bystander')).toBe(1)
+  })
+
+  it('allow exactly so many of those that come at once', async () => {
+    const [one, other] = [await connect(), await connect()]
+    const limits = [one, other].map(({ limits }) => limits('login', { count: 5, window_seconds: 60 }))
+    const all = Array.from({ length: 10 }, () => limits).flat()
+    const answers = await Promise.all(all.map(limit => limit.consume('address')))
+    expect(answers.filter(answer => answer?.isAllowed)).toHaveLength(5)
+  })
+
+  it('leave no key for what never failed', async () => {
+    const { failures } = await connect()
+    await failures.forget('account')
+    expect(await failures.count('account')).toBe(0)
+    expect((await own.admin.keys('*')).filter(key => key !== 'signet:probe')).toEqual([])
+  })
+
+  it('have an end in Redis and in process', async () => {
+    const { redis } = await connect()
+    for (const counts of [
+      openCounts(redis, { name: 'a', seconds: 1 }),
+      openCounts(null, { name: 'b', seconds: 1 }),
+    ]) {
+      await counts.add('x')
+      const began = performance.now()
+      expect(await counts.read('x')).toMatchObject({ points: 1 })
+      await expect.poll(async () => (await counts.read('x')).points, { interval: 20, timeout: 3_000 }).toBe(0)
+      expect(performance.now() - began).toBeGreaterThan(800)
+    }
+  })
+
+  it('of two deployments on one Redis do not meet', async () => {
+    const [one, other] = [await connect(), await connect({ prefix: 'signet:https://other.example:' })]
+    await repeat(6, () => one.failures.add('account'))
+    expect(await other.failures.count('account')).toBe(0)
+    await other.failures.add('account')
+    await other.failures.forget('account')
+    expect(await one.failures.count('account')).toBe(6)
+    const keys = await own.admin.keys('*')
+    expect(keys.every(key => key.startsWith('signet:'))).toBe(true)
+    expect(keys).toContain('signet:https://other.example:probe')
+  })
+
+  it('follow the name of a demoted primary to its successor', async () => {
+    const successor = await openOwnRedis()
+    const target = { host: '127.0.0.1', port: Number(new URL(own.url).port) }
+    const proxy = await openFaultProxy(target)
+    const { redis, failures } = await connect({ url: `redis://signet:any@127.0.0.1:${proxy.port}` })
+    await repeat(3, () => failures.add('account'))
+    target.port = Number(new URL(successor.url).port)
+    await own.admin.replicaof('127.0.0.1', String(target.port))
+    await expect
+      .poll(async () => (await successor.admin.keys('signet:probe')).length, { timeout: 5_000 })
+      .toBe(1)
+    await expect.poll(redis.fault, { timeout: 5_000 }).toBeNull()
+    await repeat(3, () => failures.add('account'))
+    expect(await failures.count('account')).toBe(6)
+    expect(await successor.admin.exists('signet:count:failures:account')).toBe(1)
+    await proxy.close()
+    await successor.close()
+  })
+
+  it('are never written to another database than that of the URL', async () => {
+    const { redis, lines, failures } = await connect({ url: `${own.url}/99` })
+    expect(redis.wrongDatabase()).toContain('out of range')
+    expect(redis.isHealthy()).toBe(false)
+    await failures.add('account')
+    expect(await failures.count('account')).toBe(1)
+    expect(await own.admin.dbsize()).toBe(0)
+    expect(lines).toEqual([expect.objectContaining({ level: 'warn' })])
+  })
+})
+
+describe('counts in process', () => {
+  it('forget the keys that were counted longest ago when there are too many', async () => {
+    const counts = openCounts(null, { name: 'flood', seconds: 3_600 })
+    await counts.add('watched')
+    for (let key = 0; key < 60_000; key++) {
+      await counts.add(String(key))
+      if (key % 10_000 === 0) await counts.add('watched')
+    }
+    expect((await counts.read('0')).points).toBe(0)
+    expect((await counts.read('59999')).points).toBe(1)
+    expect((await counts.read('watched')).points).toBe(7)
+  })
+})
