@@ -118,7 +118,7 @@ const assemble = async (
     random,
     redis,
   }
-  const published = composePublishedRevocations({ ...own, keys, issuer, onClose })
+  const published = composePublishedRevocations({ ...own, keys, peppers, issuer, onClose })
   const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
   const { isBounded, requireLength } = createRequireLength(policy)

@@ -51,7 +51,7 @@ const derive = (settings: Settings): Derived => {
     RATE_LIMIT_REFRESH,
     RATE_LIMIT_PASSWORD,
     RATE_LIMIT_MAIL,
-    REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(ISSUER),
+    REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(issuer),
   }
 }
 

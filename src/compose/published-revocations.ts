@@ -1,3 +1,5 @@
+import { createCursors } from '../domain/feed-cursor.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
 import { createBlocklistMirror } from '../ephemeral/blocklist-mirror.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
@@ -15,6 +17,7 @@ type Parts = Readonly<{
   database: Database
   redis: RedisConnection | null
   keys: Keys
+  peppers: Peppers
   clock: Clock
   issuer: string
   metrics: Metrics
@@ -23,7 +26,7 @@ type Parts = Readonly<{
 }>
 
 /** What tells other services of revocations, put in its place: the feed, its copy in Redis, and the status lists. */
-export const composePublishedRevocations = ({ database, redis, onClose, ...parts }: Parts) => {
+export const composePublishedRevocations = ({ database, redis, peppers, onClose, ...parts }: Parts) => {
   const { clock, log, metrics } = parts
   const feed = createRevocationFeed(database)
   const tail = createRevocationTail({ feed, clock, log })
@@ -33,7 +36,7 @@ export const composePublishedRevocations = ({ database, redis, onClose, ...parts
   const signatures = inProcess('feed-signatures', FEED_SIGNATURES)
   const making = inProcess('status-lists', STATUS_LIST_LIMIT)
   return {
-    answerFeed: createAnswerFeed({ ...parts, tail, signatures }),
+    answerFeed: createAnswerFeed({ ...parts, tail, cursors: createCursors(peppers), signatures }),
     statusLists: createStatusLists({ ...parts, making, statusEntries: createStatusEntries(database) }),
     /** Long polls are answered now. */
     drain: () => tail.drain(),

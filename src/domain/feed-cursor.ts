@@ -1,56 +1,93 @@
+import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
+import type { Pepper, Peppers } from './refresh-token.ts'
+import type { Revocation } from './revocation.ts'
+import { isUuid } from './uuid.ts'
+
 /**
- * PostgreSQL, "Transaction ID and Snapshot Information Functions" – What one statement could see: every transaction below
- * `xmax` but for those that were still running. A cursor of this form misses nothing when transactions commit in another
- * order than they began, and a transaction that runs for hours, in whichever database of the server, holds nothing up.
+ * Ours – A place in the order of the feed. The tag was drawn at random when the number was given: a database that was restored, or
+ * promoted before it had everything, gives the number again with another tag.
  */
-export type Snapshot = Readonly<{
-  /** When this Postgres started. After a restart, a failover or a restored backup the numbers may name other transactions. */
-  server: string
-  xmax: number
-  /** Ascending. */
-  running: readonly number[]
+export type FeedPosition = Readonly<{ number: number; tag: string }>
+
+/** What a follower has: everything up to `position`, or of a large set the first `part` of `parts` equal shares. */
+export type Cursor = Readonly<{
+  position: FeedPosition
+  /** `digestOfUnnumbered` of the entries without a number that it has been told of. */
+  unnumbered: string
+  part: number
+  parts: number
 }>
 
-/** What a follower has: all that `snapshot` saw, or of a large set the first `part` of `parts` equal shares. */
-export type Cursor = Readonly<{ snapshot: Snapshot; part: number; parts: number }>
-
-const CURSOR_MAX_CHARACTERS = 4096
+/** Of no entries. */
+export const NOTHING_UNNUMBERED = '0'.repeat(16)
+/** A share of one is none: entries past this many shares of 50 thousand are more than a server holds. */
 const PARTS_MAX = 4096
 
-const CURSOR = /^([\da-z]{1,13})\.([\da-z]{1,11})\.([\da-z-]*)(?:~(\d{1,4})\.(\d{1,4}))?$/
+const VERSION = 2
+const BODY_BYTES = 38
+const MAC_BYTES = 16
+const CURSOR_BYTES = BODY_BYTES + MAC_BYTES
+const CURSOR_CHARACTERS = CURSOR_BYTES * (4 / 3)
 
-export const sees = ({ xmax, running }: Snapshot, transaction_id: number): boolean =>
-  transaction_id < xmax && !running.includes(transaction_id)
-
-/** The first transaction that it may not have seen. */
-export const oldestUnseen = ({ xmax, running }: Snapshot): number => running[0] ?? xmax
-
-/** True when everything that the one saw is also seen by the other: it is the same database, and not an earlier one. */
-export const covers = (later: Snapshot, earlier: Snapshot): boolean =>
-  later.server === earlier.server &&
-  later.xmax >= earlier.xmax &&
-  later.running.every(running => running >= earlier.xmax || earlier.running.includes(running))
-
-export const formatCursor = ({ snapshot, part, parts }: Cursor): string => {
-  const { server, xmax, running } = snapshot
-  const gaps = running.map(transaction => (xmax - transaction).toString(36))
-  const share = part < parts ? `~${part}.${parts}` : ''
-  return `${server}.${xmax.toString(36)}.${gaps.join('-')}${share}`
+/** Which entries these are, in any order: 8 bytes as hex. */
+export const digestOfUnnumbered = (revocations: readonly Revocation[]): string => {
+  if (revocations.length === 0) return NOTHING_UNNUMBERED
+  const lines = revocations.map(entry => JSON.stringify([entry.kind, entry.value, entry.issued_until]))
+  return hash('sha256', lines.toSorted().join('\n')).slice(0, NOTHING_UNNUMBERED.length)
 }
 
-/** Null for what `formatCursor` did not write: a cursor has one spelling, so that an answer has one address. */
-export const parseCursor = (text: string): Cursor | null => {
-  if (text.length > CURSOR_MAX_CHARACTERS) return null
-  const [, server, last, gaps, part, parts] = CURSOR.exec(text) ?? []
-  if (server === undefined || last === undefined) return null
-  const xmax = Number.parseInt(last, 36)
-  const running = gaps ? gaps.split('-').map(gap => xmax - Number.parseInt(gap, 36)) : []
-  const cursor = { snapshot: { server, xmax, running }, part: Number(part ?? 1), parts: Number(parts ?? 1) }
-  return isSound(cursor) && formatCursor(cursor) === text ? cursor : null
+/**
+ * Ours – Writes and reads cursors: version (1 byte), pepper id (1), number (8), tag (16), digest of the entries without a number (8),
+ * part (2), parts (2), and a MAC over them (16), in base64url. The same for all instances, and of one length: a made-up one costs a
+ * MAC and nothing more.
+ */
+export const createCursors = (peppers: Peppers) => {
+  const keys = peppers.map(keyOf)
+  const [newest = keyOf(peppers[0])] = keys
+
+  const format = ({ position, unnumbered, part, parts }: Cursor): string => {
+    const cursor = Buffer.alloc(CURSOR_BYTES)
+    cursor.writeUInt8(VERSION, 0)
+    cursor.writeUInt8(newest.id, 1)
+    cursor.writeBigUInt64BE(BigInt(position.number), 2)
+    cursor.write(position.tag.replaceAll('-', ''), 10, 'hex')
+    cursor.write(unnumbered, 26, 'hex')
+    cursor.writeUInt16BE(part, 34)
+    cursor.writeUInt16BE(parts, 36)
+    cursor.set(macOf(cursor.subarray(0, BODY_BYTES), newest.key), BODY_BYTES)
+    return cursor.toString('base64url')
+  }
+
+  return {
+    format,
+    /** Null for what no `format` wrote under one of the peppers. */
+    parse: (text: string): Cursor | null => {
+      if (text.length !== CURSOR_CHARACTERS) return null
+      const cursor = Buffer.from(text, 'base64url')
+      if (cursor.length !== CURSOR_BYTES || cursor.toString('base64url') !== text) return null
+      const key = keys.find(({ id }) => id === cursor[1])?.key
+      const body = cursor.subarray(0, BODY_BYTES)
+      if (key === undefined || !timingSafeEqual(macOf(body, key), cursor.subarray(BODY_BYTES))) return null
+      return cursor[0] === VERSION ? cursorOf(body) : null
+    },
+  }
 }
 
-const isSound = ({ snapshot: { xmax, running }, parts }: Cursor): boolean =>
-  Number.isSafeInteger(xmax) &&
-  running.every((transaction, index) => transaction > (running[index - 1] ?? 0) && transaction < xmax) &&
-  parts <= PARTS_MAX &&
-  Number.isInteger(Math.log2(parts))
+export type Cursors = ReturnType<typeof createCursors>
+
+const cursorOf = (body: Buffer): Cursor | null => {
+  const number = Number(body.readBigUInt64BE(2))
+  const tag = body.toString('hex', 10, 26).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  const [part, parts] = [body.readUInt16BE(34), body.readUInt16BE(36)]
+  const isSound = Number.isSafeInteger(number) && isUuid(tag) && part <= parts && parts <= PARTS_MAX
+  return isSound ? { position: { number, tag }, unnumbered: body.toString('hex', 26, 34), part, parts } : null
+}
+
+/** RFC 5869 – A key of its own, derived from the pepper. */
+const keyOf = ({ id, key }: Pepper): Readonly<{ id: number; key: KeyObject }> => ({
+  id,
+  key: createSecretKey(new Uint8Array(hkdfSync('sha256', key, '', 'signet revocation cursor', 32))),
+})
+
+const macOf = (body: Uint8Array, key: KeyObject): Buffer =>
+  createHmac('sha256', key).update(body).digest().subarray(0, MAC_BYTES)

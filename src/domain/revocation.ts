@@ -9,9 +9,10 @@ export type Revocation = Readonly<{
   expires_at: number
   /** Of `sub` and `client_id`: a token with an `iat` up to this one is ended. Null for the others, which end every token. */
   issued_until: number | null
-  /** The transaction that wrote it. */
-  transaction_id: number
 }>
+
+/** An entry with its place in the feed, which it shares with those that were numbered together. */
+export type NumberedRevocation = Revocation & Readonly<{ number: number }>
 
 /** What stands for these sign-ins on the blocklist. */
 export const signInEntries = (families: readonly string[]) =>

@@ -1,7 +1,7 @@
 /** Something that the request needs is away or full. The one error that adapters raise for it; HTTP answers 503. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
-  readonly what: 'database' | 'password_workers' | 'signing_key'
+  readonly what: 'database' | 'password_workers' | 'signing_key' | 'answers'
   /** Whole seconds after which a retry makes sense. */
   readonly retry_after_seconds: number
 

@@ -1,4 +1,4 @@
-import { covers, type Snapshot } from '../domain/feed-cursor.ts'
+import type { FeedPosition } from '../domain/feed-cursor.ts'
 import type { Clock, Log } from '../ports.ts'
 import type { BlocklistMirror, RevocationFeed } from '../ports/published-revocations.ts'
 
@@ -16,7 +16,7 @@ type Needs = Readonly<{
  * it holds: after an emptied or restarted Redis only once everything was written again. Returns what ends it.
  */
 export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds = 500 }: Needs) => {
-  let seen: Readonly<{ snapshot: Snapshot; connection: number }> | null = null
+  let seen: Readonly<{ position: FeedPosition; connection: number }> | null = null
   let isFailing = false
   let isClosed = false
   let timer: NodeJS.Timeout | undefined
@@ -24,23 +24,34 @@ export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds 
 
   const load = async (connection: number) => {
     const ticket = await mirror.begin()
-    const snapshot = await feed.readAll(revocations => mirror.write(revocations, clock()))
+    const positions = await feed.readAll(revocations => mirror.write(revocations, clock()))
+    const position = await writeSince(positions.at(-1) ?? null)
+    if (position === null) throw new Error('the revocations changed their past while they were read')
     await mirror.complete(ticket)
-    seen = { snapshot, connection }
+    seen = { position, connection }
   }
 
-  const follow = async (known: Snapshot, connection: number) => {
-    const { snapshot, revocations } = await feed.readSince(known)
-    if (!covers(snapshot, known)) return load(connection)
-    await mirror.write(revocations, clock())
-    seen = { snapshot, connection }
+  /** Everything after `known`, and the last position; null when the database does not have `known`. */
+  const writeSince = async (known: FeedPosition | null): Promise<FeedPosition | null> => {
+    const step = known && (await feed.readSince(known))
+    if (step === null) return null
+    // Entries that have no number yet are written each time, until they have one.
+    await mirror.write([...step.numbered, ...step.unnumbered], clock())
+    const last = step.positions.at(-1) ?? known
+    return step.isUnfinished ? writeSince(last) : last
+  }
+
+  const follow = async (known: FeedPosition, connection: number) => {
+    const position = await writeSince(known)
+    if (position === null) return load(connection)
+    seen = { position, connection }
     if (!(await mirror.renew())) await load(connection)
   }
 
   const look = async () => {
     const connection = mirror.connection()
     if (connection === null) seen = null
-    else if (seen?.connection === connection) await follow(seen.snapshot, connection)
+    else if (seen?.connection === connection) await follow(seen.position, connection)
     else await load(connection)
   }
 

@@ -1,5 +1,5 @@
 import { limitKeyOf } from '../domain/address.ts'
-import { covers, type Cursor, formatCursor, parseCursor, type Snapshot } from '../domain/feed-cursor.ts'
+import { type Cursor, type Cursors, NOTHING_UNNUMBERED } from '../domain/feed-cursor.ts'
 import { Problem } from '../domain/problem.ts'
 import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Portion } from '../domain/revocation-log.ts'
@@ -7,13 +7,16 @@ import { Unavailable } from '../domain/unavailable.ts'
 import type { Clock, Keys, Limit } from '../ports.ts'
 import { consume } from './consume.ts'
 import type { RevocationTail, Tail } from './revocation-tail.ts'
+import { createSharedAnswers } from './shared-answers.ts'
+import { createWaitingRoom } from './waiting-room.ts'
 
 type Needs = Readonly<{
   tail: RevocationTail
   keys: Keys
+  cursors: Cursors
   clock: Clock
   issuer: string
-  /** Signatures that one address may cause: cursors can be made up, and each asks for one of its own. */
+  /** Signatures that one address may cause: cursors can be collected, and each asks for one of its own. */
   signatures: Limit
 }>
 
@@ -26,8 +29,11 @@ export type FeedRequest = Readonly<{
   ip: string
 }>
 
-/** `isFinal`: true of its address for good. An answer without entries is not: the same question may have another answer soon. */
-export type FeedAnswer = Readonly<{ jws: string; isFinal: boolean }>
+/**
+ * `body` is the JWS as it is sent: one copy of it for all who ask. `isFinal`: true of its address for good. An answer without entries
+ * is not: the same question may have another answer soon.
+ */
+export type FeedAnswer = Readonly<{ jws: string; body: Uint8Array<ArrayBuffer>; isFinal: boolean }>
 
 /** Ours: far above what followers behind one address cause, who share their answers. */
 export const FEED_SIGNATURES: RateLimit = { count: 1200, window_seconds: 60 }
@@ -42,18 +48,25 @@ const DATABASE_AWAY_MILLISECONDS = 2000
 const VALID_SECONDS = 300
 const WAIT_MAX_SECONDS = 20
 /** Followers that wait at once; those that come after them are answered at once. */
-const WAITING_MOST = 2000
-const REMEMBERED_MOST = 256
-
-type Made = Readonly<{ answer: Promise<FeedAnswer>; made_at: number }>
+const WAITING_MOST = 4000
+/** Those of one address; those that come after them are refused, so that no address takes all the places. */
+const WAITING_OF_ONE_MOST = 1000
+const WAITING_RETRY_SECONDS = 5
+/** Entries that the last part may bring beside its share. */
+const LATE_MOST = 20_000
 
 /**
  * Ours – The revocation feed: what was ended before it expired, signed with the keys of the tokens and a type of its own.
- * Throws a Problem for a cursor that leads nowhere and for too many signatures, and rejects with Unavailable while the database is away.
+ * Throws a Problem for a cursor that leads nowhere and for too many signatures or waits, and rejects with Unavailable while the
+ * database is away.
  */
-export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: Needs) => {
-  const made = new Map<string, Made>()
-  let made_version = -1
+export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signatures }: Needs) => {
+  const answers = createSharedAnswers<FeedAnswer>({
+    clock,
+    sizeOf: ({ jws }) => 2 * jws.length,
+    reuse_milliseconds: REUSE_MILLISECONDS,
+  })
+  const room = createWaitingRoom({ in_all: WAITING_MOST, of_one: WAITING_OF_ONE_MOST })
 
   const sign = async (since: string | null, cursor: Cursor, entries: Portion, read_at: Date) => {
     const iat = Math.floor(read_at.getTime() / 1000)
@@ -62,81 +75,101 @@ export const createRevocationFeed = ({ tail, keys, clock, issuer, signatures }: 
       iat,
       exp: iat + VALID_SECONDS,
       since,
-      cursor: formatCursor(cursor),
+      cursor: cursors.format(cursor),
       more: cursor.part < cursor.parts,
       ...entries,
     })
-    const hasEntries = Object.keys(entries.ids).length > 0 || entries.named.length > 0
-    return { jws, isFinal: since !== null && (hasEntries || cursor.parts > 1) }
+    const isFinal = since !== null && !isEmpty(entries)
+    return { jws, body: Buffer.from(jws, 'latin1'), isFinal }
   }
 
-  const answer = (since: string | null, cursor: Cursor | null, known: Tail): Promise<FeedAnswer> => {
-    if (cursor === null)
-      return signPart(since, { snapshot: known.tip, part: 0, parts: partsOf(known) }, known)
+  const answer = (since: string | null, cursor: Cursor, known: Tail): Promise<FeedAnswer> => {
     if (cursor.part < cursor.parts) return signPart(since, cursor, known)
-    const entries = known.entries.since(cursor.snapshot, PORTION_MOST)
+    const entries = isCaughtUp(known, cursor) ? NOTHING : entriesSince(cursor, known)
     if (entries === null) throw new Problem('CURSOR_GONE', 'cursor_far_behind')
-    const isEmpty = Object.keys(entries.ids).length === 0 && entries.named.length === 0
-    return sign(since, isEmpty ? cursor : whole(known.tip), entries, known.read_at)
+    return sign(since, isEmpty(entries) ? cursor : atTipOf(known), entries, known.read_at)
   }
 
-  /** Later parts may come from another instance, and later: the follower goes on from where the first part stood. */
-  const signPart = (since: string | null, { snapshot, part, parts }: Cursor, known: Tail) =>
-    sign(since, { snapshot, part: part + 1, parts }, known.entries.part(part, parts), known.read_at)
-
-  const remember = (key: string, known: Tail, make: () => Promise<FeedAnswer>): Promise<FeedAnswer> => {
-    const fresh = make()
-    if (made_version !== known.version || made.size >= REMEMBERED_MOST) made.clear()
-    made_version = known.version
-    made.set(key, { answer: fresh, made_at: clock().getTime() })
-    fresh.catch(() => made.delete(key))
-    return fresh
+  /** Later parts may come from another instance, and later: the last one brings what came since the first. */
+  const signPart = (since: string | null, { position, part, parts }: Cursor, known: Tail) => {
+    const { entries, unnumbered, read_at } = known
+    const isLast = part + 1 === parts && entries.countAfter(position.number) <= LATE_MOST
+    if (isLast) {
+      const late = { number: position.number, unnumbered }
+      return sign(since, atTipOf(known), entries.lastPart(parts, late), read_at)
+    }
+    const next = { position, unnumbered: NOTHING_UNNUMBERED, part: part + 1, parts }
+    return sign(since, next, entries.part(part, parts), read_at)
   }
 
-  const recall = (key: string, { version }: Tail): Promise<FeedAnswer> | null => {
-    const known = version === made_version ? made.get(key) : undefined
-    const age = clock().getTime() - (known?.made_at ?? 0)
-    return known !== undefined && age >= 0 && age < REUSE_MILLISECONDS ? known.answer : null
-  }
-
+  /** Throws a Problem for a cursor that leads nowhere. */
   const locate = async (cursor: Cursor | null): Promise<Tail> => {
-    const known = await tail.current()
-    if (cursor === null || covers(known.seen, cursor.snapshot)) return known
+    let known = await tail.current()
+    if (cursor === null) return known
     // From an instance that asked the database a moment later than this one, or from a past that is gone.
-    const newer = await tail.lookAgain()
-    if (!covers(newer.seen, cursor.snapshot)) throw new Problem('CURSOR_GONE', 'cursor_of_another_database')
-    return newer
+    if (cursor.position.number > known.tip.number) known = await tail.lookAgain()
+    if (!hasPosition(known, cursor.position)) throw new Problem('CURSOR_GONE', 'cursor_of_another_past')
+    return known
   }
 
-  return async ({ cursor: text, wait_seconds, signal, ip }: FeedRequest): Promise<FeedAnswer> => {
-    const cursor = text === null ? null : parseCursor(text)
+  /** Until there is news, or the time is over. False when there is no place to wait in: the answer then is of now. */
+  const wait = async (known: Tail, { wait_seconds, signal, ip }: FeedRequest): Promise<boolean> => {
+    const leave = room.enter(limitKeyOf(ip))
+    if (leave === 'taken') throw new Problem('RATE_LIMITED', 'feed_waiting', [], WAITING_RETRY_SECONDS)
+    if (leave === 'full') return false
+    try {
+      await tail.news(known.version, Math.min(wait_seconds, WAIT_MAX_SECONDS) * 1000, signal)
+    } finally {
+      leave()
+    }
+    return true
+  }
+
+  return async (request: FeedRequest): Promise<FeedAnswer> => {
+    const { cursor: text, ip } = request
+    const cursor = text === null ? null : cursors.parse(text)
     if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', 'cursor_malformed')
     let known = await locate(cursor)
-    const isCaughtUp = cursor?.part === cursor?.parts && cursor !== null && hasAll(known, cursor.snapshot)
-    if (isCaughtUp && wait_seconds > 0 && tail.waiting() < WAITING_MOST) {
-      await tail.news(known.version, Math.min(wait_seconds, WAIT_MAX_SECONDS) * 1000, signal)
-      known = await locate(cursor)
-    }
+    const mayWait = cursor !== null && request.wait_seconds > 0 && isCaughtUp(known, cursor)
+    const hasWaited = mayWait && (await wait(known, request))
+    if (hasWaited) known = await locate(cursor)
     if (clock().getTime() - known.read_at.getTime() > DATABASE_AWAY_MILLISECONDS)
       throw new Unavailable('database', 1, 'the revocations were last read too long ago')
+    const asked = cursor ?? { ...atTipOf(known), part: 0, parts: partsOf(known) }
+    // A part of many is the same for its second, also when there is news: it costs more than it brings.
+    const version = asked.part < asked.parts && asked.parts > 1 ? 0 : known.version
     const key = text ?? ''
-    const ready = recall(key, known)
+    const ready = answers.recall(key, version)
     if (ready !== null) return ready
-    await consume(signatures, limitKeyOf(ip))
-    return recall(key, known) ?? remember(key, known, () => answer(text, cursor, known))
+    // Those who waited have all asked the same: one of them causes the signature that all of them get.
+    if (!hasWaited) await consume(signatures, limitKeyOf(ip))
+    return answers.recall(key, version) ?? answers.make(key, version, async () => answer(text, asked, known))
   }
 }
 
 export type AnswerFeed = ReturnType<typeof createRevocationFeed>
 
-const whole = (snapshot: Snapshot): Cursor => ({ snapshot, part: 1, parts: 1 })
+const NOTHING: Portion = { ids: {}, named: [] }
 
-/** Of the entries that are here; those to come may be older than its snapshot, and are waited for. */
-const hasAll = ({ entries, tip }: Tail, snapshot: Snapshot): boolean => {
-  if (covers(snapshot, tip)) return true
-  const missing = entries.since(snapshot, 0)
-  return missing !== null
-}
+const isEmpty = ({ ids, named }: Portion): boolean => Object.keys(ids).length === 0 && named.length === 0
+
+const atTipOf = ({ tip, unnumbered_digest }: Tail): Cursor => ({
+  position: tip,
+  unnumbered: unnumbered_digest,
+  part: 1,
+  parts: 1,
+})
+
+const hasPosition = ({ tags }: Tail, { number, tag }: Cursor['position']): boolean => tags.get(number) === tag
+
+/** True when there is nothing that this follower has not been told. */
+const isCaughtUp = ({ tip, unnumbered, unnumbered_digest }: Tail, cursor: Cursor): boolean =>
+  cursor.part === cursor.parts &&
+  cursor.position.number === tip.number &&
+  (unnumbered.length === 0 || cursor.unnumbered === unnumbered_digest)
+
+const entriesSince = ({ position }: Cursor, { entries, unnumbered }: Tail): Portion | null =>
+  entries.since(position.number, unnumbered, PORTION_MOST)
 
 const partsOf = ({ entries }: Tail): number =>
   2 ** Math.ceil(Math.log2(Math.max(1, entries.size() / PORTION_MOST)))

@@ -1,13 +1,19 @@
 import { matchesEtag } from './etag.ts'
 import type { Call, Reply } from './route.ts'
 
-type Kept = Readonly<{ type: string; cache_control: string; header: Call['header'] }>
+/** `body`: the same as bytes, where many get them. */
+type Kept = Readonly<{
+  type: string
+  cache_control: string
+  header: Call['header']
+  body?: Uint8Array<ArrayBuffer>
+}>
 
 /** RFC 9110 §15.4.5 – A signed document that anybody may keep, or word that the caller has it already. */
-export const jwsReply = (jws: string, { type, cache_control, header }: Kept): Reply => {
+export const jwsReply = (jws: string, { type, cache_control, header, body }: Kept): Reply => {
   // The end of the signature is different for every other content.
   const etag = `"${jws.slice(-22)}"`
   const headers = { 'Cache-Control': cache_control, ETag: etag }
   if (matchesEtag(etag, header('if-none-match'))) return { status: 304, body: null, headers }
-  return { status: 200, body: jws, headers: { ...headers, 'Content-Type': type } }
+  return { status: 200, body: body ?? jws, headers: { ...headers, 'Content-Type': type } }
 }

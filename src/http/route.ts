@@ -17,7 +17,7 @@ export type Call = Readonly<{
 /** What a route answers. `log` joins the request's line in the log and never leaves the process. */
 export type Reply = Readonly<{
   status: number
-  body: string | null
+  body: string | Uint8Array<ArrayBuffer> | null
   headers: Readonly<Record<string, string>>
   /** Each a Set-Cookie of its own (RFC 6265 §3). */
   cookies?: readonly string[]

@@ -1,7 +1,7 @@
 /** What ends everything of one party, and what tells other services of all that was ended. */
 import type { AccessTokenClaims } from '../domain/access-token.ts'
-import type { Snapshot } from '../domain/feed-cursor.ts'
-import type { Revocation } from '../domain/revocation.ts'
+import type { FeedPosition } from '../domain/feed-cursor.ts'
+import type { NumberedRevocation, Revocation } from '../domain/revocation.ts'
 import type { Revocable } from '../ports.ts'
 
 /** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */
@@ -18,15 +18,30 @@ export type Endings = {
   endClient(client_id: string): Promise<Ended>
 }
 
-/** The revocations in the order in which they become visible. Both reject with Unavailable when the database is away. */
+/** What came after a position of the feed. */
+export type FeedStep = Readonly<{
+  /** Those after it, in their order: the answer reaches to the last one. Empty when nothing was numbered since. */
+  positions: readonly FeedPosition[]
+  /** True when more is numbered than this answer holds. */
+  isUnfinished: boolean
+  numbered: readonly NumberedRevocation[]
+  /** Committed, and without a number yet: all of them. They come again with one. */
+  unnumbered: readonly Revocation[]
+}>
+
+/**
+ * The revocations in an order of their own: each is numbered after its commit, and numbers become visible in their order. What is
+ * not numbered yet is part of every answer, so that no reader waits for the one that numbers. Both number what they can first, and
+ * reject with Unavailable when the database is away.
+ */
 export type RevocationFeed = {
-  /** Every unexpired entry that `known` did not see, and what was seen now. One statement: misses nothing, whatever committed when. */
-  readSince(known: Snapshot): Promise<Readonly<{ snapshot: Snapshot; revocations: readonly Revocation[] }>>
+  /** Every unexpired entry after `known`, in one statement. Rejects with Unavailable, too, while 20 thousand have no number. Null when the database does not have that position: it has another past. */
+  readSince(known: FeedPosition): Promise<FeedStep | null>
   /**
-   * Hands over everything in portions, each when the promise of the one before is fulfilled; rejects with it. What is returned was seen
-   * before the first of them: go on from there.
+   * Hands over every numbered entry in portions, each when the promise of the one before is fulfilled; rejects with it. Returns the
+   * positions that cursors may name, in their order: go on from the last one.
    */
-  readAll(take: (revocations: readonly Revocation[]) => unknown): Promise<Snapshot>
+  readAll(take: (revocations: readonly NumberedRevocation[]) => unknown): Promise<readonly FeedPosition[]>
 }
 
 /** What of a token a status list must know. */

@@ -98,7 +98,9 @@ export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds 
     set issued_until = greatest(known.issued_until, excluded.issued_until),
       expires_at = greatest(known.expires_at, excluded.expires_at),
       revoked_at = excluded.revoked_at,
-      transaction_id = pg_current_xact_id()
+      -- announced again, and to the followers of the version before
+      number = null,
+      transaction_id = default
     returning issued_until, expires_at
   )`
 

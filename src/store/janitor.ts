@@ -19,6 +19,7 @@ const DEAD_FOR_SECONDS = 86_400
 const TABLES = [
   'refresh_families',
   'revocations',
+  'feed_positions',
   'spent_assertions',
   'status_entries',
   'import_batches',
@@ -27,9 +28,9 @@ const TABLES = [
 ] as const
 export type JanitorTable = (typeof TABLES)[number]
 
-/** A row for each access token: nobody looks into those, and a day of them would be many. */
+/** A row for each access token, or for each change of the feed: nobody looks into those, and a day of them would be many. */
 const deadFor = (table: JanitorTable): number =>
-  table === 'status_entries' ? 2 * LATE_SECONDS : DEAD_FOR_SECONDS
+  table === 'status_entries' || table === 'feed_positions' ? 2 * LATE_SECONDS : DEAD_FOR_SECONDS
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>
@@ -45,6 +46,7 @@ export const createSweep =
     const deleted = {
       refresh_families: 0,
       revocations: 0,
+      feed_positions: 0,
       spent_assertions: 0,
       status_entries: 0,
       import_batches: 0,

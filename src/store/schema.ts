@@ -82,17 +82,44 @@ export const revocations = pgTable(
     expires_at: instant().notNull(),
     /** Of `sub` and `client_id`: the last second whose tokens it ends. */
     issued_until: instant(),
-    /**
-     * Which transaction wrote it: a default, so that the statement which revokes writes the feed. Commits come in another
-     * order than these numbers: a reader asks which of them its last snapshot could see, never for those above the highest.
-     */
+    /** Read by the version before this one alone, until the next one drops it (docs/decisions/0017). */
     transaction_id: xid8().notNull().default(sql`pg_current_xact_id()`),
+    /** Its place in the feed, the same for all entries that were numbered together; null until it is numbered, after its commit. */
+    number: bigint({ mode: 'number' }),
+    /** The `issued_until` that was numbered: the version before raises it without setting `number` to null. */
+    numbered_until: instant(),
   },
   table => [
     primaryKey({ columns: [table.kind, table.value] }),
     index('revocations_expires_at_index').on(table.expires_at),
     index('revocations_transaction_id_index').on(table.transaction_id),
+    index('revocations_number_index').on(table.number),
+    index('revocations_unnumbered_index')
+      .on(table.kind, table.value)
+      .where(sql`number is null or numbered_until is distinct from issued_until`),
   ],
+)
+
+/**
+ * How far the revocations are numbered: one row. Numbers are given only by a transaction that holds it, and seen when that is
+ * committed: they become visible in their order.
+ */
+export const feedHead = pgTable('feed_head', {
+  id: smallint().primaryKey().default(1),
+  number: bigint({ mode: 'number' }).notNull(),
+  /** Written with the number, at random: tells it from the same number of another past. */
+  tag: uuid().notNull(),
+})
+
+/** What the head was before, for as long as cursors may name it: one that is not here leads nowhere. */
+export const feedPositions = pgTable(
+  'feed_positions',
+  {
+    number: bigint({ mode: 'number' }).primaryKey(),
+    tag: uuid().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('feed_positions_expires_at_index').on(table.expires_at)],
 )
 
 /**

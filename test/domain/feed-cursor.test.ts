@@ -1,70 +1,80 @@
+import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { covers, formatCursor, parseCursor, sees, type Snapshot } from '../../src/domain/feed-cursor.ts'
+import {
+  createCursors,
+  type Cursor,
+  digestOfUnnumbered,
+  NOTHING_UNNUMBERED,
+} from '../../src/domain/feed-cursor.ts'
+import { createPepper } from '../../src/domain/refresh-token.ts'
 
-const snapshot = (xmax: number, running: readonly number[] = [], server = 'a1'): Snapshot => ({
-  server,
-  xmax,
-  running,
-})
-const whole = (of: Snapshot) => ({ snapshot: of, part: 1, parts: 1 })
+const [first, second] = [1, 2].map(byte => createPepper(Buffer.alloc(32, byte)))
+if (first === undefined || second === undefined) throw new Error('two peppers')
+const cursors = createCursors([first])
 
-describe('a snapshot', () => {
-  it('sees what ended before it, and neither what ran nor what came later', () => {
-    const seen = snapshot(10, [4, 7])
-    expect([3, 4, 5, 7, 9, 10, 11].map(transaction => sees(seen, transaction))).toEqual([
-      true,
-      false,
-      true,
-      false,
-      true,
-      false,
-      false,
-    ])
-  })
-
-  it.each([
-    ['the same', snapshot(10, [4]), snapshot(10, [4]), true],
-    ['a later one', snapshot(12, [11]), snapshot(10, [4]), true],
-    ['a later one with the same still running', snapshot(12, [4]), snapshot(10, [4]), true],
-    ['an earlier one', snapshot(9), snapshot(10), false],
-    ['one that lacks what the other saw', snapshot(10, [4]), snapshot(10), false],
-    ['one of another server', snapshot(10, [], 'b2'), snapshot(10), false],
-  ])('is covered by %s: %#', (_, later, earlier, expected) => {
-    expect(covers(later, earlier)).toBe(expected)
-  })
+const cursor = (more: Partial<Cursor> = {}): Cursor => ({
+  position: { number: 7, tag: randomUUID() },
+  unnumbered: NOTHING_UNNUMBERED,
+  part: 1,
+  parts: 1,
+  ...more,
 })
 
 describe('a cursor', () => {
   it.each([
-    whole(snapshot(10)),
-    whole(snapshot(2 ** 50, [1, 2, 2 ** 50 - 1])),
-    { snapshot: snapshot(10, [4]), part: 3, parts: 8 },
-    { snapshot: snapshot(10), part: 0, parts: 2 },
-  ])('is read as it was written: %j', cursor => {
-    expect(parseCursor(formatCursor(cursor))).toEqual(cursor)
+    cursor(),
+    cursor({ position: { number: 0, tag: randomUUID() } }),
+    cursor({ position: { number: 2 ** 53 - 1, tag: randomUUID() } }),
+    cursor({ unnumbered: '0123456789abcdef' }),
+    cursor({ part: 0, parts: 2 }),
+    cursor({ part: 3, parts: 4096 }),
+  ])('is read as it was written: %j', one => {
+    expect(cursors.parse(cursors.format(one))).toEqual(one)
+  })
+
+  it('is read by an instance with a newer pepper, and by one that has only the older', () => {
+    const old = cursor()
+    const rotated = createCursors([second, first])
+    expect(rotated.parse(cursors.format(old))).toEqual(old)
+    expect(createCursors([first, second]).parse(rotated.format(old))).toEqual(old)
+    expect(cursors.parse(rotated.format(old))).toBeNull()
+  })
+
+  it('is nothing that was changed in any place', () => {
+    const text = cursors.format(cursor())
+    for (let place = 0; place < text.length; place += 1) {
+      const other = text[place] === 'A' ? 'B' : 'A'
+      expect(cursors.parse(text.slice(0, place) + other + text.slice(place + 1))).toBeNull()
+    }
+    expect(cursors.parse(text)).not.toBeNull()
   })
 
   it.each([
-    '',
-    'x',
-    'a1.a',
-    'a1.a.',
-    'a1.0a.',
-    'a1.a.1-6',
-    'a1.a.6-6',
-    'a1.a.z',
-    'a1.a.0',
-    'a1.a.~1.1',
-    'a1.a.~2.3',
-    'a1.a.~1.8192',
-    'a1.a.~01.2',
-    'a1.zzzzzzzzzzz.',
-    'A1.a.',
-    `a1.a.${'1-'.repeat(4000)}1`,
-  ])('is nothing else: %s', text => {
-    const read = parseCursor(text)
-    // One spelling each: what is read is what would be written.
-    if (text === 'a1.a.') expect(read).not.toBeNull()
-    else expect(read).toBeNull()
+    ['empty', ''],
+    ['short', 'x'],
+    ['of the form before this one', '1x2y3z.a.1-6'],
+    ['as long as one', 'A'.repeat(72)],
+    ['not base64url', '!'.repeat(72)],
+    ['two at once', `${cursors.format(cursor())}${cursors.format(cursor())}`],
+    ['padded', `${cursors.format(cursor()).slice(0, -1)}=`],
+    ['huge', `a1.a.${'1-'.repeat(700_000)}1`],
+  ])('is not what is %s', (_, text) => {
+    expect(cursors.parse(text)).toBeNull()
+  })
+})
+
+describe('the digest of entries without a number', () => {
+  const entry = (value: string, issued_until: number | null = null) => ({
+    kind: 'jti' as const,
+    value,
+    expires_at: 1,
+    issued_until,
+  })
+  it('is the same in any order, and another for other entries', () => {
+    const [a, b] = [entry('a'), entry('b')]
+    expect(digestOfUnnumbered([])).toBe(NOTHING_UNNUMBERED)
+    expect(digestOfUnnumbered([a, b])).toBe(digestOfUnnumbered([b, a]))
+    const all = [[], [a], [b], [a, b], [entry('a', 1)], [entry('a', 2)]].map(digestOfUnnumbered)
+    expect(new Set(all).size).toBe(all.length)
   })
 })

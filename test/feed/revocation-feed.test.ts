@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { formatCursor, parseCursor } from '../../src/domain/feed-cursor.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { createCursors } from '../../src/domain/feed-cursor.ts'
 import { Problem } from '../../src/domain/problem.ts'
+import { createPepper } from '../../src/domain/refresh-token.ts'
 import { Unavailable } from '../../src/domain/unavailable.ts'
 import { createRevocationFeed, type FeedRequest } from '../../src/flows/revocation-feed.ts'
 import { createRevocationTail } from '../../src/flows/revocation-tail.ts'
@@ -13,9 +14,10 @@ import type { RevocationFeed } from '../../src/ports/published-revocations.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { createRevocationFeed as createStoredFeed } from '../../src/store/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations.ts'
-import { backends, type OpenBackend } from '../support/backends.ts'
+import { backends, hasPostgres, type OpenBackend } from '../support/backends.ts'
 
 const ISSUER = 'https://id.example'
+const cursors = createCursors([createPepper(Buffer.alloc(32, 1))])
 const log = { info: () => {}, warn: () => {}, error: () => {} }
 
 type Payload = Readonly<{
@@ -45,11 +47,18 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
   let backend: OpenBackend
   let keys: Keys & { close: () => Promise<void> }
   let now = new Date()
+  let signatures = 0
   beforeAll(async () => {
     backend = await open()
     const opened = await openKeys({ directory, clock: () => new Date(), log })
     if ('faults' in opened) throw new Error(opened.faults.join())
-    keys = opened
+    keys = {
+      ...opened,
+      sign: (...given) => {
+        signatures += 1
+        return opened.sign(...given)
+      },
+    }
   })
   afterAll(async () => {
     await keys.close()
@@ -64,7 +73,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     const tail = createRevocationTail({ feed, clock, log, poll_milliseconds: 20 })
     closers.push(() => tail.close())
     let left = count
-    const signatures = {
+    const limit = {
       consume: async () => {
         left -= 1
         return {
@@ -78,7 +87,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
       },
       isExhausted: () => null,
     }
-    const answerFeed = createRevocationFeed({ tail, keys, clock, issuer: ISSUER, signatures })
+    const answerFeed = createRevocationFeed({ tail, keys, cursors, clock, issuer: ISSUER, signatures: limit })
     const ask = (cursor: string | null = null, more: Partial<FeedRequest> = {}) => {
       const signal = new AbortController().signal
       return answerFeed({ cursor, wait_seconds: 0, signal, ip: '::1', ...more })
@@ -183,15 +192,19 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(idsOf(next.jws)).toContain(second)
   })
 
-  it('sends who comes with a cursor of another time or nonsense back to the beginning', async () => {
-    const cursor = parseCursor(await cursorOf())
+  it('sends who comes with a cursor of another past or nonsense back to the beginning', async () => {
+    const text = await cursorOf()
+    const cursor = cursors.parse(text)
     if (cursor === null) throw new Error('no cursor')
-    const { snapshot } = cursor
-    const ahead = { ...cursor, snapshot: { ...snapshot, xmax: snapshot.xmax + 1000 } }
-    const elsewhere = { ...cursor, snapshot: { ...snapshot, server: 'zz' } }
-    for (const text of [formatCursor(ahead), formatCursor(elsewhere), 'nonsense', ''])
-      expect(await codeOf(instance.ask(text))).toBe('CURSOR_GONE')
-    expect(await codeOf(instance.ask(formatCursor(cursor)))).toBe('answered')
+    const { position } = cursor
+    const elsewhere = [
+      { ...position, number: position.number + 1000 },
+      { ...position, tag: randomUUID() },
+    ].map(other => cursors.format({ ...cursor, position: other }))
+    const foreign = createCursors([createPepper(Buffer.alloc(32, 2))]).format(cursor)
+    for (const gone of [...elsewhere, foreign, 'nonsense', ''])
+      expect(await codeOf(instance.ask(gone))).toBe('CURSOR_GONE')
+    expect(await codeOf(instance.ask(text))).toBe('answered')
   })
 
   it('hands over a large set in parts, which another instance may continue', async () => {
@@ -239,18 +252,149 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
   })
 
   it('signs for one address only so often, and shared answers cost none', async () => {
-    const limited = createInstance(2)
-    const cursor = payloadOf((await limited.ask()).jws).cursor
+    const limited = createInstance(3)
+    const first = payloadOf((await limited.ask()).jws).cursor
     await limited.ask()
     expect(limited.used()).toBe(1)
-    const { snapshot } = parseCursor(cursor) ?? { snapshot: { server: '', xmax: 0, running: [] } }
-    const older = (by: number) => {
-      const xmax = snapshot.xmax - by
-      // What others run meanwhile it has not seen either.
-      const running = snapshot.running.filter(id => id < xmax)
-      return formatCursor({ part: 1, parts: 1, snapshot: { ...snapshot, xmax, running } })
+    // Each revocation makes another cursor, which may be kept and asked with later.
+    const step = async (cursor: string) => {
+      await revoke()
+      await limited.tail.lookAgain()
+      return payloadOf((await limited.ask(cursor)).jws).cursor
     }
-    expect(await codeOf(limited.ask(older(1)))).toBe('answered')
-    expect(await codeOf(limited.ask(older(2)))).toBe('RATE_LIMITED')
+    const second = await step(first)
+    const third = await step(second)
+    expect([await codeOf(limited.ask(second)), limited.used()]).toEqual(['answered', 3])
+    expect(await codeOf(limited.ask(first))).toBe('RATE_LIMITED')
+    expect(await codeOf(limited.ask(third, { wait_seconds: 1 }))).toBe('answered')
+  })
+
+  it('asks the database seldom for cursors of another past, however many come', async () => {
+    let readings = 0
+    const counted = createInstance(1000, feed => ({
+      ...feed,
+      readSince: known => {
+        readings += 1
+        return feed.readSince(known)
+      },
+    }))
+    const text = payloadOf((await counted.ask()).jws).cursor
+    const cursor = cursors.parse(text)
+    if (cursor === null) throw new Error('no cursor')
+    const gone = Array.from({ length: 500 }, (_, index) => {
+      const position = { number: cursor.position.number + (index % 2), tag: randomUUID() }
+      return cursors.format({ ...cursor, position })
+    })
+    readings = 0
+    const codes = await Promise.all(gone.map(one => codeOf(counted.ask(one))))
+    expect(new Set(codes)).toEqual(new Set(['CURSOR_GONE']))
+    expect(readings).toBeLessThan(10)
+    expect(await codeOf(counted.ask(text))).toBe('answered')
+  })
+
+  it('signs once for all who wait, and charges none of them', async () => {
+    const cursor = await cursorOf()
+    const [signed, charged] = [signatures, instance.used()]
+    const waiting = Array.from({ length: 900 }, () => instance.ask(cursor, { wait_seconds: 20 }))
+    while (instance.tail.waiting() < 900) await new Promise(resolve => setImmediate(resolve))
+    const jti = await revoke()
+    const answers = await Promise.all(waiting)
+    expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
+    expect(idsOf(answers[0]?.jws ?? '')).toEqual([jti])
+    expect([signatures - signed, instance.used() - charged]).toEqual([1, 0])
+  })
+
+  it('lets one address wait a thousand times, and others all the same', async () => {
+    const cursor = await cursorOf()
+    const gone: AbortController[] = []
+    const wait = (ip: string) => {
+      const controller = new AbortController()
+      gone.push(controller)
+      return instance.ask(cursor, { wait_seconds: 20, signal: controller.signal, ip })
+    }
+    const waiting = Array.from({ length: 1000 }, (_, index) => wait(`2001:db8::${index.toString(16)}`))
+    while (instance.tail.waiting() < 1000) await new Promise(resolve => setImmediate(resolve))
+    expect(await codeOf(wait('2001:db8::ffff'))).toBe('RATE_LIMITED')
+    const other = wait('192.0.2.1')
+    while (instance.tail.waiting() < 1001) await new Promise(resolve => setImmediate(resolve))
+    for (const controller of gone) controller.abort()
+    await Promise.all([...waiting, other])
+    // Their places are free again.
+    const again = instance.ask(cursor, { wait_seconds: 20, ip: '2001:db8::1' })
+    while (instance.tail.waiting() === 0) await new Promise(resolve => setImmediate(resolve))
+    const jti = await revoke()
+    expect(idsOf((await again).jws)).toEqual([jti])
   })
 })
+
+describe.skipIf(!hasPostgres)('the revocation feed while a session that numbers is frozen', () => {
+  it('tells of each entry at once and once, and again when it has a number', async () => {
+    const backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
+    onTestFinished(() => backend.close())
+    const directory = mkdtempSync(join(tmpdir(), 'signet-feed-'))
+    onTestFinished(() => rmSync(directory, { recursive: true }))
+    const keys = await openKeys({ directory, clock: () => new Date(), log })
+    if ('faults' in keys) throw new Error(keys.faults.join())
+    onTestFinished(() => keys.close())
+    const start = () => {
+      const clock = () => new Date()
+      const tail = createRevocationTail({ feed: createStoredFeed(backend.database), clock, log })
+      onTestFinished(() => tail.close())
+      const answerFeed = createRevocationFeed({
+        tail,
+        keys,
+        cursors,
+        clock,
+        issuer: ISSUER,
+        signatures: { consume: async () => null, isExhausted: () => null },
+      })
+      return async (cursor: string | null, wait_seconds = 10) => {
+        const signal = new AbortController().signal
+        const { jws } = await answerFeed({ cursor, wait_seconds, signal, ip: '::1' })
+        return { ids: idsOf(jws), cursor: payloadOf(jws).cursor }
+      }
+    }
+    const [one, other] = [start(), start()]
+    const revoke = async () => {
+      const jti = randomUUID()
+      const expires_at = new Date(Date.now() + 900_000)
+      await createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+      return bare(jti)
+    }
+    const before = await one(null)
+    let thaw = () => {}
+    const frozen = backend.database.sql.begin(async sql => {
+      await sql`select from feed_head for update`
+      await new Promise<void>(resolve => {
+        thaw = resolve
+      })
+    })
+    const first = await revoke()
+    const began = performance.now()
+    const heard = await one(before.cursor)
+    expect(heard.ids).toEqual([first])
+    expect(performance.now() - began).toBeLessThan(2000)
+    // Nothing new: the question waits, at either instance, instead of being answered for ever.
+    expect((await one(heard.cursor, 1)).ids).toEqual([])
+    expect((await other(heard.cursor, 1)).ids).toEqual([])
+    // Who comes now hears of it too.
+    expect((await other(null)).ids).toEqual([first])
+    const second = await revoke()
+    const next = await other(heard.cursor)
+    expect(next.ids.toSorted()).toEqual([first, second].toSorted())
+    thaw()
+    await frozen
+    const again = new Set<string>()
+    const numberOf = (cursor: string) => cursors.parse(cursor)?.position.number
+    for (let { cursor } = next; numberOf(cursor) === numberOf(before.cursor); ) {
+      const step = await one(cursor)
+      for (const id of step.ids) again.add(id)
+      ;({ cursor } = step)
+    }
+    expect([...again].toSorted()).toEqual([first, second].toSorted())
+  })
+})
+
+const unreachable = (): never => {
+  throw new Error('there is a Postgres')
+}

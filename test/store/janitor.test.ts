@@ -44,6 +44,10 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
           now() - make_interval(secs => ${seconds_ago})
         )
       ),
+      position as (
+        insert into feed_positions (number, tag, expires_at)
+        values (${Math.round(seconds_ago) + 1e6}, ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))
+      ),
       batch as (
         insert into import_batches (digest, created, email_taken, id_taken, expires_at)
         values (${randomBytes(32)}, 0, '{}', '{}', now() - make_interval(secs => ${seconds_ago}))
@@ -67,7 +71,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     return row?.['rows']
   }
 
-  it('deletes what has been dead for a day, or a place in a status list for ten minutes, and nothing else', async () => {
+  it('deletes what has been dead for a day, or a place in a status list or the feed for ten minutes, and nothing else', async () => {
     await putFamilies(1, 86_401)
     await putFamilies(1, 86_401, true)
     await putFamilies(1, 86_340)
@@ -84,6 +88,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       spent_assertions: 1,
       ceremonies: 1,
       status_entries: 1,
+      feed_positions: 2,
       import_batches: 1,
       email_links: 1,
     })
@@ -93,6 +98,8 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('spent_assertions')).toBe(2)
     expect(await count('ceremonies')).toBe(2)
     expect(await count('status_entries')).toBe(1)
+    expect(await count('feed_positions')).toBe(1)
+    expect(await count('feed_head')).toBe(1)
     expect(await count('import_batches')).toBe(2)
     expect(await count('email_links')).toBe(2)
     expect(await count('users')).toBe(1)

@@ -11,6 +11,8 @@ const names = newest.map(({ name }) => name)
 const TABLES = [
   'ceremonies',
   'email_links',
+  'feed_head',
+  'feed_positions',
   'import_batches',
   'leases',
   'passkeys',

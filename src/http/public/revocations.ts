@@ -15,8 +15,8 @@ export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
     const cursor = context.req.query('cursor') ?? null
     const wait_seconds = Number(/^\d{1,4}$/.exec(context.req.query('wait') ?? '')?.[0] ?? 0)
     const { signal } = context.req.raw
-    const { jws, isFinal } = await answerFeed({ cursor, wait_seconds, signal, ip })
+    const { jws, body, isFinal } = await answerFeed({ cursor, wait_seconds, signal, ip })
     const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
-    return jwsReply(jws, { type: 'application/jwt', cache_control: CACHE[cache], header })
+    return jwsReply(jws, { type: 'application/jwt', cache_control: CACHE[cache], header, body })
   },
 })
