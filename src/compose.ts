@@ -119,7 +119,7 @@ const assemble = async (
     redis,
   }
   const published = composePublishedRevocations({ ...own, keys, peppers, issuer, onClose })
-  const mail = composeMail(config, { ...own, printMail, onClose })
+  const mail = composeMail(config, { ...own, peppers, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
   const { isBounded, requireLength } = createRequireLength(policy)
   const issue = createIssue({

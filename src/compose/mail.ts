@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import type { LinkPurpose, LinkToken } from '../domain/email-link.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { Peppers } from '../domain/refresh-token.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import type { RequireFullClass } from '../flows/full-class.ts'
 import { createMailLinks } from '../flows/mail-links.ts'
@@ -23,6 +24,7 @@ type Parts = Readonly<{
   limits: Limits
   accounts: Accounts
   passwords: Passwords
+  peppers: Peppers
   blocklist: Blocklist
   random: Random
   clock: Clock

@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto'
 import type { Plain } from './digest.ts'
+import type { Pepper } from './refresh-token.ts'
 
 /** What a mailed link stands for. */
 export const LINK_PURPOSES = ['verify_email', 'reset_password', 'change_email'] as const
@@ -9,7 +11,9 @@ export type LinkToken = Plain<'email_link'>
 
 /** Contract: how long a link may be followed. */
 export const LINK_SECONDS = 1_800
-export const LINK_TOKEN_BYTES = 32
+export const LINK_SEED_BYTES = 32
+/** A link that is asked for again is the same one for as long as it may still be followed for so many seconds. */
+export const LINK_KEPT_SECONDS = LINK_SECONDS / 2
 
 const PREFIX = 'signet_el_'
 const TOKEN = /^signet_el_[\w-]{43}$/
@@ -17,6 +21,13 @@ const TOKEN = /^signet_el_[\w-]{43}$/
 /** Ours – A prefix that secret scanners find, then base64url of 256 random bits. */
 export const linkTokenOf = (random: Uint8Array): LinkToken =>
   (PREFIX + Buffer.from(random).toString('base64url')) as LinkToken
+
+/**
+ * Ours – A token that can be made again, with the pepper, from the seed that is stored: a request for a link must not void the one that
+ * a person is about to follow. The label keeps what is signed here apart from refresh tokens, whose key is the same.
+ */
+export const linkTokenFrom = (seed: Uint8Array, pepper: Pepper): LinkToken =>
+  linkTokenOf(createHmac('sha256', pepper.key).update('signet link\0').update(seed).digest())
 
 /** Null for what was never one: it costs no look-up. */
 export const parseLinkToken = (text: string): LinkToken | null =>

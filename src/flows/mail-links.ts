@@ -1,17 +1,12 @@
 import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { countingKeyOf, type Digest, digestOf } from '../domain/digest.ts'
-import {
-  LINK_SECONDS,
-  LINK_TOKEN_BYTES,
-  type LinkPurpose,
-  type LinkToken,
-  linkTokenOf,
-} from '../domain/email-link.ts'
+import { countingKeyOf, digestOf } from '../domain/digest.ts'
+import { LINK_SEED_BYTES, type LinkPurpose, type LinkToken, linkTokenFrom } from '../domain/email-link.ts'
 import type { Language } from '../domain/language.ts'
-import { type Addressee, MAIL_OF_LINK } from '../domain/mail.ts'
+import { MAIL_OF_LINK } from '../domain/mail.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
+import { type Peppers, pepperById } from '../domain/refresh-token.ts'
 import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
-import type { About, EmailLinks, Mailer } from '../ports/mail.ts'
+import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
 import { requireCurrentPassword } from './current-password.ts'
@@ -24,6 +19,7 @@ type Needs = Readonly<{
   /** Null: this server sends no mail. */
   mailer: Mailer | null
   random: Random
+  peppers: Peppers
   /** For one address and one purpose, whether anybody has it or not. Shorter than a link lives: whoever is flooded holds one that works. */
   recipients: Limit
   /** For one sign-in, as at the password change. */
@@ -41,6 +37,7 @@ type Request = Readonly<{ email: string; language: Language }>
  * typed: what looks like an address, or folds to it, is somebody else's mailbox.
  */
 export const createMailLinks = (needs: Needs) => {
+  const pepper_ids = needs.peppers.map(({ id }) => id)
   const requireMailer = (): Mailer => {
     if (needs.mailer === null) throw new Problem('MAIL_OFF')
     return needs.mailer
@@ -49,17 +46,21 @@ export const createMailLinks = (needs: Needs) => {
   const post = (
     purpose: LinkPurpose,
     { email, language, isUrgent }: Request & Pick<About, 'isUrgent'>,
-    issue: (digest: Digest<'email_link'>) => Promise<Addressee | null>,
+    issue: (link: NewLink) => Promise<IssuedLink | null>,
   ) => {
     requireMailer().post(
       async () => {
         const allowance = await needs.recipients.consume(`${purpose}:${countingKeyOf(email)}`)
         if (allowance !== null && !allowance.isAllowed) return null
-        const token = linkTokenOf(needs.random.bytes(LINK_TOKEN_BYTES))
-        const addressee = await issue(digestOf(token))
-        if (addressee === null) return null
-        const values = { link: needs.linkTo(purpose, token), minutes: String(LINK_SECONDS / 60) }
-        const { account_id, email: to } = addressee
+        const [newest] = needs.peppers
+        const seed = needs.random.bytes(LINK_SEED_BYTES)
+        const digest = digestOf(linkTokenFrom(seed, newest))
+        const issued = await issue({ digest, seed, pepper_id: newest.id })
+        const pepper = issued && pepperById(needs.peppers, issued.pepper_id)
+        if (!issued || !pepper) return null
+        const token = linkTokenFrom(issued.seed, pepper)
+        const values = { link: needs.linkTo(purpose, token), minutes: String(issued.minutes) }
+        const { account_id, email: to } = issued
         return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
       },
       { isUrgent, email },
@@ -70,14 +71,14 @@ export const createMailLinks = (needs: Needs) => {
     isOff: needs.mailer === null,
 
     verification: ({ id: account_id, email }: Account, language: Language): void =>
-      post('verify_email', { email, language, isUrgent: false }, digest =>
-        needs.links.issueVerification({ account_id, email, digest }),
+      post('verify_email', { email, language, isUrgent: false }, link =>
+        needs.links.issueVerification({ account_id, email, link, pepper_ids }),
       ),
 
     passwordReset: ({ email: given, language }: Request): void => {
       const email = parseEmail(given, '#/email')
-      post('reset_password', { email, language, isUrgent: true }, digest =>
-        needs.links.issueReset({ email, digest }),
+      post('reset_password', { email, language, isUrgent: true }, link =>
+        needs.links.issueReset({ email, link, pepper_ids }),
       )
     },
 
@@ -95,8 +96,8 @@ export const createMailLinks = (needs: Needs) => {
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
       await requireCurrentPassword(needs, account, current_password)
-      post('change_email', { email: new_email, language, isUrgent: false }, digest =>
-        needs.links.issueChange({ account_id, credential_epoch, new_email, digest }),
+      post('change_email', { email: new_email, language, isUrgent: false }, link =>
+        needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
       )
     },
   }

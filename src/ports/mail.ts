@@ -24,23 +24,39 @@ export type Mailer = {
 
 type LinkDigest = Digest<'email_link'>
 
-/** Mailed links. A new one replaces the older of its person and purpose. All reject with Unavailable when the database is away. */
+/** A link that may be mailed: what its token was derived from, with the pepper of this id. */
+export type NewLink = Readonly<{ digest: LinkDigest; seed: Uint8Array; pepper_id: number }>
+
+/** Which link is mailed: the new one, or the one before it, which goes on. */
+export type IssuedLink = Addressee & Readonly<{ seed: Uint8Array; pepper_id: number; minutes: number }>
+
+/**
+ * Mailed links. One that was asked for lately is mailed again, if its pepper is one of `pepper_ids`; else a new one takes its turn, and
+ * the one before it may be followed to its end. A reset and a verification are bound to the address and the password of the account,
+ * a change of the e-mail to its credential epoch too. All reject with Unavailable when the database is away.
+ */
 export type EmailLinks = {
   /** Atomic. Null when nobody enabled has the address. */
-  issueReset(link: { email: string; digest: LinkDigest }): Promise<Addressee | null>
+  issueReset(link: {
+    email: string
+    link: NewLink
+    pepper_ids: readonly number[]
+  }): Promise<IssuedLink | null>
   /** Atomic. Null when the address is verified already or not the account's any more. */
   issueVerification(link: {
     account_id: string
     email: string
-    digest: LinkDigest
-  }): Promise<Addressee | null>
+    link: NewLink
+    pepper_ids: readonly number[]
+  }): Promise<IssuedLink | null>
   /** Atomic. Null when somebody has the new address, or when the credentials changed since `credential_epoch`. */
   issueChange(link: {
     account_id: string
     credential_epoch: number
     new_email: string
-    digest: LinkDigest
-  }): Promise<Addressee | null>
+    link: NewLink
+    pepper_ids: readonly number[]
+  }): Promise<IssuedLink | null>
   /** What a link stands for, as long as it may be followed. Spends nothing. */
   find(digest: LinkDigest): Promise<Readonly<{ purpose: LinkPurpose; email: string }> | null>
   /** Atomic: spends the link and marks the address as verified. Null when the link is worthless. */

@@ -1,3 +1,4 @@
+import type { ISql } from 'postgres'
 import type { Account } from '../domain/account.ts'
 import type { PasswordDigest } from '../domain/password-digest.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
@@ -6,6 +7,7 @@ import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 import { endFamilies, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
+import { bindingOf } from './link-columns.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles, language }) => {
@@ -32,9 +34,17 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   renewDigest: async ({ id, from, to }) => {
     await database.run(
       sql => sql`
-        update users
-        set password_digest = ${to}
-        where id = ${id} and password_digest = ${from}`,
+        with renewed as (
+          update users
+          set password_digest = ${to}
+          where id = ${id} and password_digest = ${from}
+          returning id, credential_epoch
+        )
+        update email_links link
+        set binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${to}::text` })}
+        from renewed
+        where link.user_id = renewed.id
+          and link.binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${from}::text` })}`,
     )
   },
 
@@ -45,7 +55,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
       sql => sql<{ id: string }[]>`
         with account as (
           update users
-          set credential_epoch = credential_epoch + 1
+          set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
           where id = ${account_id}
           returning id
         ),
@@ -66,3 +76,6 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     return account?.ended ?? null
   },
 })
+
+/** A link goes on when the digest of the same password is made anew. */
+const linkOfRenewed = (sql: ISql) => ({ purpose: sql`link.purpose`, epoch: sql`renewed.credential_epoch` })

@@ -1,11 +1,11 @@
-import type { Sql } from 'postgres'
-import { LINK_SECONDS } from '../domain/email-link.ts'
 import type { Addressee } from '../domain/mail.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'
 import { onAccountOfLink } from './end-families.ts'
+import { createIssue } from './issue-links.ts'
+import { isBound, isLiving, isOfToken } from './link-columns.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
 /** SQLSTATE unique_violation. */
@@ -13,7 +13,7 @@ const TAKEN = '23505'
 
 /**
  * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
- * account, find none. The link must still be of the address and the epoch that the account has: judged on the account's row
+ * account, find none. The link must still be of the address and the password that the account has: judged on the account's row
  * while it is held, so that a password change at the same moment wins or loses as a whole.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
@@ -24,71 +24,6 @@ export const createEmailLinks = (database: Database, lifetimes: Lifetimes): Emai
   redeemChange: createRedeemChange(database),
 })
 
-const createIssue = (
-  database: Database,
-): Pick<EmailLinks, 'issueReset' | 'issueVerification' | 'issueChange'> => ({
-  issueReset: async ({ email, digest }) => {
-    const [addressee] = await database.run(
-      sql => sql<Addressee[]>`
-        with account as (
-          select id, email, credential_epoch, language, 'reset_password' as purpose
-          from users
-          where email = ${email} and disabled_at is null
-          for key share
-        )
-        ${replaceLink(sql, digest)}`,
-    )
-    return addressee ?? null
-  },
-
-  issueVerification: async ({ account_id, email, digest }) => {
-    const [addressee] = await database.run(
-      sql => sql<Addressee[]>`
-        with account as (
-          select id, email, credential_epoch, language, 'verify_email' as purpose
-          from users
-          where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
-          for key share
-        )
-        ${replaceLink(sql, digest)}`,
-    )
-    return addressee ?? null
-  },
-
-  issueChange: async ({ account_id, credential_epoch, new_email, digest }) => {
-    const [addressee] = await database.run(
-      sql => sql<Addressee[]>`
-        with account as (
-          select id, ${new_email}::text as email, credential_epoch, language, 'change_email' as purpose
-          from users
-          where id = ${account_id}
-            and credential_epoch = ${credential_epoch}
-            and disabled_at is null
-            and not exists (select from users where email = ${new_email})
-          for key share
-        )
-        ${replaceLink(sql, digest)}`,
-    )
-    return addressee ?? null
-  },
-})
-
-const replaceLink = (sql: Sql, digest: Uint8Array) => sql`
-  , replaced as (
-    insert into email_links as link (user_id, purpose, digest, email, credential_epoch, expires_at)
-    select
-      id, purpose, ${digest}, email, credential_epoch, statement_timestamp() + make_interval(secs => ${LINK_SECONDS})
-    from account
-    on conflict (user_id, purpose) do update
-    set digest = excluded.digest,
-      email = excluded.email,
-      credential_epoch = excluded.credential_epoch,
-      expires_at = excluded.expires_at
-    returning link.email
-  )
-  select account.id as account_id, replaced.email, account.language
-  from account, replaced`
-
 const createFind =
   (database: Database): EmailLinks['find'] =>
   async digest => {
@@ -96,9 +31,10 @@ const createFind =
       sql => sql<NonNullable<Awaited<ReturnType<EmailLinks['find']>>>[]>`
         select link.purpose, link.email
         from email_links link
-        join users u on u.id = link.user_id and u.credential_epoch = link.credential_epoch
-        where link.digest = ${digest}
-          and link.expires_at > statement_timestamp()
+        join users u on u.id = link.user_id
+        where ${isOfToken(sql, digest)}
+          and ${isLiving(sql, digest)}
+          and ${isBound(sql, digest)}
           and (link.purpose = 'change_email' or link.email = u.email)
           and u.disabled_at is null`,
     )
@@ -113,16 +49,16 @@ const createRedeemVerification =
       digest,
       sql => sql<Addressee[]>`
         with link as (
-          delete from email_links
-          where digest = ${digest} and purpose = 'verify_email' and expires_at > statement_timestamp()
-          returning user_id, email, credential_epoch
+          delete from email_links link
+          where ${isOfToken(sql, digest)} and purpose = 'verify_email' and ${isLiving(sql, digest)}
+          returning link.*
         )
         update users u
         set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
         from link
         where u.id = link.user_id
           and u.email = link.email
-          and u.credential_epoch = link.credential_epoch
+          and ${isBound(sql, digest)}
           and u.disabled_at is null
         returning u.id as account_id, u.email, u.language`,
     )
@@ -138,13 +74,13 @@ const createRedeemChange =
         digest,
         sql => sql<Addressee[]>`
           with link as (
-            delete from email_links l
+            delete from email_links link
             using users u
-            where l.digest = ${digest}
-              and l.purpose = 'change_email'
-              and l.expires_at > statement_timestamp()
-              and u.id = l.user_id
-            returning l.user_id, l.email, l.credential_epoch, u.email as old_email
+            where ${isOfToken(sql, digest)}
+              and link.purpose = 'change_email'
+              and ${isLiving(sql, digest)}
+              and u.id = link.user_id
+            returning link.*, u.email as old_email
           ),
           account as (
             update users u
@@ -152,7 +88,7 @@ const createRedeemChange =
             from link
             where u.id = link.user_id
               and u.email = link.old_email
-              and u.credential_epoch = link.credential_epoch
+              and ${isBound(sql, digest)}
               and u.disabled_at is null
             returning u.id, link.old_email, u.language
           ),

@@ -1,6 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
+import { isOfToken } from './link-columns.ts'
 import { inTransaction } from './transaction.ts'
 
 type Person = Readonly<{
@@ -61,7 +62,7 @@ export const onAccountOfLink = <R extends Row>(
     database,
     sql => sql`
       select from users
-      where id = (select user_id from email_links where digest = ${digest})
+      where id = (select user_id from email_links link where ${isOfToken(sql, digest)})
       for no key update`,
     statement,
   )

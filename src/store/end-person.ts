@@ -25,11 +25,15 @@ export const endPerson = async (
       with account as (
         update users
         set credential_epoch = credential_epoch + 1,
+          device_epoch = device_epoch + 1,
           disabled_at = case when ${isDisabled ?? false}::boolean
             then coalesce(disabled_at, statement_timestamp()) else disabled_at end,
           roles = coalesce(${roles ?? null}::text[], roles)
         where id = ${id}
         returning id
+      ),
+      links as (
+        delete from email_links l using account where l.user_id = account.id
       ),
       totp as (
         delete from totp_factors t using account where t.user_id = account.id and ${withoutFactors ?? false}::boolean

@@ -25,6 +25,7 @@ export const endingOthers = (
   account as (
     update users
     set credential_epoch = credential_epoch + 1,
+      device_epoch = device_epoch + ${reason === 'factors_changed' ? 0 : 1},
       password_digest = coalesce(${password_digest}::text, password_digest)
     where id = ${id}
       and credential_epoch = ${credential_epoch}
@@ -33,7 +34,7 @@ export const endingOthers = (
         ${keep}::uuid is null
         or exists (select from refresh_families where id = ${keep}::uuid and revoked_at is null)
       )
-    returning id, credential_epoch
+    returning id, credential_epoch, device_epoch
   ),
   kept as (
     update refresh_families f

@@ -15,6 +15,10 @@ export const totpFactors = pgTable('totp_factors', {
   secret: bytea().notNull(),
   /** Of the code that was accepted last: neither it nor an earlier one is accepted again. */
   last_step: integer().notNull(),
+  /** Wrong codes in a row, from devices that the account does not know. Counted before a code is judged. */
+  failures: integer().notNull().default(0),
+  /** The same, from known devices. */
+  known_failures: integer().notNull().default(0),
   created_at: instant().notNull().default(sql`now()`),
 })
 
@@ -25,6 +29,8 @@ export const recoveryCodes = pgTable('recovery_codes', {
     .references(() => users.id, { onDelete: 'cascade' }),
   /** SHA-256 of each that is left. */
   digests: bytea().array().notNull(),
+  /** Raised by each new set: of two requests that saw one set, the first replaces it. */
+  set_number: integer().notNull().default(0),
 })
 
 /** WebAuthn Level 3 §4 – Credential records. */

@@ -3,6 +3,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import type { Database } from './database.ts'
 import { endFamilies, onAccountOfLink } from './end-families.ts'
+import { isBound, isLiving, isOfToken } from './link-columns.ts'
 
 /**
  * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:
@@ -17,19 +18,20 @@ export const createRedeemReset =
       digest,
       sql => sql<(Addressee & { families: string[] })[]>`
         with link as (
-          delete from email_links
-          where digest = ${digest} and purpose = 'reset_password' and expires_at > statement_timestamp()
-          returning user_id, email, credential_epoch
+          delete from email_links link
+          where ${isOfToken(sql, digest)} and purpose = 'reset_password' and ${isLiving(sql, digest)}
+          returning link.*
         ),
         account as (
           update users u
           set password_digest = ${password_digest},
             credential_epoch = u.credential_epoch + 1,
+            device_epoch = u.device_epoch + 1,
             email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
           from link
           where u.id = link.user_id
             and u.email = link.email
-            and u.credential_epoch = link.credential_epoch
+            and ${isBound(sql, digest)}
             and u.disabled_at is null
           returning u.id, u.email, u.language
         ),

@@ -20,6 +20,8 @@ export const users = pgTable('users', {
   email_verified_at: instant(),
   /** Of the last sign-in: in which notices are written. */
   language: text(),
+  /** Raised by what takes the trust from devices: a device token of an earlier epoch makes no device known. */
+  device_epoch: integer().notNull().default(0),
 })
 
 /**
@@ -171,12 +173,24 @@ export const emailLinks = pgTable(
     /** SHA-256 of the token. */
     digest: bytea().notNull().unique(),
     email: text().notNull(),
+    /** Binds a link of the version before, and the change of an e-mail. */
     credential_epoch: integer().notNull(),
     expires_at: instant().notNull(),
+    /** What the token is derived from, with the pepper of this id: asking again soon mails the same link. */
+    seed: bytea(),
+    pepper_id: smallint(),
+    /** SHA-256 of the password digest that the account had: another password voids the link, and nothing else does. */
+    binding: bytea(),
+    /** The digest that the columns above belong to: the version before replaces `digest` and leaves them. */
+    bound_digest: bytea(),
+    /** The link before this one, of the same binding: it may be followed for as long as its mail said. */
+    previous_digest: bytea(),
+    previous_expires_at: instant(),
   },
   table => [
     primaryKey({ columns: [table.user_id, table.purpose] }),
     index('email_links_expires_at_index').on(table.expires_at),
+    index('email_links_previous_digest_index').on(table.previous_digest),
   ],
 )
 

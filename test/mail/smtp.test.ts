@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Mail, MAIL_OUTCOMES, type MailOutcome } from '../../src/domain/mail.ts'
+import { createPepper } from '../../src/domain/refresh-token.ts'
 import { createMailLinks } from '../../src/flows/mail-links.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
@@ -249,6 +250,7 @@ describe('a request for a mail', () => {
         isCommon: async () => false,
       },
       random: { bytes: length => new Uint8Array(length), uuid: () => '' },
+      peppers: [createPepper(Buffer.alloc(32, 7))],
       linkTo: (_, token) => token,
     })
     links.passwordReset({ email: 'anybody@b.example', language: 'en' })

@@ -303,10 +303,11 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
     await held`begin`
     await held`delete from users where id = ${person}`
     const digest = digestOf(linkTokenOf(randomBytes(32)))
+    const asked = { link: { digest, seed: randomBytes(32), pepper_id: 1 }, pepper_ids: [1] }
     const begun = [
-      links.issueReset({ email: person, digest }),
-      links.issueVerification({ account_id: person, email: person, digest }),
-      links.issueChange({ account_id: person, credential_epoch: 0, new_email: 'new@example.com', digest }),
+      links.issueReset({ email: person, ...asked }),
+      links.issueVerification({ account_id: person, email: person, ...asked }),
+      links.issueChange({ account_id: person, credential_epoch: 0, new_email: 'new@example.com', ...asked }),
       createFactors(database, LIFETIMES).replaceRecoveryCodes({
         id: person,
         credential_epoch: 0,

@@ -12,7 +12,7 @@ const ENGLISH = {
   resetDone: 'Your new password is set',
   closeHelp: 'You may close this page, and sign in where you always do.',
   gone: 'This link is not valid, or not any more',
-  goneHelp: 'A link works once, for 30 minutes, and until the next one is sent. Ask for another one.',
+  goneHelp: 'A link works once, for 30 minutes, and until the password is changed. Ask for another one.',
   taken: 'This e-mail address is in use',
   takenHelp: 'Another account has it by now. Nothing was changed.',
   later: 'Please try again in a moment',
@@ -53,7 +53,7 @@ export const TEXTS: Readonly<Record<Language, Texts>> = {
     closeHelp: 'Sie können diese Seite schließen und sich anmelden, wo Sie es immer tun.',
     gone: 'Dieser Link gilt nicht oder nicht mehr',
     goneHelp:
-      'Ein Link gilt einmal, 30 Minuten lang und bis der nächste verschickt ist. Fordern Sie einen neuen an.',
+      'Ein Link gilt einmal, 30 Minuten lang und bis das Passwort geändert ist. Fordern Sie einen neuen an.',
     taken: 'Diese E-Mail-Adresse ist vergeben',
     takenHelp: 'Sie gehört inzwischen zu einem anderen Konto. Es wurde nichts geändert.',
     later: 'Bitte versuchen Sie es gleich noch einmal',
