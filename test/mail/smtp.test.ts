@@ -245,7 +245,7 @@ describe('a request for a mail', () => {
         matches: async () => false,
         isCommon: async () => false,
       },
-      random: { bytes: length => new Uint8Array(length), uuid: () => '' },
+      random: { bytes: length => new Uint8Array(length), uuid: () => '', tokenId: () => '' },
       linkTo: (_, token) => token,
     })
     links.passwordReset({ email: 'anybody@b.example', language: 'en' })

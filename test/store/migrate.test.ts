@@ -20,6 +20,7 @@ const TABLES = [
   'spent_assertions',
   'status_entries',
   'totp_factors',
+  'unfinished_endings',
   'users',
 ]
 

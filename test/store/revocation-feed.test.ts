@@ -17,7 +17,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
   afterAll(() => backend.close())
   const feed = () => createRevocationFeed(backend.database)
   const revoke = (jti: string, expires_at = inAnHour()) =>
-    createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+    createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({ jti, expires_at })
   const now = async () => feed().readAll(() => {})
 
   it('shows what was revoked since a snapshot, once, and nothing that was there before', async () => {
