@@ -8,6 +8,7 @@ import { authorizationServerMetadata } from './domain/metadata.ts'
 import type { Lifetimes } from './domain/refresh-family.ts'
 import { absentBlocklist, createRedisBlocklist } from './ephemeral/blocklist.ts'
 import { createLimits } from './ephemeral/limits.ts'
+import { createSparingLimit } from './ephemeral/sparing-limit.ts'
 import { createAuthenticateAdmin } from './flows/admin.ts'
 import { createAuthenticateBearer } from './flows/bearer.ts'
 import { createEndEverything } from './flows/end-everything.ts'
@@ -99,7 +100,7 @@ const assemble = async (
   const accounts = createAccounts(database, lifetimes)
   const assertions = createAssertions(database)
   const refreshFamilies = createRefreshFamilies(database, lifetimes)
-  const revocations = createRevocations(database)
+  const revocations = createRevocations(database, lifetimes)
   const endings = createEndings(database, lifetimes)
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const limits = createLimits({ redis, metrics })
@@ -139,6 +140,7 @@ const assemble = async (
     peppers,
     policy,
     isBounded,
+    limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
     access_token_seconds,
     metrics,
     log,
@@ -152,8 +154,17 @@ const assemble = async (
     issuer,
   })
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
-  const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
-  const people = { clients, openSignIn, peppers, policy, refreshFamilies, rotate, wait, mail }
+  const signInLimit = limits('sign-ins', config.RATE_LIMIT_ACCOUNTS)
+  const openSignIn = createOpenSignIn({
+    refreshFamilies,
+    issue,
+    random,
+    peppers,
+    policy,
+    metrics,
+    limit: signInLimit,
+  })
+  const people = { clients, openSignIn, signInLimit, peppers, policy, refreshFamilies, rotate, wait, mail }
   const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
 
   // What the world sees of it
@@ -165,7 +176,11 @@ const assemble = async (
   })
   const routes = createRoutes({
     exchange: createExchange({ authenticateClient, grants, metrics }),
-    revoke: createRevoke({ ...tokens, access_token_seconds }),
+    revoke: createRevoke({
+      ...tokens,
+      access_token_seconds,
+      limit: limits('revoke', config.RATE_LIMIT_REVOKE),
+    }),
     introspect: createIntrospect({ ...tokens, second_factor_roles }),
     ...composeAccounts(config, { ...own, ...people, issue }),
     ...published,

@@ -27,6 +27,8 @@ export type Random = {
   bytes(length: number): Uint8Array
   /** RFC 9562 §5.7 – A UUIDv7. */
   uuid(): string
+  /** RFC 9562 §5.4 – A UUIDv4. */
+  tokenId(): string
 }
 
 /** Password hashing, off the event loop: `hash`, `findForm` and `matches` reject with Unavailable when the queue is full. */
@@ -142,8 +144,15 @@ export type Revocable = Pick<AccessTokenClaims, 'jti' | 'sid' | 'sub' | 'client_
 
 /** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
 export type Revocations = {
-  /** Atomic and idempotent. */
-  revokeAccessToken(token: { jti: string; expires_at: Date }): Promise<void>
+  /**
+   * Atomic and idempotent. A family of which many single tokens were revoked lately is ended instead, as one entry of the feed: its
+   * id, or null.
+   */
+  revokeAccessToken(token: {
+    jti: string
+    sid?: string | undefined
+    expires_at: Date
+  }): Promise<string | null>
   /** False when the token, its family or its account has been ended. */
   isLive(claims: Revocable): Promise<boolean>
   /** The account behind a live access token; null when the token, its family or its account has been ended. */

@@ -158,7 +158,12 @@ export const SETTINGS = {
   RATE_LIMIT_REFRESH: {
     schema: derivedRateLimit('100/60'),
     standard: '`RATE_LIMIT_ACCOUNTS`',
-    help: 'Refreshes of one sign-in at the account API, whatever addresses they come from.',
+    help: 'Refreshes of one sign-in, at `/token` and the account API together, whatever addresses they come from.',
+  },
+  RATE_LIMIT_REVOKE: {
+    schema: rateLimit('60/60'),
+    standard: '`60/60`',
+    help: 'Tokens that one client may revoke of one person, or of itself, whatever addresses it asks from.',
   },
   RATE_LIMIT_PASSWORD: {
     schema: derivedRateLimit('5/60'),

@@ -29,6 +29,7 @@ import type {
   Blocklist,
   Clients,
   Clock,
+  Limit,
   Metrics,
   Passwords,
   Random,
@@ -59,6 +60,7 @@ type Parts = Readonly<{
   redis: RedisConnection | null
   refreshFamilies: RefreshFamilies
   rotate: Rotate
+  signInLimit: Limit
   wait: Wait
   mail: ComposedMail
 }>
@@ -72,7 +74,6 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     register: limit('register', config.RATE_LIMIT_REGISTER),
     password: limit('password', config.RATE_LIMIT_PASSWORD),
     export: limit('export', config.RATE_LIMIT_PASSWORD),
-    refresh: limit('refresh', config.RATE_LIMIT_REFRESH),
     accounts: limit('accounts', config.RATE_LIMIT_ACCOUNTS),
     mail: parts.mail.limit,
   }
@@ -109,7 +110,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
         password_cost: config.PASSWORD_COST,
       }),
     ),
-    refresh: createRefresh({ ...parts, limit: limits.refresh }),
+    refresh: createRefresh(parts),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
     changePassword: told.changePassword(

@@ -20,7 +20,7 @@ import type { Told } from '../flows/told.ts'
 import { createTotpEnrolment } from '../flows/totp-enrolment.ts'
 import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
-import type { Blocklist, Clients, Clock, Metrics, Random, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, Clients, Clock, Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Factors } from '../ports/factors.ts'
 import { createCeremonies } from '../store/ceremonies.ts'
 import type { Database } from '../store/database.ts'
@@ -40,6 +40,7 @@ type Parts = Readonly<{
   policy: AudiencePolicy
   random: Random
   refreshFamilies: RefreshFamilies
+  signInLimit: Limit
   /** Has told the person of it by mail. */
   enter: Enter
   /** Tells the person of changes. */

@@ -51,6 +51,9 @@ const REFUSALS = {
   assertion_replayed: ['invalid_client', ASSERTION],
   token_failures_limit: ['too_many_requests', 'Too many failed attempts. Try again later.'],
 
+  refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
+  revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
+
   grant_type_unsupported: ['unsupported_grant_type', 'This grant type is not supported.'],
   grant_type_not_registered: ['unauthorized_client', 'The client is not registered for this grant type.'],
   public_client: ['unauthorized_client', 'A public client may not do this.'],

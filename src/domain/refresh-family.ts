@@ -17,6 +17,7 @@ export type RevokeReason =
   | 'factors_changed'
   | 'stepped_up'
   | 'revoked'
+  | 'tokens_revoked'
   | 'revoked_globally'
   | 'ended_by_operator'
   | 'roles_changed'

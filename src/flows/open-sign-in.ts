@@ -6,7 +6,8 @@ import { Problem } from '../domain/problem.ts'
 import type { Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, type RefreshToken, refreshTokenAt } from '../domain/refresh-token.ts'
 import type { AccessTokenResponse, Issue } from '../grants/issue.ts'
-import type { Metrics, Random, RefreshFamilies } from '../ports.ts'
+import { consume } from './consume.ts'
+import type { Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 
 /** Contract: what register, login and refresh answer with. */
 export type TokenPair = AccessTokenResponse &
@@ -19,6 +20,8 @@ type Needs = Readonly<{
   peppers: Peppers
   policy: AudiencePolicy
   metrics: Metrics
+  /** For one account, from whatever addresses: each sign-in that is opened and ended is an entry of the revocation feed. */
+  limit: Limit
 }>
 
 export type OpenSignIn = (signIn: {
@@ -35,8 +38,9 @@ export const SALT_BYTES = 16
 
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =
-  ({ refreshFamilies, issue, random, peppers, policy, metrics }: Needs): OpenSignIn =>
+  ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, origin }) => {
+    await consume(limit, account.id)
     const id = random.uuid()
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers

@@ -4,8 +4,7 @@ import type { Client } from '../domain/client.ts'
 import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { Rotate } from '../grants/rotate.ts'
-import type { Clients, Limit, Metrics, RefreshFamilies } from '../ports.ts'
-import { consume } from './consume.ts'
+import type { Clients, Metrics, RefreshFamilies } from '../ports.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 import { resourceRefused } from './require-resources.ts'
 
@@ -14,8 +13,6 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   rotate: Rotate
   peppers: Peppers
-  /** For one sign-in, whatever addresses its refreshes come from. */
-  limit: Limit
   metrics: Metrics
 }>
 
@@ -32,11 +29,10 @@ type RefreshRequest = Readonly<{
 
 /** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ clients, refreshFamilies, rotate, peppers, limit, metrics }: Needs) =>
+  ({ clients, refreshFamilies, rotate, peppers, metrics }: Needs) =>
   async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
-    await consume(limit, token.family_id)
     const owner = await refreshFamilies.findOwner(token.family_id)
     const client = owner === null ? null : await clients.find(owner.client_id)
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
@@ -52,7 +48,10 @@ export const createRefresh =
   }
 
 const toProblem = (error: OAuthError): Problem => {
-  const { code, reason } = error
+  const { code, reason, detail } = error
+  const { retry_after_seconds } = detail
+  if (reason === 'refresh_limit' && typeof retry_after_seconds === 'number')
+    return new Problem('RATE_LIMITED', 'refresh', [], retry_after_seconds)
   if (code === 'invalid_target') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
   return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)

@@ -1,8 +1,9 @@
 import { judgeAccessToken } from '../domain/access-token.ts'
 import { requireParameter } from '../domain/form.ts'
+import { OAuthError } from '../domain/oauth-error.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import type { AuthenticateClient, ClientRequest } from '../grants/client-authentication.ts'
-import type { Blocklist, Clock, Keys, RefreshFamilies, Revocations } from '../ports.ts'
+import type { Blocklist, Clock, Keys, Limit, RefreshFamilies, Revocations } from '../ports.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient
@@ -14,6 +15,8 @@ type Needs = Readonly<{
   clock: Clock
   issuer: string
   access_token_seconds: number
+  /** For a client and a person, or for a client that acts for itself. */
+  limit: Limit
 }>
 
 /**
@@ -21,22 +24,35 @@ type Needs = Readonly<{
  * Whatever is not the client's to end is left alone, and the answer does not tell. token_type_hint saves nothing here and is ignored.
  */
 export const createRevoke = (needs: Needs) => {
+  const { keys, clock, issuer, limit, revocations, refreshFamilies, blocklist, access_token_seconds } = needs
+
+  /** Contract – Each is an entry of the revocation feed, which no client and no person may grow at will. */
+  const count = async (client_id: string, sub: string) => {
+    const allowance = await limit.consume(`${sub} ${client_id}`)
+    if (allowance?.isAllowed === false)
+      throw new OAuthError('revoke_limit', { client_id, retry_after_seconds: allowance.reset_seconds })
+  }
+
   const revokeRefreshToken = async (text: string, client_id: string) => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return
     const { family_id: id, salt } = token
-    const hasEnded = await needs.refreshFamilies.revoke({ id, salt, client_id, reason: 'revoked' })
-    if (hasEnded) await needs.blocklist.add([{ kind: 'sid', value: id }], needs.access_token_seconds)
+    const owner = await refreshFamilies.findOwner(id)
+    if (owner?.client_id !== client_id) return
+    await count(client_id, owner.user_id)
+    const hasEnded = await refreshFamilies.revoke({ id, salt, client_id, reason: 'revoked' })
+    if (hasEnded) await blocklist.add([{ kind: 'sid', value: id }], access_token_seconds)
   }
 
   const revokeAccessToken = async (text: string, client_id: string) => {
-    const { keys, clock, issuer, revocations, blocklist } = needs
     const now = clock()
     const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, sole_audience: null, now })
     if ('refusal' in judged || judged.claims.client_id !== client_id) return
-    const { jti, exp } = judged.claims
-    await revocations.revokeAccessToken({ jti, expires_at: new Date(exp * 1000) })
-    await blocklist.add([{ kind: 'jti', value: jti }], exp - now.getTime() / 1000)
+    const { jti, sid, sub, exp } = judged.claims
+    await count(client_id, sub)
+    const family = await revocations.revokeAccessToken({ jti, sid, expires_at: new Date(exp * 1000) })
+    if (family === null) await blocklist.add([{ kind: 'jti', value: jti }], exp - now.getTime() / 1000)
+    else await blocklist.add([{ kind: 'sid', value: family }], access_token_seconds)
   }
 
   return async (request: ClientRequest): Promise<{ client_id: string }> => {

@@ -8,9 +8,10 @@ import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import { type Peppers, refreshTokenAt } from '../domain/refresh-token.ts'
 import { scopeLeft } from '../domain/scope.ts'
 import type { Issue } from '../grants/issue.ts'
-import type { Blocklist, Clients, Metrics, Random, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, Clients, Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import type { Conduct } from './ceremony.ts'
+import { consume } from './consume.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
 import { requireResources, resourceRefused } from './require-resources.ts'
@@ -30,6 +31,7 @@ type Needs = Readonly<{
   metrics: Metrics
   originsOf: (client: Client) => readonly string[]
   access_token_seconds: number
+  signInLimit: Limit
 }>
 
 /** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
@@ -68,6 +70,7 @@ export const createStepUp = (needs: Needs) => {
       const { account, claims } = bearer
       const client = await needs.clients.find(claims.client_id)
       if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+      await consume(needs.signInLimit, account.id)
       const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
       const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
       const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }

@@ -15,8 +15,9 @@ import {
 } from '../domain/refresh-token.ts'
 import { digestOf } from '../domain/digest.ts'
 import { narrowScope, scopeLeft } from '../domain/scope.ts'
-import type { Blocklist, LivingFamily, Log, Metrics, RefreshFamilies } from '../ports.ts'
+import type { Blocklist, Limit, LivingFamily, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
+import { findExcess, tooMany } from './refresh-limit.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
@@ -25,6 +26,8 @@ type Needs = Readonly<{
   peppers: Peppers
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
+  /** For one sign-in, wherever its refreshes come from. */
+  limit: Limit
   access_token_seconds: number
   metrics: Metrics
   log: Log
@@ -56,13 +59,17 @@ export const createRotate = (needs: Needs): Rotate => {
   return async request => {
     const { client, token } = request
     refuseUnregistered(needs, request)
-    const prepared = await prepare(needs, request)
+    const presented = { client_id: client.client_id, token }
+    const excess = await findExcess(needs, presented)
+    const prepared = excess === null ? await prepare(needs, request) : NOTHING
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
     switch (rotation.verdict) {
       case 'rotated':
+        if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
         return answer(needs, request, { family: rotation.family, refresh_token: successor, prepared })
       case 'replayed':
+        if (excess !== null) throw tooMany(excess, presented)
         return replay(needs, request, { family: rotation.family, prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
@@ -99,6 +106,9 @@ const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: Rot
   if (scope !== null) narrowScope(scope.join(' '), client.scope)
   if (resources.length > 0) audienceFor(client, resources, policy)
 }
+
+/** Where no token is going to be issued. */
+const NOTHING: Prepared = { jti: '', status: null }
 
 /**
  * Before the rotation: what fails after it is a 503 to a client whose token is spent, and what is refused after it costs a client

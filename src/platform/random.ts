@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync } from 'node:crypto'
+import { randomBytes, randomFillSync, randomUUID } from 'node:crypto'
 import { V7Generator } from 'uuidv7'
 import type { Random } from '../ports.ts'
 
@@ -23,4 +23,5 @@ const ids = new V7Generator(createWords())
 export const systemRandom: Random = {
   bytes: length => randomBytes(length),
   uuid: () => ids.generate().toString(),
+  tokenId: () => randomUUID(),
 }

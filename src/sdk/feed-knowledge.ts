@@ -3,20 +3,32 @@ import type { FollowSettings } from './follow-options.ts'
 import { createKnownRevocations } from './known-revocations.ts'
 import type { Standing, RevocationQuery } from './revocation-source.ts'
 
+/** `old`: nothing was heard for too long. `overflow`: there is no room for every single token that was revoked. */
+export type Staleness = 'old' | 'overflow'
+
 /** What a follower knows, and as of when. */
 export const createFeedKnowledge = (settings: FollowSettings) => {
-  const { issuer, now, max_stale_seconds, clock_tolerance_seconds } = settings
+  const { issuer, now, elapsed, max_stale_seconds, clock_tolerance_seconds } = settings
   const known = createKnownRevocations(settings.max_entries)
   let cursor: string | null = null
   /** The `iat` of the newest answer that was believed: whatever is clearly older is a replay. */
   let newest = 0
   let as_of: number | null = null
-  let heard_at = 0
+  /** By `elapsed`: until when what is known counts as current. A clock that is set changes nothing about it. */
+  let fresh_until = 0
+  let hasRoom = true
 
-  const isFresh = (): boolean => {
-    const time = now()
-    // A clock that was set back must not lengthen the life of what is known.
-    return as_of !== null && time < as_of + max_stale_seconds && time >= heard_at - clock_tolerance_seconds
+  const staleness = (): Staleness | null => {
+    if (as_of === null || elapsed() >= fresh_until) return 'old'
+    return known.isIncomplete(now()) ? 'overflow' : null
+  }
+
+  /** Tells once when single tokens begin to be left out. */
+  const noteRoom = (time: number) => {
+    const isIncomplete = known.isIncomplete(time)
+    if (isIncomplete && hasRoom)
+      settings.onFault(new Error(`more than ${settings.max_entries} revocations: single tokens are left out`))
+    hasRoom = !isIncomplete
   }
 
   /** Anything but the very next answer of this issuer, and a recent one, is refused as a whole. */
@@ -35,11 +47,13 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
       const time = now()
       judge(answer, time)
       known.add(answer, time)
+      noteRoom(time)
       cursor = answer.cursor
       newest = Math.max(newest, answer.iat)
       if (answer.more) return
       as_of = Math.max(as_of ?? 0, answer.iat)
-      heard_at = time
+      // What the issuer signed a while ago is old already.
+      fresh_until = elapsed() + max_stale_seconds - Math.max(0, time - as_of)
     },
     /** What is known stays; everything is asked for again, and added. */
     beginAgain: () => {
@@ -47,9 +61,16 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
     },
     check: (token: RevocationQuery): Standing => {
       if (known.isRevoked(token)) return 'revoked'
-      return isFresh() ? 'live' : 'stale'
+      switch (staleness()) {
+        case null:
+          return 'live'
+        case 'overflow':
+          return 'partial'
+        case 'old':
+          return 'stale'
+      }
     },
-    isFresh,
+    staleness,
     as_of: () => as_of,
     size: known.size,
   }

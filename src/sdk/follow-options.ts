@@ -1,3 +1,4 @@
+import { type Elapsed, elapsedBy } from './elapsed.ts'
 import { type Fetch, isTrustworthyUrl } from './remote-json.ts'
 
 export type FollowOptions = Readonly<{
@@ -31,7 +32,9 @@ export type FollowSettings = Readonly<{
   max_entries: number
   onFault: (fault: Error) => void
   fetch: Fetch
+  /** Since 1970. */
   now: () => number
+  elapsed: Elapsed
 }>
 
 /** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
@@ -53,6 +56,7 @@ export const parseFollowOptions = (options: FollowOptions): FollowSettings => {
     },
     fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
     now: () => now() / 1000,
+    elapsed: elapsedBy(options.now),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Engine } from './engine.ts'
 import { parseFeedAnswer } from './feed-answer.ts'
-import { createFeedKnowledge } from './feed-knowledge.ts'
+import { createFeedKnowledge, type Staleness } from './feed-knowledge.ts'
 import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
 import { createJwsReader } from './jws-reader.ts'
 import { createKeySet } from './key-set.ts'
@@ -10,6 +10,8 @@ import type { RevocationQuery, Standing } from './revocation-source.ts'
 export type FollowState = Readonly<{
   /** `checked`: what is not known to be revoked was not, `maxStaleSeconds` ago at most. */
   revocation: 'checked' | 'stale'
+  /** Why `stale`; null while `checked`. */
+  reason: Staleness | null
   /** Entries that are known. */
   entries: number
   /** Seconds since 1970: when the issuer said what is known; null before its first answer. */
@@ -79,7 +81,8 @@ export const followOn =
       check: knowledge.check,
       ready: () => readied,
       state: () => ({
-        revocation: knowledge.isFresh() ? 'checked' : 'stale',
+        revocation: knowledge.staleness() === null ? 'checked' : 'stale',
+        reason: knowledge.staleness(),
         entries: knowledge.size(),
         as_of: knowledge.as_of(),
         fault,
@@ -98,12 +101,12 @@ const createAsk = <Key>(
   knowledge: ReturnType<typeof createFeedKnowledge>,
   signal: AbortSignal,
 ) => {
-  const { issuer, jwks_uri, fetch, now, max_stale_seconds } = settings
+  const { issuer, jwks_uri, fetch, elapsed, max_stale_seconds } = settings
   const keys = createKeySet(engine, {
     issuer,
     jwks_uri,
     fetch,
-    now,
+    elapsed,
     max_stale_seconds: KEYS_MAX_STALE_SECONDS,
     onFault: () => {},
   })
@@ -125,7 +128,7 @@ const createAsk = <Key>(
 
   return async (): Promise<number> => {
     const asked_at = performance.now()
-    const reading = await read(await fetchAnswer(), now())
+    const reading = await read(await fetchAnswer())
     if ('refusal' in reading)
       throw new Error(`the feed is refused: ${reading.refusal}`, { cause: reading.cause })
     const answer = parseFeedAnswer(reading.payload)

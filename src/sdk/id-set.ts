@@ -5,13 +5,15 @@ import { readIds, readUuid, readWord } from './id-text.ts'
  * two where it is, so that a growing set never stands in memory twice and leaves nothing for the collector.
  */
 export type IdSet = Readonly<{
-  /** The ids that stand one after another in canonical base64url. */
-  addAll(encoded: string, expires_at: number): void
+  /** The ids that stand one after another in canonical base64url: all of them by default, or those of sign-ins alone. */
+  addAll(encoded: string, expires_at: number, which?: 'all' | 'sign_ins'): void
   /** Whether a UUID in its canonical text is there. */
   has(uuid: string): boolean
   size(): number
   /** Forgets what expired, in the next of the shares: a part of the work at a time. `now` in seconds. */
   sweep(now: number, shares?: number): void
+  /** Forgets every single token. Returns when the last of them would have expired; 0 when there was none. */
+  forgetTokens(now: number): number
 }>
 
 /** What a set is swept in. */
@@ -85,13 +87,22 @@ export const createIdSet = (): IdSet => {
   }
 
   return {
-    addAll: (encoded, expires_at) => readIds(encoded, id, () => add(expires_at)),
+    addAll: (encoded, expires_at, which) =>
+      readIds(encoded, id, () => {
+        if (which !== 'sign_ins' || isSignIn(id[1] ?? 0)) add(expires_at)
+      }),
     has: uuid => {
       if (size === 0 || uuid.length !== 36 || !readWord(uuid, id, 3)) return false
       const { slots } = bucketAt(id[3] ?? 0)
       return mayHave(slots, id) && readUuid(uuid, id) && slots[find(slots, id) + EXPIRY] !== 0
     },
     size: () => size,
+    forgetTokens: now => {
+      let last = 0
+      for (const bucket of new Set(buckets)) last = Math.max(last, expireTokens(bucket))
+      for (let share = 0; share < SHARES; share += 1) sweepShare(share, now)
+      return last
+    },
     sweep: (now, shares = 1) => {
       for (let turn = 0; turn < shares; turn += 1) {
         sweepShare(next, now)
@@ -99,6 +110,34 @@ export const createIdSet = (): IdSet => {
       }
     },
   }
+}
+
+/**
+ * RFC 9562 §4.2 – The version, in the second word. A `sid` is a UUIDv7, and the issuer makes each `jti` a UUIDv4: that is how a
+ * follower without room for both tells what ends a whole sign-in.
+ */
+const isSignIn = (word: number): boolean => ((word >>> 12) & 0xf) === 7
+
+/** How many ids of an encoded group are those of sign-ins. */
+export const countSignIns = (encoded: string): number => {
+  const id = new Int32Array(4)
+  let count = 0
+  readIds(encoded, id, () => {
+    if (isSignIn(id[1] ?? 0)) count += 1
+  })
+  return count
+}
+
+/** Lets the tokens of a bucket expire long ago. Returns when the last of them would have. */
+const expireTokens = ({ slots }: Bucket): number => {
+  let last = 0
+  for (let place = 0; place < slots.length; place += WORDS) {
+    const expires_at = expiryAt(slots, place)
+    if (expires_at === 0 || isSignIn(slots[place + 1] ?? 0)) continue
+    last = Math.max(last, expires_at)
+    slots[place + EXPIRY] = 1
+  }
+  return last
 }
 
 const unreachable = (): never => {

@@ -27,14 +27,14 @@ export const createJwsReader = <Key>(
     known.set(segment, header)
   }
 
-  return async (token: string, now: number): Promise<Reading<Key>> => {
+  return async (token: string): Promise<Reading<Key>> => {
     const jws = splitJws(token, longest)
     if (jws === null) return { refusal: 'token_malformed' }
     const header = known.get(jws.header) ?? parseHeader(jws.header)
     if (header === null || header.typ !== typ) return { refusal: 'token_type' }
     let key: IssuerKey<Key> | null
     try {
-      key = keys.peek(header.kid, now) ?? (await keys.find(header.kid))
+      key = keys.peek(header.kid) ?? (await keys.find(header.kid))
     } catch (cause) {
       return { refusal: 'keys_unavailable', cause }
     }

@@ -1,3 +1,4 @@
+import type { Elapsed } from './elapsed.ts'
 import type { Engine, RsaJwk } from './engine.ts'
 import { parseJwks } from './jwks.ts'
 import { asObject } from './jws.ts'
@@ -19,7 +20,7 @@ export type KeySet<Key> = Readonly<{
   /** Null: the issuer publishes no such key. Rejects when the keys cannot be had. */
   find(kid: string): Promise<IssuerKey<Key> | null>
   /** The key, where it is known freshly enough at this moment. Starts a refresh behind the request where one is due. */
-  peek(kid: string, now: number): IssuerKey<Key> | undefined
+  peek(kid: string): IssuerKey<Key> | undefined
   /** Fetches the keys unless they are fresh. Rejects when they cannot be had. */
   load(): Promise<void>
 }>
@@ -31,8 +32,8 @@ export type KeySetOptions = Readonly<{
   /** How long keys are used after they ceased to be fresh, while the issuer is away. */
   max_stale_seconds: number
   fetch: Fetch
-  /** Seconds since 1970. */
-  now: () => number
+  /** A key that was revoked must not live on by as much as a clock is set back. */
+  elapsed: Elapsed
   /** Told about each fetch that failed. */
   onFault: (fault: Error) => void
 }>
@@ -72,7 +73,7 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
   /** Joins the fetch in flight, or starts one. */
   const refresh = (): Promise<void> => {
     if (inFlight !== null) return inFlight
-    started_at = options.now()
+    started_at = options.elapsed()
     inFlight = fetchKeys().finally(() => {
       inFlight = null
     })
@@ -83,11 +84,12 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
   /** While the issuer is away it is asked after 1, 2, 4, 8, 16 and then every 20 seconds. */
   const mayFetch = () => {
     const pause = failures === 0 ? COOL_DOWN_SECONDS : Math.min(2 ** (failures - 1), COOL_DOWN_SECONDS)
-    return inFlight !== null || options.now() >= started_at + pause || options.now() < started_at
+    return inFlight !== null || options.elapsed() >= started_at + pause
   }
 
   /** The keys that may be used this moment. An issuer that failed once is no longer waited for. */
-  const current = (now: number): Held<Key>['keys'] | null => {
+  const current = (): Held<Key>['keys'] | null => {
+    const now = options.elapsed()
     if (held === null || now >= held.usable_until) return null
     const isFresh = now < held.fresh_until
     if (now >= held.refresh_at && (isFresh || failures > 0) && mayFetch()) refresh().catch(() => {})
@@ -95,17 +97,17 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
   }
 
   const load = async () => {
-    if (current(options.now()) !== null) return
+    if (current() !== null) return
     if (failures > 0 && !mayFetch())
       throw new Error('the keys of the issuer could not be fetched a moment ago')
     await refresh().catch((fault: unknown) => {
-      if (current(options.now()) === null) throw fault
+      if (current() === null) throw fault
     })
   }
 
   return {
     load,
-    peek: (kid, now) => current(now)?.get(kid),
+    peek: kid => current()?.get(kid),
     find: async kid => {
       await load()
       const known = held?.keys.get(kid)
@@ -131,19 +133,20 @@ const importKeys = async <Key>(
   return new Map(keys.map(key => [key.jwk.kid, key]))
 }
 
-const lifetimeOf = (max_age_seconds: number | null, { now, max_stale_seconds }: KeySetOptions) => {
+const lifetimeOf = (max_age_seconds: number | null, { elapsed, max_stale_seconds }: KeySetOptions) => {
   const { least, standard, most } = FRESH_SECONDS
   const seconds = Math.min(Math.max(max_age_seconds ?? standard, least), most)
-  const fresh_until = now() + seconds
+  const now = elapsed()
+  const fresh_until = now + seconds
   return {
-    refresh_at: now() + seconds * REFRESH_AT,
+    refresh_at: now + seconds * REFRESH_AT,
     fresh_until,
     usable_until: fresh_until + max_stale_seconds,
   }
 }
 
 /** RFC 8414 §3 – Where the issuer's keys are. The metadata must name exactly the issuer that was asked for. */
-const createLocator = ({ issuer, jwks_uri, fetch, now }: KeySetOptions) => {
+const createLocator = ({ issuer, jwks_uri, fetch, elapsed }: KeySetOptions) => {
   let located: Readonly<{ uri: string; until: number }> | null = null
 
   const discover = async () => {
@@ -152,12 +155,12 @@ const createLocator = ({ issuer, jwks_uri, fetch, now }: KeySetOptions) => {
     if (metadata?.['issuer'] !== issuer) throw new Error(`${url} is of another issuer`)
     const uri = metadata['jwks_uri']
     if (typeof uri !== 'string' || !isTrustworthyUrl(uri)) throw new Error(`${url} names no https jwks_uri`)
-    located = { uri, until: now() + DISCOVERY_SECONDS }
+    located = { uri, until: elapsed() + DISCOVERY_SECONDS }
     return uri
   }
 
   return {
-    uri: async () => jwks_uri ?? (located !== null && now() < located.until ? located.uri : discover()),
+    uri: async () => jwks_uri ?? (located !== null && elapsed() < located.until ? located.uri : discover()),
     forget: () => {
       located = null
     },

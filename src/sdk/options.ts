@@ -1,3 +1,4 @@
+import { type Elapsed, elapsedBy } from './elapsed.ts'
 import type { Fetch } from './remote-json.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
 import { type ResourceMetadata, type ResourceOptions, resourceMetadata } from './resource-metadata.ts'
@@ -43,7 +44,9 @@ export type Settings = Readonly<{
   metadata: ResourceMetadata | null
   onFault: (fault: Error) => void
   fetch: Fetch
+  /** Since 1970. */
   now: () => number
+  elapsed: Elapsed
 }>
 
 /** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
@@ -73,6 +76,7 @@ export const parseOptions = (options: VerifierOptions): Settings => {
     // Looked up at each call: a test may replace the global one.
     fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
     now: () => now() / 1000,
+    elapsed: elapsedBy(options.now),
   }
 }
 

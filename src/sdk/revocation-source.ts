@@ -1,7 +1,10 @@
 import type { Claims } from './claims.ts'
 
-/** `stale`: what the source knows is older than its bound, so that a missing entry proves nothing. */
-export type Standing = 'live' | 'revoked' | 'stale'
+/**
+ * `stale`: what the source knows is older than its bound, so that a missing entry proves nothing. `partial`: neither the sign-in nor
+ * the person nor the client was ended, but the source has no room to know of each single token.
+ */
+export type Standing = 'live' | 'revoked' | 'stale' | 'partial'
 
 /** What a revocation may name. */
 export type RevocationQuery = Pick<Claims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat' | 'exp'>
@@ -14,7 +17,7 @@ export type RevocationSource = Readonly<{
 /** What was known about revocation when a token was accepted: `off` where no source was given. */
 export type RevocationKnowledge = 'checked' | 'stale' | 'off'
 
-type Answer = RevocationKnowledge | 'revoked'
+type Answer = RevocationKnowledge | 'revoked' | 'partial'
 
 /** Never throws or rejects: a source that fails, or says something else, knows nothing. No promise where the source needs none. */
 export const askAbout = (
@@ -34,5 +37,5 @@ export const askAbout = (
 
 const answerOf = (standing: Standing): Answer => {
   if (standing === 'live') return 'checked'
-  return standing === 'revoked' ? 'revoked' : 'stale'
+  return standing === 'revoked' || standing === 'partial' ? standing : 'stale'
 }

@@ -55,8 +55,8 @@ export const verifierOn =
       if (typeof token !== 'string') throw refusal('token_malformed')
       const now = settings.now()
       const known = seen.find(token)
-      const isKnown = known !== undefined && keys.peek(known.key.jwk.kid, now) === known.key
-      const genuine = isKnown ? known : judge(await read(token, now))
+      const isKnown = known !== undefined && keys.peek(known.key.jwk.kid) === known.key
+      const genuine = isKnown ? known : judge(await read(token))
       const { claims } = genuine
       const fault = judgeTimes(claims, now, settings.clock_tolerance_seconds)
       if (fault !== null) throw refusal(fault)
@@ -69,7 +69,7 @@ export const verifierOn =
         const shortfall = requirement(claims, now)
         if (shortfall !== null) throw refusal(shortfall.code, shortfall.parameters)
       }
-      return { claims, revocation }
+      return { claims, revocation: revocation === 'partial' ? 'stale' : revocation }
     }
 
     return {

@@ -1,16 +1,57 @@
 import type { Account } from '../domain/account.ts'
+import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Revocations } from '../ports.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 
-export const createRevocations = (database: Database): Revocations => ({
-  revokeAccessToken: async ({ jti, expires_at }) => {
-    await database.run(
-      sql => sql`
-        insert into revocations (kind, value, expires_at)
-        values ('jti', ${jti}, ${expires_at})
-        on conflict do nothing`,
+/** Single tokens of one family that may be revoked within the life of one: the next ends the family. */
+const TOKENS_OF_A_FAMILY = 30
+
+export const createRevocations = (
+  database: Database,
+  { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
+): Revocations => ({
+  /** An ended family covers its tokens by an entry of its own: they get none. */
+  revokeAccessToken: async ({ jti, sid, expires_at }) => {
+    const [ended] = await database.run(
+      sql => sql<{ id: string }[]>`
+        with family as materialized (
+          select
+            id, revoked_at,
+            case
+              when tokens_revoked_since > statement_timestamp() - make_interval(secs => ${access_token_seconds})
+              then tokens_revoked
+            end as lately
+          from refresh_families
+          where id = ${sid ?? null}::uuid
+          for no key update
+        ),
+        counted as (
+          update refresh_families f
+          set tokens_revoked = coalesce(lately, 0) + 1,
+            tokens_revoked_since = case when lately is null then statement_timestamp() else tokens_revoked_since end,
+            revoked_at = case when lately >= ${TOKENS_OF_A_FAMILY} then statement_timestamp() end,
+            revoke_reason = case when lately >= ${TOKENS_OF_A_FAMILY} then 'tokens_revoked' end
+          from family
+          where f.id = family.id
+            and family.revoked_at is null
+            and not exists (select from revocations where kind = 'jti' and value = ${jti})
+          returning f.id, f.revoked_at
+        ),
+        announced as (
+          insert into revocations (kind, value, expires_at)
+          select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
+          from counted
+          where revoked_at is not null
+          union all
+          select 'jti', ${jti}, ${expires_at}
+          where not exists (select from counted where revoked_at is not null)
+            and not exists (select from family where revoked_at is not null)
+          on conflict do nothing
+        )
+        select id::text as id from counted where revoked_at is not null`,
     )
+    return ended?.id ?? null
   },
 
   isLive: async ({ jti, sid, sub, client_id, iat }) => {

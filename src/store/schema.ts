@@ -58,6 +58,9 @@ export const refreshFamilies = pgTable(
     expires_at: instant().notNull(),
     revoked_at: instant(),
     revoke_reason: text(),
+    /** Single access tokens of it that were revoked, and since when they are counted; null for nearly every family. */
+    tokens_revoked: integer(),
+    tokens_revoked_since: instant(),
     last_ip: text(),
     last_user_agent: text(),
     created_at: instant().notNull().default(sql`now()`),
@@ -193,6 +196,19 @@ export const emailLinks = pgTable(
     index('email_links_previous_digest_index').on(table.previous_digest),
   ],
 )
+
+/**
+ * Endings of people with so many sign-ins that one statement cannot mark them all: what is left is done in batches, by whichever
+ * instance comes first. It is over already: the account's epoch has passed, or the account is only a name.
+ */
+export const unfinishedEndings = pgTable('unfinished_endings', {
+  user_id: uuid()
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  reason: text().notNull(),
+  /** When an instance other than the one that began it may go on. */
+  due_at: instant().notNull(),
+})
 
 /** Who of several replicas does what only one should do, and until when: a row a task. */
 export const leases = pgTable('leases', {

@@ -68,7 +68,10 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
   const revoke = async () => {
     const jti = randomUUID()
     const expires_at = new Date(Date.now() + 900_000)
-    await createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+    await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
+      jti,
+      expires_at,
+    })
     return jti
   }
   const becomes = (claims: ReturnType<typeof token>, standing: string) =>

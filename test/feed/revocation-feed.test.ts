@@ -107,7 +107,10 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
   const revoke = async () => {
     const jti = randomUUID()
     const expires_at = new Date(now.getTime() + 900_000)
-    await createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+    await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
+      jti,
+      expires_at,
+    })
     return bare(jti)
   }
   /** Not in one statement: on a busy machine the embedded database would not answer in time. */
@@ -358,7 +361,10 @@ describe.skipIf(!hasPostgres)('the revocation feed while a session that numbers 
     const revoke = async () => {
       const jti = randomUUID()
       const expires_at = new Date(Date.now() + 900_000)
-      await createRevocations(backend.database).revokeAccessToken({ jti, expires_at })
+      await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
+        jti,
+        expires_at,
+      })
       return bare(jti)
     }
     const before = await one(null)

@@ -249,7 +249,7 @@ describe('a request for a mail', () => {
         matches: async () => false,
         isCommon: async () => false,
       },
-      random: { bytes: length => new Uint8Array(length), uuid: () => '' },
+      random: { bytes: length => new Uint8Array(length), uuid: () => '', tokenId: () => '' },
       peppers: [createPepper(Buffer.alloc(32, 7))],
       linkTo: (_, token) => token,
     })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestListener, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { uuidv7 } from 'uuidv7'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { FollowOptions } from '../../src/sdk/follow-options.ts'
 import { followRevocations as onWebCrypto } from '../../src/sdk/revocations.ts'
@@ -275,8 +276,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(faults).toHaveLength(1)
   })
 
-  it('refuses more entries than it has room for, and says that it no longer knows', async () => {
-    const ids = Array.from({ length: 4 }, () => randomUUID())
+  it('refuses more sign-ins than it has room for, and says that it no longer knows', async () => {
+    const ids = Array.from({ length: 4 }, () => uuidv7())
     feed.says(
       feed.sign({ ids: idsOf(...ids.slice(0, 2)) }),
       feed.sign({ ...STEP, ids: idsOf(...ids.slice(2)) }),
@@ -286,7 +287,43 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(following.state()).toMatchObject({ entries: 2, fault: { message: 'more than 3 revocations' } })
     now = () => Date.now() + 31_000
     expect(following.check(token())).toBe('stale')
-    expect(following.check(token({ jti: ids[0] }))).toBe('revoked')
+    expect(following.check(token({ sid: ids[0] }))).toBe('revoked')
+    expect(following.state()).toMatchObject({ revocation: 'stale', reason: 'old' })
+  })
+
+  it('leaves single tokens out when there is no room, keeps all that ends more, and says so', async () => {
+    const tokens = Array.from({ length: 12 }, () => randomUUID())
+    const signIns = Array.from({ length: 8 }, () => uuidv7())
+    feed.says(
+      feed.sign({ ids: idsOf(...tokens.slice(0, 6), ...signIns.slice(0, 2)) }),
+      feed.sign({ ...STEP, ids: idsOf(...tokens.slice(6), ...signIns.slice(2, 4)) }),
+      feed.sign({
+        since: 'two',
+        cursor: 'three',
+        ids: idsOf(...signIns.slice(4)),
+        named: [['sub', 'eve', seconds() + 900, seconds()]],
+      }),
+    )
+    const following = follow({ maxEntries: 10 })
+    await asked(4)
+    for (const sid of signIns) expect(following.check(token({ sid }))).toBe('revoked')
+    expect(following.check(token({ sub: 'eve' }))).toBe('revoked')
+    expect(following.check(token())).toBe('partial')
+    expect(following.state()).toMatchObject({ revocation: 'stale', reason: 'overflow', fault: null })
+    expect(following.state().entries).toBeLessThanOrEqual(10)
+    expect(faults).toEqual(['more than 10 revocations: single tokens are left out'])
+    const innocent = token()
+    const verifier = createVerifier({
+      issuer: feed.issuer,
+      audience: AUDIENCE,
+      revocations: { check: () => following.check(innocent) },
+    })
+    const accepted = await verifier.verify(
+      await signToken(key, { ...feed.claims(), ...innocent, aud: AUDIENCE }),
+    )
+    expect(accepted.revocation).toBe('stale')
+    now = () => Date.now() + 1_000_000
+    expect(following.state()).toMatchObject({ reason: 'old' })
   })
 
   it('makes room by forgetting what has expired', async () => {

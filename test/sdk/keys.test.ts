@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createKey, JWKS, METADATA, signToken, type TestKey } from '../support/issuer.ts'
+import { AUDIENCE, createKey, JWKS, METADATA, signToken, type TestKey } from '../support/issuer.ts'
 import { ENGINES, refusalOf, stage } from './support.ts'
 
 const json = (response: ServerResponse, body: unknown, headers: Record<string, string> = {}) => {
@@ -310,6 +310,75 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       away()
       expect(await refusalOf(verifier.ready())).toBe('keys_unavailable')
       expect(await refusalOf(verifier.verify(await issue()))).toBe('keys_unavailable')
+    })
+  })
+
+  describe('a clock that is set', () => {
+    const real = () => {
+      let elapsed = 0
+      let wall = 1_900_000_000_000
+      vi.spyOn(performance, 'now').mockImplementation(() => elapsed)
+      vi.spyOn(Date, 'now').mockImplementation(() => wall)
+      return {
+        pass: (seconds: number) => {
+          elapsed += seconds * 1000
+          wall += seconds * 1000
+        },
+        set: (seconds: number) => {
+          wall += seconds * 1000
+          scene.now = wall / 1000
+        },
+      }
+    }
+    afterEach(() => {
+      vi.restoreAllMocks()
+    })
+
+    it('back an hour keeps no key for longer that the issuer has taken away', async () => {
+      const clock = real()
+      const verifier = createVerifier({ issuer: issuer().issuer, audience: AUDIENCE })
+      await verifier.verify(await issue())
+      publish(createKey().jwk)
+      clock.set(-3600)
+      const old = await issue()
+      await expect(verifier.verify(old)).resolves.toBeDefined()
+      clock.pass(301)
+      expect(await refusalOf(verifier.verify(old))).toBe('key_unknown')
+    })
+
+    it('forward an hour takes no good key away while the issuer is away', async () => {
+      const clock = real()
+      const verifier = createVerifier({
+        issuer: issuer().issuer,
+        audience: AUDIENCE,
+        keysMaxStaleSeconds: 60,
+      })
+      await verifier.verify(await issue())
+      away()
+      clock.set(3600)
+      await expect(verifier.verify(await issue())).resolves.toBeDefined()
+    })
+
+    it('back an hour holds up no new key', async () => {
+      const clock = real()
+      const verifier = createVerifier({ issuer: issuer().issuer, audience: AUDIENCE })
+      await verifier.verify(await issue())
+      const next = createKey()
+      issuer().keys.push(next)
+      clock.set(-3600)
+      clock.pass(20)
+      await expect(verifier.verify(await issue({}, {}, next))).resolves.toBeDefined()
+    })
+
+    it('of a service’s own goes forward alone', async () => {
+      const verifier = create()
+      await verifier.verify(await issue())
+      publish(createKey().jwk)
+      scene.now -= 3600
+      const old = await issue()
+      await expect(verifier.verify(old)).resolves.toBeDefined()
+      scene.now += 301
+      expect(await refusalOf(verifier.verify(old))).toBe('key_unknown')
     })
   })
 

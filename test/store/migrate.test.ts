@@ -22,6 +22,7 @@ const TABLES = [
   'spent_assertions',
   'status_entries',
   'totp_factors',
+  'unfinished_endings',
   'users',
 ]
 

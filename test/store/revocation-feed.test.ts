@@ -17,7 +17,7 @@ const LIFETIMES = { access_token_seconds: 900, idle_seconds: 900, max_seconds: 9
 
 const revokeIn = async (database: Database, expires_at = inAnHour()) => {
   const jti = randomUUID()
-  await createRevocations(database).revokeAccessToken({ jti, expires_at })
+  await createRevocations(database, { access_token_seconds: 900 }).revokeAccessToken({ jti, expires_at })
   return jti
 }
 const startOf = async (database: Database): Promise<FeedPosition> =>

@@ -102,6 +102,7 @@ const openPlace = async (clients: readonly ClientEntry[], openBase: () => Promis
         REFRESH_TOKEN_PEPPER: pepper,
         RATE_LIMIT_LOGIN: 'off',
         RATE_LIMIT_ACCOUNTS: 'off',
+        RATE_LIMIT_REVOKE: 'off',
         RATE_LIMIT_TOKEN_FAILURES: 'off',
         ...environment,
         ...given.environment,

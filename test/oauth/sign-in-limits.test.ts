@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { absentMetrics } from '../../src/platform/metrics.ts'
+import { createLimits } from '../../src/ephemeral/limits.ts'
+import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
+import { seedFamily, type SeededFamily, rowOf } from '../support/families.ts'
+import { SERVICE } from '../support/clients.ts'
+import { createBystanders, isActive, refresh, rotated } from '../support/refresh.ts'
+import { type Instance, type Place, places } from '../support/server.ts'
+
+const LIMITS = { RATE_LIMIT_REFRESH: '20/60', RATE_LIMIT_REVOKE: '40/60' }
+const APP = { client_id: 'app' }
+const times = (count: number) => Array.from({ length: count }, (_, index) => index)
+
+describe.each(places)(
+  'what one sign-in may do in a minute, over two instances on $name',
+  ({ name, open }) => {
+    let place: Place
+    let instances: readonly [Instance, Instance]
+    beforeAll(async () => {
+      place = await open()
+      instances = [await place.start({ environment: LIMITS }), await place.start({ environment: LIMITS })]
+    })
+    afterAll(() => place.close())
+    // Without a Redis each instance counts for itself: one is asked then.
+    const at = (turn: number): Instance => instances[name === 'embedded' || turn % 2 === 0 ? 0 : 1]
+
+    const refreshOften = async (family: SeededFamily, count: number) => {
+      const statuses: number[] = []
+      let token: string = family.refresh_token
+      for (const turn of times(count)) {
+        const { status, json } = await refresh(at(turn), token)
+        statuses.push(status)
+        if (status === 200) token = json.refresh_token
+      }
+      return { statuses, token }
+    }
+
+    it('is some refreshes at /token; the token that was refused is not spent, and others go on', async () => {
+      const family = await seedFamily(place)
+      const bystanders = await createBystanders(place, family)
+      const { statuses, token } = await refreshOften(family, 30)
+      const passed = statuses.filter(status => status === 200).length
+      expect(passed).toBe(20)
+      expect(statuses.slice(20)).toEqual(times(10).map(() => 429))
+      const refused = await refresh(at(0), token)
+      expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
+      expect(refused.json.error).toBe('temporarily_unavailable')
+      expect(await rowOf(place, family.id)).toMatchObject({ generation: 20, revoked_at: null })
+      await bystanders.expectAlive(at(0))
+    })
+
+    it('still ends a family whose spent token comes back while a thief keeps it busy', async () => {
+      const family = await seedFamily(place)
+      await refreshOften(family, 21)
+      expect((await refresh(at(0), family.tokenAt(3))).json.error).toBe('invalid_grant')
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+    })
+
+    it('answers no retry beyond the limit either, and spends nothing', async () => {
+      const family = await seedFamily(place)
+      const request = { key: 'the same attempt' }
+      const statuses: number[] = []
+      for (const turn of times(25))
+        statuses.push((await refresh(at(turn), family.refresh_token, request)).status)
+      expect(statuses.filter(status => status === 200)).toHaveLength(20)
+      expect(await rowOf(place, family.id)).toMatchObject({ generation: 1, revoked_at: null })
+    })
+
+    it('is some revocations of single tokens, and then the end of the family as one entry', async () => {
+      const family = await seedFamily(place)
+      const bystanders = await createBystanders(place, family)
+      const unlimited = await place.start()
+      let token: string = family.refresh_token
+      const access: string[] = []
+      for (const _ of times(36)) {
+        const { json } = await refresh(unlimited, token)
+        token = json.refresh_token
+        access.push(json.access_token)
+      }
+      const entries = async () => {
+        const rows = await place.database.sql<{ kind: string; count: number }[]>`
+        select kind, count(*)::int as count from revocations group by kind`
+        return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]))
+      }
+      const before = await entries()
+      const statuses: number[] = []
+      for (const [turn, each] of access.entries()) {
+        const answer = await at(turn).post('/revoke', { ...APP, token: each })
+        statuses.push(answer.status)
+        // Again, as a client does that had no answer: no more than once.
+        if (turn < 4) await at(turn).post('/revoke', { ...APP, token: each })
+      }
+      expect(statuses).toEqual(times(36).map(() => 200))
+      const after = await entries()
+      expect((after['jti'] ?? 0) - (before['jti'] ?? 0)).toBe(30)
+      expect((after['sid'] ?? 0) - (before['sid'] ?? 0)).toBe(1)
+      expect((await rowOf(place, family.id)).revoke_reason).toBe('tokens_revoked')
+      for (const each of access) expect(await isActive(at(0), each)).toBe(false)
+      expect((await refresh(unlimited, token)).json.error).toBe('invalid_grant')
+      await bystanders.expectAlive(at(1))
+    })
+
+    it('is some revocations of one person at one client, by whatever token', async () => {
+      const first = await seedFamily(place)
+      const families = await Promise.all(times(45).map(() => seedFamily(place, { user_id: first.user_id })))
+      const statuses: number[] = []
+      for (const [turn, { refresh_token }] of families.entries())
+        statuses.push((await at(turn).post('/revoke', { ...APP, token: refresh_token })).status)
+      expect(statuses).toEqual(times(45).map(turn => (turn < 40 ? 200 : 429)))
+      const last = families.at(-1)
+      expect(last && (await rowOf(place, last.id)).revoked_at).toBeNull()
+      const stranger = await seedFamily(place)
+      expect((await at(0).post('/revoke', { ...APP, token: stranger.refresh_token })).status).toBe(200)
+      expect((await rowOf(place, stranger.id)).revoke_reason).toBe('revoked')
+    })
+
+    it('is some revocations of a client’s own tokens', async () => {
+      const statuses: number[] = []
+      for (const turn of times(45)) {
+        const { json } = await at(turn).token({ grant_type: 'client_credentials' }, SERVICE)
+        statuses.push((await at(turn).post('/revoke', { token: json.access_token }, SERVICE)).status)
+      }
+      expect(statuses).toEqual(times(45).map(turn => (turn < 40 ? 200 : 429)))
+    })
+
+    it('starts anew when no single token was revoked for the life of one', async () => {
+      const family = await seedFamily(place)
+      await place.database.sql`
+      update refresh_families
+      set tokens_revoked = 30, tokens_revoked_since = now() - interval '901 seconds'
+      where id = ${family.id}`
+      const { json } = await refresh(at(0), family.refresh_token)
+      await at(0).post('/revoke', { ...APP, token: json.access_token })
+      expect(await isActive(at(1), json.access_token)).toBe(false)
+      await rotated(at(1), json.refresh_token)
+    })
+  },
+)
+
+describe('a limit that asks the shared count only about busy keys', () => {
+  const limits = createLimits({ redis: null, metrics: absentMetrics })
+  const rate = { count: 100, window_seconds: 60 }
+
+  it('lets a tenth pass by its own count, and tells of it with the next', async () => {
+    const shared = limits('shared', rate)
+    const [one, other] = [createSparingLimit(shared, rate), createSparingLimit(shared, rate)]
+    for (const _ of times(10)) expect(await one.consume('a')).toBeNull()
+    expect(await one.consume('a')).toMatchObject({ isAllowed: true, remaining: 89 })
+    for (const _ of times(10)) await other.consume('a')
+    expect(await other.consume('a')).toMatchObject({ isAllowed: true, remaining: 78 })
+    for (const _ of times(78)) await one.consume('a')
+    expect(await one.consume('a')).toMatchObject({ isAllowed: false })
+    expect(await other.consume('a')).toMatchObject({ isAllowed: false })
+    expect(await other.consume('b')).toBeNull()
+  })
+
+  it('is exact where it is small, and off where it is off', async () => {
+    const small = { count: 3, window_seconds: 60 }
+    const limit = createSparingLimit(limits('small', small), small)
+    for (const _ of times(3)) expect(await limit.consume('a')).toMatchObject({ isAllowed: true })
+    expect(await limit.consume('a')).toMatchObject({ isAllowed: false })
+    expect(await createSparingLimit(limits('off', null), null).consume('a')).toBeNull()
+  })
+})
