@@ -20,10 +20,23 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   /** The connection that was examined, and has refused nothing since. */
   let trusted: number | null = null
   let refusal: string | null = null
+  /** Why an entry may be gone that was written, as of the last examination; null where none may. */
+  let eviction: string | null = null
   let leftAt = Number.NEGATIVE_INFINITY
   let examining: Promise<void> | null = null
 
   const isTrusted = () => trusted !== null && trusted === connection()
+  const judgePolicy = (policy: string | null) => {
+    const before = eviction
+    eviction = policy === 'noeviction' ? null : `maxmemory-policy is ${policy ?? 'unknown'}`
+    if (eviction === before) return
+    if (eviction === null) log.info({ component: 'redis' }, 'redis does not evict any more')
+    else
+      log.warn(
+        { component: 'redis', error: eviction },
+        'redis may evict: revocations there are never complete, and services that look there cannot know',
+      )
+  }
   const accept = (examined: number) => {
     if (refusal !== null) log.info({ component: 'redis' }, 'redis takes what the limits need again')
     refusal = null
@@ -48,8 +61,10 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   }
   const examineNow = async (examined: number) => {
     try {
-      await examineRedis(client)
-      if (connection() === examined) accept(examined)
+      const { policy } = await examineRedis(client)
+      if (connection() !== examined) return
+      accept(examined)
+      judgePolicy(policy)
     } catch (error) {
       if (connection() === examined) refuse(error)
     }
@@ -68,6 +83,8 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
     isTrusted,
     /** Why it is not trusted; null when it is. */
     fault: () => (isTrusted() ? null : `redis refuses what the limits need: ${refusal ?? 'no answer yet'}`),
+    /** Why what is written may be forgotten; null when it may not, and while Redis is not trusted at all. */
+    eviction: () => (isTrusted() ? eviction : null),
     /** Never rejects. */
     examine,
     /** What `work` answers; null while Redis is not trusted, and when `work` fails, which ends the trust. Never rejects. */
