@@ -163,7 +163,7 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     const successor = await openOwnRedis()
     const target = { host: '127.0.0.1', port: Number(new URL(own.url).port) }
     const proxy = await openFaultProxy(target)
-    const { redis, failures } = await connect({ url: `redis://signet:any@127.0.0.1:${proxy.port}` })
+    const { redis, failures } = await connect({ url: `redis://signet:secret@127.0.0.1:${proxy.port}` })
     await repeat(3, () => failures.add('account'))
     target.port = Number(new URL(successor.url).port)
     await own.admin.replicaof('127.0.0.1', String(target.port))

@@ -10,7 +10,7 @@ export const openOwnRedis = async (...settings: readonly string[]) => {
   await admin.call('acl', 'setuser', 'signet', 'on', 'nopass', '~*', '+@all')
   return {
     /** As a user of its own, whose rights a test may take. */
-    url: service.url.replace('//', '//signet:any@'),
+    url: service.url.replace('//', '//signet:secret@'),
     admin,
     close: async () => {
       admin.disconnect()
