@@ -110,14 +110,7 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
   it('is not completed when an entry was evicted since it was begun, whatever the policy is by then', async () => {
     const { mirror } = await open()
     const ticket = await mirror.begin()
-    const entry = {
-      kind: 'jti',
-      value: jti,
-      issued_until: null,
-      expires_at: NOW + 900,
-      transaction_id: 1,
-    } as const
-    await mirror.write([entry], new Date())
+    await createRevocationFeed(backend.database).readAll(some => mirror.write(some, new Date()))
     await setPolicy('volatile-ttl')
     await expect(mirror.complete(ticket)).rejects.toThrow('maxmemory-policy is volatile-ttl')
     await setPolicy('noeviction')
