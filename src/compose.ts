@@ -171,7 +171,7 @@ const assemble = async (
   let isDraining = false
   const judgeHealth = createJudgeHealth({
     needs: { database: () => database.ping() },
-    helpers: redis ? { redis: redis.isHealthy } : {},
+    helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
     isDraining: () => isDraining,
   })
   const routes = createRoutes({

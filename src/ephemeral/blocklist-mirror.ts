@@ -1,11 +1,11 @@
-import { BLOCKLIST_COMPLETE, blocklistKey } from '../domain/blocklist-key.ts'
+import { blocklistKey } from '../domain/blocklist-key.ts'
 import type { Revocation } from '../domain/revocation.ts'
 import type { BlocklistMirror } from '../ports/published-revocations.ts'
+import { markComplete } from './complete-script.ts'
 import type { RedisConnection } from './redis.ts'
 
-/** Seconds for which others may believe that nothing is missing. */
-const COMPLETE_SECONDS = 5
-const LOADING_SECONDS = 60
+const NO_TICKET = 'revoked:loading:none'
+
 /** Entries that are under way at once: so many have an answer long before the time limit of a command. */
 const PIPELINE_ENTRIES = 1_000
 
@@ -21,15 +21,11 @@ export const createBlocklistMirror = ({
   },
   begin: async () => {
     const ticket = `revoked:loading:${crypto.randomUUID()}`
-    await client.set(ticket, '1', 'EX', LOADING_SECONDS)
+    await succeed(markComplete(client, 'begin', ticket))
     return ticket
   },
-  // RENAME fails when the ticket is gone: Redis was emptied meanwhile, and what was written before is lost.
-  complete: async ticket => {
-    await client.rename(ticket, BLOCKLIST_COMPLETE)
-    await client.expire(BLOCKLIST_COMPLETE, COMPLETE_SECONDS)
-  },
-  renew: async () => (await client.expire(BLOCKLIST_COMPLETE, COMPLETE_SECONDS)) === 1,
+  complete: ticket => succeed(markComplete(client, 'complete', ticket)),
+  renew: async () => (await markComplete(client, 'renew', NO_TICKET)) === null,
 })
 
 /** Rejects when one of them was refused: the others may be there, and are written again. */
@@ -44,4 +40,9 @@ const writePortion = async (
     if (seconds > 0) pipeline.set(blocklistKey(kind, value), String(issued_until ?? 1), 'EX', seconds)
   }
   for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+}
+
+const succeed = async (marking: Promise<string | null>): Promise<void> => {
+  const fault = await marking
+  if (fault !== null) throw new Error(`not complete: ${fault}`)
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { runScript } from './run-script.ts'
 
 /** The points of a key as Redis has them, and when they were last reset: milliseconds since 1970, 0 for never. */
 export type SharedCount = Readonly<{ points: number; reset: number; milliseconds: number }>
@@ -26,18 +26,13 @@ end
 local row = redis.call('hmget', key, 'points', 'reset')
 return { tonumber(row[1] or 0), tonumber(row[2] or 0), redis.call('pttl', key) }`
 
-const DIGEST = createHash('sha1').update(SCRIPT).digest('hex')
-
 /** Atomic. Rejects when Redis refuses any part of it, or has no answer in time. */
 export const countInRedis = async (
   client: Redis,
   operation: CountOperation,
   { key, milliseconds }: Readonly<{ key: string; milliseconds: number }>,
 ): Promise<SharedCount> => {
-  const answer = await client.evalsha(DIGEST, 1, key, operation, milliseconds).catch((error: unknown) => {
-    if (!String(error).includes('NOSCRIPT')) throw error
-    return client.eval(SCRIPT, 1, key, operation, milliseconds)
-  })
+  const answer = await runScript(client, SCRIPT, { keys: [key], values: [operation, milliseconds] })
   const [points, reset, left] = Array.isArray(answer) ? answer.map(Number) : []
   if (points === undefined || reset === undefined || left === undefined)
     throw new Error('redis answered to the script of the counts with something else')

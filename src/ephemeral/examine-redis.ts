@@ -1,16 +1,21 @@
 import type { Redis } from 'ioredis'
 import { countInRedis } from './count-script.ts'
 
-/** What is counted to try it; nothing depends on it. */
-const PROBE = { key: 'probe', milliseconds: 60_000 }
+/** What is counted to try it, of each kind: a user may be allowed one of them alone. Nothing depends on it. */
+const PROBES = ['count:limit:probe', 'count:failures:probe'].map(key => ({ key, milliseconds: 60_000 }))
 
-/** Does what the limits need: a primary, every slot, and each operation of a count. Rejects with what is missing. */
-export const examineRedis = async (client: Redis): Promise<void> => {
+/**
+ * Does what the limits need: a primary, every slot, and each operation of a count. Rejects with what is missing. Returns the policy
+ * of a full memory; null where the user may not ask for it.
+ */
+export const examineRedis = async (client: Redis): Promise<Readonly<{ policy: string | null }>> => {
   const info = await readInfo(client)
   // One that takes writes all the same loses them with the next synchronization.
   if (info.get('role') === 'slave') throw new Error('READONLY: this redis is a replica')
   if (info.get('cluster_enabled') === '1') await requireEverySlot(client)
-  for (const operation of ['add', 'read', 'reset'] as const) await countInRedis(client, operation, PROBE)
+  for (const operation of ['add', 'read', 'reset'] as const)
+    await Promise.all(PROBES.map(probe => countInRedis(client, operation, probe)))
+  return { policy: info.get('maxmemory_policy') ?? null }
 }
 
 /** Redis, "Cluster specification" – A key whose slot another node has is refused here, with MOVED. */

@@ -20,6 +20,7 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   /** The connection that was examined, and has refused nothing since. */
   let trusted: number | null = null
   let refusal: string | null = null
+  const eviction = createEvictionWatch(log)
   let leftAt = Number.NEGATIVE_INFINITY
   let examining: Promise<void> | null = null
 
@@ -48,8 +49,10 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   }
   const examineNow = async (examined: number) => {
     try {
-      await examineRedis(client)
-      if (connection() === examined) accept(examined)
+      const { policy } = await examineRedis(client)
+      if (connection() !== examined) return
+      accept(examined)
+      eviction.judge(policy)
     } catch (error) {
       if (connection() === examined) refuse(error)
     }
@@ -68,6 +71,8 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
     isTrusted,
     /** Why it is not trusted; null when it is. */
     fault: () => (isTrusted() ? null : `redis refuses what the limits need: ${refusal ?? 'no answer yet'}`),
+    /** Why what is written may be forgotten; null when it may not, and while Redis is not trusted at all. */
+    eviction: () => (isTrusted() ? eviction.fault() : null),
     /** Never rejects. */
     examine,
     /** What `work` answers; null while Redis is not trusted, and when `work` fails, which ends the trust. Never rejects. */
@@ -82,5 +87,24 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
       }
     },
     close: () => clearInterval(timer),
+  }
+}
+
+/** Whether what is written may be forgotten, as of the last examination. */
+const createEvictionWatch = (log: Log) => {
+  let fault: string | null = null
+  return {
+    fault: () => fault,
+    judge: (policy: string | null): void => {
+      const before = fault
+      fault = policy === 'noeviction' ? null : `maxmemory-policy is ${policy ?? 'unknown'}`
+      if (fault === before) return
+      if (fault === null) log.info({ component: 'redis' }, 'redis does not evict any more')
+      else
+        log.warn(
+          { component: 'redis', error: fault },
+          'redis may evict: revocations there are never complete, and services that look there cannot know',
+        )
+    },
   }
 }

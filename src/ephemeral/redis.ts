@@ -56,13 +56,17 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
 
   const fault = (): string | null => {
     if (wrongDatabase !== null) return `its database cannot be selected: ${wrongDatabase}`
-    return isReady ? trust.fault() : 'redis does not answer'
+    if (!isReady) return 'redis does not answer'
+    const eviction = trust.eviction()
+    return trust.fault() ?? (eviction && `redis may evict what was revoked: ${eviction}, not noeviction`)
   }
   return {
     client,
     isReady: () => isReady,
     /** Also that it takes everything that the limits need. */
     isHealthy: trust.isTrusted,
+    /** False while it may evict, so that services which look there cannot know what was revoked. */
+    isKeeping: () => trust.eviction() === null,
     /** What is wrong with it, for the operator; null when nothing is. */
     fault,
     /** Why the database that the URL names cannot be had; null where it can, or is not known yet. */

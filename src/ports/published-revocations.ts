@@ -65,10 +65,10 @@ export type BlocklistMirror = {
   /** Which connection this is; null while there is none. */
   connection(): number | null
   write(revocations: readonly Revocation[], now: Date): Promise<void>
-  /** Before everything is written. Returns a ticket that is lost with everything else when Redis is emptied. */
+  /** Before everything is written. A ticket that is lost with everything else when Redis is emptied. Rejects where Redis may evict. */
   begin(): Promise<string>
-  /** Complete, for some seconds. Rejects when the ticket is lost. */
+  /** Atomic. Complete, for some seconds. Rejects when the ticket is lost, or an entry may have been evicted since. */
   complete(ticket: string): Promise<void>
-  /** Complete for some seconds more. False when it was not any longer: Redis was emptied, or nobody renewed it in time. */
+  /** Atomic. Complete for some seconds more. False when it was not any longer: emptied, evicted, restarted, or not renewed in time. */
   renew(): Promise<boolean>
 }

@@ -115,6 +115,9 @@ describe('signetd doctor', () => {
     }
     expect(await examine(own.url)).toEqual([0, 'ok     redis'])
     expect(await examine(`${own.url}/16`)).toEqual([1, expect.stringContaining('out of range')])
+    await own.admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    expect(await examine(own.url)).toEqual([1, expect.stringContaining('maxmemory-policy is allkeys-lru')])
+    await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
     for (const { begin, end } of Object.values(PARTIAL_STATES)) {
       await begin(own)
       expect(await examine(own.url)).toEqual([1, expect.stringMatching(/^fault {2}redis: REDIS_URL: redis /)])

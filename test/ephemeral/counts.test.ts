@@ -130,7 +130,7 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     const { failures } = await connect()
     await failures.forget('account')
     expect(await failures.count('account')).toBe(0)
-    expect((await own.admin.keys('*')).filter(key => key !== 'signet:probe')).toEqual([])
+    expect((await own.admin.keys('*')).filter(key => !key.endsWith(':probe'))).toEqual([])
   })
 
   it('have an end in Redis and in process', async () => {
@@ -156,19 +156,19 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     expect(await one.failures.count('account')).toBe(6)
     const keys = await own.admin.keys('*')
     expect(keys.every(key => key.startsWith('signet:'))).toBe(true)
-    expect(keys).toContain('signet:https://other.example:probe')
+    expect(keys).toContain('signet:https://other.example:count:failures:probe')
   })
 
   it('follow the name of a demoted primary to its successor', async () => {
     const successor = await openOwnRedis()
     const target = { host: '127.0.0.1', port: Number(new URL(own.url).port) }
     const proxy = await openFaultProxy(target)
-    const { redis, failures } = await connect({ url: `redis://signet:any@127.0.0.1:${proxy.port}` })
+    const { redis, failures } = await connect({ url: `redis://signet:secret@127.0.0.1:${proxy.port}` })
     await repeat(3, () => failures.add('account'))
     target.port = Number(new URL(successor.url).port)
     await own.admin.replicaof('127.0.0.1', String(target.port))
     await expect
-      .poll(async () => (await successor.admin.keys('signet:probe')).length, { timeout: 5_000 })
+      .poll(async () => (await successor.admin.keys('signet:count:limit:probe')).length, { timeout: 5_000 })
       .toBe(1)
     await expect.poll(redis.fault, { timeout: 5_000 }).toBeNull()
     await repeat(3, () => failures.add('account'))

@@ -3,6 +3,7 @@ import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { basic, SERVICE } from '../support/clients.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { type Instance, openAnyPlace, type Place, places } from '../support/server.ts'
+import { openOwnRedis } from '../support/own-redis.ts'
 import { openFaultProxy } from '../support/fault-proxy.ts'
 
 const CC = { grant_type: 'client_credentials' }
@@ -185,6 +186,28 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     await redis.call('acl', 'deluser', user)
     await redis.quit()
     await place.close()
+  })
+
+  it('is not reset by a Redis that evicts, which shows in its health', async () => {
+    const place = await openAnyPlace()
+    const own = await openOwnRedis()
+    const signet = await place.start({ environment: { ...LIMITED, REDIS_URL: own.url } })
+    const degraded = async () => (await signet.fetch('/readyz')).json['degraded']
+    expect(await degraded()).toEqual([])
+    await own.admin.config('SET', 'maxmemory-policy', 'allkeys-random')
+    await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis_eviction'])
+    const from = createAddress()
+    expect(await fail(signet, 20, from)).toEqual(TWENTY_FAILURES)
+    await own.admin.config('SET', 'maxmemory', '1')
+    await own.admin.set('one', 'more').catch(() => {})
+    await own.admin.config('SET', 'maxmemory', '0')
+    expect(await own.admin.keys('*token-failures*')).toEqual([])
+    expect(await fail(signet, 2, from)).toEqual([429, 429])
+    expect(await fail(signet, 1, createAddress())).toEqual([401])
+    await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
+    await expect.poll(degraded, { timeout: 5000 }).toEqual([])
+    await place.close()
+    await own.close()
   })
 
   it('leaves a Redis that hangs like one that is gone', async () => {

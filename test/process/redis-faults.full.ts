@@ -17,7 +17,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis, for a minu
 
   it('outlive its faults in any order and of any length', async () => {
     place = await openFaultyRedis()
-    traffic = openTraffic(place.calls)
+    traffic = openTraffic(place)
     const deadline = performance.now() + MINUTE_MILLISECONDS
     const faults = Object.entries(place.faults)
     while (performance.now() < deadline) {

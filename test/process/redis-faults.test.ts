@@ -16,7 +16,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis', () => {
 
   it('outlive everything that it does, beside traffic, and are well afterwards', async () => {
     place = await openFaultyRedis()
-    traffic = openTraffic(place.calls)
+    traffic = openTraffic(place)
     for (const { begin, end } of Object.values(place.faults)) {
       await begin()
       await new Promise(resolve => setTimeout(resolve, FAULT_MILLISECONDS))

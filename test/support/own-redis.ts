@@ -10,7 +10,7 @@ export const openOwnRedis = async (...settings: readonly string[]) => {
   await admin.call('acl', 'setuser', 'signet', 'on', 'nopass', '~*', '+@all')
   return {
     /** As a user of its own, whose rights a test may take. */
-    url: service.url.replace('//', '//signet:any@'),
+    url: service.url.replace('//', '//signet:secret@'),
     admin,
     close: async () => {
       admin.disconnect()
@@ -47,6 +47,10 @@ export const PARTIAL_STATES: Readonly<Record<string, State>> = {
   'allows neither EVAL nor EVALSHA': forbidden('eval', 'evalsha'),
   'allows scripts, and no writes': forbidden('@write'),
   'allows scripts, and no reads': forbidden('hmget'),
+  'allows the keys of limits alone': {
+    begin: ({ admin }) => admin.call('acl', 'setuser', 'signet', 'resetkeys', '~*:limit:*'),
+    end: ({ admin }) => admin.call('acl', 'setuser', 'signet', 'resetkeys', '~*'),
+  },
   'is full': configured('maxmemory', '1', '0'),
   'has too few replicas': configured('min-replicas-to-write', '1', '0'),
   'cannot save': {

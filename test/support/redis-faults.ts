@@ -2,12 +2,19 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
+import { BLOCKLIST_COMPLETE, redisPrefixOf } from '../../src/domain/blocklist-key.ts'
+import { redisRevocations, type RevocationQuery } from '../../src/sdk/redis.ts'
 import { createDatabase } from './backends.ts'
 import { type Call, createCall, newEmail, PASSWORD } from './call.ts'
 import { PEPPER } from './clients.ts'
 import { openFaultProxy } from './fault-proxy.ts'
 import { becomesReady, openPlace } from './process.ts'
 import { freePort, startOwnRedis } from './services.ts'
+
+const ISSUER = 'http://localhost:8080'
+const PREFIX = redisPrefixOf(ISSUER)
+/** By then every service that looks in Redis knows of a sign-out, or knows that it does not know. */
+const KNOWN_MILLISECONDS = 6_000
 
 /** Entries of the feed from the start: several portions, so that a fault comes while they are copied. */
 const ENTRIES = 10_000
@@ -29,7 +36,7 @@ export const openFaultyRedis = async () => {
     REFRESH_TOKEN_PEPPER: PEPPER,
     CLIENTS_FILE,
     TRUSTED_PROXIES: '127.0.0.1',
-    ISSUER: 'http://localhost:8080',
+    ISSUER,
   }
   const second = await freePort()
   const programs = [place.start(environment), place.start({ ...environment, PORT: String(second) })]
@@ -62,7 +69,7 @@ export const openFaultyRedis = async () => {
       'goes while everything is copied to it': {
         begin: async () => {
           await admin.flushall()
-          while ((await admin.dbsize()) < 2_000) await new Promise(resolve => setTimeout(resolve, 1))
+          while ((await admin.dbsize()) < 2_000) await pause(1)
           proxy.cut()
         },
         end: async () => {},
@@ -79,6 +86,8 @@ export const openFaultyRedis = async () => {
       evicts: {
         begin: async () => {
           await config('maxmemory-policy', 'allkeys-lru')
+          // Each server looks for it every half second; while they are away, the marker lives for five.
+          while ((await admin.exists(PREFIX + BLOCKLIST_COMPLETE)) === 1) await pause(10)
           await config('maxmemory', '1500000')
         },
         end: async () => {
@@ -113,8 +122,10 @@ const seedRevocations = async (url: string) => {
 }
 
 /** People who come, refresh, mistype and go, one after the other, until it is stopped. Returns what was not as it should be. */
-export const openTraffic = (calls: readonly Call[]) => {
+export const openTraffic = ({ calls, admin }: FaultyRedis) => {
   const faults: string[] = []
+  const gone: Readonly<{ token: RevocationQuery; at: number }>[] = []
+  const revocations = redisRevocations({ issuer: ISSUER, mget: keys => admin.mget(keys) })
   let turns = 0
   const stopping = new AbortController()
   const visit = async (one: Call, other: Call) => {
@@ -130,6 +141,7 @@ export const openTraffic = (calls: readonly Call[]) => {
     await expectStatus(401, '/auth/login', { json: { email, password: `not ${PASSWORD}` } })
     await expectStatus(200, '/auth/refresh', { json: { refresh_token } })
     await expectStatus(204, '/auth/logout', { method: 'POST', bearer: access_token })
+    gone.push({ token: claimsOf(access_token), at: performance.now() })
     const { status } = await other('/auth/me', { bearer: access_token })
     if (status !== 401) faults.push(`signed out, and ${status} elsewhere`)
     turns += 1
@@ -140,7 +152,18 @@ export const openTraffic = (calls: readonly Call[]) => {
         faults.push(String(error))
       })
   }
-  const workers = Promise.all(calls.map((call, index) => work(call, calls[1 - index] ?? call)))
+  /** What a service says of those who have gone. */
+  const watch = async () => {
+    while (!stopping.signal.aborted) {
+      await pause(50)
+      const known = gone.filter(({ at }) => performance.now() - at > KNOWN_MILLISECONDS)
+      const standings = await Promise.all(
+        known.map(({ token }) => revocations.check(token).catch(() => 'stale')),
+      )
+      if (standings.includes('live')) faults.push('a service takes a token that was ended')
+    }
+  }
+  const workers = Promise.all([watch(), ...calls.map((call, index) => work(call, calls[1 - index] ?? call))])
   return {
     stop: async () => {
       stopping.abort()
@@ -151,3 +174,8 @@ export const openTraffic = (calls: readonly Call[]) => {
 }
 
 export type Traffic = ReturnType<typeof openTraffic>
+
+const claimsOf = (token: string): RevocationQuery =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+
+const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
