@@ -58,6 +58,8 @@ type Parts = Readonly<{
   database?: Database
   /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: to nobody. */
   printMail?: (text: string) => void
+  /** Lines that the log could not write. Default: none. */
+  logLinesDropped?: () => number
 }>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
@@ -78,7 +80,14 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: OnClose }>
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), wait = systemWait, database: given, printMail = () => {} }: Parts,
+  {
+    log,
+    clock = () => new Date(),
+    wait = systemWait,
+    database: given,
+    printMail = () => {},
+    logLinesDropped = () => 0,
+  }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -190,6 +199,7 @@ const assemble = async (
   opened.openedMetrics?.watch({
     database: database.load,
     passwordsWaiting: passwords.waiting,
+    logLinesDropped,
     isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })

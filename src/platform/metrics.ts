@@ -8,6 +8,7 @@ import { VERSION } from './version.ts'
 export type Watched = Readonly<{
   database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   passwordsWaiting: () => number
+  logLinesDropped: () => number
   /** Null: none is configured. */
   isRedisHealthy: (() => boolean) | null
   keys: () => Readonly<{
@@ -103,7 +104,10 @@ const createCounters = (registry: Registry): Metrics => {
   }
 }
 
-const watch = (registry: Registry, { database, passwordsWaiting, isRedisHealthy, keys }: Watched) => {
+const watch = (
+  registry: Registry,
+  { database, passwordsWaiting, logLinesDropped, isRedisHealthy, keys }: Watched,
+) => {
   const gauge = (name: string, help: string, read: () => number | null) =>
     new Gauge({
       name: `signet_${name}`,
@@ -140,6 +144,16 @@ const watch = (registry: Registry, { database, passwordsWaiting, isRedisHealthy,
   gauge('key_rotation_warning', '1: somebody has to rotate the keys, or see why nobody could.', () =>
     Number(keys().needsAttention),
   )
+  const dropped = new Counter({
+    name: 'signet_log_lines_dropped_total',
+    help: 'Log lines that standard output did not take.',
+    registers: [],
+    collect() {
+      this.reset()
+      this.inc(logLinesDropped())
+    },
+  })
+  registry.registerMetric(dropped)
   const states = new Gauge({
     name: 'signet_signing_keys',
     help: 'Keys by state.',
