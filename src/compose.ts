@@ -60,6 +60,8 @@ type Parts = Readonly<{
   database?: Database
   /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: to nobody. */
   printMail?: (text: string) => void
+  /** Lines that the log could not write. Default: none. */
+  logLinesDropped?: () => number
 }>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
@@ -80,7 +82,14 @@ type Closing = Readonly<{ close: () => Promise<void>; onClose: OnClose }>
 
 const assemble = async (
   config: Config,
-  { log, clock = () => new Date(), wait = systemWait, database: given, printMail = () => {} }: Parts,
+  {
+    log,
+    clock = () => new Date(),
+    wait = systemWait,
+    database: given,
+    printMail = () => {},
+    logLinesDropped = () => 0,
+  }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const issuer = config.ISSUER
@@ -214,6 +223,7 @@ const assemble = async (
     database: database.load,
     passwordsWaiting: passwords.waiting,
     mailsWaiting: mail.waiting,
+    logLinesDropped,
     isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
   })

@@ -1,3 +1,5 @@
+import { closeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { compose, type Signet } from './compose.ts'
 import { type Config, readConfig } from './config.ts'
 import { StartFault } from './domain/start-fault.ts'
@@ -5,6 +7,7 @@ import { Unavailable } from './domain/unavailable.ts'
 import { type Listener, openListener } from './http/listener.ts'
 import { createUnreadable } from './http/unreadable.ts'
 import { openLog, type ProcessLog } from './platform/log.ts'
+import { openOutput } from './platform/output.ts'
 import { systemRandom } from './platform/random.ts'
 
 /** Seconds for what is under way when the process is told to stop. */
@@ -12,14 +15,27 @@ const DRAIN_SECONDS = 10
 /** Ctrl-C under npm comes twice, from the terminal and from npm: what follows the first signal so closely is the same wish. */
 const SAME_WISH_MILLISECONDS = 1000
 
+/** For the person who started it; the log is on standard output. */
+const screen = openOutput({ fd: 2 })
+
+/**
+ * Node.js 20 gives each terminal its settings back at an exit, and aborts when a terminal is gone by then
+ * (`ResetStdio` in src/node.cc); it leaves a closed descriptor alone.
+ */
+const terminals = [0, 1, 2].filter(fd => isatty(fd))
+const forgetGoneTerminals = () => {
+  for (const fd of terminals) if (!isatty(fd)) closeSync(fd)
+}
+
 const main = async () => {
+  process.once('exit', forgetGoneTerminals)
   const reading = readConfig(process.env)
   if ('faults' in reading) return giveUp(reading.faults)
   const { config } = reading
   const log = openLog(config.LOG_LEVEL)
   process.once('exit', log.flush)
   try {
-    const signet = await compose(config, { log, printMail })
+    const signet = await compose(config, { log, printMail, logLinesDropped: log.dropped })
     const listeners = await listen(config, signet, log).catch(async (error: unknown) => {
       await signet.close()
       throw error
@@ -35,10 +51,10 @@ const main = async () => {
 }
 
 /** For the developer, where no SMTP_URL is: a link in the log would be a secret in the log. */
-const printMail = (text: string) => process.stderr.write(`\n${text}\n`)
+const printMail = (text: string) => screen.write(`\n${text}\n`)
 
 const giveUp = (lines: readonly string[]): never => {
-  for (const line of lines) process.stderr.write(`signetd: ${line}\n`)
+  for (const line of lines) screen.write(`signetd: ${line}\n`)
   process.exit(2)
 }
 
@@ -75,7 +91,6 @@ const toFault = (error: unknown, address: string): StartFault => {
   return new StartFault([`cannot listen on ${address}: ${code}`], error)
 }
 
-/** For the person who started it; the log is on standard output. */
 const announce = (config: Config, { demo }: Signet) => {
   const lines = [`Signet is ready: ${config.ISSUER}`]
   if (demo) {
@@ -86,7 +101,7 @@ const announce = (config: Config, { demo }: Signet) => {
       `  curl -s -u ${client_id}:${client_secret} -d grant_type=client_credentials ${config.ISSUER}/token`,
     )
   }
-  process.stderr.write(`${lines.join('\n')}\n`)
+  screen.write(`${lines.join('\n')}\n`)
 }
 
 const reload = async (signet: Signet, log: ProcessLog) => {

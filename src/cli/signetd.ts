@@ -13,11 +13,13 @@ const io = {
   ...(stderr.isTTY ? { screen: stderr } : {}),
 }
 
-// Whoever read our output has seen enough, as `head` has: there is nobody left to tell.
+// A reader that has gone has seen enough, as `head` has; a full disk has not.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(1)
+  if (error.code !== 'EPIPE') io.err(`standard output cannot be written: ${error.code}`)
+  process.exit(error.code === 'EPIPE' ? 1 : 2)
 })
+// There is no other place to say so.
+stderr.on('error', () => {})
 
 const serve = async () => {
   await import('../main.ts')

@@ -1,5 +1,6 @@
-import { destination, type LevelWithSilent, pino } from 'pino'
+import { type LevelWithSilent, pino } from 'pino'
 import type { Log } from '../ports.ts'
+import { openOutput } from './output.ts'
 
 /** Lines that come this close to each other are written together, up to so many characters. */
 const BATCH_MILLISECONDS = 10
@@ -7,18 +8,22 @@ const BATCH_CHARACTERS = 32_768
 
 /** The log of a process. */
 export type ProcessLog = Log & {
+  /** Lines that could not be written, since the start. */
+  dropped: () => number
   /** For an exit, which waits for nothing: writes what has not been handed over yet. */
   flush: () => void
-  /** Resolves when the last line is written, in order. */
+  /** Resolves when the last line is written, in order, or when nobody reads it within a second. */
   close(): Promise<void>
 }
 
-/** JSON lines on standard output, written behind the request's back. */
+/** JSON lines on standard output, written behind the request's back. Lines that cannot be written are dropped and counted. */
 export const openLog = (level: LevelWithSilent): ProcessLog => {
-  const output = destination({ dest: 1, sync: false })
+  const output = openOutput({
+    fd: 1,
+    onResume: dropped => logger.warn({ dropped }, 'log lines were dropped: standard output took none'),
+  })
   let lines = ''
   let timer: NodeJS.Timeout | undefined
-  let isClosed = false
   const handOver = () => {
     clearTimeout(timer)
     timer = undefined
@@ -35,18 +40,15 @@ export const openLog = (level: LevelWithSilent): ProcessLog => {
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
+    dropped: output.dropped,
     flush: () => {
-      if (isClosed) return
       handOver()
-      output.flushSync()
+      output.flush()
     },
-    close: () =>
-      new Promise(resolve => {
-        isClosed = true
-        handOver()
-        output.once('close', () => resolve())
-        output.end()
-      }),
+    close: () => {
+      handOver()
+      return output.close()
+    },
   }
 }
 

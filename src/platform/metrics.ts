@@ -11,6 +11,7 @@ export type Watched = Readonly<{
   passwordsWaiting: () => number
   /** Null: this server sends no mail. */
   mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
+  logLinesDropped: () => number
   /** Null: none is configured. */
   isRedisHealthy: (() => boolean) | null
   keys: () => Readonly<{
@@ -110,7 +111,7 @@ const createCounters = (registry: Registry): Metrics => {
 }
 
 const watch = (registry: Registry, watched: Watched) => {
-  const { database, passwordsWaiting, mailsWaiting, isRedisHealthy, keys } = watched
+  const { database, passwordsWaiting, mailsWaiting, logLinesDropped, isRedisHealthy, keys } = watched
   const gauge = (name: string, help: string, read: () => number | null) =>
     new Gauge({
       name: `signet_${name}`,
@@ -151,6 +152,16 @@ const watch = (registry: Registry, watched: Watched) => {
   gauge('key_rotation_warning', '1: somebody has to rotate the keys, or see why nobody could.', () =>
     Number(keys().needsAttention),
   )
+  const dropped = new Counter({
+    name: 'signet_log_lines_dropped_total',
+    help: 'Log lines that standard output did not take.',
+    registers: [],
+    collect() {
+      this.reset()
+      this.inc(logLinesDropped())
+    },
+  })
+  registry.registerMetric(dropped)
   const states = new Gauge({
     name: 'signet_signing_keys',
     help: 'Keys by state.',
