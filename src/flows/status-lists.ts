@@ -7,6 +7,7 @@ import type { RateLimit } from '../domain/rate-limit.ts'
 import type { Clock, Keys, Limit } from '../ports.ts'
 import type { Listable, StatusEntries } from '../ports/published-revocations.ts'
 import { consume } from './consume.ts'
+import { createSharedAnswers } from './shared-answers.ts'
 
 type Needs = Readonly<{
   statusEntries: StatusEntries
@@ -29,27 +30,29 @@ const LIST_SIZE = 2 ** 17
 const TTL_SECONDS = 10
 /** How long a verifier may believe a list when it can get no other. */
 const VALID_SECONDS = 300
-/** Lists that are remembered: far more than there are living ones. */
-const REMEMBERED_MOST = 1024
-
 const compress = promisify(deflate)
 
-type Made = Readonly<{ jws: Promise<string>; made_at: number }>
+type Made = Readonly<{ jws: string; made_at: number }>
 type Bounds = Readonly<{ first: number; last: number }> | null
 
 /** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
 export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }: Needs) => {
   const uriOf = (list: number) => `${issuer}/status-lists/${list}`
-  const remembered = new Map<number, Made>()
+  const lists = createSharedAnswers<Made>({
+    clock,
+    sizeOf: ({ jws }) => jws.length,
+    reuse_milliseconds: TTL_SECONDS * 1000,
+  })
   let aggregated: Readonly<{ bounds: Promise<Bounds>; made_at: number }> | null = null
 
-  const make = async (list: number, now: Date): Promise<string> => {
+  const make = async (list: number): Promise<Made> => {
+    const now = clock()
     const bytes = new Uint8Array(LIST_SIZE / 8)
     const ended = await statusEntries.findEnded({ first: list * LIST_SIZE, size: LIST_SIZE })
     for (const { byte, bits } of ended) bytes[byte] = bits
     const lst = (await compress(bytes, { level: 9 })).toString('base64url')
     const iat = Math.floor(now.getTime() / 1000)
-    return keys.sign('statuslist+jwt', {
+    const jws = await keys.sign('statuslist+jwt', {
       iss: issuer,
       sub: uriOf(list),
       iat,
@@ -57,20 +60,10 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
       ttl: TTL_SECONDS,
       status_list: { bits: 1, lst, aggregation_uri: `${issuer}/status-lists` },
     })
+    return { jws, made_at: now.getTime() }
   }
 
-  const recall = (list: number, now: number): Made | undefined => {
-    const known = remembered.get(list)
-    return known !== undefined && isYoung(known, now) ? known : undefined
-  }
-
-  const remember = (list: number, now: Date): Made => {
-    if (remembered.size >= REMEMBERED_MOST) remembered.clear()
-    const fresh = { jws: make(list, now), made_at: now.getTime() }
-    remembered.set(list, fresh)
-    fresh.jws.catch(() => remembered.delete(list))
-    return fresh
-  }
+  const recall = (list: number): Promise<Made> | null => lists.recall(String(list), 0)
 
   const bounds = async (): Promise<Bounds> => {
     const places = await statusEntries.bounds()
@@ -86,30 +79,30 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
 
     /** §8 – A status list token. Throws a Problem for a list that has no living token, and for too many lists. */
     find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList> => {
-      let known = recall(list, clock().getTime())
-      if (known === undefined) {
+      let known = recall(list)
+      if (known === null) {
         await consume(making, limitKeyOf(ip))
-        const lists = await bounds()
-        if (lists === null || list < lists.first || list > lists.last)
+        const living = await bounds()
+        if (living === null || list < living.first || list > living.last)
           throw new Problem('NOT_FOUND', 'status_list_unknown')
-        // Somebody who came later may have made it meanwhile.
-        const now = clock()
-        known = recall(list, now.getTime()) ?? remember(list, now)
+        // Another request may have had it made meanwhile.
+        known = recall(list) ?? lists.make(String(list), 0, () => make(list))
       }
-      const age_seconds = Math.floor((clock().getTime() - known.made_at) / 1000)
-      return { jws: await known.jws, max_age_seconds: Math.max(0, TTL_SECONDS - age_seconds) }
+      const { jws, made_at } = await known
+      const age_seconds = Math.floor((clock().getTime() - made_at) / 1000)
+      return { jws, max_age_seconds: Math.max(0, TTL_SECONDS - age_seconds) }
     },
 
     /** §9 – The lists in which there may be a living token. */
     aggregate: async (): Promise<Readonly<{ status_lists: readonly string[] }>> => {
       const now = clock().getTime()
       if (aggregated === null || !isYoung(aggregated, now)) aggregated = { bounds: bounds(), made_at: now }
-      const lists = await aggregated.bounds.catch((error: unknown) => {
+      const living = await aggregated.bounds.catch((error: unknown) => {
         aggregated = null
         throw error
       })
-      if (lists === null) return { status_lists: [] }
-      const { first, last } = lists
+      if (living === null) return { status_lists: [] }
+      const { first, last } = living
       return { status_lists: Array.from({ length: last - first + 1 }, (_, index) => uriOf(first + index)) }
     },
   }

@@ -11,6 +11,7 @@ import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import { createLargeAnswers } from './large-answers.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
@@ -41,7 +42,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   tokenRoute(needs.exchange, needs.csrf),
   revokeRoute(needs.revoke, needs.csrf),
   introspectRoute(needs.introspect, needs.csrf),
-  revocationsRoute(needs.answerFeed),
+  revocationsRoute(needs.answerFeed, createLargeAnswers()),
   ...statusListRoutes(needs.statusLists),
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),

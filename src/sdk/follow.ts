@@ -38,6 +38,10 @@ const SLOWEST_SECONDS = 8
 const BACKOFF_SECONDS = { least: 0.1, most: 5 } as const
 /** Seconds between two questions, at least, where an answer brought nothing and did not wait. */
 const PAUSE_SECONDS = 1
+/** Seconds from one question to the next, at least, but for the parts of a large set: entries that come together are heard together. */
+const SPACING_SECONDS = 0.05
+/** Parts of one set, at most: an issuer cuts no more. */
+const PARTS_MOST = 4096
 /** Seconds that keys are used beyond their freshness while the issuer is away. */
 const KEYS_MAX_STALE_SECONDS = 3600
 
@@ -59,19 +63,26 @@ export const followOn =
     readied.catch(() => {})
 
     const follow = async () => {
-      for (let failures = 0; !closing.signal.aborted; ) {
+      let failures = 0
+      /** Cursors that led nowhere, since one has led on. */
+      let gone = 0
+      for (;;) {
+        if (closing.signal.aborted) return
         try {
-          const pause = await ask()
+          const { pause, hasLedOn } = await ask()
           failures = 0
+          if (hasLedOn) gone = 0
           fault = null
           if (knowledge.as_of() !== null) isReady()
           await sleep(pause, closing.signal)
         } catch (error) {
           if (closing.signal.aborted) return
           failures += 1
+          if (isGone(error)) gone += 1
           fault = error instanceof Error ? error : new Error(String(error))
           settings.onFault(fault)
-          await sleep(backoff(failures), closing.signal)
+          const beginning = isGone(error) && gone > 1 ? backoffOfBeginning(gone, settings) : 0
+          await sleep(Math.max(backoff(failures), beginning), closing.signal)
         }
       }
     }
@@ -94,7 +105,10 @@ export const followOn =
     }
   }
 
-/** One question and its answer; resolves with the seconds to wait before the next. Rejects, having changed nothing, on any doubt. */
+/** Seconds to wait before the next question; and whether the answer went on from the end of another. */
+type Next = Readonly<{ pause: number; hasLedOn: boolean }>
+
+/** One question and its answer; resolves with what is to come next. Rejects, having changed nothing, on any doubt. */
 const createAsk = <Key>(
   engine: Engine<Key>,
   settings: FollowSettings,
@@ -120,29 +134,46 @@ const createAsk = <Key>(
     try {
       return (await fetchText(settings.url + query, fetch, limits)).text
     } catch (error) {
-      // RFC 9110 §15.5.11 – 410: the cursor leads nowhere any more.
-      if (error instanceof StatusFault && error.status === 410) knowledge.beginAgain()
+      if (isGone(error)) knowledge.beginAgain()
       throw error
     }
   }
 
-  return async (): Promise<number> => {
+  let parts = 0
+
+  return async (): Promise<Next> => {
     const asked_at = performance.now()
     const reading = await read(await fetchAnswer())
     if ('refusal' in reading)
       throw new Error(`the feed is refused: ${reading.refusal}`, { cause: reading.cause })
     const answer = parseFeedAnswer(reading.payload)
+    const hasLedOn = answer.since !== null && parts === 0
     knowledge.take(answer)
-    const hasWaited = performance.now() - asked_at >= PAUSE_SECONDS * 1000
-    return answer.more || answer.count > 0 || hasWaited ? 0 : PAUSE_SECONDS
+    parts = answer.more ? parts + 1 : 0
+    if (parts > PARTS_MOST) throw new Error('the feed has no end')
+    const took = (performance.now() - asked_at) / 1000
+    if (answer.more) return { pause: 0, hasLedOn }
+    // An answer that leads nowhere further would be had again at once.
+    const hasNews = answer.count > 0 && answer.cursor !== answer.since
+    return { pause: Math.max(0, (hasNews ? SPACING_SECONDS : PAUSE_SECONDS) - took), hasLedOn }
   }
 }
 
+/** RFC 9110 §15.5.11 – 410: the cursor leads nowhere any more. */
+const isGone = (error: unknown): boolean => error instanceof StatusFault && error.status === 410
+
+const backoff = (failures: number): number =>
+  scattered(Math.min(BACKOFF_SECONDS.least * 2 ** (failures - 1), BACKOFF_SECONDS.most))
+
+/**
+ * Where each new cursor is gone at once (two issuers with different databases behind one name), everything would be asked for
+ * again and again: less and less often, and often enough that what is known does not grow stale.
+ */
+const backoffOfBeginning = (gone: number, { max_stale_seconds }: FollowSettings): number =>
+  scattered(Math.min(2 ** (gone - 1), max_stale_seconds / 2))
+
 /** A half to the whole of it: followers that lost one server together must not come back together. */
-const backoff = (failures: number): number => {
-  const seconds = Math.min(BACKOFF_SECONDS.least * 2 ** (failures - 1), BACKOFF_SECONDS.most)
-  return seconds * (0.5 + Math.random() / 2)
-}
+const scattered = (seconds: number): number => seconds * (0.5 + Math.random() / 2)
 
 const sleep = (seconds: number, signal: AbortSignal): Promise<void> =>
   new Promise(resolve => {

@@ -204,6 +204,40 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect([first, second].map(jti => following.check(token({ jti })))).toEqual(['revoked', 'revoked'])
   })
 
+  it('does not ask for everything again and again where each cursor is gone at once', async () => {
+    const everything = feed.sign({ ids: idsOf(randomUUID()) })
+    const parts = [feed.sign({ cursor: 'part', more: true }), feed.sign({ since: 'part', cursor: 'one' })]
+    const loop = [everything, status(410), ...parts, status(410)]
+    feed.says(...loop, ...loop, ...loop, ...loop)
+    const following = follow()
+    const began = performance.now()
+    await asked(8)
+    // The second one that is gone is followed by a second at least, the third by two.
+    expect(performance.now() - began).toBeGreaterThan(3000)
+    expect(following.state().revocation).toBe('checked')
+  })
+
+  it('asks at once again when its cursor is gone now and then', async () => {
+    const step = (number: number) =>
+      feed.sign({ since: `${number}`, cursor: `${number + 1}`, ids: idsOf(randomUUID()) })
+    const round = [feed.sign({ cursor: '1' }), step(1), status(410)]
+    feed.says(...round, ...round, ...round, feed.sign({ cursor: '1' }))
+    follow()
+    const began = performance.now()
+    await asked(11)
+    expect(performance.now() - began).toBeLessThan(9000)
+    expect(faults).toHaveLength(3)
+  })
+
+  it('does not spin where an answer with entries leads to its own cursor', async () => {
+    const same = feed.sign({ since: 'one', cursor: 'one', ids: idsOf(randomUUID()) })
+    feed.says(feed.sign(), ...Array.from({ length: 1000 }, () => same))
+    follow()
+    const began = performance.now()
+    await asked(5)
+    expect(performance.now() - began).toBeGreaterThan(3000)
+  })
+
   const attacks: readonly (readonly [string, () => string | RequestListener])[] = [
     ['signed by a stranger', () => feed.sign({ ...STEP, ids: idsOf(BYSTANDER) }, {}, feed.stranger)],
     ['signed by an unknown key', () => feed.sign(STEP, { kid: 'unknown' })],

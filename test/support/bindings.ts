@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http'
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { App } from '../../src/http/app.ts'
 
@@ -8,7 +9,10 @@ export const bindingsOf = (request: Request, from = '127.0.0.1') => {
   // Node's own says nothing of a client that went away where nobody listens.
   body.on('error', () => {})
   const heard = { headers: Object.fromEntries(request.headers), socket: { remoteAddress: from } }
-  return { incoming: Object.assign(body, heard) as unknown as IncomingMessage }
+  return {
+    incoming: Object.assign(body, heard) as unknown as IncomingMessage,
+    outgoing: Object.assign(new EventEmitter(), { closed: false }) as unknown as ServerResponse,
+  }
 }
 
 /** Asks a server without a socket. */

@@ -7,7 +7,7 @@ import type { Reply, Route } from '../route.ts'
 /** Three levels up from src/http/public and from dist/http/public alike. */
 const OPENAPI = fileURLToPath(new URL('../../../openapi.yaml', import.meta.url))
 
-const PAGE = `<!doctype html>
+const PAGE = Buffer.from(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -18,10 +18,12 @@ const PAGE = `<!doctype html>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
 </html>
-`
+`)
 
-const START = `SwaggerUIBundle({ url: '/openapi.yaml', dom_id: '#reference', deepLinking: true, validatorUrl: null })
-`
+const START = Buffer.from(
+  `SwaggerUIBundle({ url: '/openapi.yaml', dom_id: '#reference', deepLinking: true, validatorUrl: null })
+`,
+)
 
 /** Ours: Swagger UI sets styles from its script; everything else comes from this server, and it talks to no other. */
 const CONTENT_SECURITY_POLICY = [
@@ -45,7 +47,7 @@ export const docsRoutes = (): readonly Route[] => [
     path: '/docs',
     handle: async () => {
       const headers = { ...HOUR, 'Content-Security-Policy': CONTENT_SECURITY_POLICY }
-      return text(PAGE, 'text/html', headers)
+      return document(PAGE, 'text/html', headers)
     },
   },
   {
@@ -61,13 +63,14 @@ export const docsRoutes = (): readonly Route[] => [
 
 const open = { method: 'GET', cors: 'anyone', errors: 'problem' } as const
 
-const text = (body: string, type: string, headers: Reply['headers'] = HOUR): Reply => ({
+/** As bytes: one copy for all who are slow to read it. */
+const document = (body: Uint8Array<ArrayBuffer>, type: string, headers: Reply['headers'] = HOUR): Reply => ({
   status: 200,
   body,
   headers: { 'Content-Type': `${type}; charset=utf-8`, ...headers },
 })
 
-const file = async (path: string, type: string) => text(await readFile(path, 'utf8'), type)
+const file = async (path: string, type: string) => document(await readFile(path), type)
 
 const ofSwagger = (name: string) => createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`)
 
@@ -84,5 +87,5 @@ const once = (read: () => Promise<Reply>) => {
 const FILES: ReadonlyMap<string, () => Promise<Reply>> = new Map([
   ['swagger-ui.css', once(() => file(ofSwagger('swagger-ui.css'), 'text/css'))],
   ['swagger-ui-bundle.js', once(() => file(ofSwagger('swagger-ui-bundle.js'), 'text/javascript'))],
-  ['start.js', async () => text(START, 'text/javascript')],
+  ['start.js', async () => document(START, 'text/javascript')],
 ])

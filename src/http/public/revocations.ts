@@ -1,12 +1,16 @@
 import type { AnswerFeed } from '../../flows/revocation-feed.ts'
 import { jwsReply } from '../jws-reply.ts'
+import type { createLargeAnswers } from '../large-answers.ts'
 import type { Route } from '../route.ts'
 
 /** Shared caches may answer many followers at once: with everything for a moment, with a step from a cursor for a minute. */
 const CACHE = { snapshot: 'public, max-age=2', step: 'public, max-age=60', nothing: 'no-store' } as const
 
 /** Ours – GET /revocations: everything that was ended before it expired; with `cursor` what came since, waiting for it up to `wait` seconds. */
-export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
+export const revocationsRoute = (
+  answerFeed: AnswerFeed,
+  holdLarge: ReturnType<typeof createLargeAnswers>,
+): Route => ({
   method: 'GET',
   path: '/revocations',
   cors: 'anyone',
@@ -16,6 +20,7 @@ export const revocationsRoute = (answerFeed: AnswerFeed): Route => ({
     const wait_seconds = Number(/^\d{1,4}$/.exec(context.req.query('wait') ?? '')?.[0] ?? 0)
     const { signal } = context.req.raw
     const { jws, body, isFinal } = await answerFeed({ cursor, wait_seconds, signal, ip })
+    holdLarge({ bytes: body.length, ip, outgoing: context.env.outgoing })
     const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
     return jwsReply(jws, { type: 'application/jwt', cache_control: CACHE[cache], header, body })
   },

@@ -1,0 +1,86 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Problem } from '../../src/domain/problem.ts'
+import { Unavailable } from '../../src/domain/unavailable.ts'
+import { createLargeAnswers } from '../../src/http/large-answers.ts'
+import { close, listen } from '../support/issuer.ts'
+
+/** More than the system takes for a connection. */
+const LARGE = 32_000_000
+const body = Buffer.alloc(LARGE, 'x')
+
+describe('large answers', () => {
+  const closers: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const closer of closers.splice(0)) await closer()
+  })
+
+  /** A server that answers with a large body, and clients that read it or do not. */
+  const start = async (seconds: number) => {
+    const holdLarge = createLargeAnswers({ seconds })
+    const hold = (outgoing: ServerResponse, ip: string, bytes = LARGE) => {
+      try {
+        holdLarge({ outgoing, ip, bytes })
+        return 'held'
+      } catch (error) {
+        if (error instanceof Problem || error instanceof Unavailable) return error.name
+        throw error
+      }
+    }
+    const outcomes: string[] = []
+    let ended = 0
+    const server = createServer((request, response) => {
+      const outcome = hold(response, request.headers['x-from']?.toString() ?? '')
+      outcomes.push(outcome)
+      if (outcome === 'held') response.once('close', () => (ended += 1))
+      response.end(outcome === 'held' ? body : '')
+    })
+    const port = await listen(server)
+    closers.push(() => close(server))
+    const ask = (from: string): Socket => {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.pause()
+      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-From: ${from}\r\nConnection: close\r\n\r\n`)
+      closers.push(() => socket.destroy())
+      return socket
+    }
+    const answered = (count: number) => expect.poll(() => outcomes.length, { timeout: 10_000 }).toBe(count)
+    return { ask, answered, outcomes, ended: () => ended }
+  }
+
+  it('are refused to an address that does not read those it has, and not to others', async () => {
+    const { ask, answered, outcomes, ended } = await start(30)
+    const sockets = Array.from({ length: 24 }, () => ask('192.0.2.1'))
+    await answered(24)
+    expect(new Set(outcomes)).toEqual(new Set(['held']))
+    ask('192.0.2.1')
+    await answered(25)
+    ask('192.0.2.2')
+    await answered(26)
+    expect(outcomes.slice(24)).toEqual(['Problem', 'held'])
+    // What is read makes room.
+    sockets[0]?.resume()
+    await expect.poll(ended).toBe(1)
+    ask('192.0.2.1')
+    await answered(27)
+    expect(outcomes.at(-1)).toBe('held')
+  })
+
+  it('are refused to all when many addresses do not read theirs', async () => {
+    const { ask, answered, outcomes } = await start(30)
+    for (let index = 0; index < 64; index += 1) ask(`192.0.2.${index}`)
+    await answered(64)
+    ask('198.51.100.1')
+    await answered(65)
+    expect(outcomes.at(-1)).toBe('Unavailable')
+  })
+
+  it('end with their connection when they are not read in time', async () => {
+    const { ask, ended } = await start(0.2)
+    ask('192.0.2.1')
+    // The client has read nothing.
+    await expect.poll(ended).toBe(1)
+  })
+})
