@@ -215,7 +215,7 @@ export const SETTINGS = {
         : refuse(context, `must be a list of origins such as https://app.example; ${quote(wrong)} is none`)
     }),
     standard: 'none',
-    help: 'Browser origins that may call Signet, separated by commas, beside those of the clients’ redirect URIs.',
+    help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
   LOG_LEVEL: {
     schema: z
