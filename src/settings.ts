@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
@@ -133,6 +134,11 @@ export const SETTINGS = {
     schema: integer(10, 10, 15),
     standard: '`10`',
     help: 'bcrypt cost of new password digests; each step doubles the work. 10–15.',
+  },
+  PASSWORD_WORKERS: {
+    schema: integer(Math.min(4, availableParallelism()), 1, 64),
+    standard: 'as many as processors, 4 at most',
+    help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md). 1–64.',
   },
   RATE_LIMIT_LOGIN: {
     schema: rateLimit('5/60'),

@@ -58,7 +58,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()
-  const passwords = openPasswords({ cost: config.PASSWORD_COST })
+  const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {
