@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
@@ -140,6 +141,11 @@ export const SETTINGS = {
     standard: '`10`',
     help: 'bcrypt cost of new password digests; each step doubles the work. 10–15.',
   },
+  PASSWORD_WORKERS: {
+    schema: integer(Math.min(4, availableParallelism()), 1, 64),
+    standard: 'as many as processors, 4 at most',
+    help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md). 1–64.',
+  },
   RATE_LIMIT_LOGIN: {
     schema: rateLimit('5/60'),
     standard: '`5/60`',
@@ -226,7 +232,7 @@ export const SETTINGS = {
         : refuse(context, `must be a list of origins such as https://app.example; ${quote(wrong)} is none`)
     }),
     standard: 'none',
-    help: 'Browser origins that may call Signet, separated by commas, beside those of the clients’ redirect URIs.',
+    help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
   LOG_LEVEL: {
     schema: z

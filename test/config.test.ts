@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig, readSettings } from '../src/config.ts'
@@ -41,6 +41,7 @@ describe('configuration', () => {
       DEFAULT_AUDIENCE: 'http://localhost:8080',
       PASSWORD_MIN_CHARACTERS: 8,
       PASSWORD_COST: 10,
+      PASSWORD_WORKERS: Math.min(4, availableParallelism()),
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
       RATE_LIMIT_REGISTER: { count: 50, window_seconds: 60 },
@@ -232,6 +233,7 @@ describe('configuration', () => {
     DEFAULT_AUDIENCE: [['https://api.example', 'api'], []],
     PASSWORD_MIN_CHARACTERS: integer(8, 64),
     PASSWORD_COST: integer(10, 15),
+    PASSWORD_WORKERS: integer(1, 64),
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,
     RATE_LIMIT_REGISTER: RATE,

@@ -56,7 +56,7 @@ const digestPassword = async (io: Io, options: CreateOptions, email: string): Pr
   const { PASSWORD_COST: cost, PASSWORD_MIN_CHARACTERS: min_characters } = reading.settings
   const typed = await readPassword(io, options.passwordFile ?? null)
   if ('fault' in typed) return refuse(io, options, typed.fault)
-  const passwords = openPasswords({ cost })
+  const passwords = openPasswords({ cost, workers: 1 })
   try {
     const judge = createJudgeNewPassword({ passwords, min_characters })
     const { password, fault } = await judge(typed.password, email)

@@ -59,7 +59,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const metrics = openedMetrics ?? absentMetrics
   onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
   const redis = await openOwnRedis(config, parts)
-  const passwords = openPasswords({ cost: config.PASSWORD_COST })
+  const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {

@@ -55,9 +55,7 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
   for (const [path, methods] of methodsByPath(routes)) {
     const policy = routes.find(route => route.path === path)?.cors ?? 'nobody'
     rest.options(path, context =>
-      answer(context, path, 'nobody', async ({ header }) =>
-        cors.preflight(policy, methods, header('origin')),
-      ),
+      answer(context, path, 'nobody', async ({ header }) => cors.preflight({ policy, methods, header })),
     )
     rest.all(path, context =>
       answer(context, path, policy, async () =>
@@ -66,7 +64,9 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
     )
   }
   rest.notFound(context =>
-    answer(context, loggable(context.req.path), 'nobody', async () => problemReply(new Problem('NOT_FOUND'))),
+    answer(context, loggable(context.req.path), policyOfNone(context.req.path), async () =>
+      problemReply(new Problem('NOT_FOUND')),
+    ),
   )
   return rest
 }
@@ -116,6 +116,10 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
 }
 
 type Answer = ReturnType<typeof createAnswer>
+
+/** A page that asks for a path that is none of ours is told so, and not that CORS failed. */
+const policyOfNone = (path: string): Route['cors'] =>
+  path.startsWith('/auth/') ? 'clients-with-cookies' : 'anyone'
 
 /** A path that is none of ours, without what it may hold of our tokens, or anybody's JWT. */
 const loggable = (path: string): string =>

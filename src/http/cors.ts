@@ -1,14 +1,50 @@
 import type { Clients } from '../ports.ts'
-import type { Reply, Route } from './route.ts'
+import type { Call, Reply, Route } from './route.ts'
 
 type Headers = Reply['headers']
 
-/** Seconds for which a browser may remember a preflight. */
-const MAX_AGE_SECONDS = '600'
-const REQUEST_HEADERS =
-  'Authorization, Content-Type, Idempotency-Key, DPoP, MCP-Protocol-Version, Signet-Device'
-const RESPONSE_HEADERS =
-  'WWW-Authenticate, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, RateLimit, RateLimit-Policy, Signet-Device'
+/** Seconds for which a browser may remember a preflight. Chromium remembers two hours at most. */
+const MAX_AGE_SECONDS = '7200'
+
+/** What applications, their tracing and their HTTP libraries send. */
+const REQUEST_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'DPoP',
+  'MCP-Protocol-Version',
+  'Signet-Device',
+  'X-Requested-With',
+  'X-Request-Id',
+  'X-Correlation-Id',
+  'X-CSRF-Token',
+  'X-XSRF-Token',
+  'Cache-Control',
+  'Pragma',
+  'If-None-Match',
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'sentry-trace',
+  'b3',
+].join(', ')
+
+const RESPONSE_HEADERS = [
+  'WWW-Authenticate',
+  'Retry-After',
+  'X-Request-Id',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Signet-Device',
+  'ETag',
+  'Allow',
+].join(', ')
+
+/** RFC 9110 §5.1, §5.6.1 – A list of field names, of a length that no honest page reaches. */
+const FIELD_NAMES = /^[!#$%&'*+.^`|~\w-]{1,64}(?:[ \t]*,[ \t]*[!#$%&'*+.^`|~\w-]{1,64}){0,63}$/
 
 const NOTHING: Headers = {}
 const ANYONE: Headers = {
@@ -16,34 +52,41 @@ const ANYONE: Headers = {
   'Access-Control-Expose-Headers': RESPONSE_HEADERS,
 }
 
-/** Fetch Standard, "CORS protocol" – Who may read an answer: the configured origins and those of the clients' redirect URIs. */
-export const createCors = ({ origins, clients }: { origins: readonly string[]; clients: Clients }) => {
+type Needs = Readonly<{ origins: readonly string[]; clients: Pick<Clients, 'hasFirstPartyOrigin'> }>
+type Asked = Readonly<{ policy: Route['cors']; methods: string; header: Call['header'] }>
+
+/**
+ * Fetch Standard, "CORS protocol" – Which pages may read an answer. Where nothing depends on a cookie: all of them, without credentials
+ * and with whatever request headers they name. The account API: the configured origins and those of first-party clients.
+ */
+export const createCors = ({ origins, clients }: Needs) => {
   const configured = new Set(origins)
 
-  const headersFor = (cors: Route['cors'], origin: string | undefined): Headers => {
-    if (cors === 'nobody') return NOTHING
-    if (cors === 'anyone') return ANYONE
-    if (origin === undefined || !(configured.has(origin) || clients.hasOrigin(origin)))
+  const headersFor = (policy: Route['cors'], origin: string | undefined): Headers => {
+    if (policy === 'nobody') return NOTHING
+    if (policy === 'anyone') return ANYONE
+    if (origin === undefined || !(configured.has(origin) || clients.hasFirstPartyOrigin(origin)))
       return { Vary: 'Origin' }
     return {
       'Access-Control-Allow-Origin': origin,
+      'Access-Control-Allow-Credentials': 'true',
       'Access-Control-Expose-Headers': RESPONSE_HEADERS,
       Vary: 'Origin',
-      ...(cors === 'clients-with-cookies' ? { 'Access-Control-Allow-Credentials': 'true' } : {}),
     }
   }
 
   return {
     headersFor,
-    preflight: (cors: Route['cors'], methods: string, origin: string | undefined): Reply => {
-      const allowed = headersFor(cors, origin)
+    preflight: ({ policy, methods, header }: Asked): Reply => {
+      const allowed = headersFor(policy, header('origin'))
       if (!('Access-Control-Allow-Origin' in allowed))
         return { status: 204, body: null, headers: { ...allowed, Allow: methods } }
       const headers = {
         ...allowed,
+        Allow: methods,
         'Access-Control-Allow-Methods': methods,
-        'Access-Control-Allow-Headers': REQUEST_HEADERS,
         'Access-Control-Max-Age': MAX_AGE_SECONDS,
+        ...(policy === 'anyone' ? reflected(header) : { 'Access-Control-Allow-Headers': REQUEST_HEADERS }),
       }
       return { status: 204, body: null, headers }
     },
@@ -51,3 +94,10 @@ export const createCors = ({ origins, clients }: { origins: readonly string[]; c
 }
 
 export type Cors = ReturnType<typeof createCors>
+
+/** A `*` would not allow Authorization: the names that the page asks for are given back, where they are names. */
+const reflected = (header: Call['header']): Headers => {
+  const asked = header('access-control-request-headers')?.trim()
+  const names = asked !== undefined && FIELD_NAMES.test(asked) ? asked : REQUEST_HEADERS
+  return { 'Access-Control-Allow-Headers': names, Vary: 'Access-Control-Request-Headers' }
+}

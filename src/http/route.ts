@@ -29,8 +29,8 @@ export type Handle = (call: Call) => Promise<Reply>
 export type Route = Readonly<{
   method: 'GET' | 'POST' | 'DELETE'
   path: string
-  /** Which browser origins may read the answer: all of them, the registered ones, or those with their cookies. */
-  cors: 'anyone' | 'clients' | 'clients-with-cookies' | 'nobody'
+  /** Which browser origins may read the answer: all of them, those of first-party clients with their cookies, or none. */
+  cors: 'anyone' | 'clients-with-cookies' | 'nobody'
   /** The shape of a refusal: RFC 6749 §5.2 or RFC 9457. */
   errors: 'oauth' | 'problem'
   handle: Handle

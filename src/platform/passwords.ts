@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
 import { passwordForms } from '../domain/password.ts'
 import { type ParsedDigest, type PasswordDigest, parsePasswordDigest } from '../domain/password-digest.ts'
@@ -12,20 +11,33 @@ const QUEUE_LENGTH = 256
 const RETRY_AFTER_SECONDS = 5
 const IDLE_MILLISECONDS = 60_000
 
-/** bcrypt, and whatever was imported, in a pool of worker threads of its own, started when the first password comes. */
+/** Megabytes for the objects of one thread. bcrypt needs four; argon2 and scrypt take theirs outside of this. */
+const OLD_GENERATION_MEGABYTES = 64
+const YOUNG_GENERATION_MEGABYTES = 4
+
+type Pool = Readonly<{
+  cost: number
+  /** Threads at most. Each is started when there is work for it, and ends when it has had none for a minute. */
+  workers: number
+  wait?: Wait
+}>
+
+/** bcrypt, and whatever was imported, in a pool of worker threads of its own. */
 export const openPasswords = ({
   cost,
+  workers,
   wait = systemWait,
-}: {
-  cost: number
-  wait?: Wait
-}): Passwords & { waiting: () => number; close(): Promise<void> } => {
+}: Pool): Passwords & { waiting: () => number; close(): Promise<void> } => {
   const pool = new Piscina({
     filename: new URL('./password-worker.mjs', import.meta.url).href,
     minThreads: 0,
-    maxThreads: availableParallelism(),
+    maxThreads: workers,
     maxQueue: QUEUE_LENGTH,
     idleTimeout: IDLE_MILLISECONDS,
+    resourceLimits: {
+      maxOldGenerationSizeMb: OLD_GENERATION_MEGABYTES,
+      maxYoungGenerationSizeMb: YOUNG_GENERATION_MEGABYTES,
+    },
     recordTiming: false,
   })
   const level = createLevel({ wait })

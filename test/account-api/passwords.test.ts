@@ -103,7 +103,7 @@ describe('a digest', () => {
 })
 
 describe('the password workers', () => {
-  const passwords = openPasswords({ cost: 10, wait: async () => {} })
+  const passwords = openPasswords({ cost: 10, workers: 2, wait: async () => {} })
   afterAll(() => passwords.close())
 
   it.each(IMPORTED)('verify %s', async (_, password, digest) => {

@@ -16,7 +16,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
   beforeAll(async () => {
     const redirect_uris = ['https://app.example/callback', 'com.example.app:/callback']
     const app = { client_id: 'app', token_endpoint_auth_method: 'none', first_party: true, redirect_uris }
-    place = await openAnyPlace([app])
+    const third = { ...app, client_id: 'third', first_party: false, grant_types: ['refresh_token'] }
+    place = await openAnyPlace([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
     const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
     server = await listenForAccounts(place, { environment: { CORS_ORIGINS } })
   })
@@ -216,6 +217,50 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
         expect(headers.get('access-control-allow-credentials')).toBeNull()
         expect(headers.get('vary')).toBe('Origin')
       }
+    })
+
+    it.each([
+      'authorization',
+      'content-type',
+      'traceparent',
+      'tracestate',
+      'baggage',
+      'x-requested-with',
+      'idempotency-key',
+    ])('may send %s', async name => {
+      const { headers } = await preflight('https://spa.example')
+      const allowed = headers.get('access-control-allow-headers')?.toLowerCase().split(', ')
+      expect(allowed).toContain(name)
+    })
+
+    it('of a first-party client reads refusals of every kind', async () => {
+      const headers = { Origin: 'https://app.example' }
+      const large = JSON.stringify({ pad: 'x'.repeat(70_000) })
+      const from = '192.0.2.55'
+      const answers = [
+        await server.call('/auth/login', { raw: '{', headers }),
+        await server.call('/auth/login', { raw: large, headers }),
+        await server.call('/auth/login', { method: 'PUT', headers }),
+        await server.call('/auth/nothing', { headers }),
+        await server.call('/auth/me', { headers }),
+        await server.call('/auth/login', {
+          raw: '{}',
+          headers: { ...headers, 'Content-Type': 'text/plain' },
+        }),
+      ]
+      for (let turn = 0; turn < 101; turn++) await server.call('/auth/me', { from, headers })
+      answers.push(await server.call('/auth/me', { from, headers }))
+      expect(answers.map(({ status }) => status)).toEqual([400, 413, 405, 404, 401, 415, 429])
+      for (const answer of answers) {
+        expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
+        expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+        expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After')
+      }
+    })
+
+    it('of a third party’s client reads nothing of the account API', async () => {
+      const { headers } = await preflight('https://third.example')
+      expect(headers.get('access-control-allow-origin')).toBeNull()
     })
 
     it('may read the keys and the metadata from anywhere, without cookies', async () => {

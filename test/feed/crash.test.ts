@@ -101,7 +101,7 @@ describe.skipIf(!hasPostgres)('revocations beside a Postgres that crashes', () =
     const write = async () => {
       while (!writing.isOver) {
         const jti = randomUUID()
-        await createRevocations(database)
+        await createRevocations(database, { access_token_seconds: 900 })
           .revokeAccessToken({ jti, expires_at: new Date(Date.now() + 900_000) })
           .then(() => told.push(jti.replaceAll('-', '')))
           .catch(() => new Promise(resolve => setTimeout(resolve, 10)))

@@ -48,44 +48,73 @@ describe('the HTTP around the endpoints', () => {
   describe('the Fetch Standard – CORS', () => {
     const from = (origin: string) => ({ origin })
     const originOf = ({ headers }: Answer) => headers.get('access-control-allow-origin')
-    const preflight = (path: string, origin: string) =>
-      signet.fetch(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
+    const preflight = (path: string, origin: string, asked?: string) =>
+      signet.fetch(path, {
+        method: 'OPTIONS',
+        headers: {
+          origin,
+          'access-control-request-method': 'POST',
+          ...(asked === undefined ? {} : { 'access-control-request-headers': asked }),
+        },
+      })
+    const allowedBy = ({ headers }: Answer) => headers.get('access-control-allow-headers')
 
-    it.each(['https://app.example', 'https://console.example'])(
-      'lets %s read answers, refusals too',
-      async origin => {
-        const answers = [
-          await signet.token(CC, { ...SERVICE, ...from(origin) }),
-          await signet.token({ grant_type: 'x' }, from(origin)),
-          await preflight('/token', origin),
-        ]
-        expect(answers.map(({ status }) => status)).toEqual([200, 401, 204])
-        for (const answer of answers) {
-          expect(originOf(answer)).toBe(origin)
-          expect(answer.headers.get('vary')).toMatch(/\bOrigin\b/)
-          expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
-        }
-        expect(answers[2]?.headers.get('access-control-allow-methods')).toBe('POST')
-        expect(answers[2]?.headers.get('access-control-allow-headers')).toContain('Idempotency-Key')
-        expect(answers[2]?.headers.get('access-control-allow-headers')).toContain('Authorization')
+    it.each([
+      'https://app.example',
+      'https://console.example',
+      'https://inspector.example',
+      'http://localhost:6274',
+      'null',
+      'chrome-extension://abcdef',
+    ])('lets %s read the answers of /token and /revoke, refusals too, without credentials', async origin => {
+      const large = { grant_type: 'x', pad: 'x'.repeat(70_000) }
+      const answers = [
+        await signet.token(CC, { ...SERVICE, ...from(origin) }),
+        await signet.token({ grant_type: 'x' }, from(origin)),
+        await signet.post('/revoke', { token: 'x' }, { ...SERVICE, ...from(origin) }),
+        await signet.token(large, from(origin)),
+        await signet.fetch('/token', { headers: from(origin) }),
+        await signet.fetch('/.well-known/nothing', { headers: from(origin) }),
+        await preflight('/token', origin),
+      ]
+      expect(answers.map(({ status }) => status)).toEqual([200, 401, 200, 413, 405, 404, 204])
+      for (const answer of answers) {
+        expect(originOf(answer)).toBe('*')
+        expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
+        expect(answer.headers.get('access-control-expose-headers')).toMatch(
+          /WWW-Authenticate.*Retry-After.*X-Request-Id.*RateLimit/,
+        )
+      }
+    })
+
+    it.each(['/token', '/revoke', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])(
+      'allows a page whatever request headers it names at %s, for hours',
+      async path => {
+        const asked =
+          'authorization,content-type,traceparent,tracestate,baggage,x-requested-with,x-anything-at-all'
+        const answer = await preflight(path, 'https://inspector.example', asked)
+        expect([answer.status, originOf(answer), allowedBy(answer)]).toEqual([204, '*', asked])
+        expect(answer.headers.get('vary')).toMatch(/access-control-request-headers/i)
+        expect(Number(answer.headers.get('access-control-max-age'))).toBeGreaterThanOrEqual(600)
+        expect(answer.headers.get('access-control-allow-methods')).toMatch(/POST|GET/)
+        const plain = await preflight(path, 'https://inspector.example')
+        for (const name of ['Authorization', 'Idempotency-Key', 'traceparent', 'X-Requested-With'])
+          expect(allowedBy(plain)).toContain(name)
       },
     )
 
     it.each([
-      'https://evil.example',
-      'https://app.example.evil.example',
-      'http://app.example',
-      'https://app.example:444',
-      'null',
-      'com.example.app://',
-    ])('lets %s read nothing', async origin => {
-      for (const answer of [
-        await signet.token(CC, { ...SERVICE, ...from(origin) }),
-        await preflight('/token', origin),
-      ]) {
-        expect(originOf(answer)).toBeNull()
-        expect(answer.headers.get('vary')).toMatch(/\bOrigin\b/)
-      }
+      'x y',
+      'authorization, <script>',
+      `x${'y'.repeat(64)}`,
+      Array.from({ length: 65 }, (_, index) => `x-${index}`).join(','),
+      'a,,b',
+      '"authorization"',
+      `${' ,'.repeat(2_000)}a`,
+    ])('gives back no list that is none: %j', async asked => {
+      const answer = await preflight('/token', 'https://inspector.example', asked)
+      expect(answer.status).toBe(204)
+      expect(allowedBy(answer)).toMatch(/^Authorization, Content-Type, /)
     })
 
     it('lets no browser introspect', async () => {

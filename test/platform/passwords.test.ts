@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { hashSync } from 'bcryptjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../src/domain/password-digest.ts'
@@ -9,7 +10,7 @@ const COST = 10
 describe('password workers', () => {
   let passwords: ReturnType<typeof openPasswords>
   beforeEach(() => {
-    passwords = openPasswords({ cost: COST })
+    passwords = openPasswords({ cost: COST, workers: 2 })
   })
   afterEach(() => passwords.close())
 
@@ -45,6 +46,24 @@ describe('password workers', () => {
     expect(seen.size).toBeGreaterThan(10)
   })
 
+  it.runIf(existsSync('/proc/self/task'))(
+    'are as many as they were told, and started for work alone',
+    async () => {
+      const threads = () => readdirSync('/proc/self/task').length
+      const three = openPasswords({ cost: 4, workers: 3 })
+      try {
+        await passwords.hash('what else starts threads has started them now')
+        const before = threads()
+        await three.hash('one')
+        expect(threads()).toBe(before + 1)
+        await Promise.all(Array.from({ length: 100 }, () => three.hash('many')))
+        expect(threads()).toBeLessThanOrEqual(before + 3)
+      } finally {
+        await three.close()
+      }
+    },
+  )
+
   it('say Unavailable, with when to come back, to who comes while the queue is full, and serve those who wait', async () => {
     const asked = await Promise.allSettled(
       Array.from({ length: 300 }, () => passwords.matches('x', hashSync('x', 4) as PasswordDigest)),
@@ -68,7 +87,11 @@ describe('password workers', () => {
     ['a bcrypt digest of a lower cost', hashSync('x', 4)],
   ])('hold every refusal to one time when they have seen %s', async (_, digest) => {
     const waits: number[] = []
-    const levelled = openPasswords({ cost: COST, wait: async milliseconds => void waits.push(milliseconds) })
+    const levelled = openPasswords({
+      cost: COST,
+      workers: 2,
+      wait: async milliseconds => void waits.push(milliseconds),
+    })
     try {
       const refused = async (each: string | null) => {
         const before = waits.length

@@ -10,7 +10,7 @@ export const revokeRoute = (
 ): Route => ({
   method: 'POST',
   path: '/revoke',
-  cors: 'clients',
+  cors: 'anyone',
   errors: 'oauth',
   handle: async call => {
     const form = await readForm(call)

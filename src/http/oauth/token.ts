@@ -8,7 +8,7 @@ import { json, NO_STORE, type Route } from '../route.ts'
 export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>): Route => ({
   method: 'POST',
   path: '/token',
-  cors: 'clients',
+  cors: 'anyone',
   errors: 'oauth',
   handle: async call => {
     const form = await readForm(call)
