@@ -24,6 +24,9 @@ export type Notices = Readonly<{
   passwordChanged: (addressee: Addressee) => void
   /** A second factor came or went, or the recovery codes were made anew. */
   factorsChanged: (addressee: Addressee) => void
+  /** Wrong codes, by a person who has the password or a sign-in. */
+  totpFailed: (account_id: string) => void
+  totpClosed: (account_id: string) => void
   /** To the old address. */
   emailChanged: (addressee: Addressee) => void
   /** A spent refresh token came back. Said once: the family is dead from then on. */
@@ -33,13 +36,24 @@ export type Notices = Readonly<{
   rememberLanguage: (account: Account, language: Language) => void
 }>
 
+/** The notices that tell a time alone. */
+type TimedName =
+  | 'password-changed'
+  | 'factors-changed'
+  | 'email-changed'
+  | 'refresh-reused'
+  | 'totp-failed'
+  | 'totp-closed'
+
 export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  const toldOf = (
-    name: 'password-changed' | 'factors-changed' | 'email-changed' | 'refresh-reused',
-    { account_id, email, language }: Addressee,
-    at: string,
-  ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
+  const toldOf = (name: TimedName, { account_id, email, language }: Addressee, at: string): Mail => ({
+    name,
+    language: languageOr(language),
+    to: email,
+    account_id,
+    values: { at },
+  })
   const post = (find: () => Promise<Mail | null>) =>
     mailer?.post(async () => {
       const mail = await find()
@@ -47,6 +61,14 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
       const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
       return allowance === null || allowance.isAllowed ? mail : null
     })
+
+  const postTo = (name: TimedName, account_id: string) => {
+    const at = now()
+    post(async () => {
+      const addressee = await addressees.findByAccount(account_id)
+      return addressee && toldOf(name, addressee, at)
+    })
+  }
 
   return {
     passwordChanged: addressee => {
@@ -71,6 +93,9 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
         return addressee && toldOf('refresh-reused', addressee, at)
       })
     },
+
+    totpFailed: account_id => postTo('totp-failed', account_id),
+    totpClosed: account_id => postTo('totp-closed', account_id),
 
     newDevice: ({ id, email }, { origin, language }) => {
       const device = describeDevice(origin.user_agent, language)

@@ -7,6 +7,7 @@ import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Clients } from '../ports.ts'
 import type { Conduct } from './ceremony.ts'
 import type { Enter } from './enter.ts'
+import type { KnownDevices } from './known-devices.ts'
 import type { OfferFactors } from './offer-factors.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
@@ -17,6 +18,7 @@ type Needs = Readonly<{
   offerFactors: OfferFactors
   proveFactor: ProveFactor
   enter: Enter
+  knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
 }>
 
@@ -26,6 +28,8 @@ type PasswordChecked = Readonly<{
   refresh_transport: RefreshTransport
   /** Null: whatever the account has. */
   acr_values: readonly string[] | null
+  /** The known device that asks; null for any other. */
+  device: Uint8Array | null
 }>
 
 type SecondHalf = Readonly<{
@@ -41,23 +45,30 @@ type SecondHalf = Readonly<{
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
 export const createSecondFactorSignIn = (needs: Needs) => ({
   /** For whoever has shown the right password, and nobody else learns it. Throws unless the password is enough. */
-  demand: async ({ account, client, refresh_transport, acr_values }: PasswordChecked): Promise<void> => {
+  demand: async ({
+    account,
+    client,
+    refresh_transport,
+    acr_values,
+    device,
+  }: PasswordChecked): Promise<void> => {
     const { client_id } = client
     const occasion = { purpose: 'sign_in', account, family_id: null, client_id, refresh_transport } as const
-    const members = await needs.offerFactors(occasion)
+    const members = await needs.offerFactors({ ...occasion, isKnownDevice: device !== null })
     if (members !== null)
       throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', 'second_factor_required', [], null, { members })
     if (acr_values !== null && !acr_values.includes(ACR.pwd)) throw new Problem('AUTHENTICATION_UNMET')
   },
 
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
-    const { clients, conduct, proveFactor, enter, originsOf } = needs
+    const { clients, conduct, proveFactor, enter, knownDevices, originsOf } = needs
     const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload: challenge } = resumed
     const client = await clients.find(resumed.client_id)
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
     admit(client, refresh_transport)
-    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
+    const device = knownDevices.recognise(request.device_token, account)
+    const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
     await resumed.finish()
     const signedIn = await enter({ ...request, account, client, amr, refresh_transport })

@@ -47,7 +47,7 @@ export const createSignIn =
     }
     await attempt.succeeded()
     await renewDigest(needs, account, normalizePassword(form))
-    await needs.demandSecondFactor({ account, client, refresh_transport, acr_values })
+    await needs.demandSecondFactor({ account, client, refresh_transport, acr_values, device })
     return needs.enter({ ...request, account, amr: PASSWORD_AMR })
   }
 

@@ -10,6 +10,7 @@ import type { Issue } from '../grants/issue.ts'
 import type { Blocklist, Clients, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import type { Conduct } from './ceremony.ts'
+import type { KnownDevices } from './known-devices.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
@@ -19,6 +20,7 @@ type Needs = Readonly<{
   conduct: Conduct
   offerFactors: OfferFactors
   proveFactor: ProveFactor
+  knownDevices: KnownDevices
   refreshFamilies: RefreshFamilies
   blocklist: Blocklist
   issue: Issue
@@ -31,7 +33,12 @@ type Needs = Readonly<{
 }>
 
 /** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
-type SecondHalf = Readonly<{ handle: string | null; proof: Proof; origin: Origin }>
+type SecondHalf = Readonly<{
+  handle: string | null
+  proof: Proof
+  device_token: string | null
+  origin: Origin
+}>
 type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
 
 const NO_CHALLENGE = new Uint8Array()
@@ -47,21 +54,29 @@ export const createStepUp = (needs: Needs) => {
   }
 
   return {
-    begin: async ({ account, claims }: Bearer): Promise<Offer> => {
+    begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
       const { client_id, sid } = claims
       const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
       // The family's own transport stays; this one decides nothing.
-      const offer = await needs.offerFactors({ ...occasion, refresh_transport: 'body' })
+      const offer = await needs.offerFactors({
+        ...occasion,
+        refresh_transport: 'body',
+        isKnownDevice: needs.knownDevices.recognise(device_token, account) !== null,
+      })
       if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
       return offer
     },
 
-    finish: async (bearer: Bearer, { handle, proof, origin }: SecondHalf): Promise<SteppedUp> => {
+    finish: async (
+      bearer: Bearer,
+      { handle, proof, device_token, origin }: SecondHalf,
+    ): Promise<SteppedUp> => {
       const { account, claims } = bearer
       const client = await needs.clients.find(claims.client_id)
       if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
       const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
-      const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }
+      const device = needs.knownDevices.recognise(device_token, account)
+      const asked = { account_id: account.id, challenge, origins: needs.originsOf(client), device }
       const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
       await finish()
       return replace(needs, bearer, client, { replaces: claims.sid, amr, origin })
