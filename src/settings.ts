@@ -179,7 +179,7 @@ export const SETTINGS = {
   RATE_LIMIT_SECOND_FACTOR: {
     schema: rateLimit('10/900'),
     standard: '`10/900`',
-    help: 'TOTP codes that one account may try, from whatever addresses. Passkeys and recovery codes, which nobody guesses, are not counted.',
+    help: 'TOTP codes that one account may try before each further one waits for the longest delay; those of each known device are counted apart. None is refused: after 20 wrong ones in a row TOTP is closed (docs/accounts.md).',
   },
   SECOND_FACTOR_ROLES: {
     schema: list,

@@ -4,6 +4,6 @@ ALTER TABLE "email_links" DROP COLUMN "seed", DROP COLUMN "pepper_id", DROP COLU
 --> statement-breakpoint
 ALTER TABLE "users" DROP COLUMN "device_epoch";
 --> statement-breakpoint
-ALTER TABLE "recovery_codes" DROP COLUMN "set_number";
+ALTER TABLE "recovery_codes" DROP COLUMN "set_number", DROP COLUMN "renewed_at";
 --> statement-breakpoint
 ALTER TABLE "totp_factors" DROP COLUMN "failures", DROP COLUMN "known_failures";

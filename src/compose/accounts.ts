@@ -95,7 +95,15 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const csrf = createCsrf({ issuer, origins: config.CORS_ORIGINS, clients })
   const { SECOND_FACTOR_ROLES: second_factor_roles } = config
   const enter = createEnter({ ...parts, knownDevices, second_factor_roles })
-  const withFactors = composeFactors(config, { ...parts, factors, brake, told, enter: told.signIn(enter) })
+  const withFactors = composeFactors(config, {
+    ...parts,
+    factors,
+    brake,
+    knownDevices,
+    notices: parts.mail.notices,
+    told,
+    enter: told.signIn(enter),
+  })
   return {
     ...mail,
     ...withFactors,

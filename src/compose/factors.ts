@@ -14,6 +14,8 @@ import { createPasskeyEnrolment } from '../flows/passkey-enrolment.ts'
 import { createPasskeySignIn } from '../flows/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
 import { createProveFactor } from '../flows/second-factor.ts'
+import type { KnownDevices } from '../flows/known-devices.ts'
+import type { Notices } from '../flows/notices.ts'
 import type { Brake } from '../flows/sign-in-brake.ts'
 import { createStepUp } from '../flows/step-up.ts'
 import type { Told } from '../flows/told.ts'
@@ -33,6 +35,8 @@ type Parts = Readonly<{
   database: Database
   issue: Issue
   factors: Factors
+  knownDevices: KnownDevices
+  notices: Notices
   lifetimes: Lifetimes
   limits: Limits
   metrics: Metrics

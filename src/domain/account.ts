@@ -7,6 +7,8 @@ export type Account = Readonly<{
   roles: readonly string[]
   /** Raised by whatever ends every sign-in: a family of an earlier epoch is dead. */
   credential_epoch: number
+  /** Raised by whatever takes the trust from devices: a device token of an earlier epoch makes none known. */
+  device_epoch: number
   disabled_at: Date | null
   created_at: Date
   /** Null: nobody has proved to read what is sent to `email`. */

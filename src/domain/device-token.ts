@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Account } from './account.ts'
 import type { Plain } from './digest.ts'
 import { type Pepper, type Peppers, pepperById } from './refresh-token.ts'
 
@@ -6,37 +7,51 @@ import { type Pepper, type Peppers, pepperById } from './refresh-token.ts'
 export type DeviceToken = Plain<'device_token'>
 
 const PREFIX = 'signet_dt_'
-const VERSION = 1
+const VERSION = 2
+/** Of the version before: bound to the account alone. */
+const UNBOUND_VERSION = 1
 const BODY_BYTES = 18
 const TOKEN_BYTES = 50
 
 /**
  * OWASP, "Slow Down Online Guessing Attacks with Device Cookies" – base64url of version (1 byte), pepper id (1), device id (16,
- * random), HMAC-SHA-256 (32) over them and the account: it says nothing for another account, and nothing has to be stored.
+ * random), HMAC-SHA-256 (32) over them, the account and its device epoch: it says nothing for another account, and nothing has to be
+ * stored. A new password takes it from every device: that of a thief signs in as a stranger's from then on.
  */
 export const deviceTokenOf = (
-  device: { id: Uint8Array; account_id: string },
+  { id, account }: { id: Uint8Array; account: Owner },
   pepper: Pepper,
 ): DeviceToken => {
   const token = Buffer.alloc(TOKEN_BYTES)
   token.writeUInt8(VERSION, 0)
   token.writeUInt8(pepper.id, 1)
-  token.set(device.id, 2)
-  token.set(macOf(token.subarray(0, BODY_BYTES), device.account_id, pepper), BODY_BYTES)
+  token.set(id, 2)
+  token.set(macOf(token.subarray(0, BODY_BYTES), ownerOf(account), pepper), BODY_BYTES)
   return (PREFIX + token.toString('base64url')) as DeviceToken
 }
 
-/** The id of the device, when it has signed in to this account before; null otherwise. */
-export const parseDeviceToken = (text: string, account_id: string, peppers: Peppers): Buffer | null => {
+/**
+ * The id of the device, when it has signed in to this account before and is still trusted; null otherwise. A token of the version
+ * before counts as long as nothing has ended a sign-in of the account: what that version raised, it does not tell.
+ */
+export const parseDeviceToken = (text: string, account: Owner, peppers: Peppers): Buffer | null => {
   if (!text.startsWith(PREFIX)) return null
   const token = Buffer.from(text.slice(PREFIX.length), 'base64url')
-  if (token.length !== TOKEN_BYTES || token.readUInt8(0) !== VERSION) return null
+  if (token.length !== TOKEN_BYTES) return null
+  const version = token.readUInt8(0)
+  const isUnbound = version === UNBOUND_VERSION && account.credential_epoch === 0
+  if (version !== VERSION && !isUnbound) return null
   const pepper = pepperById(peppers, token.readUInt8(1))
   if (pepper === undefined) return null
-  const mac = macOf(token.subarray(0, BODY_BYTES), account_id, pepper)
+  const owner = isUnbound ? account.id : ownerOf(account)
+  const mac = macOf(token.subarray(0, BODY_BYTES), owner, pepper)
   return timingSafeEqual(mac, token.subarray(BODY_BYTES)) ? token.subarray(2, BODY_BYTES) : null
 }
 
 /** The label keeps what is signed here apart from refresh tokens, whose key is the same. */
-const macOf = (body: Uint8Array, account_id: string, pepper: Pepper): Buffer =>
-  createHmac('sha256', pepper.key).update('signet device\0').update(body).update(account_id).digest()
+const macOf = (body: Uint8Array, owner: string, pepper: Pepper): Buffer =>
+  createHmac('sha256', pepper.key).update('signet device\0').update(body).update(owner).digest()
+
+type Owner = Pick<Account, 'id' | 'credential_epoch' | 'device_epoch'>
+
+const ownerOf = ({ id, device_epoch }: Owner): string => `${id}\0${device_epoch}`

@@ -9,6 +9,8 @@ export const MAILS = {
   'email-changed': ['at'],
   'password-changed': ['at'],
   'factors-changed': ['at'],
+  'totp-failed': ['at'],
+  'totp-closed': ['at'],
   'new-device': ['at', 'device', 'ip'],
   'refresh-reused': ['at'],
 } as const satisfies Record<string, readonly string[]>

@@ -5,6 +5,10 @@ export const PROBLEMS = {
   ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
   SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot sign in that strongly.'],
+  AUTH_TOTP_CLOSED: [
+    403,
+    'Too many wrong codes of the authenticator application. Use a passkey, a recovery code or a link for a new password.',
+  ],
   AUTH_CREDENTIALS_INVALID: [401, 'E-mail or password is wrong.'],
   AUTH_TOKEN_MISSING: [401, 'A token is needed here.'],
   AUTH_TOKEN_INVALID: [401, 'The token is not valid.'],
@@ -19,6 +23,10 @@ export const PROBLEMS = {
   CURSOR_GONE: [410, 'This cursor leads nowhere any more. Begin again without one.'],
   EMAIL_TAKEN: [409, 'An account with this e-mail exists.'],
   FACTOR_EXISTS: [409, 'This factor exists.'],
+  RECOVERY_CODES_CHANGED: [
+    409,
+    'New recovery codes have just been made. Use those, or ask again in a moment.',
+  ],
   PAYLOAD_TOO_LARGE: [413, 'The request body is too large.'],
   CONTENT_TYPE_UNSUPPORTED: [415, 'The content type must be application/json.'],
   FIELDS_INVALID: [422, 'Some fields are not acceptable.'],

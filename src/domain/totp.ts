@@ -3,6 +3,13 @@ import { base32Of } from './base32.ts'
 
 /** RFC 4226 §4 – 160 bits, as recommended. */
 export const TOTP_SECRET_BYTES = 20
+/**
+ * Ours: wrong codes in a row after which TOTP is closed for devices of that kind, known or unknown. A guess is right with a chance of 3
+ * in a million: 20 of them with 6 in 100,000.
+ */
+export const TOTP_FAILURES_AT_MOST = 20
+/** The account's owner is told at this one, and when TOTP closes. */
+export const TOTP_FAILURES_TOLD = 3
 const STEP_SECONDS = 30
 const DIGITS = 6
 /** RFC 6238 §5.2 – One step to either side, for clocks that differ and people who type slowly. */

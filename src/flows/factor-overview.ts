@@ -20,11 +20,14 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
 
   /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
   renewRecoveryCodes: async (bearer: Bearer) => {
-    if (!hasFactor(await change.findFresh(bearer))) throw new Problem('NOT_FOUND', 'no_second_factor')
+    const has = await change.findFresh(bearer)
+    if (!hasFactor(has)) throw new Problem('NOT_FOUND', 'no_second_factor')
     const codes = change.createCodes()
     const { id, credential_epoch } = bearer.account
-    if (!(await factors.replaceRecoveryCodes({ id, credential_epoch, digests: digestsOf(codes) })))
-      throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }
+    const outcome = await factors.replaceRecoveryCodes(set)
+    if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    if (outcome === 'overtaken') throw new Problem('RECOVERY_CODES_CHANGED')
     return { recovery_codes: codes }
   },
 })

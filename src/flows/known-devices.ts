@@ -12,11 +12,11 @@ const DEVICE_ID_BYTES = 16
 export const createKnownDevices = ({ random, peppers }: { random: Random; peppers: Peppers }) => ({
   /** The id of a known device; null for every other. */
   recognise: (device_token: string | null, account: Account | null): Uint8Array | null =>
-    account === null || device_token === null ? null : parseDeviceToken(device_token, account.id, peppers),
+    account === null || device_token === null ? null : parseDeviceToken(device_token, account, peppers),
 
   /** The token that makes the device known from now on. A known one keeps its id, and with it its failures. */
   remember: (account: Account, known: Uint8Array | null): DeviceToken =>
-    deviceTokenOf({ id: known ?? random.bytes(DEVICE_ID_BYTES), account_id: account.id }, peppers[0]),
+    deviceTokenOf({ id: known ?? random.bytes(DEVICE_ID_BYTES), account }, peppers[0]),
 })
 
 export type KnownDevices = ReturnType<typeof createKnownDevices>

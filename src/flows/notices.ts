@@ -24,6 +24,9 @@ export type Notices = Readonly<{
   passwordChanged: (addressee: Addressee) => void
   /** A second factor came or went, or the recovery codes were made anew. */
   factorsChanged: (addressee: Addressee) => void
+  /** Wrong codes, by a person who has the password or a sign-in. */
+  totpFailed: (account_id: string) => void
+  totpClosed: (account_id: string) => void
   /** To the old address. */
   emailChanged: (addressee: Addressee) => void
   /** A spent refresh token came back. Said once: the family is dead from then on. */
@@ -36,13 +39,24 @@ export type Notices = Readonly<{
 /** The address is in the mail, and the errand that finds it costs little. */
 const URGENT: About = { isUrgent: true, email: null }
 
+/** The notices that tell a time alone. */
+type TimedName =
+  | 'password-changed'
+  | 'factors-changed'
+  | 'email-changed'
+  | 'refresh-reused'
+  | 'totp-failed'
+  | 'totp-closed'
+
 export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  const toldOf = (
-    name: 'password-changed' | 'factors-changed' | 'email-changed' | 'refresh-reused',
-    { account_id, email, language }: Addressee,
-    at: string,
-  ): Mail => ({ name, language: languageOr(language), to: email, account_id, values: { at } })
+  const toldOf = (name: TimedName, { account_id, email, language }: Addressee, at: string): Mail => ({
+    name,
+    language: languageOr(language),
+    to: email,
+    account_id,
+    values: { at },
+  })
   const post = (find: () => Promise<Mail | null>, about = URGENT) =>
     mailer?.post(async () => {
       const mail = await find()
@@ -50,6 +64,14 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
       const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
       return allowance === null || allowance.isAllowed ? mail : null
     }, about)
+
+  const postTo = (name: TimedName, account_id: string) => {
+    const at = now()
+    post(async () => {
+      const addressee = await addressees.findByAccount(account_id)
+      return addressee && toldOf(name, addressee, at)
+    })
+  }
 
   return {
     passwordChanged: addressee => {
@@ -74,6 +96,9 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
         return addressee && toldOf('refresh-reused', addressee, at)
       })
     },
+
+    totpFailed: account_id => postTo('totp-failed', account_id),
+    totpClosed: account_id => postTo('totp-closed', account_id),
 
     newDevice: ({ id, email, email_verified_at }, { origin, language }) => {
       const device = describeDevice(origin.user_agent, language)

@@ -2,6 +2,7 @@ import type { Account } from '../domain/account.ts'
 import { CHALLENGE_BYTES, payloadOf } from '../domain/ceremony.ts'
 import { requestOptions } from '../domain/passkey.ts'
 import type { RefreshTransport } from '../domain/refresh-family.ts'
+import { TOTP_FAILURES_AT_MOST } from '../domain/totp.ts'
 import type { Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Begun, Conduct } from './ceremony.ts'
@@ -12,6 +13,8 @@ type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_i
 export type Offer = Begun &
   Readonly<{
     factors: readonly ('totp' | 'passkey' | 'recovery_code')[]
+    /** There is a TOTP, and it is closed after too many wrong codes in a row. */
+    totp_closed?: true
     /** What the browser is asked with. */
     passkey?: ReturnType<typeof requestOptions>
   }>
@@ -24,21 +27,29 @@ type Occasion = Readonly<{
   refresh_transport: RefreshTransport
   /** What the sign-in that comes of it is to get tokens for. */
   resources: readonly string[]
+  isKnownDevice: boolean
 }>
 
 /** Begins a ceremony in which the person shows a second factor. Null, and nothing begins, when there is none. */
 export const createOfferFactors =
   ({ factors, conduct, random, rp_id }: Needs) =>
-  async ({ resources, ...occasion }: Occasion): Promise<Offer | null> => {
+  async ({ resources, isKnownDevice, ...occasion }: Occasion): Promise<Offer | null> => {
     const has = await factors.find(occasion.account.id)
     if (!hasFactor(has)) return null
     const challenge = random.bytes(CHALLENGE_BYTES)
     const begun = await conduct.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
     const { totp, passkeys, recovery_codes } = has
-    const kinds = { totp: totp !== null, passkey: passkeys.length > 0, recovery_code: recovery_codes > 0 }
+    const failures = isKnownDevice ? totp?.failures.known_devices : totp?.failures.unknown_devices
+    const isClosed = failures !== undefined && failures >= TOTP_FAILURES_AT_MOST
+    const kinds = {
+      totp: totp !== null && !isClosed,
+      passkey: passkeys.length > 0,
+      recovery_code: recovery_codes > 0,
+    }
     return {
       ...begun,
       factors: (['totp', 'passkey', 'recovery_code'] as const).filter(kind => kinds[kind]),
+      ...(isClosed ? { totp_closed: true as const } : {}),
       ...(kinds.passkey ? { passkey: requestOptions({ rp_id, challenge, passkeys }) } : {}),
     }
   }

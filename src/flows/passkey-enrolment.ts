@@ -45,8 +45,9 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       await finish()
       const codes = await change.codesFor(bearer)
       const added = { ...change.changeOf(bearer), passkey, label, recovery: digestsOf(codes) }
-      await change.announce(await factors.addPasskey(added))
-      return { id: passkey.id, label, recovery_codes: codes }
+      const outcome = await factors.addPasskey(added)
+      await change.announce(outcome && outcome.ended)
+      return { id: passkey.id, label, recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
     },
 
     remove: async (bearer: Bearer, id: string): Promise<void> => {

@@ -9,6 +9,7 @@ import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
 import type { Clients } from '../ports.ts'
 import type { Conduct } from './ceremony.ts'
 import type { Enter } from './enter.ts'
+import type { KnownDevices } from './known-devices.ts'
 import type { OfferFactors } from './offer-factors.ts'
 import { requireResources } from './require-resources.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
@@ -21,6 +22,7 @@ type Needs = Readonly<{
   proveFactor: ProveFactor
   enter: Enter
   policy: AudiencePolicy
+  knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
 }>
 
@@ -31,6 +33,8 @@ type PasswordChecked = Readonly<{
   resources: readonly string[]
   /** Null: whatever the account has. */
   acr_values: readonly string[] | null
+  /** The known device that asks; null for any other. */
+  device: Uint8Array | null
 }>
 
 type SecondHalf = Readonly<{
@@ -52,6 +56,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     refresh_transport,
     resources,
     acr_values,
+    device,
   }: PasswordChecked): Promise<void> => {
     const { client_id } = client
     const occasion = {
@@ -61,6 +66,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
       client_id,
       refresh_transport,
       resources,
+      isKnownDevice: device !== null,
     } as const
     const members = await needs.offerFactors(occasion)
     if (members !== null)
@@ -69,7 +75,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
-    const { clients, conduct, proveFactor, enter, originsOf } = needs
+    const { clients, conduct, proveFactor, enter, knownDevices, originsOf } = needs
     const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload } = resumed
     const client = await clients.find(resumed.client_id)
@@ -77,7 +83,8 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     admit(client, refresh_transport)
     const { challenge, resources } = readPayload(payload)
     requireResources(client, resources, needs.policy)
-    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
+    const device = knownDevices.recognise(request.device_token, account)
+    const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
     await resumed.finish()
     const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })

@@ -4,18 +4,19 @@ import { Problem } from '../domain/problem.ts'
 import { digestOfRecoveryCode } from '../domain/recovery-code.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import { NONCE_BYTES, pepperIdOf, seal, type SealedSecret, unseal } from '../domain/sealed-secret.ts'
-import { findTotpStep } from '../domain/totp.ts'
+import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../domain/totp.ts'
 import type { Clock, Limit, Random } from '../ports.ts'
 import type { Factors, PasskeyVerifier } from '../ports/factors.ts'
-import { consume } from './consume.ts'
+import type { Notices } from './notices.ts'
 import type { Brake } from './sign-in-brake.ts'
 
 type Needs = Readonly<{
   factors: Factors
   passkeyVerifier: PasskeyVerifier
   brake: Brake
-  /** For the codes of one account. */
+  /** For the codes of one account, those of each known device apart. What is beyond it waits, and is judged. */
   limit: Limit
+  notices: Pick<Notices, 'totpFailed' | 'totpClosed'>
   peppers: Peppers
   random: Random
   clock: Clock
@@ -29,14 +30,21 @@ export type Proof = Readonly<
 >
 
 /** Whose proof it has to be; of a passkey also for which challenge, and from which pages. */
-export type Asked = Readonly<{ account_id: string; challenge: Uint8Array; origins: readonly string[] }>
+export type Asked = Readonly<{
+  account_id: string
+  challenge: Uint8Array
+  origins: readonly string[]
+  /** The known device that the proof comes from: its codes are counted apart. */
+  device?: Uint8Array | null
+}>
 
 /** Judges a proof and spends it. Throws a 401 in one form for whatever is wrong with it. */
 export type ProveFactor = (proof: Proof, asked: Asked) => Promise<FactorMethod>
 
 /**
  * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
- * Whoever stole the password cannot keep the person out with it: a passkey or a recovery code always gets its turn.
+ * Guesses delay the codes of devices that the account does not know, and never those of a known one. After many in a row TOTP is
+ * closed, for devices of that kind, until a passkey, a recovery code or a mailed link opened the account: those always get their turn.
  */
 export const createProveFactor = (needs: Needs): ProveFactor => {
   const { factors, passkeyVerifier } = needs
@@ -61,28 +69,44 @@ export const createProveFactor = (needs: Needs): ProveFactor => {
 
 const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', reason)
 
-const proveTotp = async (needs: Needs, code: string, { account_id }: Asked): Promise<void> => {
-  await consume(needs.limit, account_id)
-  const attempt = await needs.brake({ subject: `second factor of ${account_id}`, device: null })
-  const refusal = await spendTotp(needs, code, account_id)
-  if (refusal !== null) {
-    await attempt.failed()
-    throw invalid(refusal)
-  }
-  await attempt.succeeded()
+const proveTotp = async (needs: Needs, code: string, { account_id, device = null }: Asked): Promise<void> => {
+  const { limit, brake, factors, notices } = needs
+  const known = device === null ? '' : `:${Buffer.from(device).toString('hex')}`
+  const allowance = await limit.consume(`${account_id}${known}`)
+  const isFlooded = allowance?.isAllowed === false
+  const subject = `second factor of ${account_id}`
+  const attempt = await brake({ subject, device, ...(isFlooded ? { isFlooded } : {}) })
+  const totp = await factors.attemptTotp({ account_id, isKnownDevice: device !== null })
+  if (totp === null) throw invalid('totp_absent')
+  if (totp === 'closed') throw new Problem('AUTH_TOTP_CLOSED')
+  const refusal = await spendTotp(needs, {
+    code,
+    account_id,
+    sealed: totp.secret,
+    isKnownDevice: device !== null,
+  })
+  if (refusal === null) return attempt.succeeded()
+  await attempt.failed()
+  if (totp.failures === TOTP_FAILURES_TOLD) notices.totpFailed(account_id)
+  if (totp.failures === TOTP_FAILURES_AT_MOST) notices.totpClosed(account_id)
+  throw invalid(refusal)
 }
 
+type Attempted = Readonly<{ code: string; account_id: string; sealed: SealedSecret; isKnownDevice: boolean }>
+
 /** Why not, for the log alone; null when the code was good, and is spent. */
-const spendTotp = async (needs: Needs, code: string, account_id: string): Promise<string | null> => {
+const spendTotp = async (
+  needs: Needs,
+  { code, account_id, sealed, isKnownDevice }: Attempted,
+): Promise<string | null> => {
   const { factors, peppers, clock } = needs
-  const { totp } = await factors.find(account_id)
-  if (totp === null) return 'totp_absent'
-  const secret = unseal(totp.secret, account_id, peppers)
+  const secret = unseal(sealed, account_id, peppers)
   if (secret === null) return 'totp_unreadable'
   const step = findTotpStep(code, secret, clock())
   if (step === null) return 'totp_wrong'
-  const resealed = reseal(needs, { sealed: totp.secret, secret, owner: account_id })
-  return (await factors.spendTotpStep({ account_id, step, resealed })) ? null : 'totp_replayed'
+  const resealed = reseal(needs, { sealed, secret, owner: account_id })
+  const isSpent = await factors.spendTotpStep({ account_id, step, resealed, isKnownDevice })
+  return isSpent ? null : 'totp_replayed'
 }
 
 type Opened = Readonly<{ sealed: SealedSecret; secret: Uint8Array; owner: string }>

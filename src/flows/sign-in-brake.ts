@@ -1,6 +1,6 @@
 import { countingKeyOf } from '../domain/digest.ts'
 import { Problem } from '../domain/problem.ts'
-import { delayAfter } from '../domain/sign-in-delay.ts'
+import { delayAfter, LAST_MILLISECONDS } from '../domain/sign-in-delay.ts'
 import type { Failures, Wait } from '../ports.ts'
 
 type Needs = Readonly<{ failures: Failures; wait: Wait }>
@@ -13,6 +13,8 @@ export type Brake = (attempt: {
   /** What is guessed at: the password of an e-mail, or the codes of an account. */
   subject: string
   device: Uint8Array | null
+  /** More attempts than a limit allows have come: the delay is the longest. */
+  isFlooded?: true
 }) => Promise<Attempt>
 
 /** Attempts that may wait at once: some megabytes of sockets. Beyond them the answer is 429. */
@@ -38,10 +40,10 @@ export const createBrake = ({ failures, wait }: Needs): Brake => {
     }
   }
 
-  return async ({ subject, device }) => {
+  return async ({ subject, device, isFlooded }) => {
     const strangers = accountRow(subject)
-    const row = device === null ? strangers : deviceRow(device)
-    await hold(delayAfter(await failures.count(row)))
+    const row = device === null ? strangers : deviceRow(device, subject)
+    await hold(isFlooded ? LAST_MILLISECONDS : delayAfter(await failures.count(row)))
     return {
       failed: () => failures.add(row),
       succeeded: async () => {
@@ -51,6 +53,8 @@ export const createBrake = ({ failures, wait }: Needs): Brake => {
   }
 }
 
-const deviceRow = (device: Uint8Array): string => `device:${Buffer.from(device).toString('hex')}`
+/** A device guesses at a password and at codes apart: the right password must not give it new tries at the codes. */
+const deviceRow = (device: Uint8Array, subject: string): string =>
+  `device:${Buffer.from(device).toString('hex')}:${countingKeyOf(subject)}`
 
 const accountRow = (subject: string): string => `account:${countingKeyOf(subject)}`

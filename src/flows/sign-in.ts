@@ -51,7 +51,7 @@ export const createSignIn =
     }
     await attempt.succeeded()
     await renewDigest(needs, account, normalizePassword(form))
-    await needs.demandSecondFactor({ account, client, refresh_transport, resources, acr_values })
+    await needs.demandSecondFactor({ account, client, refresh_transport, resources, acr_values, device })
     return needs.enter({ ...request, account, amr: PASSWORD_AMR })
   }
 

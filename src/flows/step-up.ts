@@ -12,6 +12,7 @@ import type { Blocklist, Clients, Limit, Metrics, Random, RefreshFamilies } from
 import type { Bearer } from './bearer.ts'
 import type { Conduct } from './ceremony.ts'
 import { consume } from './consume.ts'
+import type { KnownDevices } from './known-devices.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
 import { requireResources, resourceRefused } from './require-resources.ts'
@@ -22,6 +23,7 @@ type Needs = Readonly<{
   conduct: Conduct
   offerFactors: OfferFactors
   proveFactor: ProveFactor
+  knownDevices: KnownDevices
   refreshFamilies: RefreshFamilies
   blocklist: Blocklist
   issue: Issue
@@ -40,6 +42,7 @@ type SecondHalf = Readonly<{
   proof: Proof
   /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
   resources: readonly string[]
+  device_token: string | null
   origin: Origin
 }>
 type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
@@ -57,23 +60,30 @@ export const createStepUp = (needs: Needs) => {
   }
 
   return {
-    begin: async ({ account, claims }: Bearer): Promise<Offer> => {
+    begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
       const { client_id, sid } = claims
       const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
       // The family's own transport stays; this one decides nothing.
-      const offer = await needs.offerFactors({ ...occasion, refresh_transport: 'body', resources: [] })
+      const offer = await needs.offerFactors({
+        ...occasion,
+        refresh_transport: 'body',
+        resources: [],
+        isKnownDevice: needs.knownDevices.recognise(device_token, account) !== null,
+      })
       if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
       return offer
     },
 
-    finish: async (bearer: Bearer, { handle, proof, resources, origin }: SecondHalf): Promise<SteppedUp> => {
+    finish: async (bearer: Bearer, half: SecondHalf): Promise<SteppedUp> => {
+      const { handle, proof, resources, device_token, origin } = half
       const { account, claims } = bearer
       const client = await needs.clients.find(claims.client_id)
       if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
       await consume(needs.signInLimit, account.id)
       const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
       const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
-      const asked = { account_id: account.id, challenge, origins: needs.originsOf(client) }
+      const device = needs.knownDevices.recognise(device_token, account)
+      const asked = { account_id: account.id, challenge, origins: needs.originsOf(client), device }
       const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
       await finish()
       return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })

@@ -40,8 +40,9 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     await finish()
     const codes = await change.codesFor(bearer)
     const added = { ...change.changeOf(bearer), secret: sealed, step, recovery: digestsOf(codes) }
-    await change.announce(await factors.addTotp(added))
-    return { recovery_codes: codes }
+    const outcome = await factors.addTotp(added)
+    await change.announce(outcome && outcome.ended)
+    return { recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
   },
 
   remove: async (bearer: Bearer): Promise<void> => {

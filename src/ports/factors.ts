@@ -7,42 +7,69 @@ import type { SealedSecret } from '../domain/sealed-secret.ts'
 
 /** What a person has to sign in with beside the password. */
 export type FactorsOf = Readonly<{
-  totp: Readonly<{ secret: SealedSecret; created_at: Date }> | null
+  totp: Readonly<{ created_at: Date; failures: TotpFailures }> | null
   passkeys: readonly Passkey[]
   /** Those that are left. */
   recovery_codes: number
+  /** The number of their set; null when there is none. */
+  recovery_set: number | null
 }>
+
+/** Wrong codes in a row, counted apart: guesses from elsewhere must not close TOTP for the owner's own device. */
+export type TotpFailures = Readonly<{ unknown_devices: number; known_devices: number }>
 
 /** A change of somebody's factors, made by a sign-in that goes on. */
 type Change = Readonly<{ account_id: string; credential_epoch: number; keep: string | null }>
+type FactorAdded = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 type RecoveryDigests = readonly Digest<'recovery_code'>[]
 
 /** All reject with Unavailable when the database is away. */
 export type Factors = {
   find(account_id: string): Promise<FactorsOf>
-  /** Atomic: a time step is good for one code, and none before it after that. False when it was spent. Null keeps the secret as it is sealed. */
-  spendTotpStep(totp: { account_id: string; step: number; resealed: SealedSecret | null }): Promise<boolean>
-  /** Atomic. False when there is no such code, or no more. */
+  /**
+   * Atomic: counts a failure before the code is judged, so that no more are judged than may be, over all instances. 'closed' when there
+   * were too many in a row; null when there is no TOTP. Durable.
+   */
+  attemptTotp(totp: {
+    account_id: string
+    isKnownDevice: boolean
+  }): Promise<Readonly<{ secret: SealedSecret; failures: number }> | 'closed' | null>
+  /**
+   * Atomic: a time step is good for one code, and none before it after that; its failures are forgotten. False when it was spent. Null
+   * keeps the secret as it is sealed.
+   */
+  spendTotpStep(totp: {
+    account_id: string
+    step: number
+    resealed: SealedSecret | null
+    isKnownDevice: boolean
+  }): Promise<boolean>
+  /** Atomic: opens TOTP again. False when there is no such code, or no more. */
   spendRecoveryCode(code: { account_id: string; digest: Digest<'recovery_code'> }): Promise<boolean>
-  /** Atomic: false when another assertion has counted as far or farther, or the passkey is gone. */
+  /** Atomic: opens TOTP again. False when another assertion has counted as far or farther, or the passkey is gone. */
   usePasskey(use: { account_id: string; id: string; counter: number; backed_up: boolean }): Promise<boolean>
-  /** Atomic: the former ones are void. False, and nothing is done, when the epoch is another by now. */
+  /**
+   * Atomic: a new set voids the former one, `replaces`. Null, and nothing is done, when the epoch is another by now; 'overtaken' when
+   * the set is, or was made anew within the last ten seconds.
+   */
   replaceRecoveryCodes(account: {
     id: string
     credential_epoch: number
+    replaces: number | null
     digests: RecoveryDigests
-  }): Promise<boolean>
+  }): Promise<'replaced' | 'overtaken' | null>
   /**
    * Atomic, the four of them: raises the credential epoch, ends every sign-in but `keep` with its entry in the revocation feed,
-   * and changes the factors. Returns the families that it ended. Null when the epoch is another by now, and nothing is done then; or
+   * and changes the factors. Returns the families that it ended, and whether the recovery codes were given: a set with codes
+   * left in it stays. Null when the epoch is another by now, and nothing is done then; or
    * when somebody was first: the factor is there already, or gone.
    */
   addTotp(
     change: Change & { secret: SealedSecret; step: number; recovery: RecoveryDigests },
-  ): Promise<readonly string[] | null>
+  ): Promise<FactorAdded | null>
   addPasskey(
     change: Change & { passkey: NewPasskey; label: string; recovery: RecoveryDigests },
-  ): Promise<readonly string[] | null>
+  ): Promise<FactorAdded | null>
   /** With the last factor go the recovery codes. */
   removeTotp(change: Change): Promise<readonly string[] | null>
   removePasskey(change: Change & { id: string }): Promise<readonly string[] | null>

@@ -81,5 +81,7 @@ export type EmailLinks = {
 export type Addressees = {
   /** Null when unknown, or disabled. */
   findByFamily(family_id: string): Promise<Addressee | null>
+  /** Null when unknown, or disabled. */
+  findByAccount(account_id: string): Promise<Addressee | null>
   rememberLanguage(account: { id: string; language: Language }): Promise<void>
 }

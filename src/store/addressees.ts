@@ -14,6 +14,16 @@ export const createAddressees = (database: Database): Addressees => ({
     return addressee ?? null
   },
 
+  findByAccount: async account_id => {
+    const [addressee] = await database.run(
+      sql => sql<Addressee[]>`
+        select id as account_id, email, language
+        from users
+        where id = ${account_id} and disabled_at is null`,
+    )
+    return addressee ?? null
+  },
+
   rememberLanguage: async ({ id, language }) => {
     await database.run(
       sql => sql`

@@ -31,6 +31,8 @@ export const recoveryCodes = pgTable('recovery_codes', {
   digests: bytea().array().notNull(),
   /** Raised by each new set: of two requests that saw one set, the first replaces it. */
   set_number: integer().notNull().default(0),
+  /** Null for the set that came with the first factor. */
+  renewed_at: instant(),
 })
 
 /** WebAuthn Level 3 §4 – Credential records. */

@@ -3,18 +3,26 @@ import type { Account } from '../domain/account.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { Passkey } from '../domain/passkey.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
-import type { SealedSecret } from '../domain/sealed-secret.ts'
 import type { Factors } from '../ports/factors.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 import { onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
+import { createFactorProofs } from './factor-proofs.ts'
 
 type Found = {
-  secret: SealedSecret | null
   created_at: Date | null
+  failures: number
+  known_failures: number
   recovery_codes: number
+  recovery_set: number | null
 }
+
+/**
+ * For so long a new set of recovery codes is not replaced: of two requests at once, one that looks when the other has committed would
+ * void the codes that the person has just been given.
+ */
+const RENEWED_SECONDS = 10
 
 export const createFactors = (database: Database, lifetimes: Lifetimes): Factors => ({
   find: async account_id => {
@@ -22,9 +30,11 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
       findSecrets(database, account_id),
       findPasskeys(database, account_id),
     ])
-    const { secret = null, created_at = null, recovery_codes = 0 } = found ?? {}
-    const totp = secret === null || created_at === null ? null : { secret, created_at }
-    return { totp, passkeys, recovery_codes }
+    if (found === undefined) return { totp: null, passkeys, recovery_codes: 0, recovery_set: null }
+    const { created_at, failures, known_failures, recovery_codes, recovery_set } = found
+    const counted = { unknown_devices: failures, known_devices: known_failures }
+    const totp = created_at === null ? null : { created_at, failures: counted }
+    return { totp, passkeys, recovery_codes, recovery_set }
   },
 
   hasPasskey: async id => {
@@ -43,59 +53,34 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     return account ?? null
   },
 
-  spendTotpStep: async ({ account_id, step, resealed }) => {
-    const spent = await database.run(
-      sql => sql`
-        update totp_factors
-        set last_step = ${step}, secret = coalesce(${resealed}::bytea, secret)
-        where user_id = ${account_id} and last_step < ${step}
-        returning user_id`,
-    )
-    return spent.length > 0
-  },
-
-  spendRecoveryCode: async ({ account_id, digest }) => {
-    const spent = await database.run(
-      sql => sql`
-        update recovery_codes
-        set digests = array_remove(digests, ${digest}::bytea)
-        where user_id = ${account_id} and ${digest}::bytea = any(digests)
-        returning user_id`,
-    )
-    return spent.length > 0
-  },
-
-  // WebAuthn §7.2 – One that counts never counts the same twice; one that does not stays at 0.
-  usePasskey: async ({ account_id, id, counter, backed_up }) => {
-    const used = await database.run(
-      sql => sql`
-        update passkeys
-        set counter = ${counter}, backed_up = ${backed_up}, last_used_at = statement_timestamp()
-        where id = ${id}
-          and user_id = ${account_id}
-          and (counter < ${counter} or counter = 0 and ${counter}::bigint = 0)
-        returning id`,
-    )
-    return used.length > 0
-  },
+  ...createFactorProofs(database),
 
   // The account is held: a change of factors or of the password is waited for, and these would outlast it.
-  replaceRecoveryCodes: async ({ id, credential_epoch, digests }) => {
-    const replaced = await database.run(
-      sql => sql`
+  replaceRecoveryCodes: async ({ id, credential_epoch, replaces, digests }) => {
+    const [replaced] = await database.run(
+      sql => sql<{ isReplaced: boolean }[]>`
         with account as (
           select id
           from users
           where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
+        ),
+        replaced as (
+          insert into recovery_codes as known (user_id, digests, renewed_at)
+          select id, ${bytesOf(sql, digests)}, statement_timestamp() from account
+          on conflict (user_id) do update
+          set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = statement_timestamp()
+          where known.set_number = ${replaces}::int
+            and (
+              known.renewed_at is null
+              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RENEWED_SECONDS})
+            )
+          returning user_id
         )
-        insert into recovery_codes (user_id, digests)
-        select id, ${bytesOf(sql, digests)} from account
-        on conflict (user_id) do update
-        set digests = excluded.digests
-        returning user_id`,
+        select exists (select from replaced) as "isReplaced" from account`,
     )
-    return replaced.length > 0
+    if (replaced === undefined) return null
+    return replaced.isReplaced ? 'replaced' : 'overtaken'
   },
 
   ...createChanges(database, lifetimes),
@@ -110,18 +95,18 @@ const createChanges = (
   const change = async (
     { account_id: id, credential_epoch, keep }: Change,
     members: (sql: ISql) => Fragment,
-  ): Promise<readonly string[] | null> => {
+  ): Promise<{ ended: readonly string[]; isRecoveryGiven: boolean } | null> => {
     const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
     const [account] = await onHeldAccount(
       database,
       id,
-      sql => sql<{ ended: string[] }[]>`
+      sql => sql<{ ended: string[]; isRecoveryGiven: boolean }[]>`
         with ${endingOthers(sql, { ...ending, access_token_seconds })}, ${members(sql)}
-        select array(select id::text from ended) as ended
+        select array(select id::text from ended) as ended, exists (select from given) as "isRecoveryGiven"
         from account
         where exists (select from done)`,
     )
-    return account?.ended ?? null
+    return account ?? null
   }
 
   return {
@@ -151,8 +136,8 @@ const createChanges = (
           ), ${givingCodes(sql, given.recovery)}`,
       ),
 
-    removeTotp: given =>
-      change(
+    removeTotp: async given => {
+      const removed = await change(
         given,
         sql => sql`
           done as (
@@ -162,11 +147,13 @@ const createChanges = (
             delete from recovery_codes r using account
             where r.user_id = account.id
               and not exists (select from passkeys p where p.user_id = account.id)
-          )`,
-      ),
+          ), ${givingCodes(sql, [])}`,
+      )
+      return removed && removed.ended
+    },
 
-    removePasskey: ({ id, ...given }) =>
-      change(
+    removePasskey: async ({ id, ...given }) => {
+      const removed = await change(
         given,
         sql => sql`
           done as (
@@ -179,25 +166,32 @@ const createChanges = (
             where r.user_id = account.id
               and not exists (select from passkeys p where p.user_id = account.id and p.id <> ${id})
               and not exists (select from totp_factors t where t.user_id = account.id)
-          )`,
-      ),
+          ), ${givingCodes(sql, [])}`,
+      )
+      return removed && removed.ended
+    },
   }
 }
 
+/** A set that was made since the request looked still has its codes, which the person holds: it stays. */
 const givingCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
   given as (
-    insert into recovery_codes (user_id, digests)
+    insert into recovery_codes as known (user_id, digests)
     select id, ${bytesOf(sql, digests)}
     from account
     where ${digests.length > 0} and exists (select from done)
     on conflict (user_id) do update
-    set digests = excluded.digests
+    set digests = excluded.digests, set_number = known.set_number + 1
+    where cardinality(known.digests) = 0
+    returning user_id
   )`
 
 const findSecrets = (database: Database, account_id: string) =>
   database.run(
     sql => sql<Found[]>`
-      select t.secret, t.created_at, coalesce(cardinality(r.digests), 0) as recovery_codes
+      select
+        t.created_at, t.failures, t.known_failures, coalesce(cardinality(r.digests), 0) as recovery_codes,
+        r.set_number as recovery_set
       from users u
       left join totp_factors t on t.user_id = u.id
       left join recovery_codes r on r.user_id = u.id

@@ -47,6 +47,12 @@ export const createRedeemReset =
           join account on account.id = u.id
           where u.email_verified_at is null
         ),
+        opened as (
+          update totp_factors t
+          set failures = 0, known_failures = 0
+          from account
+          where t.user_id = account.id and not exists (select from unproven)
+        ),
         totp as (
           delete from totp_factors t using unproven where t.user_id = unproven.id
         ),

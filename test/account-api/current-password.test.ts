@@ -13,6 +13,7 @@ describe('the current password', () => {
     roles: [],
     created_at: new Date(0),
     credential_epoch: 0,
+    device_epoch: 0,
     language: 'en',
   }
   const passwords: Pick<Passwords, 'matches'> = {

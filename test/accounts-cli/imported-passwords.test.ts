@@ -6,7 +6,7 @@ import type { Signet } from '../../src/compose.ts'
 import { outcome, type Place, places, send, startSignet } from '../account-api/support.ts'
 import { accounts, jsonLines } from './support.ts'
 
-type Digest = (password: string) => string | Promise<string>
+type Digest = (password: string) => Promise<string>
 
 const SALT = Buffer.from('some salt of 24 bytes...')
 const b64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64').replaceAll('=', '')
@@ -20,12 +20,12 @@ const argon2: Digest = password =>
     hashLength: 32,
     outputType: 'encoded',
   })
-const pbkdf2: Digest = password =>
+const pbkdf2: Digest = async password =>
   `$pbkdf2-sha256$i=10$${b64(SALT)}$${b64(pbkdf2Sync(password, SALT, 10, 32, 'sha256'))}`
-const scrypt: Digest = password =>
+const scrypt: Digest = async password =>
   `$scrypt$ln=4,r=8,p=1$${b64(SALT)}$${b64(scryptSync(password, SALT, 32, { N: 16, r: 8, p: 1 }))}`
-const bcrypt: Digest = password => hashSync(password, 10)
-const old: Digest = password => hashSync(password, 4).replace('$2b$', '$2y$')
+const bcrypt: Digest = async password => hashSync(password, 10)
+const old: Digest = async password => hashSync(password, 4).replace('$2b$', '$2y$')
 
 const KINDS = { argon2, pbkdf2, scrypt, bcrypt, old } as const
 type Kind = keyof typeof KINDS

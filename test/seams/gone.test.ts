@@ -39,12 +39,18 @@ describe.each(backends)('an account that is gone, or changed, since it was looke
     const factors = createFactors(backend.database, LIFETIMES)
     const id = uuidv7()
     const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
-    const given = { id, credential_epoch: 0, digests: [digestOf(recoveryCodeOf(randomBytes(25)))] }
-    expect(await factors.replaceRecoveryCodes(given)).toBe(false)
+    const given = {
+      id,
+      credential_epoch: 0,
+      replaces: null,
+      digests: [digestOf(recoveryCodeOf(randomBytes(25)))],
+    }
+    expect(await factors.replaceRecoveryCodes(given)).toBeNull()
     await accounts.create({ id, email: `${id}@gone.example`, password_digest, roles: [], language: 'en' })
-    expect(await factors.replaceRecoveryCodes(given)).toBe(true)
+    expect(await factors.replaceRecoveryCodes(given)).toBe('replaced')
+    expect(await factors.replaceRecoveryCodes(given)).toBe('overtaken')
     await accounts.endEverySignIn(id, 'signed_out_everywhere')
-    expect(await factors.replaceRecoveryCodes({ ...given, digests: [] })).toBe(false)
+    expect(await factors.replaceRecoveryCodes({ ...given, replaces: 0, digests: [] })).toBeNull()
     expect((await factors.find(id)).recovery_codes).toBe(1)
   })
 })

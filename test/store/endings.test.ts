@@ -311,6 +311,7 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
       createFactors(database, LIFETIMES).replaceRecoveryCodes({
         id: person,
         credential_epoch: 0,
+        replaces: null,
         digests: [],
       }),
       createCeremonies(database).begin({

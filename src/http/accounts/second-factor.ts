@@ -41,11 +41,13 @@ export const handleSecondFactor =
   }
 
 /** Contract – POST /auth/step-up/options: the factors that would do, and the challenge for a passkey. */
-export const handleStepUpOptions = ({ stepUp, authenticateBearer }: Needs): Handle =>
-  withBearer(authenticateBearer, async bearer => json(200, await stepUp.begin(bearer), NO_STORE))
+export const handleStepUpOptions = ({ stepUp, authenticateBearer, deviceCookie }: Needs): Handle =>
+  withBearer(authenticateBearer, async (bearer, call) =>
+    json(200, await stepUp.begin(bearer, seenOf(call, deviceCookie).device_token), NO_STORE),
+  )
 
 /** Contract – POST /auth/step-up: new tokens, by the transport of the sign-in; those from before are dead. */
-export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport }: Needs): Handle =>
+export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport, deviceCookie }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
     const { handle = null, resource: resources, ...fields } = await readFields(call, STEP_UP)
     const proof = requireProof(fields)
@@ -55,6 +57,7 @@ export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport }: Ne
       handle,
       proof,
       resources,
+      device_token: seenOf(call, deviceCookie).device_token,
       origin: originOf(call),
     })
     if (refresh_transport === 'body') return json(200, tokens, NO_STORE)
