@@ -150,7 +150,18 @@ const assemble = async (
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const openSignIn = createOpenSignIn({ refreshFamilies, issue, random, peppers, policy, metrics })
   const people = { clients, openSignIn, peppers, policy, refreshFamilies, rotate, wait, mail }
-  const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
+  const tokens = {
+    authenticateClient,
+    clients,
+    policy,
+    keys,
+    refreshFamilies,
+    revocations,
+    blocklist,
+    peppers,
+    clock,
+    issuer,
+  }
 
   // What the world sees of it
   let isDraining = false
@@ -165,9 +176,9 @@ const assemble = async (
     introspect: createIntrospect({ ...tokens, second_factor_roles }),
     ...composeAccounts(config, { ...own, ...people, issue }),
     ...published,
-    authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
+    authenticateAdmin: createAuthenticateAdmin(tokens),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
-    authenticateBearer: createAuthenticateBearer({ ...tokens, clients, second_factor_roles }),
+    authenticateBearer: createAuthenticateBearer({ ...tokens, second_factor_roles }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),
