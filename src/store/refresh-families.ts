@@ -2,6 +2,7 @@ import type { Family, Lifetimes, NewFamily } from '../domain/refresh-family.ts'
 import type { Session } from '../domain/session.ts'
 import type { RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
+import { createPresent } from './present-token.ts'
 import { createRotate } from './rotate-family.ts'
 import { createStepUp } from './step-up.ts'
 
@@ -10,6 +11,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findOwner: createFindOwner(database),
   stepUp: createStepUp(database, lifetimes),
   rotate: createRotate(database, lifetimes),
+  present: createPresent(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),

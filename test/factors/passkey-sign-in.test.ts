@@ -4,6 +4,7 @@ import type { Signet } from '../../src/compose.ts'
 import { type Place, places } from '../account-api/support.ts'
 import { type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {
+  asOwner,
   ALIVE,
   ask,
   claimsOf,
@@ -35,7 +36,7 @@ describe.each(places)('a passkey alone ($name)', ({ create }) => {
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {
     const tokens = await signUp(signet, email)
     const { access_token: token } = tokens
-    const { body } = await ask(signet, '/auth/factors/passkeys', { method: 'POST', token })
+    const { body } = await ask(signet, '/auth/factors/passkeys', asOwner(tokens))
     const confirmation = { handle: body.handle, passkey: authenticator.create(body.passkey) }
     const confirmed = await ask(signet, '/auth/factors/passkeys/confirm', { body: confirmation, token })
     expect(confirmed.status).toBe(201)
@@ -140,7 +141,7 @@ describe.each(places)('a passkey alone ($name)', ({ create }) => {
     const first = await begin()
     const { body } = await finish(first.handle, ada.authenticator.get(first.passkey))
     const path = `/auth/factors/passkeys/${ada.authenticator.id}`
-    await ask(signet, path, { method: 'DELETE', token: body.access_token })
+    await ask(signet, path, asOwner(body, 'DELETE'))
     const { handle, passkey } = await begin()
     expect(outcomeOf(await finish(handle, ada.authenticator.get(passkey)))).toBe(
       '401 AUTH_SECOND_FACTOR_INVALID',

@@ -23,6 +23,7 @@ import { handleRefresh } from './refresh.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
+import { createReadShown } from './shown.ts'
 import { handleSignOut } from './sign-out.ts'
 
 type Needs = Readonly<{
@@ -41,14 +42,15 @@ type Needs = Readonly<{
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
 }> &
-  Parameters<typeof factorRoutes>[0] &
+  Omit<Parameters<typeof factorRoutes>[0], 'readShown'> &
   Parameters<typeof handleStepUp>[0] &
   Parameters<typeof handlePasskeySignIn>[0] &
-  Parameters<typeof mailRoutes>[0]
+  Omit<Parameters<typeof mailRoutes>[0], 'readShown'>
 
 /** Contract – The first-party account API. Each request counts against its limit, the refused ones too. */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
+  const showing = { ...needs, readShown: createReadShown(needs) }
   const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
   const countedTwice = (limit: Limit, handle: Handle) =>
     counted(limited(limit, catching('problem', handle, needs.log)))
@@ -61,16 +63,16 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     post('/auth/refresh', counted(handleRefresh(needs))),
     post('/auth/logout', counted(handleSignOut(needs))),
     { method: 'GET', path: '/auth/me', handle: counted(handleShowAccount(needs)) },
-    { method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(needs)) },
+    { method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(showing)) },
     { method: 'GET', path: '/auth/me/export', handle: counted(handleExportAccount(needs)) },
     { method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
     { method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
-    post('/auth/password', counted(handleChangePassword(needs))),
-    ...mailRoutes(needs, { counted, countedTwice }),
+    post('/auth/password', counted(handleChangePassword(showing))),
+    ...mailRoutes(showing, { counted, countedTwice }),
     post('/auth/step-up/options', counted(handleStepUpOptions(needs))),
     post('/auth/step-up', counted(handleStepUp(needs))),
-    ...factorRoutes(needs).map(route => ({ ...route, handle: counted(route.handle) })),
+    ...factorRoutes(showing).map(route => ({ ...route, handle: counted(route.handle) })),
   ]
   return routes.map(route => ({ cors: 'clients-with-cookies', errors: 'problem', ...route }))
 }

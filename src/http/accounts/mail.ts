@@ -8,16 +8,18 @@ import { type Handle, NO_STORE, noContent, type Reply } from '../route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
+import { type ReadShown, SHOWN } from './shown.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })
 const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })
-const NEW_EMAIL = z.object({ current_password: TEXT, new_email: TEXT })
+const NEW_EMAIL = SHOWN.extend({ new_email: TEXT })
 
 type Needs = Readonly<{
   mailLinks: MailLinks
   redeemLinks: RedeemLinks
   authenticateBearer: AuthenticateBearer
+  readShown: ReadShown
   limits: Readonly<{ mail: Limit }>
 }>
 
@@ -32,7 +34,7 @@ const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
 /** Contract – What is asked for by mail and done by link. */
 export const mailRoutes = (
-  { mailLinks, redeemLinks, authenticateBearer, limits }: Needs,
+  { mailLinks, redeemLinks, authenticateBearer, readShown, limits }: Needs,
   { counted, countedTwice }: Counting,
 ): readonly AccountRoute[] => {
   const verification = withBearer(authenticateBearer, async ({ account }, call) => {
@@ -45,8 +47,9 @@ export const mailRoutes = (
     return ACCEPTED
   }
   const change = withBearer(authenticateBearer, async (bearer, call) => {
-    const fields = await readFields(call, NEW_EMAIL)
-    await mailLinks.emailChange(bearer, { ...fields, language: languageFor(call) })
+    const { new_email, ...given } = await readFields(call, NEW_EMAIL)
+    const shown = await readShown(call, bearer, given)
+    await mailLinks.emailChange(bearer, { new_email, shown, language: languageFor(call) })
     return ACCEPTED
   })
   const verify: Handle = async call => {
