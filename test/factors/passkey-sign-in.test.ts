@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { type Place, places } from '../account-api/support.ts'
+import { ISSUER, type Place, places } from '../account-api/support.ts'
 import { type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {
   asOwner,
@@ -134,6 +134,13 @@ describe.each(places)('a passkey alone ($name)', ({ create }) => {
       '401 AUTH_CEREMONY_OVER',
     )
     expect((await finish(handle, ada.authenticator.get(passkey))).status).toBe(200)
+  })
+
+  it('gets tokens for the resource that it began with', async () => {
+    const ada = await withPasskey('resource@alone.example')
+    const { handle, passkey } = await begin({ resource: ISSUER })
+    const { status, body } = await finish(handle, ada.authenticator.get(passkey))
+    expect([status, claimsOf(body.access_token)['aud']]).toEqual([200, ISSUER])
   })
 
   it('is nobody’s when it is removed', async () => {

@@ -267,6 +267,9 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
     const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
     expect(claimsOf(ada.tokens.access_token)).toMatchObject({ scope: 'read write', aud: ISSUER })
+    // What the first half of a sign-in asks for holds for the second.
+    for (const resource of [ISSUER, 'https://old.example'])
+      expect(claimsOf((await signInFully(wide, time, ada, { resource })).access_token)['aud']).toBe(resource)
     const beyond = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://new.example' })
     expect(outcomeOf(beyond)).toBe('422 FIELDS_INVALID')
     const old = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://old.example' })
