@@ -174,7 +174,18 @@ const assemble = async (
     limit: signInLimit,
   })
   const people = { clients, openSignIn, signInLimit, peppers, policy, refreshFamilies, rotate, wait, mail }
-  const tokens = { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer }
+  const tokens = {
+    authenticateClient,
+    clients,
+    policy,
+    keys,
+    refreshFamilies,
+    revocations,
+    blocklist,
+    peppers,
+    clock,
+    issuer,
+  }
 
   // What the world sees of it
   let isDraining = false
@@ -193,9 +204,9 @@ const assemble = async (
     introspect: createIntrospect({ ...tokens, second_factor_roles }),
     ...composeAccounts(config, { ...own, ...people, issue }),
     ...published,
-    authenticateAdmin: createAuthenticateAdmin({ ...tokens, clients }),
+    authenticateAdmin: createAuthenticateAdmin(tokens),
     endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
-    authenticateBearer: createAuthenticateBearer({ ...tokens, clients, second_factor_roles }),
+    authenticateBearer: createAuthenticateBearer({ ...tokens, second_factor_roles }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),

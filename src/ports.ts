@@ -125,6 +125,11 @@ export type RefreshFamilies = {
   findLiving(token: { family_id: string; salt: Uint8Array | null }): Promise<LivingFamily | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
+  /**
+   * Atomic: judges a refresh token as `rotate` does, and rotates nothing. 'current' is one that would have been rotated or replayed;
+   * for one that is 'reused' or 'forged' the family has been ended.
+   */
+  present(presentation: Presentation): Promise<'current' | 'denied' | 'reused' | 'forged'>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
   revoke(family: {
     id: string

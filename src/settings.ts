@@ -174,7 +174,7 @@ export const SETTINGS = {
   RATE_LIMIT_PASSWORD: {
     schema: derivedRateLimit('5/60'),
     standard: '`RATE_LIMIT_LOGIN`',
-    help: 'Changes of the password or the e-mail and deletions of the account that one sign-in may try, and exports for one person.',
+    help: 'Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise its endings of other sign-ins, and exports for one person.',
   },
   RATE_LIMIT_SECOND_FACTOR: {
     schema: rateLimit('10/900'),

@@ -2,7 +2,7 @@
 # Apache takes Signet's tokens. Start: sh examples/apache/start.sh
 set -eu
 : "${ISSUER:=http://localhost:8080}" "${PORT:=3000}"
-: "${AUDIENCE:=$ISSUER}"
+: "${AUDIENCE:=http://localhost:3000}"
 RUN=$(mktemp -d)
 export ISSUER AUDIENCE PORT RUN
 mkdir "$RUN/site"

@@ -6,7 +6,7 @@ const issuer = process.env.ISSUER ?? 'http://localhost:8080'
 const protect = auth({
   issuer,
   jwksUri: `${issuer}/.well-known/jwks.json`,
-  audience: process.env.AUDIENCE ?? issuer,
+  audience: process.env.AUDIENCE ?? 'http://localhost:3000',
   tokenSigningAlg: 'RS256',
   // RFC 9068: the type at+jwt and the required claims.
   strict: true,

@@ -3,7 +3,8 @@ import express from 'express'
 import { authOf, createExpressProtect, scope } from 'signetd/node'
 
 const issuer = process.env.ISSUER ?? 'http://localhost:8080'
-const protect = createExpressProtect({ issuer, audience: process.env.AUDIENCE ?? issuer })
+const audience = process.env.AUDIENCE ?? 'http://localhost:3000'
+const protect = createExpressProtect({ issuer, audience })
 
 const app = express()
 app.get('/orders', protect(), (request, response) => response.json({ sub: authOf(request).claims.sub }))

@@ -4,7 +4,8 @@ import { Hono } from 'hono'
 import { createProtect, scope } from 'signetd/hono'
 
 const issuer = process.env.ISSUER ?? 'http://localhost:8080'
-const protect = createProtect({ issuer, audience: process.env.AUDIENCE ?? issuer })
+const audience = process.env.AUDIENCE ?? 'http://localhost:3000'
+const protect = createProtect({ issuer, audience })
 
 const app = new Hono()
 app.get('/orders', protect(), c => c.json({ sub: c.var.auth.claims.sub }))

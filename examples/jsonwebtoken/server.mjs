@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken'
 import jwksRsa from 'jwks-rsa'
 
 const issuer = process.env.ISSUER ?? 'http://localhost:8080'
-const audience = process.env.AUDIENCE ?? issuer
+const audience = process.env.AUDIENCE ?? 'http://localhost:3000'
 const keys = jwksRsa({ jwksUri: `${issuer}/.well-known/jwks.json`, cache: true, rateLimit: true })
 
 const verify = token =>

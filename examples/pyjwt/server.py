@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 
 ISSUER = os.environ.get("ISSUER", "http://localhost:8080")
-AUDIENCE = os.environ.get("AUDIENCE", ISSUER)
+AUDIENCE = os.environ.get("AUDIENCE", "http://localhost:3000")
 keys = jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json")
 
 

@@ -9,11 +9,12 @@ import { createChangePassword } from '../flows/change-password.ts'
 import { createDeleteAccount } from '../flows/delete-account.ts'
 import { createEnter } from '../flows/enter.ts'
 import { createExportAccount } from '../flows/export-account.ts'
-import { createRequireFullClass } from '../flows/full-class.ts'
 import { createKnownDevices } from '../flows/known-devices.ts'
 import { createJudgeNewPassword } from '../flows/new-password.ts'
+import { createHoldsRefreshToken } from '../flows/own-refresh-token.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
 import { createRefresh } from '../flows/refresh.ts'
+import { createRequireStepUp } from '../flows/require-step-up.ts'
 import { createSessions } from '../flows/sessions.ts'
 import { createSignIn } from '../flows/sign-in.ts'
 import { createBrake } from '../flows/sign-in-brake.ts'
@@ -30,6 +31,7 @@ import type {
   Clients,
   Clock,
   Limit,
+  Log,
   Metrics,
   Passwords,
   Random,
@@ -39,7 +41,7 @@ import type {
 import { createAccountLife } from '../store/account-life.ts'
 import type { Database } from '../store/database.ts'
 import { createFactors } from '../store/factors.ts'
-import { composeFactors } from './factors.ts'
+import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 
 type Parts = Readonly<{
@@ -51,6 +53,7 @@ type Parts = Readonly<{
   issue: Issue
   lifetimes: Lifetimes
   limits: Limits
+  log: Log
   metrics: Metrics
   openSignIn: OpenSignIn
   passwords: Passwords
@@ -74,6 +77,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     register: limit('register', config.RATE_LIMIT_REGISTER),
     password: limit('password', config.RATE_LIMIT_PASSWORD),
     export: limit('export', config.RATE_LIMIT_PASSWORD),
+    ending: limit('sign-outs', config.RATE_LIMIT_PASSWORD),
     accounts: limit('accounts', config.RATE_LIMIT_ACCOUNTS),
     mail: parts.mail.limit,
   }
@@ -84,13 +88,27 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   })
   const brake = createBrake({ failures: createFailures(parts.redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
-  const ending = { ...parts, access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS }
+  const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
+  const ending = { ...parts, endingLimit: limits.ending, access_token_seconds }
   const factors = createFactors(parts.database, parts.lifetimes)
-  const requireFullClass = createRequireFullClass({ factors })
+  const proofs = composeProofs(config, {
+    ...parts,
+    factors,
+    brake,
+    knownDevices,
+    notices: parts.mail.notices,
+  })
+  const requireStepUp = createRequireStepUp({
+    ...parts,
+    factors,
+    brake,
+    proveOwnFactor: proofs.proveOwnFactor,
+    holdsRefreshToken: createHoldsRefreshToken({ ...ending, onReuse: parts.mail.notices.refreshReused }),
+    limit: limits.password,
+  })
   const { told, ...mail } = parts.mail.withAccounts({
     judgeNewPassword,
-    passwordLimit: limits.password,
-    requireFullClass,
+    requireStepUp,
   })
   const csrf = createCsrf({ issuer, origins: config.CORS_ORIGINS, clients })
   const { SECOND_FACTOR_ROLES: second_factor_roles } = config
@@ -102,6 +120,8 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     knownDevices,
     notices: parts.mail.notices,
     told,
+    proofs,
+    requireStepUp,
     enter: told.signIn(enter),
   })
   return {
@@ -121,10 +141,8 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     refresh: createRefresh(parts),
     signOut: createSignOut(ending),
     sessions: createSessions(ending),
-    changePassword: told.changePassword(
-      createChangePassword({ ...ending, judgeNewPassword, limit: limits.password }),
-    ),
-    deleteAccount: createDeleteAccount({ ...parts, accountLife, requireFullClass, limit: limits.password }),
+    changePassword: told.changePassword(createChangePassword({ ...ending, judgeNewPassword, requireStepUp })),
+    deleteAccount: createDeleteAccount({ ...parts, accountLife, requireStepUp }),
     exportAccount: createExportAccount({ ...parts, ...withFactors, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     csrf,

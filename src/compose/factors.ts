@@ -12,6 +12,8 @@ import { createFactorOverview } from '../flows/factor-overview.ts'
 import { createOfferFactors } from '../flows/offer-factors.ts'
 import { createPasskeyEnrolment } from '../flows/passkey-enrolment.ts'
 import { createPasskeySignIn } from '../flows/passkey-sign-in.ts'
+import { createProveOwnFactor } from '../flows/prove-own-factor.ts'
+import type { RequireStepUp } from '../flows/require-step-up.ts'
 import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
 import { createProveFactor } from '../flows/second-factor.ts'
 import type { KnownDevices } from '../flows/known-devices.ts'
@@ -45,17 +47,21 @@ type Parts = Readonly<{
   random: Random
   refreshFamilies: RefreshFamilies
   signInLimit: Limit
+  proofs: ReturnType<typeof composeProofs>
+  requireStepUp: RequireStepUp
   /** Has told the person of it by mail. */
   enter: Enter
   /** Tells the person of changes. */
   told: Told
 }>
 
-/** The parts of second factors, put in their places. */
-export const composeFactors = (config: Config, parts: Parts) => {
-  const { database, lifetimes, limits, random, told } = parts
+type ProofParts = Omit<Parts, 'enter' | 'told' | 'proofs' | 'requireStepUp'>
+
+/** What judges second factors, at a sign-in and afterwards. */
+export const composeProofs = (config: Config, parts: ProofParts) => {
+  const { database, limits, random } = parts
   const issuer = config.ISSUER
-  const { hostname, host } = new URL(issuer)
+  const { hostname } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
   const passkeyVerifier = createPasskeyVerifier({ rp_id })
   const conduct = createConduct({ ceremonies: createCeremonies(database), random })
@@ -66,14 +72,21 @@ export const composeFactors = (config: Config, parts: Parts) => {
     conduct,
     rp_id,
     originsOf: (client: Client) => passkeyOrigins(client, { issuer, origins: config.CORS_ORIGINS }),
-    issuer_name: host,
+  }
+  const proveFactor = createProveFactor({ ...needs, limit })
+  return { ...needs, proveFactor, proveOwnFactor: createProveOwnFactor({ ...needs, proveFactor }) }
+}
+
+/** The parts of second factors, put in their places. */
+export const composeFactors = (config: Config, parts: Parts) => {
+  const { lifetimes, proofs, told } = parts
+  const needs = {
+    ...parts,
+    ...proofs,
+    issuer_name: new URL(config.ISSUER).host,
     access_token_seconds: lifetimes.access_token_seconds,
   }
-  const halves = {
-    ...needs,
-    offerFactors: createOfferFactors(needs),
-    proveFactor: createProveFactor({ ...needs, limit }),
-  }
+  const halves = { ...needs, offerFactors: createOfferFactors(needs) }
   const enrolling = { ...needs, change: createFactorChange(needs) }
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)

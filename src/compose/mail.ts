@@ -3,16 +3,16 @@ import type { LinkPurpose, LinkToken } from '../domain/email-link.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
 import type { Limits } from '../ephemeral/limits.ts'
-import type { RequireFullClass } from '../flows/full-class.ts'
 import { createMailLinks } from '../flows/mail-links.ts'
 import type { JudgeNewPassword } from '../flows/new-password.ts'
 import { createNotices } from '../flows/notices.ts'
 import { createRedeemLinks } from '../flows/redeem-link.ts'
+import type { RequireStepUp } from '../flows/require-step-up.ts'
 import { createTold } from '../flows/told.ts'
 import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
-import type { Accounts, Blocklist, Clock, Limit, Log, Metrics, Passwords, Random } from '../ports.ts'
+import type { Accounts, Blocklist, Clock, Log, Metrics, Passwords, Random } from '../ports.ts'
 import { createAddressees } from '../store/addressees.ts'
 import type { Database } from '../store/database.ts'
 import { createEmailLinks } from '../store/email-links.ts'
@@ -38,8 +38,7 @@ type Parts = Readonly<{
 /** What mail needs of the account API. */
 type AccountApi = Readonly<{
   judgeNewPassword: JudgeNewPassword
-  passwordLimit: Limit
-  requireFullClass: RequireFullClass
+  requireStepUp: RequireStepUp
 }>
 
 /** Mail, put in its place: what is sent after the answer, to whom, and what its links do. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { audiencePolicyOf, type Config } from '../config.ts'
-import { demoClient } from '../domain/client.ts'
+import { DEMO_APP, demoClient } from '../domain/client.ts'
 import { createPepper, type Peppers } from '../domain/refresh-token.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
@@ -53,7 +53,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const demo =
     isEmbedded && config.CLIENTS_FILE === null ? demoClient(secretOf(config, 'demo-client-secret')) : null
   const { clients, reload } =
-    registered ?? (await openClients({ file: null, more: demo ? [demo.client] : [], policy }))
+    registered ?? (await openClients({ file: null, more: demo ? [demo.client, DEMO_APP] : [], policy }))
   const database = served ?? (await openOwn())
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics

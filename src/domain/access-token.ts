@@ -16,6 +16,8 @@ export type AccessTokenClaims = Readonly<{
   acr?: string
   roles?: readonly string[]
   status?: TokenStatus
+  /** Ours: of the client's credentials when the token was issued; in tokens for administration alone. */
+  credentials_hash?: string
 }>
 
 /** draft-ietf-oauth-status-list §6.1 – Where a verifier may look whether the token has been revoked. */

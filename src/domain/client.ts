@@ -29,6 +29,16 @@ export type Client = Readonly<{
   status_list: boolean
 }>
 
+/**
+ * Ours – What stands for the credentials that a client is registered with, and changes with them: 128 bits of a hash, which say
+ * nothing of a secret as long and random as a registration asks for.
+ */
+export const credentialsHashOf = ({ token_endpoint_auth_method, client_secret, jwks }: Client): string => {
+  const secret = client_secret === undefined ? null : Buffer.from(client_secret).toString('hex')
+  const text = JSON.stringify([token_endpoint_auth_method, secret, jwks ?? null])
+  return Buffer.from(digestOf(text as Plain<'client_credentials'>).subarray(0, 16)).toString('base64url')
+}
+
 /** RFC 6454 §7 – True for the origin of one of its redirect URIs. An opaque origin ("null") is nobody's. */
 export const hasRedirectOrigin = ({ redirect_uris }: Client, origin: string): boolean =>
   origin !== 'null' && redirect_uris.some(uri => new URL(uri).origin === origin)
@@ -49,6 +59,17 @@ export const FIRST_PARTY: Client = {
   status_list: false,
 }
 
+/** Ours: the API of the demo clients, where the services of examples/ listen. */
+const DEMO_API = 'http://localhost:3000'
+
+/** Ours: what signs the newcomer's first people in, for an API of theirs. */
+export const DEMO_APP: Client = {
+  ...FIRST_PARTY,
+  client_id: 'demo-app',
+  client_name: 'Demo application',
+  audience: [DEMO_API],
+}
+
 /** Ours: the newcomer's first client, with a secret of its own. */
 export const demoClient = (client_secret: string): Readonly<{ client: Client; client_secret: string }> => ({
   client_secret,
@@ -61,7 +82,7 @@ export const demoClient = (client_secret: string): Readonly<{ client: Client; cl
     response_types: [],
     grant_types: ['client_credentials'],
     scope: 'demo',
-    audience: [],
+    audience: [DEMO_API],
     protected_resources: [],
     first_party: false,
     refresh_grace_seconds: 0,

@@ -1,5 +1,8 @@
 import { OAuthError } from './oauth-error.ts'
 
+/** Contract: what a token for administration must carry. */
+export const ADMIN_SCOPE = 'signet:admin'
+
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/
 
 /** RFC 6749 §3.3 – The tokens of a scope, each once, in the order given. Null when it breaks the grammar. */

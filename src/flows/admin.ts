@@ -1,5 +1,7 @@
 import { Problem } from '../domain/problem.ts'
-import { parseScope } from '../domain/scope.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
+import { ADMIN_SCOPE } from '../domain/scope.ts'
+import { allowanceOf } from '../domain/token-allowance.ts'
 import type { Blocklist, Clients, Clock, Keys, Revocations } from '../ports.ts'
 import { readAccessToken } from './bearer.ts'
 
@@ -10,10 +12,8 @@ type Needs = Readonly<{
   blocklist: Blocklist
   clock: Clock
   issuer: string
+  policy: AudiencePolicy
 }>
-
-/** Contract: what a token for administration must carry. */
-export const ADMIN_SCOPE = 'signet:admin'
 
 /** Who administers, for the log. */
 export type AuthenticateAdmin = (
@@ -21,18 +21,23 @@ export type AuthenticateAdmin = (
 ) => Promise<Readonly<{ client_id: string }>>
 
 /**
- * Contract – Administration takes a live token of scope `signet:admin`, addressed to the issuer, of a confidential client: what
- * anybody can carry in a browser administers nothing. Throws a Problem.
+ * Contract – Administration takes a live token of scope `signet:admin`, addressed to the issuer alone, that a confidential client got
+ * for itself: what anybody can carry in a browser administers nothing. It allows what the registration allows now; an administrator
+ * whose credentials were changed has to use the new ones first. Throws a Problem.
  */
 export const createAuthenticateAdmin =
-  ({ clients, revocations, blocklist, ...reading }: Needs): AuthenticateAdmin =>
+  ({ clients, revocations, blocklist, policy, ...reading }: Needs): AuthenticateAdmin =>
   async authorization => {
     const claims = readAccessToken(authorization, reading)
     const client = await clients.find(claims.client_id)
     if (client === null) throw new Problem('AUTH_TOKEN_INVALID', 'client_unknown')
     if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))
       throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
-    const isAllowed = parseScope(claims.scope ?? '')?.includes(ADMIN_SCOPE)
-    if (!isAllowed || client.token_endpoint_auth_method === 'none') throw new Problem('SCOPE_INSUFFICIENT')
+    const allowance = allowanceOf(claims, client, policy)
+    if (allowance === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
+    // A token without the hash of its client's credentials was not issued for administration, or not by this version.
+    const isAllowed =
+      allowance.scope.split(' ').includes(ADMIN_SCOPE) && claims.credentials_hash !== undefined
+    if (!isAllowed) throw new Problem('SCOPE_INSUFFICIENT')
     return { client_id: client.client_id }
   }

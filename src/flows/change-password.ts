@@ -1,36 +1,34 @@
 import { fieldInvalid, Problem } from '../domain/problem.ts'
 import { signInEntries } from '../domain/revocation.ts'
-import type { Accounts, Blocklist, Limit, Passwords } from '../ports.ts'
+import type { Accounts, Blocklist, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
-import { consume } from './consume.ts'
-import { requireCurrentPassword } from './current-password.ts'
 import type { JudgeNewPassword } from './new-password.ts'
+import type { RequireStepUp, Shown } from './require-step-up.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
   passwords: Passwords
   judgeNewPassword: JudgeNewPassword
   blocklist: Blocklist
-  /** For one sign-in: whoever stole one can neither guess on nor keep the person from changing the password. */
-  limit: Limit
+  requireStepUp: RequireStepUp
   access_token_seconds: number
 }>
 
 export type ChangePassword = (
   bearer: Bearer,
-  given: Readonly<{ current_password: string; new_password: string }>,
+  given: Readonly<{ new_password: string; shown: Shown }>,
 ) => Promise<void>
 
-/** Contract – Changes the password with the old one, and ends every sign-in but the one that asks. */
+/** Contract – Changes the password, and ends every sign-in but the one that asks. */
 export const createChangePassword =
   (needs: Needs): ChangePassword =>
-  async ({ account, claims }, { current_password, new_password }) => {
-    const { accounts, passwords, judgeNewPassword, blocklist, limit, access_token_seconds } = needs
+  async (bearer, { new_password, shown }) => {
+    const { accounts, passwords, judgeNewPassword, blocklist, access_token_seconds } = needs
+    const { account, claims } = bearer
     const { id, email, credential_epoch } = account
-    await consume(limit, claims.sid ?? id)
     const { password, fault } = await judgeNewPassword(new_password, email)
     if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
-    await requireCurrentPassword(needs, account, current_password)
+    await needs.requireStepUp(bearer, shown)
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }

@@ -8,37 +8,34 @@ import {
   recoveryCodeOf,
 } from '../domain/recovery-code.ts'
 import { signInEntries } from '../domain/revocation.ts'
-import type { Blocklist, Clock, Random } from '../ports.ts'
+import type { Blocklist, Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
 import type { Begun, Conduct, Resumed } from './ceremony.ts'
-import { requireFresh } from './fresh.ts'
-import { hasFactor } from './offer-factors.ts'
+import type { RequireStepUp } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
   conduct: Conduct
   blocklist: Blocklist
   random: Random
-  clock: Clock
+  requireStepUp: RequireStepUp
   access_token_seconds: number
 }>
 
 type Enrolment = Extract<CeremonyPurpose, 'totp_enrolment' | 'passkey_enrolment'>
 
-/** What every change of somebody's factors has in common: a fresh sign-in makes it, and is the only one left after it. */
+/** What every change of an account's factors has in common: its owner makes it, and the sign-in that asks is the only one left after it. */
 export const createFactorChange = (needs: Needs) => {
-  const { factors, conduct, blocklist, random, clock, access_token_seconds } = needs
+  const { factors, conduct, blocklist, random, requireStepUp, access_token_seconds } = needs
   const createCodes = () =>
     Array.from({ length: RECOVERY_CODES }, () => recoveryCodeOf(random.bytes(RECOVERY_CODE_CHARACTERS)))
 
   return {
-    /** What the person has. Throws unless the sign-in is fresh. */
-    findFresh: async (bearer: Bearer): Promise<FactorsOf> => {
-      const has = await factors.find(bearer.account.id)
-      requireFresh(bearer, { now: clock(), hasFactor: hasFactor(has) })
-      return has
-    },
+    /** What the person has, before anything is asked of them. */
+    find: ({ account }: Bearer): Promise<FactorsOf> => factors.find(account.id),
+
+    requireStepUp,
 
     begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<Begun> => {
       const { client_id, sid } = claims

@@ -4,6 +4,7 @@ import type { Factors } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
 import { digestsOf, type FactorChange } from './factor-change.ts'
 import { hasFactor } from './offer-factors.ts'
+import type { Shown } from './require-step-up.ts'
 
 type Needs = Readonly<{ factors: Factors; change: FactorChange }>
 
@@ -19,9 +20,10 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
   },
 
   /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
-  renewRecoveryCodes: async (bearer: Bearer) => {
-    const has = await change.findFresh(bearer)
+  renewRecoveryCodes: async (bearer: Bearer, shown: Shown) => {
+    const has = await change.find(bearer)
     if (!hasFactor(has)) throw new Problem('NOT_FOUND', 'no_second_factor')
+    await change.requireStepUp(bearer, shown)
     const codes = change.createCodes()
     const { id, credential_epoch } = bearer.account
     const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }

@@ -1,15 +1,18 @@
-import { type AccessTokenClaims, audiencesOf, judgeAccessToken } from '../domain/access-token.ts'
+import { type AccessTokenClaims, judgeAccessToken } from '../domain/access-token.ts'
+import type { AudiencePolicy } from '../domain/audience.ts'
 import { rolesAt } from '../domain/authentication-class.ts'
 import type { Client } from '../domain/client.ts'
 import { requireParameter } from '../domain/form.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import { scopeLeft } from '../domain/scope.ts'
+import { allowanceOf, type TokenAllowance } from '../domain/token-allowance.ts'
 import type { AuthenticateClient, ClientRequest } from '../grants/client-authentication.ts'
-import type { Blocklist, Clock, Keys, RefreshFamilies, Revocations } from '../ports.ts'
+import type { Blocklist, Clients, Clock, Keys, RefreshFamilies, Revocations } from '../ports.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient
+  clients: Clients
   keys: Keys
   refreshFamilies: RefreshFamilies
   revocations: Revocations
@@ -17,6 +20,7 @@ type Needs = Readonly<{
   peppers: Peppers
   clock: Clock
   issuer: string
+  policy: AudiencePolicy
   second_factor_roles: readonly string[]
 }>
 
@@ -26,13 +30,23 @@ const INACTIVE = { active: false } as const
 
 /**
  * RFC 7662 §2 – What a token means now, for confidential clients: their own tokens and those addressed to what they serve.
- * Everything else, dead or not the caller's business, is one and the same answer.
+ * Everything else, dead or not the caller's business, is one and the same answer. A token means what is left of it by the
+ * registration of its client as it is now.
  */
 export const createIntrospect = (needs: Needs) => {
   const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
   // Also of a token that was issued before a role began to want a second factor.
   const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
     roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
+
+  const withAllowance = (
+    { scope: _, credentials_hash: __, aud, ...claims }: AccessTokenClaims,
+    { scope, audience }: TokenAllowance,
+  ): AccessTokenClaims => {
+    const [first, ...others] = audience
+    const left = typeof aud === 'string' && first !== undefined && others.length === 0 ? first : audience
+    return { ...claims, aud: left, ...(scope === '' ? {} : { scope }) }
+  }
 
   const introspectAccessToken = async (text: string, client: Client): Promise<Introspection> => {
     const judged = judgeAccessToken(keys.verify('at+jwt', text), {
@@ -43,11 +57,14 @@ export const createIntrospect = (needs: Needs) => {
     if ('refusal' in judged) return INACTIVE
     const { claims } = judged
     const isOwn = claims.client_id === client.client_id
-    const isAddressed = audiencesOf(claims).some(audience => client.protected_resources.includes(audience))
+    const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
+    const allowance = issuedTo === null ? null : allowanceOf(claims, issuedTo, needs.policy)
+    if (allowance === null) return INACTIVE
+    const isAddressed = allowance.audience.some(audience => client.protected_resources.includes(audience))
     if (!isOwn && !isAddressed) return INACTIVE
     if (await blocklist.has(claims)) return INACTIVE
     if (!(await revocations.isLive(claims))) return INACTIVE
-    return { active: true, token_type: 'Bearer', ...withRoles(claims) }
+    return { active: true, token_type: 'Bearer', ...withRoles(withAllowance(claims, allowance)) }
   }
 
   const introspectRefreshToken = async (text: string, client: Client): Promise<Introspection> => {

@@ -5,16 +5,12 @@ import type { Language } from '../domain/language.ts'
 import { MAIL_OF_LINK } from '../domain/mail.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
 import { type Peppers, pepperById } from '../domain/refresh-token.ts'
-import type { Accounts, Limit, Passwords, Random } from '../ports.ts'
+import type { Limit, Random } from '../ports.ts'
 import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'
-import { consume } from './consume.ts'
-import { requireCurrentPassword } from './current-password.ts'
-import type { RequireFullClass } from './full-class.ts'
+import type { RequireStepUp, Shown } from './require-step-up.ts'
 
 type Needs = Readonly<{
-  accounts: Accounts
-  passwords: Passwords
   links: EmailLinks
   /** Null: this server sends no mail. */
   mailer: Mailer | null
@@ -22,9 +18,7 @@ type Needs = Readonly<{
   peppers: Peppers
   /** For one address and one purpose, whether anybody has it or not. Shorter than a link lives: whoever is flooded holds one that works. */
   recipients: Limit
-  /** For one sign-in, as at the password change. */
-  passwordLimit: Limit
-  requireFullClass: RequireFullClass
+  requireStepUp: RequireStepUp
   /** Where a link leads to. */
   linkTo: (purpose: LinkPurpose, token: LinkToken) => string
 }>
@@ -82,20 +76,17 @@ export const createMailLinks = (needs: Needs) => {
       )
     },
 
-    /** Asks for the password, and a sign-in of the full class: a stolen access token must not become a stolen account. */
     emailChange: async (
       bearer: Bearer,
-      { current_password, new_email: given, language }: ChangeRequest,
+      { shown, new_email: given, language }: ChangeRequest,
     ): Promise<void> => {
       requireMailer()
-      const { account, claims } = bearer
+      const { account } = bearer
       const { id: account_id, credential_epoch } = account
-      await consume(needs.passwordLimit, claims.sid ?? account_id)
-      await needs.requireFullClass(bearer)
       const new_email = parseEmail(given, '#/new_email')
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
-      await requireCurrentPassword(needs, account, current_password)
+      await needs.requireStepUp(bearer, shown)
       post('change_email', { email: new_email, language, isUrgent: false }, link =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
       )
@@ -105,7 +96,7 @@ export const createMailLinks = (needs: Needs) => {
 
 export type MailLinks = ReturnType<typeof createMailLinks>
 
-type ChangeRequest = Readonly<{ current_password: string; new_email: string; language: Language }>
+type ChangeRequest = Readonly<{ shown: Shown; new_email: string; language: Language }>
 
 const parseEmail = (given: string, pointer: string): string => {
   const email = normalizeEmail(given)

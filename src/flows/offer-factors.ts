@@ -6,13 +6,16 @@ import { TOTP_FAILURES_AT_MOST } from '../domain/totp.ts'
 import type { Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Begun, Conduct } from './ceremony.ts'
+import type { Proof } from './second-factor.ts'
 
 type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_id: string }>
+
+export type FactorKind = Proof['kind']
 
 /** Contract – The factors that would do, with what each of them needs. */
 export type Offer = Begun &
   Readonly<{
-    factors: readonly ('totp' | 'passkey' | 'recovery_code')[]
+    factors: readonly FactorKind[]
     /** There is a TOTP, and it is closed after too many wrong codes in a row. */
     totp_closed?: true
     /** What the browser is asked with. */
@@ -38,23 +41,24 @@ export const createOfferFactors =
     if (!hasFactor(has)) return null
     const challenge = random.bytes(CHALLENGE_BYTES)
     const begun = await conduct.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
-    const { totp, passkeys, recovery_codes } = has
+    const { totp, passkeys } = has
     const failures = isKnownDevice ? totp?.failures.known_devices : totp?.failures.unknown_devices
     const isClosed = failures !== undefined && failures >= TOTP_FAILURES_AT_MOST
-    const kinds = {
-      totp: totp !== null && !isClosed,
-      passkey: passkeys.length > 0,
-      recovery_code: recovery_codes > 0,
-    }
     return {
       ...begun,
-      factors: (['totp', 'passkey', 'recovery_code'] as const).filter(kind => kinds[kind]),
+      factors: factorKindsOf(isClosed ? { ...has, totp: null } : has),
       ...(isClosed ? { totp_closed: true as const } : {}),
-      ...(kinds.passkey ? { passkey: requestOptions({ rp_id, challenge, passkeys }) } : {}),
+      ...(passkeys.length > 0 ? { passkey: requestOptions({ rp_id, challenge, passkeys }) } : {}),
     }
   }
 
 export type OfferFactors = ReturnType<typeof createOfferFactors>
+
+/** What somebody with these may show. */
+export const factorKindsOf = ({ totp, passkeys, recovery_codes }: FactorsOf): readonly FactorKind[] => {
+  const isThere = { totp: totp !== null, passkey: passkeys.length > 0, recovery_code: recovery_codes > 0 }
+  return (['totp', 'passkey', 'recovery_code'] as const).filter(kind => isThere[kind])
+}
 
 /** Recovery codes alone are none: they go with the last factor. */
 export const hasFactor = ({ totp, passkeys }: FactorsOf): boolean => totp !== null || passkeys.length > 0

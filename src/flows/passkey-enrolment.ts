@@ -6,6 +6,7 @@ import type { Clients, Random } from '../ports.ts'
 import type { Factors, PasskeyVerifier } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
 import { digestsOf, type FactorChange, unproven } from './factor-change.ts'
+import type { Shown } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
@@ -26,9 +27,10 @@ const PASSKEYS_AT_MOST = 20
 export const createPasskeyEnrolment = (needs: Needs) => {
   const { factors, change, passkeyVerifier, clients, random, originsOf, rp_id } = needs
   return {
-    begin: async (bearer: Bearer) => {
-      const { passkeys } = await change.findFresh(bearer)
+    begin: async (bearer: Bearer, shown: Shown) => {
+      const { passkeys } = await change.find(bearer)
       if (passkeys.length >= PASSKEYS_AT_MOST) throw new Problem('FACTOR_EXISTS', 'passkeys_at_most')
+      await change.requireStepUp(bearer, shown)
       const challenge = random.bytes(CHALLENGE_BYTES)
       const begun = await change.begin(bearer, 'passkey_enrolment', challenge)
       return { ...begun, passkey: creationOptions({ rp_id, challenge, account: bearer.account, passkeys }) }
@@ -50,9 +52,10 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       return { id: passkey.id, label, recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
     },
 
-    remove: async (bearer: Bearer, id: string): Promise<void> => {
-      const { passkeys } = await change.findFresh(bearer)
+    remove: async (bearer: Bearer, id: string, shown: Shown): Promise<void> => {
+      const { passkeys } = await change.find(bearer)
       if (!passkeys.some(passkey => passkey.id === id)) throw new Problem('NOT_FOUND', 'passkey_absent')
+      await change.requireStepUp(bearer, shown)
       await change.announce(await factors.removePasskey({ ...change.changeOf(bearer), id }))
     },
   }

@@ -2,24 +2,29 @@ import { Problem } from '../domain/problem.ts'
 import { signInEntries } from '../domain/revocation.ts'
 import type { Session } from '../domain/session.ts'
 import { isUuid } from '../domain/uuid.ts'
-import type { Accounts, Blocklist, RefreshFamilies } from '../ports.ts'
+import type { Accounts, Blocklist, Limit, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
+import { consume } from './consume.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
   refreshFamilies: RefreshFamilies
   blocklist: Blocklist
+  /** For one sign-in: a stolen one does not end the others as fast as their owner opens them. */
+  endingLimit: Limit
   access_token_seconds: number
 }>
 
 /** Contract – The sign-ins of a person, for the person to see and to end. */
-export const createSessions = ({ accounts, refreshFamilies, blocklist, access_token_seconds }: Needs) => {
+export const createSessions = (needs: Needs) => {
+  const { accounts, refreshFamilies, blocklist, endingLimit, access_token_seconds } = needs
   const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)
   return {
     list: ({ account }: Bearer): Promise<readonly Session[]> => refreshFamilies.list(account.id),
 
     /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
-    end: async ({ account }: Bearer, id: string): Promise<void> => {
+    end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
+      if (id !== claims.sid) await consume(endingLimit, claims.sid ?? account.id)
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
       if (!isUuid(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
       await block([id])
@@ -27,6 +32,7 @@ export const createSessions = ({ accounts, refreshFamilies, blocklist, access_to
 
     endOthers: async ({ account, claims }: Bearer): Promise<void> => {
       const { id, credential_epoch } = account
+      await consume(endingLimit, claims.sid ?? id)
       const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
       const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
       if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')

@@ -10,20 +10,18 @@ import { scopeLeft } from '../domain/scope.ts'
 import type { Issue } from '../grants/issue.ts'
 import type { Blocklist, Clients, Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
-import type { Conduct } from './ceremony.ts'
 import { consume } from './consume.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
+import type { ProveOwnFactor, ShownFactor } from './prove-own-factor.ts'
 import { requireResources, resourceRefused } from './require-resources.ts'
-import type { Proof, ProveFactor } from './second-factor.ts'
 
 type Needs = Readonly<{
   clients: Clients
-  conduct: Conduct
   offerFactors: OfferFactors
-  proveFactor: ProveFactor
   knownDevices: KnownDevices
+  proveOwnFactor: ProveOwnFactor
   refreshFamilies: RefreshFamilies
   blocklist: Blocklist
   issue: Issue
@@ -31,65 +29,47 @@ type Needs = Readonly<{
   peppers: Peppers
   policy: AudiencePolicy
   metrics: Metrics
-  originsOf: (client: Client) => readonly string[]
   access_token_seconds: number
   signInLimit: Limit
 }>
 
-/** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
-type SecondHalf = Readonly<{
-  handle: string | null
-  proof: Proof
-  /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
-  resources: readonly string[]
-  device_token: string | null
-  origin: Origin
-}>
+type SecondHalf = ShownFactor &
+  Readonly<{
+    /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+    resources: readonly string[]
+    origin: Origin
+  }>
 type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
-
-const NO_CHALLENGE = new Uint8Array()
 
 /**
  * RFC 9470 §5 – Turns a sign-in into one of a higher class, or into a fresh one: a new family with another `auth_time`, while the
  * one that it was ends. A family never changes its class, so that no token from before can be refreshed into one after.
  */
-export const createStepUp = (needs: Needs) => {
-  const challengeOf = async (handle: string | null, family_id: string) => {
-    if (handle === null) return { payload: NO_CHALLENGE, finish: async () => {} }
-    return needs.conduct.resume({ handle, purpose: 'step_up', family_id })
-  }
+export const createStepUp = (needs: Needs) => ({
+  begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
+    const { client_id, sid } = claims
+    const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
+    // The family's own transport stays; this one decides nothing.
+    const offer = await needs.offerFactors({
+      ...occasion,
+      refresh_transport: 'body',
+      resources: [],
+      isKnownDevice: needs.knownDevices.recognise(device_token, account) !== null,
+    })
+    if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
+    return offer
+  },
 
-  return {
-    begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
-      const { client_id, sid } = claims
-      const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
-      // The family's own transport stays; this one decides nothing.
-      const offer = await needs.offerFactors({
-        ...occasion,
-        refresh_transport: 'body',
-        resources: [],
-        isKnownDevice: needs.knownDevices.recognise(device_token, account) !== null,
-      })
-      if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
-      return offer
-    },
-
-    finish: async (bearer: Bearer, half: SecondHalf): Promise<SteppedUp> => {
-      const { handle, proof, resources, device_token, origin } = half
-      const { account, claims } = bearer
-      const client = await needs.clients.find(claims.client_id)
-      if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
-      await consume(needs.signInLimit, account.id)
-      const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
-      const { payload: challenge, finish } = await challengeOf(handle, claims.sid)
-      const device = needs.knownDevices.recognise(device_token, account)
-      const asked = { account_id: account.id, challenge, origins: needs.originsOf(client), device }
-      const amr = amrWith(claims.amr ?? [], await needs.proveFactor(proof, asked))
-      await finish()
-      return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
-    },
-  }
-}
+  finish: async (bearer: Bearer, { resources, origin, ...shown }: SecondHalf): Promise<SteppedUp> => {
+    const { account, claims } = bearer
+    const client = await needs.clients.find(claims.client_id)
+    if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+    await consume(needs.signInLimit, account.id)
+    const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
+    const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
+    return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
+  },
+})
 
 export type StepUp = ReturnType<typeof createStepUp>
 

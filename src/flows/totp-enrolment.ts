@@ -7,6 +7,7 @@ import type { Clock, Random } from '../ports.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
 import { digestsOf, type FactorChange, unproven } from './factor-change.ts'
+import type { Shown } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
@@ -20,9 +21,10 @@ type Needs = Readonly<{
 
 /** RFC 6238 – Enrols an authenticator application: the secret first, and then a code that proves it arrived. */
 export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
-  begin: async (bearer: Bearer) => {
-    const { totp } = await change.findFresh(bearer)
+  begin: async (bearer: Bearer, shown: Shown) => {
+    const { totp } = await change.find(bearer)
     if (totp !== null) throw new Problem('FACTOR_EXISTS', 'totp_exists')
+    await change.requireStepUp(bearer, shown)
     const { id: owner, email } = bearer.account
     const secret = random.bytes(TOTP_SECRET_BYTES)
     const sealed = seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, peppers[0])
@@ -45,9 +47,10 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     return { recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
   },
 
-  remove: async (bearer: Bearer): Promise<void> => {
-    const { totp } = await change.findFresh(bearer)
+  remove: async (bearer: Bearer, shown: Shown): Promise<void> => {
+    const { totp } = await change.find(bearer)
     if (totp === null) throw new Problem('NOT_FOUND', 'totp_absent')
+    await change.requireStepUp(bearer, shown)
     await change.announce(await factors.removeTotp(change.changeOf(bearer)))
   },
 })

@@ -1,9 +1,10 @@
 import type { RequireLength } from '../domain/access-token-length.ts'
 import type { AccessTokenClaims, TokenStatus } from '../domain/access-token.ts'
 import { acrOf, rolesAt } from '../domain/authentication-class.ts'
-import type { Client } from '../domain/client.ts'
+import { type Client, credentialsHashOf } from '../domain/client.ts'
 import type { Family } from '../domain/refresh-family.ts'
 import { boundRoles } from '../domain/roles.ts'
+import { ADMIN_SCOPE } from '../domain/scope.ts'
 import type { Clock, Keys, Random } from '../ports.ts'
 import type { Listable } from '../ports/published-revocations.ts'
 
@@ -90,7 +91,16 @@ export const createIssue = (needs: Needs) => {
       const { client_id } = client
       const prepared = await prepare(client, { scope, audience }, { sub: client_id })
       const iat = secondsOf(clock())
-      const claims = { sub: client_id, client_id, aud: audience, iat, exp: iat + ttl_seconds, scope }
+      const isForAdministration = scope.split(' ').includes(ADMIN_SCOPE)
+      const claims = {
+        sub: client_id,
+        client_id,
+        aud: audience,
+        iat,
+        exp: iat + ttl_seconds,
+        scope,
+        ...(isForAdministration ? { credentials_hash: credentialsHashOf(client) } : {}),
+      }
       return sign(claims, prepared)
     },
 

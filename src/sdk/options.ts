@@ -7,7 +7,7 @@ import type { RevocationSource } from './revocation-source.ts'
 export type VerifierOptions = Readonly<{
   /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
   issuer: string
-  /** Who this service is in `aud`; of several, one must be there. */
+  /** Who this service is in `aud`; of several, one must be there. Never the issuer: its tokens are for its account API alone. */
   audience: string | readonly string[]
   /** Seconds by which clocks may differ, for `exp`, `nbf` and `iat`. 0–300, default 5. */
   clockToleranceSeconds?: number
@@ -56,6 +56,11 @@ export const parseOptions = (options: VerifierOptions): Settings => {
   check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')
   const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
   check(audiences.length > 0 && audiences.every(isText), 'audience must be given: one text or several')
+  // A token for the issuer changes its owner's account: no other service is to be sent one, or to ask for one.
+  check(
+    !audiences.includes(issuer),
+    `audience must be this service's own, such as https://api.example.com, not the issuer ${issuer}: register it as audience of the clients that call this service, and ask for it with resource`,
+  )
   check(jwks_uri === undefined || (isText(jwks_uri) && isTrustworthyUrl(jwks_uri)), 'jwks_uri must be https')
   check(
     revocations === undefined || typeof revocations?.check === 'function',

@@ -23,7 +23,7 @@ const ALGORITHM = {
   publicExponent: Uint8Array.of(1, 0, 1),
 } as const
 
-/** Makes a key, and an issuer with it. */
+/** Makes a key, and an issuer with it. The audience is the service's own, as its verifier has it: never the issuer. */
 export const createTestIssuer = async (options: {
   issuer: string
   audience: string | readonly string[]

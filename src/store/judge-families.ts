@@ -10,7 +10,8 @@ export type JudgedFamily = Family & { verdict: Verdict }
 
 /**
  * Judges presented refresh tokens, of a family each, and does what the verdicts say: one statement, one round trip, one row a
- * family. Gives a row for each family that there is; without those whose rows somebody holds, unless it `waits` for them.
+ * family. Gives a row for each family that there is; without those whose rows somebody holds, unless it `waits` for them. Where it
+ * does not rotate, 'rotated' says that it would have: a family is ended for a spent token all the same.
  *
  * A row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
  * under read committed, a statement that waited for a lock goes on with the newest version of the row.
@@ -22,7 +23,10 @@ export type JudgedFamily = Family & { verdict: Verdict }
  */
 export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
-  (tokens: readonly Presentation[], { waits }: { waits: boolean }): Promise<readonly JudgedFamily[]> =>
+  (
+    tokens: readonly Presentation[],
+    { waits, rotates = true }: Readonly<{ waits: boolean; rotates?: boolean }>,
+  ): Promise<readonly JudgedFamily[]> =>
     database.run(
       (sql, { seconds_left }) => sql<JudgedFamily[]>`
         with presented as materialized (
@@ -80,7 +84,7 @@ export const createJudge =
             last_ip = presented_ip,
             last_user_agent = presented_user_agent
           from judged
-          where f.id = judged.id and judged.verdict = 'rotated'
+          where f.id = judged.id and judged.verdict = 'rotated' ${rotates ? sql`` : sql`and false`}
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at
         ),
         ended as (

@@ -2,6 +2,7 @@ import type { Family, Lifetimes, NewFamily } from '../domain/refresh-family.ts'
 import type { Session } from '../domain/session.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
+import { createPresent } from './present-token.ts'
 import { createRotate } from './rotate-family.ts'
 import { createStepUp } from './step-up.ts'
 
@@ -11,6 +12,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findLiving: createFindLiving(database),
   stepUp: createStepUp(database, lifetimes),
   rotate: createRotate(database, lifetimes),
+  present: createPresent(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),

@@ -70,12 +70,12 @@ describe.each(places)('the own account ($name)', ({ create }) => {
   })
 
   it.each([
-    [{}, '422 FIELDS_INVALID'],
+    [{}, '401 AUTH_STEP_UP_REQUIRED'],
     [{ current_password: 7 }, '422 FIELDS_INVALID'],
     [{ current_password: '' }, '401 AUTH_CREDENTIALS_INVALID'],
     [{ current_password: `${PASSWORD}${'x'.repeat(80)}` }, '401 AUTH_CREDENTIALS_INVALID'],
-    [{ password: PASSWORD }, '422 FIELDS_INVALID'],
-    [undefined, '415 CONTENT_TYPE_UNSUPPORTED'],
+    [{ password: PASSWORD }, '401 AUTH_STEP_UP_REQUIRED'],
+    [undefined, '401 AUTH_STEP_UP_REQUIRED'],
   ])('stays when it is asked with %j', async (body, expected) => {
     const { tokens } = await register(signet, `stays-${JSON.stringify(body)?.length}@own.example`)
     expect(await outcome(send(signet, 'DELETE', '/auth/me', body, bearerOf(tokens)))).toBe(expected)

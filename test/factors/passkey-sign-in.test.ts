@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { type Place, places } from '../account-api/support.ts'
+import { ISSUER, type Place, places } from '../account-api/support.ts'
 import { type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {
+  asOwner,
   ALIVE,
   ask,
   claimsOf,
@@ -35,7 +36,7 @@ describe.each(places)('a passkey alone ($name)', ({ create }) => {
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {
     const tokens = await signUp(signet, email)
     const { access_token: token } = tokens
-    const { body } = await ask(signet, '/auth/factors/passkeys', { method: 'POST', token })
+    const { body } = await ask(signet, '/auth/factors/passkeys', asOwner(tokens))
     const confirmation = { handle: body.handle, passkey: authenticator.create(body.passkey) }
     const confirmed = await ask(signet, '/auth/factors/passkeys/confirm', { body: confirmation, token })
     expect(confirmed.status).toBe(201)
@@ -135,12 +136,19 @@ describe.each(places)('a passkey alone ($name)', ({ create }) => {
     expect((await finish(handle, ada.authenticator.get(passkey))).status).toBe(200)
   })
 
+  it('gets tokens for the resource that it began with', async () => {
+    const ada = await withPasskey('resource@alone.example')
+    const { handle, passkey } = await begin({ resource: ISSUER })
+    const { status, body } = await finish(handle, ada.authenticator.get(passkey))
+    expect([status, claimsOf(body.access_token)['aud']]).toEqual([200, ISSUER])
+  })
+
   it('is nobody’s when it is removed', async () => {
     const ada = await withPasskey('removed@alone.example')
     const first = await begin()
     const { body } = await finish(first.handle, ada.authenticator.get(first.passkey))
     const path = `/auth/factors/passkeys/${ada.authenticator.id}`
-    await ask(signet, path, { method: 'DELETE', token: body.access_token })
+    await ask(signet, path, asOwner(body, 'DELETE'))
     const { handle, passkey } = await begin()
     expect(outcomeOf(await finish(handle, ada.authenticator.get(passkey)))).toBe(
       '401 AUTH_SECOND_FACTOR_INVALID',

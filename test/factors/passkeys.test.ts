@@ -6,6 +6,7 @@ import type { Signet } from '../../src/compose.ts'
 import { type Place, places } from '../account-api/support.ts'
 import { type Authenticator, type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {
+  asOwner,
   ALIVE,
   ask,
   type Body,
@@ -45,18 +46,17 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
     await place.remove()
   })
 
-  const begin = async (token: string) =>
-    (await ask(signet, '/auth/factors/passkeys', { method: 'POST', token })).body
+  const begin = async (tokens: Body) => (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
   const confirm = (token: string, body: object) =>
     ask(signet, '/auth/factors/passkeys/confirm', { body, token })
-  const enrol = async (token: string, authenticator: Authenticator, bent: Bent = {}) => {
-    const { handle, passkey } = await begin(token)
-    return confirm(token, { handle, passkey: authenticator.create(passkey, bent) })
+  const enrol = async (tokens: Body, authenticator: Authenticator, bent: Bent = {}) => {
+    const { handle, passkey } = await begin(tokens)
+    return confirm(tokens.access_token, { handle, passkey: authenticator.create(passkey, bent) })
   }
   /** Someone with a passkey. */
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {
     const tokens = await signUp(signet, email)
-    const { status, body } = await enrol(tokens.access_token, authenticator)
+    const { status, body } = await enrol(tokens, authenticator)
     expect(status).toBe(201)
     return { email, tokens, authenticator, recovery_codes: body.recovery_codes }
   }
@@ -91,9 +91,10 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
   })
 
   it('is asked for with what the browser needs', async () => {
-    const { access_token, user } = await signUp(signet, 'options@passkey.example')
+    const tokens = await signUp(signet, 'options@passkey.example')
+    const { access_token, user } = tokens
     const authenticator = createAuthenticator()
-    const { passkey: creation, handle } = await begin(access_token)
+    const { passkey: creation, handle } = await begin(tokens)
     expect(creation).toMatchObject({
       rp: { id: 'localhost' },
       user: { id: Buffer.from(user.id.replaceAll('-', ''), 'hex').toString('base64url') },
@@ -160,8 +161,9 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
     ['a statement about nothing', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
     ['no key', { flags: 1 | 4 }],
   ] satisfies readonly (readonly [string, Bent])[])('enrols none with %s', async (what, bent) => {
-    const { access_token } = await signUp(signet, `${what.replaceAll(/\W/g, '-')}@enrol.example`)
-    const refused = await enrol(access_token, createAuthenticator(), bent)
+    const tokens = await signUp(signet, `${what.replaceAll(/\W/g, '-')}@enrol.example`)
+    const { access_token } = tokens
+    const refused = await enrol(tokens, createAuthenticator(), bent)
     expect([refused.status, refused.body.errors?.[0]?.pointer]).toEqual([422, '#/passkey'])
     const { body } = await ask(signet, '/auth/factors', { token: access_token })
     expect(body).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
@@ -222,8 +224,8 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
     const ada = await withPasskey('owner@passkey.example')
     const eve = await withPasskey('eve@passkey.example')
     expect(outcomeOf(await enter(ada.email, eve.authenticator))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
-    const { access_token } = await signUp(signet, 'second@passkey.example')
-    expect(outcomeOf(await enrol(access_token, ada.authenticator))).toBe('409 FACTOR_EXISTS')
+    const tokens = await signUp(signet, 'second@passkey.example')
+    expect(outcomeOf(await enrol(tokens, ada.authenticator))).toBe('409 FACTOR_EXISTS')
     expect((await enter(ada.email, ada.authenticator)).status).toBe(200)
   })
 
@@ -232,7 +234,7 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
       ['one', 'two', 'three', 'four'].map(name => signUp(signet, `${name}@atonce.example`)),
     )
     const authenticator = createAuthenticator()
-    const answers = await Promise.all(people.map(({ access_token }) => enrol(access_token, authenticator)))
+    const answers = await Promise.all(people.map(tokens => enrol(tokens, authenticator)))
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
     for (const { status } of answers) expect([201, 401, 409]).toContain(status)
     const owned = await Promise.all(
@@ -250,10 +252,7 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
     const ada = await withPasskey('removals@passkey.example')
     const strong = (await enter(ada.email, ada.authenticator)).body
     const remove = () =>
-      ask(signet, `/auth/factors/passkeys/${ada.authenticator.id}`, {
-        method: 'DELETE',
-        token: strong.access_token,
-      })
+      ask(signet, `/auth/factors/passkeys/${ada.authenticator.id}`, asOwner(strong, 'DELETE'))
     const answers = await Promise.all([remove(), remove(), remove()])
     expect(answers.filter(({ status }) => status === 204)).toHaveLength(1)
     for (const { status } of answers) expect([204, 401, 404]).toContain(status)
@@ -261,41 +260,42 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
   })
 
   it('is enrolled by the sign-in that began, with the challenge that it was given', async () => {
-    const { access_token } = await signUp(signet, 'sid@passkey.example')
+    const tokens = await signUp(signet, 'sid@passkey.example')
+    const { access_token } = tokens
     const other = await signIn(signet, 'sid@passkey.example')
     const eve = await signUp(signet, 'eve-sid@passkey.example')
     const authenticator = createAuthenticator()
-    const { handle, passkey } = await begin(access_token)
+    const { handle, passkey } = await begin(tokens)
     const answer = { handle, passkey: authenticator.create(passkey) }
     expect(outcomeOf(await confirm(other.body.access_token, answer))).toBe('401 AUTH_CEREMONY_OVER')
     expect(outcomeOf(await confirm(eve.access_token, answer))).toBe('401 AUTH_CEREMONY_OVER')
-    const again = await begin(access_token)
+    const again = await begin(tokens)
     expect((await confirm(access_token, { ...answer, handle: again.handle })).status).toBe(422)
     expect((await confirm(access_token, answer)).status).toBe(201)
     expect(outcomeOf(await confirm(access_token, answer))).toBe('401 AUTH_CEREMONY_OVER')
   })
 
   it('is taken from the pages of its client', async () => {
-    const { access_token } = await signUp(signet, 'pages@passkey.example', { client_id: 'app' })
+    const tokens = await signUp(signet, 'pages@passkey.example', { client_id: 'app' })
     const app = createAuthenticator({ origin: 'https://app.example' })
-    expect((await enrol(access_token, app)).status).toBe(201)
+    expect((await enrol(tokens, app)).status).toBe(201)
     const { body } = await signIn(signet, 'pages@passkey.example', { client_id: 'app' })
     expect((await second(signet, body.handle, { passkey: app.get(body.passkey) })).status).toBe(200)
   })
 
   it('is removed by a fresh sign-in with it, which is the only one left', async () => {
     const ada = await withPasskey('remove@passkey.example')
-    const remove = (token: string, id: string) =>
-      ask(signet, `/auth/factors/passkeys/${id}`, { method: 'DELETE', token })
+    const remove = (tokens: Body, id: string) =>
+      ask(signet, `/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
     const { id } = ada.authenticator
     const strong = (await enter(ada.email, ada.authenticator)).body
     const elsewhere = (await enter(ada.email, ada.authenticator)).body
-    expect(outcomeOf(await remove(ada.tokens.access_token, id))).toBe('401 AUTH_STEP_UP_REQUIRED')
+    expect(outcomeOf(await remove(ada.tokens, id))).toBe('401 AUTH_STEP_UP_REQUIRED')
     const eve = await withPasskey('remove-eve@passkey.example')
     const hers = (await enter(eve.email, eve.authenticator)).body
-    expect(outcomeOf(await remove(hers.access_token, id))).toBe('404 NOT_FOUND')
-    expect((await remove(strong.access_token, id)).status).toBe(204)
-    expect(outcomeOf(await remove(strong.access_token, id))).toBe('404 NOT_FOUND')
+    expect(outcomeOf(await remove(hers, id))).toBe('404 NOT_FOUND')
+    expect((await remove(strong, id)).status).toBe(204)
+    expect(outcomeOf(await remove(strong, id))).toBe('404 NOT_FOUND')
     expect(await lives(signet, elsewhere)).toEqual(DEAD)
     expect(await lives(signet, strong)).toEqual(ALIVE)
     expect(await lives(signet, hers)).toEqual(ALIVE)
@@ -309,10 +309,10 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
     const ada = await withPasskey('two@passkey.example')
     const strong: Body = (await enter(ada.email, ada.authenticator)).body
     const more = createAuthenticator()
-    const added = await enrol(strong.access_token, more)
+    const added = await enrol(strong, more)
     expect([added.status, added.body.recovery_codes]).toEqual([201, []])
     const path = `/auth/factors/passkeys/${ada.authenticator.id}`
-    await ask(signet, path, { method: 'DELETE', token: strong.access_token })
+    await ask(signet, path, asOwner(strong, 'DELETE'))
     expect((await enter(ada.email, more)).status).toBe(200)
     const { body } = await ask(signet, '/auth/factors', { token: strong.access_token })
     expect(body).toMatchObject({ recovery_codes: 10, passkeys: [{ id: more.id }] })
@@ -339,9 +339,10 @@ describe.each(places)('a passkey ($name)', ({ create }) => {
       const passkey = { id, rawId: id, type: 'public-key', response }
       expect((await second(signet, body.handle, { passkey })).status).toBe(401)
     }
-    const { access_token } = await signUp(signet, 'garbage@passkey.example')
+    const tokens = await signUp(signet, 'garbage@passkey.example')
+    const { access_token } = tokens
     for (const text of ['!', 'e30', 'AAAA', randomBytes(200).toString('base64url')]) {
-      const { handle, passkey: options } = await begin(access_token)
+      const { handle, passkey: options } = await begin(tokens)
       const honest = createAuthenticator().create(options)
       const passkey = { ...honest, response: { ...honest.response, attestationObject: text } }
       expect((await confirm(access_token, { handle, passkey })).status).toBe(422)

@@ -5,7 +5,7 @@ import { createPostgresPlace, type Place, startSignet } from '../account-api/sup
 import { createAuthenticator } from '../support/authenticator.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { createLog } from '../support/log.ts'
-import { ask, codesOf, createClock, second, signIn, signUp } from './support.ts'
+import { asOwner, ask, codesOf, createClock, second, signIn, signUp } from './support.ts'
 
 const EMAIL = 'ada@secrecy.example'
 const TABLES = ['totp_factors', 'recovery_codes', 'passkeys', 'ceremonies']
@@ -19,18 +19,16 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
   beforeAll(async () => {
     place = await createPostgresPlace()
     signet = await startSignet(place, {}, { log, clock: time.clock, wait: async () => {} })
-    const { access_token: token } = await signUp(signet, EMAIL)
-    const { body: begun } = await ask(signet, '/auth/factors/totp', { method: 'POST', token })
+    const tokens = await signUp(signet, EMAIL)
+    const { access_token: token } = tokens
+    const { body: begun } = await ask(signet, '/auth/factors/totp', asOwner(tokens))
     const code = codesOf(begun.secret, time)
     const enrolment = { handle: begun.handle, totp: code() }
     const { body: given } = await ask(signet, '/auth/factors/totp/confirm', { body: enrolment, token })
     time.advance(30)
     const { body: first } = await signIn(signet, EMAIL)
     const { body: entered } = await second(signet, first.handle, { totp: code() })
-    const { body: asked } = await ask(signet, '/auth/factors/passkeys', {
-      method: 'POST',
-      token: entered.access_token,
-    })
+    const { body: asked } = await ask(signet, '/auth/factors/passkeys', asOwner(entered))
     const passkey = createAuthenticator().create(asked.passkey)
     await ask(signet, '/auth/factors/passkeys/confirm', {
       body: { handle: asked.handle, passkey },

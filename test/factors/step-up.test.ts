@@ -7,6 +7,7 @@ import type { Signet } from '../../src/compose.ts'
 import { createPostgresPlace, ISSUER, type Place, places } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {
+  asOwner,
   ALIVE,
   ask,
   type Body,
@@ -112,28 +113,29 @@ describe.each(places)('a step-up ($name)', ({ create }) => {
 
   it('is told where a fresh sign-in is needed, in the words of RFC 9470', async () => {
     const ada = await withTotp(signet, time, 'fresh@step.example')
-    const remove = (token: string) => ask(signet, '/auth/factors/totp', { method: 'DELETE', token })
-    const weak = await remove(ada.tokens.access_token)
+    const remove = (tokens: Body) => ask(signet, '/auth/factors/totp', asOwner(tokens, 'DELETE'))
+    const weak = await remove(ada.tokens)
     expect(outcomeOf(weak)).toBe('401 AUTH_STEP_UP_REQUIRED')
     expect(weak.headers.get('www-authenticate')).toBe(
-      `Bearer realm="signet", error="insufficient_user_authentication", acr_values="${MFA}", max_age="600"`,
+      `Bearer realm="signet", error="insufficient_user_authentication", acr_values="${MFA}", max_age="300"`,
     )
     const strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
-    time.advance(660)
-    expect(outcomeOf(await remove(strong.access_token))).toBe('401 AUTH_STEP_UP_REQUIRED')
+    time.advance(330)
+    expect(outcomeOf(await remove(strong))).toBe('401 AUTH_STEP_UP_REQUIRED')
     time.reset()
-    time.advance(590)
-    expect((await remove(strong.access_token)).status).toBe(204)
+    time.advance(290)
+    expect((await remove(strong)).status).toBe(204)
   })
 
   it('wants a fresh sign-in, but no factor, for the first factor', async () => {
-    const { access_token: token } = await signUp(signet, 'first@step.example')
-    time.advance(660)
+    const tokens = await signUp(signet, 'first@step.example')
+    const { access_token: token } = tokens
+    time.advance(330)
     for (const path of ['/auth/factors/totp', '/auth/factors/passkeys']) {
-      const stale = await ask(signet, path, { method: 'POST', token })
+      const stale = await ask(signet, path, asOwner(tokens))
       expect(outcomeOf(stale)).toBe('401 AUTH_STEP_UP_REQUIRED')
       expect(stale.headers.get('www-authenticate')).toBe(
-        'Bearer realm="signet", error="insufficient_user_authentication", max_age="600"',
+        'Bearer realm="signet", error="insufficient_user_authentication", max_age="300"',
       )
     }
     expect((await ask(signet, '/auth/factors', { token })).status).toBe(200)
@@ -265,6 +267,9 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
     const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
     expect(claimsOf(ada.tokens.access_token)).toMatchObject({ scope: 'read write', aud: ISSUER })
+    // What the first half of a sign-in asks for holds for the second.
+    for (const resource of [ISSUER, 'https://old.example'])
+      expect(claimsOf((await signInFully(wide, time, ada, { resource })).access_token)['aud']).toBe(resource)
     const beyond = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://new.example' })
     expect(outcomeOf(beyond)).toBe('422 FIELDS_INVALID')
     const old = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://old.example' })

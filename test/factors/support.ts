@@ -108,10 +108,16 @@ export const codesOf = (secret: string, { clock }: TestClock) => {
   return (steps = 0) => totp.generate({ timestamp: clock().getTime() + steps * 30_000 })
 }
 
+/** A request that shows the current refresh token of its own sign-in, as a fresh one may. */
+export const asOwner = (
+  { access_token, refresh_token }: Pick<Body, 'access_token' | 'refresh_token'>,
+  method: 'POST' | 'DELETE' = 'POST',
+) => ({ method, token: access_token, body: { refresh_token } })
+
 /** Someone with a TOTP: the sign-in that enrolled it, its codes, and the recovery codes. The clock is a step further afterwards. */
 export const withTotp = async (signet: Signet, time: TestClock, email: string, more: object = {}) => {
   const tokens = await signUp(signet, email, more)
-  const begun = await ask(signet, '/auth/factors/totp', { method: 'POST', token: tokens.access_token })
+  const begun = await ask(signet, '/auth/factors/totp', asOwner(tokens))
   expect(begun.status).toBe(200)
   const code = codesOf(begun.body.secret, time)
   const confirmed = await ask(signet, '/auth/factors/totp/confirm', {

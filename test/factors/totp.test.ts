@@ -4,6 +4,7 @@ import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, PASSWORD, type Place, places, startSignet } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {
+  asOwner,
   ALIVE,
   ask,
   claimsOf,
@@ -21,6 +22,7 @@ import {
   start,
   stepUp,
   withTotp,
+  type Body,
 } from './support.ts'
 
 describe.each(places)('a TOTP ($name)', ({ create }) => {
@@ -92,8 +94,9 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
   })
 
   it('does not take the code that enrolled it', async () => {
-    const { access_token } = await signUp(signet, 'enrol@totp.example')
-    const { body } = await ask(signet, '/auth/factors/totp', { method: 'POST', token: access_token })
+    const tokens = await signUp(signet, 'enrol@totp.example')
+    const { access_token } = tokens
+    const { body } = await ask(signet, '/auth/factors/totp', asOwner(tokens))
     const code = codesOf(body.secret, time)()
     await ask(signet, '/auth/factors/totp/confirm', {
       body: { handle: body.handle, totp: code },
@@ -192,7 +195,8 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
   it('does not finish a sign-in whose password was changed, or which was ended everywhere, meanwhile', async () => {
     const ada = await withTotp(signet, time, 'changed@totp.example')
     const [one, two] = [await signIn(signet, ada.email), await signIn(signet, ada.email)]
-    const change = { current_password: PASSWORD, new_password: 'a lighthouse on the cliff' }
+    const [recovery_code] = ada.recovery_codes
+    const change = { current_password: PASSWORD, recovery_code, new_password: 'a lighthouse on the cliff' }
     const { access_token } = ada.tokens
     expect((await ask(signet, '/auth/password', { body: change, token: access_token })).status).toBe(204)
     expect(outcomeOf(await second(signet, one.body.handle, { totp: ada.code() }))).toBe(
@@ -219,10 +223,10 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
   })
 
   it('is enrolled by a code alone, in a few tries, by the sign-in that began', async () => {
-    const { access_token } = await signUp(signet, 'confirm@totp.example')
+    const tokens = await signUp(signet, 'confirm@totp.example')
+    const { access_token } = tokens
     const other = await signIn(signet, 'confirm@totp.example')
-    const begin = async () =>
-      (await ask(signet, '/auth/factors/totp', { method: 'POST', token: access_token })).body
+    const begin = async () => (await ask(signet, '/auth/factors/totp', asOwner(tokens))).body
     const confirm = (handle: string, totp: string, token = access_token) =>
       ask(signet, '/auth/factors/totp/confirm', { body: { handle, totp }, token })
     const spoilt = await begin()
@@ -248,23 +252,23 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
   })
 
   it('ends every other sign-in when it is enrolled and when it is removed, and lets this one go on', async () => {
-    const { access_token, ...tokens } = await signUp(signet, 'others@totp.example')
+    const own = await signUp(signet, 'others@totp.example')
+    const { access_token } = own
     const other = await signIn(signet, 'others@totp.example')
-    const begun = await ask(signet, '/auth/factors/totp', { method: 'POST', token: access_token })
+    const begun = await ask(signet, '/auth/factors/totp', asOwner(own))
     const code = codesOf(begun.body.secret, time)
     await ask(signet, '/auth/factors/totp/confirm', {
       body: { handle: begun.body.handle, totp: code() },
       token: access_token,
     })
     expect(await lives(signet, other.body)).toEqual(DEAD)
-    const own = { access_token, ...tokens }
     expect(await lives(signet, own)).toEqual(ALIVE)
     time.advance(30)
     const strong = (await stepUp(signet, own, { totp: code() })).body
     time.advance(30)
     const { body } = await signIn(signet, 'others@totp.example')
     const elsewhere = (await second(signet, body.handle, { totp: code() })).body
-    const removed = await ask(signet, '/auth/factors/totp', { method: 'DELETE', token: strong.access_token })
+    const removed = await ask(signet, '/auth/factors/totp', asOwner(strong, 'DELETE'))
     expect(removed.status).toBe(204)
     expect(await lives(signet, elsewhere)).toEqual(DEAD)
     expect(await lives(signet, strong)).toEqual(ALIVE)
@@ -272,8 +276,9 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
   })
 
   it('lets no sign-in through whose password was checked before it was enrolled', async () => {
-    const { access_token } = await signUp(signet, 'beside@totp.example')
-    const begun = await ask(signet, '/auth/factors/totp', { method: 'POST', token: access_token })
+    const tokens = await signUp(signet, 'beside@totp.example')
+    const { access_token } = tokens
+    const begun = await ask(signet, '/auth/factors/totp', asOwner(tokens))
     const body = { handle: begun.body.handle, totp: codesOf(begun.body.secret, time)() }
     const signIns = Array.from({ length: 6 }, () => signIn(signet, 'beside@totp.example'))
     const [confirmed, ...answers] = await Promise.all([
@@ -329,24 +334,24 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
 
     it('are made anew by a fresh sign-in, and the former ones are void', async () => {
       const ada = await withTotp(signet, time, 'anew@recovery.example')
-      const renew = (token: string) => ask(signet, '/auth/factors/recovery-codes', { method: 'POST', token })
-      expect(outcomeOf(await renew(ada.tokens.access_token))).toBe('401 AUTH_STEP_UP_REQUIRED')
+      const renew = (tokens: Body) => ask(signet, '/auth/factors/recovery-codes', asOwner(tokens))
+      expect(outcomeOf(await renew(ada.tokens))).toBe('401 AUTH_STEP_UP_REQUIRED')
       const strong = await signInFully(signet, time, ada)
-      const renewed = await renew(strong.access_token)
+      const renewed = await renew(strong)
       expect(renewed.status).toBe(201)
       const enter = async (recovery_code = '') =>
         (await second(signet, (await signIn(signet, ada.email)).body.handle, { recovery_code })).status
       expect(await enter(ada.recovery_codes[0])).toBe(401)
       expect(await enter(renewed.body.recovery_codes[9])).toBe(200)
       expect(await lives(signet, strong)).toEqual(ALIVE)
-      const { access_token } = await signUp(signet, 'none@recovery.example')
-      expect(outcomeOf(await renew(access_token))).toBe('404 NOT_FOUND')
+      const none = await signUp(signet, 'none@recovery.example')
+      expect(outcomeOf(await renew(none))).toBe('404 NOT_FOUND')
     })
 
     it('go with the last factor', async () => {
       const ada = await withTotp(signet, time, 'last@recovery.example')
       const strong = await signInFully(signet, time, ada)
-      await ask(signet, '/auth/factors/totp', { method: 'DELETE', token: strong.access_token })
+      await ask(signet, '/auth/factors/totp', asOwner(strong, 'DELETE'))
       const { body } = await ask(signet, '/auth/factors', { token: strong.access_token })
       expect(body).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
     })

@@ -36,7 +36,10 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
     own = await openOwnRedis()
     jti = randomUUID()
     const expires_at = new Date(Date.now() + 900_000)
-    await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({ jti, expires_at })
+    await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
+      jti,
+      expires_at,
+    })
   })
   afterEach(async () => {
     for (const close of closers.splice(0).toReversed()) await close()

@@ -225,8 +225,7 @@ describe('a request for a mail', () => {
     const links = createMailLinks({
       mailer: { post: errand => void errands.push(errand) },
       recipients: { consume: never('limit'), isExhausted: () => null },
-      passwordLimit: { consume: never('limit'), isExhausted: () => null },
-      requireFullClass: async () => {},
+      requireStepUp: async () => {},
       links: {
         issueReset: never('store'),
         issueVerification: never('store'),
@@ -235,19 +234,6 @@ describe('a request for a mail', () => {
         redeemVerification: never('store'),
         redeemReset: never('store'),
         redeemChange: never('store'),
-      },
-      accounts: {
-        create: never('store'),
-        findByEmail: never('store'),
-        renewDigest: async () => {},
-        endEverySignIn: async () => [],
-        endOtherSignIns: never('store'),
-      },
-      passwords: {
-        hash: () => Promise.reject(new Error('hashed')),
-        findForm: async () => null,
-        matches: async () => false,
-        isCommon: async () => false,
       },
       random: { bytes: length => new Uint8Array(length), uuid: () => '', tokenId: () => '' },
       peppers: [createPepper(Buffer.alloc(32, 7))],

@@ -56,9 +56,14 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
     expect((await introspect(await tokenOf(SERVICE, { resource: OTHER_API }), INTROSPECTOR)).text).toBe(
       INACTIVE,
     )
-    // The issuer is a resource, too, to which every first-party token is addressed.
+    // The issuer is a resource, too, and shares no token.
     const issuer = basic('issuer-resource', SECRETS.service)
-    expect((await introspect(person, issuer)).json['active']).toBe(true)
+    expect((await introspect(person, issuer)).text).toBe(INACTIVE)
+    const signedIn = await seedFamily(place, { audience: [API, ISSUER] })
+    const form = { resource: ISSUER }
+    const own = (await refresh(signet, signedIn.refresh_token, { form })).json.access_token
+    expect((await introspect(own, issuer)).json['active']).toBe(true)
+    expect((await introspect(own, INTROSPECTOR)).text).toBe(INACTIVE)
     expect((await introspect(await tokenOf(SERVICE, { resource: API }), issuer)).text).toBe(INACTIVE)
   })
 

@@ -33,6 +33,8 @@ describe('createVerifier', () => {
     { audience: [''] },
     { audience: [7] },
     { audience: null },
+    { audience: 'https://id.example' },
+    { audience: [AUDIENCE, 'https://id.example'] },
     { clockToleranceSeconds: -1 },
     { clockToleranceSeconds: 301 },
     { clockToleranceSeconds: Number.NaN },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
 import { PASSWORD, type Place, places, send, startSignet } from '../account-api/support.ts'
-import { ask, createClock, signIn, stepUp, withTotp } from '../factors/support.ts'
+import { asOwner, ask, createClock, signIn, stepUp, withTotp, type Body } from '../factors/support.ts'
 import { type Authenticator, createAuthenticator } from '../support/authenticator.ts'
 import { createLog } from '../support/log.ts'
 
@@ -48,13 +48,15 @@ describe.each(places)('fields that nobody honest sends ($name)', { timeout: 60_0
   let place: Place
   let signet: Signet
   let token = ''
+  let strong: Body
   let authenticator: Authenticator
   beforeAll(async () => {
     place = await create()
     const limits = { RATE_LIMIT_SECOND_FACTOR: 'off', RATE_LIMIT_PASSWORD: 'off', RATE_LIMIT_MAIL: 'off' }
     signet = await startSignet(place, limits, { log, clock: time.clock, wait: async () => {} })
     const ada = await withTotp(signet, time, email)
-    token = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body.access_token
+    strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
+    token = strong.access_token
     const { handle, attestation, maker } = await beginPasskey()
     expect(await attack('/auth/factors/passkeys/confirm', { handle, passkey: attestation }, token)).toBe(201)
     authenticator = maker
@@ -66,7 +68,7 @@ describe.each(places)('fields that nobody honest sends ($name)', { timeout: 60_0
   beforeEach(time.reset)
 
   const beginPasskey = async () => {
-    const { body } = await ask(signet, '/auth/factors/passkeys', { method: 'POST', token })
+    const { body } = await ask(signet, '/auth/factors/passkeys', asOwner(strong))
     const maker = createAuthenticator()
     const { clientExtensionResults: _, ...attestation } = maker.create(body.passkey)
     return { handle: body.handle, attestation, maker }

@@ -30,6 +30,9 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
     if (!csrf.isOf(call, client)) throw new Problem('ORIGIN_NOT_ALLOWED')
   },
 
+  /** The cookie of a request that something else authenticates; null where it is not there, or the page is not the client's. */
+  find: (call: Call, client: Client): string | null => (csrf.isOf(call, client) ? cookie.read(call) : null),
+
   isThere: (call: Call): boolean => cookie.read(call) !== null,
 
   /** True for what can only come from a browser. */

@@ -1,15 +1,18 @@
 import { z } from 'zod'
 import { describeDevice } from '../../domain/user-agent.ts'
-import type { AuthenticateBearer } from '../../flows/bearer.ts'
+import type { AuthenticateBearer, Bearer } from '../../flows/bearer.ts'
 import type { FactorOverview } from '../../flows/factor-overview.ts'
 import type { PasskeyEnrolment } from '../../flows/passkey-enrolment.ts'
+import type { Shown } from '../../flows/require-step-up.ts'
 import type { TotpEnrolment } from '../../flows/totp-enrolment.ts'
+import { readOptionalJson } from '../body.ts'
 import { originOf } from '../origin.ts'
-import { json, NO_STORE, noContent } from '../route.ts'
+import { type Call, json, NO_STORE, noContent, type Reply } from '../route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
-import { FILLED, readFields, TEXT } from './fields.ts'
+import { FILLED, parseFields, readFields, TEXT } from './fields.ts'
 import { ATTESTATION } from './proof.ts'
+import { type ReadShown, SHOWN } from './shown.ts'
 
 const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({
@@ -27,19 +30,26 @@ type Needs = Readonly<{
   totpEnrolment: TotpEnrolment
   passkeyEnrolment: PasskeyEnrolment
   authenticateBearer: AuthenticateBearer
+  readShown: ReadShown
 }>
 
 /** Contract – What a person does about their second factors. */
 export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { factorOverview, totpEnrolment, passkeyEnrolment } = needs
   const own = (act: Parameters<typeof withBearer>[1]) => withBearer(needs.authenticateBearer, act)
+  /** What only the account's owner may do. Whoever needs to show nothing may leave the body out. */
+  const ownersAlone = (act: (bearer: Bearer, shown: Shown, call: Call) => Promise<Reply>) =>
+    own(async (bearer, call) => {
+      const given = parseFields((await readOptionalJson(call)) ?? {}, SHOWN)
+      return act(bearer, await needs.readShown(call, bearer, given), call)
+    })
   const answer = (status: number, body: unknown) => json(status, body, NO_STORE)
   const confirmTotp = own(async (bearer, call) => {
     const { handle, totp: code } = await readFields(call, TOTP)
     return answer(201, await totpEnrolment.confirm(bearer, { handle, code }))
   })
-  const removeTotp = own(async bearer => {
-    await totpEnrolment.remove(bearer)
+  const removeTotp = ownersAlone(async (bearer, shown) => {
+    await totpEnrolment.remove(bearer, shown)
     return noContent
   })
   const confirmPasskey = own(async (bearer, call) => {
@@ -47,24 +57,26 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
     const given = { handle, attestation, label: label ?? describeDevice(originOf(call).user_agent) }
     return answer(201, await passkeyEnrolment.confirm(bearer, given))
   })
-  const removePasskey = own(async (bearer, { context }) => {
-    await passkeyEnrolment.remove(bearer, context.req.param('id') ?? '')
+  const removePasskey = ownersAlone(async (bearer, shown, { context }) => {
+    await passkeyEnrolment.remove(bearer, context.req.param('id') ?? '', shown)
     return noContent
   })
-  const renewRecoveryCodes = own(async bearer => answer(201, await factorOverview.renewRecoveryCodes(bearer)))
+  const renewRecoveryCodes = ownersAlone(async (bearer, shown) =>
+    answer(201, await factorOverview.renewRecoveryCodes(bearer, shown)),
+  )
   const list = own(async bearer => answer(200, await factorOverview.list(bearer)))
 
   return [
     { method: 'GET', path: '/auth/factors', handle: list },
     post(
       '/auth/factors/totp',
-      own(async bearer => answer(200, await totpEnrolment.begin(bearer))),
+      ownersAlone(async (bearer, shown) => answer(200, await totpEnrolment.begin(bearer, shown))),
     ),
     post('/auth/factors/totp/confirm', confirmTotp),
     { method: 'DELETE', path: '/auth/factors/totp', handle: removeTotp },
     post(
       '/auth/factors/passkeys',
-      own(async bearer => answer(200, await passkeyEnrolment.begin(bearer))),
+      ownersAlone(async (bearer, shown) => answer(200, await passkeyEnrolment.begin(bearer, shown))),
     ),
     post('/auth/factors/passkeys/confirm', confirmPasskey),
     { method: 'DELETE', path: '/auth/factors/passkeys/:id', handle: removePasskey },

@@ -24,6 +24,7 @@ import { handleRefresh } from './refresh.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sessions.ts'
 import { enterWith } from './sign-in.ts'
+import { createReadShown } from './shown.ts'
 import { handleSignOut } from './sign-out.ts'
 
 type Needs = Readonly<{
@@ -43,10 +44,10 @@ type Needs = Readonly<{
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
 }> &
-  Parameters<typeof factorRoutes>[0] &
+  Omit<Parameters<typeof factorRoutes>[0], 'readShown'> &
   Parameters<typeof handleStepUp>[0] &
   Parameters<typeof handlePasskeySignIn>[0] &
-  Omit<Parameters<typeof mailRoutes>[0], keyof Within>
+  Omit<Parameters<typeof mailRoutes>[0], 'readShown' | keyof Within>
 
 /**
  * Contract – The first-party account API. Each request of its own clients counts against `accounts`, a malformed one too; against the
@@ -54,6 +55,7 @@ type Needs = Readonly<{
  */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
+  const showing = { ...needs, readShown: createReadShown(needs) }
   const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
   const against = (limit: Limit): Needs & Within => ({
     ...needs,
@@ -68,19 +70,19 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     post('/auth/refresh', counted(handleRefresh(needs))),
     post('/auth/logout', counted(handleSignOut(needs))),
     { method: 'GET', path: '/auth/me', handle: counted(handleShowAccount(needs)) },
-    { method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(needs)) },
+    { method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(showing)) },
     { method: 'GET', path: '/auth/me/export', handle: counted(handleExportAccount(needs)) },
     { method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
     { method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
     { method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
-    post('/auth/password', counted(handleChangePassword(needs))),
-    ...mailRoutes(against(limits.mail)).map(route => ({
+    post('/auth/password', counted(handleChangePassword(showing))),
+    ...mailRoutes({ ...against(limits.mail), ...showing }).map(route => ({
       ...route,
       handle: counted(route.handle),
     })),
     post('/auth/step-up/options', counted(handleStepUpOptions(needs))),
     post('/auth/step-up', counted(handleStepUp(needs))),
-    ...factorRoutes(needs).map(route => ({ ...route, handle: counted(route.handle) })),
+    ...factorRoutes(showing).map(route => ({ ...route, handle: counted(route.handle) })),
   ]
   return routes.map(({ handle, ...route }) => ({
     cors: 'clients-with-cookies',

@@ -8,21 +8,27 @@ import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import type { Within } from './limited.ts'
+import { type ReadShown, SHOWN } from './shown.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })
 const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })
-const NEW_EMAIL = z.object({ current_password: TEXT, new_email: TEXT })
+const NEW_EMAIL = SHOWN.extend({ new_email: TEXT })
 
 type Needs = Within &
-  Readonly<{ mailLinks: MailLinks; redeemLinks: RedeemLinks; authenticateBearer: AuthenticateBearer }>
+  Readonly<{
+    mailLinks: MailLinks
+    redeemLinks: RedeemLinks
+    authenticateBearer: AuthenticateBearer
+    readShown: ReadShown
+  }>
 
 /** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
 const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
 /** Contract – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
 export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
-  const { mailLinks, redeemLinks, authenticateBearer } = needs
+  const { mailLinks, redeemLinks, authenticateBearer, readShown } = needs
   const mailing = (call: Call, ask: () => void | Promise<void>) =>
     needs.within(async () => {
       await ask()
@@ -36,8 +42,11 @@ export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
     return mailing(call, () => mailLinks.passwordReset({ email, language: languageFor(call) }))
   }
   const change = withBearer(authenticateBearer, async (bearer, call) => {
-    const fields = await readFields(call, NEW_EMAIL)
-    return mailing(call, () => mailLinks.emailChange(bearer, { ...fields, language: languageFor(call) }))
+    const { new_email, ...given } = await readFields(call, NEW_EMAIL)
+    const shown = await readShown(call, bearer, given)
+    return mailing(call, () =>
+      mailLinks.emailChange(bearer, { new_email, shown, language: languageFor(call) }),
+    )
   })
   const verify: Handle = async call => {
     const { token } = await readFields(call, TOKEN)

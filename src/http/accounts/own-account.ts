@@ -1,15 +1,14 @@
-import { z } from 'zod'
 import { presentAccount } from '../../domain/account.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { DeleteAccount } from '../../flows/delete-account.ts'
 import type { ExportAccount } from '../../flows/export-account.ts'
+import { readOptionalJson } from '../body.ts'
 import type { Cookie } from '../cookies.ts'
 import { type Call, type Handle, json, NO_STORE, noContent } from '../route.ts'
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { readFields, TEXT } from './fields.ts'
-
-const FIELDS = z.object({ current_password: TEXT })
+import { parseFields } from './fields.ts'
+import { type ReadShown, SHOWN } from './shown.ts'
 
 type Needs = Readonly<{
   deleteAccount: DeleteAccount
@@ -17,6 +16,7 @@ type Needs = Readonly<{
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   deviceCookie: Cookie
+  readShown: ReadShown
 }>
 
 /** Contract – GET /auth/me */
@@ -26,7 +26,8 @@ export const handleShowAccount = ({ authenticateBearer }: Pick<Needs, 'authentic
 /** Ours – DELETE /auth/me: the browser's cookies go with the account. */
 export const handleDeleteAccount = (needs: Needs): Handle =>
   withBearer(needs.authenticateBearer, async (bearer, call) => {
-    await needs.deleteAccount(bearer, await readFields(call, FIELDS))
+    const given = parseFields((await readOptionalJson(call)) ?? {}, SHOWN)
+    await needs.deleteAccount(bearer, await needs.readShown(call, bearer, given))
     const { cookies = [] } = needs.cookieTransport.forget(call)
     return { ...noContent, cookies: [...cookies, ...forgetDevice(needs.deviceCookie, call)] }
   })
@@ -36,5 +37,8 @@ const forgetDevice = (cookie: Cookie, call: Call) => (cookie.read(call) === null
 const ATTACHMENT = { ...NO_STORE, 'Content-Disposition': 'attachment; filename="account.json"' }
 
 /** Ours – GET /auth/me/export */
-export const handleExportAccount = ({ exportAccount, authenticateBearer }: Needs): Handle =>
+export const handleExportAccount = ({
+  exportAccount,
+  authenticateBearer,
+}: Pick<Needs, 'exportAccount' | 'authenticateBearer'>): Handle =>
   withBearer(authenticateBearer, async bearer => json(200, await exportAccount(bearer), ATTACHMENT))

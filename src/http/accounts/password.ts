@@ -1,17 +1,22 @@
-import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { ChangePassword } from '../../flows/change-password.ts'
 import { type Handle, noContent } from '../route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
+import { type ReadShown, SHOWN } from './shown.ts'
 
-const FIELDS = z.object({ current_password: TEXT, new_password: TEXT })
+const FIELDS = SHOWN.extend({ new_password: TEXT })
 
-type Needs = Readonly<{ changePassword: ChangePassword; authenticateBearer: AuthenticateBearer }>
+type Needs = Readonly<{
+  changePassword: ChangePassword
+  authenticateBearer: AuthenticateBearer
+  readShown: ReadShown
+}>
 
 /** Contract – POST /auth/password */
-export const handleChangePassword = ({ changePassword, authenticateBearer }: Needs): Handle =>
+export const handleChangePassword = ({ changePassword, authenticateBearer, readShown }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
-    await changePassword(bearer, await readFields(call, FIELDS))
+    const { new_password, ...given } = await readFields(call, FIELDS)
+    await changePassword(bearer, { new_password, shown: await readShown(call, bearer, given) })
     return noContent
   })

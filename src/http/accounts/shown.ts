@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { fieldInvalid } from '../../domain/problem.ts'
+import type { Bearer } from '../../flows/bearer.ts'
+import type { OwnRefreshToken } from '../../flows/own-refresh-token.ts'
+import type { ShownFactor } from '../../flows/prove-own-factor.ts'
+import type { Shown } from '../../flows/require-step-up.ts'
+import type { Clients } from '../../ports.ts'
+import type { Cookie } from '../cookies.ts'
+import { originOf } from '../origin.ts'
+import type { Call } from '../route.ts'
+import type { CookieTransport } from './cookie-transport.ts'
+import { FILLED, TEXT } from './fields.ts'
+import { PROOF, proofOf } from './proof.ts'
+import { seenOf } from './sign-in.ts'
+
+/** What a request may show that changes how its account signs in, beside the fields of the change itself. */
+export const SHOWN = z.object({
+  current_password: TEXT.optional(),
+  refresh_token: FILLED.optional(),
+  handle: FILLED.optional(),
+  ...PROOF,
+})
+
+type Given = z.output<typeof SHOWN>
+type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
+
+/** Contract – What the request shows: the password, a factor, and the sign-in's own refresh token, in the body or in the cookie. */
+export type ReadShown = (call: Call, bearer: Bearer, given: Given) => Promise<Shown>
+
+export const createReadShown =
+  ({ clients, cookieTransport, deviceCookie }: Needs): ReadShown =>
+  async (call, { claims }, given) => {
+    const factor = factorOf(given, seenOf(call, deviceCookie).device_token)
+    const { current_password = null, refresh_token } = given
+    const origin = originOf(call)
+    const inBody: OwnRefreshToken | null =
+      refresh_token === undefined ? null : { text: refresh_token, refresh_transport: 'body', origin }
+    const client = inBody === null ? await clients.find(claims.client_id) : null
+    const cookie = client === null ? null : cookieTransport.find(call, client)
+    const inCookie: OwnRefreshToken | null =
+      cookie === null ? null : { text: cookie, refresh_transport: 'cookie', origin }
+    return { current_password, factor, own_refresh_token: inBody ?? inCookie }
+  }
+
+/** A passkey answers to the challenge of a ceremony, which its handle names. */
+const factorOf = ({ handle, ...given }: Given, device_token: string | null): ShownFactor | null => {
+  const { totp, recovery_code, passkey } = given
+  if ([totp, recovery_code, passkey].every(each => each === undefined)) return null
+  const proof = proofOf(given)
+  if (proof === null)
+    throw fieldInvalid({ pointer: '#/totp', detail: 'give at most one of totp, recovery_code and passkey' })
+  if (proof.kind === 'passkey' && handle === undefined)
+    throw fieldInvalid({ pointer: '#/handle', detail: 'is what a passkey answers to' })
+  return { handle: handle ?? null, proof, device_token }
+}

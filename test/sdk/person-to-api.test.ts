@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { afterAll, beforeAll, expect, describe, it } from 'vitest'
+import { createCall, PASSWORD } from '../support/call.ts'
+import { becomesReady, openPlace, type Place } from '../support/process.ts'
+
+/** As README has it: the embedded default, its demo clients, and an example service without any setting of its own but where they are. */
+describe('README: let a person’s token reach your API', () => {
+  const API = 'http://localhost:3000'
+  let signet: Place
+  let printed = ''
+  let service: Readonly<{ child: ChildProcess; url: string }>
+  beforeAll(async () => {
+    signet = await openPlace()
+    const program = signet.start()
+    await becomesReady(program)
+    printed = program.err()
+    service = await startService(`http://localhost:${signet.port}`)
+  })
+  afterAll(async () => {
+    service.child.kill()
+    await once(service.child, 'exit')
+    await signet.close()
+  })
+
+  const startService = async (issuer: string) => {
+    const { PATH = '', HOME = '' } = process.env
+    const child = spawn(process.execPath, [resolve('examples/hono/server.mjs')], {
+      env: { PATH, HOME, ISSUER: issuer, PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    for await (const line of child.stdout) {
+      const url = /http:\/\/\S+/.exec(String(line))?.[0]
+      if (url !== undefined) return { child, url }
+    }
+    throw new Error('the example did not start')
+  }
+  const orders = async (access_token: string) => {
+    const response = await fetch(`${service.url}/orders`, {
+      headers: { Authorization: `Bearer ${access_token}` },
+    })
+    return response.status === 200 ? ((await response.json()) as { sub: string }).sub : response.status
+  }
+
+  it('gets the demo client’s token there, and jose says the same', async () => {
+    const [, client_id = '', client_secret = ''] = /Demo client: (\S+), secret (\S+)/.exec(printed) ?? []
+    const call = createCall(signet.origin)
+    const Authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
+    const form = { grant_type: 'client_credentials' }
+    const { body } = await call('/token', { form, headers: { Authorization } })
+    expect(await orders(body.access_token)).toBe('demo')
+    const issuer = `http://localhost:${signet.port}`
+    const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
+    const options = { algorithms: ['RS256'], typ: 'at+jwt', issuer, audience: API }
+    expect((await jwtVerify(body.access_token, keys, options)).payload.sub).toBe('demo')
+  })
+
+  it('gets a person’s token there, and one for the account API by the same sign-in', async () => {
+    const call = createCall(signet.origin)
+    const json = { email: 'grace@example.com', password: PASSWORD, client_id: 'demo-app' }
+    const { body: opened } = await call('/auth/register', { json })
+    expect(await orders(opened.access_token)).toBe(opened.user.id)
+    expect((await call('/auth/me', { bearer: opened.access_token })).status).toBe(401)
+    const { refresh_token } = opened
+    const resource = `http://localhost:${signet.port}`
+    const { body: own } = await call('/auth/refresh', { json: { refresh_token, resource } })
+    expect((await call('/auth/me', { bearer: own.access_token })).body).toEqual(opened.user)
+    expect(await orders(own.access_token)).toBe(401)
+    const { body: next } = await call('/auth/refresh', { json: { refresh_token: own.refresh_token } })
+    expect(await orders(next.access_token)).toBe(opened.user.id)
+  })
+})
