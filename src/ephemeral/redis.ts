@@ -30,6 +30,11 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   let connections = 0
   let complaint: string | null = null
   let wrongDatabase: string | null = null
+  let isClosing = false
+  const complain = (message: string, error: string) => {
+    if (message !== complaint) log.warn({ component: 'redis', error }, message)
+    complaint = message
+  }
   const trust = createRedisTrust({ client, connection: () => (isReady ? connections : null), log })
 
   client.on('connect', () => {
@@ -45,13 +50,14 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     void trust.examine()
   })
   client.on('close', () => {
+    // One that refused was complained of already, and may have been left by us.
+    const isNews = !isClosing && complaint === null && (!isReady || trust.isTrusted())
     isReady = false
+    if (isNews) complain(AWAY, 'the connection was closed')
   })
   client.on('error', (error: Error) => {
     if (isOfSelect(error)) wrongDatabase = error.message
-    const message = isOfSelect(error) ? NO_DATABASE : AWAY
-    if (message !== complaint) log.warn({ component: 'redis', error: error.message }, message)
-    complaint = message
+    complain(isOfSelect(error) ? NO_DATABASE : AWAY, error.message)
   })
 
   const fault = (): string | null => {
@@ -81,6 +87,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
       await trust.examine()
     },
     close: async () => {
+      isClosing = true
       trust.close()
       if (isReady) await client.quit().catch(() => client.disconnect())
       else client.disconnect()

@@ -178,6 +178,22 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     await successor.close()
   })
 
+  it('are in process when Redis closes the connection without a word, which the log says once', async () => {
+    const { redis, lines, failures } = await connect()
+    await failures.add('account')
+    await own.admin.config('SET', 'maxclients', '1')
+    await own.admin.call('client', 'kill', 'type', 'normal', 'skipme', 'yes')
+    await expect.poll(redis.fault).toBe('redis does not answer')
+    await failures.add('account')
+    expect(await failures.count('account')).toBe(2)
+    await expect.poll(() => lines).toMatchObject([{ message: 'redis is away: limits count in process' }])
+    await own.admin.config('SET', 'maxclients', '1000')
+    await expect.poll(redis.fault, { timeout: 5_000 }).toBeNull()
+    expect(lines.map(({ level }) => level)).toEqual(['warn', 'info'])
+    await redis.close()
+    expect(lines).toHaveLength(2)
+  })
+
   it('are never written to another database than that of the URL', async () => {
     const { redis, lines, failures } = await connect({ url: `${own.url}/99` })
     expect(redis.wrongDatabase()).toContain('out of range')
