@@ -26,9 +26,8 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
   openDataDir(data_dir)
   const path = socketPath(join(data_dir, 'postgres.sock'))
   const lock = await hold(data_dir, path)
-  const worker = new Worker(new URL('./embedded-worker.mjs', import.meta.url), {
-    workerData: { directory: join(data_dir, 'postgres'), socket: path },
-  })
+  if (!hasEmbedded(data_dir)) await makeEmbedded(data_dir, lock)
+  const worker = startWorker({ data_dir, socket: path })
   const close = async () => {
     const exited = once(worker, 'exit')
     worker.postMessage('close', [])
@@ -41,9 +40,7 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
   } catch (error) {
     await worker.terminate()
     await lock.release()
-    if (error instanceof StartFault) throw error
-    const detail = error instanceof Error ? error.message : String(error)
-    throw new StartFault([`the embedded database in DATA_DIR ${data_dir} cannot be opened: ${detail}`], error)
+    throw faultOf(error, data_dir)
   }
   // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
   return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }
@@ -59,4 +56,30 @@ const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
     if (error instanceof StartFault || codeOf(error) === '') throw error
     throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${codeOf(error)}`], error)
   }
+}
+/** Makes the database in a thread that then ends: the memory that making it takes goes with the thread. */
+const makeEmbedded = async (data_dir: string, lock: Pick<DirectoryLock, 'release'>): Promise<void> => {
+  try {
+    await once(startWorker({ data_dir, socket: null }), 'exit')
+  } catch (error) {
+    await lock.release()
+    throw faultOf(error, data_dir)
+  }
+}
+
+type Task = Readonly<{
+  data_dir: string
+  /** Null: the database is made, and the thread ends. */
+  socket: string | null
+}>
+
+const startWorker = ({ data_dir, socket }: Task): Worker =>
+  new Worker(new URL('./embedded-worker.mjs', import.meta.url), {
+    workerData: { directory: join(data_dir, 'postgres'), socket },
+  })
+
+const faultOf = (error: unknown, data_dir: string): StartFault => {
+  if (error instanceof StartFault) return error
+  const detail = error instanceof Error ? error.message : String(error)
+  return new StartFault([`the embedded database in DATA_DIR ${data_dir} cannot be opened: ${detail}`], error)
 }

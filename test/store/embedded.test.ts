@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -86,6 +86,22 @@ describe('the embedded database', () => {
     })
     expect(existsSync(join(data.data_dir, 'postgres.draft'))).toBe(false)
   })
+
+  it.runIf(existsSync('/proc/self/status'))(
+    'gives back the memory that its first start took',
+    async () => {
+      rmSync(join(data.data_dir, 'postgres'), { recursive: true })
+      const child = await startChild(data.data_dir)
+      const status = readFileSync(`/proc/${child.process.pid}/status`, 'utf8')
+      const megabytesOf = (name: string) =>
+        Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024
+      child.process.kill('SIGKILL')
+      await once(child.process, 'exit')
+      expect(megabytesOf('VmHWM')).toBeGreaterThan(megabytesOf('VmRSS') + 200)
+      expect(megabytesOf('VmRSS')).toBeLessThan(500)
+    },
+    120_000,
+  )
 
   it('lets go of the directory when it cannot start', async () => {
     rmSync(join(data.data_dir, 'postgres'), { recursive: true })
