@@ -1,8 +1,10 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
-import { nextRotation } from '../domain/key-ring.ts'
+import { formatKeyDates, parseMoment } from '../domain/key-dates.ts'
+import { nextRotation, plusSeconds } from '../domain/key-ring.ts'
 import { retireKey, revokeEveryKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
 import { type ListedKey, listKeys, type Outcome, type Place } from '../signing/schedule.ts'
+import { generatePem } from '../signing/signing-key.ts'
 import type { Io } from './io.ts'
 
 type Options = Readonly<{ json?: true; now?: true; all?: true }>
@@ -21,6 +23,13 @@ export const addKeysCommands = (program: Command, io: Io): void => {
     .description('every key with its state and times, and when the next one is due')
     .option('--json', 'for machines')
     .action((options: Options) => list(io, options))
+  keys
+    .command('new')
+    .description(
+      'print a new key, private half and all, for a mounted secret: published as soon as it is there, it signs from its date on',
+    )
+    .option('--signs-from <time>', 'such as 2026-11-21T07:00:00Z; in one hour by default')
+    .action((options: NewOptions) => printNew(io, options))
   keys
     .command('rotate')
     .description('announce a new key; it signs when verifiers have had the time to see it')
@@ -51,6 +60,20 @@ type Revoking = Readonly<{ kid: string | undefined; options: Options }>
 const revoke = async (place: Place, { kid, options: { all, ...pace } }: Revoking): Promise<Outcome> => {
   if ((kid !== undefined) === (all ?? false)) return { refusal: 'name the key to revoke, or say --all' }
   return kid === undefined ? revokeEveryKey(place, paceOf(pace)) : revokeKey(place, { kid, ...paceOf(pace) })
+}
+
+type NewOptions = Readonly<{ signsFrom?: string }>
+
+/** Seconds for the operator to mount the key and for verifiers to see it. */
+const NEW_KEY_SECONDS = 3_600
+
+const printNew = async (io: Io, { signsFrom }: NewOptions): Promise<void> => {
+  const signs_from =
+    signsFrom === undefined ? plusSeconds(new Date(), NEW_KEY_SECONDS) : parseMoment(signsFrom)
+  if (signs_from === null)
+    return print(io, {}, { refusal: '--signs-from must be a time such as 2026-11-21T07:00:00Z' })
+  const { pem } = await generatePem()
+  io.out(`${formatKeyDates({ signs_from, announced_at: null })}${pem}`.trimEnd())
 }
 
 const list = async (io: Io, options: Options): Promise<void> => {

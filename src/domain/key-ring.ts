@@ -13,12 +13,12 @@ export const RETAIN_SECONDS = 86_400 + JWKS_CACHE_SECONDS
 /** What the schedule knows of a key. */
 export type RingKey = Readonly<{
   kid: string
-  /** Its file; of two keys with one `signs_from` the last by this name counts as the newer. */
+  /** Its file, which may have any name. */
   file: string
-  /** Null for an operator's own key, which has signed since before the schedule began. */
+  /** Null for the one key that does not say from when it signs: it has signed since before the schedule began. */
   signs_from: Date | null
-  /** Since when it has been published. */
-  announced_at: Date
+  /** Since when it has been published; null where that is not known. */
+  announced_at: Date | null
 }>
 
 export type KeyState = 'announced' | 'signing' | 'retired' | 'dropped'
@@ -66,14 +66,15 @@ export const isRotationDue = (
   return due !== null && due <= now
 }
 
-/** When the next key is to be announced; null while one is waiting for its turn, or where there is none. */
+/** When the next key is to be announced; null while one is waiting for its turn, or where none or one of unknown age signs. */
 export const nextRotation = (
   ring: readonly (Pick<RingKey, 'signs_from' | 'announced_at'> & KeyStatus)[],
   every_seconds: number,
 ): Date | null => {
   const newest = ring.at(-1)
   if (newest?.state !== 'signing') return null
-  return plusSeconds(newest.signs_from ?? newest.announced_at, every_seconds - ANNOUNCE_SECONDS)
+  const since = newest.signs_from ?? newest.announced_at
+  return since && plusSeconds(since, every_seconds - ANNOUNCE_SECONDS)
 }
 
 /** Seconds that the automatic rotation may be late before somebody should look: it tries every hour. */
@@ -123,5 +124,5 @@ const startOf = (key: RingKey): number => key.signs_from?.getTime() ?? -Infinity
 const byAge = (one: RingKey, other: RingKey): number => {
   const [start, otherStart] = [startOf(one), startOf(other)]
   if (start !== otherStart) return start < otherStart ? -1 : 1
-  return one.file < other.file ? -1 : 1
+  return one.kid < other.kid ? -1 : 1
 }

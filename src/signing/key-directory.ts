@@ -1,7 +1,8 @@
 import { readdirSync, type Stats } from 'node:fs'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { formatKeyName, parseKeyName } from '../domain/key-ring.ts'
+import { parseKeyDates } from '../domain/key-dates.ts'
+import { formatKeyName, parseKeyName, startAnnounced } from '../domain/key-ring.ts'
 import {
   isOfStranger,
   judgeDirectory,
@@ -15,7 +16,12 @@ import { codeOf, type Faults, toFault } from './fault.ts'
 import { importKey, type SigningKey } from './signing-key.ts'
 
 /** A key with the state of its file when it was read: as long as that stays, it need not be read again. */
-export type LoadedKey = Readonly<{ key: SigningKey; fingerprint: string }>
+export type LoadedKey = Readonly<{
+  key: SigningKey
+  fingerprint: string
+  /** When this process saw the key for the first time; null for those that it started with. */
+  seen_at: Date | null
+}>
 
 /** Keys and faults side by side: a start refuses with any fault, a running server goes on with the keys. */
 type Loaded = Readonly<{ keys: readonly LoadedKey[]; faults: readonly string[]; fingerprint: string }>
@@ -51,23 +57,26 @@ const secretsOf = (directory: string): SecretDirectory => ({
 export const isReadOnly = async (directory: string): Promise<boolean> =>
   writeErrorOf({ path: directory, stats: await stat(directory) }) !== null
 
+/** What a running server has; at a start there is nothing, and every key counts as published long ago. */
+type Seen = Readonly<{ previous: readonly LoadedKey[]; now: Date | null }>
+
 /**
  * Reads every key whose file changed since `previous`. A file that went bad keeps its previous key: overwriting one by
  * accident must not stop the server, taking it away must.
  */
 export const loadKeys = async (
   directory: string,
-  previous: readonly LoadedKey[] = [],
+  { previous, now }: Seen = { previous: [], now: null },
 ): Promise<Loaded | Faults> => {
   for (;;) {
     const files = await listKeyFiles(directory)
     const unfit = judgeKeysDirectory(directory)
     if (unfit !== null) return unfit
-    const loaded = await Promise.all(files.map(file => loadKey(directory, file, previous)))
+    const loaded = await Promise.all(files.map(file => loadKey(directory, file, { previous, now })))
     const fingerprint = fingerprintOf(files)
     // A listing taken while a key was renamed may hold it twice, or not at all.
     if (fingerprint === fingerprintOf(await listKeyFiles(directory)))
-      return { ...settle(loaded), fingerprint }
+      return { ...settle(loaded, previous), fingerprint }
   }
 }
 
@@ -79,17 +88,20 @@ type KeyFile = Readonly<{
   file: string
   /** Why it is not read; null when it can be. */
   fault: string | null
-  announced_at: Date
+  /** Where nothing can be written the file came by a mount: whose time says nothing, and whose key nobody waits for. */
+  isMounted: boolean
+  modified_at: Date | null
   fingerprint: string
 }>
 
 const listKeyFiles = async (directory: string): Promise<readonly KeyFile[]> => {
-  const home: Home = { path: await realpath(directory), stats: await stat(directory) }
+  const [path, stats] = [await realpath(directory), await stat(directory)]
+  const home: Home = { path, stats, isReadOnly: writeErrorOf({ path, stats }) !== null }
   return Promise.all((await keyNames(directory)).map(file => inspect(home, file)))
 }
 
 /** The directory itself, whatever links lead to it. */
-type Home = Readonly<{ path: string; stats: Stats }>
+type Home = Readonly<{ path: string; stats: Stats; isReadOnly: boolean }>
 
 const keyNames = async (directory: string): Promise<readonly string[]> =>
   (await readdir(directory)).filter(isKeyName).toSorted()
@@ -103,10 +115,18 @@ const inspect = async (home: Home, file: string): Promise<KeyFile> => {
     const [stats, target] = await Promise.all([stat(path), realpath(path)])
     const { ino, size, mtime, mtimeMs, ctimeMs } = stats
     const fingerprint = [file, ino, size, mtimeMs, ctimeMs].join(':')
-    return { file, fault: judgeFile(home, { path, stats, target }), announced_at: mtime, fingerprint }
+    const modified_at = home.isReadOnly ? null : mtime
+    const fault = judgeFile(home, { path, stats, target })
+    return { file, fault, isMounted: home.isReadOnly, modified_at, fingerprint }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
-    return { file, fault: NO_FILE, announced_at: new Date(0), fingerprint: `${file}:none` }
+    return {
+      file,
+      fault: NO_FILE,
+      isMounted: home.isReadOnly,
+      modified_at: null,
+      fingerprint: `${file}:none`,
+    }
   }
 }
 
@@ -133,45 +153,80 @@ const fingerprintOf = (files: readonly KeyFile[]): string => files.map(file => f
 
 type Attempt = Readonly<{ loaded: LoadedKey | undefined; fault?: string }>
 
-const loadKey = async (
-  directory: string,
-  file: KeyFile,
-  previous: readonly LoadedKey[],
-): Promise<Attempt> => {
+const loadKey = async (directory: string, file: KeyFile, { previous, now }: Seen): Promise<Attempt> => {
   const known = previous.find(({ key }) => key.file === file.file)
   if (known?.fingerprint === file.fingerprint) return { loaded: known }
   const read = await readKey(directory, file)
-  return 'fault' in read
-    ? { loaded: known, fault: `KEYS_DIR: ${join(directory, file.file)} ${read.fault}` }
-    : { loaded: { key: read, fingerprint: file.fingerprint } }
+  if ('fault' in read)
+    return { loaded: known, fault: `KEYS_DIR: ${join(directory, file.file)} ${read.fault}` }
+  const same = previous.find(({ key }) => key.kid === read.kid)
+  const seen_at = same === undefined ? now : same.seen_at
+  return { loaded: { key: hold(read, file, seen_at), fingerprint: file.fingerprint, seen_at } }
+}
+
+/**
+ * A key that came too late for its own date is published as long as every other one before it signs. A name of ours in a directory
+ * that can be written is an order of the command line, which may have to be followed at once.
+ */
+const hold = (key: SigningKey, { isMounted }: KeyFile, seen_at: Date | null): SigningKey => {
+  if (seen_at === null || key.signs_from === null) return key
+  if (!isMounted && parseKeyName(key.file) !== null) return key
+  const earliest = startAnnounced(seen_at)
+  return key.signs_from < earliest ? { ...key, signs_from: earliest } : key
 }
 
 const readKey = async (
   directory: string,
-  { file, fault, announced_at }: KeyFile,
+  { file, fault, modified_at }: KeyFile,
 ): Promise<SigningKey | { readonly fault: string }> => {
   if (fault !== null) return { fault }
-  const path = join(directory, file)
-  const pem = await readFile(path, 'utf8').catch((error: unknown) => ({ code: codeOf(error) }))
+  const pem = await readFile(join(directory, file), 'utf8').catch((error: unknown) => ({
+    code: codeOf(error),
+  }))
   if (typeof pem !== 'string') return { fault: `cannot be read (${pem.code})` }
+  const dates = parseKeyDates(pem)
+  if ('fault' in dates) return dates
   const work = importKey(pem)
   if ('fault' in work) return work
   const { kid } = work.jwk
-  const signs_from = parseKeyName(file)
-  if (signs_from !== null && formatKeyName({ kid, signs_from }) !== file) {
+  const named = parseKeyName(file)
+  if (named !== null && formatKeyName({ kid, signs_from: named }) !== file) {
     return { fault: `has a name that disagrees with its key: the thumbprint is ${kid}` }
   }
-  return { ...work, kid, file, signs_from, announced_at }
+  const announced_at = dates.announced_at ?? modified_at
+  return { ...work, kid, file, signs_from: named ?? dates.signs_from, announced_at }
 }
 
 /** One key under two names has two places in the schedule: the first name counts. */
-const settle = (attempts: readonly Attempt[]): Omit<Loaded, 'fingerprint'> => {
+const settle = (
+  attempts: readonly Attempt[],
+  previous: readonly LoadedKey[],
+): Omit<Loaded, 'fingerprint'> => {
   const faults = attempts.flatMap(({ fault }) => fault ?? [])
+  const found = attempts.flatMap(attempt => attempt.loaded ?? [])
+  const isKnown = ({ key }: LoadedKey) => previous.some(known => known.key.kid === key.kid)
   const keys: LoadedKey[] = []
-  for (const loaded of attempts.flatMap(attempt => attempt.loaded ?? [])) {
+  for (const loaded of [...found.filter(isKnown), ...found.filter(one => !isKnown(one))]) {
     const twin = keys.find(({ key }) => key.kid === loaded.key.kid)
-    if (twin === undefined) keys.push(loaded)
-    else faults.push(`KEYS_DIR: ${twin.key.file} and ${loaded.key.file} hold one key: remove one of them`)
+    const rival = isKnown(loaded) ? undefined : rivalOf(loaded, keys, { isStart: previous.length === 0 })
+    if (twin !== undefined)
+      faults.push(`KEYS_DIR: ${twin.key.file} and ${loaded.key.file} hold one key: remove one of them`)
+    else if (rival !== undefined) faults.push(undatedFault(loaded.key.file, rival.key.file))
+    else keys.push(loaded)
   }
   return { keys, faults }
 }
+
+/**
+ * Which key a key without a date cannot be told to be older or newer than. At a start one such key is older than all that have a
+ * date; one that comes later was meant to take over, and does not say when.
+ */
+const rivalOf = (
+  { key }: LoadedKey,
+  others: readonly LoadedKey[],
+  { isStart }: { isStart: boolean },
+): LoadedKey | undefined =>
+  key.signs_from === null ? others.find(other => !isStart || other.key.signs_from === null) : undefined
+
+const undatedFault = (file: string, other: string): string =>
+  `KEYS_DIR: ${file} does not say from when it signs, beside ${other}; begin the newer file with a line such as Signs-From: 2026-11-21T07:00:00Z, or make one with: signetd keys new`

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formatKeyDates } from '../domain/key-dates.ts'
 import { formatKeyName } from '../domain/key-ring.ts'
 import { thisUser } from '../files/this-user.ts'
 import { generatePem } from './signing-key.ts'
@@ -21,7 +22,8 @@ export const createKeyFile = async (
   const { pem, kid } = await generatePem()
   const temporary = join(directory, `${TEMPORARY}${randomUUID()}`)
   try {
-    await write(directory, { path: temporary, pem, now })
+    const text = formatKeyDates({ signs_from, announced_at: now }) + pem
+    await write(directory, { path: temporary, text })
     await confirm()
     await rename(temporary, join(directory, formatKeyName({ kid, signs_from })))
   } finally {
@@ -31,7 +33,7 @@ export const createKeyFile = async (
   return kid
 }
 
-/** Moves a key in the schedule. Its time of modification stays: since then it has been published. */
+/** Moves a key in the schedule. The file goes on saying since when the key has been published. */
 export const rescheduleKeyFile = async (
   directory: string,
   { kid, file }: { kid: string; file: string },
@@ -52,15 +54,11 @@ export const deleteLeftovers = async (directory: string): Promise<void> => {
   await Promise.all(names.map(name => rm(join(directory, name), { force: true })))
 }
 
-const write = async (
-  directory: string,
-  { path, pem, now }: { path: string; pem: string; now: Date },
-): Promise<void> => {
+const write = async (directory: string, { path, text }: { path: string; text: string }): Promise<void> => {
   const { mode, gid } = await stat(directory)
   const handle = await open(path, 'wx', 0o600)
   try {
-    await handle.writeFile(pem)
-    await handle.utimes(now, now)
+    await handle.writeFile(text)
     if ((mode & GROUP_ENTERS) !== 0) await shareWithGroup(handle, gid)
     await handle.sync()
   } finally {

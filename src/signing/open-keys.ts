@@ -35,8 +35,15 @@ export const openKeys = async (needs: Needs): Promise<OpenKeys | Faults> => {
   if (loaded.faults.length > 0 || !('keys' in loaded)) return { faults: loaded.faults }
   const ring = createRing(clock)
   ring.replace(loaded.keys.map(({ key }) => key))
+  const isMounted = await isReadOnly(directory)
+  const undated = ring.view().signing?.signs_from === null
+  if (isMounted && undated)
+    needs.log.warn(
+      { file: ring.view().signing?.file },
+      'signing keys: the file does not say from when its key signs (Signs-From): when the next one is due cannot be told',
+    )
   return {
-    isReadOnly: await isReadOnly(directory),
+    isReadOnly: isMounted,
     sign: async (typ, claims) => {
       const { signing } = ring.view()
       if (signing === undefined) throw new Unavailable('signing_key', 1)
@@ -53,7 +60,7 @@ type Seen = Readonly<{ keys: readonly LoadedKey[]; fingerprint: string }>
 
 /** Looks at the directory time and again: file events do not come through every mount. */
 const follow = (
-  { directory, log, poll_milliseconds = 1000 }: Needs,
+  { directory, clock, log, poll_milliseconds = 1000 }: Needs,
   first: Seen,
   take: (keys: readonly LoadedKey[]) => void,
 ): Pick<OpenKeys, 'reload' | 'close'> => {
@@ -67,7 +74,7 @@ const follow = (
   const look = async () => {
     try {
       if ((await fingerprintDirectory(directory)) === seen.fingerprint) return complain([])
-      const loaded = await loadKeys(directory, seen.keys)
+      const loaded = await loadKeys(directory, { previous: seen.keys, now: clock() })
       if (!('keys' in loaded)) return complain(loaded.faults)
       if (loaded.keys.length === 0)
         return complain(['KEYS_DIR holds no usable key any more', ...loaded.faults])

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import {
   ANNOUNCE_SECONDS,
   isRotationDue,
+  parseKeyName,
   type KeyStatus,
   plusSeconds,
   type RingKey,
@@ -154,7 +155,7 @@ const succeed = async (place: Place, change: Change): Promise<void> => {
 }
 
 /** An operator's own files are not ours to delete: this may be the only copy, or another program's. */
-const isDeletable = (key: Key): boolean => key.state === 'dropped' && key.signs_from !== null
+const isDeletable = (key: Key): boolean => key.state === 'dropped' && parseKeyName(key.file) !== null
 
 const deleteDropped = async ({ directory }: Place, { schedule, confirm }: Change): Promise<void> => {
   for (const { file } of schedule.filter(isDeletable)) {
@@ -168,7 +169,7 @@ const judgeSuccessor = (change: Change): string | null => {
   if (successor === undefined) {
     return 'no key is announced; run keys rotate first, or retire with --now to make one that signs at once and that verifiers have to fetch'
   }
-  const ready_at = plusSeconds(successor.announced_at, ANNOUNCE_SECONDS)
+  const ready_at = plusSeconds(successor.announced_at ?? change.now, ANNOUNCE_SECONDS)
   return ready_at <= change.now
     ? null
     : `${successor.kid} is not known to all verifiers before ${moment(ready_at)}; wait, or retire with --now if they can fetch it`

@@ -85,11 +85,11 @@ export const reportKeys = (
   const ring = keys.schedule()
   const count = (state: KeyState) => ring.filter(key => key.state === state).length
   const signing = ring.find(key => key.state === 'signing')
-  const since = signing && (signing.signs_from ?? signing.announced_at)
+  const since = signing?.signs_from ?? signing?.announced_at ?? null
   return {
     ...judgeRotation(ring, { now, every_seconds, isReadOnly: keys.isReadOnly }),
     isReadOnly: keys.isReadOnly,
-    age_seconds: since === undefined ? null : (now.getTime() - since.getTime()) / 1000,
+    age_seconds: since === null ? null : (now.getTime() - since.getTime()) / 1000,
     states: {
       announced: count('announced'),
       signing: count('signing'),

@@ -112,6 +112,29 @@ describe('signetd keys', () => {
     expect([next === first, more]).toEqual([false, []])
   })
 
+  it('prints a new key with its date, for a secret that is mounted under any name', async () => {
+    const { directory, run } = createCli()
+    putKey(directory, 'own.pem')
+    const soon = await run('new')
+    expect(soon).toMatchObject({ exit_code: 0, err: [] })
+    expect(soon.out[0]).toMatch(
+      /^Signs-From: \d{4}-\S+Z\n-----BEGIN PRIVATE KEY-----\n[^]+-----END PRIVATE KEY-----$/,
+    )
+    const { out } = await run('new', '--signs-from', '2100-01-01T00:00:00Z')
+    putKey(directory, 'aa.pem', `${out[0]}\n`)
+    const { keys } = JSON.parse((await run('list', '--json')).out.join(''))
+    expect(keys).toMatchObject([
+      { state: 'signing', file: 'own.pem' },
+      { state: 'announced', file: 'aa.pem', signs_from: '2100-01-01T00:00:00.000Z' },
+    ])
+    const wrong = await run('new', '--signs-from', 'tomorrow')
+    expect(wrong).toEqual({
+      exit_code: 1,
+      out: [],
+      err: [expect.stringContaining('--signs-from must be a time')],
+    })
+  })
+
   it('answers refusals and faults as data too', async () => {
     const { run } = createCli()
     expect(await run('revoke', 'nobody', '--json')).toEqual({

@@ -8,6 +8,8 @@ import { PEPPER } from '../support/clients.ts'
 import { freePort } from '../support/services.ts'
 import { MAIN, openPlace, type Place } from '../support/process.ts'
 
+const MKFIFO = 'mkfifo'
+
 /** Gives a command a terminal. */
 const SCRIPT = '/usr/bin/script'
 
@@ -20,7 +22,7 @@ const TOO_MANY = 3_000
 /** A pipe that a process is given to write to, and of which this one holds the other end. */
 const openPipe = (directory: string, name: string) => {
   const path = join(directory, name)
-  execFileSync('mkfifo', [path])
+  execFileSync(MKFIFO, [path])
   const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   const writer = openSync(path, constants.O_WRONLY)
   const fill = () => {

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepRotating } from '../../src/signing/keep-rotating.ts'
 import { rotateWhenDue } from '../../src/signing/rotation.ts'
 import { reportKeys } from '../../src/signing/schedule.ts'
-import { createClock, createLog, makeDirectory, open, putKey } from './support.ts'
+import { createClock, createLog, createPem, makeDirectory, open, putKey } from './support.ts'
 
 const DAY_SECONDS = 86_400
 const every_seconds = 30 * DAY_SECONDS
@@ -48,7 +48,7 @@ describe('what operators see of the keys', () => {
   it('warns a week before it is due where rotation is up to the operator', async () => {
     const { clock, advance } = createClock()
     const directory = makeDirectory()
-    putKey(directory, 'own.pem')
+    putKey(directory, 'own.pem', `Signs-From: 2026-11-20T07:00:00Z\n${String(createPem())}`)
     chmodSync(directory, 0o500)
     onTestFinished(() => chmodSync(directory, 0o700))
     const keys = await open(directory, { clock })

@@ -121,14 +121,22 @@ describe('published()', () => {
 })
 
 describe('an operator’s own keys', () => {
-  it('sign, under their thumbprint, by the last name', async () => {
+  it('sign under their thumbprint, whatever their file is called', async () => {
     const directory = makeDirectory()
     putKey(directory, 'b.pem')
-    const last = (await open(directory)).published()[0]?.kid
-    putKey(directory, 'a.pem')
     const keys = await open(directory)
-    expect(keys.published()).toHaveLength(2)
-    expect(kidOf(await keys.sign('JWT', {}))).toBe(last)
+    expect(kidOf(await keys.sign('JWT', {}))).toBe(keys.published()[0]?.kid)
+  })
+
+  it('are refused when two of them do not say which is the newer, with how to say it', async () => {
+    const directory = makeDirectory()
+    putKey(directory, 'b.pem')
+    putKey(directory, 'a.pem')
+    expect(await faultsOf(directory)).toEqual([
+      expect.stringMatching(
+        /^KEYS_DIR: b\.pem does not say from when it signs, beside a\.pem; .*Signs-From: .*signetd keys new$/,
+      ),
+    ])
   })
 
   it('have the thumbprint of RFC 7638 as jose computes it', async () => {
@@ -328,7 +336,7 @@ describe('a running server', () => {
     await keys.reload()
     expect(keys.published()).toHaveLength(1)
     expect(errors).toEqual([{ faults: [expect.stringContaining('zz.pem')] }])
-    putKey(directory, 'zz.pem')
+    putKey(directory, 'zz.pem', `Signs-From: 2026-12-01T00:00:00Z\n${String(createPem())}`)
     await keys.reload()
     expect(keys.published()).toHaveLength(2)
     expect(errors).toHaveLength(1)
