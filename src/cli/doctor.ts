@@ -8,7 +8,7 @@ import { readClientsFile } from '../platform/clients-file.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { listKeys } from '../signing/schedule.ts'
 import { openDatabase } from '../store/database.ts'
-import { faultOf, schemaFault, schemaState } from '../store/migrate.ts'
+import { faultOf, findDatabaseFaults } from '../store/migrate.ts'
 import type { Io } from './io.ts'
 
 /** What was looked at, and what is wrong with it; null when nothing is. A note is what an operator may not have meant. */
@@ -73,7 +73,7 @@ const examineDatabase = async ({ DATABASE_URL }: Config): Promise<string | null>
   if (DATABASE_URL === null) return null
   const database = openDatabase({ url: DATABASE_URL, pool_size: 1 })
   try {
-    return schemaFault(await schemaState(database))
+    return (await findDatabaseFaults(database)).join('; ') || null
   } catch (error) {
     if (error instanceof Unavailable) return 'DATABASE_URL: the database does not answer'
     const fault = faultOf(error)

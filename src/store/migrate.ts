@@ -12,6 +12,7 @@ import {
   readMigrations,
   type Step,
 } from './migrations.ts'
+import { findSettingFaults } from './surroundings.ts'
 import { trackSockets } from './sockets.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -151,10 +152,15 @@ const readApplied = async (sql: Sql | TransactionSql): Promise<Applied> => {
   const [history] = await sql`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`
   if (history?.['exists'] !== true) return new Map()
   // By way of JSON: the column of ours is not there where nobody but drizzle has migrated.
-  const rows = await sql<{ when: number; compatible_with: number | null }[]>`
-    select created_at::float8 as when, (to_jsonb(migration) ->> 'compatible_with')::float8 as compatible_with
+  const rows = await sql<{ when: string; compatible_with: string | null }[]>`
+    select created_at::text as when, to_jsonb(migration) ->> 'compatible_with' as compatible_with
     from drizzle.__drizzle_migrations as migration`
-  return new Map(rows.map(({ when, compatible_with }) => [when, compatible_with]))
+  return new Map(
+    rows.map(({ when, compatible_with }) => [
+      Number(when),
+      compatible_with === null ? null : Number(compatible_with),
+    ]),
+  )
 }
 
 export type SchemaState = Readonly<
@@ -171,6 +177,12 @@ export const schemaState = async (
   if (newer !== 'none') return { state: newer === 'compatible' ? 'newer' : 'unknown' }
   const missing = known.filter(({ when }) => !applied.has(when)).map(({ name }) => name)
   return missing.length === 0 ? { state: 'current' } : { state: 'behind', missing }
+}
+
+/** The lines with which a server refuses to start. What the schema lacks comes first: the rest may be its migration's to mend. */
+export const findDatabaseFaults = async (database: Pick<Database, 'run'>): Promise<readonly string[]> => {
+  const fault = schemaFault(await schemaState(database))
+  return fault === null ? findSettingFaults(database) : [fault]
 }
 
 /** The line with which a server refuses to start; null when it may. */

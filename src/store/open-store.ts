@@ -1,7 +1,7 @@
 import { StartFault } from '../domain/start-fault.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from './embedded.ts'
-import { faultOf, schemaFault, schemaState } from './migrate.ts'
+import { faultOf, findDatabaseFaults } from './migrate.ts'
 
 type Place = Readonly<{ DATABASE_URL: string | null; DATABASE_POOL_SIZE: number; DATA_DIR: string }>
 
@@ -23,8 +23,8 @@ export const openStore = async ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: 
   }
   const database = openDatabase({ url: DATABASE_URL, pool_size: DATABASE_POOL_SIZE })
   try {
-    const fault = schemaFault(await schemaState(database))
-    if (fault !== null) throw new StartFault([fault])
+    const faults = await findDatabaseFaults(database)
+    if (faults.length > 0) throw new StartFault(faults)
     return database
   } catch (error) {
     await database.close()

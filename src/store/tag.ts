@@ -18,7 +18,7 @@ export const tag = (client: Sql): Tagged => {
     const work = parts.at(-1)
     if (typeof work !== 'function') throw new TypeError('a transaction is a function')
     const wrapped = (held: TransactionSql) => Reflect.apply(work, undefined, [wrap(held)])
-    return Reflect.apply(client.begin, client, [...parts.slice(0, -1), wrapped])
+    return Reflect.apply(Reflect.get(client, 'begin'), client, [...parts.slice(0, -1), wrapped])
   }
   return { sql: wrap(client), pid: () => pidOf(last) }
 }

@@ -13,12 +13,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const pool = openPool(options)
   // The embedded database takes one connection, which is the pool's.
   if (options.path !== undefined) return { ...pool, sql: clientOf(pool) }
-  const sql = postgres(options.url, { max: 10, onnotice: () => {} })
+  const sql = postgres(options.url, { max: 10, onnotice: () => {}, connection: SETTINGS })
   const close = async () => {
     await Promise.all([pool.close(), sql.end({ timeout: 1 })])
   }
   return { ...pool, sql, close }
 }
+
+/** Tests look at rows in their own way, whatever the defaults of a database that they made. */
+const SETTINGS = { search_path: 'public', DateStyle: 'ISO', TimeZone: 'UTC', bytea_output: 'hex' }
 
 const FLOAT8 = 701
 
