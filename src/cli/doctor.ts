@@ -69,11 +69,11 @@ const examineClients = async ({ CLIENTS_FILE }: Config): Promise<string | null> 
   }
 }
 
-const examineDatabase = async ({ DATABASE_URL }: Config): Promise<string | null> => {
+const examineDatabase = async ({ DATABASE_URL, DATABASE_SCHEMA: schema }: Config): Promise<string | null> => {
   if (DATABASE_URL === null) return null
-  const database = openDatabase({ url: DATABASE_URL, pool_size: 1 })
+  const database = openDatabase({ url: DATABASE_URL, schema, pool_size: 1 })
   try {
-    return (await findDatabaseFaults(database)).join('; ') || null
+    return (await findDatabaseFaults(database, schema)).join('; ') || null
   } catch (error) {
     if (error instanceof Unavailable) return 'DATABASE_URL: the database does not answer'
     const fault = faultOf(error)

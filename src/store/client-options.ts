@@ -1,14 +1,16 @@
 import { type Address, signInOptions } from './addresses.ts'
 import { arrayTypes, byteaType } from './array-types.ts'
 import type { Line } from './sockets.ts'
-import type { PINNED, PINNED_EVERYWHERE } from './surroundings.ts'
+import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './surroundings.ts'
 
 /** Of its caller's time, what a statement may take. */
 export const STATEMENT_SHARE = 0.8
 export const CONNECT_SECONDS = 3
 
 export type ClientOptions = Readonly<{
-  pinned: typeof PINNED | typeof PINNED_EVERYWHERE
+  schema: string
+  /** Behind a pooler that refuses the rest, what any takes. */
+  isPooled: boolean
   url: string
   address: Address
   answer_seconds: number
@@ -26,7 +28,8 @@ export const clientOptions = ({
   answer_seconds,
   isEmbedded,
   socket,
-  pinned,
+  schema,
+  isPooled,
 }: ClientOptions) => {
   const { startup, ...signIn } = signInOptions(url, address)
   return {
@@ -48,7 +51,7 @@ export const clientOptions = ({
     connection: {
       application_name: 'signetd',
       ...startup,
-      ...pinned,
+      ...(isPooled ? PINNED_EVERYWHERE : { ...PINNED, search_path: searchPathOf(schema) }),
       // A statement that waited for a row then judges the row's newest version: rotation depends on it.
       default_transaction_isolation: 'read committed' as const,
       // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.

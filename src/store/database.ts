@@ -2,13 +2,13 @@ import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
 import { addressesOf, isStandby, type Place } from './addresses.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './away.ts'
-import { type ClientOptions, clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
+import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
 import { createConnections } from './connections.ts'
 import type { Asked } from './send.ts'
 import { createLookout } from './lookout.ts'
 import { type Line, trackSockets } from './sockets.ts'
-import { isRefusedByPooler, PINNED, PINNED_EVERYWHERE } from './surroundings.ts'
-import { tag } from './tag.ts'
+import { isRefusedByPooler } from './surroundings.ts'
+import { createQualify, tag } from './tag.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{
@@ -42,6 +42,8 @@ export type DatabaseOptions = Place &
   Readonly<{
     /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
     pool_size: number
+    /** Where the tables are. Default `public`. */
+    schema?: string
     /** Seconds a caller waits for an answer. Default 5. */
     answer_seconds?: number
   }>
@@ -59,13 +61,14 @@ const POOLER_PAUSE_MILLISECONDS = 100
 const REFUSED_MILLISECONDS = 200
 
 export const openDatabase = (options: DatabaseOptions): Database => {
-  const { answer_seconds = 5 } = options
+  const { answer_seconds = 5, schema = 'public' } = options
+  const qualify = createQualify(schema)
   let freshUntil = 0
   let asking: Promise<void> | null = null
   let refusedUntil = 0
   let statements = 0
   let isLost = false
-  let pinned: ClientOptions['pinned'] = PINNED
+  let isPooled = false
   const addresses = addressesOf(options)
   const isEmbedded = options.path !== undefined
   const sockets = trackSockets(addresses, {
@@ -80,7 +83,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     const own = { url: options.url, address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
     return {
       ...line,
-      create: () => tag(postgres(clientOptions({ ...own, pinned }))),
+      create: () => tag(postgres(clientOptions({ ...own, schema, isPooled })), qualify),
       examine: addresses.length > 1 ? (sql: Sql) => refuseStandby(sql, line) : null,
     }
   }
@@ -158,7 +161,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }
       const fail = (fault: unknown) => {
         if (isAwaited && isRefusedByPooler(fault)) {
-          pinned = PINNED_EVERYWHERE
+          isPooled = true
           setTimeout(again, POOLER_PAUSE_MILLISECONDS)
           return
         }

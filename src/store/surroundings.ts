@@ -1,9 +1,9 @@
 import type { Database } from './database.ts'
 import type { Sql } from 'postgres'
+import { quoteIdentifier } from './tag.ts'
 
 /** What holds on each connection, whatever the database, the role or the server has as its default. */
 export const PINNED = {
-  search_path: 'pg_catalog, public',
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
@@ -15,6 +15,9 @@ export const PINNED = {
   // None but statement_timeout: the driver leaves a 0 out.
   lock_timeout: 2_147_483_647,
 } as const
+
+/** The functions of Postgres come first, so that nobody's schema can bring others of the same name. */
+export const searchPathOf = (schema: string): string => `pg_catalog, ${quoteIdentifier(schema)}`
 
 /** A pooler that was not told of them refuses a connection that names others than these. */
 export const PINNED_EVERYWHERE = {

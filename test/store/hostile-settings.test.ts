@@ -49,6 +49,7 @@ const setDefaults = async (url: string, settings: Readonly<Record<string, string
   await admin.close()
 }
 
+const STORE = { DATABASE_SCHEMA: 'public', DATABASE_POOL_SIZE: 1, DATA_DIR: '.' }
 const PASSWORD = 'correct horse battery'
 
 describe.skipIf(!hasPostgres || !hasRedis).each([
@@ -147,7 +148,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
     const place = await openAnyPlace()
     const url = place.environment['DATABASE_URL'] ?? ''
     await setDefaults(url, settings)
-    const opening = openStore({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1, DATA_DIR: '.' })
+    const opening = openStore({ ...STORE, DATABASE_URL: url })
     await expect(opening).rejects.toMatchObject({ lines: [expect.stringMatching(line)] })
     await place.close()
   })
@@ -162,7 +163,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
         search_path: 'nowhere, pg_catalog',
       })
       const bouncer = await startPgBouncer(url)
-      const opening = openStore({ DATABASE_URL: bouncer?.url ?? '', DATABASE_POOL_SIZE: 1, DATA_DIR: '.' })
+      const opening = openStore({ ...STORE, DATABASE_URL: bouncer?.url ?? '' })
       await expect(opening).rejects.toMatchObject({
         lines: [expect.stringContaining("default_transaction_isolation = 'repeatable read'")],
       })
