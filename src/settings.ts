@@ -66,6 +66,18 @@ export const SETTINGS = {
     help: '`postgres://…`. Unset: a Postgres in this process, kept under `DATA_DIR`, for trying Signet out and for development.',
     isSecret: true,
   },
+  DATABASE_SCHEMA: {
+    schema: text('public').transform((value, context) =>
+      /^(?!pg_|information_schema$)[a-z_][\w$-]{0,62}$/i.test(value)
+        ? value
+        : refuse(
+            context,
+            'must be the name of a schema: a letter, then letters, digits, _, $ or -, 63 at most',
+          ),
+    ),
+    standard: '`public`',
+    help: 'The schema of every table, in a database that other applications use too. `signetd migrate` makes it where it is not there. The embedded database has one.',
+  },
   DATABASE_POOL_SIZE: {
     schema: integer(10, 1, 200),
     standard: '`10`',

@@ -27,6 +27,7 @@ describe('configuration', () => {
       INTERNAL_HOST: '127.0.0.1',
       ISSUER: 'http://localhost:8080',
       DATABASE_URL: null,
+      DATABASE_SCHEMA: 'public',
       DATABASE_POOL_SIZE: 10,
       DATA_DIR: resolve('data'),
       REDIS_URL: null,
@@ -173,6 +174,10 @@ describe('configuration', () => {
         'postgres://db/signet?prepare=no',
         'host=db dbname=signet',
       ],
+    ],
+    DATABASE_SCHEMA: [
+      ['public', 'signet', 'Sig-net_2$'],
+      ['pg_catalog', 'information_schema', 'a.b', '2a', 'a"b', 'a b', 'x'.repeat(64)],
     ],
     DATABASE_POOL_SIZE: integer(1, 200),
     DATA_DIR: [['/var/lib/signet', './elsewhere'], []],

@@ -9,7 +9,7 @@ import { hasEmbedded } from '../store/embedded.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Io } from './io.ts'
 
-const SETTINGS = ['DATABASE_URL', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
+const SETTINGS = ['DATABASE_URL', 'DATABASE_SCHEMA', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
 
 const NOWHERE =
   'there are no accounts: DATABASE_URL is unset, and no server has made an embedded database in DATA_DIR yet'

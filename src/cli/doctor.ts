@@ -9,7 +9,7 @@ import { openSmtp } from '../platform/smtp.ts'
 import { examineKeys } from '../signing/rotation.ts'
 import { judgeDataDir } from '../store/data-dir.ts'
 import { openDatabase } from '../store/database.ts'
-import { faultOf, schemaFault, schemaState } from '../store/migrate.ts'
+import { faultOf, findDatabaseFaults } from '../store/migrate.ts'
 import type { Io } from './io.ts'
 
 /** What was looked at, and what is wrong with it; null when nothing is. A note is what an operator may not have meant. */
@@ -77,11 +77,11 @@ const examineClients = async (config: Config): Promise<string | null> => {
   }
 }
 
-const examineDatabase = async ({ DATABASE_URL }: Config): Promise<string | null> => {
+const examineDatabase = async ({ DATABASE_URL, DATABASE_SCHEMA: schema }: Config): Promise<string | null> => {
   if (DATABASE_URL === null) return null
-  const database = openDatabase({ url: DATABASE_URL, pool_size: 1 })
+  const database = openDatabase({ url: DATABASE_URL, schema, pool_size: 1 })
   try {
-    return schemaFault(await schemaState(database))
+    return (await findDatabaseFaults(database, schema)).join('; ') || null
   } catch (error) {
     if (error instanceof Unavailable) return 'DATABASE_URL: the database does not answer'
     const fault = faultOf(error)

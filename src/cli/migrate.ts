@@ -28,16 +28,16 @@ export const addMigrateCommand = (program: Command, io: Io): void => {
 }
 
 const run = async (io: Io, { to, dryRun = false }: Options): Promise<Outcome> => {
-  const reading = readSettings(['DATABASE_URL'], io.environment)
+  const reading = readSettings(['DATABASE_URL', 'DATABASE_SCHEMA'], io.environment)
   if ('faults' in reading) return reading
-  const url = reading.settings.DATABASE_URL
+  const { DATABASE_URL: url, DATABASE_SCHEMA: schema } = reading.settings
   if (url === null) {
     return to === undefined
       ? { steps: [], dry_run: dryRun, embedded: true }
       : { faults: ['--to needs DATABASE_URL: the embedded database follows its server'] }
   }
   try {
-    const steps = await migrate({ url, isDryRun: dryRun, ...(to === undefined ? {} : { to }) })
+    const steps = await migrate({ url, schema, isDryRun: dryRun, ...(to === undefined ? {} : { to }) })
     return { steps, dry_run: dryRun, embedded: false }
   } catch (error) {
     if (error instanceof StartFault) return { faults: error.lines }

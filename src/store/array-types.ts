@@ -16,3 +16,25 @@ export const arrayTypes = {
   // int[]
   numbers: { to: 1007, from: [1007], serialize, parse: (text: string) => parse(text, Number) },
 }
+
+/**
+ * PostgreSQL, "Binary Data Types" – Both forms in which bytes may come: behind a pooler, bytea_output is as the database has it, and
+ * postgres.js 3.4.9 would take the escape form for hex without a word.
+ */
+export const byteaType = {
+  bytes: {
+    to: 17,
+    from: [17],
+    serialize: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}`,
+    parse: (text: string) =>
+      text.startsWith('\\x') ? Buffer.from(text.slice(2), 'hex') : unescapeBytes(text),
+  },
+}
+
+const unescapeBytes = (text: string): Buffer =>
+  Buffer.from(
+    text.replace(/\\(\\|[0-7]{3})/g, (_, code: string) =>
+      code === '\\' ? code : String.fromCharCode(Number.parseInt(code, 8)),
+    ),
+    'latin1',
+  )

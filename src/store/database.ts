@@ -1,13 +1,14 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../domain/unavailable.ts'
-import { type Address, addressesOf, isStandby, type Place, signInOptions } from './addresses.ts'
-import { arrayTypes } from './array-types.ts'
+import { addressesOf, isStandby, type Place } from './addresses.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './away.ts'
+import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
 import { createConnections } from './connections.ts'
 import type { Asked } from './send.ts'
 import { createLookout } from './lookout.ts'
 import { type Line, trackSockets } from './sockets.ts'
-import { tag } from './tag.ts'
+import { isRefusedByPooler } from './surroundings.ts'
+import { createQualify, tag } from './tag.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{
@@ -41,30 +42,33 @@ export type DatabaseOptions = Place &
   Readonly<{
     /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
     pool_size: number
+    /** Where the tables are. Default `public`. */
+    schema?: string
     /** Seconds a caller waits for an answer. Default 5. */
     answer_seconds?: number
   }>
 
-/** Of its caller's time, what a statement may take. */
-const STATEMENT_SHARE = 0.8
 const RETRY_AFTER_SECONDS = 1
-const CONNECT_SECONDS = 3
 /** Callers were served before: what is still under way is not waited for, nor a connection that never says goodbye. */
 const CLOSE_SECONDS = 1
 /** How long an answer vouches for Postgres, while no connection ends. */
 const FRESH_MILLISECONDS = 1_000
 /** Opened beside the pool while statements that were given up take its places. */
 const SPARE_CONNECTIONS = 3
+/** For a connection that a pooler refused to close: the next one is opened with what any pooler takes. */
+const POOLER_PAUSE_MILLISECONDS = 100
 /** How long to believe that Postgres is away, once it has refused a connection. */
 const REFUSED_MILLISECONDS = 200
 
 export const openDatabase = (options: DatabaseOptions): Database => {
-  const { answer_seconds = 5 } = options
+  const { answer_seconds = 5, schema = 'public' } = options
+  const qualify = createQualify(schema)
   let freshUntil = 0
   let asking: Promise<void> | null = null
   let refusedUntil = 0
   let statements = 0
   let isLost = false
+  let isPooled = false
   const addresses = addressesOf(options)
   const isEmbedded = options.path !== undefined
   const sockets = trackSockets(addresses, {
@@ -79,7 +83,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     const own = { url: options.url, address: addresses[0], answer_seconds, isEmbedded, socket: line.open }
     return {
       ...line,
-      create: () => tag(postgres(clientOptions(own))),
+      create: () => tag(postgres(clientOptions({ ...own, schema, isPooled })), qualify),
       examine: addresses.length > 1 ? (sql: Sql) => refuseStandby(sql, line) : null,
     }
   }
@@ -144,6 +148,10 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         giveUp(asked, reject)
       }, answer_seconds * 1000)
       statements++
+      const again = () => {
+        asked = ask()
+        asked.answer.then(succeed, fail)
+      }
       const succeed = (answer: T) => {
         statements--
         isLost = false
@@ -152,11 +160,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         return resolve(answer)
       }
       const fail = (fault: unknown) => {
-        if (isAwaited && mayGoOn(codeOf(fault))) {
-          asked = ask()
-          asked.answer.then(succeed, fail)
+        if (isAwaited && isRefusedByPooler(fault)) {
+          isPooled = true
+          setTimeout(again, POOLER_PAUSE_MILLISECONDS)
           return
         }
+        if (isAwaited && mayGoOn(codeOf(fault))) return again()
         statements--
         clearTimeout(timer)
         reject(judge(fault))
@@ -197,46 +206,4 @@ const refuseStandby = async (sql: Sql, { cut }: Line): Promise<void> => {
   if (!(await isStandby(sql))) return
   cut()
   throw Object.assign(new Error('this host is a standby'), { code: STANDBY })
-}
-
-type ClientOptions = Readonly<{
-  url: string
-  address: Address
-  answer_seconds: number
-  isEmbedded: boolean
-  socket: Line['open']
-}>
-
-/**
- * Tagged statements are prepared by name, once a connection, as long as their text is constant, unless DATABASE_URL says
- * `?prepare=false`. Any PgBouncer must let the parameters of `connection` pass: `ignore_startup_parameters`.
- */
-const clientOptions = ({ url, address, answer_seconds, isEmbedded, socket }: ClientOptions) => {
-  const { startup, ...signIn } = signInOptions(url, address)
-  return {
-    max: 1,
-    ...signIn,
-    ...address,
-    // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
-    socket,
-    connect_timeout: CONNECT_SECONDS,
-    // The pauses are ours: the library's grow to 20 seconds, and it takes none after a connection that ended before it was ready.
-    backoff: () => 0,
-    // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
-    idle_timeout: isEmbedded ? 0 : 300,
-    // Connections that were opened together do not end together.
-    max_lifetime: isEmbedded ? null : 3600 * (0.9 + 0.1 * Math.random()),
-    onnotice: () => {},
-    fetch_types: false,
-    types: arrayTypes,
-    connection: {
-      application_name: 'signetd',
-      ...startup,
-      // A statement that waited for a row then judges the row's newest version: rotation depends on it.
-      default_transaction_isolation: 'read committed' as const,
-      // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.
-      statement_timeout: answer_seconds * STATEMENT_SHARE * 1000,
-      idle_in_transaction_session_timeout: answer_seconds * 1000,
-    },
-  }
 }

@@ -60,18 +60,18 @@ export const createLookout = ({ open, watched, patience_seconds }: Needs) => {
     const rows = await sql<{ own: number; pid: number | null }[]>`
       select
         pg_backend_pid() as own,
-        process.pid,
+        backend.pid,
         case
-          when process.pid <> all(${sql.typed(overdue, INT_ARRAY)}::int[]) then null
+          when backend.pid <> all(${sql.typed(overdue, INT_ARRAY)}::int[]) then null
           when state = 'active' and wait_event_type in ('Lock', 'Timeout')
             and extract(epoch from statement_timestamp() - query_start) > ${patience_seconds}::float8
-            then pg_cancel_backend(process.pid)
+            then pg_cancel_backend(backend.pid)
           when state = 'idle' and extract(epoch from statement_timestamp() - state_change) > ${patience_seconds}::float8
-            then pg_terminate_backend(process.pid)
+            then pg_terminate_backend(backend.pid)
         end as ended
       from (select) as here
-      left join pg_stat_activity as process
-        on process.pid = any(${sql.typed(pidsOf(asked), INT_ARRAY)}::int[]) and process.usename = session_user`
+      left join pg_stat_activity as backend
+        on backend.pid = any(${sql.typed(pidsOf(asked), INT_ARRAY)}::int[]) and backend.usename = session_user`
     if (rows[0]?.own !== pid()) {
       isBlind = true
       return

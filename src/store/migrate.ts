@@ -12,11 +12,16 @@ import {
   readMigrations,
   type Step,
 } from './migrations.ts'
+import { findGrantFaults } from './grants.ts'
+import { findSettingFaults } from './surroundings.ts'
+import { quoteIdentifier } from './tag.ts'
 import { trackSockets } from './sockets.ts'
 import { inTransaction } from './transaction.ts'
 
 export type MigrateOptions = Place &
   Readonly<{
+    /** Where the tables are. Default `public`. */
+    schema?: string
     /** The name of the last migration to be there, or `none`. Default: the newest. */
     to?: string
     /** Tells what would be done, and does nothing. */
@@ -35,6 +40,7 @@ const CONNECT_SECONDS = 5
  * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
  */
 export const migrate = async ({
+  schema = 'public',
   to = 'latest',
   isDryRun = false,
   known = readMigrations(),
@@ -42,8 +48,11 @@ export const migrate = async ({
 }: MigrateOptions): Promise<readonly Step[]> => {
   try {
     return await onPrimary(place, async sql => {
-      if (!isDryRun) return takeSteps(sql, known, to)
-      return stepsOf(known, await readApplied(sql), to).map(({ name, direction }) => ({ name, direction }))
+      if (!isDryRun) return takeSteps(sql, { known, to, schema })
+      return stepsOf(known, await readApplied(sql, schema), to).map(({ name, direction }) => ({
+        name,
+        direction,
+      }))
     })
   } catch (error) {
     throw faultOf(error)
@@ -96,37 +105,42 @@ const inTime = <T>(answer: Promise<T>, seconds: number): Promise<T> =>
     void answer.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 
-const takeSteps = async (sql: Sql, known: readonly Migration[], to: string): Promise<readonly Step[]> => {
+type Wanted = Readonly<{ known: readonly Migration[]; to: string; schema: string }>
+
+const takeSteps = async (sql: Sql, wanted: Wanted): Promise<readonly Step[]> => {
   const taken: Step[] = []
   for (;;) {
-    const step = await inTransaction(sql, held => takeStep(held, known, to))
+    const step = await inTransaction(sql, held => takeStep(held, wanted))
     if (step === null) return taken
     taken.push(step)
   }
 }
 
-const takeStep = async (
-  sql: TransactionSql,
-  known: readonly Migration[],
-  to: string,
-): Promise<Step | null> => {
+const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Promise<Step | null> => {
   await sql`select set_config('statement_timeout', '0', true)`
   await sql`select pg_advisory_xact_lock(${LOCK})`
-  const [step] = stepsOf(known, await readApplied(sql), to)
+  const [step] = stepsOf(known, await readApplied(sql, schema), to)
   if (step === undefined) return null
   // Behind a waiting change of a table every request to it waits: better to fail, and be run again.
   await sql`select set_config('lock_timeout', '5s', true)`
-  await createHistory(sql)
+  await createSchema(sql, schema)
+  await createHistory(sql, schema)
+  // What is made is made in the first.
+  await sql`select set_config('search_path', ${`${quoteIdentifier(schema)}, pg_catalog`}, true)`
   const { migration, name, direction } = step
   for (const statement of (direction === 'up' ? migration.up : migration.down) ?? [])
-    await sql.unsafe(statement)
+    await sql.unsafe(inSchema(statement, schema))
   await (direction === 'up'
     ? sql`
-        insert into drizzle.__drizzle_migrations (hash, created_at, compatible_with)
+        insert into ${sql(historyOf(schema))} (hash, created_at, compatible_with)
         values (${migration.hash}, ${migration.when}, ${migration.compatible_with})`
-    : sql`delete from drizzle.__drizzle_migrations where created_at = ${migration.when}`)
+    : sql`delete from ${sql(historyOf(schema))} where created_at = ${migration.when}`)
   return { name, direction }
 }
+
+/** drizzle-kit names the schema of the tables that foreign keys refer to, and of nothing else. */
+const inSchema = (statement: string, schema: string): string =>
+  statement.replaceAll('"public".', () => `${quoteIdentifier(schema)}.`)
 
 const stepsOf = (known: readonly Migration[], applied: Applied, to: string) => {
   const plan = planSteps(known, applied, to)
@@ -134,27 +148,46 @@ const stepsOf = (known: readonly Migration[], applied: Applied, to: string) => {
   return plan.steps
 }
 
+/** Where drizzle's own migrator keeps its own; beside the tables where another application may use drizzle in this database. */
+const historyOf = (schema: string): string =>
+  `${schema === 'public' ? 'drizzle' : schema}.__drizzle_migrations`
+
+const quoteName = (name: string): string => name.split('.').map(quoteIdentifier).join('.')
+
+/** Only where it is not there: to ask with `if not exists` takes the right to make one all the same. */
+const createSchema = async (sql: TransactionSql, schema: string) => {
+  const there = await sql`select from pg_namespace where nspname = ${schema}`
+  if (there.length === 0) await sql`create schema ${sql(schema)}`
+}
+
 /** As drizzle's own migrator makes it, with a column of ours: either may go on where the other stopped. */
-const createHistory = async (sql: TransactionSql) => {
-  await sql`create schema if not exists drizzle`
+const createHistory = async (sql: TransactionSql, schema: string) => {
+  const history = historyOf(schema)
+  if (schema === 'public') await createSchema(sql, 'drizzle')
   await sql`
-    create table if not exists drizzle.__drizzle_migrations (
+    create table if not exists ${sql(history)} (
       id serial primary key,
       hash text not null,
       created_at bigint
     )
   `
-  await sql`alter table drizzle.__drizzle_migrations add column if not exists compatible_with bigint`
+  await sql`alter table ${sql(history)} add column if not exists compatible_with bigint`
 }
 
-const readApplied = async (sql: Sql | TransactionSql): Promise<Applied> => {
-  const [history] = await sql`select to_regclass('drizzle.__drizzle_migrations') is not null as exists`
+const readApplied = async (sql: Sql | TransactionSql, schema: string): Promise<Applied> => {
+  const table = historyOf(schema)
+  const [history] = await sql`select to_regclass(${quoteName(table)}) is not null as exists`
   if (history?.['exists'] !== true) return new Map()
   // By way of JSON: the column of ours is not there where nobody but drizzle has migrated.
-  const rows = await sql<{ when: number; compatible_with: number | null }[]>`
-    select created_at::float8 as when, (to_jsonb(migration) ->> 'compatible_with')::float8 as compatible_with
-    from drizzle.__drizzle_migrations as migration`
-  return new Map(rows.map(({ when, compatible_with }) => [when, compatible_with]))
+  const rows = await sql<{ when: string; compatible_with: string | null }[]>`
+    select created_at::text as when, to_jsonb(migration) ->> 'compatible_with' as compatible_with
+    from ${sql(table)} as migration`
+  return new Map(
+    rows.map(({ when, compatible_with }) => [
+      Number(when),
+      compatible_with === null ? null : Number(compatible_with),
+    ]),
+  )
 }
 
 export type SchemaState = Readonly<
@@ -165,12 +198,23 @@ export type SchemaState = Readonly<
 export const schemaState = async (
   database: Pick<Database, 'run'>,
   known: readonly Migration[] = readMigrations(),
+  schema = 'public',
 ): Promise<SchemaState> => {
-  const applied = await database.run(readApplied)
+  const applied = await database.run(sql => readApplied(sql, schema))
   const newer = judgeNewer(known, applied)
   if (newer !== 'none') return { state: newer === 'compatible' ? 'newer' : 'unknown' }
   const missing = known.filter(({ when }) => !applied.has(when)).map(({ name }) => name)
   return missing.length === 0 ? { state: 'current' } : { state: 'behind', missing }
+}
+
+/** The lines with which a server refuses to start. What the schema lacks comes first: the rest may be its migration's to mend. */
+export const findDatabaseFaults = async (
+  database: Pick<Database, 'run'>,
+  schema: string,
+): Promise<readonly string[]> => {
+  const fault = schemaFault(await schemaState(database, readMigrations(), schema))
+  if (fault !== null) return [fault]
+  return [...(await findSettingFaults(database)), ...(await findGrantFaults(database, schema))]
 }
 
 /** The line with which a server refuses to start; null when it may. */

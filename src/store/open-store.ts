@@ -1,15 +1,25 @@
 import { StartFault } from '../domain/start-fault.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from './embedded.ts'
-import { faultOf, schemaFault, schemaState } from './migrate.ts'
+import { faultOf, findDatabaseFaults } from './migrate.ts'
 
-type Place = Readonly<{ DATABASE_URL: string | null; DATABASE_POOL_SIZE: number; DATA_DIR: string }>
+type Place = Readonly<{
+  DATABASE_URL: string | null
+  DATABASE_SCHEMA: string
+  DATABASE_POOL_SIZE: number
+  DATA_DIR: string
+}>
 
 /**
  * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database lets nobody in or when the
  * schema is not the one that this version knows, and with Unavailable when there is no answer.
  */
-export const openStore = async ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: Place): Promise<Database> => {
+export const openStore = async ({
+  DATABASE_URL,
+  DATABASE_SCHEMA: schema,
+  DATABASE_POOL_SIZE,
+  DATA_DIR,
+}: Place): Promise<Database> => {
   if (DATABASE_URL === null) {
     const embedded = await openEmbedded({ data_dir: DATA_DIR })
     const database = openDatabase(embedded)
@@ -21,10 +31,10 @@ export const openStore = async ({ DATABASE_URL, DATABASE_POOL_SIZE, DATA_DIR }: 
       },
     }
   }
-  const database = openDatabase({ url: DATABASE_URL, pool_size: DATABASE_POOL_SIZE })
+  const database = openDatabase({ url: DATABASE_URL, schema, pool_size: DATABASE_POOL_SIZE })
   try {
-    const fault = schemaFault(await schemaState(database))
-    if (fault !== null) throw new StartFault([fault])
+    const faults = await findDatabaseFaults(database, schema)
+    if (faults.length > 0) throw new StartFault(faults)
     return database
   } catch (error) {
     await database.close()

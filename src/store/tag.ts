@@ -3,13 +3,36 @@ import type { Sql, TransactionSql } from 'postgres'
 /** The library's client as statements see it, and the process of Postgres that serves it; null until one was asked. */
 export type Tagged = Readonly<{ sql: Sql; pid: () => number | null }>
 
-/** Ours – Remembers the last statement, from which the library can tell whom it talks to. Costs nothing worth measuring. */
-export const tag = (client: Sql): Tagged => {
+/** What a statement's constant text becomes. */
+export type Rewrite = (strings: TemplateStringsArray) => TemplateStringsArray
+
+/**
+ * Ours – Statements name every table as `signet.users`: here the prefix becomes the schema of DATABASE_SCHEMA, once for each
+ * template, so that the library still prepares each statement once.
+ */
+export const createQualify = (schema: string): Rewrite => {
+  const known = new WeakMap<TemplateStringsArray, TemplateStringsArray>()
+  const prefix = `${quoteIdentifier(schema)}.`
+  const rewrite = (text: string) => text.replace(/\bsignet\./g, () => prefix)
+  return strings => {
+    const before = known.get(strings)
+    if (before !== undefined) return before
+    const rewritten = Object.assign(strings.map(rewrite), { raw: strings.raw.map(rewrite) })
+    known.set(strings, rewritten)
+    return rewritten
+  }
+}
+
+export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Ours – Qualifies, and remembers the last statement, from which the library can tell whom it talks to. */
+export const tag = (client: Sql, qualify: Rewrite): Tagged => {
   let last: unknown
   const wrap = <S extends Sql | TransactionSql>(sql: S): S =>
     new Proxy(sql, {
-      apply: (target, self, parts) => {
-        last = Reflect.apply(target, self, parts)
+      apply: (target, self, [first, ...values]: readonly unknown[]) => {
+        if (!isTemplate(first)) return Reflect.apply(target, self, [first, ...values])
+        last = Reflect.apply(target, self, [qualify(first), ...values])
         return last
       },
       get: (target, name) => (name === 'begin' ? begin : Reflect.get(target, name)),
@@ -18,10 +41,12 @@ export const tag = (client: Sql): Tagged => {
     const work = parts.at(-1)
     if (typeof work !== 'function') throw new TypeError('a transaction is a function')
     const wrapped = (held: TransactionSql) => Reflect.apply(work, undefined, [wrap(held)])
-    return Reflect.apply(client.begin, client, [...parts.slice(0, -1), wrapped])
+    return Reflect.apply(Reflect.get(client, 'begin'), client, [...parts.slice(0, -1), wrapped])
   }
   return { sql: wrap(client), pid: () => pidOf(last) }
 }
+
+const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
 
 const pidOf = (query: unknown): number | null => {
   const state = memberOf(query, 'state')

@@ -1,13 +1,16 @@
 import type { Sql, TransactionSql } from 'postgres'
 import { codeOf } from './away.ts'
 
+/** Whatever the database has as its default: a statement that waited for a row judges the row's newest version. */
+const READ_COMMITTED = 'isolation level read committed'
+
 /**
  * All of `work`, or nothing. Rejects with what it rejects with, or when the connection ends. postgres.js 3.4.9 rolls back also on
  * a connection that has ended: it writes to nothing, which ends the process. It has told whoever began by then, so that `work` need
  * not.
  */
 export const inTransaction = async <T>(sql: Sql, work: (held: TransactionSql) => Promise<T>): Promise<T> => {
-  const { result } = await sql.begin(async held => {
+  const { result } = await sql.begin(READ_COMMITTED, async held => {
     try {
       return { result: await work(held) }
     } catch (fault) {

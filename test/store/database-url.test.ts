@@ -54,6 +54,7 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   beforeAll(async () => {
     own = await createDatabase()
     const admin = openDatabase({ url: own.url, pool_size: 1 })
+    await admin.sql`drop role if exists ${admin.sql(ROLE)}`
     await admin.sql`create role ${admin.sql(ROLE)} superuser login password '${admin.sql.unsafe(PASSWORD)}'`
     await admin.sql`create database ${admin.sql(NAME)} template template0`
     await admin.close()

@@ -69,7 +69,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
 
   it('keeps a transaction to itself, however many statements are under way on its connection', async () => {
     const lone = openDatabase({ url: own.url, pool_size: 1 })
-    await lone.run(sql => sql`create table probe (id int)`)
+    await lone.sql`create table probe (id int)`
     const insert = (id: number) => lone.run(sql => sql`insert into probe values (${id})`)
     await insert(0)
     // What begins where the hundredth statement is under way: the library's pipeline has a hundred by default.

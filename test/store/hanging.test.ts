@@ -30,7 +30,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
     database = openDatabase({ url: service.url, pool_size: POOL, answer_seconds: ANSWER_SECONDS })
   })
   afterEach(async () => {
-    await wake()
+    wake()
     await wait(null)
     await database.close()
     await expect.poll(() => backends(), { timeout: 10_000 }).toEqual([])

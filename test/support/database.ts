@@ -5,6 +5,7 @@ import {
   type DatabaseOptions,
   openDatabase as openPool,
 } from '../../src/store/database.ts'
+import { createQualify, tag } from '../../src/store/tag.ts'
 
 /** The store's pool, and a client beside it for setting rows back and looking at them. */
 export type Database = Pool & Readonly<{ sql: Sql }>
@@ -13,12 +14,24 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const pool = openPool(options)
   // The embedded database takes one connection, which is the pool's.
   if (options.path !== undefined) return { ...pool, sql: clientOf(pool) }
-  const sql = postgres(options.url, { max: 10, onnotice: () => {} })
+  const sql = qualified(postgres(options.url, { max: 10, onnotice: () => {}, connection: SETTINGS }))
   const close = async () => {
     await Promise.all([pool.close(), sql.end({ timeout: 1 })])
   }
   return { ...pool, sql, close }
 }
+
+const qualify = createQualify('public')
+
+/** Statements of ours may be sent on it too, also on a connection that a test holds. */
+const qualified = (sql: Sql): Sql =>
+  new Proxy(tag(sql, qualify).sql, {
+    get: (target, name) =>
+      name === 'reserve' ? async () => qualified(await sql.reserve()) : Reflect.get(target, name),
+  })
+
+/** Tests look at rows in their own way, whatever the defaults of a database that they made. */
+const SETTINGS = { search_path: 'public', DateStyle: 'ISO', TimeZone: 'UTC', bytea_output: 'hex' }
 
 const FLOAT8 = 701
 

@@ -1,0 +1,73 @@
+import type { Database } from './database.ts'
+import type { Sql } from 'postgres'
+import { quoteIdentifier } from './tag.ts'
+
+/** What holds on each connection, whatever the database, the role or the server has as its default. */
+export const PINNED = {
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  standard_conforming_strings: 'on',
+  array_nulls: 'on',
+  transform_null_equals: 'off',
+  // None but statement_timeout: the driver leaves a 0 out.
+  lock_timeout: 2_147_483_647,
+} as const
+
+/** The functions of Postgres come first, so that nobody's schema can bring others of the same name. */
+export const searchPathOf = (schema: string): string => `pg_catalog, ${quoteIdentifier(schema)}`
+
+/** A pooler that was not told of them refuses a connection that names others than these. */
+export const PINNED_EVERYWHERE = {
+  DateStyle: PINNED.DateStyle,
+  TimeZone: PINNED.TimeZone,
+  standard_conforming_strings: PINNED.standard_conforming_strings,
+} as const
+
+/** PgBouncer's word for a startup parameter that it neither knows nor ignores. */
+export const isRefusedByPooler = (error: unknown): boolean =>
+  error instanceof Error && /unsupported startup parameter/.test(error.message)
+
+type Surroundings = Readonly<{
+  encoding: string
+  isolation: string
+  is_read_only: boolean
+  replication_role: string
+  float_digits: number
+  first_schema: string | null
+}>
+
+/** A line for each setting of the database with which Signet would start and then fail, or answer wrongly. */
+export const findSettingFaults = async (database: Pick<Database, 'run'>): Promise<readonly string[]> => {
+  const [found] = await database.run(readSurroundings)
+  if (found === undefined) throw new Error('settings without a row')
+  return judge(found)
+}
+
+const readSurroundings = (sql: Sql) => sql<Surroundings[]>`
+  select
+    current_setting('server_encoding') as encoding,
+    current_setting('transaction_isolation') as isolation,
+    current_setting('transaction_read_only') = 'on' and not pg_is_in_recovery() as is_read_only,
+    current_setting('session_replication_role') as replication_role,
+    current_setting('extra_float_digits')::int as float_digits,
+    (current_schemas(true))[1] as first_schema`
+
+const judge = (found: Surroundings): readonly string[] => {
+  const { encoding, isolation, is_read_only, replication_role, float_digits, first_schema } = found
+  const behindPooler = 'behind PgBouncer, alter role … set'
+  const faults = {
+    [`is in ${encoding}, not UTF8: create one with encoding 'UTF8'`]: encoding !== 'UTF8',
+    [`has default_transaction_isolation = '${isolation}': ${behindPooler} it to 'read committed'`]:
+      isolation !== 'read committed',
+    ['has default_transaction_read_only = on: Signet writes']: is_read_only,
+    [`has session_replication_role = ${replication_role}: foreign keys are not kept`]:
+      replication_role !== 'origin',
+    [`has extra_float_digits = ${float_digits}: ${behindPooler} it to 1`]: float_digits < 0,
+    [`has a search_path in which ${first_schema ?? 'nothing'} comes before pg_catalog: ${behindPooler} it to pg_catalog`]:
+      first_schema !== 'pg_catalog' && !first_schema?.startsWith('pg_temp'),
+  }
+  return Object.entries(faults).flatMap(([fault, is]) => (is ? [`DATABASE_URL: the database ${fault}`] : []))
+}
