@@ -141,7 +141,7 @@ export const SETTINGS = {
   DEFAULT_AUDIENCE: {
     schema: z.string().optional(),
     standard: 'the issuer',
-    help: '`aud` when neither the client nor the request names one.',
+    help: '`aud` when neither the client nor the request names one. Counts as registered for clients that register no audience.',
   },
   PASSWORD_MIN_CHARACTERS: {
     schema: integer(8, 8, 64),

@@ -35,9 +35,8 @@ export const createAuthenticateAdmin =
       throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
     const allowance = allowanceOf(claims, client, policy)
     if (allowance === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
-    // A token without the hash of its client's credentials was not issued for administration, or not by this version.
-    const isAllowed =
-      allowance.scope.split(' ').includes(ADMIN_SCOPE) && claims.credentials_hash !== undefined
-    if (!isAllowed) throw new Problem('SCOPE_INSUFFICIENT')
+    if (!allowance.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
+    // Issued by a version that did not write the hash, or to a person: with which credentials, nothing tells.
+    if (claims.credentials_hash === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_unknown')
     return { client_id: client.client_id }
   }
