@@ -17,6 +17,7 @@ const SAME_WISH_MILLISECONDS = 1000
 
 /** For the person who started it; the log is on standard output. */
 const screen = openOutput({ fd: 2 })
+process.once('exit', screen.flush)
 
 /**
  * Node.js 20 gives each terminal its settings back at an exit, and aborts when a terminal is gone by then
@@ -54,7 +55,7 @@ const main = async () => {
 const printMail = (text: string) => screen.write(`\n${text}\n`)
 
 const giveUp = (lines: readonly string[]): never => {
-  for (const line of lines) screen.write(`signetd: ${line}\n`)
+  screen.write(lines.map(line => `signetd: ${line}\n`).join(''))
   process.exit(2)
 }
 
