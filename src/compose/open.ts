@@ -14,6 +14,7 @@ import { openKeys } from '../signing/open-keys.ts'
 import { localSecret } from '../store/data-dir.ts'
 import type { Database } from '../store/database.ts'
 import { createSweep, keepSweeping } from '../store/janitor.ts'
+import { createFinishEndings } from '../store/unfinished-endings.ts'
 import { openStore } from '../store/open-store.ts'
 
 /** Takes what is to be ended with the process, the last one first. */
@@ -55,7 +56,13 @@ export const openParts = async (config: Config, parts: Parts) => {
   const database = served ?? (await openOwn())
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
-  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
+  const finishEndings = createFinishEndings(database, config.ACCESS_TOKEN_TTL_SECONDS)
+  const sweepRows = createSweep(database, { holder: random.uuid() })
+  const sweep = async () => {
+    await finishEndings()
+    return sweepRows()
+  }
+  onClose(keepSweeping({ sweep, metrics, log }))
   const redis = config.REDIS_URL === null ? null : openRedis({ url: config.REDIS_URL, log })
   if (redis) onClose(() => redis.close())
   await redis?.connect()

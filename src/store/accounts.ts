@@ -4,8 +4,9 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
-import { endFamilies, onHeldAccount } from './end-families.ts'
+import { announceRest, endFamilies, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
+import { goOnEnding } from './unfinished-endings.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles, language }) => {
@@ -49,9 +50,11 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           where id = ${account_id}
           returning id
         ),
-        ${endFamilies(sql, { reason, access_token_seconds })}
+        ${endFamilies(sql, { reason, access_token_seconds })},
+        ${announceRest(sql, { value: account_id, access_token_seconds })}
         select id from ended`,
     )
+    await goOnEnding(database, { user_id: account_id, ended: ended.length, access_token_seconds })
     return ended.map(family => family.id)
   },
 
@@ -63,6 +66,8 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         with ${endingOthers(sql, { ...change, access_token_seconds })}
         select array(select id::text from ended) as ended from account`,
     )
-    return account?.ended ?? null
+    const ended = account?.ended ?? null
+    await goOnEnding(database, { user_id: change.id, ended: ended?.length ?? 0, access_token_seconds })
+    return ended
   },
 })

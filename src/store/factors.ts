@@ -9,6 +9,7 @@ import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
 import { onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
+import { goOnEnding } from './unfinished-endings.ts'
 
 type Found = {
   secret: SealedSecret | null
@@ -121,7 +122,9 @@ const createChanges = (
         from account
         where exists (select from done)`,
     )
-    return account?.ended ?? null
+    const ended = account?.ended ?? null
+    await goOnEnding(database, { user_id: id, ended: ended?.length ?? 0, access_token_seconds })
+    return ended
   }
 
   return {
