@@ -15,6 +15,7 @@ import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { judgeDataDir, localSecret } from '../store/data-dir.ts'
 import type { Database } from '../store/database.ts'
 import { createSweep, keepSweeping } from '../store/janitor.ts'
+import { createFinishEndings } from '../store/unfinished-endings.ts'
 import { openStore } from '../store/open-store.ts'
 
 /** Takes what is to be ended with the process, the last one first. */
@@ -57,7 +58,13 @@ export const openParts = async (config: Config, parts: Parts) => {
   const database = served ?? (await openOwn())
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
-  onClose(keepSweeping({ sweep: createSweep(database, { holder: random.uuid() }), metrics, log }))
+  const finishEndings = createFinishEndings(database, config.ACCESS_TOKEN_TTL_SECONDS)
+  const sweepRows = createSweep(database, { holder: random.uuid() })
+  const sweep = async () => {
+    await finishEndings()
+    return sweepRows()
+  }
+  onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())

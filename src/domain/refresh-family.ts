@@ -22,6 +22,7 @@ export type RevokeReason =
   | 'ended_by_operator'
   | 'roles_changed'
   | 'disabled'
+  | 'deleted'
   | 'reuse'
   | 'forged'
 

@@ -5,9 +5,10 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
-import { endFamilies, onHeldAccount } from './end-families.ts'
+import { announceRest, endFamilies, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 import { bindingOf } from './link-columns.ts'
+import { goOnEnding } from './unfinished-endings.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles, language }) => {
@@ -59,9 +60,11 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           where id = ${account_id}
           returning id
         ),
-        ${endFamilies(sql, { reason, access_token_seconds })}
+        ${endFamilies(sql, { reason, access_token_seconds })},
+        ${announceRest(sql, { value: account_id, access_token_seconds })}
         select id from ended`,
     )
+    await goOnEnding(database, { user_id: account_id, ended: ended.length, access_token_seconds })
     return ended.map(family => family.id)
   },
 
@@ -73,7 +76,9 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         with ${endingOthers(sql, { ...change, access_token_seconds })}
         select array(select id::text from ended) as ended from account`,
     )
-    return account?.ended ?? null
+    const ended = account?.ended ?? null
+    await goOnEnding(database, { user_id: change.id, ended: ended?.length ?? 0, access_token_seconds })
+    return ended
   },
 })
 

@@ -1,6 +1,7 @@
 import type { EndedPerson } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
-import { announceUntilNow, endedColumns, onHeldAccount } from './end-families.ts'
+import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from './end-families.ts'
+import { FAMILIES_AT_ONCE, goOnEnding } from './unfinished-endings.ts'
 
 type Deletion = Readonly<{
   id: string
@@ -14,7 +15,21 @@ type Deletion = Readonly<{
  * access token has expired. The families are deleted by hand, although they would go with the account: a rotation that holds
  * one is thereby waited for before `issued_until` is read.
  */
-export const deletePerson = async (
+export const deletePerson = async (database: Database, deletion: Deletion): Promise<EndedPerson | null> =>
+  (await hasMany(database, deletion.id))
+    ? deleteInBatches(database, deletion)
+    : deleteAtOnce(database, deletion)
+
+const hasMany = async (database: Database, id: string): Promise<boolean> => {
+  const [few] = await database.run(
+    sql => sql<{ count: number }[]>`
+      select count(*)::int as count
+      from (select from refresh_families where user_id = ${id} limit ${FAMILIES_AT_ONCE}) f`,
+  )
+  return few?.count === FAMILIES_AT_ONCE
+}
+
+const deleteAtOnce = async (
   database: Database,
   { id, credential_epoch, access_token_seconds }: Deletion,
 ): Promise<EndedPerson | null> => {
@@ -55,4 +70,51 @@ export const deletePerson = async (
       from announced`,
   )
   return end ?? null
+}
+
+/**
+ * Of an account with so many sign-ins that one statement cannot delete them: what is left of the account is a number that nobody can
+ * sign in to, its address is free, and its rows go in batches after that.
+ */
+const deleteInBatches = async (
+  database: Database,
+  { id, credential_epoch, access_token_seconds }: Deletion,
+): Promise<EndedPerson | null> => {
+  const [end] = await onHeldAccount(
+    database,
+    id,
+    sql => sql<EndedPerson[]>`
+      with account as (
+        update users
+        set email = 'deleted ' || id::text,
+          password_digest = null,
+          roles = '{}',
+          credential_epoch = credential_epoch + 1,
+          disabled_at = coalesce(disabled_at, statement_timestamp()),
+          email_verified_at = null,
+          language = null
+        where id = ${id}
+          and (
+            ${credential_epoch}::int is null
+            or credential_epoch = ${credential_epoch}::int and disabled_at is null
+          )
+        returning id
+      ),
+      links as (
+        delete from email_links l using account where l.user_id = account.id
+      ),
+      ${endFamilies(sql, { reason: 'deleted', access_token_seconds })},
+      counted as materialized (
+        select count(ended.id)::int as families
+        from account
+        left join ended on true
+        group by account.id
+      ),
+      ${announceUntilNow(sql, { kind: 'sub', value: id, access_token_seconds })}
+      select ${endedColumns(sql)}, array(select id::text from ended) as families
+      from announced`,
+  )
+  if (end === undefined) return null
+  await goOnEnding(database, { user_id: id, ended: FAMILIES_AT_ONCE, access_token_seconds })
+  return end
 }

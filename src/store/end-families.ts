@@ -3,6 +3,7 @@ import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
 import { isOfToken } from './link-columns.ts'
 import { inTransaction } from './transaction.ts'
+import { FAMILIES_AT_ONCE, mayHaveTokens, noteUnfinished } from './unfinished-endings.ts'
 
 type Person = Readonly<{
   reason: RevokeReason
@@ -14,28 +15,38 @@ type Person = Readonly<{
 /**
  * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` of whose: `ended` gives theirs, and the
  * entries of the revocation feed are written. Their expiry is counted from the moment at which a family was ended: a rotation
- * that was waited for has just issued a token. Complete only by `onHeldAccount`.
+ * that was waited for has just issued a token. Of very many sign-ins those that were used last are ended here; the rest, dead by the
+ * epoch that `account` is in, is left to `goOnEnding`. Complete only by `onHeldAccount`.
  */
 export const endFamilies = (
   sql: ISql,
   { reason, access_token_seconds, keep = null }: Person,
 ): Fragment => sql`
+  living as materialized (
+    select f.id
+    from refresh_families f
+    join account on account.id = f.user_id
+    where f.id is distinct from ${keep}::uuid
+      and f.revoked_at is null
+      and f.expires_at > statement_timestamp()
+    order by coalesce(f.rotated_at, f.created_at) desc
+    limit ${FAMILIES_AT_ONCE}
+  ),
   ended as (
     update refresh_families f
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
-    from account
-    where f.user_id = account.id
-      and f.id is distinct from ${keep}::uuid
-      and f.revoked_at is null
-      and f.expires_at > statement_timestamp()
-    returning f.id
+    from living
+    where f.id = living.id and f.revoked_at is null
+    returning f.id, ${mayHaveTokens(sql, access_token_seconds)} as has_tokens
   ),
   sign_ins as (
     insert into revocations (kind, value, expires_at)
     select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
     from ended
+    where has_tokens
     on conflict do nothing
-  )`
+  ),
+  ${noteUnfinished(sql, reason)}`
 
 /**
  * Ours – Carries out a statement that ends what a person has, with the person's row held from before its snapshot: a sign-in
@@ -85,13 +96,16 @@ type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_s
 /**
  * What ends every token that was issued until now, for a `with` in which `counted` gives the `families` that were ended:
  * `announced` is the entry of the revocation feed. The time is read when every family is ended: a rotation or a sign-in that held
- * a row before us was waited for, and took its token's `iat` from the same clock before that.
+ * a row before us was waited for, and took its token's `iat` from the same clock before that. Of a person it is the second before this
+ * one: each sign-in that had a token in this second is ended by its own entry, and a sign-in that follows in the same second is to live.
+ * A client's own tokens have no family, so that this second ends with it.
  */
 export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds }: Until): Fragment => sql`
   announced as (
     insert into revocations as known (kind, value, issued_until, expires_at)
     select
-      ${kind}, ${value}, date_trunc('second', clock_timestamp()),
+      ${kind}, ${value},
+      date_trunc('second', clock_timestamp()) - make_interval(secs => ${kind === 'sub' ? 1 : 0}),
       clock_timestamp() + make_interval(secs => ${access_token_seconds + 1})
     from counted
     where families >= 0
@@ -104,6 +118,13 @@ export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds 
       transaction_id = default
     returning issued_until, expires_at
   )`
+
+/** For a `with` that ends every sign-in of a person: what is left of very many is covered at once by an entry for the person. */
+export const announceRest = (sql: ISql, person: Omit<Until, 'kind'>): Fragment => sql`
+  counted as materialized (
+    select count(*)::int as families from ended having count(*) >= ${FAMILIES_AT_ONCE}
+  ),
+  ${announceUntilNow(sql, { ...person, kind: 'sub' })}`
 
 /** Of `announced`, as the port's Ended. */
 export const endedColumns = (sql: ISql): Fragment => sql`

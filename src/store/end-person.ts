@@ -1,6 +1,7 @@
 import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { EndedPerson } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
+import { goOnEnding } from './unfinished-endings.ts'
 import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from './end-families.ts'
 
 type Ending = Readonly<{
@@ -55,5 +56,7 @@ export const endPerson = async (
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from announced`,
   )
-  return end ?? null
+  if (end === undefined) return null
+  await goOnEnding(database, { user_id: id, ended: end.families.length, access_token_seconds })
+  return end
 }

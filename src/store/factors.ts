@@ -9,6 +9,7 @@ import type { Database } from './database.ts'
 import { onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 import { createFactorProofs } from './factor-proofs.ts'
+import { goOnEnding } from './unfinished-endings.ts'
 
 type Found = {
   created_at: Date | null
@@ -106,6 +107,7 @@ const createChanges = (
         from account
         where exists (select from done)`,
     )
+    await goOnEnding(database, { user_id: id, ended: account?.ended.length ?? 0, access_token_seconds })
     return account ?? null
   }
 

@@ -4,6 +4,7 @@ import type { EmailLinks } from '../ports/mail.ts'
 import type { Database } from './database.ts'
 import { endFamilies, onAccountOfLink } from './end-families.ts'
 import { isBound, isLiving, isOfToken } from './link-columns.ts'
+import { goOnEnding } from './unfinished-endings.ts'
 
 /**
  * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:
@@ -65,5 +66,8 @@ export const createRedeemReset =
         ${endFamilies(sql, { reason: 'password_changed', access_token_seconds })}
         select id as account_id, email, language, array(select id::text from ended) as families from account`,
     )
-    return reset ?? null
+    if (reset === undefined) return null
+    const { account_id: user_id, families } = reset
+    await goOnEnding(database, { user_id, ended: families.length, access_token_seconds })
+    return reset
   }

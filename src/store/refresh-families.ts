@@ -20,7 +20,8 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
 
 /**
  * Ours: the account's row is held while the family is inserted. A password change under way is waited for and then seen, so
- * that a sign-in whose password was checked before the change gets no family after it.
+ * that a sign-in whose password was checked before the change gets no family after it. One at a client that was ended in this very
+ * second counts from the next: what ends the client's tokens up to a second must not end one that was made after that.
  */
 const createOpen =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
@@ -50,7 +51,15 @@ const createOpen =
         )
         select
           opened.id, user_id, client_id, scope, audience, account.roles, auth_time, amr, salt, pepper_id, generation,
-          idle_expires_at, expires_at, statement_timestamp() as at
+          idle_expires_at, expires_at,
+          greatest(
+            statement_timestamp(),
+            (
+              select issued_until + interval '1 second'
+              from revocations
+              where kind = 'client_id' and value = ${family.client_id}
+            )
+          ) as at
         from opened, account`,
     )
     return opened ?? null

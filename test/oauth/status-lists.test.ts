@@ -141,6 +141,29 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
     expect(await rows()).toEqual(before)
   })
 
+  it('takes no place for a dead refresh token, however often it comes back', async () => {
+    const [spent, ended, idle, disabled, bystander] = await Promise.all(Array.from({ length: 5 }, register))
+    if (!spent || !ended || !idle || !disabled || !bystander) throw new Error('nobody registered')
+    const refresh = (instance: Instance, refresh_token: string, more = {}) =>
+      instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app', ...more })
+    const next = (await refresh(one, spent.first.refresh_token)).json.refresh_token
+    // The reuse itself is found out on the locked row.
+    expect((await refresh(other, spent.first.refresh_token)).status).toBe(400)
+    await one.post('/revoke', { token: ended.first.refresh_token, client_id: 'app' })
+    const { sql } = place.database
+    await sql`update refresh_families set idle_expires_at = now() where user_id = ${idle.sub}`
+    await sql`update users set disabled_at = now() where id = ${disabled.sub}`
+    const dead = [spent.first, { refresh_token: next }, ended.first, idle.first, disabled.first]
+    const rows = async () => (await sql`select count(*)::int as rows from status_entries`)[0]
+    const before = await rows()
+    for (const instance of [one, other, one])
+      for (const { refresh_token } of dead)
+        expect((await refresh(instance, refresh_token)).json.error).toBe('invalid_grant')
+    expect((await refresh(one, bystander.first.refresh_token, { scope: 'read admin' })).status).toBe(400)
+    expect(await rows()).toEqual(before)
+    expect((await refresh(other, bystander.first.refresh_token)).status).toBe(200)
+  })
+
   type Ending = (person: Awaited<ReturnType<typeof register>>, second: Tokens) => Promise<unknown>
   const endings: readonly (readonly [string, Ending, readonly number[]])[] = [
     [
