@@ -40,7 +40,8 @@ export const readConfig = (environment: Environment): Reading => {
 
 const derive = (settings: Settings): Derived => {
   const { RATE_LIMIT_LOGIN, RATE_LIMIT_ACCOUNTS, RATE_LIMIT_REGISTER } = settings
-  const { RATE_LIMIT_REFRESH = RATE_LIMIT_ACCOUNTS, RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
+  const { RATE_LIMIT_REFRESH = timesThree(RATE_LIMIT_ACCOUNTS) } = settings
+  const { RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
   const { RATE_LIMIT_MAIL = RATE_LIMIT_LOGIN } = settings
   const { issuer, default_audience } = audiencePolicyOf(settings)
   return {
@@ -64,6 +65,9 @@ export const audiencePolicyOf = ({
   const issuer = ISSUER ?? `http://localhost:${PORT}`
   return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
+
+/** The retries of one refresh count too, and so do those of several processes that share a sign-in. */
+const timesThree = (limit: RateLimit): RateLimit => limit && { ...limit, count: limit.count * 3 }
 
 const halfOf = (limit: RateLimit): RateLimit => limit && { ...limit, count: Math.ceil(limit.count / 2) }
 

@@ -174,8 +174,8 @@ export const SETTINGS = {
     help: 'Registrations, likewise; beside the limit of the account API.',
   },
   RATE_LIMIT_REFRESH: {
-    schema: derivedRateLimit('100/60'),
-    standard: '`RATE_LIMIT_ACCOUNTS`',
+    schema: derivedRateLimit('300/60'),
+    standard: 'three times `RATE_LIMIT_ACCOUNTS`',
     help: 'Refreshes of one sign-in, at `/token` and the account API together, whatever addresses they come from.',
   },
   RATE_LIMIT_REVOKE: {

@@ -46,7 +46,7 @@ describe('configuration', () => {
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
       RATE_LIMIT_REGISTER: { count: 50, window_seconds: 60 },
-      RATE_LIMIT_REFRESH: { count: 100, window_seconds: 60 },
+      RATE_LIMIT_REFRESH: { count: 300, window_seconds: 60 },
       RATE_LIMIT_REVOKE: { count: 60, window_seconds: 60 },
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
       RATE_LIMIT_SECOND_FACTOR: { count: 10, window_seconds: 900 },

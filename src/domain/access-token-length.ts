@@ -59,13 +59,15 @@ const servesPeople = ({ first_party, grant_types }: Client): boolean =>
   first_party || grant_types.some(grant_type => grant_type !== 'client_credentials')
 
 /**
- * Contract – What a registration alone makes too long, however little a request asks for: the whole scope, with the longest of the
- * audiences. Null when every such token fits, else what to shorten.
+ * Contract – What a registration alone makes too long, however little a request asks for: the longest of the audiences, with the
+ * shortest value of the scope, or with the whole scope where no request can ask for less. Null when every such token fits, else what
+ * to shorten.
  */
 export const judgeRegistration = (client: Client, policy: AudiencePolicy): string | null => {
+  const scope = client.first_party ? client.scope : shortestOf(client.scope.split(' '))
   const longest = Math.max(
     ...audiencesOf(client, policy).map(audience =>
-      longestAccessToken(client, withOwn(client, [audience], policy), policy.issuer),
+      longestAccessToken(client, { scope, audience: [audience] }, policy.issuer),
     ),
   )
   return longest <= ACCESS_TOKEN_MAX_CHARACTERS
@@ -74,9 +76,8 @@ export const judgeRegistration = (client: Client, policy: AudiencePolicy): strin
 }
 
 /**
- * Contract – Refuses what would be too long, before anything is signed, spent or rotated: `judgeRegistration` holds, so that only
- * the resources of the request can be too many. Throws `invalid_target`. Nearly every client's whole registration fits, which is
- * found out once.
+ * Contract – Refuses a token that would be too long, before anything is signed, spent or rotated. Throws `invalid_target` where fewer
+ * resources would do, else `invalid_scope`. Nearly every client's whole registration fits, which is found out once.
  */
 export const createRequireLength = (policy: AudiencePolicy) => {
   const bounded = new WeakMap<Client, boolean>()
@@ -94,13 +95,20 @@ export const createRequireLength = (policy: AudiencePolicy) => {
     requireLength: (client: Client, grant: Grant): void => {
       if (isBounded(client)) return
       const characters = longestAccessToken(client, grant, policy.issuer)
-      if (characters > ACCESS_TOKEN_MAX_CHARACTERS)
-        throw new OAuthError('token_too_long', { client_id: client.client_id, characters })
+      if (characters <= ACCESS_TOKEN_MAX_CHARACTERS) return
+      const leastAudience = { scope: grant.scope, audience: [shortestOf(grant.audience)] }
+      const isScopeTooLong =
+        longestAccessToken(client, leastAudience, policy.issuer) > ACCESS_TOKEN_MAX_CHARACTERS
+      const reason = isScopeTooLong ? 'token_too_long_by_scope' : 'token_too_long'
+      throw new OAuthError(reason, { client_id: client.client_id, characters })
     },
   }
 }
 
 export type RequireLength = ReturnType<typeof createRequireLength>
+
+const shortestOf = (texts: readonly string[]): string =>
+  texts.reduce((shortest, text) => (text.length < shortest.length ? text : shortest), texts[0] ?? '')
 
 const audiencesOf = ({ audience }: Client, { default_audience }: AudiencePolicy): readonly string[] =>
   audience.length > 0 ? audience : [default_audience]

@@ -64,6 +64,7 @@ const REFUSALS = {
   resource_not_registered: ['invalid_target', 'The client may not ask for tokens for this resource.'],
   resource_mixed: ['invalid_target', 'A token for the issuer is for nothing else.'],
   token_too_long: ['invalid_target', 'The access token would be too long: ask for fewer resources.'],
+  token_too_long_by_scope: ['invalid_scope', 'The access token would be too long: ask for less scope.'],
   resource_not_granted: ['invalid_target', 'The resource exceeds what was granted.'],
 
   refresh_malformed: ['invalid_grant', REFRESH],

@@ -118,10 +118,10 @@ const NOTHING: Prepared = { jti: '', status: null }
 const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> => {
   const { refreshFamilies, issue, isBounded, policy } = needs
   const { client, token, scope, resources } = request
-  const isReadFirst = client.status_list || (resources.length === 0 && !isBounded(client))
+  const isReadFirst = client.status_list || !isBounded(client)
   const family = isReadFirst ? await refreshFamilies.findLiving(token) : null
   const grant = {
-    scope: scope?.join(' ') ?? client.scope,
+    scope: scope?.join(' ') ?? scopeLeft(family?.scope ?? client.scope, client.scope),
     audience:
       resources.length > 0
         ? audienceFor(client, resources, policy)

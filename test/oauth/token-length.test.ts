@@ -10,6 +10,9 @@ const MOST = 8192
 const POLICY = { issuer: ISSUER, default_audience: ISSUER }
 /** All of them together are some 9,000 characters of a token. */
 const AUDIENCE = Array.from({ length: 60 }, (_, index) => `https://${'a'.repeat(90)}.example/${index}`)
+/** More than a token can hold. */
+const SCOPE = Array.from({ length: 300 }, (_, index) => `orders.${'s'.repeat(20)}.${index}`)
+const SCOPES = basic('scopes', SECRETS.poster)
 const SERVICE = basic('gateway', SECRETS.service)
 const clients: readonly ClientEntry[] = [
   ...CLIENTS,
@@ -28,7 +31,13 @@ const clients: readonly ClientEntry[] = [
     scope: 'read write',
     audience: AUDIENCE,
   },
-  { client_id: 'many', client_secret: SECRETS.poster, protected_resources: AUDIENCE },
+  {
+    client_id: 'scopes',
+    client_secret: SECRETS.poster,
+    grant_types: ['client_credentials', 'refresh_token'],
+    scope: SCOPE.join(' '),
+    audience: API,
+  },
 ]
 const resources = (count: number) => AUDIENCE.slice(0, count).map(each => ['resource', each] as const)
 
@@ -61,6 +70,29 @@ describe.each(places)('the length of an access token, on $name', ({ open }) => {
     expect(await introspect(last)).toBe(true)
     expect((await signet.post('/revoke', { token: last }, SERVICE)).status).toBe(200)
     expect(await introspect(last)).toBe(false)
+  })
+
+  it('is refused for its scope where no fewer resources would do, and issued for less scope', async () => {
+    const grant_type = 'client_credentials'
+    const whole = await signet.token({ grant_type }, SCOPES)
+    expect([whole.status, whole.json.error]).toEqual([400, 'invalid_scope'])
+    const less = await signet.token({ grant_type, scope: SCOPE.slice(0, 50).join(' ') }, SCOPES)
+    expect([less.status, await introspect(less.json.access_token)]).toEqual([200, false])
+    expect(less.json.access_token.length).toBeLessThanOrEqual(MOST)
+  })
+
+  it('spends no refresh token of a family whose scope is too long, and is told to ask for less', async () => {
+    const family = await seedFamily(place, { client_id: 'scopes', scope: SCOPE.join(' '), audience: [API] })
+    const whole = await signet.token(
+      { grant_type: 'refresh_token', refresh_token: family.refresh_token },
+      SCOPES,
+    )
+    expect([whole.status, whole.json.error]).toEqual([400, 'invalid_scope'])
+    const less = await signet.token(
+      { grant_type: 'refresh_token', refresh_token: family.refresh_token, scope: SCOPE[0] ?? '' },
+      SCOPES,
+    )
+    expect([less.status, less.json.refresh_token]).toEqual([200, family.tokenAt(1)])
   })
 
   it('takes no place in a status list for a token that is refused', async () => {
@@ -119,6 +151,12 @@ describe('a registration whose tokens would be too long', () => {
     )
   const FAULT =
     /^client 0: client_id, scope and audience make an access token of \d+ characters; 8192 is the most$/
+  const FIRST_PARTY = {
+    client_secret: undefined,
+    token_endpoint_auth_method: 'none',
+    first_party: true,
+    grant_types: ['refresh_token'],
+  }
   const scopeOf = (characters: number) => 's'.repeat(characters)
 
   it.each([
@@ -128,6 +166,10 @@ describe('a registration whose tokens would be too long', () => {
     ['audience of characters that JSON escapes', { audience: '\u0001'.repeat(1000) }],
     ['client_id, quoted, beside a scope', { client_id: '"'.repeat(255), scope: scopeOf(4200) }],
     ['scope beside the roles of people', { grant_types: ['refresh_token'], scope: scopeOf(3000) }],
+    [
+      'whole scope of a first-party client',
+      { ...FIRST_PARTY, scope: `${scopeOf(1500)} ${'t'.repeat(1500)}` },
+    ],
   ])('is a fault of the file: %s', (_, more) => {
     const judged = judge(more)
     expect('faults' in judged && judged.faults).toEqual([expect.stringMatching(FAULT)])
@@ -136,5 +178,6 @@ describe('a registration whose tokens would be too long', () => {
   it('is none while each token fits, however many audiences there are to choose from', () => {
     expect(judge({ scope: scopeOf(3500), audience: AUDIENCE })).toHaveProperty('clients')
     expect(judge({ scope: scopeOf(1500), grant_types: ['refresh_token'] })).toHaveProperty('clients')
+    expect(judge({ scope: `${scopeOf(4000)} ${'t'.repeat(4000)}` })).toHaveProperty('clients')
   })
 })
