@@ -11,7 +11,7 @@ import {
 import { hasPostgres } from '../support/backends.ts'
 import { NEW_PASSWORD, type Post, reset, resetToken, startWithMail, SUBJECTS } from './support.ts'
 
-describe.skipIf(!hasPostgres)('a known device', () => {
+describe.skipIf(!hasPostgres)('a known device', { timeout: 60_000 }, () => {
   let place: Place
   let post: Post
   const waits: number[] = []
