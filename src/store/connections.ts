@@ -99,6 +99,7 @@ export const createConnections = (
 
   /** What the spares stood in for has come back. */
   const letGo = () => {
+    if (connections.length <= size) return
     const surplus = connections.length - size - countOverdue()
     const free = connections.filter(({ isBusy }) => !isBusy).toReversed()
     for (const connection of free.slice(0, Math.max(0, surplus))) {
@@ -175,8 +176,8 @@ export const createConnections = (
     },
     /** All places are taken by what is overdue, and so are the spares, or the one that is being opened may come to nothing. */
     isStalled: () =>
-      countOverdue() >= size &&
       connections.every(connection => connection.isOverdue || isBeingOpened(connection)) &&
+      countOverdue() >= size &&
       (connections.length >= size + spare || (isDoubtful && isOpening())),
     watched: (): readonly Watched[] =>
       connections.map(connection => ({
