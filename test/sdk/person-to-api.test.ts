@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, describe, it } from 'vitest'
+import { createDataDir } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'
 import { becomesReady, openPlace, type Place } from '../support/process.ts'
 
@@ -10,11 +11,13 @@ import { becomesReady, openPlace, type Place } from '../support/process.ts'
 describe('README: let a person’s token reach your API', () => {
   const API = 'http://localhost:3000'
   let signet: Place
+  let data: Awaited<ReturnType<typeof createDataDir>>
   let printed = ''
   let service: Readonly<{ child: ChildProcess; url: string }>
   beforeAll(async () => {
     signet = await openPlace()
-    const program = signet.start()
+    data = await createDataDir()
+    const program = signet.start({ DATA_DIR: data.data_dir })
     await becomesReady(program)
     printed = program.err()
     service = await startService(`http://localhost:${signet.port}`)
@@ -23,6 +26,7 @@ describe('README: let a person’s token reach your API', () => {
     service.child.kill()
     await once(service.child, 'exit')
     await signet.close()
+    data.remove()
   })
 
   const startService = async (issuer: string) => {
