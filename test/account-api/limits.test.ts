@@ -103,6 +103,26 @@ describe.each(places)('limits of addresses and sign-ins ($name)', ({ create }) =
     expect(forged.status).toBe(429)
   })
 
+  it('counts what one account signs in, from whatever addresses, and no other account', async () => {
+    const alone = await create()
+    const own = await startSignet(
+      alone,
+      { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: '4/60' },
+      { wait: async () => {} },
+    )
+    const email = 'busy@limit.example'
+    const right = (index: number, who = email) => attempt(own, who, from(`192.0.2.${index}`), PASSWORD)
+    // The registration is the first.
+    await register(own, email, {}, from('192.0.2.100'))
+    const statuses = []
+    for (const index of times(5)) statuses.push((await right(index + 1)).status)
+    expect(statuses).toEqual([200, 200, 200, 429, 429])
+    await register(own, 'calm@limit.example', {}, from('192.0.2.101'))
+    expect((await right(7, 'calm@limit.example')).status).toBe(200)
+    await own.close()
+    await alone.remove()
+  })
+
   it('gives registrations a limit of their own, half of the whole', async () => {
     const all = await Promise.all(
       times(21).map(index =>
