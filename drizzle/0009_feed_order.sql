@@ -15,5 +15,5 @@ ALTER TABLE "revocations" ADD COLUMN "number" bigint;--> statement-breakpoint
 ALTER TABLE "revocations" ADD COLUMN "numbered_until" timestamp with time zone;--> statement-breakpoint
 CREATE INDEX "feed_positions_expires_at_index" ON "feed_positions" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "revocations_number_index" ON "revocations" USING btree ("number");--> statement-breakpoint
-CREATE INDEX "revocations_unnumbered_index" ON "revocations" USING btree ("kind","value") WHERE number is null or numbered_until is distinct from issued_until;--> statement-breakpoint
+CREATE INDEX "revocations_unnumbered_index" ON "revocations" USING btree ("revoked_at") WHERE number is null or numbered_until is distinct from issued_until;--> statement-breakpoint
 INSERT INTO "feed_head" ("number", "tag") VALUES (0, gen_random_uuid());

@@ -2,6 +2,7 @@ import { Unavailable } from '../domain/unavailable.ts'
 import type { Log, Metrics } from '../ports.ts'
 import type { Database } from './database.ts'
 import { LATE_SECONDS } from '../domain/late.ts'
+import { numberAll } from './number-revocations.ts'
 
 /** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */
 const BATCH_ROWS = 500
@@ -54,6 +55,8 @@ export const createSweep =
       ceremonies: 0,
     }
     for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
+    // Where no service follows the feed, its entries wait for the first one that does.
+    await numberAll(database)
     return deleted
   }
 

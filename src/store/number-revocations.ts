@@ -1,7 +1,7 @@
 import type { Database } from './database.ts'
 
 /** Entries that one statement numbers, at most: it is to stay short. */
-const BATCH_ROWS = 2000
+const BATCH_ROWS = 1000
 
 /** For how long a position is kept after the next one: a cursor that names it leads somewhere until then. */
 const POSITION_SECONDS = 3600
@@ -13,27 +13,30 @@ const POSITION_SECONDS = 3600
  * The head is locked before a number is given and released when that number is visible, so that numbers are seen in their order.
  * The statement may see less than is committed when it has the lock, never more: what it misses is numbered next. A row that was
  * numbered since it began is judged again on its newest version (read committed), and left alone.
+ * Order and limit are for the planner, the limit as a literal: only the index of what has no number is in that order, and a plan for
+ * any limit would read the whole table.
  * Returns a count and no rows: a reader that hangs must not hold the head.
  */
 export const numberSome = async (database: Database): Promise<number> => {
   const [numbered] = await database.run(
     sql => sql<{ rows: number }[]>`
       with head as materialized (
-        select id, number, tag from feed_head for update skip locked
+        select id, number, tag from feed_head where id = 1 for update skip locked
       ),
       unnumbered as materialized (
         select kind, value
         from revocations
         where (number is null or numbered_until is distinct from issued_until)
           and exists (select from head)
-        limit ${BATCH_ROWS}
+        order by revoked_at
+        limit ${sql.unsafe(String(BATCH_ROWS))}
         for no key update skip locked
       ),
       advanced as (
         update feed_head h
         set number = h.number + 1, tag = gen_random_uuid()
         from head
-        where h.id = head.id and exists (select from unnumbered)
+        where h.id = 1 and h.id = head.id and exists (select from unnumbered)
         returning h.number
       ),
       passed as (

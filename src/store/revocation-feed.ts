@@ -12,7 +12,7 @@ type Position = Readonly<{ kind: null; value: null; number: number; tag: string 
 /** Entries that are read at once: parsing them takes some milliseconds of the event loop. */
 const PAGE_ROWS = 2000
 /** Numbers whose entries are read at once: a batch of numbering each. */
-const STEP_NUMBERS = 16
+const STEP_NUMBERS = 32
 /** Entries without a number, at most: beside those that have one they must go into one answer. */
 const UNNUMBERED_MOST = 20_000
 /** A reader waits so long for what it numbers itself; then it answers without, where one answer can hold it. */
@@ -75,7 +75,7 @@ const readStep = async (database: Database, known: FeedPosition): Promise<FeedSt
         from (
           select number, tag from feed_positions where number >= ${known.number}
           union all
-          select number, tag from feed_head where number >= ${known.number}
+          select number, tag from feed_head where id = 1 and number >= ${known.number}
         ) since
         order by number
         limit ${STEP_NUMBERS + 2}
@@ -94,7 +94,8 @@ const readStep = async (database: Database, known: FeedPosition): Promise<FeedSt
         from revocations
         where (number is null or numbered_until is distinct from issued_until)
           and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
-        limit ${UNNUMBERED_MOST + 1}
+        order by revoked_at
+        limit ${sql.unsafe(String(UNNUMBERED_MOST + 1))}
       )
       select
         null as kind, null as value, null::float8 as expires_at, null::float8 as issued_until,
@@ -141,7 +142,7 @@ const readPositions = (database: Database): Promise<readonly FeedPosition[]> =>
     sql => sql<FeedPosition[]>`
       select number::float8 as number, tag from feed_positions
       union all
-      select number::float8, tag from feed_head
+      select number::float8, tag from feed_head where id = 1
       order by number`,
   )
 

@@ -100,7 +100,7 @@ export const revocations = pgTable(
     index('revocations_transaction_id_index').on(table.transaction_id),
     index('revocations_number_index').on(table.number),
     index('revocations_unnumbered_index')
-      .on(table.kind, table.value)
+      .on(table.revoked_at)
       .where(sql`number is null or numbered_until is distinct from issued_until`),
   ],
 )

@@ -98,11 +98,19 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('spent_assertions')).toBe(2)
     expect(await count('ceremonies')).toBe(2)
     expect(await count('status_entries')).toBe(1)
-    expect(await count('feed_positions')).toBe(1)
+    // Of the living, and the one that the sweep has left by numbering.
+    expect(await count('feed_positions')).toBe(2)
     expect(await count('feed_head')).toBe(1)
     expect(await count('import_batches')).toBe(2)
     expect(await count('email_links')).toBe(2)
     expect(await count('users')).toBe(1)
+  })
+
+  it('numbers the revocations that no service has followed', async () => {
+    await putOthers(-60)
+    expect(await sweeper()()).not.toBeNull()
+    const rows = await backend.database.sql`select number::float8 as number from revocations`
+    expect(rows).toEqual([{ number: 1 }])
   })
 
   it('takes one batch at a time', async () => {

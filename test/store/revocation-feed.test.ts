@@ -89,15 +89,15 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect(Math.max(...portions)).toBe(2000)
     expect(portions.reduce((sum, count) => sum + count)).toBe(seen.size)
     expect(seen.size).toBeGreaterThanOrEqual(12_000)
-    // In batches of two thousand, which take a number each.
-    expect((await now()).number).toBe(before.number + 6)
+    // In batches of one thousand, which take a number each.
+    expect((await now()).number).toBe(before.number + 12)
     expect((await follow(backend.database, before)).numbered).toHaveLength(12_000)
   })
 
   it('goes on step by step where much was numbered', async () => {
     const before = await now()
     const told: string[] = []
-    for (let turn = 0; turn < 40; turn += 1) {
+    for (let turn = 0; turn < 70; turn += 1) {
       told.push(await revoke())
       expect(await numberSome(backend.database)).toBe(1)
     }
@@ -111,7 +111,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
       isUnfinished = step.isUnfinished
     }
     expect(heard.toSorted()).toEqual(told.toSorted())
-    expect([position.number, steps]).toEqual([before.number + 40, 3])
+    expect([position.number, steps]).toEqual([before.number + 70, 3])
   })
 
   it('announces a client anew that is ended again', async () => {
@@ -275,7 +275,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     const told: string[] = []
     const writing = { isOver: false }
     const write = async () => {
-      for (let turn = 0; turn < 40; turn += 1) {
+      for (let turn = 0; turn < 70; turn += 1) {
         const one = await begin()
         await one.commit()
         told.push(one.jti)
