@@ -19,8 +19,10 @@ export const createAccountAdministration = (
   find: async account => {
     const [found] = await database.run(sql =>
       'id' in account
-        ? sql<AccountLine[]>`select ${accountLineColumns(sql)} from users u where u.id = ${account.id}`
-        : sql<AccountLine[]>`select ${accountLineColumns(sql)} from users u where u.email = ${account.email}`,
+        ? sql<AccountLine[]>`select ${accountLineColumns(sql)} from signet.users u where u.id = ${account.id}`
+        : sql<
+            AccountLine[]
+          >`select ${accountLineColumns(sql)} from signet.users u where u.email = ${account.email}`,
     )
     return found ?? null
   },
@@ -28,7 +30,7 @@ export const createAccountAdministration = (
   create: async ({ id, email, password_digest, roles, email_verified, disabled, created_at }) => {
     const created = await database.run(
       sql => sql`
-        insert into users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
+        insert into signet.users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
         values (
           ${id}, ${email}, ${password_digest}, ${roles}::text[],
           case when ${email_verified}::boolean then statement_timestamp() end,
@@ -46,7 +48,7 @@ export const createAccountAdministration = (
       sql => sql<(AccountLine & { last: string | null })[]>`
         with page as materialized (
           select *
-          from users
+          from signet.users
           where id > ${after ?? NIL}
           order by id
           limit ${PAGE_ROWS}
@@ -71,8 +73,8 @@ export const createAccountAdministration = (
     const [counted] = await database.run(
       sql => sql<{ count: number }[]>`
         select count(*)::int as count
-        from refresh_families f
-        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.user_id = ${account_id}
           and f.revoked_at is null
           and least(f.idle_expires_at, f.expires_at) > statement_timestamp()`,
@@ -87,14 +89,14 @@ export const createAccountAdministration = (
 
   enable: async account_id => {
     const enabled = await database.run(
-      sql => sql`update users set disabled_at = null where id = ${account_id} returning id`,
+      sql => sql`update signet.users set disabled_at = null where id = ${account_id} returning id`,
     )
     return enabled.length > 0
   },
 
   setRoles: async (account_id, roles) => {
     const changed = await database.run(
-      sql => sql`update users set roles = ${roles}::text[] where id = ${account_id} returning id`,
+      sql => sql`update signet.users set roles = ${roles}::text[] where id = ${account_id} returning id`,
     )
     return changed.length > 0
   },

@@ -17,7 +17,7 @@ export const createAccountLife = (database: Database, { access_token_seconds }: 
         select
           id, client_id, scope, amr, created_at, coalesce(rotated_at, created_at) as last_used_at,
           least(idle_expires_at, expires_at) as expires_at, revoked_at, revoke_reason, last_ip, last_user_agent
-        from refresh_families
+        from signet.refresh_families
         where user_id = ${account_id}
         order by created_at desc, id desc
         limit ${SIGN_INS_AT_MOST}`,

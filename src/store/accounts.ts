@@ -14,7 +14,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   create: async ({ id, email, password_digest, roles, language }) => {
     const [account] = await database.run(
       sql => sql<Account[]>`
-        insert into users as u (id, email, password_digest, roles, language)
+        insert into signet.users as u (id, email, password_digest, roles, language)
         values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
         on conflict (email) do nothing
         returning ${accountColumns(sql)}`,
@@ -26,7 +26,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     const [account] = await database.run(
       sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
         select ${accountColumns(sql)}, u.password_digest
-        from users u
+        from signet.users u
         where u.email = ${email}`,
     )
     return account ?? null
@@ -36,12 +36,12 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     await database.run(
       sql => sql`
         with renewed as (
-          update users
+          update signet.users
           set password_digest = ${to}
           where id = ${id} and password_digest = ${from}
           returning id, credential_epoch
         )
-        update email_links link
+        update signet.email_links link
         set binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${to}::text` })}
         from renewed
         where link.user_id = renewed.id
@@ -55,7 +55,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
       account_id,
       sql => sql<{ id: string }[]>`
         with account as (
-          update users
+          update signet.users
           set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
           where id = ${account_id}
           returning id

@@ -7,8 +7,8 @@ export const createAddressees = (database: Database): Addressees => ({
     const [addressee] = await database.run(
       sql => sql<Addressee[]>`
         select u.id as account_id, u.email, u.language
-        from refresh_families f
-        join users u on u.id = f.user_id
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id
         where f.id = ${family_id} and u.disabled_at is null`,
     )
     return addressee ?? null
@@ -18,7 +18,7 @@ export const createAddressees = (database: Database): Addressees => ({
     const [addressee] = await database.run(
       sql => sql<Addressee[]>`
         select id as account_id, email, language
-        from users
+        from signet.users
         where id = ${account_id} and disabled_at is null`,
     )
     return addressee ?? null
@@ -27,7 +27,7 @@ export const createAddressees = (database: Database): Addressees => ({
   rememberLanguage: async ({ id, language }) => {
     await database.run(
       sql => sql`
-        update users
+        update signet.users
         set language = ${language}
         where id = ${id} and language is distinct from ${language}`,
     )

@@ -6,7 +6,7 @@ export const createAssertions = (database: Database): Assertions => ({
   redeem: async ({ client_id, jti, expires_at }) => {
     const spent = await database.run(
       sql => sql`
-        insert into spent_assertions (client_id, jti_digest, expires_at)
+        insert into signet.spent_assertions (client_id, jti_digest, expires_at)
         values (${client_id}, ${digestOf(jti as Plain<'jti'>)}, ${expires_at})
         on conflict do nothing
         returning client_id`,

@@ -15,7 +15,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
   begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
     await database.run(
       sql => sql`
-        insert into ceremonies (
+        insert into signet.ceremonies (
           digest, purpose, user_id, credential_epoch, family_id, client_id, refresh_transport, payload, expires_at
         )
         select
@@ -23,7 +23,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
           ${client_id}, ${refresh_transport}, ${payload},
           statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
         where ${account === null}
-          or exists (select from users where id = ${account?.id ?? null}::uuid for key share)`,
+          or exists (select from signet.users where id = ${account?.id ?? null}::uuid for key share)`,
     )
   },
 
@@ -31,7 +31,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
     const [row] = await database.run(
       sql => sql<Row[]>`
         with attempted as (
-          update ceremonies
+          update signet.ceremonies
           set attempts = attempts + 1
           where digest = ${digest}
             and purpose = ${purpose}
@@ -42,7 +42,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
         )
         select ${accountColumns(sql)}, attempted.client_id, attempted.refresh_transport, attempted.payload
         from attempted
-        join users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch
+        join signet.users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch
         where u.disabled_at is null`,
     )
     if (row === undefined) return null
@@ -53,7 +53,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
   attemptUnbound: async digest => {
     const [ceremony] = await database.run(
       sql => sql<UnboundCeremony[]>`
-        update ceremonies
+        update signet.ceremonies
         set attempts = attempts + 1
         where digest = ${digest}
           and purpose = 'passkey_sign_in'
@@ -66,7 +66,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
 
   redeem: async digest => {
     const redeemed = await database.run(
-      sql => sql`delete from ceremonies where digest = ${digest} returning digest`,
+      sql => sql`delete from signet.ceremonies where digest = ${digest} returning digest`,
     )
     return redeemed.length > 0
   },

@@ -24,7 +24,7 @@ const hasMany = async (database: Database, id: string): Promise<boolean> => {
   const [few] = await database.run(
     sql => sql<{ count: number }[]>`
       select count(*)::int as count
-      from (select from refresh_families where user_id = ${id} limit ${FAMILIES_AT_ONCE}) f`,
+      from (select from signet.refresh_families where user_id = ${id} limit ${FAMILIES_AT_ONCE}) f`,
   )
   return few?.count === FAMILIES_AT_ONCE
 }
@@ -38,7 +38,7 @@ const deleteAtOnce = async (
     id,
     sql => sql<EndedPerson[]>`
       with account as (
-        delete from users
+        delete from signet.users
         where id = ${id}
           and (
             ${credential_epoch}::int is null
@@ -47,13 +47,13 @@ const deleteAtOnce = async (
         returning id
       ),
       gone as (
-        delete from refresh_families f
+        delete from signet.refresh_families f
         using account
         where f.user_id = account.id
         returning f.id, f.revoked_at is null and f.expires_at > statement_timestamp() as was_living
       ),
       sign_ins as (
-        insert into revocations (kind, value, expires_at)
+        insert into signet.revocations (kind, value, expires_at)
         select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
         from gone
         where was_living
@@ -85,7 +85,7 @@ const deleteInBatches = async (
     id,
     sql => sql<EndedPerson[]>`
       with account as (
-        update users
+        update signet.users
         set email = 'deleted ' || id::text,
           password_digest = null,
           roles = '{}',
@@ -101,7 +101,7 @@ const deleteInBatches = async (
         returning id
       ),
       links as (
-        delete from email_links l using account where l.user_id = account.id
+        delete from signet.email_links l using account where l.user_id = account.id
       ),
       ${endFamilies(sql, { reason: 'deleted', access_token_seconds })},
       counted as materialized (

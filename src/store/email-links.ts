@@ -30,8 +30,8 @@ const createFind =
     const [link] = await database.run(
       sql => sql<NonNullable<Awaited<ReturnType<EmailLinks['find']>>>[]>`
         select link.purpose, link.email
-        from email_links link
-        join users u on u.id = link.user_id
+        from signet.email_links link
+        join signet.users u on u.id = link.user_id
         where ${isOfToken(sql, digest)}
           and ${isLiving(sql, digest)}
           and ${isBound(sql, digest)}
@@ -49,11 +49,11 @@ const createRedeemVerification =
       digest,
       sql => sql<Addressee[]>`
         with link as (
-          delete from email_links link
+          delete from signet.email_links link
           where ${isOfToken(sql, digest)} and purpose = 'verify_email' and ${isLiving(sql, digest)}
           returning link.*
         )
-        update users u
+        update signet.users u
         set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
         from link
         where u.id = link.user_id
@@ -74,8 +74,8 @@ const createRedeemChange =
         digest,
         sql => sql<Addressee[]>`
           with link as (
-            delete from email_links link
-            using users u
+            delete from signet.email_links link
+            using signet.users u
             where ${isOfToken(sql, digest)}
               and link.purpose = 'change_email'
               and ${isLiving(sql, digest)}
@@ -83,7 +83,7 @@ const createRedeemChange =
             returning link.*, u.email as old_email
           ),
           account as (
-            update users u
+            update signet.users u
             set email = link.email, email_verified_at = statement_timestamp()
             from link
             where u.id = link.user_id
@@ -93,7 +93,7 @@ const createRedeemChange =
             returning u.id, link.old_email, u.language
           ),
           others as (
-            delete from email_links l
+            delete from signet.email_links l
             using account
             where l.user_id = account.id and l.purpose <> 'change_email'
           )

@@ -24,7 +24,7 @@ export const endFamilies = (
 ): Fragment => sql`
   living as materialized (
     select f.id
-    from refresh_families f
+    from signet.refresh_families f
     join account on account.id = f.user_id
     where f.id is distinct from ${keep}::uuid
       and f.revoked_at is null
@@ -33,14 +33,14 @@ export const endFamilies = (
     limit ${FAMILIES_AT_ONCE}
   ),
   ended as (
-    update refresh_families f
+    update signet.refresh_families f
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
     from living
     where f.id = living.id and f.revoked_at is null
     returning f.id, ${mayHaveTokens(sql, access_token_seconds)} as has_tokens
   ),
   sign_ins as (
-    insert into revocations (kind, value, expires_at)
+    insert into signet.revocations (kind, value, expires_at)
     select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
     from ended
     where has_tokens
@@ -58,7 +58,11 @@ export const onHeldAccount = <R extends Row>(
   account_id: string,
   statement: (sql: ISql) => PendingQuery<R[]>,
 ): Promise<readonly R[]> =>
-  holding(database, sql => sql`select from users where id = ${account_id} for no key update`, statement)
+  holding(
+    database,
+    sql => sql`select from signet.users where id = ${account_id} for no key update`,
+    statement,
+  )
 
 /**
  * The same for the account of a mailed link. Whatever takes links and accounts takes the account first: a deletion, or two links
@@ -72,8 +76,8 @@ export const onAccountOfLink = <R extends Row>(
   holding(
     database,
     sql => sql`
-      select from users
-      where id = (select user_id from email_links link where ${isOfToken(sql, digest)})
+      select from signet.users
+      where id = (select user_id from signet.email_links link where ${isOfToken(sql, digest)})
       for no key update`,
     statement,
   )
@@ -102,7 +106,7 @@ type Until = Readonly<{ kind: 'sub' | 'client_id'; value: string; access_token_s
  */
 export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds }: Until): Fragment => sql`
   announced as (
-    insert into revocations as known (kind, value, issued_until, expires_at)
+    insert into signet.revocations as known (kind, value, issued_until, expires_at)
     select
       ${kind}, ${value},
       date_trunc('second', clock_timestamp()) - make_interval(secs => ${kind === 'sub' ? 1 : 0}),

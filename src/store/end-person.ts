@@ -24,7 +24,7 @@ export const endPerson = async (
     id,
     sql => sql<EndedPerson[]>`
       with account as (
-        update users
+        update signet.users
         set credential_epoch = credential_epoch + 1,
           device_epoch = device_epoch + 1,
           disabled_at = case when ${isDisabled ?? false}::boolean
@@ -34,16 +34,16 @@ export const endPerson = async (
         returning id
       ),
       links as (
-        delete from email_links l using account where l.user_id = account.id
+        delete from signet.email_links l using account where l.user_id = account.id
       ),
       totp as (
-        delete from totp_factors t using account where t.user_id = account.id and ${withoutFactors ?? false}::boolean
+        delete from signet.totp_factors t using account where t.user_id = account.id and ${withoutFactors ?? false}::boolean
       ),
       keys as (
-        delete from passkeys p using account where p.user_id = account.id and ${withoutFactors ?? false}::boolean
+        delete from signet.passkeys p using account where p.user_id = account.id and ${withoutFactors ?? false}::boolean
       ),
       codes as (
-        delete from recovery_codes r using account where r.user_id = account.id and ${withoutFactors ?? false}::boolean
+        delete from signet.recovery_codes r using account where r.user_id = account.id and ${withoutFactors ?? false}::boolean
       ),
       ${endFamilies(sql, { reason, access_token_seconds })},
       counted as materialized (

@@ -23,7 +23,7 @@ export const endingOthers = (
   { id, credential_epoch, keep, password_digest, reason, access_token_seconds }: Ending,
 ): Fragment => sql`
   account as (
-    update users
+    update signet.users
     set credential_epoch = credential_epoch + 1,
       device_epoch = device_epoch + ${reason === 'factors_changed' ? 0 : 1},
       password_digest = coalesce(${password_digest}::text, password_digest)
@@ -32,12 +32,12 @@ export const endingOthers = (
       and disabled_at is null
       and (
         ${keep}::uuid is null
-        or exists (select from refresh_families where id = ${keep}::uuid and revoked_at is null)
+        or exists (select from signet.refresh_families where id = ${keep}::uuid and revoked_at is null)
       )
     returning id, credential_epoch, device_epoch
   ),
   kept as (
-    update refresh_families f
+    update signet.refresh_families f
     set credential_epoch = account.credential_epoch
     from account
     where f.id = ${keep}

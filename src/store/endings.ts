@@ -25,12 +25,12 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
     sql => sql<(Ended & { families: number })[]>`
       with living as materialized (
         select id
-        from refresh_families
+        from signet.refresh_families
         where client_id = ${client_id} and revoked_at is null and expires_at > statement_timestamp()
         limit ${FAMILIES_AT_ONCE}
       ),
       ended as (
-        update refresh_families f
+        update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = 'revoked_globally'
         from living
         where f.id = living.id and f.revoked_at is null

@@ -12,14 +12,14 @@ export const createFactorProofs = (database: Database): Proofs => ({
     const [attempt] = await database.run(
       sql => sql<{ secret: SealedSecret | null; failures: number }[]>`
         with attempted as (
-          update totp_factors
+          update signet.totp_factors
           set failures = failures + ${isKnownDevice ? 0 : 1}, known_failures = known_failures + ${isKnownDevice ? 1 : 0}
           where user_id = ${account_id}
             and case when ${isKnownDevice}::boolean then known_failures else failures end < ${TOTP_FAILURES_AT_MOST}
           returning user_id, secret, case when ${isKnownDevice}::boolean then known_failures else failures end as failures
         )
         select attempted.secret, attempted.failures
-        from totp_factors t
+        from signet.totp_factors t
         left join attempted on attempted.user_id = t.user_id
         where t.user_id = ${account_id}`,
     )
@@ -31,7 +31,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
   spendTotpStep: async ({ account_id, step, resealed, isKnownDevice }) => {
     const spent = await database.run(
       sql => sql`
-        update totp_factors
+        update signet.totp_factors
         set last_step = ${step},
           secret = coalesce(${resealed}::bytea, secret),
           failures = case when ${isKnownDevice}::boolean then failures else 0 end,
@@ -46,7 +46,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
     const spent = await database.run(
       sql => sql`
         with proof as (
-          update recovery_codes
+          update signet.recovery_codes
           set digests = array_remove(digests, ${digest}::bytea)
           where user_id = ${account_id} and ${digest}::bytea = any(digests)
           returning user_id
@@ -61,7 +61,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
     const used = await database.run(
       sql => sql`
         with proof as (
-          update passkeys
+          update signet.passkeys
           set counter = ${counter}, backed_up = ${backed_up}, last_used_at = statement_timestamp()
           where id = ${id}
             and user_id = ${account_id}
@@ -77,7 +77,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
 /** A `proof` that cannot be guessed opens TOTP again. */
 const openingTotp = (sql: ISql) => sql`
   opened as (
-    update totp_factors t
+    update signet.totp_factors t
     set failures = 0, known_failures = 0
     from proof
     where t.user_id = proof.user_id and (t.failures > 0 or t.known_failures > 0)

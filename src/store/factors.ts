@@ -39,7 +39,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   },
 
   hasPasskey: async id => {
-    const found = await database.run(sql => sql`select from passkeys where id = ${id}`)
+    const found = await database.run(sql => sql`select from signet.passkeys where id = ${id}`)
     return found.length > 0
   },
 
@@ -47,8 +47,8 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     const [account] = await database.run(
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
-        from passkeys p
-        join users u on u.id = p.user_id
+        from signet.passkeys p
+        join signet.users u on u.id = p.user_id
         where p.id = ${passkey_id} and u.disabled_at is null`,
     )
     return account ?? null
@@ -62,12 +62,12 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
       sql => sql<{ isReplaced: boolean }[]>`
         with account as (
           select id
-          from users
+          from signet.users
           where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
         ),
         replaced as (
-          insert into recovery_codes as known (user_id, digests, renewed_at)
+          insert into signet.recovery_codes as known (user_id, digests, renewed_at)
           select id, ${bytesOf(sql, digests)}, statement_timestamp() from account
           on conflict (user_id) do update
           set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = statement_timestamp()
@@ -117,7 +117,7 @@ const createChanges = (
         given,
         sql => sql`
           done as (
-            insert into totp_factors (user_id, secret, last_step)
+            insert into signet.totp_factors (user_id, secret, last_step)
             select id, ${given.secret}, ${given.step} from account
             on conflict do nothing
             returning user_id
@@ -129,7 +129,7 @@ const createChanges = (
         given,
         sql => sql`
           done as (
-            insert into passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
+            insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
             select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
               ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
             from account
@@ -143,12 +143,12 @@ const createChanges = (
         given,
         sql => sql`
           done as (
-            delete from totp_factors t using account where t.user_id = account.id returning t.user_id
+            delete from signet.totp_factors t using account where t.user_id = account.id returning t.user_id
           ),
           voided as (
-            delete from recovery_codes r using account
+            delete from signet.recovery_codes r using account
             where r.user_id = account.id
-              and not exists (select from passkeys p where p.user_id = account.id)
+              and not exists (select from signet.passkeys p where p.user_id = account.id)
           ), ${givingCodes(sql, [])}`,
       )
       return removed && removed.ended
@@ -159,15 +159,15 @@ const createChanges = (
         given,
         sql => sql`
           done as (
-            delete from passkeys p using account
+            delete from signet.passkeys p using account
             where p.user_id = account.id and p.id = ${id}
             returning p.user_id
           ),
           voided as (
-            delete from recovery_codes r using account
+            delete from signet.recovery_codes r using account
             where r.user_id = account.id
-              and not exists (select from passkeys p where p.user_id = account.id and p.id <> ${id})
-              and not exists (select from totp_factors t where t.user_id = account.id)
+              and not exists (select from signet.passkeys p where p.user_id = account.id and p.id <> ${id})
+              and not exists (select from signet.totp_factors t where t.user_id = account.id)
           ), ${givingCodes(sql, [])}`,
       )
       return removed && removed.ended
@@ -178,7 +178,7 @@ const createChanges = (
 /** A set that was made since the request looked still has its codes, which the person holds: it stays. */
 const givingCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
   given as (
-    insert into recovery_codes as known (user_id, digests)
+    insert into signet.recovery_codes as known (user_id, digests)
     select id, ${bytesOf(sql, digests)}
     from account
     where ${digests.length > 0} and exists (select from done)
@@ -194,9 +194,9 @@ const findSecrets = (database: Database, account_id: string) =>
       select
         t.created_at, t.failures, t.known_failures, coalesce(cardinality(r.digests), 0) as recovery_codes,
         r.set_number as recovery_set
-      from users u
-      left join totp_factors t on t.user_id = u.id
-      left join recovery_codes r on r.user_id = u.id
+      from signet.users u
+      left join signet.totp_factors t on t.user_id = u.id
+      left join signet.recovery_codes r on r.user_id = u.id
       where u.id = ${account_id}`,
   )
 
@@ -206,7 +206,7 @@ const findPasskeys = (database: Database, account_id: string): Promise<readonly 
       select
         id, public_key, counter::float8 as counter, transports, backup_eligible, backed_up, label, created_at,
         last_used_at
-      from passkeys
+      from signet.passkeys
       where user_id = ${account_id}
       order by created_at, id`,
   )

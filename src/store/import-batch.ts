@@ -32,7 +32,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
     sql => sql<ImportOutcome[]>`
       with known as materialized (
         select created, email_taken, id_taken
-        from import_batches
+        from signet.import_batches
         where digest = ${digest}
       ),
       line as materialized (
@@ -50,7 +50,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
         where not exists (select from known)
       ),
       created as (
-        insert into users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
+        insert into signet.users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
         select
           id, email, password_digest, array(select jsonb_array_elements_text(roles::jsonb)),
           case when email_verified::boolean then statement_timestamp() end,
@@ -62,12 +62,12 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
         returning id
       ),
       refused as (
-        select number, exists (select from users u where u.id = line.id and u.email <> line.email) as is_id
+        select number, exists (select from signet.users u where u.id = line.id and u.email <> line.email) as is_id
         from line
         where not exists (select from created where created.id = line.id)
       ),
       noted as (
-        insert into import_batches (digest, created, email_taken, id_taken, expires_at)
+        insert into signet.import_batches (digest, created, email_taken, id_taken, expires_at)
         select
           ${digest},
           (select count(*) from created),

@@ -13,7 +13,7 @@ export const createIssue = (
       sql => sql<IssuedLink[]>`
         with account as (
           select id, email, credential_epoch, password_digest, language, 'reset_password' as purpose
-          from users
+          from signet.users
           where email = ${email} and disabled_at is null
           for key share
         )
@@ -27,7 +27,7 @@ export const createIssue = (
       sql => sql<IssuedLink[]>`
         with account as (
           select id, email, credential_epoch, password_digest, language, 'verify_email' as purpose
-          from users
+          from signet.users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
           for key share
         )
@@ -41,11 +41,11 @@ export const createIssue = (
       sql => sql<IssuedLink[]>`
         with account as (
           select id, ${new_email}::text as email, credential_epoch, password_digest, language, 'change_email' as purpose
-          from users
+          from signet.users
           where id = ${account_id}
             and credential_epoch = ${credential_epoch}
             and disabled_at is null
-            and not exists (select from users where email = ${new_email})
+            and not exists (select from signet.users where email = ${new_email})
           for key share
         )
         ${keepOrReplace(sql, link, pepper_ids)}`,
@@ -75,7 +75,7 @@ const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_id
   })
   return sql`
     , issued as (
-      insert into email_links as link (
+      insert into signet.email_links as link (
         user_id, purpose, digest, email, credential_epoch, expires_at, seed, pepper_id, binding, bound_digest
       )
       select

@@ -64,7 +64,7 @@ export const createSweep =
 const takeLease = async (database: Database, holder: string): Promise<boolean> => {
   const taken = await database.run(
     sql => sql`
-      insert into leases (task, holder, expires_at)
+      insert into signet.leases (task, holder, expires_at)
       values ('janitor', ${holder}, statement_timestamp() + make_interval(secs => ${LEASE_SECONDS}))
       on conflict (task) do update
       set holder = excluded.holder, expires_at = excluded.expires_at
@@ -79,14 +79,14 @@ const deleteBatch = async (database: Database, table: JanitorTable): Promise<num
     sql => sql<{ rows: number }[]>`
       with dead as materialized (
         select ctid
-        from ${sql(table)}
+        from signet.${sql(table)}
         where expires_at < statement_timestamp() - make_interval(secs => ${deadFor(table)})
         order by expires_at
         limit ${BATCH_ROWS}
         for update skip locked
       ),
       deleted as (
-        delete from ${sql(table)} t
+        delete from signet.${sql(table)} t
         using dead
         where t.ctid = dead.ctid
         returning 1

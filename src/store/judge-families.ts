@@ -43,9 +43,9 @@ export const createJudge =
             successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text
           )
           cross join lateral (
-            select * from refresh_families where id = presented_id for no key update ${waits ? sql`` : sql`skip locked`}
+            select * from signet.refresh_families where id = presented_id for no key update ${waits ? sql`` : sql`skip locked`}
           ) f
-          join users u on u.id = f.user_id
+          join signet.users u on u.id = f.user_id
         ),
         judged as (
           select *, case
@@ -73,7 +73,7 @@ export const createJudge =
           from presented
         ),
         rotated as (
-          update refresh_families f
+          update signet.refresh_families f
           set generation = f.generation + 1,
             token_digest = successor_digest,
             pepper_id = successor_pepper_id,
@@ -88,7 +88,7 @@ export const createJudge =
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at
         ),
         ended as (
-          update refresh_families f
+          update signet.refresh_families f
           set revoked_at = statement_timestamp(),
             revoke_reason = case judged.verdict when 'reused' then 'reuse' else 'forged' end
           from judged
@@ -96,7 +96,7 @@ export const createJudge =
           returning f.id
         ),
         announced as (
-          insert into revocations (kind, value, expires_at)
+          insert into signet.revocations (kind, value, expires_at)
           select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
           from ended
           on conflict do nothing

@@ -21,11 +21,11 @@ export const numberSome = async (database: Database): Promise<number> => {
   const [numbered] = await database.run(
     sql => sql<{ rows: number }[]>`
       with head as materialized (
-        select id, number, tag from feed_head where id = 1 for update skip locked
+        select id, number, tag from signet.feed_head where id = 1 for update skip locked
       ),
       unnumbered as materialized (
         select kind, value
-        from revocations
+        from signet.revocations
         where (number is null or numbered_until is distinct from issued_until)
           and exists (select from head)
         order by revoked_at
@@ -33,19 +33,19 @@ export const numberSome = async (database: Database): Promise<number> => {
         for no key update skip locked
       ),
       advanced as (
-        update feed_head h
+        update signet.feed_head h
         set number = h.number + 1, tag = gen_random_uuid()
         from head
         where h.id = 1 and h.id = head.id and exists (select from unnumbered)
         returning h.number
       ),
       passed as (
-        insert into feed_positions (number, tag, expires_at)
+        insert into signet.feed_positions (number, tag, expires_at)
         select head.number, head.tag, statement_timestamp() + make_interval(secs => ${POSITION_SECONDS})
         from head, advanced
       ),
       numbered as (
-        update revocations r
+        update signet.revocations r
         set number = advanced.number, numbered_until = r.issued_until
         from unnumbered u, advanced
         where r.kind = u.kind and r.value = u.value

@@ -19,12 +19,12 @@ export const createRedeemReset =
       digest,
       sql => sql<(Addressee & { families: string[] })[]>`
         with link as (
-          delete from email_links link
+          delete from signet.email_links link
           where ${isOfToken(sql, digest)} and purpose = 'reset_password' and ${isLiving(sql, digest)}
           returning link.*
         ),
         account as (
-          update users u
+          update signet.users u
           set password_digest = ${password_digest},
             credential_epoch = u.credential_epoch + 1,
             device_epoch = u.device_epoch + 1,
@@ -37,31 +37,31 @@ export const createRedeemReset =
           returning u.id, u.email, u.language
         ),
         others as (
-          delete from email_links l
+          delete from signet.email_links l
           using account
           where l.user_id = account.id and l.purpose <> 'reset_password'
         ),
         unproven as (
           -- As it was before this statement.
           select u.id
-          from users u
+          from signet.users u
           join account on account.id = u.id
           where u.email_verified_at is null
         ),
         opened as (
-          update totp_factors t
+          update signet.totp_factors t
           set failures = 0, known_failures = 0
           from account
           where t.user_id = account.id and not exists (select from unproven)
         ),
         totp as (
-          delete from totp_factors t using unproven where t.user_id = unproven.id
+          delete from signet.totp_factors t using unproven where t.user_id = unproven.id
         ),
         keys as (
-          delete from passkeys p using unproven where p.user_id = unproven.id
+          delete from signet.passkeys p using unproven where p.user_id = unproven.id
         ),
         codes as (
-          delete from recovery_codes r using unproven where r.user_id = unproven.id
+          delete from signet.recovery_codes r using unproven where r.user_id = unproven.id
         ),
         ${endFamilies(sql, { reason: 'password_changed', access_token_seconds })}
         select id as account_id, email, language, array(select id::text from ended) as families from account`,

@@ -30,12 +30,12 @@ const createOpen =
       sql => sql<Family[]>`
         with account as (
           select id, roles
-          from users
+          from signet.users
           where id = ${family.user_id} and credential_epoch = ${family.credential_epoch} and disabled_at is null
           for share
         ),
         opened as (
-          insert into refresh_families (
+          insert into signet.refresh_families (
             id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
             refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent
           )
@@ -56,7 +56,7 @@ const createOpen =
             statement_timestamp(),
             (
               select issued_until + interval '1 second'
-              from revocations
+              from signet.revocations
               where kind = 'client_id' and value = ${family.client_id}
             )
           ) as at
@@ -70,7 +70,7 @@ const createFindOwner =
   async family_id => {
     const [owner] = await database.run(
       sql => sql<Pick<Family, 'user_id' | 'client_id' | 'audience'>[]>`
-        select user_id, client_id, audience from refresh_families where id = ${family_id}`,
+        select user_id, client_id, audience from signet.refresh_families where id = ${family_id}`,
     )
     return owner ?? null
   }
@@ -81,8 +81,8 @@ const createFindLiving =
     const [family] = await database.run(
       sql => sql<LivingFamily[]>`
         select f.id, f.user_id, f.client_id, f.scope, f.audience, f.refresh_transport
-        from refresh_families f
-        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.id = ${family_id}
           and f.salt = coalesce(${salt}::bytea, f.salt)
           and f.revoked_at is null
@@ -98,7 +98,7 @@ const createRevoke =
     const ended = await database.run(
       sql => sql`
         with ended as (
-          update refresh_families
+          update signet.refresh_families
           set revoked_at = statement_timestamp(), revoke_reason = ${reason}
           where id = ${id}
             and revoked_at is null
@@ -108,7 +108,7 @@ const createRevoke =
           returning id
         ),
         announced as (
-          insert into revocations (kind, value, expires_at)
+          insert into signet.revocations (kind, value, expires_at)
           select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
           from ended
           on conflict do nothing
@@ -125,8 +125,8 @@ const createList =
       sql => sql<Session[]>`
         select
           f.id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip, f.last_user_agent
-        from refresh_families f
-        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.user_id = ${account_id}
           and f.revoked_at is null
           and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
@@ -141,8 +141,8 @@ const createFindCurrent =
         select
           f.id, f.user_id, f.client_id, f.scope, f.audience, u.roles, f.auth_time, f.amr, f.salt, f.pepper_id,
           f.generation, f.idle_expires_at, f.expires_at, statement_timestamp() as at
-        from refresh_families f
-        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.id = ${family_id}
           and f.token_digest = ${digest}
           and f.revoked_at is null

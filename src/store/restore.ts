@@ -33,13 +33,13 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
     sql => sql<Step[]>`
       with batch as materialized (
         select id
-        from users
+        from signet.users
         where id > ${after}::uuid
         order by id
         limit ${BATCH_ROWS}
       ),
       raised as (
-        update users u
+        update signet.users u
         set credential_epoch = u.credential_epoch + 1
         from batch
         where u.id = batch.id
@@ -49,7 +49,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
         (select count(*) from raised)::int as accounts,
         (
           select count(*)
-          from refresh_families f
+          from signet.refresh_families f
           join raised on raised.id = f.user_id and raised.former_epoch = f.credential_epoch
           where f.revoked_at is null
             and f.expires_at > statement_timestamp()
@@ -67,8 +67,8 @@ const empty = async (database: Database, table: 'email_links' | 'ceremonies'): P
   for (;;) {
     const gone = await database.run(
       sql => sql`
-        delete from ${sql(table)}
-        where digest in (select digest from ${sql(table)} limit ${BATCH_ROWS})`,
+        delete from signet.${sql(table)}
+        where digest in (select digest from signet.${sql(table)} limit ${BATCH_ROWS})`,
     )
     rows += gone.count
     if (gone.count === 0) return rows

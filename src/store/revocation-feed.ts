@@ -73,16 +73,16 @@ const readStep = async (database: Database, known: FeedPosition): Promise<FeedSt
       with positions as materialized (
         select number, tag
         from (
-          select number, tag from feed_positions where number >= ${known.number}
+          select number, tag from signet.feed_positions where number >= ${known.number}
           union all
-          select number, tag from feed_head where id = 1 and number >= ${known.number}
+          select number, tag from signet.feed_head where id = 1 and number >= ${known.number}
         ) since
         order by number
         limit ${STEP_NUMBERS + 2}
       ),
       entries as materialized (
         select kind, value, expires_at, issued_until, number
-        from revocations
+        from signet.revocations
         where number > ${known.number}
           and number <= ${known.number + STEP_NUMBERS}
           and number <= (select max(number) from positions)
@@ -91,7 +91,7 @@ const readStep = async (database: Database, known: FeedPosition): Promise<FeedSt
       ),
       unnumbered as materialized (
         select kind, value, expires_at, issued_until
-        from revocations
+        from signet.revocations
         where (number is null or numbered_until is distinct from issued_until)
           and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
         order by revoked_at
@@ -140,9 +140,9 @@ const requireWhole = (step: FeedStep | null): FeedStep | null => {
 const readPositions = (database: Database): Promise<readonly FeedPosition[]> =>
   database.run(
     sql => sql<FeedPosition[]>`
-      select number::float8 as number, tag from feed_positions
+      select number::float8 as number, tag from signet.feed_positions
       union all
-      select number::float8, tag from feed_head where id = 1
+      select number::float8, tag from signet.feed_head where id = 1
       order by number`,
   )
 
@@ -159,7 +159,7 @@ const readPage = (
         ceil(extract(epoch from expires_at))::float8 + ${LATE_SECONDS}::float8 as expires_at,
         floor(extract(epoch from issued_until))::float8 as issued_until,
         number::float8 as number
-      from revocations
+      from signet.revocations
       where (kind, value) > (${kind}, ${value})
         and number <= ${head.number}
         and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})

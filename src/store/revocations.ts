@@ -22,12 +22,12 @@ export const createRevocations = (
               when tokens_revoked_since > statement_timestamp() - make_interval(secs => ${access_token_seconds})
               then tokens_revoked
             end as lately
-          from refresh_families
+          from signet.refresh_families
           where id = ${sid ?? null}::uuid
           for no key update
         ),
         counted as (
-          update refresh_families f
+          update signet.refresh_families f
           set tokens_revoked = coalesce(lately, 0) + 1,
             tokens_revoked_since = case when lately is null then statement_timestamp() else tokens_revoked_since end,
             revoked_at = case when lately >= ${TOKENS_OF_A_FAMILY} then statement_timestamp() end,
@@ -35,11 +35,11 @@ export const createRevocations = (
           from family
           where f.id = family.id
             and family.revoked_at is null
-            and not exists (select from revocations where kind = 'jti' and value = ${jti})
+            and not exists (select from signet.revocations where kind = 'jti' and value = ${jti})
           returning f.id, f.revoked_at
         ),
         announced as (
-          insert into revocations (kind, value, expires_at)
+          insert into signet.revocations (kind, value, expires_at)
           select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
           from counted
           where revoked_at is not null
@@ -59,15 +59,15 @@ export const createRevocations = (
       sql => sql<{ is_live: boolean }[]>`
         select
           not exists (
-            select from revocations
+            select from signet.revocations
             where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
               and (issued_until is null or issued_until >= to_timestamp(${iat}))
           )
           and (
             ${sid ?? null}::uuid is null
             or exists (
-              select from refresh_families f
-              join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+              select from signet.refresh_families f
+              join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
               where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
             )
           ) as is_live`,
@@ -80,13 +80,13 @@ export const createRevocations = (
     const [account] = await database.run(
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
-        from refresh_families f
-        join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.id = ${sid}
           and f.revoked_at is null
           and u.disabled_at is null
           and not exists (
-            select from revocations
+            select from signet.revocations
             where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
               and (issued_until is null or issued_until >= to_timestamp(${iat}))
           )`,

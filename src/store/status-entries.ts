@@ -7,7 +7,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
   reserve: async ({ jti, sid, sub, client_id, iat, exp }) => {
     const [entry] = await database.run(
       sql => sql<{ idx: number }[]>`
-        insert into status_entries (jti, sid, sub, client_id, issued_at, expires_at)
+        insert into signet.status_entries (jti, sid, sub, client_id, issued_at, expires_at)
         values (
           ${jti}, ${sid ?? null}, ${sub}, ${client_id},
           least(to_timestamp(${iat}), date_trunc('second', statement_timestamp())),
@@ -22,7 +22,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
   bounds: async () => {
     const [bounds] = await database.run(
       sql => sql<{ first: number | null; last: number | null }[]>`
-        select min(idx)::float8 as first, max(idx)::float8 as last from status_entries`,
+        select min(idx)::float8 as first, max(idx)::float8 as last from signet.status_entries`,
     )
     const { first = null, last = null } = bounds ?? {}
     return first === null || last === null ? null : { first, last }
@@ -39,18 +39,18 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
           select (e.idx - ${first}::bigint)::int as place
           from (
             select *
-            from status_entries
+            from signet.status_entries
             where idx >= ${first}::bigint
             order by idx
             limit ${sql.unsafe(String(size))}
           ) e
-          left join revocations token on token.kind = 'jti' and token.value = e.jti::text
-          left join revocations person
+          left join signet.revocations token on token.kind = 'jti' and token.value = e.jti::text
+          left join signet.revocations person
             on person.kind = 'sub' and person.value = e.sub and person.issued_until >= e.issued_at
-          left join revocations client
+          left join signet.revocations client
             on client.kind = 'client_id' and client.value = e.client_id and client.issued_until >= e.issued_at
-          left join refresh_families f on f.id = e.sid and f.revoked_at is null
-          left join users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch and u.disabled_at is null
+          left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
+          left join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch and u.disabled_at is null
           where e.idx < ${first}::bigint + ${size}::bigint
             and e.expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
             and (

@@ -16,12 +16,12 @@ export const createStepUp =
       sql => sql<SteppedUp[]>`
         with account as (
           select id, roles, credential_epoch
-          from users
+          from signet.users
           where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
         ),
         ended as (
-          update refresh_families f
+          update signet.refresh_families f
           set revoked_at = statement_timestamp(), revoke_reason = 'stepped_up'
           from account
           where f.id = ${replaces}
@@ -32,13 +32,13 @@ export const createStepUp =
           returning f.*
         ),
         announced as (
-          insert into revocations (kind, value, expires_at)
+          insert into signet.revocations (kind, value, expires_at)
           select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
           from ended
           on conflict do nothing
         ),
         opened as (
-          insert into refresh_families (
+          insert into signet.refresh_families (
             id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
             refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent
           )

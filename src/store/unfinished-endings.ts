@@ -35,7 +35,7 @@ const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
 /** For a `with` in which `account` gives the person and `ended` what the statement has ended: notes that more may be left. */
 export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql`
   unfinished as (
-    insert into unfinished_endings as known (user_id, reason, due_at)
+    insert into signet.unfinished_endings as known (user_id, reason, due_at)
     select account.id, ${reason}, statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
     from account
     where ${reason === 'deleted'}::boolean or (select count(*) from ended) >= ${FAMILIES_AT_ONCE}
@@ -73,7 +73,7 @@ export const createFinishEndings =
     const people = await database.run(
       sql => sql<{ user_id: string }[]>`
         select user_id
-        from unfinished_endings
+        from signet.unfinished_endings
         where due_at <= statement_timestamp()
         order by due_at
         limit ${PEOPLE_AT_ONCE}`,
@@ -90,15 +90,15 @@ const endBatch = async (database: Database, { user_id, access_token_seconds }: P
     sql => sql<{ found: number; reason: string }[]>`
       with person as materialized (
         select e.user_id, e.reason, u.credential_epoch, all_until.issued_until
-        from unfinished_endings e
-        join users u on u.id = e.user_id
-        left join revocations all_until on all_until.kind = 'sub' and all_until.value = e.user_id::text
+        from signet.unfinished_endings e
+        join signet.users u on u.id = e.user_id
+        left join signet.revocations all_until on all_until.kind = 'sub' and all_until.value = e.user_id::text
         where e.user_id = ${user_id}
         for no key update of e skip locked
       ),
       rest as materialized (
         select f.id
-        from refresh_families f
+        from signet.refresh_families f
         join person on person.user_id = f.user_id
         where person.reason = 'deleted'
           or f.credential_epoch < person.credential_epoch
@@ -107,27 +107,27 @@ const endBatch = async (database: Database, { user_id, access_token_seconds }: P
         limit ${FAMILIES_AT_ONCE}
       ),
       ended as (
-        update refresh_families f
+        update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = person.reason
         from rest, person
         where f.id = rest.id and f.revoked_at is null and person.reason <> 'deleted'
         returning f.id, ${needsEntry(sql, access_token_seconds)} as needs_entry
       ),
       gone as (
-        delete from refresh_families f
+        delete from signet.refresh_families f
         using rest, person
         where f.id = rest.id and person.reason = 'deleted'
         returning f.id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry
       ),
       sign_ins as (
-        insert into revocations (kind, value, expires_at)
+        insert into signet.revocations (kind, value, expires_at)
         select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
         from (select * from ended union all select * from gone) f
         where needs_entry
         on conflict do nothing
       ),
       done as (
-        delete from unfinished_endings e
+        delete from signet.unfinished_endings e
         using person
         where e.user_id = person.user_id
           and person.reason <> 'deleted'
@@ -144,7 +144,7 @@ const endBatch = async (database: Database, { user_id, access_token_seconds }: P
 const deleteLast = (database: Database, user_id: string) =>
   database.run(
     sql => sql`
-      delete from users u
-      using unfinished_endings e
+      delete from signet.users u
+      using signet.unfinished_endings e
       where u.id = ${user_id} and e.user_id = u.id and e.reason = 'deleted'`,
   )

@@ -34,7 +34,7 @@ const BEHIND_POOLER = {
   statement_timeout: '4s',
   idle_in_transaction_session_timeout: '5s',
   lock_timeout: '0',
-  search_path: 'pg_catalog, public',
+  search_path: 'pg_catalog',
   extra_float_digits: '1',
   array_nulls: 'on',
 } as const
