@@ -52,7 +52,9 @@ export const openParts = async (config: Config, parts: Parts) => {
   onClose(() => keys.close())
   onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo =
-    isEmbedded && config.CLIENTS_FILE === null ? demoClient(secretOf(config, 'demo-client-secret')) : null
+    isEmbedded && config.CLIENTS_FILE === null
+      ? demoClient(secretOf(config, 'demo-client-secret'), policy.default_audience)
+      : null
   const { clients, reload } =
     registered ?? (await openClients({ file: null, more: demo ? [demo.client, DEMO_APP] : [], policy }))
   const database = served ?? (await openOwn())

@@ -70,8 +70,11 @@ export const DEMO_APP: Client = {
   audience: [DEMO_API],
 }
 
-/** Ours: the newcomer's first client, with a secret of its own. */
-export const demoClient = (client_secret: string): Readonly<{ client: Client; client_secret: string }> => ({
+/** Ours: the newcomer's first client, with a secret of its own. Its tokens are for DEFAULT_AUDIENCE unless it asks for the examples. */
+export const demoClient = (
+  client_secret: string,
+  default_audience: string,
+): Readonly<{ client: Client; client_secret: string }> => ({
   client_secret,
   client: {
     client_id: 'demo',
@@ -82,7 +85,7 @@ export const demoClient = (client_secret: string): Readonly<{ client: Client; cl
     response_types: [],
     grant_types: ['client_credentials'],
     scope: 'demo',
-    audience: [DEMO_API],
+    audience: [default_audience, DEMO_API],
     protected_resources: [],
     first_party: false,
     refresh_grace_seconds: 0,

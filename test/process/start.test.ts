@@ -42,7 +42,7 @@ describe('the first start on the embedded default', () => {
       algorithms: ['RS256'],
       typ: 'at+jwt',
       issuer,
-      audience: 'http://localhost:3000',
+      audience: issuer,
     })
     expect(payload).toMatchObject({ sub: 'demo', client_id: 'demo', scope: 'demo' })
     expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[1] ?? '')?.[1])

@@ -52,7 +52,7 @@ describe('README: let a person’s token reach your API', () => {
     const [, client_id = '', client_secret = ''] = /Demo client: (\S+), secret (\S+)/.exec(printed) ?? []
     const call = createCall(signet.origin)
     const Authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
-    const form = { grant_type: 'client_credentials' }
+    const form = { grant_type: 'client_credentials', resource: API }
     const { body } = await call('/token', { form, headers: { Authorization } })
     expect(await orders(body.access_token)).toBe('demo')
     const issuer = `http://localhost:${signet.port}`
