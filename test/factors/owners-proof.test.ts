@@ -246,7 +246,7 @@ describe.each(places)('what changes how an account signs in ($name)', ({ create 
     const cookie = /signet-refresh=[^;]+/.exec(opened.headers.get('set-cookie') ?? '')?.[0] ?? ''
     const attempt = (from: Asking['headers']) => change(PASSWORD_CHANGE, opened.body, {}, { ...from, cookie })
     expect(outcomeOf(await attempt({}))).toBe('401 AUTH_STEP_UP_REQUIRED')
-    expect(outcomeOf(await attempt({ origin: 'https://evil.example' }))).toBe('401 AUTH_STEP_UP_REQUIRED')
+    expect(outcomeOf(await attempt({ origin: 'https://evil.example' }))).toBe('403 ORIGIN_NOT_ALLOWED')
     const inBody = { refresh_token: cookie.slice('signet-refresh='.length) }
     expect(outcomeOf(await change(PASSWORD_CHANGE, opened.body, inBody))).toBe('401 AUTH_STEP_UP_REQUIRED')
     expect((await attempt(headers)).status).toBe(204)
