@@ -120,72 +120,54 @@ const assemble = async (
     blocklist,
     clock,
     database,
+    issuer,
+    keys,
     lifetimes,
     limits,
     log,
     metrics,
     passwords,
+    peppers,
+    policy,
     random,
     redis,
   }
-  const published = composePublishedRevocations({ ...own, keys, peppers, issuer, onClose })
-  const mail = composeMail(config, { ...own, peppers, printMail, onClose })
+  const published = composePublishedRevocations({ ...own, onClose })
+  const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
   const { isBounded, requireLength } = createRequireLength(policy)
   const issue = createIssue({
-    keys,
-    random,
-    clock,
-    issuer,
+    ...own,
     ttl_seconds: access_token_seconds,
     second_factor_roles,
     requireLength,
     reserveStatus: published.statusLists.reserve,
   })
   const rotate = createRotate({
+    ...own,
     refreshFamilies,
-    blocklist,
     issue,
-    peppers,
-    policy,
     isBounded,
     limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
     access_token_seconds,
-    metrics,
-    log,
     onReuse: mail.notices.refreshReused,
   })
   const authenticateClient = createAuthenticateClient({
+    ...own,
     clients,
     assertions,
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
-    clock,
-    issuer,
   })
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const signInLimit = limits('sign-ins', config.RATE_LIMIT_ACCOUNTS)
   const openSignIn = createOpenSignIn({
+    ...own,
     refreshFamilies,
     issue,
-    random,
-    peppers,
-    policy,
-    metrics,
     limit: signInLimit,
   })
-  const people = { clients, openSignIn, signInLimit, peppers, policy, refreshFamilies, rotate, wait, mail }
-  const tokens = {
-    authenticateClient,
-    clients,
-    policy,
-    keys,
-    refreshFamilies,
-    revocations,
-    blocklist,
-    peppers,
-    clock,
-    issuer,
-  }
+  const people = { clients, openSignIn, signInLimit, refreshFamilies, rotate, wait, mail }
+  const tokens = { ...own, authenticateClient, clients, refreshFamilies, revocations }
 
   // What the world sees of it
   let isDraining = false

@@ -3,16 +3,15 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from './domain/address.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader } from './domain/forwarded.ts'
+import { LIMIT_SETTINGS } from './settings/limits.ts'
 import { MAIL_SETTINGS } from './settings/mail.ts'
 import {
-  derivedRateLimit,
   integer,
   list,
   isOrigin,
   parsePeppers,
   postgresUrl,
   quote,
-  rateLimit,
   redisPrefix,
   redisUrl,
   refuse,
@@ -158,41 +157,7 @@ export const SETTINGS = {
     standard: 'as many as processors, 4 at most',
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md). 1–64.',
   },
-  RATE_LIMIT_LOGIN: {
-    schema: rateLimit('5/60'),
-    standard: '`5/60`',
-    help: 'Sign-ins: count/seconds for one IP (IPv6: its /64); `off` disables.',
-  },
-  RATE_LIMIT_ACCOUNTS: {
-    schema: rateLimit('100/60'),
-    standard: '`100/60`',
-    help: 'Requests to the account API, likewise.',
-  },
-  RATE_LIMIT_REGISTER: {
-    schema: derivedRateLimit('20/60'),
-    standard: 'half of `RATE_LIMIT_ACCOUNTS`',
-    help: 'Registrations, likewise; beside the limit of the account API.',
-  },
-  RATE_LIMIT_REFRESH: {
-    schema: derivedRateLimit('300/60'),
-    standard: 'three times `RATE_LIMIT_ACCOUNTS`',
-    help: 'Refreshes of one sign-in, at `/token` and the account API together, whatever addresses they come from.',
-  },
-  RATE_LIMIT_REVOKE: {
-    schema: rateLimit('60/60'),
-    standard: '`60/60`',
-    help: 'Tokens that one client may revoke of one person, or of itself, whatever addresses it asks from.',
-  },
-  RATE_LIMIT_PASSWORD: {
-    schema: derivedRateLimit('5/60'),
-    standard: '`RATE_LIMIT_LOGIN`',
-    help: 'Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise its endings of other sign-ins, and exports for one person.',
-  },
-  RATE_LIMIT_SECOND_FACTOR: {
-    schema: rateLimit('10/900'),
-    standard: '`10/900`',
-    help: 'TOTP codes that one account may try before each further one waits for the longest delay; those of each known device are counted apart. None is refused: after 20 wrong ones in a row TOTP is closed (docs/accounts.md).',
-  },
+  ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,
     standard: 'none',
@@ -211,11 +176,6 @@ export const SETTINGS = {
       }),
     standard: 'the host of `ISSUER`',
     help: 'The domain that passkeys are for: that of every page that asks for one, or a parent of it. Changing it voids every passkey.',
-  },
-  RATE_LIMIT_TOKEN_FAILURES: {
-    schema: rateLimit('20/60'),
-    standard: '`20/60`',
-    help: 'Failed client authentications, likewise.',
   },
   ...MAIL_SETTINGS,
   TRUSTED_PROXIES: {

@@ -41,8 +41,10 @@ describe.each(places)('GET /revocations, on $name', ({ open }) => {
   const register = async () => {
     people += 1
     const credentials = { email: `feed${people}@example.com`, password: 'correct horse battery' }
-    const { json } = await postJson('/auth/register', { ...credentials, client_id: 'app' })
-    const login = async () => (await postJson('/auth/login', { ...credentials, client_id: 'app' })).json
+    // For the account API, which signs out.
+    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
+    const { json } = await postJson('/auth/register', asked)
+    const login = async () => (await postJson('/auth/login', asked)).json
     return { tokens: json, login }
   }
   const refresh = (refresh_token: string) =>

@@ -164,7 +164,6 @@ describe('what is in the directories', () => {
 
   it.runIf(isRoot)('refuses a key of another user, unless the group may write where it lies', async () => {
     mkdirSync(path, { mode: 0o700 })
-    putKey(path, 'own.pem')
     putKey(path, 'strange.pem')
     chownSync(join(path, 'strange.pem'), STRANGER, STRANGER)
     expect(await faultsOf(path)).toEqual([expect.stringMatching(/strange\.pem belongs to uid 12345/)])
