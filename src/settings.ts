@@ -67,11 +67,11 @@ export const SETTINGS = {
   },
   DATABASE_SCHEMA: {
     schema: text('public').transform((value, context) =>
-      /^(?!pg_|information_schema$)[a-z_][\w$-]{0,62}$/i.test(value)
+      /^(?!pg_|information_schema$|drizzle$)[a-z_][\w$-]{0,62}$/i.test(value)
         ? value
         : refuse(
             context,
-            'must be the name of a schema: a letter, then letters, digits, _, $ or -, 63 at most',
+            'must be the name of a schema, and not drizzle: a letter, then letters, digits, _, $ or -, 63 at most',
           ),
     ),
     standard: '`public`',

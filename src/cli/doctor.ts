@@ -83,9 +83,11 @@ const examineDatabase = async ({ DATABASE_URL, DATABASE_SCHEMA: schema }: Config
   try {
     return (await findDatabaseFaults(database, schema)).join('; ') || null
   } catch (error) {
-    if (error instanceof Unavailable) return 'DATABASE_URL: the database does not answer'
     const fault = faultOf(error)
-    return fault instanceof StartFault ? fault.lines.join('; ') : `DATABASE_URL: ${String(error)}`
+    if (fault instanceof StartFault) return fault.lines.join('; ')
+    return fault instanceof Unavailable
+      ? 'DATABASE_URL: the database does not answer'
+      : `DATABASE_URL: ${String(error)}`
   } finally {
     await database.close()
   }

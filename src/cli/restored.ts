@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
 import { revokeEveryKey } from '../signing/rotation.ts'
@@ -25,7 +26,8 @@ const restored = (io: Io, options: Options): Promise<void> =>
     const reading = readSettings(['KEYS_DIR'], io.environment)
     if ('faults' in reading) return fail(io, options, reading.faults)
     const place = { directory: reading.settings.KEYS_DIR, clock: () => new Date() }
-    const before = await listKeys(place)
+    // Of a machine that is restored onto, the directory may not be there yet.
+    const before = existsSync(place.directory) ? await listKeys(place) : { keys: [] }
     const outcome = 'faults' in before ? before : await revokeEveryKey(place, { now: true })
     const keys = judgeKeys(before, outcome)
     const ended = await endRestored(database)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { formatKeyDates } from '../domain/key-dates.ts'
 import { formatKeyName } from '../domain/key-ring.ts'
 import { thisUser } from '../files/this-user.ts'
+import { codeOf } from './fault.ts'
 import { generatePem } from './signing-key.ts'
 
 /** No `*.pem`, so that a half-written key is never taken for one. */
@@ -68,11 +69,16 @@ const write = async (directory: string, { path, text }: { path: string; text: st
 
 /**
  * Root at the command line, the server as a member of the group that the directory is shared with: the server must be able to
- * read the key. The owner stays: a directory's owner is never given a key.
+ * read the key. The owner stays: a directory's owner is never given a key. Where this user may not give the file to the group, the
+ * key stays this user's own.
  */
 const shareWithGroup = async (handle: FileHandle, gid: number): Promise<void> => {
-  await handle.chown(thisUser(), gid)
-  await handle.chmod(0o640)
+  try {
+    if ((await handle.stat()).gid !== gid) await handle.chown(thisUser(), gid)
+    await handle.chmod(0o640)
+  } catch (error) {
+    if (codeOf(error) !== 'EPERM') throw error
+  }
 }
 
 /** The names of a directory are on the disk only after this. */

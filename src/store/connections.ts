@@ -56,7 +56,8 @@ export const createConnections = (
       isOverdue: false,
       isOpen: false,
       isClean: true,
-      isSpent: false,
+      // Made anew when something is first sent: what a pooler refuses may be known by then.
+      isSpent: true,
     }
     return connection
   }

@@ -140,8 +140,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       const mayGoOn = (code: string) => code === DEADLOCK || (code === STANDBY && others-- > 0)
       const isWaiting = () => isAwaited
       const rest = secondsUntil(end)
-      const ask = () =>
-        connections.ask(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
+      let wasPooled = isPooled
+      const ask = () => {
+        wasPooled = isPooled
+        return connections.ask(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
+      }
       let asked = ask()
       const timer = setTimeout(() => {
         isAwaited = false
@@ -149,6 +152,10 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       }, answer_seconds * 1000)
       statements++
       const again = () => {
+        if (!isAwaited) {
+          statements--
+          return
+        }
         asked = ask()
         asked.answer.then(succeed, fail)
       }
@@ -160,7 +167,8 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         return resolve(answer)
       }
       const fail = (fault: unknown) => {
-        if (isAwaited && isRefusedByPooler(fault)) {
+        // With the few settings that every pooler takes; what it refuses then it refuses for good.
+        if (isAwaited && !wasPooled && isRefusedByPooler(fault)) {
           isPooled = true
           setTimeout(again, POOLER_PAUSE_MILLISECONDS)
           return

@@ -9,7 +9,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({ ...core, ...fa
   is(value, PgTable) ? [getTableName(value)] : [],
 )
 
-type Lacking = Readonly<{ name: string; lacking: readonly string[] }>
+type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>
 
 /** pg_type.dat. */
 const TEXT_ARRAY = 1009
@@ -22,7 +22,7 @@ export const findGrantFaults = async (
   const rows = await database.run(
     sql => sql<Lacking[]>`
       select
-        class.relname as name,
+        class.relname as name, has_schema_privilege(namespace.oid, 'usage') as may_enter,
         array(
           select privilege
           from unnest(array['select', 'insert', 'update', 'delete']) as privilege
@@ -34,7 +34,11 @@ export const findGrantFaults = async (
       order by class.relname`,
   )
   const there = new Set(rows.map(({ name }) => name))
+  const isShut = rows.some(({ may_enter }) => !may_enter)
   return [
+    ...(isShut
+      ? [`DATABASE_URL: the role lacks usage on schema ${schema_name}: see Roles in docs/deploy.md`]
+      : []),
     ...TABLES.filter(name => !there.has(name)).map(
       name => `DATABASE_URL: there is no table ${schema_name}.${name}, although its migration was applied`,
     ),

@@ -13,7 +13,8 @@ import {
   type Step,
 } from './migrations.ts'
 import { findGrantFaults } from './grants.ts'
-import { findSettingFaults } from './surroundings.ts'
+import { Unavailable } from '../domain/unavailable.ts'
+import { findSettingFaults, isRefusedByPooler } from './surroundings.ts'
 import { quoteIdentifier } from './tag.ts'
 import { trackSockets } from './sockets.ts'
 import { inTransaction } from './transaction.ts'
@@ -125,8 +126,9 @@ const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Pro
   await sql`select set_config('lock_timeout', '5s', true)`
   await createSchema(sql, schema)
   await createHistory(sql, schema)
-  // What is made is made in the first.
-  await sql`select set_config('search_path', ${`${quoteIdentifier(schema)}, pg_catalog`}, true)`
+  // Named alone: what is made is made there, and Postgres looks into pg_catalog before it. A function that somebody else put into the
+  // schema under the name of a built-in one would run with the rights of the owner otherwise.
+  await sql`select set_config('search_path', ${quoteIdentifier(schema)}, true)`
   const { migration, name, direction } = step
   for (const statement of (direction === 'up' ? migration.up : migration.down) ?? [])
     await sql.unsafe(inSchema(statement, schema))
@@ -229,6 +231,7 @@ export const faultOf = (error: unknown): unknown => {
   const code = codeOf(error)
   const detail = oneLine(error instanceof Error ? error.message : code)
   if (error instanceof StartFault) return error
+  if (error instanceof Unavailable && isRefusedByPooler(error.cause)) return faultOf(error.cause)
   if (isAway(code) || OF_TLS.test(code)) {
     return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
   }

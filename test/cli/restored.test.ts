@@ -163,6 +163,16 @@ describe.each(places)('signetd restored on $name', ({ name, create }) => {
     await signet.close()
   }, 60_000)
 
+  it('makes the first key on a machine that has none', async () => {
+    const { place, start } = await setUp()
+    const signet = await start(place.environment)
+    await signet.close()
+    const KEYS_DIR = join(place.environment['KEYS_DIR'] ?? '', 'none')
+    const { code, out, err } = await signetd({ ...place.environment, KEYS_DIR }, 'restored', '--json')
+    expect({ code, err }).toEqual({ code: 0, err: [] })
+    expect(JSON.parse(out.join(''))).toMatchObject({ revoked_keys: [], signing_key: expect.any(String) })
+  }, 60_000)
+
   it('says where there is no database, and changes no key', async () => {
     const { place } = await setUp()
     const DATA_DIR = join(place.environment['KEYS_DIR'] ?? '', 'none')

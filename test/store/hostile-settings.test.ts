@@ -154,6 +154,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
   })
 
   it.skipIf(findPgBouncer() === null)(
+    'learns once what a PgBouncer refuses, also with many connections',
+    async () => {
+      const place = await openAnyPlace()
+      const bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
+      const database = openDatabase({ url: bouncer?.url ?? '', pool_size: 60 })
+      await expect(database.ping()).resolves.toBeUndefined()
+      expect(database.load().statements).toBe(0)
+      await database.close()
+      await bouncer?.stop()
+      await place.close()
+    },
+  )
+
+  it.skipIf(findPgBouncer() === null)(
     'is refused behind a PgBouncer that leaves the isolation to it',
     async () => {
       const place = await openAnyPlace()

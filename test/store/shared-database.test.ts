@@ -91,6 +91,17 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
   })
 
+  it('calls no function of its own schema in place of a built-in one', async () => {
+    const planted = await createEmptyDatabase()
+    const stranger = openDatabase({ url: planted.url, pool_size: 1 })
+    await stranger.sql.unsafe(
+      `create function public.gen_random_uuid() returns uuid language plpgsql as 'begin raise exception ''called''; end'`,
+    )
+    await stranger.close()
+    await expect(migrate({ url: planted.url })).resolves.toBeDefined()
+    await planted.drop()
+  })
+
   it('goes down to nothing and up again there alone', async () => {
     const other = `${SCHEMA}2`
     await migrate({ url: own.url, schema: other })
