@@ -6,6 +6,7 @@ import { hasPostgres } from '../support/backends.ts'
 import { linkIn, type Mailbox, openMailbox } from '../support/mailbox.ts'
 import {
   ask,
+  asOwner,
   createClock,
   outcomeOf,
   second,
@@ -167,9 +168,7 @@ describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once',
       const { body } = await signIn(instances[0], ada.email)
       const signedIn = await second(instances[0], body.handle, { totp: ada.code() })
       const answers = await Promise.all(
-        instances.map(signet =>
-          ask(signet, '/auth/factors/recovery-codes', { method: 'POST', token: signedIn.body.access_token }),
-        ),
+        instances.map(signet => ask(signet, '/auth/factors/recovery-codes', asOwner(signedIn.body))),
       )
       expect(answers.map(outcomeOf).toSorted()).toEqual(['201', '409 RECOVERY_CODES_CHANGED'])
       const [code] = answers.flatMap(({ body: { recovery_codes } }) => recovery_codes ?? [])
