@@ -10,7 +10,7 @@ import { scopeLeft } from '../domain/scope.ts'
 import type { Issue } from '../grants/issue.ts'
 import type { Blocklist, Clients, Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
-import { consume } from './consume.ts'
+import { consume, refuseExhausted } from './consume.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
@@ -64,9 +64,11 @@ export const createStepUp = (needs: Needs) => ({
     const { account, claims } = bearer
     const client = await needs.clients.find(claims.client_id)
     if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
-    await consume(needs.signInLimit, account.id)
+    refuseExhausted(needs.signInLimit, account.id)
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
+    // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
+    await consume(needs.signInLimit, account.id)
     return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
   },
 })
