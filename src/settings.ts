@@ -181,7 +181,7 @@ export const SETTINGS = {
   RATE_LIMIT_REVOKE: {
     schema: rateLimit('60/60'),
     standard: '`60/60`',
-    help: 'Tokens that one client may revoke of one person, or of itself, whatever addresses it asks from.',
+    help: 'Access tokens that one client may revoke of one person, or of itself, whatever addresses it asks from. Refresh tokens do not count.',
   },
   RATE_LIMIT_PASSWORD: {
     schema: derivedRateLimit('5/60'),
