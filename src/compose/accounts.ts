@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import { type Config, times } from '../config.ts'
 import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
@@ -77,7 +77,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     register: limit('register', config.RATE_LIMIT_REGISTER),
     password: limit('password', config.RATE_LIMIT_PASSWORD),
     export: limit('export', config.RATE_LIMIT_PASSWORD),
-    ending: limit('sign-outs', config.RATE_LIMIT_PASSWORD),
+    ending: limit('sign-outs', times(6, config.RATE_LIMIT_PASSWORD)),
     accounts: limit('accounts', config.RATE_LIMIT_ACCOUNTS),
     mail: parts.mail.limit,
   }
@@ -139,7 +139,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
       }),
     ),
     refresh: createRefresh(parts),
-    signOut: createSignOut(ending),
+    signOut: createSignOut({ ...parts, access_token_seconds }),
     sessions: createSessions(ending),
     changePassword: told.changePassword(createChangePassword({ ...ending, judgeNewPassword, requireStepUp })),
     deleteAccount: createDeleteAccount({ ...parts, accountLife, requireStepUp }),
