@@ -102,6 +102,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     ...parts,
     factors,
     brake,
+    knownDevices,
     proveOwnFactor: proofs.proveOwnFactor,
     holdsRefreshToken: createHoldsRefreshToken({ ...ending, onReuse: parts.mail.notices.refreshReused }),
     limit: limits.password,

@@ -12,6 +12,7 @@ import {
   DEAD,
   lives,
   outcomeOf,
+  second,
   signIn,
   signInFully,
   signUp,
@@ -64,6 +65,13 @@ describe.each(places)('what changes how an account signs in ($name)', ({ create 
   ) => ask(signet, path, { method, body: { ...fields, ...shown }, token: access_token, headers })
   const [PASSWORD_CHANGE] = CHANGES as [(typeof CHANGES)[number]]
   const withFactor = (name: string) => withTotp(signet, time, `${name}@proof.example`)
+  /** The token of a device that has signed in; the clock is a step further afterwards. */
+  const knownTo = async ({ email, code }: WithTotp) => {
+    const { body } = await signIn(signet, email)
+    const answer = await second(signet, body.handle, { totp: code() })
+    time.advance(30)
+    return answer.headers.get('signet-device')
+  }
   const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
     (await ask(signet, '/auth/factors', { token })).body
   const nameOf = ([path, method]: (typeof CHANGES)[number]) =>
@@ -190,6 +198,44 @@ describe.each(places)('what changes how an account signs in ($name)', ({ create 
     await signIn(signet, 'guesses@proof.example', { password: 'wrong' })
     expect(waited).toEqual([1000, 2000])
     expect((await change(PASSWORD_CHANGE, tokens, { current_password: PASSWORD })).status).toBe(204)
+  })
+
+  it('holds a known device for no guess from elsewhere', async () => {
+    const email = 'held@proof.example'
+    const tokens = await signUp(signet, email)
+    const device = { 'Signet-Device': (await signIn(signet, email)).headers.get('signet-device') ?? '' }
+    for (let times = 0; times < 6; times += 1)
+      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+    waited = []
+    const shown = { current_password: PASSWORD }
+    const begin = (headers: NonNullable<Asking['headers']>) =>
+      ask(signet, '/auth/factors/totp', { body: shown, token: tokens.access_token, headers })
+    expect((await begin(device)).status).toBe(200)
+    expect(waited).toEqual([])
+    for (let times = 0; times < 6; times += 1)
+      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+    waited = []
+    expect((await begin({})).status).toBe(200)
+    expect(waited).toHaveLength(1)
+  })
+
+  it('names no TOTP that is closed, and says that it is', async () => {
+    const ada = await withFactor('closed')
+    const device = { 'Signet-Device': (await knownTo(ada)) ?? '' }
+    for (let times = 0; times < 20; times += 1)
+      expect(
+        outcomeOf(
+          await ask(signet, '/auth/step-up', { body: { totp: '000000' }, token: ada.tokens.access_token }),
+        ),
+      ).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    const refusal = await change(PASSWORD_CHANGE, ada.tokens)
+    expect(refusal.body).toMatchObject({ factors: ['recovery_code'], totp_closed: true })
+    const known = await change(PASSWORD_CHANGE, ada.tokens, {}, device)
+    expect(known.body).toMatchObject({ factors: ['totp', 'recovery_code'] })
+    expect(known.body).not.toHaveProperty('totp_closed')
+    const shown = { current_password: PASSWORD, totp: ada.code() }
+    expect(outcomeOf(await change(PASSWORD_CHANGE, ada.tokens, shown))).toBe('403 AUTH_TOTP_CLOSED')
+    expect((await change(PASSWORD_CHANGE, ada.tokens, shown, device)).status).toBe(204)
   })
 
   it('spends a recovery code once, of many at once', async () => {
