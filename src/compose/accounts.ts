@@ -14,6 +14,7 @@ import { createJudgeNewPassword } from '../flows/new-password.ts'
 import { createHoldsRefreshToken } from '../flows/own-refresh-token.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
 import { createRefresh } from '../flows/refresh.ts'
+import { createRequireResources } from '../flows/require-resources.ts'
 import { createRequireStepUp } from '../flows/require-step-up.ts'
 import { createSessions } from '../flows/sessions.ts'
 import { createSignIn } from '../flows/sign-in.ts'
@@ -82,6 +83,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
+  const requireResources = createRequireResources(parts)
   const judgeNewPassword = createJudgeNewPassword({
     passwords: parts.passwords,
     min_characters: config.PASSWORD_MIN_CHARACTERS,
@@ -122,16 +124,18 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     notices: parts.mail.notices,
     told,
     proofs,
+    requireResources,
     requireStepUp,
     enter: told.signIn(enter),
   })
   return {
     ...mail,
     ...withFactors,
-    signUp: told.signUp(createSignUp({ ...parts, judgeNewPassword, enter })),
+    signUp: told.signUp(createSignUp({ ...parts, requireResources, judgeNewPassword, enter })),
     signIn: told.signIn(
       createSignIn({
         ...parts,
+        requireResources,
         knownDevices,
         brake,
         enter,

@@ -15,7 +15,7 @@ import type { KnownDevices } from './known-devices.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
 import type { ProveOwnFactor, ShownFactor } from './prove-own-factor.ts'
-import { requireResources, resourceRefused } from './require-resources.ts'
+import { refusingResources, type RequireResources, resourceRefused } from './require-resources.ts'
 
 type Needs = Readonly<{
   clients: Clients
@@ -28,6 +28,7 @@ type Needs = Readonly<{
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
+  requireResources: RequireResources
   metrics: Metrics
   access_token_seconds: number
   signInLimit: Limit
@@ -82,15 +83,15 @@ type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
  * 422 for resources beyond that, or so many that the token would be too long.
  */
 const grantOf = async (
-  { refreshFamilies, issue, policy }: Needs,
+  { refreshFamilies, issue, policy, requireResources }: Needs,
   { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
 ) => {
-  requireResources(client, resources, policy)
+  requireResources(client, resources)
   const family = await refreshFamilies.findLiving({ family_id, salt: null })
   if (!resources.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
   const grant = { scope: client.scope, audience: audienceOf(client, resources, family, policy) }
-  issue.requireLength(client, grant)
+  refusingResources(() => issue.requireLength(client, grant))
   return grant
 }
 
