@@ -43,7 +43,8 @@ const FRESH_SECONDS = 300
  * Contract – For whatever changes how an account signs in. An access token is not enough: every service that it is sent to has it.
  * The request shows the password, and a factor too where the account has one; a passkey, which verifies its user, is both. A sign-in
  * of the last minutes and of the account's highest class may show its own refresh token instead. Whether that is enough is
- * judged before what is shown, so that no guess at the password alone is answered. What is shown is judged in any case.
+ * judged before what is shown, so that no guess at the password alone is answered. A password and a factor are judged also where they
+ * need not be; a refresh token only where these are not enough, so that one which the browser sends by itself ends no sign-in.
  */
 export const createRequireStepUp =
   (needs: Needs): RequireStepUp =>
