@@ -40,7 +40,8 @@ export const readConfig = (environment: Environment): Reading => {
 
 const derive = (settings: Settings): Derived => {
   const { RATE_LIMIT_LOGIN, RATE_LIMIT_ACCOUNTS, RATE_LIMIT_REGISTER } = settings
-  const { RATE_LIMIT_REFRESH = timesThree(RATE_LIMIT_ACCOUNTS) } = settings
+  // The retries of one refresh count too, and so do those of several processes that share a sign-in.
+  const { RATE_LIMIT_REFRESH = times(3, RATE_LIMIT_ACCOUNTS) } = settings
   const { RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
   const { RATE_LIMIT_MAIL = RATE_LIMIT_LOGIN } = settings
   const { issuer, default_audience } = audiencePolicyOf(settings)
@@ -66,8 +67,8 @@ export const audiencePolicyOf = ({
   return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
 
-/** The retries of one refresh count too, and so do those of several processes that share a sign-in. */
-const timesThree = (limit: RateLimit): RateLimit => limit && { ...limit, count: limit.count * 3 }
+export const times = (factor: number, limit: RateLimit): RateLimit =>
+  limit && { ...limit, count: limit.count * factor }
 
 const halfOf = (limit: RateLimit): RateLimit => limit && { ...limit, count: Math.ceil(limit.count / 2) }
 

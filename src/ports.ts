@@ -150,14 +150,14 @@ export type Revocable = Pick<AccessTokenClaims, 'jti' | 'sid' | 'sub' | 'client_
 /** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
 export type Revocations = {
   /**
-   * Atomic and idempotent. A family of which many single tokens were revoked lately is ended instead, as one entry of the feed: its
-   * id, or null.
+   * Atomic and idempotent. A family of which many single tokens were revoked lately is ended instead, as one entry of the feed.
+   * `ended` is its id, or null; `is_new` is false where nothing had to be written.
    */
   revokeAccessToken(token: {
     jti: string
     sid?: string | undefined
     expires_at: Date
-  }): Promise<string | null>
+  }): Promise<Readonly<{ ended: string | null; is_new: boolean }>>
   /** False when the token, its family or its account has been ended. */
   isLive(claims: Revocable): Promise<boolean>
   /** The account behind a live access token; null when the token, its family or its account has been ended. */

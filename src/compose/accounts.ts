@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import { type Config, times } from '../config.ts'
 import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Peppers } from '../domain/refresh-token.ts'
@@ -14,6 +14,7 @@ import { createJudgeNewPassword } from '../flows/new-password.ts'
 import { createHoldsRefreshToken } from '../flows/own-refresh-token.ts'
 import type { OpenSignIn } from '../flows/open-sign-in.ts'
 import { createRefresh } from '../flows/refresh.ts'
+import { createRequireResources } from '../flows/require-resources.ts'
 import { createRequireStepUp } from '../flows/require-step-up.ts'
 import { createSessions } from '../flows/sessions.ts'
 import { createSignIn } from '../flows/sign-in.ts'
@@ -77,11 +78,12 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     register: limit('register', config.RATE_LIMIT_REGISTER),
     password: limit('password', config.RATE_LIMIT_PASSWORD),
     export: limit('export', config.RATE_LIMIT_PASSWORD),
-    ending: limit('sign-outs', config.RATE_LIMIT_PASSWORD),
+    ending: limit('sign-outs', times(6, config.RATE_LIMIT_PASSWORD)),
     accounts: limit('accounts', config.RATE_LIMIT_ACCOUNTS),
     mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
+  const requireResources = createRequireResources(parts)
   const judgeNewPassword = createJudgeNewPassword({
     passwords: parts.passwords,
     min_characters: config.PASSWORD_MIN_CHARACTERS,
@@ -102,6 +104,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     ...parts,
     factors,
     brake,
+    knownDevices,
     proveOwnFactor: proofs.proveOwnFactor,
     holdsRefreshToken: createHoldsRefreshToken({ ...ending, onReuse: parts.mail.notices.refreshReused }),
     limit: limits.password,
@@ -121,16 +124,18 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     notices: parts.mail.notices,
     told,
     proofs,
+    requireResources,
     requireStepUp,
     enter: told.signIn(enter),
   })
   return {
     ...mail,
     ...withFactors,
-    signUp: told.signUp(createSignUp({ ...parts, judgeNewPassword, enter })),
+    signUp: told.signUp(createSignUp({ ...parts, requireResources, judgeNewPassword, enter })),
     signIn: told.signIn(
       createSignIn({
         ...parts,
+        requireResources,
         knownDevices,
         brake,
         enter,
@@ -139,7 +144,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
       }),
     ),
     refresh: createRefresh(parts),
-    signOut: createSignOut(ending),
+    signOut: createSignOut({ ...parts, access_token_seconds }),
     sessions: createSessions(ending),
     changePassword: told.changePassword(createChangePassword({ ...ending, judgeNewPassword, requireStepUp })),
     deleteAccount: createDeleteAccount({ ...parts, accountLife, requireStepUp }),

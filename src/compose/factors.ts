@@ -13,6 +13,7 @@ import { createOfferFactors } from '../flows/offer-factors.ts'
 import { createPasskeyEnrolment } from '../flows/passkey-enrolment.ts'
 import { createPasskeySignIn } from '../flows/passkey-sign-in.ts'
 import { createProveOwnFactor } from '../flows/prove-own-factor.ts'
+import type { RequireResources } from '../flows/require-resources.ts'
 import type { RequireStepUp } from '../flows/require-step-up.ts'
 import { createSecondFactorSignIn } from '../flows/second-factor-sign-in.ts'
 import { createProveFactor } from '../flows/second-factor.ts'
@@ -48,6 +49,7 @@ type Parts = Readonly<{
   refreshFamilies: RefreshFamilies
   signInLimit: Limit
   proofs: ReturnType<typeof composeProofs>
+  requireResources: RequireResources
   requireStepUp: RequireStepUp
   /** Has told the person of it by mail. */
   enter: Enter
@@ -55,7 +57,7 @@ type Parts = Readonly<{
   told: Told
 }>
 
-type ProofParts = Omit<Parts, 'enter' | 'told' | 'proofs' | 'requireStepUp'>
+type ProofParts = Omit<Parts, 'enter' | 'told' | 'proofs' | 'requireResources' | 'requireStepUp'>
 
 /** What judges second factors, at a sign-in and afterwards. */
 export const composeProofs = (config: Config, parts: ProofParts) => {

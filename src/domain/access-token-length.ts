@@ -3,6 +3,7 @@ import type { AudiencePolicy } from './audience.ts'
 import type { Client } from './client.ts'
 import { OAuthError } from './oauth-error.ts'
 import { LONGEST_ROLES } from './roles.ts'
+import { ADMIN_SCOPE } from './scope.ts'
 
 /** Contract: characters of an access token, at most. A longer one could be neither revoked nor introspected. */
 export const ACCESS_TOKEN_MAX_CHARACTERS = 8192
@@ -16,7 +17,9 @@ const AROUND_PAYLOAD_CHARACTERS = 110 + 2 + 1366
 /** Stand-ins for what every token has, as long as the longest of their kind. */
 const LONGEST_UUID = 'ffffffff-ffff-7fff-bfff-ffffffffffff'
 const LONGEST_SECONDS = 99_999_999_999
-const LONGEST_AMR = ['pwd', 'otp', 'hwk', 'swk', 'mfa']
+/** Of a sign-in by a passkey, which says "user" for "pwd". */
+const LONGEST_AMR = ['user', 'otp', 'hwk', 'swk', 'mfa']
+const CREDENTIALS_HASH = 'h'.repeat(22)
 const LONGEST_PLACE = Number.MAX_SAFE_INTEGER
 
 /** What of a token can make it long. `audience` empty: DEFAULT_AUDIENCE. */
@@ -36,6 +39,7 @@ export const longestAccessToken = (client: Client, { scope, audience }: Grant, i
     scope,
     ...(servesPeople(client) ? OF_A_PERSON : {}),
     ...(client.status_list ? statusAt(issuer) : {}),
+    ...(scope.split(' ').includes(ADMIN_SCOPE) ? { credentials_hash: CREDENTIALS_HASH } : {}),
   }
   // A client that acts for people may act for itself beside: the longer of the two subjects counts.
   const spare = Math.max(0, JSON.stringify(client_id).length - JSON.stringify(claims.sub).length)
@@ -66,7 +70,7 @@ const servesPeople = ({ first_party, grant_types }: Client): boolean =>
 export const judgeRegistration = (client: Client, policy: AudiencePolicy): string | null => {
   const scope = client.first_party ? client.scope : shortestOf(client.scope.split(' '))
   const longest = Math.max(
-    ...audiencesOf(client, policy).map(audience =>
+    ...allOf(client, policy).map(audience =>
       longestAccessToken(client, { scope, audience: [audience] }, policy.issuer),
     ),
   )
@@ -84,7 +88,7 @@ export const createRequireLength = (policy: AudiencePolicy) => {
   const isBounded = (client: Client): boolean => {
     const known = bounded.get(client)
     if (known !== undefined) return known
-    const all = withOwn(client, audiencesOf(client, policy), policy)
+    const all = { scope: client.scope, audience: allOf(client, policy) }
     const fits = longestAccessToken(client, all, policy.issuer) <= ACCESS_TOKEN_MAX_CHARACTERS
     bounded.set(client, fits)
     return fits
@@ -110,11 +114,11 @@ export type RequireLength = ReturnType<typeof createRequireLength>
 const shortestOf = (texts: readonly string[]): string =>
   texts.reduce((shortest, text) => (text.length < shortest.length ? text : shortest), texts[0] ?? '')
 
-const audiencesOf = ({ audience }: Client, { default_audience }: AudiencePolicy): readonly string[] =>
-  audience.length > 0 ? audience : [default_audience]
-
-const withOwn = (
-  { first_party, scope }: Client,
-  audience: readonly string[],
-  { issuer }: AudiencePolicy,
-): Grant => ({ scope, audience: first_party ? [...audience, issuer] : audience })
+/** All that a request may ask for: a first-party client for the issuer too. */
+const allOf = (
+  { audience, first_party }: Client,
+  { default_audience, issuer }: AudiencePolicy,
+): readonly string[] => {
+  const registered = audience.length > 0 ? audience : [default_audience]
+  return first_party ? [...registered, issuer] : registered
+}

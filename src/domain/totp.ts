@@ -8,6 +8,8 @@ export const TOTP_SECRET_BYTES = 20
  * in a million: 20 of them with 6 in 100,000.
  */
 export const TOTP_FAILURES_AT_MOST = 20
+/** Ours: tries that a mailed link for a new password gives where TOTP was closed. Who reads the mailbox gets a link again and again. */
+export const TOTP_TRIES_OF_A_RESET = 3
 /** The account's owner is told at this one, and when TOTP closes. */
 export const TOTP_FAILURES_TOLD = 3
 const STEP_SECONDS = 30

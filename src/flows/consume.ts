@@ -1,9 +1,13 @@
 import { Problem } from '../domain/problem.ts'
-import type { Limit } from '../ports.ts'
+import type { Allowance, Limit } from '../ports.ts'
 
 /** Counts against a limit. Throws a 429 that says when to come back. */
-export const consume = async (limit: Limit, key: string): Promise<void> => {
-  const allowance = await limit.consume(key)
-  if (allowance !== null && !allowance.isAllowed)
+export const consume = async (limit: Limit, key: string): Promise<void> => refuse(await limit.consume(key))
+
+/** Counts nothing, and asks nobody. Throws the same 429 where this process knows that the limit is used up. */
+export const refuseExhausted = (limit: Limit, key: string): void => refuse(limit.isExhausted(key))
+
+const refuse = (allowance: Allowance | null): void => {
+  if (allowance?.isAllowed === false)
     throw new Problem('RATE_LIMITED', allowance.name, [], allowance.reset_seconds)
 }

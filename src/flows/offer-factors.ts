@@ -12,12 +12,17 @@ type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_i
 
 export type FactorKind = Proof['kind']
 
+/** Contract – The factors that would do from a device of this kind. */
+type OpenKinds = Readonly<{
+  factors: readonly FactorKind[]
+  /** There is a TOTP, and it is closed after too many wrong codes in a row. */
+  totp_closed?: true
+}>
+
 /** Contract – The factors that would do, with what each of them needs. */
 export type Offer = Begun &
+  OpenKinds &
   Readonly<{
-    factors: readonly FactorKind[]
-    /** There is a TOTP, and it is closed after too many wrong codes in a row. */
-    totp_closed?: true
     /** What the browser is asked with. */
     passkey?: ReturnType<typeof requestOptions>
   }>
@@ -41,23 +46,28 @@ export const createOfferFactors =
     if (!hasFactor(has)) return null
     const challenge = random.bytes(CHALLENGE_BYTES)
     const begun = await conduct.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
-    const { totp, passkeys } = has
-    const failures = isKnownDevice ? totp?.failures.known_devices : totp?.failures.unknown_devices
-    const isClosed = failures !== undefined && failures >= TOTP_FAILURES_AT_MOST
+    const { passkeys } = has
     return {
       ...begun,
-      factors: factorKindsOf(isClosed ? { ...has, totp: null } : has),
-      ...(isClosed ? { totp_closed: true as const } : {}),
+      ...openKinds(has, isKnownDevice),
       ...(passkeys.length > 0 ? { passkey: requestOptions({ rp_id, challenge, passkeys }) } : {}),
     }
   }
 
 export type OfferFactors = ReturnType<typeof createOfferFactors>
 
-/** What somebody with these may show. */
-export const factorKindsOf = ({ totp, passkeys, recovery_codes }: FactorsOf): readonly FactorKind[] => {
-  const isThere = { totp: totp !== null, passkey: passkeys.length > 0, recovery_code: recovery_codes > 0 }
-  return (['totp', 'passkey', 'recovery_code'] as const).filter(kind => isThere[kind])
+/** What somebody with these may show; a closed TOTP is none of it. */
+export const openKinds = (has: FactorsOf, isKnownDevice: boolean): OpenKinds => {
+  const { totp, passkeys, recovery_codes } = has
+  const failures = isKnownDevice ? totp?.failures.known_devices : totp?.failures.unknown_devices
+  const isClosed = failures !== undefined && failures >= TOTP_FAILURES_AT_MOST
+  const isThere = {
+    totp: totp !== null && !isClosed,
+    passkey: passkeys.length > 0,
+    recovery_code: recovery_codes > 0,
+  }
+  const factors = (['totp', 'passkey', 'recovery_code'] as const).filter(kind => isThere[kind])
+  return isClosed ? { factors, totp_closed: true } : { factors }
 }
 
 /** Recovery codes alone are none: they go with the last factor. */

@@ -1,5 +1,4 @@
 import { amrWith } from '../domain/authentication-class.ts'
-import type { AudiencePolicy } from '../domain/audience.ts'
 import { CHALLENGE_BYTES, payloadOf, readPayload } from '../domain/ceremony.ts'
 import type { Client } from '../domain/client.ts'
 import type { Language } from '../domain/language.ts'
@@ -10,7 +9,7 @@ import type { Clients, Random } from '../ports.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { Conduct } from './ceremony.ts'
 import type { Enter } from './enter.ts'
-import { requireResources } from './require-resources.ts'
+import type { RequireResources } from './require-resources.ts'
 import type { ProveFactor } from './second-factor.ts'
 
 type Needs = Readonly<{
@@ -20,7 +19,7 @@ type Needs = Readonly<{
   proveFactor: ProveFactor
   enter: Enter
   random: Random
-  policy: AudiencePolicy
+  requireResources: RequireResources
   originsOf: (client: Client) => readonly string[]
   rp_id: string
 }>
@@ -43,7 +42,7 @@ const PRESENT_AMR = ['user']
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
 export const createPasskeySignIn = (needs: Needs) => ({
   begin: async ({ client, refresh_transport, resources }: Asked) => {
-    requireResources(client, resources, needs.policy)
+    needs.requireResources(client, resources)
     const { client_id } = client
     const challenge = needs.random.bytes(CHALLENGE_BYTES)
     const payload = payloadOf({ challenge, resources })
@@ -60,7 +59,7 @@ export const createPasskeySignIn = (needs: Needs) => ({
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
     admit(client, refresh_transport)
     const { challenge, resources } = readPayload(payload)
-    requireResources(client, resources, needs.policy)
+    needs.requireResources(client, resources)
     const account = await factors.findOwner(assertion.id)
     // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
     if (account === null || !assertion.response.userHandle)

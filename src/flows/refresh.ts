@@ -52,7 +52,8 @@ const toProblem = (error: OAuthError): Problem => {
   const { retry_after_seconds } = detail
   if (reason === 'refresh_limit' && typeof retry_after_seconds === 'number')
     return new Problem('RATE_LIMITED', 'refresh', [], retry_after_seconds)
-  if (code === 'invalid_target') return resourceRefused(error)
+  // What would do is another resource, not another sign-in.
+  if (code === 'invalid_target' || reason === 'token_too_long_by_scope') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
   return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
 }

@@ -1,3 +1,4 @@
+import type { Account } from '../domain/account.ts'
 import { ACR } from '../domain/authentication-class.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Accounts, Clock, Limit, Passwords } from '../ports.ts'
@@ -5,7 +6,8 @@ import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
 import { consume } from './consume.ts'
 import { requireCurrentPassword } from './current-password.ts'
-import { factorKindsOf, hasFactor } from './offer-factors.ts'
+import type { KnownDevices } from './known-devices.ts'
+import { hasFactor, openKinds } from './offer-factors.ts'
 import type { HoldsRefreshToken, OwnRefreshToken } from './own-refresh-token.ts'
 import type { ProveOwnFactor, ShownFactor } from './prove-own-factor.ts'
 import type { Brake } from './sign-in-brake.ts'
@@ -15,6 +17,7 @@ type Needs = Readonly<{
   passwords: Passwords
   factors: Factors
   brake: Brake
+  knownDevices: Pick<KnownDevices, 'recognise'>
   proveOwnFactor: ProveOwnFactor
   holdsRefreshToken: HoldsRefreshToken
   clock: Clock
@@ -27,6 +30,7 @@ export type Shown = Readonly<{
   current_password: string | null
   factor: ShownFactor | null
   own_refresh_token: OwnRefreshToken | null
+  device_token: string | null
 }>
 
 /** Throws a 401 unless the request comes from the account's owner. */
@@ -39,7 +43,8 @@ const FRESH_SECONDS = 300
  * Contract – For whatever changes how an account signs in. An access token is not enough: every service that it is sent to has it.
  * The request shows the password, and a factor too where the account has one; a passkey, which verifies its user, is both. A sign-in
  * of the last minutes and of the account's highest class may show its own refresh token instead. Whether that is enough is
- * judged before what is shown, so that no guess at the password alone is answered. What is shown is judged in any case.
+ * judged before what is shown, so that no guess at the password alone is answered. A password and a factor are judged also where they
+ * need not be; a refresh token only where these are not enough, so that one which the browser sends by itself ends no sign-in.
  */
 export const createRequireStepUp =
   (needs: Needs): RequireStepUp =>
@@ -47,8 +52,10 @@ export const createRequireStepUp =
     const { account, claims } = bearer
     await consume(needs.limit, claims.sid ?? account.id)
     const has = await needs.factors.find(account.id)
-    if (!isComplete(shown, has)) await requireFresh(needs, { bearer, shown, has })
-    if (shown.current_password !== null) await provePassword(needs, bearer, shown.current_password)
+    const device = needs.knownDevices.recognise(shown.device_token, account)
+    if (!isComplete(shown, has)) await requireFresh(needs, { bearer, shown, has, device })
+    if (shown.current_password !== null)
+      await provePassword(needs, { account, device, current_password: shown.current_password })
     if (shown.factor !== null) await needs.proveOwnFactor(bearer, shown.factor)
   }
 
@@ -58,12 +65,12 @@ const isComplete = ({ current_password, factor }: Shown, has: FactorsOf): boolea
   return current_password !== null && (factor !== null || !hasFactor(has))
 }
 
-type Asking = Readonly<{ bearer: Bearer; shown: Shown; has: FactorsOf }>
+type Asking = Readonly<{ bearer: Bearer; shown: Shown; has: FactorsOf; device: Uint8Array | null }>
 
 /** RFC 9470 §3 – Throws unless the sign-in is fresh, of the account's highest class, and shows its own refresh token. */
 const requireFresh = async (
   { clock, holdsRefreshToken }: Needs,
-  { bearer, shown: { own_refresh_token }, has }: Asking,
+  { bearer, shown: { own_refresh_token }, has, device }: Asking,
 ): Promise<void> => {
   const { acr, auth_time = 0 } = bearer.claims
   const isHeld = own_refresh_token !== null && (await holdsRefreshToken(bearer, own_refresh_token))
@@ -71,21 +78,26 @@ const requireFresh = async (
   const isHighest = acr === ACR.mfa || !hasFactor(has)
   if (isHeld && isFresh && isHighest) return
   const reason = !isHighest ? 'one_factor' : isFresh ? 'refresh_token_not_shown' : 'not_fresh'
-  throw new Problem('AUTH_STEP_UP_REQUIRED', reason, [], null, demandOf(has))
+  throw new Problem('AUTH_STEP_UP_REQUIRED', reason, [], null, demandOf(has, device !== null))
 }
 
 /** What would be enough: as a challenge (RFC 9470 §3), and for the application in words. */
-const demandOf = (has: FactorsOf) => ({
+const demandOf = (has: FactorsOf, isKnownDevice: boolean) => ({
   demand: { acr_values: hasFactor(has) ? ACR.mfa : null, max_age_seconds: FRESH_SECONDS },
   members: {
     needed: ['current_password', ...(hasFactor(has) ? ['factor'] : [])],
-    ...(hasFactor(has) ? { factors: factorKindsOf(has) } : {}),
+    ...(hasFactor(has) ? openKinds(has, isKnownDevice) : {}),
   },
 })
 
-/** Counted and slowed down together with the guesses at the sign-in: asking here gets no more of them. */
-const provePassword = async (needs: Needs, { account }: Bearer, current_password: string): Promise<void> => {
-  const attempt = await needs.brake({ subject: account.email, device: null })
+type Guess = Readonly<{ account: Account; device: Uint8Array | null; current_password: string }>
+
+/**
+ * Counted and slowed down together with the guesses at the sign-in: asking here gets no more of them, and a known device waits for
+ * none of a stranger's.
+ */
+const provePassword = async (needs: Needs, { account, device, current_password }: Guess): Promise<void> => {
+  const attempt = await needs.brake({ subject: account.email, device })
   try {
     await requireCurrentPassword(needs, account, current_password)
   } catch (error) {

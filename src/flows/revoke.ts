@@ -26,33 +26,33 @@ type Needs = Readonly<{
 export const createRevoke = (needs: Needs) => {
   const { keys, clock, issuer, limit, revocations, refreshFamilies, blocklist, access_token_seconds } = needs
 
-  /** Contract – Each is an entry of the revocation feed, which no client and no person may grow at will. */
-  const count = async (client_id: string, sub: string) => {
-    const allowance = await limit.consume(`${sub} ${client_id}`)
-    if (allowance?.isAllowed === false)
-      throw new OAuthError('revoke_limit', { client_id, retry_after_seconds: allowance.reset_seconds })
-  }
-
+  /** No count: a family ends once, and a limit would be a means against the person who signs out. */
   const revokeRefreshToken = async (text: string, client_id: string) => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return
     const { family_id: id, salt } = token
-    const owner = await refreshFamilies.findOwner(id)
-    if (owner?.client_id !== client_id) return
-    await count(client_id, owner.user_id)
     const hasEnded = await refreshFamilies.revoke({ id, salt, client_id, reason: 'revoked' })
     if (hasEnded) await blocklist.add([{ kind: 'sid', value: id }], access_token_seconds)
   }
 
+  /**
+   * Contract – Each is an entry of the revocation feed, which no client and no person may grow at will. Only what was written counts,
+   * so that one token cannot use up the limit of its person.
+   */
   const revokeAccessToken = async (text: string, client_id: string) => {
     const now = clock()
     const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, sole_audience: null, now })
     if ('refusal' in judged || judged.claims.client_id !== client_id) return
     const { jti, sid, sub, exp } = judged.claims
-    await count(client_id, sub)
-    const family = await revocations.revokeAccessToken({ jti, sid, expires_at: new Date(exp * 1000) })
-    if (family === null) await blocklist.add([{ kind: 'jti', value: jti }], exp - now.getTime() / 1000)
-    else await blocklist.add([{ kind: 'sid', value: family }], access_token_seconds)
+    const key = `${sub} ${client_id}`
+    const usedUp = limit.isExhausted(key)
+    if (usedUp !== null)
+      throw new OAuthError('revoke_limit', { client_id, retry_after_seconds: usedUp.reset_seconds })
+    const expires_at = new Date(exp * 1000)
+    const { ended, is_new } = await revocations.revokeAccessToken({ jti, sid, expires_at })
+    if (ended === null) await blocklist.add([{ kind: 'jti', value: jti }], exp - now.getTime() / 1000)
+    else await blocklist.add([{ kind: 'sid', value: ended }], access_token_seconds)
+    if (is_new) await limit.consume(key)
   }
 
   return async (request: ClientRequest): Promise<{ client_id: string }> => {

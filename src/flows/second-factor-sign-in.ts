@@ -1,6 +1,5 @@
 import type { Account } from '../domain/account.ts'
 import { ACR, amrWith } from '../domain/authentication-class.ts'
-import type { AudiencePolicy } from '../domain/audience.ts'
 import { readPayload } from '../domain/ceremony.ts'
 import type { Client } from '../domain/client.ts'
 import type { Language } from '../domain/language.ts'
@@ -11,7 +10,7 @@ import type { Conduct } from './ceremony.ts'
 import type { Enter } from './enter.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { OfferFactors } from './offer-factors.ts'
-import { requireResources } from './require-resources.ts'
+import type { RequireResources } from './require-resources.ts'
 import type { Proof, ProveFactor } from './second-factor.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
 
@@ -21,7 +20,7 @@ type Needs = Readonly<{
   offerFactors: OfferFactors
   proveFactor: ProveFactor
   enter: Enter
-  policy: AudiencePolicy
+  requireResources: RequireResources
   knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
 }>
@@ -82,7 +81,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
     admit(client, refresh_transport)
     const { challenge, resources } = readPayload(payload)
-    requireResources(client, resources, needs.policy)
+    needs.requireResources(client, resources)
     const device = knownDevices.recognise(request.device_token, account)
     const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))

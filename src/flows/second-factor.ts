@@ -44,7 +44,8 @@ export type ProveFactor = (proof: Proof, asked: Asked) => Promise<FactorMethod>
 /**
  * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
  * Guesses delay the codes of devices that the account does not know, and never those of a known one. After many in a row TOTP is
- * closed, for devices of that kind, until a passkey, a recovery code or a mailed link opened the account: those always get their turn.
+ * closed, for devices of that kind, until a passkey or a recovery code opened the account: those always get their turn. A mailed link for
+ * a new password opens it for three tries.
  */
 export const createProveFactor = (needs: Needs): ProveFactor => {
   const { factors, passkeyVerifier } = needs

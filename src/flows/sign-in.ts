@@ -1,5 +1,4 @@
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
-import type { AudiencePolicy } from '../domain/audience.ts'
 import { isPasswordHashable, normalizePassword } from '../domain/password.ts'
 import { isRenewalDue } from '../domain/password-digest.ts'
 import { Problem } from '../domain/problem.ts'
@@ -8,7 +7,7 @@ import type { Accounts, Passwords } from '../ports.ts'
 import type { Enter, SignedIn } from './enter.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
-import { requireResources } from './require-resources.ts'
+import type { RequireResources } from './require-resources.ts'
 import type { Brake } from './sign-in-brake.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
@@ -23,7 +22,7 @@ type Needs = Readonly<{
   /** Throws where the password alone is not enough. */
   demandSecondFactor: SecondFactorSignIn['demand']
   enter: Enter
-  policy: AudiencePolicy
+  requireResources: RequireResources
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
@@ -37,7 +36,7 @@ export const createSignIn =
   (needs: Needs) =>
   async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignedIn> => {
     const { client, refresh_transport, resources, device_token } = request
-    requireResources(client, resources, needs.policy)
+    needs.requireResources(client, resources)
     const email = normalizeEmail(given)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)

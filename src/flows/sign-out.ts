@@ -3,9 +3,8 @@ import type { Client } from '../domain/client.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
 import { signInEntries } from '../domain/revocation.ts'
-import type { Accounts, Blocklist, Clients, Limit, RefreshFamilies } from '../ports.ts'
+import type { Accounts, Blocklist, Clients, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
-import { consume } from './consume.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -13,8 +12,6 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   blocklist: Blocklist
   peppers: Peppers
-  /** For one sign-in, with the endings of single ones. */
-  endingLimit: Limit
   access_token_seconds: number
 }>
 
@@ -35,8 +32,8 @@ export const createSignOut = (needs: Needs) => {
       access_token_seconds,
     )
   }
-  const endEverywhere = async (account_id: string, sid: string) => {
-    await consume(needs.endingLimit, sid)
+  /** No limit: it ends the sign-in that asks as well, which can ask no more. */
+  const endEverywhere = async (account_id: string) => {
     await block(await accounts.endEverySignIn(account_id, 'signed_out_everywhere'))
   }
   const endFamily = async (id: string, { jti }: Partial<AccessTokenClaims> = {}) => {
@@ -46,7 +43,7 @@ export const createSignOut = (needs: Needs) => {
 
   return {
     byBearer: async ({ claims, account }: Bearer, { everywhere }: { everywhere: boolean }): Promise<void> => {
-      if (everywhere) return endEverywhere(account.id, claims.sid ?? account.id)
+      if (everywhere) return endEverywhere(account.id)
       if (claims.sid !== undefined) await endFamily(claims.sid, claims)
     },
 
@@ -64,7 +61,7 @@ export const createSignOut = (needs: Needs) => {
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
         if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_current')
-        return endEverywhere(family.user_id, family.id)
+        return endEverywhere(family.user_id)
       }
       const { family_id: id, salt } = token
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names somebody else's sign-in.

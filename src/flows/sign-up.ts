@@ -1,5 +1,4 @@
 import { judgeEmail, normalizeEmail } from '../domain/account.ts'
-import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Client } from '../domain/client.ts'
 import type { Language } from '../domain/language.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
@@ -8,7 +7,7 @@ import { FIRST_ROLES } from '../domain/roles.ts'
 import type { Accounts, Passwords, Random } from '../ports.ts'
 import type { Enter, SignedIn } from './enter.ts'
 import type { JudgeNewPassword } from './new-password.ts'
-import { requireResources } from './require-resources.ts'
+import type { RequireResources } from './require-resources.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -16,7 +15,7 @@ type Needs = Readonly<{
   random: Random
   judgeNewPassword: JudgeNewPassword
   enter: Enter
-  policy: AudiencePolicy
+  requireResources: RequireResources
 }>
 
 export type Credentials = Readonly<{
@@ -43,7 +42,7 @@ export const createSignUp =
   (needs: Needs) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
     const { accounts, passwords, random, enter } = needs
-    requireResources(request.client, request.resources, needs.policy)
+    needs.requireResources(request.client, request.resources)
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({

@@ -10,12 +10,12 @@ import { scopeLeft } from '../domain/scope.ts'
 import type { Issue } from '../grants/issue.ts'
 import type { Blocklist, Clients, Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
-import { consume } from './consume.ts'
+import { consume, refuseExhausted } from './consume.ts'
 import type { KnownDevices } from './known-devices.ts'
 import type { Offer, OfferFactors } from './offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
 import type { ProveOwnFactor, ShownFactor } from './prove-own-factor.ts'
-import { requireResources, resourceRefused } from './require-resources.ts'
+import { refusingResources, type RequireResources, resourceRefused } from './require-resources.ts'
 
 type Needs = Readonly<{
   clients: Clients
@@ -28,6 +28,7 @@ type Needs = Readonly<{
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
+  requireResources: RequireResources
   metrics: Metrics
   access_token_seconds: number
   signInLimit: Limit
@@ -64,9 +65,11 @@ export const createStepUp = (needs: Needs) => ({
     const { account, claims } = bearer
     const client = await needs.clients.find(claims.client_id)
     if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
-    await consume(needs.signInLimit, account.id)
+    refuseExhausted(needs.signInLimit, account.id)
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
+    // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
+    await consume(needs.signInLimit, account.id)
     return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
   },
 })
@@ -80,15 +83,15 @@ type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
  * 422 for resources beyond that, or so many that the token would be too long.
  */
 const grantOf = async (
-  { refreshFamilies, issue, policy }: Needs,
+  { refreshFamilies, issue, policy, requireResources }: Needs,
   { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
 ) => {
-  requireResources(client, resources, policy)
+  requireResources(client, resources)
   const family = await refreshFamilies.findLiving({ family_id, salt: null })
   if (!resources.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
   const grant = { scope: client.scope, audience: audienceOf(client, resources, family, policy) }
-  issue.requireLength(client, grant)
+  refusingResources(() => issue.requireLength(client, grant))
   return grant
 }
 

@@ -26,12 +26,12 @@ export const LIMIT_SETTINGS = {
   RATE_LIMIT_REVOKE: {
     schema: rateLimit('60/60'),
     standard: '`60/60`',
-    help: 'Tokens that one client may revoke of one person, or of itself, whatever addresses it asks from.',
+    help: 'Access tokens that one client may revoke of one person, or of itself, whatever addresses it asks from. Refresh tokens do not count.',
   },
   RATE_LIMIT_PASSWORD: {
     schema: derivedRateLimit('5/60'),
     standard: '`RATE_LIMIT_LOGIN`',
-    help: 'Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise its endings of other sign-ins, and exports for one person.',
+    help: 'Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise exports for one person, and six times as many endings of other sign-ins.',
   },
   RATE_LIMIT_SECOND_FACTOR: {
     schema: rateLimit('10/900'),

@@ -15,7 +15,8 @@ type Ending = Readonly<{
 
 /**
  * The first members of a statement that changes how somebody signs in: `account` in its new epoch, `kept`, and those of
- * `endFamilies`. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
+ * `endFamilies`. Devices stay known without a new
+ * password: a stolen sign-in must not make strangers of the owner's. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
  * that asks was ended while it asked.
  */
 export const endingOthers = (
@@ -25,7 +26,7 @@ export const endingOthers = (
   account as (
     update signet.users
     set credential_epoch = credential_epoch + 1,
-      device_epoch = device_epoch + ${reason === 'factors_changed' ? 0 : 1},
+      device_epoch = device_epoch + ${password_digest === null ? 0 : 1},
       password_digest = coalesce(${password_digest}::text, password_digest)
     where id = ${id}
       and credential_epoch = ${credential_epoch}

@@ -1,5 +1,6 @@
 import type { Addressee } from '../domain/mail.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
+import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../domain/totp.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import type { Database } from './database.ts'
 import { endFamilies, onAccountOfLink } from './end-families.ts'
@@ -9,7 +10,8 @@ import { goOnEnding } from './unfinished-endings.ts'
 /**
  * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:
  * a passkey that a stranger enrolled would go on signing in, and a second factor of theirs would keep the owner out. Where the
- * address was proven before, the factors stay: a mailbox alone must not do away with them.
+ * address was proven before, the factors stay: a mailbox alone must not do away with them,
+ * nor guess at a TOTP for as long as links are to be had: each opens a closed one for three tries.
  */
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
@@ -50,7 +52,8 @@ export const createRedeemReset =
         ),
         opened as (
           update signet.totp_factors t
-          set failures = 0, known_failures = 0
+          set failures = least(t.failures, ${TOTP_FAILURES_AT_MOST - TOTP_TRIES_OF_A_RESET}),
+            known_failures = least(t.known_failures, ${TOTP_FAILURES_AT_MOST - TOTP_TRIES_OF_A_RESET})
           from account
           where t.user_id = account.id and not exists (select from unproven)
         ),

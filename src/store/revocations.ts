@@ -13,8 +13,8 @@ export const createRevocations = (
 ): Revocations => ({
   /** An ended family covers its tokens by an entry of its own: they get none. */
   revokeAccessToken: async ({ jti, sid, expires_at }) => {
-    const [ended] = await database.run(
-      sql => sql<{ id: string }[]>`
+    const [revoked] = await database.run(
+      sql => sql<{ ended: string | null; is_new: boolean }[]>`
         with family as materialized (
           select
             id, revoked_at,
@@ -48,10 +48,13 @@ export const createRevocations = (
           where not exists (select from counted where revoked_at is not null)
             and not exists (select from family where revoked_at is not null)
           on conflict do nothing
+          returning kind
         )
-        select id::text as id from counted where revoked_at is not null`,
+        select
+          (select id::text from counted where revoked_at is not null) as ended,
+          exists (select from announced) as is_new`,
     )
-    return ended?.id ?? null
+    return revoked ?? { ended: null, is_new: false }
   },
 
   isLive: async ({ jti, sid, sub, client_id, iat }) => {

@@ -16,13 +16,20 @@ const PLAIN = {
   scope: 'account',
 }
 
+/** All of them together are more than a token can hold. */
+const WIDE = {
+  ...PLAIN,
+  client_id: 'wide',
+  audience: Array.from({ length: 10 }, (_, index) => `https://${'a'.repeat(700)}.example/${index}`),
+}
+
 let people = 0
 
 describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name', ({ open }) => {
   let place: Place
   let signet: Instance
   beforeAll(async () => {
-    place = await open([...CLIENTS, PLAIN])
+    place = await open([...CLIENTS, PLAIN, WIDE])
     signet = await place.start()
   })
   afterAll(() => place.close())
@@ -85,6 +92,27 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
     expect(audienceOf(next)).toEqual(audience)
     const after = await refresh(signet, next.json.refresh_token)
     expect(audienceOf(after)).toEqual(audience)
+  })
+
+  it('is refused as a problem where the token would be too long, before an account is made or a sign-in spent', async () => {
+    const ada = { ...credentials(), client_id: 'wide' }
+    const resource = WIDE.audience
+    const outcomeOf = ({ status, headers, json }: Answer) => [
+      status,
+      headers.get('content-type'),
+      json['errors'],
+    ]
+    const REFUSED = [422, 'application/problem+json', [{ pointer: '#/resource', detail: expect.any(String) }]]
+    expect(outcomeOf(await post('/auth/register', { ...ada, resource }))).toEqual(REFUSED)
+    expect((await post('/auth/register', { ...ada, resource: resource[0] })).status).toBe(201)
+    expect(outcomeOf(await post('/auth/login', { ...ada, resource }))).toEqual(REFUSED)
+    const { json } = await post('/auth/login', { ...ada, resource: ISSUER })
+    const { refresh_token, access_token } = json
+    expect(outcomeOf(await post('/auth/refresh', { refresh_token, resource }))).toEqual(REFUSED)
+    const stepUp = await post('/auth/step-up', { totp: '000000', resource }, access_token)
+    expect(outcomeOf(stepUp)).toEqual(REFUSED)
+    expect(await me(access_token)).toBe(200)
+    expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
   })
 
   it.each(['/auth/refresh', '/token'])('is chosen anew at each refresh by %s', async path => {

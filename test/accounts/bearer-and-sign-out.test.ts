@@ -55,6 +55,16 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
   const ALIVE = { access: true, refresh: true }
   const DEAD = { access: false, refresh: false }
 
+  const signed = async (typ: 'at+jwt' | 'JWT', change: (claims: Record<string, unknown>) => object) => {
+    const { access_token } = await signUp()
+    const { log } = createLog()
+    const keys = await openKeys({ directory: place.keys_dir, clock: () => new Date(), log })
+    if ('faults' in keys) throw new Error(keys.faults.join())
+    const token = await keys.sign(typ, { ...change(claimsOf(access_token)) })
+    await keys.close()
+    return token
+  }
+
   describe('GET /auth/me', () => {
     it('shows the user and nothing else', async () => {
       const { access_token, user } = await signUp()
@@ -85,15 +95,6 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(after.headers.get('www-authenticate')).toBe('Bearer realm="signet", error="invalid_token"')
     })
 
-    const signed = async (typ: 'at+jwt' | 'JWT', change: (claims: Record<string, unknown>) => object) => {
-      const { access_token } = await signUp()
-      const { log } = createLog()
-      const keys = await openKeys({ directory: place.keys_dir, clock: () => new Date(), log })
-      if ('faults' in keys) throw new Error(keys.faults.join())
-      const token = await keys.sign(typ, { ...change(claimsOf(access_token)) })
-      await keys.close()
-      return token
-    }
     const serviceToken = async () => {
       const Authorization = `Basic ${Buffer.from(`service:${SECRET}`).toString('base64')}`
       const form = { grant_type: 'client_credentials' }
@@ -309,6 +310,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect([alone.status, alone.body.code]).toEqual([401, 'AUTH_TOKEN_EXPIRED'])
       expect([byToken.status, byCookie.status]).toEqual([204, 204])
       for (const each of [person, browser]) expect(await isAlive(each)).toEqual(DEAD)
+    })
+
+    it('goes by the refresh token or the cookie where the access token is for a service of the application', async () => {
+      const [person, browser, other] = [await signUp(), await signUp(), await signUp()]
+      const Cookie = `signet-refresh=${browser.refresh_token}`
+      const bearer = await signed('at+jwt', claims => ({ ...claims, aud: 'https://api.example' }))
+      const alone = await logout({ bearer })
+      const { refresh_token } = person
+      const byToken = await logout({ bearer, json: { refresh_token } })
+      const byCookie = await logout({ bearer, headers: { Cookie, Origin: ISSUER } })
+      expect([alone.status, alone.body.code]).toEqual([401, 'AUTH_TOKEN_INVALID'])
+      expect([byToken.status, byCookie.status]).toEqual([204, 204])
+      for (const each of [person, browser]) expect(await isAlive(each)).toEqual(DEAD)
+      expect(await isAlive(other)).toEqual(ALIVE)
     })
 
     it('asks for a token when there is none, and refuses a bad one without touching the good ones', async () => {

@@ -12,6 +12,7 @@ import {
   DEAD,
   lives,
   outcomeOf,
+  second,
   signIn,
   signInFully,
   signUp,
@@ -64,6 +65,13 @@ describe.each(places)('what changes how an account signs in ($name)', ({ create 
   ) => ask(signet, path, { method, body: { ...fields, ...shown }, token: access_token, headers })
   const [PASSWORD_CHANGE] = CHANGES as [(typeof CHANGES)[number]]
   const withFactor = (name: string) => withTotp(signet, time, `${name}@proof.example`)
+  /** The token of a device that has signed in; the clock is a step further afterwards. */
+  const knownTo = async ({ email, code }: WithTotp) => {
+    const { body } = await signIn(signet, email)
+    const answer = await second(signet, body.handle, { totp: code() })
+    time.advance(30)
+    return answer.headers.get('signet-device')
+  }
   const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
     (await ask(signet, '/auth/factors', { token })).body
   const nameOf = ([path, method]: (typeof CHANGES)[number]) =>
@@ -192,6 +200,44 @@ describe.each(places)('what changes how an account signs in ($name)', ({ create 
     expect((await change(PASSWORD_CHANGE, tokens, { current_password: PASSWORD })).status).toBe(204)
   })
 
+  it('holds a known device for no guess from elsewhere', async () => {
+    const email = 'held@proof.example'
+    const tokens = await signUp(signet, email)
+    const device = { 'Signet-Device': (await signIn(signet, email)).headers.get('signet-device') ?? '' }
+    for (let times = 0; times < 6; times += 1)
+      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+    waited = []
+    const shown = { current_password: PASSWORD }
+    const begin = (headers: NonNullable<Asking['headers']>) =>
+      ask(signet, '/auth/factors/totp', { body: shown, token: tokens.access_token, headers })
+    expect((await begin(device)).status).toBe(200)
+    expect(waited).toEqual([])
+    for (let times = 0; times < 6; times += 1)
+      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+    waited = []
+    expect((await begin({})).status).toBe(200)
+    expect(waited).toHaveLength(1)
+  })
+
+  it('names no TOTP that is closed, and says that it is', async () => {
+    const ada = await withFactor('closed')
+    const device = { 'Signet-Device': (await knownTo(ada)) ?? '' }
+    for (let times = 0; times < 20; times += 1)
+      expect(
+        outcomeOf(
+          await ask(signet, '/auth/step-up', { body: { totp: '000000' }, token: ada.tokens.access_token }),
+        ),
+      ).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    const refusal = await change(PASSWORD_CHANGE, ada.tokens)
+    expect(refusal.body).toMatchObject({ factors: ['recovery_code'], totp_closed: true })
+    const known = await change(PASSWORD_CHANGE, ada.tokens, {}, device)
+    expect(known.body).toMatchObject({ factors: ['totp', 'recovery_code'] })
+    expect(known.body).not.toHaveProperty('totp_closed')
+    const shown = { current_password: PASSWORD, totp: ada.code() }
+    expect(outcomeOf(await change(PASSWORD_CHANGE, ada.tokens, shown))).toBe('403 AUTH_TOTP_CLOSED')
+    expect((await change(PASSWORD_CHANGE, ada.tokens, shown, device)).status).toBe(204)
+  })
+
   it('spends a recovery code once, of many at once', async () => {
     const ada = await withFactor('race')
     const [recovery_code] = ada.recovery_codes
@@ -262,21 +308,19 @@ describe('what changes how an account signs in', () => {
     const tokens = await signUp(limited, 'limited@proof.example')
     const token = tokens.access_token
     const nothing = { method: 'DELETE', token } as const
-    const attempts = ['/auth/sessions/00000000-0000-7000-8000-000000000000', '/auth/sessions']
-    for (const path of attempts) expect([204, 404]).toContain((await ask(limited, path, nothing)).status)
-    const everywhere = { everywhere: true }
-    for (const [path, asking] of [
-      [attempts[0] ?? '', nothing],
-      ['/auth/sessions', nothing],
-      ['/auth/logout', { body: everywhere, token }],
-      ['/auth/logout', { body: { ...everywhere, refresh_token: tokens.refresh_token } }],
-    ] as const)
-      expect(outcomeOf(await ask(limited, path, asking))).toBe('429 RATE_LIMITED')
+    const paths = ['/auth/sessions/00000000-0000-7000-8000-000000000000', '/auth/sessions']
+    for (let turn = 0; turn < 6; turn += 1)
+      for (const path of paths) expect([204, 404]).toContain((await ask(limited, path, nothing)).status)
+    for (const path of paths) expect(outcomeOf(await ask(limited, path, nothing))).toBe('429 RATE_LIMITED')
     for (const status of [200, 200, 429])
       expect((await ask(limited, '/auth/factors/totp', asOwner(tokens))).status).toBe(status)
     const others = (await signIn(limited, 'limited@proof.example')).body
     expect((await ask(limited, '/auth/factors/totp', asOwner(others))).status).toBe(200)
-    expect((await ask(limited, '/auth/logout', { body: {}, token })).status).toBe(204)
+    const bystander = await signUp(limited, 'beside-limited@proof.example')
+    // Ends the sign-in that asks as well, and has no limit.
+    expect((await ask(limited, '/auth/logout', { body: { everywhere: true }, token })).status).toBe(204)
+    for (const each of [tokens, others]) expect(await lives(limited, each)).toEqual(DEAD)
+    expect(await lives(limited, bystander)).toEqual(ALIVE)
     await limited.close()
     await place.remove()
   })

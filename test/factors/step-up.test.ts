@@ -308,4 +308,22 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
       time.advance(30)
     }
   })
+
+  it('counts against the sign-ins of the account what succeeds alone: a stolen access token locks nobody out', async () => {
+    const signet = await start(place, time, { RATE_LIMIT_ACCOUNTS: '20/60' })
+    const ada = await withTotp(signet, time, 'locked@step.example')
+    const from = (turn: number) => ({ 'X-Forwarded-For': `2001:db8:${turn}::1` })
+    const { access_token: token } = ada.tokens
+    for (let turn = 1; turn <= 21; turn += 1) {
+      const asking = { body: { recovery_code: 'wrong' }, token, headers: from(turn) }
+      expect(outcomeOf(await ask(signet, '/auth/step-up', asking))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    }
+    const { body } = await signIn(signet, ada.email, {}, from(100))
+    expect((await second(signet, body.handle, { totp: ada.code() }, from(100))).status).toBe(200)
+    const [recovery_code] = ada.recovery_codes
+    const stepped = await ask(signet, '/auth/step-up', { body: { recovery_code }, token, headers: from(101) })
+    expect(stepped.status).toBe(200)
+    expect(await lives(signet, stepped.body)).toEqual(ALIVE)
+    await signet.close()
+  })
 })

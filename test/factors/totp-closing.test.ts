@@ -6,6 +6,7 @@ import { hasPostgres } from '../support/backends.ts'
 import { linkIn, type Mailbox, openMailbox } from '../support/mailbox.ts'
 import {
   ask,
+  asOwner,
   createClock,
   outcomeOf,
   second,
@@ -131,19 +132,38 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect((await signInWith(ada)).status).toBe(200)
   })
 
-  it('are forgotten after a reset by mail, where the address was proven before', async () => {
-    const ada = await withTotp(instances[0], time, 'mailed@closing.example')
-    const verification = linkIn(await mailbox.mailTo(ada.email, SUBJECTS.verify)).token
-    expect((await ask(instances[0], '/auth/email/verify', { body: { token: verification } })).status).toBe(
-      204,
-    )
-    await guess(ada, AT_MOST)
-    expect(outcomeOf(await attempt(ada, { totp: ada.code() }))).toBe(CLOSED)
-    await ask(instances[0], '/auth/password/forgot', { body: { email: ada.email } })
-    const { token } = linkIn(await mailbox.mailTo(ada.email, SUBJECTS.reset))
-    const reset = await ask(instances[1], '/auth/password/reset', { body: { token, new_password: PASSWORD } })
-    expect(reset.status).toBe(204)
-    expect((await signInWith(ada)).status).toBe(200)
+  describe('and a reset by mail, where the address was proven before', () => {
+    const proven = async (name: string) => {
+      const ada = await withTotp(instances[0], time, `${name}@closing.example`)
+      const { token } = linkIn(await mailbox.mailTo(ada.email, SUBJECTS.verify))
+      expect((await ask(instances[0], '/auth/email/verify', { body: { token } })).status).toBe(204)
+      await guess(ada, AT_MOST)
+      expect(outcomeOf(await attempt(ada, { totp: ada.code() }))).toBe(CLOSED)
+      return ada
+    }
+    const reset = async ({ email }: WithTotp) => {
+      await ask(instances[0], '/auth/password/forgot', { body: { email } })
+      const { token } = linkIn(await mailbox.mailTo(email, SUBJECTS.reset))
+      const body = { token, new_password: PASSWORD }
+      expect((await ask(instances[1], '/auth/password/reset', { body })).status).toBe(204)
+    }
+
+    it('leave three tries, of which a right code forgets them all', async () => {
+      const ada = await proven('mailed')
+      await reset(ada)
+      await guess(ada, 2)
+      expect((await signInWith(ada)).status).toBe(200)
+      await guess(ada, AT_MOST - 1)
+      expect((await signInWith(ada)).status).toBe(200)
+    })
+
+    it('leave no more than three', async () => {
+      const ada = await proven('read')
+      await reset(ada)
+      await guess(ada, 3)
+      expect(outcomeOf(await attempt(ada, { totp: ada.code() }))).toBe(CLOSED)
+      expect((await attempt(ada, { recovery_code: ada.recovery_codes[0] })).status).toBe(200)
+    })
   })
 })
 
@@ -167,9 +187,7 @@ describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once',
       const { body } = await signIn(instances[0], ada.email)
       const signedIn = await second(instances[0], body.handle, { totp: ada.code() })
       const answers = await Promise.all(
-        instances.map(signet =>
-          ask(signet, '/auth/factors/recovery-codes', { method: 'POST', token: signedIn.body.access_token }),
-        ),
+        instances.map(signet => ask(signet, '/auth/factors/recovery-codes', asOwner(signedIn.body))),
       )
       expect(answers.map(outcomeOf).toSorted()).toEqual(['201', '409 RECOVERY_CODES_CHANGED'])
       const [code] = answers.flatMap(({ body: { recovery_codes } }) => recovery_codes ?? [])

@@ -1,5 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { longestAccessToken } from '../../src/domain/access-token-length.ts'
+import { credentialsHashOf, FIRST_PARTY as FIRST_PARTY_CLIENT } from '../../src/domain/client.ts'
 import { parseClients } from '../../src/domain/client-metadata.ts'
 import { API, basic, type ClientEntry, CLIENTS, SECRETS } from '../support/clients.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
@@ -173,6 +175,21 @@ describe('a registration whose tokens would be too long', () => {
   ])('is a fault of the file: %s', (_, more) => {
     const judged = judge(more)
     expect('faults' in judged && judged.faults).toEqual([expect.stringMatching(FAULT)])
+  })
+
+  it('is one whose tokens for the issuer are too long, which a first-party client may ask for', () => {
+    const policy = { ...POLICY, issuer: `https://${'i'.repeat(1500)}.example` }
+    const client = { client_id: 'c', audience: API }
+    expect(parseClients([{ ...client, ...FIRST_PARTY }], policy)).toHaveProperty('faults')
+    const notFirstParty = { ...client, ...FIRST_PARTY, first_party: false }
+    expect(parseClients([notFirstParty], policy)).toHaveProperty('clients')
+  })
+
+  it('is counted with what a token for administration carries beside', () => {
+    const lengthWith = (scope: string) =>
+      longestAccessToken({ ...FIRST_PARTY_CLIENT, first_party: false }, { scope, audience: [API] }, ISSUER)
+    const carried = JSON.stringify({ credentials_hash: credentialsHashOf(FIRST_PARTY_CLIENT) }).length
+    expect(lengthWith('signet:admin') - lengthWith('signet:other')).toBeGreaterThanOrEqual(carried)
   })
 
   it('is none while each token fits, however many audiences there are to choose from', () => {

@@ -30,7 +30,8 @@ export type ReadShown = (call: Call, bearer: Bearer, given: Given) => Promise<Sh
 export const createReadShown =
   ({ clients, cookieTransport, deviceCookie }: Needs): ReadShown =>
   async (call, { claims }, given) => {
-    const factor = factorOf(given, seenOf(call, deviceCookie).device_token)
+    const { device_token } = seenOf(call, deviceCookie)
+    const factor = factorOf(given, device_token)
     const { current_password = null, refresh_token } = given
     const origin = originOf(call)
     const inBody: OwnRefreshToken | null =
@@ -39,7 +40,7 @@ export const createReadShown =
     const cookie = client === null ? null : cookieTransport.find(call, client)
     const inCookie: OwnRefreshToken | null =
       cookie === null ? null : { text: cookie, refresh_transport: 'cookie', origin }
-    return { current_password, factor, own_refresh_token: inBody ?? inCookie }
+    return { current_password, factor, own_refresh_token: inBody ?? inCookie, device_token }
   }
 
 /** A passkey answers to the challenge of a ceremony, which its handle names. */

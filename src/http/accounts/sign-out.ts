@@ -20,7 +20,8 @@ type Needs = Readonly<{
 
 /**
  * Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. An access token that has
- * expired since the page was opened is none: whoever wants to be signed out is to be.
+ * expired since the page was opened is none beside another proof, and so is the one that the application sends to its own API: whoever
+ * wants to be signed out is to be.
  */
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
@@ -30,7 +31,7 @@ export const handleSignOut =
     const hasAnother = refresh_token !== undefined || cookieTransport.isThere(call)
     if (authorization !== undefined) {
       const bearer = await authenticateBearer(authorization).catch((error: unknown) => {
-        if (hasAnother && isExpired(error)) return null
+        if (hasAnother && isNone(error)) return null
         throw error
       })
       if (bearer !== null) {
@@ -48,4 +49,5 @@ export const handleSignOut =
     })
   }
 
-const isExpired = (error: unknown): boolean => error instanceof Problem && error.code === 'AUTH_TOKEN_EXPIRED'
+const isNone = (error: unknown): boolean =>
+  error instanceof Problem && (error.code === 'AUTH_TOKEN_EXPIRED' || error.reason === 'foreign_audience')
