@@ -13,7 +13,8 @@ type Person = Readonly<{
 }>
 
 /**
- * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` of whose: `ended` gives theirs, and the
+ * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` of whose: `living` gives those that were
+ * found, `ended` those of them that it ended, and the
  * entries of the revocation feed are written. Their expiry is counted from the moment at which a family was ended: a rotation
  * that was waited for has just issued a token. Of very many sign-ins those that were used last are ended here; the rest, dead by the
  * epoch that `account` is in, is left to `goOnEnding`. Complete only by `onHeldAccount`.
@@ -126,9 +127,13 @@ export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds 
 /** For a `with` that ends every sign-in of a person: what is left of very many is covered at once by an entry for the person. */
 export const announceRest = (sql: ISql, person: Omit<Until, 'kind'>): Fragment => sql`
   counted as materialized (
-    select count(*)::int as families from ended having count(*) >= ${FAMILIES_AT_ONCE}
+    select count(*)::int as families from ended
+    having (select count(*) from living) >= ${FAMILIES_AT_ONCE}
   ),
   ${announceUntilNow(sql, { ...person, kind: 'sub' })}`
+
+/** How many sign-ins a statement of `endFamilies` has found, for `goOnEnding`. */
+export const foundCount = (sql: ISql): Fragment => sql`(select count(*) from living)::int`
 
 /** Of `announced`, as the port's Ended. */
 export const endedColumns = (sql: ISql): Fragment => sql`

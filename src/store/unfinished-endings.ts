@@ -32,13 +32,16 @@ const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
       or coalesce(f.rotated_at, f.created_at) >= person.issued_until + interval '1 second'
     )`
 
-/** For a `with` in which `account` gives the person and `ended` what the statement has ended: notes that more may be left. */
+/**
+ * For a `with` in which `account` gives the person and `living` what the statement has found: notes that more may be left. Not by what
+ * it has ended: one of them may have signed out meanwhile, and there are more behind it.
+ */
 export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql`
   unfinished as (
     insert into signet.unfinished_endings as known (user_id, reason, due_at)
     select account.id, ${reason}, statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
     from account
-    where ${reason === 'deleted'}::boolean or (select count(*) from ended) >= ${FAMILIES_AT_ONCE}
+    where ${reason === 'deleted'}::boolean or (select count(*) from living) >= ${FAMILIES_AT_ONCE}
     on conflict (user_id) do update
     set due_at = excluded.due_at,
       reason = case known.reason when 'deleted' then known.reason else excluded.reason end
@@ -47,14 +50,14 @@ export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql
 type Person = Readonly<{ user_id: string; access_token_seconds: number }>
 
 /**
- * Ours – Goes on with what a statement has left of an ending, for a moment of its caller's time and then by itself. All of it is dead
+ * Ours – Goes on with what a statement that found so many sign-ins has left of an ending, for a moment of its caller's time and then by itself. All of it is dead
  * already, by the epoch. Never rejects: what is left when this process ends is taken up by the next look of any instance.
  */
 export const goOnEnding = async (
   database: Database,
-  { ended, ...person }: Person & Readonly<{ ended: number }>,
+  { found, ...person }: Person & Readonly<{ found: number }>,
 ): Promise<void> => {
-  if (ended < FAMILIES_AT_ONCE) return
+  if (found < FAMILIES_AT_ONCE) return
   const finished = finishEnding(database, person).catch(() => {})
   await Promise.race([finished, new Promise(resolve => setTimeout(resolve, WAIT_MILLISECONDS).unref())])
 }

@@ -29,7 +29,7 @@ const endPerson: Verb = (database, { id }) => createEndings(database, LIFETIMES)
 const remove: Verb = (database, { id }) =>
   createAccountLife(database, LIFETIMES).delete({ id, credential_epoch: 0 })
 
-describe.each(backends)('very many sign-ins of one account, on $name', ({ open }) => {
+describe.each(backends)('very many sign-ins of one account, on $name', ({ name, open }) => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await open()
@@ -125,6 +125,36 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ open }
     if (left === 1) expect(await hasEntry('sid', person.keep)).toBe(false)
     expect(await hasEntry('sub', person.id)).toBe(left === 0)
     await other.expectAlive()
+  })
+
+  it.skipIf(name === 'embedded').each([
+    ['a change of password', changePassword, 1],
+    ['a sign-out everywhere', signOutEverywhere, 0],
+    ['a global revocation', endPerson, 0],
+  ])('%s goes on also when one of the first was signed out meanwhile', async (_, verb, left) => {
+    const { sql } = backend.database
+    const person = await createPerson()
+    const [first, ...recent] = await recentOf(person)
+    // Among those that the first statement finds.
+    await sql`update refresh_families set rotated_at = now() where id = ${first?.id ?? ''}`
+    const holder = await sql.reserve()
+    await holder`begin`
+    await holder`update signet.refresh_families set revoked_at = now() where id = ${first?.id ?? ''}`
+    const ending = verb(backend.database, person)
+    await expect
+      .poll(
+        () =>
+          sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      .toHaveLength(1)
+    await holder`commit`
+    holder.release()
+    expect(await ending).not.toBeNull()
+    await expect
+      .poll(() => countOf(person.id), { timeout: 15_000 })
+      .toMatchObject({ living: left, pending: 0 })
+    expect(await isAnnounced(recent, person)).toBe(true)
+    expect(await hasEntry('sub', person.id)).toBe(left === 0)
   })
 
   it('is final at once: what a statement has not reached is dead by the epoch', async () => {
