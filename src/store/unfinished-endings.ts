@@ -16,7 +16,7 @@ const PEOPLE_AT_ONCE = 20
  * What has to be known of a family beside its end: whether a verifier may still take a token of it. A retry is answered with a fresh
  * token and leaves no trace in the row, so that a family whose last rotation can be retried counts too.
  */
-export const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
+const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
   (
     f.retry_proof is not null
     or coalesce(f.rotated_at, f.created_at) > statement_timestamp()

@@ -157,6 +157,13 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     expect(await hasEntry('sub', person.id)).toBe(left === 0)
   })
 
+  it('announces few that had no token for long as well: their lifetime may have been longer then', async () => {
+    const person = await createPerson(0)
+    const before = await entriesSince(0)
+    await changePassword(backend.database, person)
+    expect(await entriesSince(before)).toBe(OLD)
+  })
+
   it('is final at once: what a statement has not reached is dead by the epoch', async () => {
     const person = await createPerson()
     await changePassword(dying(1), person)
