@@ -70,9 +70,12 @@ export const finishEnding = async (database: Database, person: Person): Promise<
   }
 }
 
-/** Takes up what a process that died, or gave up, has left. */
+type Finish = Readonly<{ access_token_seconds: number; onFailure: (error: unknown) => void }>
+
+/** Takes up what a process that died, or gave up, has left. One person whose batches fail holds none of the others up. */
 export const createFinishEndings =
-  (database: Database, access_token_seconds: number) => async (): Promise<void> => {
+  (database: Database, { access_token_seconds, onFailure }: Finish) =>
+  async (): Promise<void> => {
     const people = await database.run(
       sql => sql<{ user_id: string }[]>`
         select user_id
@@ -81,8 +84,27 @@ export const createFinishEndings =
         order by due_at
         limit ${PEOPLE_AT_ONCE}`,
     )
-    for (const { user_id } of people) await finishEnding(database, { user_id, access_token_seconds })
+    for (const { user_id } of people) {
+      const finished = finishClaimed(database, { user_id, access_token_seconds })
+      await finished.catch(onFailure)
+    }
   }
+
+const finishClaimed = async (database: Database, person: Person): Promise<void> => {
+  if (await claim(database, person)) await finishEnding(database, person)
+}
+
+/** Atomic: true for one instance, until it is due again. Who fails comes after those that are due already. */
+const claim = async (database: Database, { user_id }: Person): Promise<boolean> => {
+  const claimed = await database.run(
+    sql => sql`
+      update signet.unfinished_endings
+      set due_at = statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
+      where user_id = ${user_id} and due_at <= statement_timestamp()
+      returning user_id`,
+  )
+  return claimed.length > 0
+}
 
 /**
  * Atomic. Null when nothing is left, or another instance is at it. A family of the account's present epoch lives. Of an account that

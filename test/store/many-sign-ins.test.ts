@@ -99,6 +99,10 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
       run: query => (left-- > 0 ? backend.database.run(query) : Promise.reject(new Error('died'))),
     }
   }
+  const finishing = {
+    access_token_seconds: LIFETIMES.access_token_seconds,
+    onFailure: (error: unknown) => expect.unreachable(String(error)),
+  }
   const bystander = async () => {
     const other = await createPerson(5)
     return { expectAlive: async () => expect((await countOf(other.id))?.living).toBe(5 + OLD + 1) }
@@ -193,7 +197,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
       const person = await createPerson()
       const other = await bystander()
       await verb(dying(statements), person)
-      const finish = createFinishEndings(backend.database, LIFETIMES.access_token_seconds)
+      const finish = createFinishEndings(backend.database, finishing)
       await finish()
       expect(await countOf(person.id)).toMatchObject({ pending: 1 })
       await backend.database.sql`update unfinished_endings set due_at = now() where user_id = ${person.id}`
@@ -203,6 +207,29 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
       await other.expectAlive()
     },
   )
+
+  it('of one person whose batches fail keep nobody else waiting, and are tried again', async () => {
+    const { sql } = backend.database
+    const [broken, person] = [await createPerson(), await createPerson()]
+    for (const each of [broken, person]) await changePassword(dying(1), each)
+    await sql`update unfinished_endings set due_at = now() - interval '1 hour' where user_id = ${broken.id}`
+    await sql`update unfinished_endings set due_at = now() where user_id = ${person.id}`
+    await sql`alter table refresh_families add constraint broken check (
+      user_id <> ${sql.unsafe(`'${broken.id}'`)} or revoke_reason is distinct from 'password_changed'
+    ) not valid`
+    const failures: unknown[] = []
+    const onFailure = (error: unknown) => failures.push(error)
+    const finish = createFinishEndings(backend.database, { ...finishing, onFailure })
+    await finish()
+    await finish()
+    expect(failures).toHaveLength(1)
+    expect(await countOf(person.id)).toMatchObject({ living: 1, pending: 0 })
+    expect(await countOf(broken.id)).toMatchObject({ pending: 1 })
+    await sql`alter table refresh_families drop constraint broken`
+    await sql`update unfinished_endings set due_at = now() where user_id = ${broken.id}`
+    await finish()
+    expect(await countOf(broken.id)).toMatchObject({ living: 1, pending: 0 })
+  })
 
   it('go with a deleted account, whose address is free at once', async () => {
     const person = await createPerson()
@@ -217,7 +244,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     ])
     expect(await hasEntry('sub', person.id)).toBe(true)
     await sql`update unfinished_endings set due_at = now()`
-    await createFinishEndings(backend.database, LIFETIMES.access_token_seconds)()
+    await createFinishEndings(backend.database, finishing)()
     expect(await countOf(person.id)).toEqual({ living: 0, rows: 0, pending: 0 })
     expect(await sql`select from users where id = ${person.id}`).toHaveLength(0)
     expect(await entriesSince(before)).toBeGreaterThanOrEqual(2_000)
