@@ -228,6 +228,19 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(idsOf((await other.ask(cursor, { wait_seconds: 20 })).jws)).toEqual([late])
   }, 60_000)
 
+  it('says in the last part that there is more when it has no room for what came meanwhile', async () => {
+    await fill(60_000)
+    const first = payloadOf((await instance.ask()).jws)
+    expect(first.more).toBe(true)
+    await fill(20_001)
+    await instance.tail.lookAgain()
+    const second = payloadOf((await instance.ask(first.cursor)).jws)
+    expect(second.more).toBe(true)
+    const third = await instance.ask(second.cursor)
+    expect(payloadOf(third.jws).more).toBe(false)
+    expect(idsOf(third.jws)).toHaveLength(20_001)
+  }, 60_000)
+
   it('sends who is far behind back to the beginning', async () => {
     const cursor = await cursorOf()
     await fill(50_001)
