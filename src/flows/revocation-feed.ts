@@ -154,7 +154,8 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     if (ready !== null) return ready
     // Those who waited have all asked the same: one of them causes the signature that all of them get.
     if (!hasWaited) await consume(signatures, limitKeyOf(ip))
-    return answers.recall(key, version) ?? answers.make(key, version, async () => answer(text, asked, known))
+    const make = async () => answer(text, asked, known)
+    return answers.recall(key, version) ?? answers.make(key, version, make, hasWaited)
   }
 }
 
