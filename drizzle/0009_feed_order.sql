@@ -11,7 +11,9 @@ CREATE TABLE "feed_positions" (
 	"expires_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
-ALTER TABLE "revocations" ADD COLUMN "number" bigint;--> statement-breakpoint
+-- What is there already belongs to the head, which begins at 0: a million rows without a number would keep the feed away.
+ALTER TABLE "revocations" ADD COLUMN "number" bigint DEFAULT 0;--> statement-breakpoint
+ALTER TABLE "revocations" ALTER COLUMN "number" DROP DEFAULT;--> statement-breakpoint
 ALTER TABLE "revocations" ADD COLUMN "numbered_until" timestamp with time zone;--> statement-breakpoint
 CREATE INDEX "feed_positions_expires_at_index" ON "feed_positions" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "revocations_number_index" ON "revocations" USING btree ("number");--> statement-breakpoint

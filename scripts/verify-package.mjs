@@ -53,7 +53,8 @@ rmSync(out, { recursive: true, force: true })
 for (const file of taken) {
   const copy = join(out, 'dist', relative(dist, file))
   mkdirSync(dirname(copy), { recursive: true })
-  cpSync(file, copy)
+  // The maps stay behind, and so does what names them.
+  writeFileSync(copy, readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, ''))
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))

@@ -3,6 +3,7 @@ import { audiencePolicyOf, type Config } from '../config.ts'
 import { DEMO_APP, demoClient } from '../domain/client.ts'
 import { createPepper, type Peppers } from '../domain/refresh-token.ts'
 import { StartFault } from '../domain/start-fault.ts'
+import { Unavailable } from '../domain/unavailable.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
@@ -14,7 +15,7 @@ import { openKeys } from '../signing/open-keys.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { judgeDataDir, localSecret } from '../store/data-dir.ts'
 import type { Database } from '../store/database.ts'
-import { createSweep, keepSweeping } from '../store/janitor.ts'
+import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
 import { createFinishEndings } from '../store/unfinished-endings.ts'
 import { openStore } from '../store/open-store.ts'
 
@@ -60,12 +61,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const database = served ?? (await openOwn())
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
-  const finishEndings = createFinishEndings(database, config.ACCESS_TOKEN_TTL_SECONDS)
-  const sweepRows = createSweep(database, { holder: random.uuid() })
-  const sweep = async () => {
-    await finishEndings()
-    return sweepRows()
-  }
+  const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
@@ -82,6 +78,27 @@ export const openParts = async (config: Config, parts: Parts) => {
     peppers,
     redis,
     reloadClients: reload,
+  }
+}
+
+/** Endings that cannot be finished keep no dead row. */
+const createWholeSweep = ({ ACCESS_TOKEN_TTL_SECONDS }: Config, database: Database, log: Log): Sweep => {
+  const onFailure = (error: unknown) => {
+    if (!(error instanceof Unavailable))
+      log.error({ error: String(error) }, 'the rest of an ending could not be finished')
+  }
+  const finishEndings = createFinishEndings(database, {
+    access_token_seconds: ACCESS_TOKEN_TTL_SECONDS,
+    onFailure,
+  })
+  const sweepRows = createSweep(database, { holder: random.uuid() })
+  return async () => {
+    const finished = finishEndings().catch(onFailure)
+    try {
+      return await sweepRows()
+    } finally {
+      await finished
+    }
   }
 }
 

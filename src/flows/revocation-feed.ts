@@ -35,6 +35,15 @@ export type FeedRequest = Readonly<{
  */
 export type FeedAnswer = Readonly<{ jws: string; body: Uint8Array<ArrayBuffer>; isFinal: boolean }>
 
+type Answer = Readonly<{
+  since: string | null
+  cursor: Cursor
+  /** The bearer has not been told everything until `read_at`. */
+  more: boolean
+  entries: Portion
+  read_at: Date
+}>
+
 /** Ours: far above what followers behind one address cause, who share their answers. */
 export const FEED_SIGNATURES: RateLimit = { count: 1200, window_seconds: 60 }
 
@@ -68,7 +77,7 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
   })
   const room = createWaitingRoom({ in_all: WAITING_MOST, of_one: WAITING_OF_ONE_MOST })
 
-  const sign = async (since: string | null, cursor: Cursor, entries: Portion, read_at: Date) => {
+  const sign = async ({ since, cursor, more, entries, read_at }: Answer) => {
     const iat = Math.floor(read_at.getTime() / 1000)
     const jws = await keys.sign('revocations+jwt', {
       iss: issuer,
@@ -76,7 +85,7 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
       exp: iat + VALID_SECONDS,
       since,
       cursor: cursors.format(cursor),
-      more: cursor.part < cursor.parts,
+      more,
       ...entries,
     })
     const isFinal = since !== null && !isEmpty(entries)
@@ -87,7 +96,8 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     if (cursor.part < cursor.parts) return signPart(since, cursor, known)
     const entries = isCaughtUp(known, cursor) ? NOTHING : entriesSince(cursor, known)
     if (entries === null) throw new Problem('CURSOR_GONE', 'cursor_far_behind')
-    return sign(since, isEmpty(entries) ? cursor : atTipOf(known), entries, known.read_at)
+    const next = isEmpty(entries) ? cursor : atTipOf(known)
+    return sign({ since, cursor: next, more: false, entries, read_at: known.read_at })
   }
 
   /** Later parts may come from another instance, and later: the last one brings what came since the first. */
@@ -95,11 +105,12 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     const { entries, unnumbered, read_at } = known
     const isLast = part + 1 === parts && entries.countAfter(position.number) <= LATE_MOST
     if (isLast) {
-      const late = { number: position.number, unnumbered }
-      return sign(since, atTipOf(known), entries.lastPart(parts, late), read_at)
+      const late = entries.lastPart(parts, { number: position.number, unnumbered })
+      return sign({ since, cursor: atTipOf(known), more: false, entries: late, read_at })
     }
+    // Of the last part too, when it has no room for what came meanwhile: that is had at the cursor.
     const next = { position, unnumbered: NOTHING_UNNUMBERED, part: part + 1, parts }
-    return sign(since, next, entries.part(part, parts), read_at)
+    return sign({ since, cursor: next, more: true, entries: entries.part(part, parts), read_at })
   }
 
   /** Throws a Problem for a cursor that leads nowhere. */
@@ -143,7 +154,8 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     if (ready !== null) return ready
     // Those who waited have all asked the same: one of them causes the signature that all of them get.
     if (!hasWaited) await consume(signatures, limitKeyOf(ip))
-    return answers.recall(key, version) ?? answers.make(key, version, async () => answer(text, asked, known))
+    const make = async () => answer(text, asked, known)
+    return answers.recall(key, version) ?? answers.make(key, version, make, hasWaited)
   }
 }
 

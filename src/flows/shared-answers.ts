@@ -6,7 +6,7 @@ const KEPT_BYTES = 32 * 1024 * 1024
 const KEPT_MOST = 256
 /** Answers that are made at once: a large one takes some 10 MB until it is signed. */
 const MAKING_MOST = 4
-/** Requests that may wait for their turn to have one made. */
+/** Requests that may wait for their turn to have one made: as many again of those that go first. */
 const QUEUE_MOST = 200
 
 type Made<A> = Readonly<{ answer: Promise<A>; version: number; made_at: number }>
@@ -20,6 +20,7 @@ type Needs<A> = Readonly<{ clock: Clock; sizeOf: (answer: A) => number; reuse_mi
 export const createSharedAnswers = <A>({ clock, sizeOf, reuse_milliseconds }: Needs<A>) => {
   const kept = new Map<string, Made<A>>()
   const sizes = new Map<string, number>()
+  const first: (() => void)[] = []
   const queue: (() => void)[] = []
   let bytes = 0
   let making = 0
@@ -42,19 +43,20 @@ export const createSharedAnswers = <A>({ clock, sizeOf, reuse_milliseconds }: Ne
     forgetOldest()
   }
 
-  /** A turn that ends goes to the one that waits longest. */
-  const takeTurn = async (): Promise<void> => {
+  /** A turn that ends goes to the one that waits longest, and of those that go first before the others. */
+  const takeTurn = async (isFirst: boolean): Promise<void> => {
+    const line = isFirst ? first : queue
     if (making < MAKING_MOST) making += 1
-    else if (queue.length >= QUEUE_MOST) throw new Unavailable('answers', 1)
-    else await new Promise<void>(resolve => queue.push(resolve))
+    else if (line.length >= QUEUE_MOST) throw new Unavailable('answers', 1)
+    else await new Promise<void>(resolve => line.push(resolve))
   }
   const endTurn = () => {
-    const next = queue.shift()
+    const next = first.shift() ?? queue.shift()
     if (next === undefined) making -= 1
     else next()
   }
-  const inTurn = async (make: () => Promise<A>): Promise<A> => {
-    await takeTurn()
+  const inTurn = async (make: () => Promise<A>, isFirst: boolean): Promise<A> => {
+    await takeTurn(isFirst)
     try {
       return await make()
     } finally {
@@ -69,10 +71,10 @@ export const createSharedAnswers = <A>({ clock, sizeOf, reuse_milliseconds }: Ne
       const age = clock().getTime() - known.made_at
       return age >= 0 && age < reuse_milliseconds ? known.answer : null
     },
-    /** Rejects with Unavailable when too many answers are being made. */
-    make: (key: string, version: number, make: () => Promise<A>): Promise<A> => {
+    /** Rejects with Unavailable when too many answers are being made. What `isFirst` has a queue of its own, before the others. */
+    make: (key: string, version: number, make: () => Promise<A>, isFirst = false): Promise<A> => {
       forget(key)
-      const made = { answer: inTurn(make), version, made_at: clock().getTime() }
+      const made = { answer: inTurn(make, isFirst), version, made_at: clock().getTime() }
       kept.set(key, made)
       const isKept = () => kept.get(key) === made
       made.answer.then(

@@ -1,18 +1,22 @@
-/** Seconds that only grow: what ages and pauses are measured by, so that a clock that is set changes none of them. */
+/** Seconds that only grow: what ages and pauses are measured by. */
 export type Elapsed = () => number
 
 /**
- * Of the runtime; where a service brings a clock of its own, as tests do, by what that one goes forward: a step back is no time.
- * `now` in milliseconds.
+ * Of the runtime, whose clock stands still while its machine is suspended: a second or more that only the clock on the wall has seen
+ * has passed too. Less is how far the two drift apart. Where a service brings a clock of its own, as tests do, by what that one goes
+ * forward. A step back is no time. `now` in milliseconds.
  */
 export const elapsedBy = (now: (() => number) | undefined): Elapsed => {
-  if (now === undefined) return () => performance.now() / 1000
-  let last = now()
-  let sum = 0
+  const steadyOf = () => (now ? 0 : performance.now())
+  const wallOf = now ?? Date.now
+  const least = now ? 0 : 1000
+  let last = wallOf() - steadyOf()
+  let asleep = 0
   return () => {
-    const time = now()
-    sum += Math.max(0, time - last)
-    last = time
-    return sum / 1000
+    const steady = steadyOf()
+    const ahead = wallOf() - steady
+    if (ahead - last >= least) asleep += ahead - last
+    last = ahead
+    return (steady + asleep) / 1000
   }
 }

@@ -5,7 +5,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Accounts } from '../ports.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
-import { announceRest, endFamilies, onHeldAccount } from './end-families.ts'
+import { announceRest, endFamilies, foundCount, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 import { bindingOf } from './link-columns.ts'
 import { goOnEnding } from './unfinished-endings.ts'
@@ -50,10 +50,10 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   },
 
   endEverySignIn: async (account_id, reason) => {
-    const ended = await onHeldAccount(
+    const [row] = await onHeldAccount(
       database,
       account_id,
-      sql => sql<{ id: string }[]>`
+      sql => sql<{ ended: string[]; found: number }[]>`
         with account as (
           update signet.users
           set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
@@ -62,23 +62,22 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         ),
         ${endFamilies(sql, { reason, access_token_seconds })},
         ${announceRest(sql, { value: account_id, access_token_seconds })}
-        select id from ended`,
+        select array(select id::text from ended) as ended, ${foundCount(sql)} as found`,
     )
-    await goOnEnding(database, { user_id: account_id, ended: ended.length, access_token_seconds })
-    return ended.map(family => family.id)
+    await goOnEnding(database, { user_id: account_id, found: row?.found ?? 0, access_token_seconds })
+    return row?.ended ?? []
   },
 
   endOtherSignIns: async change => {
     const [account] = await onHeldAccount(
       database,
       change.id,
-      sql => sql<{ ended: string[] }[]>`
+      sql => sql<{ ended: string[]; found: number }[]>`
         with ${endingOthers(sql, { ...change, access_token_seconds })}
-        select array(select id::text from ended) as ended from account`,
+        select array(select id::text from ended) as ended, ${foundCount(sql)} as found from account`,
     )
-    const ended = account?.ended ?? null
-    await goOnEnding(database, { user_id: change.id, ended: ended?.length ?? 0, access_token_seconds })
-    return ended
+    await goOnEnding(database, { user_id: change.id, found: account?.found ?? 0, access_token_seconds })
+    return account?.ended ?? null
   },
 })
 

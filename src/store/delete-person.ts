@@ -115,6 +115,6 @@ const deleteInBatches = async (
       from announced`,
   )
   if (end === undefined) return null
-  await goOnEnding(database, { user_id: id, ended: FAMILIES_AT_ONCE, access_token_seconds })
+  await goOnEnding(database, { user_id: id, found: FAMILIES_AT_ONCE, access_token_seconds })
   return end
 }

@@ -3,7 +3,7 @@ import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
 import { isOfToken } from './link-columns.ts'
 import { inTransaction } from './transaction.ts'
-import { FAMILIES_AT_ONCE, mayHaveTokens, noteUnfinished } from './unfinished-endings.ts'
+import { FAMILIES_AT_ONCE, noteUnfinished } from './unfinished-endings.ts'
 
 type Person = Readonly<{
   reason: RevokeReason
@@ -13,10 +13,11 @@ type Person = Readonly<{
 }>
 
 /**
- * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` of whose: `ended` gives theirs, and the
- * entries of the revocation feed are written. Their expiry is counted from the moment at which a family was ended: a rotation
- * that was waited for has just issued a token. Of very many sign-ins those that were used last are ended here; the rest, dead by the
- * epoch that `account` is in, is left to `goOnEnding`. Complete only by `onHeldAccount`.
+ * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` of whose: `living` gives those that were
+ * found, `ended` those of them that it ended, and the entries of the revocation feed are written. Each has one, however long ago
+ * it was used: tokens had a longer life when the server was configured so. Their expiry is counted from the moment at which a
+ * family was ended: a rotation that was waited for has just issued a token. Of very many sign-ins those that were used last are
+ * ended here; the rest, dead by the epoch that `account` is in, is left to `goOnEnding`. Complete only by `onHeldAccount`.
  */
 export const endFamilies = (
   sql: ISql,
@@ -37,13 +38,12 @@ export const endFamilies = (
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
     from living
     where f.id = living.id and f.revoked_at is null
-    returning f.id, ${mayHaveTokens(sql, access_token_seconds)} as has_tokens
+    returning f.id
   ),
   sign_ins as (
     insert into signet.revocations (kind, value, expires_at)
     select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
     from ended
-    where has_tokens
     on conflict do nothing
   ),
   ${noteUnfinished(sql, reason)}`
@@ -126,9 +126,13 @@ export const announceUntilNow = (sql: ISql, { kind, value, access_token_seconds 
 /** For a `with` that ends every sign-in of a person: what is left of very many is covered at once by an entry for the person. */
 export const announceRest = (sql: ISql, person: Omit<Until, 'kind'>): Fragment => sql`
   counted as materialized (
-    select count(*)::int as families from ended having count(*) >= ${FAMILIES_AT_ONCE}
+    select count(*)::int as families from ended
+    having (select count(*) from living) >= ${FAMILIES_AT_ONCE}
   ),
   ${announceUntilNow(sql, { ...person, kind: 'sub' })}`
+
+/** How many sign-ins a statement of `endFamilies` has found, for `goOnEnding`. */
+export const foundCount = (sql: ISql): Fragment => sql`(select count(*) from living)::int`
 
 /** Of `announced`, as the port's Ended. */
 export const endedColumns = (sql: ISql): Fragment => sql`

@@ -2,7 +2,7 @@ import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { EndedPerson } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { goOnEnding } from './unfinished-endings.ts'
-import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from './end-families.ts'
+import { announceUntilNow, endedColumns, endFamilies, foundCount, onHeldAccount } from './end-families.ts'
 
 type Ending = Readonly<{
   id: string
@@ -19,10 +19,10 @@ export const endPerson = async (
   database: Database,
   { id, reason, isDisabled, withoutFactors, roles, access_token_seconds }: Ending,
 ): Promise<EndedPerson | null> => {
-  const [end] = await onHeldAccount(
+  const [row] = await onHeldAccount(
     database,
     id,
-    sql => sql<EndedPerson[]>`
+    sql => sql<(EndedPerson & { found: number })[]>`
       with account as (
         update signet.users
         set credential_epoch = credential_epoch + 1,
@@ -53,10 +53,11 @@ export const endPerson = async (
         group by account.id
       ),
       ${announceUntilNow(sql, { kind: 'sub', value: id, access_token_seconds })}
-      select ${endedColumns(sql)}, array(select id::text from ended) as families
+      select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
       from announced`,
   )
-  if (end === undefined) return null
-  await goOnEnding(database, { user_id: id, ended: end.families.length, access_token_seconds })
+  if (row === undefined) return null
+  const { found, ...end } = row
+  await goOnEnding(database, { user_id: id, found, access_token_seconds })
   return end
 }

@@ -6,7 +6,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import type { Factors } from '../ports/factors.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'
-import { onHeldAccount } from './end-families.ts'
+import { foundCount, onHeldAccount } from './end-families.ts'
 import { endingOthers } from './ending-others.ts'
 import { createFactorProofs } from './factor-proofs.ts'
 import { goOnEnding } from './unfinished-endings.ts'
@@ -98,17 +98,21 @@ const createChanges = (
     members: (sql: ISql) => Fragment,
   ): Promise<{ ended: readonly string[]; isRecoveryGiven: boolean } | null> => {
     const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
-    const [account] = await onHeldAccount(
+    const [row] = await onHeldAccount(
       database,
       id,
-      sql => sql<{ ended: string[]; isRecoveryGiven: boolean }[]>`
+      sql => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
         with ${endingOthers(sql, { ...ending, access_token_seconds })}, ${members(sql)}
-        select array(select id::text from ended) as ended, exists (select from given) as "isRecoveryGiven"
+        select
+          array(select id::text from ended) as ended, ${foundCount(sql)} as found,
+          exists (select from given) as "isRecoveryGiven"
         from account
         where exists (select from done)`,
     )
-    await goOnEnding(database, { user_id: id, ended: account?.ended.length ?? 0, access_token_seconds })
-    return account ?? null
+    if (row === undefined) return null
+    const { found, ...account } = row
+    await goOnEnding(database, { user_id: id, found, access_token_seconds })
+    return account
   }
 
   return {

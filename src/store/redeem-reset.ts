@@ -3,7 +3,7 @@ import type { Lifetimes } from '../domain/refresh-family.ts'
 import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../domain/totp.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import type { Database } from './database.ts'
-import { endFamilies, onAccountOfLink } from './end-families.ts'
+import { endFamilies, foundCount, onAccountOfLink } from './end-families.ts'
 import { isBound, isLiving, isOfToken } from './link-columns.ts'
 import { goOnEnding } from './unfinished-endings.ts'
 
@@ -16,10 +16,10 @@ import { goOnEnding } from './unfinished-endings.ts'
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
   async ({ digest, password_digest }) => {
-    const [reset] = await onAccountOfLink(
+    const [row] = await onAccountOfLink(
       database,
       digest,
-      sql => sql<(Addressee & { families: string[] })[]>`
+      sql => sql<(Addressee & { families: string[]; found: number })[]>`
         with link as (
           delete from signet.email_links link
           where ${isOfToken(sql, digest)} and purpose = 'reset_password' and ${isLiving(sql, digest)}
@@ -67,10 +67,13 @@ export const createRedeemReset =
           delete from signet.recovery_codes r using unproven where r.user_id = unproven.id
         ),
         ${endFamilies(sql, { reason: 'password_changed', access_token_seconds })}
-        select id as account_id, email, language, array(select id::text from ended) as families from account`,
+        select
+          id as account_id, email, language, array(select id::text from ended) as families,
+          ${foundCount(sql)} as found
+        from account`,
     )
-    if (reset === undefined) return null
-    const { account_id: user_id, families } = reset
-    await goOnEnding(database, { user_id, ended: families.length, access_token_seconds })
+    if (row === undefined) return null
+    const { found, ...reset } = row
+    await goOnEnding(database, { user_id: reset.account_id, found, access_token_seconds })
     return reset
   }

@@ -9,9 +9,9 @@ export type Restored = Readonly<{ accounts: number; sign_ins: number; links: num
 const BATCH_ROWS = 500
 
 /**
- * Ours – Ends what a restored database revived: every sign-in, by the credential epoch of its account, every mailed link, and every
- * ceremony that was under way. Each statement is atomic by itself; one that was stopped in between is begun again from the start,
- * which ends nothing more than it should: the sign-ins after the restore are few.
+ * Ours – Ends what a restored database revived: every sign-in, by the credential epoch of its account, every device that is known,
+ * every mailed link, and every ceremony that was under way. Each statement is atomic by itself; one that was stopped in between is
+ * begun again from the start, which ends nothing more than it should: the sign-ins after the restore are few.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
   const [links, ceremonies] = [await empty(database, 'email_links'), await empty(database, 'ceremonies')]
@@ -40,7 +40,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
       ),
       raised as (
         update signet.users u
-        set credential_epoch = u.credential_epoch + 1
+        set credential_epoch = u.credential_epoch + 1, device_epoch = u.device_epoch + 1
         from batch
         where u.id = batch.id
         returning u.id, u.credential_epoch - 1 as former_epoch

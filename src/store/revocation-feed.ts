@@ -13,8 +13,8 @@ type Position = Readonly<{ kind: null; value: null; number: number; tag: string 
 const PAGE_ROWS = 2000
 /** Numbers whose entries are read at once: a batch of numbering each. */
 const STEP_NUMBERS = 32
-/** Entries without a number, at most: beside those that have one they must go into one answer. */
-const UNNUMBERED_MOST = 20_000
+/** Entries without a number, at most: beside those that have one they must go into one answer, of which followers take 4 MB. */
+const UNNUMBERED_MOST = 50_000
 /** A reader waits so long for what it numbers itself; then it answers without, where one answer can hold it. */
 const NUMBERING_MILLISECONDS = 200
 /** What another instance numbers has its number by then, unless that one hangs: followers are told once, with it. */

@@ -16,7 +16,7 @@ const PEOPLE_AT_ONCE = 20
  * What has to be known of a family beside its end: whether a verifier may still take a token of it. A retry is answered with a fresh
  * token and leaves no trace in the row, so that a family whose last rotation can be retried counts too.
  */
-export const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
+const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
   (
     f.retry_proof is not null
     or coalesce(f.rotated_at, f.created_at) > statement_timestamp()
@@ -32,13 +32,16 @@ const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
       or coalesce(f.rotated_at, f.created_at) >= person.issued_until + interval '1 second'
     )`
 
-/** For a `with` in which `account` gives the person and `ended` what the statement has ended: notes that more may be left. */
+/**
+ * For a `with` in which `account` gives the person and `living` what the statement has found: notes that more may be left. Not by what
+ * it has ended: one of them may have signed out meanwhile, and there are more behind it.
+ */
 export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql`
   unfinished as (
     insert into signet.unfinished_endings as known (user_id, reason, due_at)
     select account.id, ${reason}, statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
     from account
-    where ${reason === 'deleted'}::boolean or (select count(*) from ended) >= ${FAMILIES_AT_ONCE}
+    where ${reason === 'deleted'}::boolean or (select count(*) from living) >= ${FAMILIES_AT_ONCE}
     on conflict (user_id) do update
     set due_at = excluded.due_at,
       reason = case known.reason when 'deleted' then known.reason else excluded.reason end
@@ -47,14 +50,14 @@ export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql
 type Person = Readonly<{ user_id: string; access_token_seconds: number }>
 
 /**
- * Ours – Goes on with what a statement has left of an ending, for a moment of its caller's time and then by itself. All of it is dead
+ * Ours – Goes on with what a statement that found so many sign-ins has left of an ending, for a moment of its caller's time and then by itself. All of it is dead
  * already, by the epoch. Never rejects: what is left when this process ends is taken up by the next look of any instance.
  */
 export const goOnEnding = async (
   database: Database,
-  { ended, ...person }: Person & Readonly<{ ended: number }>,
+  { found, ...person }: Person & Readonly<{ found: number }>,
 ): Promise<void> => {
-  if (ended < FAMILIES_AT_ONCE) return
+  if (found < FAMILIES_AT_ONCE) return
   const finished = finishEnding(database, person).catch(() => {})
   await Promise.race([finished, new Promise(resolve => setTimeout(resolve, WAIT_MILLISECONDS).unref())])
 }
@@ -67,9 +70,12 @@ export const finishEnding = async (database: Database, person: Person): Promise<
   }
 }
 
-/** Takes up what a process that died, or gave up, has left. */
+type Finish = Readonly<{ access_token_seconds: number; onFailure: (error: unknown) => void }>
+
+/** Takes up what a process that died, or gave up, has left. One person whose batches fail holds none of the others up. */
 export const createFinishEndings =
-  (database: Database, access_token_seconds: number) => async (): Promise<void> => {
+  (database: Database, { access_token_seconds, onFailure }: Finish) =>
+  async (): Promise<void> => {
     const people = await database.run(
       sql => sql<{ user_id: string }[]>`
         select user_id
@@ -78,8 +84,27 @@ export const createFinishEndings =
         order by due_at
         limit ${PEOPLE_AT_ONCE}`,
     )
-    for (const { user_id } of people) await finishEnding(database, { user_id, access_token_seconds })
+    for (const { user_id } of people) {
+      const finished = finishClaimed(database, { user_id, access_token_seconds })
+      await finished.catch(onFailure)
+    }
   }
+
+const finishClaimed = async (database: Database, person: Person): Promise<void> => {
+  if (await claim(database, person)) await finishEnding(database, person)
+}
+
+/** Atomic: true for one instance, until it is due again. Who fails comes after those that are due already. */
+const claim = async (database: Database, { user_id }: Person): Promise<boolean> => {
+  const claimed = await database.run(
+    sql => sql`
+      update signet.unfinished_endings
+      set due_at = statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
+      where user_id = ${user_id} and due_at <= statement_timestamp()
+      returning user_id`,
+  )
+  return claimed.length > 0
+}
 
 /**
  * Atomic. Null when nothing is left, or another instance is at it. A family of the account's present epoch lives. Of an account that

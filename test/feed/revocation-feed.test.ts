@@ -13,6 +13,7 @@ import type { Keys } from '../../src/ports.ts'
 import type { RevocationFeed } from '../../src/ports/published-revocations.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { createRevocationFeed as createStoredFeed } from '../../src/store/revocation-feed.ts'
+import { numberAll } from '../../src/store/number-revocations.ts'
 import { createRevocations } from '../../src/store/revocations.ts'
 import { backends, hasPostgres, type OpenBackend } from '../support/backends.ts'
 
@@ -124,6 +125,11 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
       )
     }
   }
+  const isNumbered = async () => {
+    await numberAll(backend.database)
+    const left = await backend.database.run(sql => sql`select from revocations where number is null limit 1`)
+    return left.length === 0
+  }
   const cursorOf = async () => payloadOf((await instance.ask()).jws).cursor
 
   it('begins with everything, signed under a type of its own', async () => {
@@ -228,9 +234,24 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(idsOf((await other.ask(cursor, { wait_seconds: 20 })).jws)).toEqual([late])
   }, 60_000)
 
+  it('says in the last part that there is more when it has no room for what came meanwhile', async () => {
+    await fill(60_000)
+    const first = payloadOf((await instance.ask()).jws)
+    expect(first.more).toBe(true)
+    await fill(20_001)
+    await expect.poll(isNumbered, { timeout: 20_000 }).toBe(true)
+    await instance.tail.lookAgain()
+    const second = payloadOf((await instance.ask(first.cursor)).jws)
+    expect(second.more).toBe(true)
+    const third = await instance.ask(second.cursor)
+    expect(payloadOf(third.jws).more).toBe(false)
+    expect(idsOf(third.jws)).toHaveLength(20_001)
+  }, 60_000)
+
   it('sends who is far behind back to the beginning', async () => {
     const cursor = await cursorOf()
     await fill(50_001)
+    await expect.poll(isNumbered, { timeout: 20_000 }).toBe(true)
     await instance.tail.lookAgain()
     expect(await codeOf(instance.ask(cursor))).toBe('CURSOR_GONE')
   }, 60_000)

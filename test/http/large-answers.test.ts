@@ -8,7 +8,7 @@ import { close, listen } from '../support/issuer.ts'
 
 /** More than the system takes for a connection. */
 const LARGE = 32_000_000
-const body = Buffer.alloc(LARGE, 'x')
+const bytes = Buffer.alloc(LARGE, 'x')
 
 describe('large answers', () => {
   const closers: (() => unknown)[] = []
@@ -16,12 +16,13 @@ describe('large answers', () => {
     for (const closer of closers.splice(0)) await closer()
   })
 
-  /** A server that answers with a large body, and clients that read it or do not. */
+  /** A server that answers with large bodies, each by its name, and clients that read them or do not. */
   const start = async (seconds: number) => {
     const holdLarge = createLargeAnswers({ seconds })
-    const hold = (outgoing: ServerResponse, ip: string, bytes = LARGE) => {
+    const bodies = new Map<string, Uint8Array>()
+    const hold = (outgoing: ServerResponse, ip: string, body: Uint8Array) => {
       try {
-        holdLarge({ outgoing, ip, bytes })
+        holdLarge({ outgoing, ip, body })
         return 'held'
       } catch (error) {
         if (error instanceof Problem || error instanceof Unavailable) return error.name
@@ -31,18 +32,21 @@ describe('large answers', () => {
     const outcomes: string[] = []
     let ended = 0
     const server = createServer((request, response) => {
-      const outcome = hold(response, request.headers['x-from']?.toString() ?? '')
+      const name = request.url ?? ''
+      const body = bodies.get(name) ?? bytes.subarray()
+      bodies.set(name, body)
+      const outcome = hold(response, request.headers['x-from']?.toString() ?? '', body)
       outcomes.push(outcome)
       if (outcome === 'held') response.once('close', () => (ended += 1))
       response.end(outcome === 'held' ? body : '')
     })
     const port = await listen(server)
     closers.push(() => close(server))
-    const ask = (from: string): Socket => {
+    const ask = (from: string, name = 'same'): Socket => {
       const socket = connect(port, '127.0.0.1')
       socket.on('error', () => {})
       socket.pause()
-      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-From: ${from}\r\nConnection: close\r\n\r\n`)
+      socket.write(`GET /${name} HTTP/1.1\r\nHost: x\r\nX-From: ${from}\r\nConnection: close\r\n\r\n`)
       closers.push(() => socket.destroy())
       return socket
     }
@@ -52,29 +56,50 @@ describe('large answers', () => {
 
   it('are refused to an address that does not read those it has, and not to others', async () => {
     const { ask, answered, outcomes, ended } = await start(30)
-    const sockets = Array.from({ length: 24 }, () => ask('192.0.2.1'))
-    await answered(24)
+    const sockets = Array.from({ length: 8 }, (_, index) => ask('192.0.2.1', `${index}`))
+    await answered(8)
     expect(new Set(outcomes)).toEqual(new Set(['held']))
-    ask('192.0.2.1')
-    await answered(25)
-    ask('192.0.2.2')
-    await answered(26)
-    expect(outcomes.slice(24)).toEqual(['Problem', 'held'])
+    ask('192.0.2.1', 'more')
+    await answered(9)
+    ask('192.0.2.2', 'more')
+    await answered(10)
+    expect(outcomes.slice(8)).toEqual(['Problem', 'held'])
     // What is read makes room.
     sockets[0]?.resume()
     await expect.poll(ended).toBe(1)
-    ask('192.0.2.1')
-    await answered(27)
+    ask('192.0.2.1', 'more')
+    await answered(11)
     expect(outcomes.at(-1)).toBe('held')
   })
 
-  it('are refused to all when many addresses do not read theirs', async () => {
+  it('are refused to all when many addresses do not read theirs, but for those that are on their way', async () => {
     const { ask, answered, outcomes } = await start(30)
-    for (let index = 0; index < 64; index += 1) ask(`192.0.2.${index}`)
+    for (let index = 0; index < 64; index += 1) ask(`192.0.2.${index}`, `${index}`)
     await answered(64)
-    ask('198.51.100.1')
+    ask('198.51.100.1', 'more')
     await answered(65)
-    expect(outcomes.at(-1)).toBe('Unavailable')
+    ask('198.51.100.1', '0')
+    await answered(66)
+    expect(outcomes.slice(64)).toEqual(['Unavailable', 'held'])
+  })
+
+  it('that are the same are sent to as many as ask, and take one place until the last has read', async () => {
+    const { ask, answered, outcomes, ended } = await start(30)
+    const readers = Array.from({ length: 100 }, () => ask('192.0.2.1'))
+    await answered(100)
+    for (let index = 1; index < 8; index += 1) ask('192.0.2.1', `${index}`)
+    await answered(107)
+    expect(new Set(outcomes)).toEqual(new Set(['held']))
+    for (const socket of readers.slice(1)) socket.destroy()
+    await expect.poll(ended).toBe(99)
+    ask('192.0.2.1', 'more')
+    await answered(108)
+    expect(outcomes.at(-1)).toBe('Problem')
+    readers[0]?.destroy()
+    await expect.poll(ended).toBe(100)
+    ask('192.0.2.1', 'more')
+    await answered(109)
+    expect(outcomes.at(-1)).toBe('held')
   })
 
   it('end with their connection when they are not read in time', async () => {

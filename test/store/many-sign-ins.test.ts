@@ -29,7 +29,7 @@ const endPerson: Verb = (database, { id }) => createEndings(database, LIFETIMES)
 const remove: Verb = (database, { id }) =>
   createAccountLife(database, LIFETIMES).delete({ id, credential_epoch: 0 })
 
-describe.each(backends)('very many sign-ins of one account, on $name', ({ open }) => {
+describe.each(backends)('very many sign-ins of one account, on $name', ({ name, open }) => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await open()
@@ -99,6 +99,10 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ open }
       run: query => (left-- > 0 ? backend.database.run(query) : Promise.reject(new Error('died'))),
     }
   }
+  const finishing = {
+    access_token_seconds: LIFETIMES.access_token_seconds,
+    onFailure: (error: unknown) => expect.unreachable(String(error)),
+  }
   const bystander = async () => {
     const other = await createPerson(5)
     return { expectAlive: async () => expect((await countOf(other.id))?.living).toBe(5 + OLD + 1) }
@@ -125,6 +129,43 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ open }
     if (left === 1) expect(await hasEntry('sid', person.keep)).toBe(false)
     expect(await hasEntry('sub', person.id)).toBe(left === 0)
     await other.expectAlive()
+  })
+
+  it.skipIf(name === 'embedded').each([
+    ['a change of password', changePassword, 1],
+    ['a sign-out everywhere', signOutEverywhere, 0],
+    ['a global revocation', endPerson, 0],
+  ])('%s goes on also when one of the first was signed out meanwhile', async (_, verb, left) => {
+    const { sql } = backend.database
+    const person = await createPerson()
+    const [first, ...recent] = await recentOf(person)
+    // Among those that the first statement finds.
+    await sql`update refresh_families set rotated_at = now() where id = ${first?.id ?? ''}`
+    const holder = await sql.reserve()
+    await holder`begin`
+    await holder`update signet.refresh_families set revoked_at = now() where id = ${first?.id ?? ''}`
+    const ending = verb(backend.database, person)
+    await expect
+      .poll(
+        () =>
+          sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      .toHaveLength(1)
+    await holder`commit`
+    holder.release()
+    expect(await ending).not.toBeNull()
+    await expect
+      .poll(() => countOf(person.id), { timeout: 15_000 })
+      .toMatchObject({ living: left, pending: 0 })
+    expect(await isAnnounced(recent, person)).toBe(true)
+    expect(await hasEntry('sub', person.id)).toBe(left === 0)
+  })
+
+  it('announces few that had no token for long as well: their lifetime may have been longer then', async () => {
+    const person = await createPerson(0)
+    const before = await entriesSince(0)
+    await changePassword(backend.database, person)
+    expect(await entriesSince(before)).toBe(OLD)
   })
 
   it('is final at once: what a statement has not reached is dead by the epoch', async () => {
@@ -156,7 +197,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ open }
       const person = await createPerson()
       const other = await bystander()
       await verb(dying(statements), person)
-      const finish = createFinishEndings(backend.database, LIFETIMES.access_token_seconds)
+      const finish = createFinishEndings(backend.database, finishing)
       await finish()
       expect(await countOf(person.id)).toMatchObject({ pending: 1 })
       await backend.database.sql`update unfinished_endings set due_at = now() where user_id = ${person.id}`
@@ -166,6 +207,29 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ open }
       await other.expectAlive()
     },
   )
+
+  it('of one person whose batches fail keep nobody else waiting, and are tried again', async () => {
+    const { sql } = backend.database
+    const [broken, person] = [await createPerson(), await createPerson()]
+    for (const each of [broken, person]) await changePassword(dying(1), each)
+    await sql`update unfinished_endings set due_at = now() - interval '1 hour' where user_id = ${broken.id}`
+    await sql`update unfinished_endings set due_at = now() where user_id = ${person.id}`
+    await sql`alter table refresh_families add constraint broken check (
+      user_id <> ${sql.unsafe(`'${broken.id}'`)} or revoke_reason is distinct from 'password_changed'
+    ) not valid`
+    const failures: unknown[] = []
+    const onFailure = (error: unknown) => failures.push(error)
+    const finish = createFinishEndings(backend.database, { ...finishing, onFailure })
+    await finish()
+    await finish()
+    expect(failures).toHaveLength(1)
+    expect(await countOf(person.id)).toMatchObject({ living: 1, pending: 0 })
+    expect(await countOf(broken.id)).toMatchObject({ pending: 1 })
+    await sql`alter table refresh_families drop constraint broken`
+    await sql`update unfinished_endings set due_at = now() where user_id = ${broken.id}`
+    await finish()
+    expect(await countOf(broken.id)).toMatchObject({ living: 1, pending: 0 })
+  })
 
   it('go with a deleted account, whose address is free at once', async () => {
     const person = await createPerson()
@@ -180,7 +244,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ open }
     ])
     expect(await hasEntry('sub', person.id)).toBe(true)
     await sql`update unfinished_endings set due_at = now()`
-    await createFinishEndings(backend.database, LIFETIMES.access_token_seconds)()
+    await createFinishEndings(backend.database, finishing)()
     expect(await countOf(person.id)).toEqual({ living: 0, rows: 0, pending: 0 })
     expect(await sql`select from users where id = ${person.id}`).toHaveLength(0)
     expect(await entriesSince(before)).toBeGreaterThanOrEqual(2_000)

@@ -20,7 +20,7 @@ export const revocationsRoute = (
     const wait_seconds = Number(/^\d{1,4}$/.exec(context.req.query('wait') ?? '')?.[0] ?? 0)
     const { signal } = context.req.raw
     const { jws, body, isFinal } = await answerFeed({ cursor, wait_seconds, signal, ip })
-    holdLarge({ bytes: body.length, ip, outgoing: context.env.outgoing })
+    holdLarge({ body, ip, outgoing: context.env.outgoing })
     const cache = cursor === null ? 'snapshot' : isFinal ? 'step' : 'nothing'
     return jwsReply(jws, { type: 'application/jwt', cache_control: CACHE[cache], header, body })
   },

@@ -1,0 +1,22 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endRestored } from '../../src/store/restore.ts'
+import { backends, type OpenBackend } from '../support/backends.ts'
+
+describe.each(backends)('a restored database on $name', ({ open }) => {
+  let backend: OpenBackend
+  beforeAll(async () => {
+    backend = await open()
+  })
+  afterAll(() => backend.close())
+
+  it('knows no device of those that were known: a password changed since may have taken it away', async () => {
+    const { sql } = backend.database
+    const id = randomUUID()
+    await sql`insert into users (id, email, roles) values (${id}, ${id}, '{}')`
+    expect(await endRestored(backend.database)).toMatchObject({ accounts: 1 })
+    expect(await sql`select credential_epoch, device_epoch from users where id = ${id}`).toEqual([
+      { credential_epoch: 1, device_epoch: 1 },
+    ])
+  })
+})
