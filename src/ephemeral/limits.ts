@@ -24,7 +24,7 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
 
   const remember = (key: string, allowance: Allowance) => {
     if (exhausted.size >= REMEMBERED) exhausted.clear()
-    exhausted.set(key, Date.now() + allowance.reset_seconds * 1000)
+    exhausted.set(key, performance.now() + allowance.reset_seconds * 1000)
     return allowance
   }
   const toAllowance = ({ points, milliseconds }: Count): Allowance => ({
@@ -33,7 +33,7 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
     isAllowed: points <= count,
     limit: count,
     remaining: Math.max(0, count - points),
-    reset_seconds: Math.max(1, Math.ceil(milliseconds / 1000)),
+    reset_seconds: Math.max(1, secondsUp(milliseconds)),
   })
 
   return {
@@ -46,7 +46,7 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
     isExhausted: key => {
       const until = exhausted.get(key)
       if (until === undefined) return null
-      const reset_seconds = Math.ceil((until - Date.now()) / 1000)
+      const reset_seconds = secondsUp(until - performance.now())
       if (reset_seconds <= 0) {
         exhausted.delete(key)
         return null
@@ -56,6 +56,9 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
     },
   }
 }
+
+/** A time that was added to a fractional one and taken from it again is a hair longer than it was. */
+const secondsUp = (milliseconds: number): number => Math.ceil(Math.round(milliseconds) / 1000)
 
 const unlimited: Limit = {
   consume: async () => null,
