@@ -335,7 +335,7 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
         since: 'two',
         cursor: 'three',
         ids: idsOf(...signIns.slice(4)),
-        named: [['sub', 'eve', seconds() + 900, seconds()]],
+        named: [['sub', 'eve', seconds() + 900, seconds() + 60]],
       }),
     )
     const following = follow({ maxEntries: 10 })
