@@ -16,7 +16,7 @@ describe.each(backends)('a restored database on $name', ({ open }) => {
     await sql`insert into users (id, email, roles) values (${id}, ${id}, '{}')`
     expect(await endRestored(backend.database)).toMatchObject({ accounts: 1 })
     expect(await sql`select credential_epoch, device_epoch from users where id = ${id}`).toEqual([
-      { credential_epoch: 1, device_epoch: 1 },
+      { credential_epoch: 1, device_epoch: 1000 },
     ])
   })
 })
