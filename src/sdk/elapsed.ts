@@ -2,9 +2,9 @@
 export type Elapsed = () => number
 
 /**
- * Of the runtime, whose clock stands still while its machine is suspended: a second or more that only the clock on the wall has seen
- * has passed too. Less is how far the two drift apart. Where a service brings a clock of its own, as tests do, by what that one goes
- * forward. A step back is no time. `now` in milliseconds.
+ * The runtime's clock stands still while its machine is suspended: a second or more that only the wall clock has seen has passed too.
+ * Less is drift. Where a service brings a clock of its own, by what that one goes forward. A step back is no time. `now` in
+ * milliseconds.
  */
 export const elapsedBy = (now: (() => number) | undefined): Elapsed => {
   const steadyOf = () => (now ? 0 : performance.now())
