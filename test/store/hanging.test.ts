@@ -53,14 +53,22 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
       .poll(async () => (await admin`show synchronous_standby_names`)[0]?.['synchronous_standby_names'])
       .toBe(standby ?? '')
   }
+  /** A backend that has ended meanwhile needs none. */
+  const signal = (pid: number, name: 'SIGSTOP' | 'SIGCONT') => {
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
+  }
   const freeze = async () => {
     for (const pid of await backends()) {
-      process.kill(pid, 'SIGSTOP')
+      signal(pid, 'SIGSTOP')
       stopped.push(pid)
     }
   }
   const wake = () => {
-    for (const pid of stopped) process.kill(pid, 'SIGCONT')
+    for (const pid of stopped) signal(pid, 'SIGCONT')
     stopped = []
   }
 
