@@ -5,7 +5,7 @@ import { OAuthError } from './oauth-error.ts'
 import { LONGEST_ROLES } from './roles.ts'
 import { ADMIN_SCOPE } from './scope.ts'
 
-/** Contract: characters of an access token, at most. A longer one could be neither revoked nor introspected. */
+/** Ours: characters of an access token, at most. A longer one could be neither revoked nor introspected. */
 export const ACCESS_TOKEN_MAX_CHARACTERS = 8192
 
 /**
@@ -25,7 +25,7 @@ const LONGEST_PLACE = Number.MAX_SAFE_INTEGER
 /** What of a token can make it long. `audience` empty: DEFAULT_AUDIENCE. */
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
 
-/** Characters of the longest access token that a client can get of this grant, whoever signs in and whichever key signs. Pure. */
+/** Characters of the longest access token that a client can get of this grant, for any person and any signing key. Pure. */
 export const longestAccessToken = (client: Client, { scope, audience }: Grant, issuer: string): number => {
   const { client_id } = client
   const claims = {
@@ -63,7 +63,7 @@ const servesPeople = ({ first_party, grant_types }: Client): boolean =>
   first_party || grant_types.some(grant_type => grant_type !== 'client_credentials')
 
 /**
- * Contract – What a registration alone makes too long, however little a request asks for: the longest of the audiences, with the
+ * Ours – What a registration alone makes too long, however little a request asks for: the longest of the audiences, with the
  * shortest value of the scope, or with the whole scope where no request can ask for less. Null when every such token fits, else what
  * to shorten.
  */
@@ -80,7 +80,7 @@ export const judgeRegistration = (client: Client, policy: AudiencePolicy): strin
 }
 
 /**
- * Contract – Refuses a token that would be too long, before anything is signed, spent or rotated. Throws `invalid_target` where fewer
+ * Ours – Refuses a token that would be too long, before anything is signed, spent or rotated. Throws `invalid_target` where fewer
  * resources would do, else `invalid_scope`. Nearly every client's whole registration fits, which is found out once.
  */
 export const createRequireLength = (policy: AudiencePolicy) => {

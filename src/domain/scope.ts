@@ -1,6 +1,6 @@
 import { OAuthError } from './oauth-error.ts'
 
-/** Contract: what a token for administration must carry. */
+/** Ours: what a token for administration must carry. */
 export const ADMIN_SCOPE = 'signet:admin'
 
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/

@@ -115,6 +115,6 @@ const areKeysOpen = (target: Step): boolean => {
   return error === null || (target.stats.mode & OTHERS_WRITE) !== 0
 }
 
-/** The embedded database asks nobody for a password. Platforms that choose the uid put each into group 0: OpenShift does. */
+/** The embedded database asks for no password. Platforms that choose the uid put each into group 0: OpenShift does. */
 const isDataOpen = ({ stats: { mode, gid } }: Step): boolean =>
   (mode & OTHERS) !== 0 || ((mode & GROUP) !== 0 && !(gid === 0 && (mode & GROUP) === GROUP))

@@ -11,7 +11,7 @@ export type Trail = Readonly<{ passed: readonly Step[]; target: Step | null }>
 const LINKS_AT_MOST = 40
 
 /**
- * Follows a path as the system does, one link at a time: whoever can replace a link on the way decides where the path leads.
+ * Follows a path as the system does, one link at a time: a user who can replace a link on the way decides where the path leads.
  * Throws the error of the system call that failed.
  */
 export const trailTo = (path: string): Trail => {

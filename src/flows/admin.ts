@@ -21,7 +21,7 @@ export type AuthenticateAdmin = (
 ) => Promise<Readonly<{ client_id: string }>>
 
 /**
- * Contract – Administration takes a live token of scope `signet:admin`, addressed to the issuer alone, that a confidential client got
+ * Ours – Administration takes a live token of scope `signet:admin`, addressed to the issuer alone, that a confidential client got
  * for itself: what anybody can carry in a browser administers nothing. It allows what the registration allows now; an administrator
  * whose credentials were changed has to use the new ones first. Throws a Problem.
  */

@@ -32,7 +32,7 @@ export const createAuthenticateBearer =
     return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
   }
 
-/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live, nobody has asked yet. Throws a 401. */
+/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live is not judged here. Throws a 401. */
 export const readAccessToken = (
   authorization: string | undefined,
   { keys, clock, issuer }: Reading,

@@ -19,7 +19,7 @@ export type ChangePassword = (
   given: Readonly<{ new_password: string; shown: Shown }>,
 ) => Promise<void>
 
-/** Contract – Changes the password, and ends every sign-in but the one that asks. */
+/** Ours – Changes the password, and ends every sign-in but the one that asks. */
 export const createChangePassword =
   (needs: Needs): ChangePassword =>
   async (bearer, { new_password, shown }) => {

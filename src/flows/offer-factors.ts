@@ -12,14 +12,14 @@ type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_i
 
 export type FactorKind = Proof['kind']
 
-/** Contract – The factors that would do from a device of this kind. */
+/** Ours – The factors that would do from a device of this kind. */
 type OpenKinds = Readonly<{
   factors: readonly FactorKind[]
   /** There is a TOTP, and it is closed after too many wrong codes in a row. */
   totp_closed?: true
 }>
 
-/** Contract – The factors that would do, with what each of them needs. */
+/** Ours – The factors that would do, with what each of them needs. */
 export type Offer = Begun &
   OpenKinds &
   Readonly<{
@@ -56,7 +56,7 @@ export const createOfferFactors =
 
 export type OfferFactors = ReturnType<typeof createOfferFactors>
 
-/** What somebody with these may show; a closed TOTP is none of it. */
+/** The kinds that an account with these factors may show; a closed TOTP is left out. */
 export const openKinds = (has: FactorsOf, isKnownDevice: boolean): OpenKinds => {
   const { totp, passkeys, recovery_codes } = has
   const failures = isKnownDevice ? totp?.failures.known_devices : totp?.failures.unknown_devices

@@ -20,7 +20,7 @@ type Needs = Readonly<{
 export type OwnRefreshToken = Readonly<{ text: string; refresh_transport: RefreshTransport; origin: Origin }>
 
 /**
- * Contract – Whether a request carries the current refresh token of the sign-in that its access token is of: what a service that was
+ * Ours – Whether a request carries the current refresh token of the sign-in that its access token is of: what a service that was
  * sent the access token never has. Judged as for a refresh, without rotating. Throws a 401 for a superseded one, whose family ends.
  */
 export type HoldsRefreshToken = (bearer: Bearer, given: OwnRefreshToken) => Promise<boolean>

@@ -18,7 +18,7 @@ type Needs = Readonly<{
 /** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
 export type ShownFactor = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
 
-/** Judges a proof of somebody who is signed in, and spends it. Throws a 401 for whatever is wrong with it. */
+/** Judges a proof that a signed-in person shows, and spends it. Throws a 401 for whatever is wrong with it. */
 export type ProveOwnFactor = (bearer: Bearer, shown: ShownFactor) => Promise<FactorMethod>
 
 const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }

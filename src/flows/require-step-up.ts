@@ -40,7 +40,7 @@ export type RequireStepUp = (bearer: Bearer, shown: Shown) => Promise<void>
 const FRESH_SECONDS = 300
 
 /**
- * Contract – For whatever changes how an account signs in. An access token is not enough: every service that it is sent to has it.
+ * Ours – For whatever changes how an account signs in. An access token is not enough: every service that it is sent to has it.
  * The request shows the password, and a factor too where the account has one; a passkey, which verifies its user, is both. A sign-in
  * of the last minutes and of the account's highest class may show its own refresh token instead. Whether that is enough is
  * judged before what is shown, so that no guess at the password alone is answered. A password and a factor are judged also where they

@@ -60,7 +60,7 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
     const tags = new Map(positions.map(({ number, tag }) => [number, tag]))
     version += 1
     const nothing = { unnumbered: [], unnumbered_digest: NOTHING_UNNUMBERED }
-    // Nobody may believe it before it has caught up.
+    // The tail answers no follower before it has caught up.
     return { entries, tags, tip, ...nothing, version, read_at: new Date(0) }
   }
 

@@ -36,7 +36,7 @@ export const createRevoke = (needs: Needs) => {
   }
 
   /**
-   * Contract – Each is an entry of the revocation feed, which no client and no person may grow at will. Only what was written counts,
+   * Ours – Each is an entry of the revocation feed, which no client and no person may grow at will. Only what was written counts,
    * so that one token cannot use up the limit of its person.
    */
   const revokeAccessToken = async (text: string, client_id: string) => {

@@ -41,7 +41,7 @@ export const createSignIn =
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
     const attempt = await needs.brake({ subject: email, device })
-    // A disabled account is matched like nobody's: else the right password would be told by the time.
+    // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
     const digest = account?.disabled_at === null ? account.password_digest : null
     const form = await needs.passwords.findForm(password, digest)
     if (account === null || form === null) {

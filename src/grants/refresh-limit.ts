@@ -10,7 +10,7 @@ type Needs = Readonly<{
 type Presented = Readonly<{ client_id: string; token: PresentedRefreshToken }>
 
 /**
- * Contract – What one sign-in may do in a minute is bounded. Null within the limit. Beyond it the current token is refused, and stays
+ * Ours – What one sign-in may do in a minute is bounded. Null within the limit. Beyond it the current token is refused, and stays
  * what it is; any other is judged all the same: a thief who keeps the sign-in busy must not keep its owner's token from ending it.
  */
 export const findExcess = async (

@@ -12,7 +12,7 @@ export type ProcessLog = Log & {
   dropped: () => number
   /** For an exit, which waits for nothing: writes what has not been handed over yet. */
   flush: () => void
-  /** Resolves when the last line is written, in order, or when nobody reads it within a second. */
+  /** Resolves when the last line is written, in order, or after a second when the output is not read. */
   close(): Promise<void>
 }
 

@@ -9,7 +9,7 @@ export const signJws = async (key: SigningKey, typ: Typ, claims: Claims): Promis
   const input = `${key.headers[typ]}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
   const signature = await key.sign(Buffer.from(input, 'latin1'))
   const jws = `${input}.${signature.toString('base64url')}`
-  // Whoever issues it has judged its length before anything was spent: a longer one is a fault of ours.
+  // The issuing code judges the length before anything is spent: a longer token here is a fault of ours.
   if (typ === 'at+jwt' && jws.length > ACCESS_TOKEN_MAX_CHARACTERS)
     throw new Error('an access token is too long')
   return jws

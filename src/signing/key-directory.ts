@@ -88,7 +88,7 @@ type KeyFile = Readonly<{
   file: string
   /** Why it is not read; null when it can be. */
   fault: string | null
-  /** Where nothing can be written the file came by a mount: whose time says nothing, and whose key nobody waits for. */
+  /** Where nothing can be written the file came by a mount, whose time says nothing; no rotation waits for its key. */
   isMounted: boolean
   modified_at: Date | null
   fingerprint: string

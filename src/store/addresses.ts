@@ -27,7 +27,7 @@ export const addressesOf = ({ url, path }: Place): readonly [Address, ...Address
     : [{ host: standard.host[0] ?? 'localhost', port: standardPort }]
 }
 
-/** The settings have judged the URL; whoever else opens a database hears of a fault in it here. */
+/** The settings have judged the URL; other callers that open a database hear of a fault in it here. */
 const targetOf = (url: string): PostgresTarget => {
   const read = readPostgresUrl(url)
   if ('fault' in read) throw new StartFault([`DATABASE_URL ${read.fault}`])

@@ -54,7 +54,7 @@ export const clientOptions = ({
       ...(isPooled ? PINNED_EVERYWHERE : { ...PINNED, search_path: searchPathOf(schema) }),
       // A statement that waited for a row then judges the row's newest version: rotation depends on it.
       default_transaction_isolation: 'read committed' as const,
-      // Before the caller gives up: what nobody waits for ends, and a connection that is silent for longer is dead.
+      // Before the caller gives up: a statement without a caller ends, and a connection that is silent for longer is dead.
       statement_timeout: answer_seconds * STATEMENT_SHARE * 1000,
       idle_in_transaction_session_timeout: answer_seconds * 1000,
     },

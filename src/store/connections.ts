@@ -194,7 +194,7 @@ export const createConnections = (
   }
 }
 
-/** Postgres has said nothing on it yet: it tells its process when it lets somebody in. */
+/** Postgres has said nothing on it yet: it names its process once it has accepted the sign-in. */
 const isBeingOpened = ({ isBusy, isOpen, tagged }: Connection): boolean =>
   isBusy && !isOpen && tagged.pid() === null
 

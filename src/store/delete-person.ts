@@ -73,8 +73,8 @@ const deleteAtOnce = async (
 }
 
 /**
- * Of an account with so many sign-ins that one statement cannot delete them: what is left of the account is a number that nobody can
- * sign in to, its address is free, and its rows go in batches after that.
+ * Of an account with so many sign-ins that one statement cannot delete them: what is left of the account is an id that no sign-in
+ * reaches, its address is free, and its rows go in batches after that.
  */
 const deleteInBatches = async (
   database: Database,

@@ -49,7 +49,7 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
 const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
   try {
     const lock = await holdDirectory(data_dir)
-    // Whoever holds the lock is alone here: a socket that is left was left by a dead process.
+    // The holder of the lock is alone here: a socket that is left belongs to a dead process.
     rmSync(path, { force: true })
     return lock
   } catch (error) {

@@ -29,7 +29,7 @@ const TABLES = [
 ] as const
 export type JanitorTable = (typeof TABLES)[number]
 
-/** A row for each access token, or for each change of the feed: nobody looks into those, and a day of them would be many. */
+/** A row for each access token, or for each change of the feed: operators do not look into those, and a day of them would be many. */
 const deadFor = (table: JanitorTable): number =>
   table === 'status_entries' || table === 'feed_positions' ? 2 * LATE_SECONDS : DEAD_FOR_SECONDS
 

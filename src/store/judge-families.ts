@@ -10,7 +10,7 @@ export type JudgedFamily = Family & { verdict: Verdict }
 
 /**
  * Judges presented refresh tokens, of a family each, and does what the verdicts say: one statement, one round trip, one row a
- * family. Gives a row for each family that there is; without those whose rows somebody holds, unless it `waits` for them. Where it
+ * family. Gives a row for each family that there is; without those whose rows another transaction holds, unless it `waits` for them. Where it
  * does not rotate, 'rotated' says that it would have: a family is ended for a spent token all the same.
  *
  * A row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:

@@ -126,7 +126,7 @@ const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Pro
   await sql`select set_config('lock_timeout', '5s', true)`
   await createSchema(sql, schema)
   await createHistory(sql, schema)
-  // Named alone: what is made is made there, and Postgres looks into pg_catalog before it. A function that somebody else put into the
+  // Named alone: what is made is made there, and Postgres looks into pg_catalog before it. A function that another user put into the
   // schema under the name of a built-in one would run with the rights of the owner otherwise.
   await sql`select set_config('search_path', ${quoteIdentifier(schema)}, true)`
   const { migration, name, direction } = step

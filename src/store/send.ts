@@ -4,7 +4,7 @@ import type { Sql } from 'postgres'
 export type Asked<T> = Readonly<{
   answer: Promise<T>
   /**
-   * Nobody waits for it any more. It must not run later, when the client may have tried again: a rotation carried out twice is
+   * No caller waits for it any more. It must not run later, when the client may have tried again: a rotation carried out twice is
    * judged a theft. One that was sent is beyond recall: statement_timeout ends it, though later than its caller gives up, if it
    * had waited here, and until its end is known its connection is overdue. So is a transaction that waits for its connection to
    * open: its own first step asks for its caller.
@@ -20,7 +20,7 @@ export const sendNow = <T>(sql: Sql, query: (sql: Sql) => Promise<T>): Asked<T> 
     const answer = query(sql)
     return { answer, abandon: () => disarm(answer) }
   } catch (fault) {
-    // A query that cannot be put together is its own caller's fault, not that of whoever gave the connection back.
+    // A query that cannot be put together is its own caller's fault, not that of the one that gave the connection back.
     return { answer: Promise.reject(fault), abandon: () => {} }
   }
 }

@@ -18,7 +18,7 @@ export type Line = Readonly<{
 /** From the end of a connection to the next attempt: Postgres may be back soon, and is not to be overrun while it is not. */
 const PAUSE_MILLISECONDS = 100
 
-/** Nobody listens there, or nothing answers: no new connection can be made, and what the old ones led to takes no place of anybody. */
+/** Nothing listens there, or nothing answers: no new connection can be made, and the processes of the old ones take no place. */
 const UNREACHABLE = new Set(['', 'ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ETIMEDOUT'])
 
 /**

@@ -16,7 +16,7 @@ export const PINNED = {
   lock_timeout: 2_147_483_647,
 } as const
 
-/** The functions of Postgres come first, so that nobody's schema can bring others of the same name. */
+/** The functions of Postgres come first, so that no schema can bring others of the same name. */
 export const searchPathOf = (schema: string): string => `pg_catalog, ${quoteIdentifier(schema)}`
 
 /** A pooler that was not told of them refuses a connection that names others than these. */

@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
 export const FAMILIES_AT_ONCE = 2_000
-/** How long whoever ends everything waits for the rest, which is dead already. */
+/** How long the caller that ends everything waits for the rest, which is dead already. */
 const WAIT_MILLISECONDS = 1_000
 /** Seconds after which another instance may go on: the one that began has died, or is slow. */
 const DUE_SECONDS = 10

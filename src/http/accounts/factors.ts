@@ -37,7 +37,7 @@ type Needs = Readonly<{
 export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { factorOverview, totpEnrolment, passkeyEnrolment } = needs
   const own = (act: Parameters<typeof withBearer>[1]) => withBearer(needs.authenticateBearer, act)
-  /** What only the account's owner may do. Whoever needs to show nothing may leave the body out. */
+  /** What only the account's owner may do. A request that need not show anything may leave the body out. */
   const ownersAlone = (act: (bearer: Bearer, shown: Shown, call: Call) => Promise<Reply>) =>
     own(async (bearer, call) => {
       const given = parseFields((await readOptionalJson(call)) ?? {}, SHOWN)

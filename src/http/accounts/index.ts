@@ -50,7 +50,7 @@ type Needs = Readonly<{
   Omit<Parameters<typeof mailRoutes>[0], 'readShown' | keyof Within>
 
 /**
- * Contract – The first-party account API. Each request of its own clients counts against `accounts`, a malformed one too; against the
+ * Ours – The first-party account API. Each request of its own clients counts against `accounts`, a malformed one too; against the
  * limit of what it asks for only one that gets so far.
  */
 export const accountRoutes = (needs: Needs): readonly Route[] => {

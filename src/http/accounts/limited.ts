@@ -9,7 +9,7 @@ type Headers = Reply['headers']
 /** Puts what is left of a request behind the limit of its kind, once the request is known to be one that can be carried out. */
 export type Within = Readonly<{ within: (handle: Handle) => Handle }>
 
-/** Contract – Counts a request before its handler; refuses with 429 and says when to come back. */
+/** Ours – Counts a request before its handler; refuses with 429 and says when to come back. */
 export const limited =
   (limit: Limit, handle: Handle): Handle =>
   async call => {

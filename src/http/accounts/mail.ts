@@ -26,7 +26,7 @@ type Needs = Within &
 /** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
 const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
-/** Contract – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
+/** Ours – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
 export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { mailLinks, redeemLinks, authenticateBearer, readShown } = needs
   const mailing = (call: Call, ask: () => void | Promise<void>) =>

@@ -24,7 +24,7 @@ export const SHOWN = z.object({
 type Given = z.output<typeof SHOWN>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
 
-/** Contract – What the request shows: the password, a factor, and the sign-in's own refresh token, in the body or in the cookie. */
+/** Ours – What the request shows: the password, a factor, and the sign-in's own refresh token, in the body or in the cookie. */
 export type ReadShown = (call: Call, bearer: Bearer, given: Given) => Promise<Shown>
 
 export const createReadShown =
