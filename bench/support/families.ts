@@ -1,11 +1,7 @@
 import type { Sql } from 'postgres'
 import { digestOf } from '../../src/domain/digest.ts'
-import {
-  createPepper,
-  type Position,
-  type RefreshTokenDigest,
-  refreshTokenAt,
-} from '../../src/domain/refresh-token.ts'
+import { type Position, type RefreshTokenDigest, refreshTokenAt } from '../../src/domain/refresh-token.ts'
+import { createPepper } from '../../src/domain/pepper.ts'
 
 export const PEPPER = Buffer.alloc(32, 'pepper')
 const pepper = createPepper(PEPPER)

@@ -1,7 +1,7 @@
 import { type Config, times } from '../config.ts'
 import type { AudiencePolicy } from '../domain/audience.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
-import type { Peppers } from '../domain/refresh-token.ts'
+import type { Peppers } from '../domain/pepper.ts'
 import { createFailures } from '../ephemeral/failures.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'

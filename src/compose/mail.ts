@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { LinkPurpose, LinkToken } from '../domain/email-link.ts'
 import type { Lifetimes } from '../domain/refresh-family.ts'
-import type { Peppers } from '../domain/refresh-token.ts'
+import type { Peppers } from '../domain/pepper.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import { createMailLinks } from '../flows/mail-links.ts'
 import type { JudgeNewPassword } from '../flows/new-password.ts'

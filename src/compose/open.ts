@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { audiencePolicyOf, type Config } from '../config.ts'
 import { DEMO_APP, demoClient } from '../domain/client.ts'
-import { createPepper, type Peppers } from '../domain/refresh-token.ts'
+import { createPepper, type Peppers } from '../domain/pepper.ts'
 import { StartFault } from '../domain/start-fault.ts'
 import { Unavailable } from '../domain/unavailable.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
-import type { Pepper, Peppers } from './refresh-token.ts'
+import type { Pepper, Peppers } from './pepper.ts'
 import type { Revocation } from './revocation.ts'
 import { isUuid } from './uuid.ts'
 

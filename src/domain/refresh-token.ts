@@ -1,14 +1,9 @@
-import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type Digest, digestOf, type Plain, pooled } from './digest.ts'
+import { type Pepper, type Peppers, pepperById } from './pepper.ts'
 
 export type RefreshToken = Plain<'refresh_token'>
 export type RefreshTokenDigest = Digest<'refresh_token'>
-
-/** The HMAC key of refresh tokens. Configuration, never in the database. `id` is the first byte of its SHA-256. */
-export type Pepper = Readonly<{ id: number; key: KeyObject }>
-
-/** Every configured pepper, the newest first. The first issues, all of them verify. */
-export type Peppers = readonly [Pepper, ...Pepper[]]
 
 /** Where a token stands: which family, and how many rotations into its life. */
 export type Position = Readonly<{
@@ -68,15 +63,6 @@ export const parseRefreshToken = (text: string, peppers: Peppers): PresentedRefr
     digest: digestOf(text as RefreshToken),
   }
 }
-
-export const pepperById = (peppers: Peppers, id: number): Pepper | undefined =>
-  peppers.find(pepper => pepper.id === id)
-
-/** Ours: the key is imported once; an HMAC keyed with a Buffer costs five times as much on Node 24. */
-export const createPepper = (secret: Uint8Array): Pepper => ({
-  id: hash('sha256', secret, 'buffer').readUInt8(0),
-  key: createSecretKey(secret),
-})
 
 const macOf = (body: Uint8Array, pepper: Pepper): Buffer =>
   pooled(createHmac('sha256', pepper.key).update(body).digest('binary'))

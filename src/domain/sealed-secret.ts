@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
-import { type Pepper, type Peppers, pepperById } from './refresh-token.ts'
+import { type Pepper, type Peppers, pepperById } from './pepper.ts'
 
 declare const sealed: unique symbol
 

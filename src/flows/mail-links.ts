@@ -4,7 +4,7 @@ import { LINK_SEED_BYTES, type LinkPurpose, type LinkToken, linkTokenFrom } from
 import type { Language } from '../domain/language.ts'
 import { MAIL_OF_LINK } from '../domain/mail.ts'
 import { fieldInvalid, Problem } from '../domain/problem.ts'
-import { type Peppers, pepperById } from '../domain/refresh-token.ts'
+import { type Peppers, pepperById } from '../domain/pepper.ts'
 import type { Limit, Random } from '../ports.ts'
 import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'

@@ -1,7 +1,8 @@
 import { judgeAccessToken } from '../domain/access-token.ts'
 import { requireParameter } from '../domain/form.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
-import { type Peppers, parseRefreshToken } from '../domain/refresh-token.ts'
+import { parseRefreshToken } from '../domain/refresh-token.ts'
+import type { Peppers } from '../domain/pepper.ts'
 import type { AuthenticateClient, ClientRequest } from '../grants/client-authentication.ts'
 import type { Blocklist, Clock, Keys, Limit, RefreshFamilies, Revocations } from '../ports.ts'
 

@@ -1,6 +1,6 @@
 import { base32Of } from '../domain/base32.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Peppers } from '../domain/refresh-token.ts'
+import type { Peppers } from '../domain/pepper.ts'
 import { NONCE_BYTES, seal, type SealedSecret, unseal } from '../domain/sealed-secret.ts'
 import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../domain/totp.ts'
 import type { Clock, Random } from '../ports.ts'

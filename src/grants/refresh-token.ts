@@ -1,5 +1,5 @@
 import { requireParameter } from '../domain/form.ts'
-import type { Peppers } from '../domain/refresh-token.ts'
+import type { Peppers } from '../domain/pepper.ts'
 import { requestedScope } from '../domain/scope.ts'
 import type { Grant } from './grant.ts'
 import { type Rotate, readRefreshToken } from './rotate.ts'

@@ -6,13 +6,12 @@ import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh
 import {
   GENERATION_MAX,
   parseRefreshToken,
-  type Peppers,
   type PresentedRefreshToken,
-  pepperById,
   type RefreshToken,
   refreshTokenAt,
   retryProofOf,
 } from '../domain/refresh-token.ts'
+import { type Peppers, pepperById } from '../domain/pepper.ts'
 import { digestOf } from '../domain/digest.ts'
 import { narrowScope, scopeLeft } from '../domain/scope.ts'
 import type { Blocklist, Limit, LivingFamily, Log, Metrics, RefreshFamilies } from '../ports.ts'

@@ -6,7 +6,7 @@ import {
   digestOfUnnumbered,
   NOTHING_UNNUMBERED,
 } from '../../src/domain/feed-cursor.ts'
-import { createPepper } from '../../src/domain/refresh-token.ts'
+import { createPepper } from '../../src/domain/pepper.ts'
 
 const [first, second] = [1, 2].map(byte => createPepper(Buffer.alloc(32, byte)))
 if (first === undefined || second === undefined) throw new Error('two peppers')

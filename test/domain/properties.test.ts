@@ -3,12 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { decodeBasic } from '../../src/domain/basic-credentials.ts'
 import { parseForm } from '../../src/domain/form.ts'
 import { OAuthError } from '../../src/domain/oauth-error.ts'
-import {
-  createPepper,
-  GENERATION_MAX,
-  parseRefreshToken,
-  refreshTokenAt,
-} from '../../src/domain/refresh-token.ts'
+import { GENERATION_MAX, parseRefreshToken, refreshTokenAt } from '../../src/domain/refresh-token.ts'
+import { createPepper } from '../../src/domain/pepper.ts'
 import { narrowScope, parseScope } from '../../src/domain/scope.ts'
 import { basic } from '../support/clients.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ACR, acrOf, amrWith, parseAcrValues, rolesAt } from '../../src/domain/authentication-class.ts'
 import { base32Of } from '../../src/domain/base32.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/recovery-code.ts'
-import { createPepper } from '../../src/domain/refresh-token.ts'
+import { createPepper } from '../../src/domain/pepper.ts'
 import { seal, type SealedSecret, unseal } from '../../src/domain/sealed-secret.ts'
 import { findTotpStep, totpAt } from '../../src/domain/totp.ts'
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Mail, MAIL_OUTCOMES, type MailOutcome } from '../../src/domain/mail.ts'
-import { createPepper } from '../../src/domain/refresh-token.ts'
+import { createPepper } from '../../src/domain/pepper.ts'
 import { createMailLinks } from '../../src/flows/mail-links.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
