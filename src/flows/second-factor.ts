@@ -7,7 +7,6 @@ import { NONCE_BYTES, pepperIdOf, seal, type SealedSecret, unseal } from '../dom
 import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../domain/totp.ts'
 import type { Clock, Limit, Random } from '../ports.ts'
 import type { Factors, PasskeyVerifier } from '../ports/factors.ts'
-import type { Notices } from './notices.ts'
 import type { Brake } from './sign-in-brake.ts'
 
 type Needs = Readonly<{
@@ -16,7 +15,8 @@ type Needs = Readonly<{
   brake: Brake
   /** For the codes of one account, those of each known device apart. What is beyond it waits, and is judged. */
   limit: Limit
-  notices: Pick<Notices, 'totpFailed' | 'totpClosed'>
+  /** Tells the account's owner. Takes no time and never fails. */
+  notices: Readonly<{ totpFailed: (account_id: string) => void; totpClosed: (account_id: string) => void }>
   peppers: Peppers
   random: Random
   clock: Clock
