@@ -4,7 +4,7 @@
  * because a compiler would otherwise refuse to require them.
  */
 import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
 /** What of the domain the library's types name. */
@@ -13,10 +13,11 @@ const ENTRIES = ['verify-node', 'hono-node', 'node', 'redis', 'revocations-node'
 
 for (const folder of ['sdk', 'domain']) {
   const copies = join(dist, 'cjs', folder)
-  mkdirSync(copies, { recursive: true })
-  for (const file of readdirSync(join(dist, folder)))
-    if (folder === 'sdk' ? file.endsWith('.d.ts') : DOMAIN.has(file))
-      copyFileSync(join(dist, folder, file), join(copies, file))
+  for (const file of readdirSync(join(dist, folder), { recursive: true, encoding: 'utf8' })) {
+    if (folder === 'sdk' ? !file.endsWith('.d.ts') : !DOMAIN.has(file)) continue
+    mkdirSync(dirname(join(copies, file)), { recursive: true })
+    copyFileSync(join(dist, folder, file), join(copies, file))
+  }
 }
 for (const entry of ENTRIES)
   writeFileSync(join(dist, 'cjs/sdk', `${entry}.js`), `module.exports = require('../../sdk/${entry}.js')\n`)

@@ -1,13 +1,13 @@
 /** signetd/node: Express, Fastify and plain http. */
-import type { VerifierOptions } from './options.ts'
-import type { Requirement } from './requirements.ts'
-import { metadataOf, type ResourceMetadata } from './resource-metadata.ts'
-import { type Answer, answerFor, TokenError } from './token-error.ts'
-import type { Verified, Verifier } from './verifier.ts'
+import type { VerifierOptions } from './verify/options.ts'
+import type { Requirement } from './verify/requirements.ts'
+import { metadataOf, type ResourceMetadata } from './verify/resource-metadata.ts'
+import { type Answer, answerFor, TokenError } from './verify/token-error.ts'
+import type { Verified, Verifier } from './verify/verifier.ts'
 import { createVerifier } from './verify-node.ts'
 
 export { createVerifier } from './verify-node.ts'
-export * from './public.ts'
+export * from './verify/public.ts'
 
 /** What of a request and a response is used: those of HTTP/1.1 and of HTTP/2 both have it. */
 type Incoming = Readonly<{

@@ -1,6 +1,6 @@
 /** signetd/redis: for services that share the issuer's Redis. */
 import { BLOCKLIST_COMPLETE, blocklistKey, redisPrefixOf } from '../domain/blocklist-key.ts'
-import type { RevocationQuery, Standing } from './revocation-source.ts'
+import type { RevocationQuery, Standing } from './verify/revocation-source.ts'
 
 export type RedisRevocationsOptions = Readonly<{
   /** The issuer, exactly as in the issuer's ISSUER: its keys begin with `signet:<issuer>:`. Needed where there is no `prefix`. */
@@ -94,4 +94,4 @@ const inTime = <T>(work: Promise<T>, milliseconds: number): Promise<T> =>
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 
-export type { RevocationQuery, RevocationSource, Standing } from './revocation-source.ts'
+export type { RevocationQuery, RevocationSource, Standing } from './verify/revocation-source.ts'

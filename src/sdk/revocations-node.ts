@@ -1,11 +1,11 @@
 /** signetd/revocations on Node. */
-import { nodeEngine } from './engine-node.ts'
-import { followOn } from './follow.ts'
+import { nodeEngine } from './verify/engine-node.ts'
+import { followOn } from './feed/follow.ts'
 
 /** `createVerifier({ issuer, audience, revocations: followRevocations({ issuer }) })`. Throws a TypeError when an option is at fault. */
 export const followRevocations = followOn(nodeEngine)
 
-export type { Following, FollowState } from './follow.ts'
-export type { FollowOptions } from './follow-options.ts'
-export type { Fetch } from './remote-json.ts'
-export type { RevocationQuery, RevocationSource, Standing } from './revocation-source.ts'
+export type { Following, FollowState } from './feed/follow.ts'
+export type { FollowOptions } from './feed/follow-options.ts'
+export type { Fetch } from './verify/remote-json.ts'
+export type { RevocationQuery, RevocationSource, Standing } from './verify/revocation-source.ts'

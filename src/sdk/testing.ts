@@ -1,7 +1,7 @@
 /** signetd/testing: an issuer for a service's own tests, without a server. Not for production: anyone may have its tokens. */
-import type { Claims } from './claims.ts'
-import { metadataUrl } from './key-set.ts'
-import type { Fetch } from './remote-json.ts'
+import type { Claims } from './verify/claims.ts'
+import { metadataUrl } from './verify/key-set.ts'
+import type { Fetch } from './verify/remote-json.ts'
 
 /** Claims that differ from the usual; `undefined` leaves one out. */
 export type TestClaims = Readonly<{ [Name in keyof Claims]?: Claims[Name] | undefined }>

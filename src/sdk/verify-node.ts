@@ -1,8 +1,8 @@
 /** signetd/verify on Node. */
-import { nodeEngine } from './engine-node.ts'
-import { verifierOn } from './verifier.ts'
+import { nodeEngine } from './verify/engine-node.ts'
+import { verifierOn } from './verify/verifier.ts'
 
 /** RFC 9068 §4 – A verifier of the access tokens of one issuer. Throws a TypeError when an option is at fault. */
 export const createVerifier = verifierOn(nodeEngine)
 
-export * from './public.ts'
+export * from './verify/public.ts'

@@ -1,8 +1,8 @@
 /** signetd/verify on any runtime with Web Crypto. On Node the export conditions lead to verify-node.ts. */
-import { webEngine } from './engine-web.ts'
-import { verifierOn } from './verifier.ts'
+import { webEngine } from './verify/engine-web.ts'
+import { verifierOn } from './verify/verifier.ts'
 
 /** RFC 9068 §4 – A verifier of the access tokens of one issuer. Throws a TypeError when an option is at fault. */
 export const createVerifier = verifierOn(webEngine)
 
-export * from './public.ts'
+export * from './verify/public.ts'

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { elapsedBy } from '../../src/sdk/elapsed.ts'
+import { elapsedBy } from '../../src/sdk/verify/elapsed.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

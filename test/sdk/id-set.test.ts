@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createIdSet, SHARES } from '../../src/sdk/id-set.ts'
+import { createIdSet, SHARES } from '../../src/sdk/feed/id-set.ts'
 
 const NOW = 1_900_000_000
 const encode = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')

@@ -172,9 +172,9 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       'verify.d.ts',
       'hono.d.ts',
       'testing.d.ts',
-      'verifier.d.ts',
-      'options.d.ts',
-      'public.d.ts',
+      'verify/verifier.d.ts',
+      'verify/options.d.ts',
+      'verify/public.d.ts',
     ])
       expect(await readFile(join(project.installed, 'dist/sdk', file), 'utf8')).not.toMatch(
         /node:|Buffer|NodeJS/,

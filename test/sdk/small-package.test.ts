@@ -133,7 +133,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
   it('is the library alone, of 40 kB at most', () => {
     const paths = packs[0]?.files.map(({ path }) => path) ?? []
     const allowed =
-      /^(?:dist\/(?:cjs\/)?(?:sdk|domain)\/[\w-]+\.(?:js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE)$/
+      /^(?:dist\/(?:cjs\/)?(?:sdk|domain)\/(?:[\w-]+\/)?[\w-]+\.(?:js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE)$/
     expect(paths.filter(path => !allowed.test(path))).toEqual([])
     expect(paths.filter(path => path.includes('domain/')).toSorted()).toEqual([
       'dist/cjs/domain/access-token.d.ts',

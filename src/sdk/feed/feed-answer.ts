@@ -1,4 +1,4 @@
-import { asObject, isCanonical } from './jws.ts'
+import { asObject, isCanonical } from '../verify/jws.ts'
 
 /** Ids of 16 bytes, one after another in base64url, that may be forgotten at the same time. They are decoded as they are added. */
 export type IdGroup = Readonly<{ expires_at: number; encoded: string; count: number }>

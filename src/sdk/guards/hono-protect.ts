@@ -1,9 +1,9 @@
 import type { MiddlewareHandler } from 'hono'
-import type { VerifierOptions } from './options.ts'
-import type { Requirement } from './requirements.ts'
-import { metadataOf } from './resource-metadata.ts'
-import { type Answer, answerFor, TokenError } from './token-error.ts'
-import type { Verified, Verifier } from './verifier.ts'
+import type { VerifierOptions } from '../verify/options.ts'
+import type { Requirement } from '../verify/requirements.ts'
+import { metadataOf } from '../verify/resource-metadata.ts'
+import { type Answer, answerFor, TokenError } from '../verify/token-error.ts'
+import type { Verified, Verifier } from '../verify/verifier.ts'
 
 /** What a protected handler finds: `c.var.auth.claims`. */
 export type AuthEnv = { Variables: { auth: Verified } }

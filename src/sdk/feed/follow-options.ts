@@ -1,5 +1,5 @@
-import { type Elapsed, elapsedBy } from './elapsed.ts'
-import { type Fetch, isTrustworthyUrl } from './remote-json.ts'
+import { type Elapsed, elapsedBy } from '../verify/elapsed.ts'
+import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 
 export type FollowOptions = Readonly<{
   /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
