@@ -78,7 +78,7 @@ export const nextRotation = (
 }
 
 /** Seconds that the automatic rotation may be late before somebody should look: it tries every hour. */
-const LATE_SECONDS = 2 * 3600
+const OVERDUE_SECONDS = 2 * 3600
 
 /** Seconds in advance that an operator is told who has to rotate by hand. */
 const NOTICE_SECONDS = 7 * 86_400
@@ -91,7 +91,7 @@ export const judgeRotation = (
   const due = nextRotation(ring, every_seconds)
   if (due === null) return { due_seconds: null, needsAttention: false }
   const due_seconds = (due.getTime() - now.getTime()) / 1000
-  return { due_seconds, needsAttention: due_seconds < (isReadOnly ? NOTICE_SECONDS : -LATE_SECONDS) }
+  return { due_seconds, needsAttention: due_seconds < (isReadOnly ? NOTICE_SECONDS : -OVERDUE_SECONDS) }
 }
 
 /** When a key signs that is announced now. Names have whole seconds and replicas look once a second: hence two more. */

@@ -1,5 +1,5 @@
 import { blocklistKey as keyOf } from '../domain/blocklist-key.ts'
-import { LATE_SECONDS } from '../domain/late.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
 import type { Blocklist } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
 
@@ -12,7 +12,12 @@ export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Bloc
     if (!isReady() || seconds <= 0) return
     const pipeline = client.pipeline()
     for (const { kind, value, issued_until = 1 } of entries)
-      pipeline.set(keyOf(kind, value), String(issued_until), 'EX', Math.ceil(seconds) + LATE_SECONDS)
+      pipeline.set(
+        keyOf(kind, value),
+        String(issued_until),
+        'EX',
+        Math.ceil(seconds) + CLOCK_TOLERANCE_MAX_SECONDS,
+      )
     // What is lost here is written by each instance that copies the feed, before it says again that nothing is missing.
     await pipeline.exec().catch(() => null)
   },

@@ -8,6 +8,7 @@ import {
   jwtVerify,
 } from 'jose'
 import type { Client } from '../domain/client.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../domain/clock-tolerance.ts'
 import { OAuthError } from '../domain/oauth-error.ts'
 import type { Assertions, Clock } from '../ports.ts'
 
@@ -16,9 +17,8 @@ export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-beare
 /** RFC 7518 §3.1 – Asymmetric algorithms only: a client's public key must never be usable as a shared secret. */
 export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
-/** Contract: seconds that an assertion may live, and the clock difference that is forgiven. */
+/** Contract: seconds that an assertion may live. */
 const LIFETIME_SECONDS = 600
-const CLOCK_TOLERANCE_SECONDS = 5
 const JTI_MAX_CHARACTERS = 255
 
 /** RFC 7523 §3 – Whose assertion it claims to be, before anything is verified. Null when it is no JWT. */

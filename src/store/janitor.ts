@@ -1,7 +1,7 @@
 import { Unavailable } from '../domain/unavailable.ts'
 import type { Log, Metrics } from '../ports.ts'
 import type { Database } from './database.ts'
-import { LATE_SECONDS } from '../domain/late.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
 import { numberAll } from './number-revocations.ts'
 
 /** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */
@@ -31,7 +31,9 @@ export type JanitorTable = (typeof TABLES)[number]
 
 /** A row for each access token, or for each change of the feed: operators do not look into those, and a day of them would be many. */
 const deadFor = (table: JanitorTable): number =>
-  table === 'status_entries' || table === 'feed_positions' ? 2 * LATE_SECONDS : DEAD_FOR_SECONDS
+  table === 'status_entries' || table === 'feed_positions'
+    ? 2 * CLOCK_TOLERANCE_MAX_SECONDS
+    : DEAD_FOR_SECONDS
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>

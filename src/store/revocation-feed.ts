@@ -1,5 +1,5 @@
 import type { FeedPosition } from '../domain/feed-cursor.ts'
-import { LATE_SECONDS } from '../domain/late.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
 import type { NumberedRevocation, Revocation } from '../domain/revocation.ts'
 import type { FeedStep, RevocationFeed } from '../ports/published-revocations.ts'
 import { Unavailable } from '../domain/unavailable.ts'
@@ -87,13 +87,13 @@ const readStep = async (database: Database, known: FeedPosition): Promise<FeedSt
           and number <= ${known.number + STEP_NUMBERS}
           and number <= (select max(number) from positions)
           and numbered_until is not distinct from issued_until
-          and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
+          and expires_at > statement_timestamp() - make_interval(secs => ${CLOCK_TOLERANCE_MAX_SECONDS})
       ),
       unnumbered as materialized (
         select kind, value, expires_at, issued_until
         from signet.revocations
         where (number is null or numbered_until is distinct from issued_until)
-          and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
+          and expires_at > statement_timestamp() - make_interval(secs => ${CLOCK_TOLERANCE_MAX_SECONDS})
         order by revoked_at
         limit ${sql.unsafe(String(UNNUMBERED_MOST + 1))}
       )
@@ -103,12 +103,12 @@ const readStep = async (database: Database, known: FeedPosition): Promise<FeedSt
       from positions
       union all
       select
-        kind, value, ceil(extract(epoch from expires_at))::float8 + ${LATE_SECONDS}::float8,
+        kind, value, ceil(extract(epoch from expires_at))::float8 + ${CLOCK_TOLERANCE_MAX_SECONDS}::float8,
         floor(extract(epoch from issued_until))::float8, number::float8, null
       from entries
       union all
       select
-        kind, value, ceil(extract(epoch from expires_at))::float8 + ${LATE_SECONDS}::float8,
+        kind, value, ceil(extract(epoch from expires_at))::float8 + ${CLOCK_TOLERANCE_MAX_SECONDS}::float8,
         floor(extract(epoch from issued_until))::float8, null, null
       from unnumbered`,
   )
@@ -156,13 +156,13 @@ const readPage = (
     sql => sql<NumberedRevocation[]>`
       select
         kind, value,
-        ceil(extract(epoch from expires_at))::float8 + ${LATE_SECONDS}::float8 as expires_at,
+        ceil(extract(epoch from expires_at))::float8 + ${CLOCK_TOLERANCE_MAX_SECONDS}::float8 as expires_at,
         floor(extract(epoch from issued_until))::float8 as issued_until,
         number::float8 as number
       from signet.revocations
       where (kind, value) > (${kind}, ${value})
         and number <= ${head.number}
-        and expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
+        and expires_at > statement_timestamp() - make_interval(secs => ${CLOCK_TOLERANCE_MAX_SECONDS})
       order by kind, value
       limit ${PAGE_ROWS}`,
   )

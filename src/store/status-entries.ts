@@ -1,6 +1,6 @@
 import type { StatusEntries } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
-import { LATE_SECONDS } from '../domain/late.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
   /** The place is taken before the token is issued, whose times may be the database's: no later than both clocks, and no shorter. */
@@ -52,7 +52,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
           left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
           left join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch and u.disabled_at is null
           where e.idx < ${first}::bigint + ${size}::bigint
-            and e.expires_at > statement_timestamp() - make_interval(secs => ${LATE_SECONDS})
+            and e.expires_at > statement_timestamp() - make_interval(secs => ${CLOCK_TOLERANCE_MAX_SECONDS})
             and (
               token.value is not null
               or person.value is not null

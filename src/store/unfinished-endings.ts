@@ -1,5 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
-import { LATE_SECONDS } from '../domain/late.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
 import type { RevokeReason } from '../domain/refresh-family.ts'
 import type { Database } from './database.ts'
 
@@ -20,7 +20,7 @@ const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql
   (
     f.retry_proof is not null
     or coalesce(f.rotated_at, f.created_at) > statement_timestamp()
-      - make_interval(secs => ${access_token_seconds + 2 * LATE_SECONDS})
+      - make_interval(secs => ${access_token_seconds + 2 * CLOCK_TOLERANCE_MAX_SECONDS})
   )`
 
 /** Of `f` and of its `person`, whose own entry of the feed covers what was issued up to its second. */

@@ -139,6 +139,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
       'dist/cjs/domain/access-token.d.ts',
       'dist/domain/access-token.d.ts',
       'dist/domain/blocklist-key.js',
+      'dist/domain/clock-tolerance.js',
     ])
     expect(packs[0]?.size).toBeLessThan(40 * 1024)
   })

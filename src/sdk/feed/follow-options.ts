@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from '../verify/elapsed.ts'
 import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 
@@ -46,7 +47,12 @@ export const parseFollowOptions = (options: FollowOptions): FollowSettings => {
     url: url('url', options.url ?? new URL('/revocations', url('issuer', issuer)).href),
     jwks_uri: options.jwks_uri === undefined ? null : url('jwks_uri', options.jwks_uri),
     max_stale_seconds: within('maxStaleSeconds', options.maxStaleSeconds ?? 30, 5, 3600),
-    clock_tolerance_seconds: within('clockToleranceSeconds', options.clockToleranceSeconds ?? 5, 0, 300),
+    clock_tolerance_seconds: within(
+      'clockToleranceSeconds',
+      options.clockToleranceSeconds ?? CLOCK_TOLERANCE_SECONDS,
+      0,
+      CLOCK_TOLERANCE_MAX_SECONDS,
+    ),
     max_entries: within('maxEntries', options.maxEntries ?? 2_000_000, 1, 20_000_000),
     onFault: fault => {
       // A logger that throws must not end the following.

@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from './elapsed.ts'
 import type { Fetch } from './remote-json.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
@@ -70,7 +71,11 @@ export const parseOptions = (options: VerifierOptions): Settings => {
   return {
     issuer,
     audience: audiences.filter(isText),
-    clock_tolerance_seconds: within('clockToleranceSeconds', options.clockToleranceSeconds ?? 5, 300),
+    clock_tolerance_seconds: within(
+      'clockToleranceSeconds',
+      options.clockToleranceSeconds ?? CLOCK_TOLERANCE_SECONDS,
+      CLOCK_TOLERANCE_MAX_SECONDS,
+    ),
     jwks_uri: jwks_uri ?? null,
     max_stale_seconds: within('keysMaxStaleSeconds', options.keysMaxStaleSeconds ?? 3600, 86_400),
     cache_size: within('cacheSize', options.cacheSize ?? 5000, 1_000_000),
