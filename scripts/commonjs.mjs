@@ -8,7 +8,11 @@ import { dirname, join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
 /** What of the domain the library's types name. */
-const DOMAIN = new Set(['access-token.d.ts', 'blocklist-key.d.ts', 'revocation.d.ts'])
+const DOMAIN = new Set([
+  'oauth/access-token.d.ts',
+  'revocations/blocklist-key.d.ts',
+  'revocations/revocation.d.ts',
+])
 const ENTRIES = ['verify-node', 'hono-node', 'node', 'redis', 'revocations-node', 'testing']
 
 for (const folder of ['sdk', 'domain']) {

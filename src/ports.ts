@@ -1,13 +1,13 @@
 /** Every effect that the core may ask for, as types; ports/ has those of one subject alone. A comment states atomicity and failure. */
-import type { Account } from './domain/account.ts'
-import type { PasswordDigest } from './domain/password-digest.ts'
-import type { AccessTokenClaims } from './domain/access-token.ts'
-import type { Client } from './domain/client.ts'
-import type { Digest } from './domain/digest.ts'
-import type { PublicJwk } from './domain/key-ring.ts'
-import type { Language } from './domain/language.ts'
-import type { MailOutcome } from './domain/mail.ts'
-import type { Session } from './domain/session.ts'
+import type { Account } from './domain/account/account.ts'
+import type { PasswordDigest } from './domain/account/password-digest.ts'
+import type { AccessTokenClaims } from './domain/oauth/access-token.ts'
+import type { Client } from './domain/oauth/client.ts'
+import type { Digest } from './domain/base/digest.ts'
+import type { PublicJwk } from './domain/keys/key-ring.ts'
+import type { Language } from './domain/base/language.ts'
+import type { MailOutcome } from './domain/account/mail.ts'
+import type { Session } from './domain/sign-in/sign-in.ts'
 import type {
   Family,
   NewFamily,
@@ -16,8 +16,8 @@ import type {
   RevokeReason,
   Rotation,
   SteppedUpFamily,
-} from './domain/refresh-family.ts'
-import type { RevocationKind } from './domain/revocation.ts'
+} from './domain/sign-in/refresh-family.ts'
+import type { RevocationKind } from './domain/revocations/revocation.ts'
 
 /** Wall clock. */
 export type Clock = () => Date

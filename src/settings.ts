@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { type AddressRange, parseAddressRanges } from './domain/address.ts'
-import { FORWARDED_HEADERS, type ForwardedHeader } from './domain/forwarded.ts'
+import { type AddressRange, parseAddressRanges } from './domain/base/ip-address.ts'
+import { FORWARDED_HEADERS, type ForwardedHeader } from './domain/base/forwarded.ts'
 import { LIMIT_SETTINGS } from './settings/limits.ts'
 import { MAIL_SETTINGS } from './settings/mail.ts'
 import {

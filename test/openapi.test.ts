@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compose, type Signet } from '../src/compose.ts'
 import { readConfig } from '../src/config.ts'
-import { PROBLEMS } from '../src/domain/problem.ts'
+import { PROBLEMS } from '../src/domain/base/problem.ts'
 import { createDataDir } from './support/backends.ts'
 import { checked, judgeExchange, openapi } from './support/openapi.ts'
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { normalizeEmail } from '../domain/account.ts'
-import { type AccountLine, presentAccountLine } from '../domain/account-line.ts'
+import { normalizeEmail } from '../domain/account/account.ts'
+import { type AccountLine, presentAccountLine } from '../domain/account/account-line.ts'
 import type { AccountAdministration, AccountFilter } from '../ports/account-administration.ts'
 import { type Options, withAccounts } from './accounts-store.ts'
 import type { Io } from './io.ts'

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { audiencePolicyOf, readSettings } from '../config.ts'
-import { StartFault } from '../domain/start-fault.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import type { Io } from './io.ts'
 

@@ -1,4 +1,4 @@
-import { type AccountLine, type LineFault, parseAccountLine } from '../domain/account-line.ts'
+import { type AccountLine, type LineFault, parseAccountLine } from '../domain/account/account-line.ts'
 import type { AccountAdministration } from '../ports/account-administration.ts'
 
 type Numbered = Readonly<{ number: number; account: AccountLine }>

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
-import { StartFault } from '../domain/start-fault.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import { migrate } from '../store/migrate.ts'
 import type { Step } from '../store/migrations.ts'
 import type { Io } from './io.ts'

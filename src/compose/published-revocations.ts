@@ -1,5 +1,5 @@
-import { createCursors } from '../domain/feed-cursor.ts'
-import type { Peppers } from '../domain/pepper.ts'
+import { createCursors } from '../domain/revocations/feed-cursor.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
 import { createBlocklistMirror } from '../ephemeral/blocklist-mirror.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'

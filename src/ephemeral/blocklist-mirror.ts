@@ -1,5 +1,5 @@
-import { blocklistKey } from '../domain/blocklist-key.ts'
-import type { Revocation } from '../domain/revocation.ts'
+import { blocklistKey } from '../domain/revocations/blocklist-key.ts'
+import type { Revocation } from '../domain/revocations/revocation.ts'
 import type { BlocklistMirror } from '../ports/published-revocations.ts'
 import { markComplete } from './complete-script.ts'
 import type { RedisConnection } from './redis.ts'

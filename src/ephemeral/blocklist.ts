@@ -1,5 +1,5 @@
-import { blocklistKey as keyOf } from '../domain/blocklist-key.ts'
-import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
+import { blocklistKey as keyOf } from '../domain/revocations/blocklist-key.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
 import type { Blocklist } from '../ports.ts'
 import type { RedisConnection } from './redis.ts'
 

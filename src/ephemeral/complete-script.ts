@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { BLOCKLIST_COMPLETE } from '../domain/blocklist-key.ts'
+import { BLOCKLIST_COMPLETE } from '../domain/revocations/blocklist-key.ts'
 import { runScript } from './run-script.ts'
 
 type Operation = 'begin' | 'complete' | 'renew'

@@ -1,4 +1,4 @@
-import type { RateLimit } from '../domain/rate-limit.ts'
+import type { RateLimit } from '../domain/base/rate-limit.ts'
 import type { Allowance, Limit, Metrics } from '../ports.ts'
 import { type Count, openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'

@@ -1,4 +1,4 @@
-import type { RateLimit } from '../domain/rate-limit.ts'
+import type { RateLimit } from '../domain/base/rate-limit.ts'
 import type { Limit } from '../ports.ts'
 
 /** The part of a limit that each instance lets pass by its own count. Small limits have none: they hold exactly. */

@@ -1,7 +1,7 @@
-import { Problem } from '../domain/problem.ts'
-import type { AudiencePolicy } from '../domain/audience.ts'
-import { ADMIN_SCOPE } from '../domain/scope.ts'
-import { allowanceOf } from '../domain/token-allowance.ts'
+import { Problem } from '../domain/base/problem.ts'
+import type { AudiencePolicy } from '../domain/oauth/audience.ts'
+import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
+import { allowanceOf } from '../domain/oauth/token-allowance.ts'
 import type { Blocklist, Clients, Clock, Keys, Revocations } from '../ports.ts'
 import { readAccessToken } from './bearer.ts'
 

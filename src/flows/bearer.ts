@@ -1,6 +1,6 @@
-import { type AccessTokenClaims, judgeAccessToken } from '../domain/access-token.ts'
-import { type Account, accountAt } from '../domain/account.ts'
-import { Problem } from '../domain/problem.ts'
+import { type AccessTokenClaims, judgeAccessToken } from '../domain/oauth/access-token.ts'
+import { type Account, accountAt } from '../domain/account/account.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Blocklist, Clients, Clock, Keys, Revocations } from '../ports.ts'
 
 type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>

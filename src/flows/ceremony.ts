@@ -5,9 +5,9 @@ import {
   ceremonyHandleOf,
   type CeremonyPurpose,
   type NewCeremony,
-} from '../domain/ceremony.ts'
-import { type Digest, digestOf } from '../domain/digest.ts'
-import { Problem } from '../domain/problem.ts'
+} from '../domain/factors/ceremony.ts'
+import { type Digest, digestOf } from '../domain/base/digest.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Random } from '../ports.ts'
 import type { Ceremonies } from '../ports/factors.ts'
 

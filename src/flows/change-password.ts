@@ -1,5 +1,5 @@
-import { fieldInvalid, Problem } from '../domain/problem.ts'
-import { signInEntries } from '../domain/revocation.ts'
+import { fieldInvalid, Problem } from '../domain/base/problem.ts'
+import { signInEntries } from '../domain/revocations/revocation.ts'
 import type { Accounts, Blocklist, Passwords } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 import type { JudgeNewPassword } from './new-password.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../domain/problem.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Allowance, Limit } from '../ports.ts'
 
 /** Counts against a limit. Throws a 429 that says when to come back. */

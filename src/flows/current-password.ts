@@ -1,5 +1,5 @@
-import type { Account } from '../domain/account.ts'
-import { Problem } from '../domain/problem.ts'
+import type { Account } from '../domain/account/account.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Accounts, Passwords } from '../ports.ts'
 
 type Needs = Readonly<{ accounts: Accounts; passwords: Passwords }>

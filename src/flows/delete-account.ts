@@ -1,5 +1,5 @@
-import { Problem } from '../domain/problem.ts'
-import { signInEntries } from '../domain/revocation.ts'
+import { Problem } from '../domain/base/problem.ts'
+import { signInEntries } from '../domain/revocations/revocation.ts'
 import type { Blocklist } from '../ports.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'

@@ -1,7 +1,7 @@
-import { judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { fieldInvalid, Problem } from '../domain/problem.ts'
-import { signInEntries } from '../domain/revocation.ts'
-import { isUuid } from '../domain/uuid.ts'
+import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
+import { fieldInvalid, Problem } from '../domain/base/problem.ts'
+import { signInEntries } from '../domain/revocations/revocation.ts'
+import { isUuid } from '../domain/base/uuid.ts'
 import type { Accounts, Blocklist } from '../ports.ts'
 import type { Ended, Endings } from '../ports/published-revocations.ts'
 

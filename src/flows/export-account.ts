@@ -1,4 +1,4 @@
-import { presentExport } from '../domain/account-export.ts'
+import { presentExport } from '../domain/account/account-export.ts'
 import type { Clock, Limit } from '../ports.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Bearer } from './bearer.ts'

@@ -1,13 +1,13 @@
-import type { CeremonyPurpose } from '../domain/ceremony.ts'
-import { fieldInvalid, Problem } from '../domain/problem.ts'
+import type { CeremonyPurpose } from '../domain/factors/ceremony.ts'
+import { fieldInvalid, Problem } from '../domain/base/problem.ts'
 import {
   digestOfRecoveryCode,
   RECOVERY_CODE_CHARACTERS,
   RECOVERY_CODES,
   type RecoveryCode,
   recoveryCodeOf,
-} from '../domain/recovery-code.ts'
-import { signInEntries } from '../domain/revocation.ts'
+} from '../domain/factors/recovery-code.ts'
+import { signInEntries } from '../domain/revocations/revocation.ts'
 import type { Blocklist, Random } from '../ports.ts'
 import type { Factors, FactorsOf } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'

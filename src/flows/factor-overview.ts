@@ -1,5 +1,5 @@
-import { presentPasskey } from '../domain/passkey.ts'
-import { Problem } from '../domain/problem.ts'
+import { presentPasskey } from '../domain/factors/passkey.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { Bearer } from './bearer.ts'
 import { digestsOf, type FactorChange } from './factor-change.ts'

@@ -1,6 +1,6 @@
-import type { Account } from '../domain/account.ts'
-import { type DeviceToken, deviceTokenOf, parseDeviceToken } from '../domain/device-token.ts'
-import type { Peppers } from '../domain/pepper.ts'
+import type { Account } from '../domain/account/account.ts'
+import { type DeviceToken, deviceTokenOf, parseDeviceToken } from '../domain/sign-in/device-token.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
 import type { Random } from '../ports.ts'
 
 const DEVICE_ID_BYTES = 16

@@ -1,10 +1,15 @@
-import { type Account, judgeEmail, normalizeEmail } from '../domain/account.ts'
-import { countingKeyOf, digestOf } from '../domain/digest.ts'
-import { LINK_SEED_BYTES, type LinkPurpose, type LinkToken, linkTokenFrom } from '../domain/email-link.ts'
-import type { Language } from '../domain/language.ts'
-import { MAIL_OF_LINK } from '../domain/mail.ts'
-import { fieldInvalid, Problem } from '../domain/problem.ts'
-import { type Peppers, pepperById } from '../domain/pepper.ts'
+import { type Account, judgeEmail, normalizeEmail } from '../domain/account/account.ts'
+import { countingKeyOf, digestOf } from '../domain/base/digest.ts'
+import {
+  LINK_SEED_BYTES,
+  type LinkPurpose,
+  type LinkToken,
+  linkTokenFrom,
+} from '../domain/account/email-link.ts'
+import type { Language } from '../domain/base/language.ts'
+import { MAIL_OF_LINK } from '../domain/account/mail.ts'
+import { fieldInvalid, Problem } from '../domain/base/problem.ts'
+import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { Limit, Random } from '../ports.ts'
 import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../ports/mail.ts'
 import type { Bearer } from './bearer.ts'

@@ -1,4 +1,4 @@
-import type { FeedPosition } from '../domain/feed-cursor.ts'
+import type { FeedPosition } from '../domain/revocations/feed-cursor.ts'
 import type { Clock, Log } from '../ports.ts'
 import type { BlocklistMirror, RevocationFeed } from '../ports/published-revocations.ts'
 

@@ -1,4 +1,4 @@
-import { judgePassword, normalizePassword } from '../domain/password.ts'
+import { judgePassword, normalizePassword } from '../domain/account/password.ts'
 import type { Passwords } from '../ports.ts'
 
 type Needs = Readonly<{ passwords: Passwords; min_characters: number }>

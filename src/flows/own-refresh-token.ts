@@ -1,7 +1,7 @@
-import { Problem } from '../domain/problem.ts'
-import type { Origin, RefreshTransport } from '../domain/refresh-family.ts'
-import { parseRefreshToken, type PresentedRefreshToken } from '../domain/refresh-token.ts'
-import type { Peppers } from '../domain/pepper.ts'
+import { Problem } from '../domain/base/problem.ts'
+import type { Origin, RefreshTransport } from '../domain/sign-in/refresh-family.ts'
+import { parseRefreshToken, type PresentedRefreshToken } from '../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
 import type { Blocklist, Clients, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { Bearer } from './bearer.ts'
 

@@ -1,6 +1,10 @@
-import { digestOfUnnumbered, type FeedPosition, NOTHING_UNNUMBERED } from '../domain/feed-cursor.ts'
-import type { Revocation } from '../domain/revocation.ts'
-import { createRevocationLog, type RevocationLog } from '../domain/revocation-log.ts'
+import {
+  digestOfUnnumbered,
+  type FeedPosition,
+  NOTHING_UNNUMBERED,
+} from '../domain/revocations/feed-cursor.ts'
+import type { Revocation } from '../domain/revocations/revocation.ts'
+import { createRevocationLog, type RevocationLog } from '../domain/revocations/revocation-log.ts'
 import type { Clock, Log } from '../ports.ts'
 import type { FeedStep, RevocationFeed } from '../ports/published-revocations.ts'
 

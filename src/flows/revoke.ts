@@ -1,8 +1,8 @@
-import { judgeAccessToken } from '../domain/access-token.ts'
-import { requireParameter } from '../domain/form.ts'
-import { OAuthError } from '../domain/oauth-error.ts'
-import { parseRefreshToken } from '../domain/refresh-token.ts'
-import type { Peppers } from '../domain/pepper.ts'
+import { judgeAccessToken } from '../domain/oauth/access-token.ts'
+import { requireParameter } from '../domain/oauth/form.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import { parseRefreshToken } from '../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
 import type { AuthenticateClient, ClientRequest } from '../grants/client-authentication.ts'
 import type { Blocklist, Clock, Keys, Limit, RefreshFamilies, Revocations } from '../ports.ts'
 

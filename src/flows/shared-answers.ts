@@ -1,4 +1,4 @@
-import { Unavailable } from '../domain/unavailable.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Clock } from '../ports.ts'
 
 /** Bytes of answers that are kept. */

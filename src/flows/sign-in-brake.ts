@@ -1,6 +1,6 @@
-import { countingKeyOf } from '../domain/digest.ts'
-import { Problem } from '../domain/problem.ts'
-import { delayAfter, LAST_MILLISECONDS } from '../domain/sign-in-delay.ts'
+import { countingKeyOf } from '../domain/base/digest.ts'
+import { Problem } from '../domain/base/problem.ts'
+import { delayAfter, LAST_MILLISECONDS } from '../domain/sign-in/sign-in-delay.ts'
 import type { Failures, Wait } from '../ports.ts'
 
 type Needs = Readonly<{ failures: Failures; wait: Wait }>

@@ -7,9 +7,9 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose'
-import type { Client } from '../domain/client.ts'
-import { CLOCK_TOLERANCE_SECONDS } from '../domain/clock-tolerance.ts'
-import { OAuthError } from '../domain/oauth-error.ts'
+import type { Client } from '../domain/oauth/client.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../domain/base/clock-tolerance.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { Assertions, Clock } from '../ports.ts'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'

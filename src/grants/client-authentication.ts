@@ -1,8 +1,8 @@
-import type { AuthMethod, Client } from '../domain/client.ts'
-import { decodeBasic } from '../domain/basic-credentials.ts'
-import { type Digest, digestOf, type Plain, sameDigest } from '../domain/digest.ts'
-import type { Form } from '../domain/form.ts'
-import { OAuthError } from '../domain/oauth-error.ts'
+import type { AuthMethod, Client } from '../domain/oauth/client.ts'
+import { decodeBasic } from '../domain/oauth/basic-credentials.ts'
+import { type Digest, digestOf, type Plain, sameDigest } from '../domain/base/digest.ts'
+import type { Form } from '../domain/oauth/form.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { Assertions, Clients, Clock, Limit } from '../ports.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
 

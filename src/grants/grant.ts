@@ -1,6 +1,6 @@
-import type { Client } from '../domain/client.ts'
-import type { Form } from '../domain/form.ts'
-import type { Origin } from '../domain/refresh-family.ts'
+import type { Client } from '../domain/oauth/client.ts'
+import type { Form } from '../domain/oauth/form.ts'
+import type { Origin } from '../domain/sign-in/refresh-family.ts'
 import type { AccessTokenResponse } from './issue.ts'
 
 /** A request to the token endpoint, once its client is known. */

@@ -1,5 +1,5 @@
-import { OAuthError } from '../domain/oauth-error.ts'
-import type { PresentedRefreshToken } from '../domain/refresh-token.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import type { PresentedRefreshToken } from '../domain/sign-in/refresh-token.ts'
 import type { Allowance, Limit, RefreshFamilies } from '../ports.ts'
 
 type Needs = Readonly<{

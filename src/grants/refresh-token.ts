@@ -1,6 +1,6 @@
-import { requireParameter } from '../domain/form.ts'
-import type { Peppers } from '../domain/pepper.ts'
-import { requestedScope } from '../domain/scope.ts'
+import { requireParameter } from '../domain/oauth/form.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
+import { requestedScope } from '../domain/oauth/scope.ts'
 import type { Grant } from './grant.ts'
 import { type Rotate, readRefreshToken } from './rotate.ts'
 

@@ -1,8 +1,8 @@
-import type { RequireLength } from '../domain/access-token-length.ts'
-import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/audience.ts'
-import type { Client } from '../domain/client.ts'
-import { OAuthError } from '../domain/oauth-error.ts'
-import type { Denial, Family, Origin, RefreshTransport } from '../domain/refresh-family.ts'
+import type { RequireLength } from '../domain/oauth/access-token-length.ts'
+import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/audience.ts'
+import type { Client } from '../domain/oauth/client.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import type { Denial, Family, Origin, RefreshTransport } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
   parseRefreshToken,
@@ -10,10 +10,10 @@ import {
   type RefreshToken,
   refreshTokenAt,
   retryProofOf,
-} from '../domain/refresh-token.ts'
-import { type Peppers, pepperById } from '../domain/pepper.ts'
-import { digestOf } from '../domain/digest.ts'
-import { narrowScope, scopeLeft } from '../domain/scope.ts'
+} from '../domain/sign-in/refresh-token.ts'
+import { type Peppers, pepperById } from '../domain/base/pepper.ts'
+import { digestOf } from '../domain/base/digest.ts'
+import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
 import type { Blocklist, Limit, LivingFamily, Log, Metrics, RefreshFamilies } from '../ports.ts'
 import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'

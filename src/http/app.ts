@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import { Problem } from '../domain/problem.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Log, Metrics, Random } from '../ports.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'

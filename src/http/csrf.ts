@@ -1,6 +1,6 @@
-import { type Client, hasRedirectOrigin } from '../domain/client.ts'
-import { limitKeyOf } from '../domain/address.ts'
-import { Problem } from '../domain/problem.ts'
+import { type Client, hasRedirectOrigin } from '../domain/oauth/client.ts'
+import { limitKeyOf } from '../domain/base/ip-address.ts'
+import { Problem } from '../domain/base/problem.ts'
 import type { Clients } from '../ports.ts'
 import type { Call, Handle } from './route.ts'
 

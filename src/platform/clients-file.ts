@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
-import type { AudiencePolicy } from '../domain/audience.ts'
-import { type Client, FIRST_PARTY } from '../domain/client.ts'
-import { parseClients } from '../domain/client-metadata.ts'
-import { StartFault } from '../domain/start-fault.ts'
+import type { AudiencePolicy } from '../domain/oauth/audience.ts'
+import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
+import { parseClients } from '../domain/oauth/client-metadata.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import type { Clients } from '../ports.ts'
 
 type Source = Readonly<{

@@ -1,5 +1,5 @@
-import type { Mail, MailOutcome } from '../domain/mail.ts'
-import { isLate, mailGroupOf, nextOf, victimOf, type Waiting } from '../domain/mail-order.ts'
+import type { Mail, MailOutcome } from '../domain/account/mail.ts'
+import { isLate, mailGroupOf, nextOf, victimOf, type Waiting } from '../domain/account/mail-order.ts'
 import type { Log, Metrics } from '../ports.ts'
 import type { About, Errand, Mailer } from '../ports/mail.ts'
 

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { KeyState } from '../domain/key-ring.ts'
-import { MAIL_OUTCOMES } from '../domain/mail.ts'
-import type { Rotation } from '../domain/refresh-family.ts'
+import type { KeyState } from '../domain/keys/key-ring.ts'
+import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
+import type { Rotation } from '../domain/sign-in/refresh-family.ts'
 import type { Metrics } from '../ports.ts'
 import { VERSION } from './version.ts'
 

@@ -1,6 +1,6 @@
 import type * as library from '@simplewebauthn/server'
 import type * as helpers from '@simplewebauthn/server/helpers'
-import { PASSKEY_ALGORITHMS, userHandleOf } from '../domain/passkey.ts'
+import { PASSKEY_ALGORITHMS, userHandleOf } from '../domain/factors/passkey.ts'
 import type { PasskeyVerifier } from '../ports/factors.ts'
 
 type Library = typeof library

@@ -3,7 +3,7 @@
 import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 import { compareSync, hashSync } from 'bcryptjs'
 
-/** @typedef {import('../domain/password-digest.ts').ParsedDigest} ParsedDigest */
+/** @typedef {import('../domain/account/password-digest.ts').ParsedDigest} ParsedDigest */
 
 /** @param {{ password: string, cost: number }} task */
 export const hash = ({ password, cost }) => hashSync(password, cost)

@@ -1,7 +1,11 @@
 import { Piscina } from 'piscina'
-import { passwordForms } from '../domain/password.ts'
-import { type ParsedDigest, type PasswordDigest, parsePasswordDigest } from '../domain/password-digest.ts'
-import { Unavailable } from '../domain/unavailable.ts'
+import { passwordForms } from '../domain/account/password.ts'
+import {
+  type ParsedDigest,
+  type PasswordDigest,
+  parsePasswordDigest,
+} from '../domain/account/password-digest.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Passwords, Wait } from '../ports.ts'
 import { createLevel } from './level.ts'
 import { systemWait } from './wait.ts'

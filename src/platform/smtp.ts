@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer'
-import { isLoopback } from '../domain/address.ts'
+import { isLoopback } from '../domain/base/ip-address.ts'
 import type { Letter } from './mail-templates.ts'
 
 type Smtp = Readonly<{

@@ -1,6 +1,6 @@
 /** What operators do with accounts, whoever is signed in at that moment. All of it rejects with Unavailable when the database is away. */
-import type { AccountLine } from '../domain/account-line.ts'
-import type { RevokeReason } from '../domain/refresh-family.ts'
+import type { AccountLine } from '../domain/account/account-line.ts'
+import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 
 export type AccountFilter = Readonly<{
   role: string | null

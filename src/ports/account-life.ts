@@ -1,5 +1,5 @@
 /** The end of an account, and what is kept of a person until then. */
-import type { SignInRecord } from '../domain/account-export.ts'
+import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { EndedPerson } from './published-revocations.ts'
 
 export type AccountLife = {

@@ -1,9 +1,9 @@
 /** What second factors need. */
-import type { Account } from '../domain/account.ts'
-import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/ceremony.ts'
-import type { Digest } from '../domain/digest.ts'
-import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/passkey.ts'
-import type { SealedSecret } from '../domain/sealed-secret.ts'
+import type { Account } from '../domain/account/account.ts'
+import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/factors/ceremony.ts'
+import type { Digest } from '../domain/base/digest.ts'
+import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/factors/passkey.ts'
+import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
 
 /** What a person has to sign in with beside the password. */
 export type FactorsOf = Readonly<{

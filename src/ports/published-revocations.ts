@@ -1,7 +1,7 @@
 /** What ends everything of one party, and what tells other services of all that was ended. */
-import type { AccessTokenClaims } from '../domain/access-token.ts'
-import type { FeedPosition } from '../domain/feed-cursor.ts'
-import type { NumberedRevocation, Revocation } from '../domain/revocation.ts'
+import type { AccessTokenClaims } from '../domain/oauth/access-token.ts'
+import type { FeedPosition } from '../domain/revocations/feed-cursor.ts'
+import type { NumberedRevocation, Revocation } from '../domain/revocations/revocation.ts'
 import type { Revocable } from '../ports.ts'
 
 /** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */

@@ -1,5 +1,5 @@
 /** signetd/redis: for services that share the issuer's Redis. */
-import { BLOCKLIST_COMPLETE, blocklistKey, redisPrefixOf } from '../domain/blocklist-key.ts'
+import { BLOCKLIST_COMPLETE, blocklistKey, redisPrefixOf } from '../domain/revocations/blocklist-key.ts'
 import type { RevocationQuery, Standing } from './verify/revocation-source.ts'
 
 export type RedisRevocationsOptions = Readonly<{

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { readPostgresUrl } from '../domain/postgres-url.ts'
-import type { RateLimit } from '../domain/rate-limit.ts'
-import { createPepper, type Pepper, type Peppers } from '../domain/pepper.ts'
+import { readPostgresUrl } from '../domain/base/postgres-url.ts'
+import type { RateLimit } from '../domain/base/rate-limit.ts'
+import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
 
 /** What the text of an environment variable may be, and what it becomes. */
 

@@ -1,4 +1,4 @@
-import { ACCESS_TOKEN_MAX_CHARACTERS } from '../domain/access-token-length.ts'
+import { ACCESS_TOKEN_MAX_CHARACTERS } from '../domain/oauth/access-token-length.ts'
 import type { RingView } from './ring.ts'
 import type { SigningKey, Typ } from './signing-key.ts'
 

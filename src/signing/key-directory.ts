@@ -1,8 +1,8 @@
 import { readdirSync, type Stats } from 'node:fs'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { parseKeyDates } from '../domain/key-dates.ts'
-import { formatKeyName, parseKeyName, startAnnounced } from '../domain/key-ring.ts'
+import { parseKeyDates } from '../domain/keys/key-dates.ts'
+import { formatKeyName, parseKeyName, startAnnounced } from '../domain/keys/key-ring.ts'
 import {
   isOfStranger,
   judgeDirectory,

@@ -1,4 +1,4 @@
-import { Unavailable } from '../domain/unavailable.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Clock, Keys, Log } from '../ports.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { fingerprintDirectory, isReadOnly, type LoadedKey, loadKeys } from './key-directory.ts'

@@ -1,4 +1,4 @@
-import { judgeRing, type KeyStatus, nextChange, type PublicJwk } from '../domain/key-ring.ts'
+import { judgeRing, type KeyStatus, nextChange, type PublicJwk } from '../domain/keys/key-ring.ts'
 import type { Clock } from '../ports.ts'
 import { type SigningKey, type Typ, TYPS } from './signing-key.ts'
 

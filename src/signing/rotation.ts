@@ -8,7 +8,7 @@ import {
   type RingKey,
   startAnnounced,
   startAtOnce,
-} from '../domain/key-ring.ts'
+} from '../domain/keys/key-ring.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, judgeKeysDirectory, prepareDirectory } from './key-directory.ts'
 import { createKeyFile, deleteKeyFile, rescheduleKeyFile } from './key-file.ts'

@@ -1,4 +1,10 @@
-import { judgeRing, judgeRotation, type KeyState, type KeyStatus, type RingKey } from '../domain/key-ring.ts'
+import {
+  judgeRing,
+  judgeRotation,
+  type KeyState,
+  type KeyStatus,
+  type RingKey,
+} from '../domain/keys/key-ring.ts'
 import type { Clock } from '../ports.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, loadKeys, prepareDirectory } from './key-directory.ts'

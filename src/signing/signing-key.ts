@@ -8,7 +8,7 @@ import {
   verify,
 } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { PublicJwk, RingKey } from '../domain/key-ring.ts'
+import type { PublicJwk, RingKey } from '../domain/keys/key-ring.ts'
 
 /** The `typ` of what we sign: RFC 9068 §2.1, RFC 7519 §5.1, the revocation feed's own and status lists', so that none passes for another. */
 export const TYPS = ['at+jwt', 'JWT', 'revocations+jwt', 'statuslist+jwt'] as const

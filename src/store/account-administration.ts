@@ -1,5 +1,5 @@
-import type { AccountLine } from '../domain/account-line.ts'
-import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { AccountLine } from '../domain/account/account-line.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../ports/account-administration.ts'
 import { accountLineColumns } from './account-columns.ts'
 import type { Database } from './database.ts'

@@ -1,5 +1,5 @@
-import type { SignInRecord } from '../domain/account-export.ts'
-import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { SignInRecord } from '../domain/account/account-export.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { AccountLife } from '../ports/account-life.ts'
 import type { Database } from './database.ts'
 import { deletePerson } from './delete-person.ts'

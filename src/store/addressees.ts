@@ -1,4 +1,4 @@
-import type { Addressee } from '../domain/mail.ts'
+import type { Addressee } from '../domain/account/mail.ts'
 import type { Addressees } from '../ports/mail.ts'
 import type { Database } from './database.ts'
 

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from 'postgres'
-import { type PostgresHost, type PostgresTarget, readPostgresUrl } from '../domain/postgres-url.ts'
-import { StartFault } from '../domain/start-fault.ts'
+import { type PostgresHost, type PostgresTarget, readPostgresUrl } from '../domain/base/postgres-url.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 
 /** Where a Postgres listens, or may after a failover. */
 export type Address = Readonly<{ host: string; port: number } | { path: string }>

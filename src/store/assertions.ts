@@ -1,4 +1,4 @@
-import { digestOf, type Plain } from '../domain/digest.ts'
+import { digestOf, type Plain } from '../domain/base/digest.ts'
 import type { Assertions } from '../ports.ts'
 import type { Database } from './database.ts'
 

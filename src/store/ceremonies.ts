@@ -1,5 +1,5 @@
-import type { Account } from '../domain/account.ts'
-import { type Ceremony, CEREMONY_SECONDS } from '../domain/ceremony.ts'
+import type { Account } from '../domain/account/account.ts'
+import { type Ceremony, CEREMONY_SECONDS } from '../domain/factors/ceremony.ts'
 import type { Ceremonies } from '../ports/factors.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'

@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { StartFault } from '../domain/start-fault.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import {
   isOfStranger,
   judgeDirectory,

@@ -1,5 +1,5 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
-import { Unavailable } from '../domain/unavailable.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import { addressesOf, isStandby, type Place } from './addresses.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './away.ts'
 import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'

@@ -1,7 +1,7 @@
 import { linkSync, readdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
-import { StartFault } from '../domain/start-fault.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import { codeOf } from './away.ts'
 
 export type DirectoryLock = Readonly<{ release: () => Promise<void> }>

@@ -1,5 +1,5 @@
-import type { Addressee } from '../domain/mail.ts'
-import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { Addressee } from '../domain/account/mail.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'

@@ -1,5 +1,5 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
-import type { RevokeReason } from '../domain/refresh-family.ts'
+import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 import type { Database } from './database.ts'
 import { isOfToken } from './link-columns.ts'
 import { inTransaction } from './transaction.ts'

@@ -1,4 +1,4 @@
-import type { RevokeReason } from '../domain/refresh-family.ts'
+import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { goOnEnding } from './unfinished-endings.ts'

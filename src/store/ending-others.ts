@@ -1,6 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
-import type { PasswordDigest } from '../domain/password-digest.ts'
-import type { RevokeReason } from '../domain/refresh-family.ts'
+import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 import { endFamilies } from './end-families.ts'
 
 type Ending = Readonly<{

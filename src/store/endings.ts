@@ -1,4 +1,4 @@
-import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../ports/published-revocations.ts'
 import type { Database } from './database.ts'
 import { announceUntilNow, endedColumns } from './end-families.ts'

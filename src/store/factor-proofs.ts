@@ -1,6 +1,6 @@
 import type { ISql } from 'postgres'
-import type { SealedSecret } from '../domain/sealed-secret.ts'
-import { TOTP_FAILURES_AT_MOST } from '../domain/totp.ts'
+import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
+import { TOTP_FAILURES_AT_MOST } from '../domain/factors/totp.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { Database } from './database.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, index, integer, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core'
-import { CEREMONY_PURPOSES } from '../domain/ceremony.ts'
-import { REFRESH_TRANSPORTS } from '../domain/refresh-family.ts'
+import { CEREMONY_PURPOSES } from '../domain/factors/ceremony.ts'
+import { REFRESH_TRANSPORTS } from '../domain/sign-in/refresh-family.ts'
 import { bytea, instant } from './columns.ts'
 import { users } from './schema.ts'
 

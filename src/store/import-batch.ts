@@ -1,4 +1,4 @@
-import { markImportedDigest } from '../domain/password-digest.ts'
+import { markImportedDigest } from '../domain/account/password-digest.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../ports/account-administration.ts'
 import { codeOf } from './away.ts'
 import type { Database } from './database.ts'

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { LINK_KEPT_SECONDS, LINK_SECONDS } from '../domain/email-link.ts'
+import { LINK_KEPT_SECONDS, LINK_SECONDS } from '../domain/account/email-link.ts'
 import type { EmailLinks, IssuedLink, NewLink } from '../ports/mail.ts'
 import type { Database } from './database.ts'
 import { bindingOf } from './link-columns.ts'

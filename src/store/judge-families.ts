@@ -1,4 +1,4 @@
-import type { Denial, Family, Lifetimes, Presentation, Rotation } from '../domain/refresh-family.ts'
+import type { Denial, Family, Lifetimes, Presentation, Rotation } from '../domain/sign-in/refresh-family.ts'
 import type { Database } from './database.ts'
 
 /** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */

@@ -1,5 +1,5 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
-import { StartFault } from '../domain/start-fault.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import { addressesOf, isStandby, type Place, signInOptions } from './addresses.ts'
 import { codeOf, isAway } from './away.ts'
 import type { Database } from './database.ts'
@@ -13,7 +13,7 @@ import {
   type Step,
 } from './migrations.ts'
 import { findGrantFaults } from './grants.ts'
-import { Unavailable } from '../domain/unavailable.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import { findSettingFaults, isRefusedByPooler } from './surroundings.ts'
 import { quoteIdentifier } from './tag.ts'
 import { trackSockets } from './sockets.ts'

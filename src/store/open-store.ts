@@ -1,4 +1,4 @@
-import { StartFault } from '../domain/start-fault.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from './embedded.ts'
 import { faultOf, findDatabaseFaults } from './migrate.ts'

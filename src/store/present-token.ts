@@ -1,5 +1,5 @@
-import type { Lifetimes } from '../domain/refresh-family.ts'
-import { Unavailable } from '../domain/unavailable.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import type { RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
 import { createJudge } from './judge-families.ts'

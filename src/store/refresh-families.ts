@@ -1,5 +1,5 @@
-import type { Family, Lifetimes, NewFamily } from '../domain/refresh-family.ts'
-import type { Session } from '../domain/session.ts'
+import type { Family, Lifetimes, NewFamily } from '../domain/sign-in/refresh-family.ts'
+import type { Session } from '../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
 import { createPresent } from './present-token.ts'

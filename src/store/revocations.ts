@@ -1,5 +1,5 @@
-import type { Account } from '../domain/account.ts'
-import type { Lifetimes } from '../domain/refresh-family.ts'
+import type { Account } from '../domain/account/account.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../ports.ts'
 import { accountColumns } from './account-columns.ts'
 import type { Database } from './database.ts'

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
-import { Unavailable } from '../domain/unavailable.ts'
-import type { Lifetimes, Presentation, Rotation } from '../domain/refresh-family.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
+import type { Lifetimes, Presentation, Rotation } from '../domain/sign-in/refresh-family.ts'
 import type { Database } from './database.ts'
 import { inGroups } from './in-groups.ts'
 import { createJudge, type JudgedFamily } from './judge-families.ts'

@@ -1,4 +1,4 @@
-import type { Family, Lifetimes, RefreshTransport } from '../domain/refresh-family.ts'
+import type { Family, Lifetimes, RefreshTransport } from '../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../ports.ts'
 import type { Database } from './database.ts'
 

@@ -1,6 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
-import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/clock-tolerance.ts'
-import type { RevokeReason } from '../domain/refresh-family.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
+import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 import type { Database } from './database.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */

@@ -1,8 +1,12 @@
 import { pbkdf2Sync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { judgePassword } from '../../src/domain/password.ts'
-import { isRenewalDue, type PasswordDigest, parsePasswordDigest } from '../../src/domain/password-digest.ts'
+import { judgePassword } from '../../src/domain/account/password.ts'
+import {
+  isRenewalDue,
+  type PasswordDigest,
+  parsePasswordDigest,
+} from '../../src/domain/account/password-digest.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
 import { createAccounts } from '../../src/store/accounts.ts'
 import { type Database, openDatabase } from '../support/database.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
-import { describeDevice } from '../../src/domain/user-agent.ts'
+import { describeDevice } from '../../src/domain/base/user-agent.ts'
 import { openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {

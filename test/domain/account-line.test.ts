@@ -1,6 +1,6 @@
 import { assert, json, oneof, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseAccountLine, presentAccountLine } from '../../src/domain/account-line.ts'
+import { parseAccountLine, presentAccountLine } from '../../src/domain/account/account-line.ts'
 
 const STANDARD = { id: '01900000-0000-7000-8000-000000000001', created_at: '2026-01-02T03:04:05.000Z' }
 const parse = (line: unknown) =>

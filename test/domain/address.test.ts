@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isWithin, limitKeyOf, parseAddress, parseAddressRanges } from '../../src/domain/address.ts'
+import { isWithin, limitKeyOf, parseAddress, parseAddressRanges } from '../../src/domain/base/ip-address.ts'
 
 describe('an address as a proxy writes it', () => {
   it.each([

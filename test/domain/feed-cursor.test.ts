@@ -5,8 +5,8 @@ import {
   type Cursor,
   digestOfUnnumbered,
   NOTHING_UNNUMBERED,
-} from '../../src/domain/feed-cursor.ts'
-import { createPepper } from '../../src/domain/pepper.ts'
+} from '../../src/domain/revocations/feed-cursor.ts'
+import { createPepper } from '../../src/domain/base/pepper.ts'
 
 const [first, second] = [1, 2].map(byte => createPepper(Buffer.alloc(32, byte)))
 if (first === undefined || second === undefined) throw new Error('two peppers')

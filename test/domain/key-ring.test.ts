@@ -12,7 +12,7 @@ import {
   type RingKey,
   startAnnounced,
   startAtOnce,
-} from '../../src/domain/key-ring.ts'
+} from '../../src/domain/keys/key-ring.ts'
 
 const T0 = new Date('2026-11-21T07:00:00Z')
 const at = (seconds: number) => plusSeconds(T0, seconds)

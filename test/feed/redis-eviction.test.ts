@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { BLOCKLIST_COMPLETE, blocklistKey } from '../../src/domain/blocklist-key.ts'
+import { BLOCKLIST_COMPLETE, blocklistKey } from '../../src/domain/revocations/blocklist-key.ts'
 import { createBlocklistMirror } from '../../src/ephemeral/blocklist-mirror.ts'
 import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
 import { mirrorRevocations } from '../../src/flows/mirror-revocations.ts'

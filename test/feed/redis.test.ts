@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { redisPrefixOf } from '../../src/domain/blocklist-key.ts'
+import { redisPrefixOf } from '../../src/domain/revocations/blocklist-key.ts'
 import { createBlocklistMirror } from '../../src/ephemeral/blocklist-mirror.ts'
 import { createRedisBlocklist } from '../../src/ephemeral/blocklist.ts'
 import { openRedis } from '../../src/ephemeral/redis.ts'

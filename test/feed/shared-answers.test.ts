@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Unavailable } from '../../src/domain/unavailable.ts'
+import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { createSharedAnswers } from '../../src/flows/shared-answers.ts'
 
 it('an answer that many have waited for is made before, and whatever, a crowd has queued', async () => {

@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Problem } from '../../src/domain/problem.ts'
-import { Unavailable } from '../../src/domain/unavailable.ts'
+import { Problem } from '../../src/domain/base/problem.ts'
+import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { createLargeAnswers } from '../../src/http/large-answers.ts'
 import { close, listen } from '../support/issuer.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
-import { judgePassword } from '../../src/domain/password.ts'
+import { judgePassword } from '../../src/domain/account/password.ts'
 import { TEXTS } from '../../src/http/pages/texts.ts'
 import { linkIn } from '../support/mailbox.ts'
 import { checked } from '../support/openapi.ts'

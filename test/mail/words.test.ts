@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { LANGUAGES, languageOf, languageOr } from '../../src/domain/language.ts'
-import { type Mail, type MailName, MAILS } from '../../src/domain/mail.ts'
-import { describeDevice } from '../../src/domain/user-agent.ts'
+import { LANGUAGES, languageOf, languageOr } from '../../src/domain/base/language.ts'
+import { type Mail, type MailName, MAILS } from '../../src/domain/account/mail.ts'
+import { describeDevice } from '../../src/domain/base/user-agent.ts'
 import { openMailTemplates } from '../../src/platform/mail-templates.ts'
 
 const NAMES = Object.keys(MAILS) as MailName[]

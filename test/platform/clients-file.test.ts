@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { StartFault } from '../../src/domain/start-fault.ts'
+import { StartFault } from '../../src/domain/base/start-fault.ts'
 import { openClients } from '../../src/platform/clients-file.ts'
 
 const entry = (client_id: string) => ({

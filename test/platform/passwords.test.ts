@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { hashSync } from 'bcryptjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { PasswordDigest } from '../../src/domain/password-digest.ts'
-import { Unavailable } from '../../src/domain/unavailable.ts'
+import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
+import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
 
 const COST = 10

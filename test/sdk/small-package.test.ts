@@ -136,10 +136,10 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
       /^(?:dist\/(?:cjs\/)?(?:sdk|domain)\/(?:[\w-]+\/)?[\w-]+\.(?:js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE)$/
     expect(paths.filter(path => !allowed.test(path))).toEqual([])
     expect(paths.filter(path => path.includes('domain/')).toSorted()).toEqual([
-      'dist/cjs/domain/access-token.d.ts',
-      'dist/domain/access-token.d.ts',
-      'dist/domain/blocklist-key.js',
-      'dist/domain/clock-tolerance.js',
+      'dist/cjs/domain/oauth/access-token.d.ts',
+      'dist/domain/base/clock-tolerance.js',
+      'dist/domain/oauth/access-token.d.ts',
+      'dist/domain/revocations/blocklist-key.js',
     ])
     expect(packs[0]?.size).toBeLessThan(40 * 1024)
   })

@@ -11,8 +11,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { formatKeyDates, parseKeyDates } from '../../src/domain/key-dates.ts'
-import { ANNOUNCE_SECONDS, plusSeconds, RETAIN_SECONDS } from '../../src/domain/key-ring.ts'
+import { formatKeyDates, parseKeyDates } from '../../src/domain/keys/key-dates.ts'
+import { ANNOUNCE_SECONDS, plusSeconds, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
 import { reportKeys } from '../../src/signing/schedule.ts'
 import { createClock, createLog, createPem, faultsOf, kidOf, makeDirectory, open, T0 } from './support.ts'
 

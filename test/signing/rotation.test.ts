@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ANNOUNCE_SECONDS, RETAIN_SECONDS } from '../../src/domain/key-ring.ts'
+import { ANNOUNCE_SECONDS, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
 import {
   retireKey,
   revokeEveryKey,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import postgres, { type Sql } from 'postgres'
-import { Unavailable } from '../../src/domain/unavailable.ts'
+import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { findPostgresBinaries, type Service, startPostgres } from '../support/services.ts'

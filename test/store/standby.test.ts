@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Unavailable } from '../../src/domain/unavailable.ts'
+import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
 import { migrate, schemaState } from '../../src/store/migrate.ts'
 import { hasPostgres } from '../support/backends.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { describeDevice } from '../../domain/user-agent.ts'
+import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { AuthenticateBearer, Bearer } from '../../flows/bearer.ts'
 import type { FactorOverview } from '../../flows/factor-overview.ts'
 import type { PasskeyEnrolment } from '../../flows/passkey-enrolment.ts'

@@ -1,5 +1,5 @@
-import { limitKeyOf } from '../../domain/address.ts'
-import { Problem } from '../../domain/problem.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { Allowance, Limit } from '../../ports.ts'
 import { problemReply } from '../refusal.ts'
 import type { Handle, Reply } from '../route.ts'

@@ -1,4 +1,4 @@
-import { presentAccount } from '../../domain/account.ts'
+import { presentAccount } from '../../domain/account/account.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { DeleteAccount } from '../../flows/delete-account.ts'
 import type { ExportAccount } from '../../flows/export-account.ts'

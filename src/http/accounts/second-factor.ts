@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid } from '../../domain/problem.ts'
+import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { Proof } from '../../flows/second-factor.ts'
 import type { SecondFactorSignIn } from '../../flows/second-factor-sign-in.ts'

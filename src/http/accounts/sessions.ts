@@ -1,4 +1,4 @@
-import { presentSession } from '../../domain/session.ts'
+import { presentSession } from '../../domain/sign-in/sign-in.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { Sessions } from '../../flows/sessions.ts'
 import { type Handle, json, NO_STORE, noContent } from '../route.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid } from '../../domain/problem.ts'
+import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { Bearer } from '../../flows/bearer.ts'
 import type { OwnRefreshToken } from '../../flows/own-refresh-token.ts'
 import type { ShownFactor } from '../../flows/prove-own-factor.ts'

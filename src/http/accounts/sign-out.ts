@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Problem } from '../../domain/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/bearer.ts'
 import type { SignOut } from '../../flows/sign-out.ts'
 import { readOptionalJson } from '../body.ts'

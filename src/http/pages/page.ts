@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Language } from '../../domain/language.ts'
+import type { Language } from '../../domain/base/language.ts'
 import { NO_STORE, type Reply } from '../route.ts'
 
 /** HTML that was put together here. */

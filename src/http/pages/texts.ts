@@ -1,4 +1,4 @@
-import type { Language } from '../../domain/language.ts'
+import type { Language } from '../../domain/base/language.ts'
 
 const ENGLISH = {
   confirm: 'Confirm your e-mail address',

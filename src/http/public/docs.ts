@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Problem } from '../../domain/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { Reply, Route } from '../route.ts'
 
 /** Three levels up from src/http/public and from dist/http/public alike. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { JWKS_CACHE_SECONDS } from '../../domain/key-ring.ts'
+import { JWKS_CACHE_SECONDS } from '../../domain/keys/key-ring.ts'
 import type { Keys } from '../../ports.ts'
 import { matchesEtag } from '../etag.ts'
 import type { Route } from '../route.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { StatusLists } from '../../flows/status-lists.ts'
 import { jwsReply } from '../jws-reply.ts'
 import { json, type Route } from '../route.ts'

@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/clock-tolerance.ts'
+import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from '../verify/elapsed.ts'
 import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 

@@ -1,4 +1,4 @@
-import type { AccessTokenClaims } from '../../domain/access-token.ts'
+import type { AccessTokenClaims } from '../../domain/oauth/access-token.ts'
 import { asObject } from './jws.ts'
 import type { TokenErrorCode } from './token-error.ts'
 

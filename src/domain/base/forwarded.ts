@@ -1,4 +1,4 @@
-import { parseAddress } from './address.ts'
+import { parseAddress } from './ip-address.ts'
 
 /** Which header names the client's address. A proxy writes one, and may pass the other on as its client made it up. */
 export const FORWARDED_HEADERS = ['x-forwarded-for', 'forwarded'] as const

@@ -1,5 +1,5 @@
 import type { JWK } from 'jose'
-import { type Digest, digestOf, type Plain } from './digest.ts'
+import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 
 /** RFC 7591 §2, OpenID Connect Core §9 – The client authentication methods that exist here. */
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const

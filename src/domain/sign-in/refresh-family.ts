@@ -1,4 +1,4 @@
-import type { Digest } from './digest.ts'
+import type { Digest } from '../base/digest.ts'
 import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 
 /** Where a request came from, as the person may see it in the list of their sign-ins. */

@@ -1,4 +1,4 @@
-import { rolesAt } from './authentication-class.ts'
+import { rolesAt } from '../oauth/authentication-class.ts'
 
 /** A person's account. `id` is `sub` on the wire. */
 export type Account = Readonly<{

@@ -1,5 +1,5 @@
-import { BASE32 } from './base32.ts'
-import { type Digest, digestOf, type Plain } from './digest.ts'
+import { BASE32 } from '../base/base32.ts'
+import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 
 /** What opens a sign-in once when the second factor is lost. */
 export type RecoveryCode = Plain<'recovery_code'>

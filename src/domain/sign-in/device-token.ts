@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Account } from './account.ts'
-import type { Plain } from './digest.ts'
-import { type Pepper, type Peppers, pepperById } from './pepper.ts'
+import type { Account } from '../account/account.ts'
+import type { Plain } from '../base/digest.ts'
+import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 
 /** Held by whoever has signed in to an account from there before. It opens nothing: it only spares them a stranger's delay. */
 export type DeviceToken = Plain<'device_token'>

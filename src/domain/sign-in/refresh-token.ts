@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { type Digest, digestOf, type Plain, pooled } from './digest.ts'
-import { type Pepper, type Peppers, pepperById } from './pepper.ts'
+import { type Digest, digestOf, type Plain, pooled } from '../base/digest.ts'
+import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 
 export type RefreshToken = Plain<'refresh_token'>
 export type RefreshTokenDigest = Digest<'refresh_token'>

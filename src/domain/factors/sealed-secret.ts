@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
-import { type Pepper, type Peppers, pepperById } from './pepper.ts'
+import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 
 declare const sealed: unique symbol
 

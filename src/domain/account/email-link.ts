@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
-import type { Plain } from './digest.ts'
-import type { Pepper } from './pepper.ts'
+import type { Plain } from '../base/digest.ts'
+import type { Pepper } from '../base/pepper.ts'
 
 /** What a mailed link stands for. */
 export const LINK_PURPOSES = ['verify_email', 'reset_password', 'change_email'] as const

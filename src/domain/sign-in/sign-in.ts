@@ -1,4 +1,4 @@
-import { describeDevice } from './user-agent.ts'
+import { describeDevice } from '../base/user-agent.ts'
 
 /** One living sign-in of a person, as the person sees it. `id` is the refresh family: the `sid` of its tokens. */
 export type Session = Readonly<{

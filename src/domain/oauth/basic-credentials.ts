@@ -1,4 +1,4 @@
-import type { Plain } from './digest.ts'
+import type { Plain } from '../base/digest.ts'
 
 /** RFC 6749 §2.3.1, RFC 7617 §2 – HTTP Basic, whose halves are form-encoded before they are joined. Null when malformed. */
 export const decodeBasic = (

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Account } from './account.ts'
-import type { Digest, Plain } from './digest.ts'
-import type { RefreshTransport } from './refresh-family.ts'
+import type { Account } from '../account/account.ts'
+import type { Digest, Plain } from '../base/digest.ts'
+import type { RefreshTransport } from '../sign-in/refresh-family.ts'
 
 /** What stands for a ceremony that is under way, with whoever began it. */
 export type CeremonyHandle = Plain<'ceremony_handle'>
