@@ -31,12 +31,12 @@ import { systemRandom as random } from './platform/random.ts'
 import { systemWait } from './platform/wait.ts'
 import type { Clock, Log, Wait } from './ports.ts'
 import { reportKeys } from './signing/schedule.ts'
-import { createAccounts } from './store/accounts.ts'
-import { createAssertions } from './store/assertions.ts'
-import { createEndings } from './store/endings.ts'
-import type { Database } from './store/database.ts'
-import { createRefreshFamilies } from './store/refresh-families.ts'
-import { createRevocations } from './store/revocations.ts'
+import { createAccounts } from './store/accounts/accounts.ts'
+import { createAssertions } from './store/clients/assertions.ts'
+import { createEndings } from './store/revocations/endings.ts'
+import type { Database } from './store/postgres/database.ts'
+import { createRefreshFamilies } from './store/families/refresh-families.ts'
+import { createRevocations } from './store/revocations/revocations.ts'
 
 /** What the process around it is told and may do. */
 export type Signet = Readonly<{

@@ -7,9 +7,9 @@ import { openRedis } from '../ephemeral/redis.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { examineKeys } from '../signing/rotation.ts'
-import { judgeDataDir } from '../store/data-dir.ts'
-import { openDatabase } from '../store/database.ts'
-import { faultOf, findDatabaseFaults } from '../store/migrate.ts'
+import { judgeDataDir } from '../store/embedded/data-dir.ts'
+import { openDatabase } from '../store/postgres/database.ts'
+import { faultOf, findDatabaseFaults } from '../store/schema/migrate.ts'
 import type { Io } from './io.ts'
 
 /** What was looked at, and what is wrong with it; null when nothing is. A note is what an operator may not have meant. */

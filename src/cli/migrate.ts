@@ -1,8 +1,8 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
-import { migrate } from '../store/migrate.ts'
-import type { Step } from '../store/migrations.ts'
+import { migrate } from '../store/schema/migrate.ts'
+import type { Step } from '../store/schema/migrations.ts'
 import type { Io } from './io.ts'
 
 type Options = Readonly<{ to?: string; dryRun?: boolean; json?: boolean }>

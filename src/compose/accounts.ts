@@ -39,9 +39,9 @@ import type {
   RefreshFamilies,
   Wait,
 } from '../ports.ts'
-import { createAccountLife } from '../store/account-life.ts'
-import type { Database } from '../store/database.ts'
-import { createFactors } from '../store/factors.ts'
+import { createAccountLife } from '../store/accounts/account-life.ts'
+import type { Database } from '../store/postgres/database.ts'
+import { createFactors } from '../store/factors/factors.ts'
 import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 

@@ -27,8 +27,8 @@ import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
 import type { Blocklist, Clients, Clock, Limit, Metrics, Random, RefreshFamilies } from '../ports.ts'
 import type { Factors } from '../ports/factors.ts'
-import { createCeremonies } from '../store/ceremonies.ts'
-import type { Database } from '../store/database.ts'
+import { createCeremonies } from '../store/factors/ceremonies.ts'
+import type { Database } from '../store/postgres/database.ts'
 
 type Parts = Readonly<{
   blocklist: Blocklist

@@ -13,9 +13,9 @@ import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import type { Accounts, Blocklist, Clock, Log, Metrics, Passwords, Random } from '../ports.ts'
-import { createAddressees } from '../store/addressees.ts'
-import type { Database } from '../store/database.ts'
-import { createEmailLinks } from '../store/email-links.ts'
+import { createAddressees } from '../store/mail/addressees.ts'
+import type { Database } from '../store/postgres/database.ts'
+import { createEmailLinks } from '../store/mail/email-links.ts'
 import type { OnClose } from './open.ts'
 
 type Parts = Readonly<{

@@ -13,10 +13,10 @@ import type { Clock, Log } from '../ports.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { openKeys } from '../signing/open-keys.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
-import { judgeDataDir, localSecret } from '../store/data-dir.ts'
-import type { Database } from '../store/database.ts'
+import { judgeDataDir, localSecret } from '../store/embedded/data-dir.ts'
+import type { Database } from '../store/postgres/database.ts'
 import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
-import { createFinishEndings } from '../store/unfinished-endings.ts'
+import { createFinishEndings } from '../store/families/unfinished-endings.ts'
 import { openStore } from '../store/open-store.ts'
 
 /** Takes what is to be ended with the process, the last one first. */

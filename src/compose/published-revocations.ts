@@ -8,9 +8,9 @@ import { createRevocationFeed as createAnswerFeed, FEED_SIGNATURES } from '../fl
 import { createRevocationTail } from '../flows/revocation-tail.ts'
 import { createStatusLists, STATUS_LIST_LIMIT } from '../flows/status-lists.ts'
 import type { Clock, Keys, Log, Metrics } from '../ports.ts'
-import type { Database } from '../store/database.ts'
-import { createRevocationFeed } from '../store/revocation-feed.ts'
-import { createStatusEntries } from '../store/status-entries.ts'
+import type { Database } from '../store/postgres/database.ts'
+import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
+import { createStatusEntries } from '../store/revocations/status-entries.ts'
 import type { OnClose } from './open.ts'
 
 type Parts = Readonly<{

@@ -1,7 +1,7 @@
 import { StartFault } from '../domain/base/start-fault.ts'
-import { type Database, openDatabase } from './database.ts'
-import { openEmbedded } from './embedded.ts'
-import { faultOf, findDatabaseFaults } from './migrate.ts'
+import { type Database, openDatabase } from './postgres/database.ts'
+import { openEmbedded } from './embedded/embedded.ts'
+import { faultOf, findDatabaseFaults } from './schema/migrate.ts'
 
 type Place = Readonly<{
   DATABASE_URL: string | null

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import type { Database } from './postgres/database.ts'
 
 /** What one step has ended. */
 type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | null }>

@@ -8,7 +8,7 @@ import {
   parsePasswordDigest,
 } from '../../src/domain/account/password-digest.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
-import { createAccounts } from '../../src/store/accounts.ts'
+import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { createPostgresPlace, login, outcome, PASSWORD, type Place, send, startSignet } from './support.ts'

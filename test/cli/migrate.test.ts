@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
-import { readMigrations } from '../../src/store/migrations.ts'
+import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { freePort } from '../support/services.ts'
 

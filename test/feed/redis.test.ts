@@ -7,8 +7,8 @@ import { createRedisBlocklist } from '../../src/ephemeral/blocklist.ts'
 import { openRedis } from '../../src/ephemeral/redis.ts'
 import { mirrorRevocations } from '../../src/flows/mirror-revocations.ts'
 import { redisRevocations } from '../../src/sdk/redis.ts'
-import { createRevocationFeed } from '../../src/store/revocation-feed.ts'
-import { createRevocations } from '../../src/store/revocations.ts'
+import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
+import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { backends, createRedis, hasRedis, type OpenBackend } from '../support/backends.ts'
 
 const log = { info: () => {}, warn: () => {}, error: () => {} }

@@ -18,7 +18,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import { StartFault } from '../../src/domain/base/start-fault.ts'
 import { listKeys } from '../../src/signing/schedule.ts'
-import { localSecret, openDataDir } from '../../src/store/data-dir.ts'
+import { localSecret, openDataDir } from '../../src/store/embedded/data-dir.ts'
 import { createClock, faultsOf, putKey } from '../signing/support.ts'
 
 /** Only root can give files to other users and act as them: what needs that is left out where the tests run as another user. */
@@ -206,7 +206,7 @@ describe('what is in the directories', () => {
 
 describe.runIf(isRoot)('a process of another uid', () => {
   const SCRIPT = `
-    import { openDataDir, localSecret } from './src/store/data-dir.ts'
+    import { openDataDir, localSecret } from './src/store/embedded/data-dir.ts'
     import { rotateKeys } from './src/signing/rotation.ts'
     const [, directory] = process.argv
     try {

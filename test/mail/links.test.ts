@@ -1,6 +1,6 @@
 import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createEmailLinks } from '../../src/store/email-links.ts'
+import { createEmailLinks } from '../../src/store/mail/email-links.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'

@@ -5,9 +5,9 @@ import { ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
-import { createAccounts } from '../../src/store/accounts.ts'
-import { createCeremonies } from '../../src/store/ceremonies.ts'
-import { createFactors } from '../../src/store/factors.ts'
+import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
+import { createFactors } from '../../src/store/factors/factors.ts'
 import { backends, type OpenBackend } from '../support/backends.ts'
 
 const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }

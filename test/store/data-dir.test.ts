@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { localSecret, openDataDir } from '../../src/store/data-dir.ts'
+import { localSecret, openDataDir } from '../../src/store/embedded/data-dir.ts'
 
 let parent: string
 let data_dir: string

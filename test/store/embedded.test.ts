@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, openDatabase } from '../support/database.ts'
-import { holdDirectory, socketPath } from '../../src/store/directory-lock.ts'
-import { type Embedded, openEmbedded } from '../../src/store/embedded.ts'
+import { holdDirectory, socketPath } from '../../src/store/embedded/directory-lock.ts'
+import { type Embedded, openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { createDataDir } from '../support/backends.ts'
 
 describe('the embedded database', () => {

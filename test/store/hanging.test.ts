@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import postgres, { type Sql } from 'postgres'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { type Database, openDatabase } from '../../src/store/postgres/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { findPostgresBinaries, type Service, startPostgres } from '../support/services.ts'
 

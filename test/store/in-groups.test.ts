@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inGroups } from '../../src/store/in-groups.ts'
+import { inGroups } from '../../src/store/postgres/batches.ts'
 
 type Entry = Readonly<{ key: string; text: string }>
 

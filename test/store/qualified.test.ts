@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { TABLES } from '../../src/store/grants.ts'
+import { TABLES } from '../../src/store/schema/privileges.ts'
 import { readSources } from '../support/source.ts'
 
 const NAMES = TABLES.join('|')
@@ -16,7 +16,7 @@ const HIDING = new RegExp(String.raw`\b(?:${NAMES})\s+as\s+(?:not\s+)?(?:materia
 describe('every statement', () => {
   const sources = readSources('src').filter(
     // What drizzle-kit reads, and the list of migrations, whose table is elsewhere.
-    ({ path, text }) => !text.includes('pgTable(') && path !== 'src/store/migrate.ts',
+    ({ path, text }) => !text.includes('pgTable(') && path !== 'src/store/schema/migrate.ts',
   )
 
   it.each(UNQUALIFIED)('names its tables with their schema: %s', pattern => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import type { SealedSecret } from '../../src/domain/factors/sealed-secret.ts'
-import { createFactors } from '../../src/store/factors.ts'
+import { createFactors } from '../../src/store/factors/factors.ts'
 import { backends, type OpenBackend } from '../support/backends.ts'
 import type { Database } from '../support/database.ts'
 

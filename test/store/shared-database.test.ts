@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
-import { migrate } from '../../src/store/migrate.ts'
+import { migrate } from '../../src/store/schema/migrate.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { createEmptyDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'

@@ -4,8 +4,8 @@ import {
   type Database as Pool,
   type DatabaseOptions,
   openDatabase as openPool,
-} from '../../src/store/database.ts'
-import { createQualify, tag } from '../../src/store/tag.ts'
+} from '../../src/store/postgres/database.ts'
+import { createQualify, tag } from '../../src/store/postgres/tag.ts'
 
 /** The store's pool, and a client beside it for setting rows back and looking at them. */
 export type Database = Pool & Readonly<{ sql: Sql }>

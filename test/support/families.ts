@@ -4,8 +4,8 @@ import type { PasswordDigest } from '../../src/domain/account/password-digest.ts
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { type RefreshToken, refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
-import { createAccounts } from '../../src/store/accounts.ts'
-import { createRefreshFamilies } from '../../src/store/refresh-families.ts'
+import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import { API, OTHER_API } from './clients.ts'
 import type { Place } from './server.ts'
 

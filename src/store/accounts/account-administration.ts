@@ -1,0 +1,110 @@
+import type { AccountLine } from '../../domain/account/account-line.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { AccountAdministration } from '../../ports/account-administration.ts'
+import { accountLineColumns } from '../schema/account-columns.ts'
+import type { Database } from '../postgres/database.ts'
+import { deletePerson } from './delete-person.ts'
+import { endPerson } from './end-person.ts'
+import { createImportBatch } from './import-batch.ts'
+
+/** Accounts that one statement looks at, whatever it is asked for: it holds nobody up, and fits into memory. */
+const PAGE_ROWS = 1000
+/** Before every id: nobody has this one. */
+const NIL = '00000000-0000-0000-0000-000000000000'
+
+export const createAccountAdministration = (
+  database: Database,
+  { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
+): AccountAdministration => ({
+  find: async account => {
+    const [found] = await database.run(sql =>
+      'id' in account
+        ? sql<AccountLine[]>`select ${accountLineColumns(sql)} from signet.users u where u.id = ${account.id}`
+        : sql<
+            AccountLine[]
+          >`select ${accountLineColumns(sql)} from signet.users u where u.email = ${account.email}`,
+    )
+    return found ?? null
+  },
+
+  create: async ({ id, email, password_digest, roles, email_verified, disabled, created_at }) => {
+    const created = await database.run(
+      sql => sql`
+        insert into signet.users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
+        values (
+          ${id}, ${email}, ${password_digest}, ${roles}::text[],
+          case when ${email_verified}::boolean then statement_timestamp() end,
+          case when ${disabled}::boolean then statement_timestamp() end,
+          ${created_at}::text::timestamptz
+        )
+        on conflict do nothing
+        returning id`,
+    )
+    return created.length > 0
+  },
+
+  readPage: async (after, { role, disabled, email_prefix }) => {
+    const rows = await database.run(
+      sql => sql<(AccountLine & { last: string | null })[]>`
+        with page as materialized (
+          select *
+          from signet.users
+          where id > ${after ?? NIL}
+          order by id
+          limit ${PAGE_ROWS}
+        ),
+        matching as (
+          select *
+          from page
+          where (${role}::text is null or ${role}::text = any(roles))
+            and (${disabled}::boolean is null or ${disabled}::boolean = (disabled_at is not null))
+            and (${email_prefix}::text is null or starts_with(email, ${email_prefix}::text))
+        )
+        select (select id from page order by id desc limit 1) as last, ${accountLineColumns(sql)}
+        from (values (1)) one
+        left join matching u on true
+        order by u.id`,
+    )
+    const accounts = rows.flatMap(({ last: _, ...account }) => (account.id === null ? [] : [account]))
+    return { accounts, last: rows[0]?.last ?? null }
+  },
+
+  countSignIns: async account_id => {
+    const [counted] = await database.run(
+      sql => sql<{ count: number }[]>`
+        select count(*)::int as count
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.user_id = ${account_id}
+          and f.revoked_at is null
+          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()`,
+    )
+    return counted?.count ?? 0
+  },
+
+  endEverySignIn: async (id, change) => {
+    const ended = await endPerson(database, { id, ...change, access_token_seconds })
+    return ended && ended.families.length
+  },
+
+  enable: async account_id => {
+    const enabled = await database.run(
+      sql => sql`update signet.users set disabled_at = null where id = ${account_id} returning id`,
+    )
+    return enabled.length > 0
+  },
+
+  setRoles: async (account_id, roles) => {
+    const changed = await database.run(
+      sql => sql`update signet.users set roles = ${roles}::text[] where id = ${account_id} returning id`,
+    )
+    return changed.length > 0
+  },
+
+  delete: async id => {
+    const ended = await deletePerson(database, { id, credential_epoch: null, access_token_seconds })
+    return ended && ended.families.length
+  },
+
+  importBatch: createImportBatch(database),
+})

@@ -1,0 +1,25 @@
+import type { SignInRecord } from '../../domain/account/account-export.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { AccountLife } from '../../ports/account-life.ts'
+import type { Database } from '../postgres/database.ts'
+import { deletePerson } from './delete-person.ts'
+
+/** Rows of one answer: nobody has as many sign-ins, and a program that made them may not fill the memory with them. */
+const SIGN_INS_AT_MOST = 5_000
+
+export const createAccountLife = (database: Database, { access_token_seconds }: Lifetimes): AccountLife => ({
+  delete: ({ id, credential_epoch }) =>
+    deletePerson(database, { id, credential_epoch, access_token_seconds }),
+
+  listSignIns: account_id =>
+    database.run(
+      sql => sql<SignInRecord[]>`
+        select
+          id, client_id, scope, amr, created_at, coalesce(rotated_at, created_at) as last_used_at,
+          least(idle_expires_at, expires_at) as expires_at, revoked_at, revoke_reason, last_ip, last_user_agent
+        from signet.refresh_families
+        where user_id = ${account_id}
+        order by created_at desc, id desc
+        limit ${SIGN_INS_AT_MOST}`,
+    ),
+})

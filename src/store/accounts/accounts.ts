@@ -1,0 +1,85 @@
+import type { ISql } from 'postgres'
+import type { Account } from '../../domain/account/account.ts'
+import type { PasswordDigest } from '../../domain/account/password-digest.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { Accounts } from '../../ports.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+import type { Database } from '../postgres/database.ts'
+import { announceRest, endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
+import { endingOthers } from '../families/end-other-families.ts'
+import { bindingOf } from '../schema/link-columns.ts'
+import { goOnEnding } from '../families/unfinished-endings.ts'
+
+export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
+  create: async ({ id, email, password_digest, roles, language }) => {
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        insert into signet.users as u (id, email, password_digest, roles, language)
+        values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
+        on conflict (email) do nothing
+        returning ${accountColumns(sql)}`,
+    )
+    return account ?? null
+  },
+
+  findByEmail: async email => {
+    const [account] = await database.run(
+      sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
+        select ${accountColumns(sql)}, u.password_digest
+        from signet.users u
+        where u.email = ${email}`,
+    )
+    return account ?? null
+  },
+
+  renewDigest: async ({ id, from, to }) => {
+    await database.run(
+      sql => sql`
+        with renewed as (
+          update signet.users
+          set password_digest = ${to}
+          where id = ${id} and password_digest = ${from}
+          returning id, credential_epoch
+        )
+        update signet.email_links link
+        set binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${to}::text` })}
+        from renewed
+        where link.user_id = renewed.id
+          and link.binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${from}::text` })}`,
+    )
+  },
+
+  endEverySignIn: async (account_id, reason) => {
+    const [row] = await onHeldAccount(
+      database,
+      account_id,
+      sql => sql<{ ended: string[]; found: number }[]>`
+        with account as (
+          update signet.users
+          set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
+          where id = ${account_id}
+          returning id
+        ),
+        ${endFamilies(sql, { reason, access_token_seconds })},
+        ${announceRest(sql, { value: account_id, access_token_seconds })}
+        select array(select id::text from ended) as ended, ${foundCount(sql)} as found`,
+    )
+    await goOnEnding(database, { user_id: account_id, found: row?.found ?? 0, access_token_seconds })
+    return row?.ended ?? []
+  },
+
+  endOtherSignIns: async change => {
+    const [account] = await onHeldAccount(
+      database,
+      change.id,
+      sql => sql<{ ended: string[]; found: number }[]>`
+        with ${endingOthers(sql, { ...change, access_token_seconds })}
+        select array(select id::text from ended) as ended, ${foundCount(sql)} as found from account`,
+    )
+    await goOnEnding(database, { user_id: change.id, found: account?.found ?? 0, access_token_seconds })
+    return account?.ended ?? null
+  },
+})
+
+/** A link goes on when the digest of the same password is made anew. */
+const linkOfRenewed = (sql: ISql) => ({ purpose: sql`link.purpose`, epoch: sql`renewed.credential_epoch` })

@@ -1,0 +1,86 @@
+import { markImportedDigest } from '../../domain/account/password-digest.ts'
+import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/account-administration.ts'
+import { codeOf } from '../postgres/outage.ts'
+import type { Database } from '../postgres/database.ts'
+
+/** For as long as an interrupted import can be taken up. The janitor deletes the rows some time later. */
+const REMEMBERED_DAYS = 7
+/** SQLSTATE unique_violation: somebody else wrote the same batch at the same time. */
+const RACED = '23505'
+const TRIES = 5
+
+/**
+ * Ours – Creates the accounts of a batch and notes that it is done, in one statement. Of two that are at the same batch the second
+ * waits at the first e-mail, fails at the note, creates nothing, and then finds what the first one did.
+ */
+export const createImportBatch =
+  (database: Database): AccountAdministration['importBatch'] =>
+  async batch => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await carryOut(database, batch)
+      } catch (error) {
+        if (tries === TRIES || codeOf(error) !== RACED) throw error
+      }
+    }
+  }
+
+const carryOut = async (database: Database, { digest, accounts }: ImportBatch): Promise<ImportOutcome> => {
+  const column = <T>(pick: (account: ImportBatch['accounts'][number]['account']) => T) =>
+    accounts.map(({ account }) => pick(account))
+  const [outcome] = await database.run(
+    sql => sql<ImportOutcome[]>`
+      with known as materialized (
+        select created, email_taken, id_taken
+        from signet.import_batches
+        where digest = ${digest}
+      ),
+      line as materialized (
+        select *
+        from unnest(
+          ${accounts.map(({ number }) => number)}::int[],
+          ${column(({ id }) => id)}::uuid[],
+          ${column(({ email }) => email)}::text[],
+          ${column(({ password_digest }) => password_digest && markImportedDigest(password_digest))}::text[],
+          ${column(({ roles }) => JSON.stringify(roles))}::text[],
+          ${column(({ email_verified }) => String(email_verified))}::text[],
+          ${column(({ disabled }) => String(disabled))}::text[],
+          ${column(({ created_at }) => created_at)}::text[]
+        ) as given (number, id, email, password_digest, roles, email_verified, disabled, created_at)
+        where not exists (select from known)
+      ),
+      created as (
+        insert into signet.users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
+        select
+          id, email, password_digest, array(select jsonb_array_elements_text(roles::jsonb)),
+          case when email_verified::boolean then statement_timestamp() end,
+          case when disabled::boolean then statement_timestamp() end,
+          created_at::timestamptz
+        from line
+        order by email
+        on conflict do nothing
+        returning id
+      ),
+      refused as (
+        select number, exists (select from signet.users u where u.id = line.id and u.email <> line.email) as is_id
+        from line
+        where not exists (select from created where created.id = line.id)
+      ),
+      noted as (
+        insert into signet.import_batches (digest, created, email_taken, id_taken, expires_at)
+        select
+          ${digest},
+          (select count(*) from created),
+          array(select number from refused where not is_id order by number),
+          array(select number from refused where is_id order by number),
+          statement_timestamp() + make_interval(days => ${REMEMBERED_DAYS})
+        where not exists (select from known)
+        returning created, email_taken, id_taken
+      )
+      select true as is_new, created, email_taken, id_taken from noted
+      union all
+      select false, created, email_taken, id_taken from known`,
+  )
+  if (outcome === undefined) throw new Error('a batch without an outcome')
+  return outcome
+}

@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { StartFault } from '../../domain/base/start-fault.ts'
+import { codeOf } from '../postgres/outage.ts'
+import { openDataDir } from './data-dir.ts'
+import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
+import { migrate } from '../schema/migrate.ts'
+
+/** The embedded Postgres: what openDatabase is to be told, and how it ends. */
+export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>
+
+/** Only this user can enter the directory of the socket: there is nobody to authenticate. */
+const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
+
+/** True when a server has begun to keep its rows there. */
+export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_dir, 'postgres'))
+
+/**
+ * Ours – Postgres in this process, its rows under `data_dir`, its schema brought up to date. For trying Signet out and for
+ * development: safe against the death of the process, not against power loss.
+ * Rejects with a StartFault while another process holds the directory.
+ */
+export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
+  openDataDir(data_dir)
+  const path = socketPath(join(data_dir, 'postgres.sock'))
+  const lock = await hold(data_dir, path)
+  if (!hasEmbedded(data_dir)) await makeEmbedded(data_dir, lock)
+  const worker = startWorker({ data_dir, socket: path })
+  const close = async () => {
+    const exited = once(worker, 'exit')
+    worker.postMessage('close', [])
+    await exited
+    await lock.release()
+  }
+  try {
+    await once(worker, 'message')
+    await migrate({ url: URL_OF_EMBEDDED, path })
+  } catch (error) {
+    await worker.terminate()
+    await lock.release()
+    throw faultOf(error, data_dir)
+  }
+  // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
+  return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }
+}
+
+const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
+  try {
+    const lock = await holdDirectory(data_dir)
+    // The holder of the lock is alone here: a socket that is left belongs to a dead process.
+    rmSync(path, { force: true })
+    return lock
+  } catch (error) {
+    if (error instanceof StartFault || codeOf(error) === '') throw error
+    throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${codeOf(error)}`], error)
+  }
+}
+/** Makes the database in a thread that then ends: the memory that making it takes goes with the thread. */
+const makeEmbedded = async (data_dir: string, lock: Pick<DirectoryLock, 'release'>): Promise<void> => {
+  try {
+    await once(startWorker({ data_dir, socket: null }), 'exit')
+  } catch (error) {
+    await lock.release()
+    throw faultOf(error, data_dir)
+  }
+}
+
+type Task = Readonly<{
+  data_dir: string
+  /** Null: the database is made, and the thread ends. */
+  socket: string | null
+}>
+
+const startWorker = ({ data_dir, socket }: Task): Worker =>
+  new Worker(new URL('./embedded-worker.mjs', import.meta.url), {
+    workerData: { directory: join(data_dir, 'postgres'), socket },
+  })
+
+const faultOf = (error: unknown, data_dir: string): StartFault => {
+  if (error instanceof StartFault) return error
+  const detail = error instanceof Error ? error.message : String(error)
+  return new StartFault([`the embedded database in DATA_DIR ${data_dir} cannot be opened: ${detail}`], error)
+}

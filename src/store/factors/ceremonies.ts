@@ -1,0 +1,73 @@
+import type { Account } from '../../domain/account/account.ts'
+import { type Ceremony, CEREMONY_SECONDS } from '../../domain/factors/ceremony.ts'
+import type { Ceremonies } from '../../ports/factors.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+import type { Database } from '../postgres/database.ts'
+
+/** Tries that one ceremony is good for. */
+const ATTEMPTS = 5
+
+type UnboundCeremony = Omit<Ceremony, 'account'>
+type Row = Account & UnboundCeremony
+
+export const createCeremonies = (database: Database): Ceremonies => ({
+  // For somebody who is being deleted there is nothing to begin, and nothing to fail at: what comes second finds it over.
+  begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
+    await database.run(
+      sql => sql`
+        insert into signet.ceremonies (
+          digest, purpose, user_id, credential_epoch, family_id, client_id, refresh_transport, payload, expires_at
+        )
+        select
+          ${digest}, ${purpose}, ${account?.id ?? null}::uuid, ${account?.credential_epoch ?? null}::int, ${family_id}::uuid,
+          ${client_id}, ${refresh_transport}, ${payload},
+          statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
+        where ${account === null}
+          or exists (select from signet.users where id = ${account?.id ?? null}::uuid for key share)`,
+    )
+  },
+
+  attempt: async ({ digest, purpose, family_id }) => {
+    const [row] = await database.run(
+      sql => sql<Row[]>`
+        with attempted as (
+          update signet.ceremonies
+          set attempts = attempts + 1
+          where digest = ${digest}
+            and purpose = ${purpose}
+            and family_id is not distinct from ${family_id}
+            and attempts < ${ATTEMPTS}
+            and expires_at > statement_timestamp()
+          returning user_id, credential_epoch, client_id, refresh_transport, payload
+        )
+        select ${accountColumns(sql)}, attempted.client_id, attempted.refresh_transport, attempted.payload
+        from attempted
+        join signet.users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch
+        where u.disabled_at is null`,
+    )
+    if (row === undefined) return null
+    const { client_id, refresh_transport, payload, ...account } = row
+    return { account, client_id, refresh_transport, payload }
+  },
+
+  attemptUnbound: async digest => {
+    const [ceremony] = await database.run(
+      sql => sql<UnboundCeremony[]>`
+        update signet.ceremonies
+        set attempts = attempts + 1
+        where digest = ${digest}
+          and purpose = 'passkey_sign_in'
+          and attempts < ${ATTEMPTS}
+          and expires_at > statement_timestamp()
+        returning client_id, refresh_transport, payload`,
+    )
+    return ceremony ?? null
+  },
+
+  redeem: async digest => {
+    const redeemed = await database.run(
+      sql => sql`delete from signet.ceremonies where digest = ${digest} returning digest`,
+    )
+    return redeemed.length > 0
+  },
+})

@@ -1,0 +1,84 @@
+import type { ISql } from 'postgres'
+import type { SealedSecret } from '../../domain/factors/sealed-secret.ts'
+import { TOTP_FAILURES_AT_MOST } from '../../domain/factors/totp.ts'
+import type { Factors } from '../../ports/factors.ts'
+import type { Database } from '../postgres/database.ts'
+
+type Proofs = Pick<Factors, 'attemptTotp' | 'spendTotpStep' | 'spendRecoveryCode' | 'usePasskey'>
+
+/** What spends a proof of a factor, each in one statement. */
+export const createFactorProofs = (database: Database): Proofs => ({
+  attemptTotp: async ({ account_id, isKnownDevice }) => {
+    const [attempt] = await database.run(
+      sql => sql<{ secret: SealedSecret | null; failures: number }[]>`
+        with attempted as (
+          update signet.totp_factors
+          set failures = failures + ${isKnownDevice ? 0 : 1}, known_failures = known_failures + ${isKnownDevice ? 1 : 0}
+          where user_id = ${account_id}
+            and case when ${isKnownDevice}::boolean then known_failures else failures end < ${TOTP_FAILURES_AT_MOST}
+          returning user_id, secret, case when ${isKnownDevice}::boolean then known_failures else failures end as failures
+        )
+        select attempted.secret, attempted.failures
+        from signet.totp_factors t
+        left join attempted on attempted.user_id = t.user_id
+        where t.user_id = ${account_id}`,
+    )
+    if (attempt === undefined) return null
+    const { secret, failures } = attempt
+    return secret === null ? 'closed' : { secret, failures }
+  },
+
+  spendTotpStep: async ({ account_id, step, resealed, isKnownDevice }) => {
+    const spent = await database.run(
+      sql => sql`
+        update signet.totp_factors
+        set last_step = ${step},
+          secret = coalesce(${resealed}::bytea, secret),
+          failures = case when ${isKnownDevice}::boolean then failures else 0 end,
+          known_failures = case when ${isKnownDevice}::boolean then 0 else known_failures end
+        where user_id = ${account_id} and last_step < ${step}
+        returning user_id`,
+    )
+    return spent.length > 0
+  },
+
+  spendRecoveryCode: async ({ account_id, digest }) => {
+    const spent = await database.run(
+      sql => sql`
+        with proof as (
+          update signet.recovery_codes
+          set digests = array_remove(digests, ${digest}::bytea)
+          where user_id = ${account_id} and ${digest}::bytea = any(digests)
+          returning user_id
+        ), ${openingTotp(sql)}
+        select user_id from proof`,
+    )
+    return spent.length > 0
+  },
+
+  // WebAuthn §7.2 – One that counts never counts the same twice; one that does not stays at 0.
+  usePasskey: async ({ account_id, id, counter, backed_up }) => {
+    const used = await database.run(
+      sql => sql`
+        with proof as (
+          update signet.passkeys
+          set counter = ${counter}, backed_up = ${backed_up}, last_used_at = statement_timestamp()
+          where id = ${id}
+            and user_id = ${account_id}
+            and (counter < ${counter} or counter = 0 and ${counter}::bigint = 0)
+          returning user_id
+        ), ${openingTotp(sql)}
+        select user_id from proof`,
+    )
+    return used.length > 0
+  },
+})
+
+/** A `proof` that cannot be guessed opens TOTP again. */
+const openingTotp = (sql: ISql) => sql`
+  opened as (
+    update signet.totp_factors t
+    set failures = 0, known_failures = 0
+    from proof
+    where t.user_id = proof.user_id and (t.failures > 0 or t.known_failures > 0)
+  )`

@@ -1,0 +1,221 @@
+import type { Fragment, ISql } from 'postgres'
+import type { Account } from '../../domain/account/account.ts'
+import type { Digest } from '../../domain/base/digest.ts'
+import type { Passkey } from '../../domain/factors/passkey.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { Factors } from '../../ports/factors.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+import type { Database } from '../postgres/database.ts'
+import { foundCount, onHeldAccount } from '../families/end-families.ts'
+import { endingOthers } from '../families/end-other-families.ts'
+import { createFactorProofs } from './factor-proofs.ts'
+import { goOnEnding } from '../families/unfinished-endings.ts'
+
+type Found = {
+  created_at: Date | null
+  failures: number
+  known_failures: number
+  recovery_codes: number
+  recovery_set: number | null
+}
+
+/**
+ * For so long a new set of recovery codes is not replaced: of two requests at once, one that looks when the other has committed would
+ * void the codes that the person has just been given.
+ */
+const RENEWED_SECONDS = 10
+
+export const createFactors = (database: Database, lifetimes: Lifetimes): Factors => ({
+  find: async account_id => {
+    const [[found], passkeys] = await Promise.all([
+      findSecrets(database, account_id),
+      findPasskeys(database, account_id),
+    ])
+    if (found === undefined) return { totp: null, passkeys, recovery_codes: 0, recovery_set: null }
+    const { created_at, failures, known_failures, recovery_codes, recovery_set } = found
+    const counted = { unknown_devices: failures, known_devices: known_failures }
+    const totp = created_at === null ? null : { created_at, failures: counted }
+    return { totp, passkeys, recovery_codes, recovery_set }
+  },
+
+  hasPasskey: async id => {
+    const found = await database.run(sql => sql`select from signet.passkeys where id = ${id}`)
+    return found.length > 0
+  },
+
+  findOwner: async passkey_id => {
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        select ${accountColumns(sql)}
+        from signet.passkeys p
+        join signet.users u on u.id = p.user_id
+        where p.id = ${passkey_id} and u.disabled_at is null`,
+    )
+    return account ?? null
+  },
+
+  ...createFactorProofs(database),
+
+  // The account is held: a change of factors or of the password is waited for, and these would outlast it.
+  replaceRecoveryCodes: async ({ id, credential_epoch, replaces, digests }) => {
+    const [replaced] = await database.run(
+      sql => sql<{ isReplaced: boolean }[]>`
+        with account as (
+          select id
+          from signet.users
+          where id = ${id} and credential_epoch = ${credential_epoch} and disabled_at is null
+          for share
+        ),
+        replaced as (
+          insert into signet.recovery_codes as known (user_id, digests, renewed_at)
+          select id, ${bytesOf(sql, digests)}, statement_timestamp() from account
+          on conflict (user_id) do update
+          set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = statement_timestamp()
+          where known.set_number = ${replaces}::int
+            and (
+              known.renewed_at is null
+              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RENEWED_SECONDS})
+            )
+          returning user_id
+        )
+        select exists (select from replaced) as "isReplaced" from account`,
+    )
+    if (replaced === undefined) return null
+    return replaced.isReplaced ? 'replaced' : 'overtaken'
+  },
+
+  ...createChanges(database, lifetimes),
+})
+
+/** The verbs that end every other sign-in. Each names what it does `done`, so that nothing counts as done that was not. */
+const createChanges = (
+  database: Database,
+  { access_token_seconds }: Lifetimes,
+): Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'> => {
+  type Change = Parameters<Factors['removeTotp']>[0]
+  const change = async (
+    { account_id: id, credential_epoch, keep }: Change,
+    members: (sql: ISql) => Fragment,
+  ): Promise<{ ended: readonly string[]; isRecoveryGiven: boolean } | null> => {
+    const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
+    const [row] = await onHeldAccount(
+      database,
+      id,
+      sql => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+        with ${endingOthers(sql, { ...ending, access_token_seconds })}, ${members(sql)}
+        select
+          array(select id::text from ended) as ended, ${foundCount(sql)} as found,
+          exists (select from given) as "isRecoveryGiven"
+        from account
+        where exists (select from done)`,
+    )
+    if (row === undefined) return null
+    const { found, ...account } = row
+    await goOnEnding(database, { user_id: id, found, access_token_seconds })
+    return account
+  }
+
+  return {
+    addTotp: given =>
+      change(
+        given,
+        sql => sql`
+          done as (
+            insert into signet.totp_factors (user_id, secret, last_step)
+            select id, ${given.secret}, ${given.step} from account
+            on conflict do nothing
+            returning user_id
+          ), ${givingCodes(sql, given.recovery)}`,
+      ),
+
+    addPasskey: ({ passkey, label, ...given }) =>
+      change(
+        given,
+        sql => sql`
+          done as (
+            insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
+            select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
+              ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
+            from account
+            on conflict do nothing
+            returning user_id
+          ), ${givingCodes(sql, given.recovery)}`,
+      ),
+
+    removeTotp: async given => {
+      const removed = await change(
+        given,
+        sql => sql`
+          done as (
+            delete from signet.totp_factors t using account where t.user_id = account.id returning t.user_id
+          ),
+          voided as (
+            delete from signet.recovery_codes r using account
+            where r.user_id = account.id
+              and not exists (select from signet.passkeys p where p.user_id = account.id)
+          ), ${givingCodes(sql, [])}`,
+      )
+      return removed && removed.ended
+    },
+
+    removePasskey: async ({ id, ...given }) => {
+      const removed = await change(
+        given,
+        sql => sql`
+          done as (
+            delete from signet.passkeys p using account
+            where p.user_id = account.id and p.id = ${id}
+            returning p.user_id
+          ),
+          voided as (
+            delete from signet.recovery_codes r using account
+            where r.user_id = account.id
+              and not exists (select from signet.passkeys p where p.user_id = account.id and p.id <> ${id})
+              and not exists (select from signet.totp_factors t where t.user_id = account.id)
+          ), ${givingCodes(sql, [])}`,
+      )
+      return removed && removed.ended
+    },
+  }
+}
+
+/** A set that was made since the request looked still has its codes, which the person holds: it stays. */
+const givingCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
+  given as (
+    insert into signet.recovery_codes as known (user_id, digests)
+    select id, ${bytesOf(sql, digests)}
+    from account
+    where ${digests.length > 0} and exists (select from done)
+    on conflict (user_id) do update
+    set digests = excluded.digests, set_number = known.set_number + 1
+    where cardinality(known.digests) = 0
+    returning user_id
+  )`
+
+const findSecrets = (database: Database, account_id: string) =>
+  database.run(
+    sql => sql<Found[]>`
+      select
+        t.created_at, t.failures, t.known_failures, coalesce(cardinality(r.digests), 0) as recovery_codes,
+        r.set_number as recovery_set
+      from signet.users u
+      left join signet.totp_factors t on t.user_id = u.id
+      left join signet.recovery_codes r on r.user_id = u.id
+      where u.id = ${account_id}`,
+  )
+
+const findPasskeys = (database: Database, account_id: string): Promise<readonly Passkey[]> =>
+  database.run(
+    sql => sql<Passkey[]>`
+      select
+        id, public_key, counter::float8 as counter, transports, backup_eligible, backed_up, label, created_at,
+        last_used_at
+      from signet.passkeys
+      where user_id = ${account_id}
+      order by created_at, id`,
+  )
+
+const bytesOf = (sql: ISql, digests: readonly Uint8Array[]) => {
+  const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
+  return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`
+}

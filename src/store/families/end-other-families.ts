@@ -1,0 +1,49 @@
+import type { Fragment, ISql } from 'postgres'
+import type { PasswordDigest } from '../../domain/account/password-digest.ts'
+import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import { endFamilies } from './end-families.ts'
+
+type Ending = Readonly<{
+  id: string
+  credential_epoch: number
+  keep: string | null
+  /** Null leaves the password as it is. */
+  password_digest: PasswordDigest | null
+  reason: RevokeReason
+  access_token_seconds: number
+}>
+
+/**
+ * The first members of a statement that changes how somebody signs in: `account` in its new epoch, `kept`, and those of
+ * `endFamilies`. Devices stay known without a new
+ * password: a stolen sign-in must not make strangers of the owner's. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
+ * that asks was ended while it asked.
+ */
+export const endingOthers = (
+  sql: ISql,
+  { id, credential_epoch, keep, password_digest, reason, access_token_seconds }: Ending,
+): Fragment => sql`
+  account as (
+    update signet.users
+    set credential_epoch = credential_epoch + 1,
+      device_epoch = device_epoch + ${password_digest === null ? 0 : 1},
+      password_digest = coalesce(${password_digest}::text, password_digest)
+    where id = ${id}
+      and credential_epoch = ${credential_epoch}
+      and disabled_at is null
+      and (
+        ${keep}::uuid is null
+        or exists (select from signet.refresh_families where id = ${keep}::uuid and revoked_at is null)
+      )
+    returning id, credential_epoch, device_epoch
+  ),
+  kept as (
+    update signet.refresh_families f
+    set credential_epoch = account.credential_epoch
+    from account
+    where f.id = ${keep}
+      and f.user_id = account.id
+      and f.credential_epoch = account.credential_epoch - 1
+      and f.revoked_at is null
+  ),
+  ${endFamilies(sql, { reason, access_token_seconds, keep })}`

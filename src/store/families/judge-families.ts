@@ -1,0 +1,141 @@
+import type {
+  Denial,
+  Family,
+  Lifetimes,
+  Presentation,
+  Rotation,
+} from '../../domain/sign-in/refresh-family.ts'
+import type { Database } from '../postgres/database.ts'
+
+/** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
+const COOKIE_GRACE_SECONDS = 10
+
+/** `late`: whoever asked is about to be told to try again, or has been, and may have done so. */
+export type Verdict = 'late' | Denial | Exclude<Rotation['verdict'], 'denied'>
+export type JudgedFamily = Family & { verdict: Verdict }
+
+/**
+ * Judges presented refresh tokens, of a family each, and does what the verdicts say: one statement, one round trip, one row a
+ * family. Gives a row for each family that there is; without those whose rows another transaction holds, unless it `waits` for them. Where it
+ * does not rotate, 'rotated' says that it would have: a family is ended for a spent token all the same.
+ *
+ * A row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
+ * under read committed, a statement that waited for a lock goes on with the newest version of the row.
+ * Lateness counts from transaction_timestamp(), the first message of the statement: each message after it sets
+ * statement_timestamp() anew, also when it has waited for the table. Every time in it is the database's. A statement that
+ * waited for the row can have begun before the rotation that it waited for: no window means none, not one that ends where
+ * rotated_at is. The account's row is not locked, and may be an older one than the family's: a family that a password change
+ * has just carried into the next epoch is ahead of it, and lives.
+ */
+export const createJudge =
+  (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
+  (
+    tokens: readonly Presentation[],
+    { waits, rotates = true }: Readonly<{ waits: boolean; rotates?: boolean }>,
+  ): Promise<readonly JudgedFamily[]> =>
+    database.run(
+      (sql, { seconds_left }) => sql<JudgedFamily[]>`
+        with presented as materialized (
+          select
+            given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
+            greatest(
+              given.client_grace_seconds,
+              case f.refresh_transport when 'cookie' then ${COOKIE_GRACE_SECONDS}::int else 0 end
+            ) as grace_seconds
+          from jsonb_to_recordset(${sql.json(tokens.map(rowOf))}) as given (
+            presented_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
+            presented_client_id text, presented_sender_key text, presented_scope text[], presented_audience text[],
+            presented_transport text, presented_retry_proof bytea, client_grace_seconds int,
+            successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text
+          )
+          cross join lateral (
+            select * from signet.refresh_families where id = presented_id for no key update ${waits ? sql`` : sql`skip locked`}
+          ) f
+          join signet.users u on u.id = f.user_id
+        ),
+        judged as (
+          select *, case
+            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then 'late'
+            when salt <> presented_salt then 'wrong_salt'
+            when revoked_at is not null then 'revoked'
+            when expires_at <= statement_timestamp() then 'expired'
+            when idle_expires_at <= statement_timestamp() then 'idle'
+            when disabled_at is not null then 'account_disabled'
+            when credential_epoch < account_epoch then 'epoch_passed'
+            when client_id <> presented_client_id then 'wrong_client'
+            when sender_key is distinct from presented_sender_key then 'wrong_sender_key'
+            when not presented_scope <@ string_to_array(scope, ' ') then 'scope_exceeded'
+            when not presented_audience <@ audience then 'resource_exceeded'
+            when presented_generation = generation and presented_digest = token_digest then
+              case refresh_transport when presented_transport then 'rotated' else 'wrong_transport' end
+            when presented_generation = generation - 1 and (
+              presented_retry_proof = retry_proof and previous_retry_proof is distinct from retry_proof
+              or grace_seconds > 0 and statement_timestamp() < rotated_at + make_interval(secs => grace_seconds)
+            ) then
+              case refresh_transport when presented_transport then 'replayed' else 'wrong_transport' end
+            when presented_generation < generation then 'reused'
+            else 'forged'
+          end as verdict
+          from presented
+        ),
+        rotated as (
+          update signet.refresh_families f
+          set generation = f.generation + 1,
+            token_digest = successor_digest,
+            pepper_id = successor_pepper_id,
+            rotated_at = statement_timestamp(),
+            retry_proof = presented_retry_proof,
+            previous_retry_proof = f.retry_proof,
+            idle_expires_at = least(statement_timestamp() + make_interval(secs => ${idle_seconds}), f.expires_at),
+            last_ip = presented_ip,
+            last_user_agent = presented_user_agent
+          from judged
+          where f.id = judged.id and judged.verdict = 'rotated' ${rotates ? sql`` : sql`and false`}
+          returning f.id, f.generation, f.pepper_id, f.idle_expires_at
+        ),
+        ended as (
+          update signet.refresh_families f
+          set revoked_at = statement_timestamp(),
+            revoke_reason = case judged.verdict when 'reused' then 'reuse' else 'forged' end
+          from judged
+          where f.id = judged.id and judged.verdict in ('reused', 'forged')
+          returning f.id
+        ),
+        announced as (
+          insert into signet.revocations (kind, value, expires_at)
+          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
+          from ended
+          on conflict do nothing
+        )
+        select
+          judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
+          judged.auth_time, judged.amr, judged.salt, judged.expires_at,
+          coalesce(rotated.pepper_id, judged.pepper_id) as pepper_id,
+          coalesce(rotated.generation, judged.generation) as generation,
+          coalesce(rotated.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
+          statement_timestamp() as at
+        from judged
+        left join rotated on rotated.id = judged.id`,
+    )
+
+/** As jsonb_to_recordset reads it. */
+const rowOf = (token: Presentation) => ({
+  presented_id: token.family_id,
+  presented_salt: bytea(token.salt),
+  presented_generation: token.generation,
+  presented_digest: bytea(token.digest),
+  presented_client_id: token.client_id,
+  presented_sender_key: token.sender_key,
+  presented_scope: token.scope ?? [],
+  presented_audience: token.resources,
+  presented_transport: token.refresh_transport,
+  presented_retry_proof: token.retry_proof && bytea(token.retry_proof),
+  client_grace_seconds: token.grace_seconds,
+  successor_pepper_id: token.successor.pepper_id,
+  successor_digest: bytea(token.successor.digest),
+  presented_ip: token.origin.ip,
+  presented_user_agent: token.origin.user_agent,
+})
+
+const bytea = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  `\\x${Buffer.from(buffer, byteOffset, length).toString('hex')}`

@@ -1,0 +1,175 @@
+import type { Fragment, ISql } from 'postgres'
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
+import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { Database } from '../postgres/database.ts'
+
+/** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
+export const FAMILIES_AT_ONCE = 2_000
+/** How long the caller that ends everything waits for the rest, which is dead already. */
+const WAIT_MILLISECONDS = 1_000
+/** Seconds after which another instance may go on: the one that began has died, or is slow. */
+const DUE_SECONDS = 10
+/** People whose endings one look takes up. */
+const PEOPLE_AT_ONCE = 20
+
+/**
+ * What has to be known of a family beside its end: whether a verifier may still take a token of it. A retry is answered with a fresh
+ * token and leaves no trace in the row, so that a family whose last rotation can be retried counts too.
+ */
+const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
+  (
+    f.retry_proof is not null
+    or coalesce(f.rotated_at, f.created_at) > statement_timestamp()
+      - make_interval(secs => ${access_token_seconds + 2 * CLOCK_TOLERANCE_MAX_SECONDS})
+  )`
+
+/** Of `f` and of its `person`, whose own entry of the feed covers what was issued up to its second. */
+const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
+  ${mayHaveTokens(sql, access_token_seconds)}
+    and (
+      person.issued_until is null
+      or f.retry_proof is not null
+      or coalesce(f.rotated_at, f.created_at) >= person.issued_until + interval '1 second'
+    )`
+
+/**
+ * For a `with` in which `account` gives the person and `living` what the statement has found: notes that more may be left. Not by what
+ * it has ended: one of them may have signed out meanwhile, and there are more behind it.
+ */
+export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql`
+  unfinished as (
+    insert into signet.unfinished_endings as known (user_id, reason, due_at)
+    select account.id, ${reason}, statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
+    from account
+    where ${reason === 'deleted'}::boolean or (select count(*) from living) >= ${FAMILIES_AT_ONCE}
+    on conflict (user_id) do update
+    set due_at = excluded.due_at,
+      reason = case known.reason when 'deleted' then known.reason else excluded.reason end
+  )`
+
+type Person = Readonly<{ user_id: string; access_token_seconds: number }>
+
+/**
+ * Ours – Goes on with what a statement that found so many sign-ins has left of an ending, for a moment of its caller's time and then by itself. All of it is dead
+ * already, by the epoch. Never rejects: what is left when this process ends is taken up by the next look of any instance.
+ */
+export const goOnEnding = async (
+  database: Database,
+  { found, ...person }: Person & Readonly<{ found: number }>,
+): Promise<void> => {
+  if (found < FAMILIES_AT_ONCE) return
+  const finished = finishEnding(database, person).catch(() => {})
+  await Promise.race([finished, new Promise(resolve => setTimeout(resolve, WAIT_MILLISECONDS).unref())])
+}
+
+/** Ends what is left of one person's sign-ins, a batch a statement. */
+export const finishEnding = async (database: Database, person: Person): Promise<void> => {
+  for (;;) {
+    const batch = await endBatch(database, person)
+    if (batch === null || batch.found < FAMILIES_AT_ONCE) return
+  }
+}
+
+type Finish = Readonly<{ access_token_seconds: number; onFailure: (error: unknown) => void }>
+
+/** Takes up what a process that died, or gave up, has left. One person whose batches fail holds none of the others up. */
+export const createFinishEndings =
+  (database: Database, { access_token_seconds, onFailure }: Finish) =>
+  async (): Promise<void> => {
+    const people = await database.run(
+      sql => sql<{ user_id: string }[]>`
+        select user_id
+        from signet.unfinished_endings
+        where due_at <= statement_timestamp()
+        order by due_at
+        limit ${PEOPLE_AT_ONCE}`,
+    )
+    for (const { user_id } of people) {
+      const finished = finishClaimed(database, { user_id, access_token_seconds })
+      await finished.catch(onFailure)
+    }
+  }
+
+const finishClaimed = async (database: Database, person: Person): Promise<void> => {
+  if (await claim(database, person)) await finishEnding(database, person)
+}
+
+/** Atomic: true for one instance, until it is due again. Who fails comes after those that are due already. */
+const claim = async (database: Database, { user_id }: Person): Promise<boolean> => {
+  const claimed = await database.run(
+    sql => sql`
+      update signet.unfinished_endings
+      set due_at = statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
+      where user_id = ${user_id} and due_at <= statement_timestamp()
+      returning user_id`,
+  )
+  return claimed.length > 0
+}
+
+/**
+ * Atomic. Null when nothing is left, or another instance is at it. A family of the account's present epoch lives. Of an account that
+ * is deleted the families go, and with the last of them its row.
+ */
+const endBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
+  const [batch] = await database.run(
+    sql => sql<{ found: number; reason: string }[]>`
+      with person as materialized (
+        select e.user_id, e.reason, u.credential_epoch, all_until.issued_until
+        from signet.unfinished_endings e
+        join signet.users u on u.id = e.user_id
+        left join signet.revocations all_until on all_until.kind = 'sub' and all_until.value = e.user_id::text
+        where e.user_id = ${user_id}
+        for no key update of e skip locked
+      ),
+      rest as materialized (
+        select f.id
+        from signet.refresh_families f
+        join person on person.user_id = f.user_id
+        where person.reason = 'deleted'
+          or f.credential_epoch < person.credential_epoch
+            and f.revoked_at is null
+            and f.expires_at > statement_timestamp()
+        limit ${FAMILIES_AT_ONCE}
+      ),
+      ended as (
+        update signet.refresh_families f
+        set revoked_at = statement_timestamp(), revoke_reason = person.reason
+        from rest, person
+        where f.id = rest.id and f.revoked_at is null and person.reason <> 'deleted'
+        returning f.id, ${needsEntry(sql, access_token_seconds)} as needs_entry
+      ),
+      gone as (
+        delete from signet.refresh_families f
+        using rest, person
+        where f.id = rest.id and person.reason = 'deleted'
+        returning f.id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry
+      ),
+      sign_ins as (
+        insert into signet.revocations (kind, value, expires_at)
+        select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
+        from (select * from ended union all select * from gone) f
+        where needs_entry
+        on conflict do nothing
+      ),
+      done as (
+        delete from signet.unfinished_endings e
+        using person
+        where e.user_id = person.user_id
+          and person.reason <> 'deleted'
+          and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
+      )
+      select (select count(*) from rest)::int as found, reason from person`,
+  )
+  if (batch === undefined) return null
+  if (batch.reason === 'deleted' && batch.found < FAMILIES_AT_ONCE) await deleteLast(database, user_id)
+  return batch
+}
+
+/** The account itself, and with it what noted that it was to go. */
+const deleteLast = (database: Database, user_id: string) =>
+  database.run(
+    sql => sql`
+      delete from signet.users u
+      using signet.unfinished_endings e
+      where u.id = ${user_id} and e.user_id = u.id and e.reason = 'deleted'`,
+  )

@@ -1,0 +1,107 @@
+import type { Addressee } from '../../domain/account/mail.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { EmailLinks } from '../../ports/mail.ts'
+import { codeOf } from '../postgres/outage.ts'
+import type { Database } from '../postgres/database.ts'
+import { onAccountOfLink } from '../families/end-families.ts'
+import { createIssue } from './issue-links.ts'
+import { isBound, isLiving, isOfToken } from '../schema/link-columns.ts'
+import { createRedeemReset } from './redeem-reset.ts'
+
+/** SQLSTATE unique_violation. */
+const TAKEN = '23505'
+
+/**
+ * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
+ * account, find none. The link must still be of the address and the password that the account has: judged on the account's row
+ * while it is held, so that a password change at the same moment wins or loses as a whole.
+ */
+export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
+  ...createIssue(database),
+  find: createFind(database),
+  redeemVerification: createRedeemVerification(database),
+  redeemReset: createRedeemReset(database, lifetimes),
+  redeemChange: createRedeemChange(database),
+})
+
+const createFind =
+  (database: Database): EmailLinks['find'] =>
+  async digest => {
+    const [link] = await database.run(
+      sql => sql<NonNullable<Awaited<ReturnType<EmailLinks['find']>>>[]>`
+        select link.purpose, link.email
+        from signet.email_links link
+        join signet.users u on u.id = link.user_id
+        where ${isOfToken(sql, digest)}
+          and ${isLiving(sql, digest)}
+          and ${isBound(sql, digest)}
+          and (link.purpose = 'change_email' or link.email = u.email)
+          and u.disabled_at is null`,
+    )
+    return link ?? null
+  }
+
+const createRedeemVerification =
+  (database: Database): EmailLinks['redeemVerification'] =>
+  async digest => {
+    const [addressee] = await onAccountOfLink(
+      database,
+      digest,
+      sql => sql<Addressee[]>`
+        with link as (
+          delete from signet.email_links link
+          where ${isOfToken(sql, digest)} and purpose = 'verify_email' and ${isLiving(sql, digest)}
+          returning link.*
+        )
+        update signet.users u
+        set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
+        from link
+        where u.id = link.user_id
+          and u.email = link.email
+          and ${isBound(sql, digest)}
+          and u.disabled_at is null
+        returning u.id as account_id, u.email, u.language`,
+    )
+    return addressee ?? null
+  }
+
+const createRedeemChange =
+  (database: Database): EmailLinks['redeemChange'] =>
+  async digest => {
+    try {
+      const [addressee] = await onAccountOfLink(
+        database,
+        digest,
+        sql => sql<Addressee[]>`
+          with link as (
+            delete from signet.email_links link
+            using signet.users u
+            where ${isOfToken(sql, digest)}
+              and link.purpose = 'change_email'
+              and ${isLiving(sql, digest)}
+              and u.id = link.user_id
+            returning link.*, u.email as old_email
+          ),
+          account as (
+            update signet.users u
+            set email = link.email, email_verified_at = statement_timestamp()
+            from link
+            where u.id = link.user_id
+              and u.email = link.old_email
+              and ${isBound(sql, digest)}
+              and u.disabled_at is null
+            returning u.id, link.old_email, u.language
+          ),
+          others as (
+            delete from signet.email_links l
+            using account
+            where l.user_id = account.id and l.purpose <> 'change_email'
+          )
+          select id as account_id, old_email as email, language from account`,
+      )
+      return addressee ?? null
+    } catch (error) {
+      if (codeOf(error) === TAKEN) return 'taken'
+      throw error
+    }
+  }

@@ -1,0 +1,105 @@
+import type { Sql } from 'postgres'
+import { LINK_KEPT_SECONDS, LINK_SECONDS } from '../../domain/account/email-link.ts'
+import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
+import type { Database } from '../postgres/database.ts'
+import { bindingOf } from '../schema/link-columns.ts'
+
+/** A password change at the same moment is not waited for: the link is bound to the former password then, and void. */
+export const createIssue = (
+  database: Database,
+): Pick<EmailLinks, 'issueReset' | 'issueVerification' | 'issueChange'> => ({
+  issueReset: async ({ email, link, pepper_ids }) => {
+    const [addressee] = await database.run(
+      sql => sql<IssuedLink[]>`
+        with account as (
+          select id, email, credential_epoch, password_digest, language, 'reset_password' as purpose
+          from signet.users
+          where email = ${email} and disabled_at is null
+          for key share
+        )
+        ${keepOrReplace(sql, link, pepper_ids)}`,
+    )
+    return addressee ?? null
+  },
+
+  issueVerification: async ({ account_id, email, link, pepper_ids }) => {
+    const [addressee] = await database.run(
+      sql => sql<IssuedLink[]>`
+        with account as (
+          select id, email, credential_epoch, password_digest, language, 'verify_email' as purpose
+          from signet.users
+          where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
+          for key share
+        )
+        ${keepOrReplace(sql, link, pepper_ids)}`,
+    )
+    return addressee ?? null
+  },
+
+  issueChange: async ({ account_id, credential_epoch, new_email, link, pepper_ids }) => {
+    const [addressee] = await database.run(
+      sql => sql<IssuedLink[]>`
+        with account as (
+          select id, ${new_email}::text as email, credential_epoch, password_digest, language, 'change_email' as purpose
+          from signet.users
+          where id = ${account_id}
+            and credential_epoch = ${credential_epoch}
+            and disabled_at is null
+            and not exists (select from signet.users where email = ${new_email})
+          for key share
+        )
+        ${keepOrReplace(sql, link, pepper_ids)}`,
+    )
+    return addressee ?? null
+  },
+})
+
+/**
+ * Ours – A link that was asked for lately stays and is mailed again. An older one makes way, and stays beside for as long as its mail
+ * said: at most two of one purpose live, because the older has expired when a third may come. So a stranger who asks again and again
+ * voids no link that a person is about to follow. A link of another address or another password is just replaced.
+ */
+const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_ids: readonly number[]) => {
+  const isAlike = sql`
+    link.bound_digest = link.digest and link.binding = excluded.binding and link.email = excluded.email
+    and link.expires_at > statement_timestamp()`
+  const isKept = sql`(
+    ${isAlike}
+    and link.pepper_id = any(${[...pepper_ids]}::int[])
+    and link.expires_at > statement_timestamp() + make_interval(secs => ${LINK_KEPT_SECONDS})
+  )`
+  const binding = bindingOf(sql, {
+    purpose: sql`account.purpose`,
+    epoch: sql`account.credential_epoch`,
+    password: sql`account.password_digest`,
+  })
+  return sql`
+    , issued as (
+      insert into signet.email_links as link (
+        user_id, purpose, digest, email, credential_epoch, expires_at, seed, pepper_id, binding, bound_digest
+      )
+      select
+        id, purpose, ${digest}, email, credential_epoch, statement_timestamp() + make_interval(secs => ${LINK_SECONDS}),
+        ${seed}, ${pepper_id}, ${binding}, ${digest}
+      from account
+      on conflict (user_id, purpose) do update
+      set digest = case when ${isKept} then link.digest else excluded.digest end,
+        seed = case when ${isKept} then link.seed else excluded.seed end,
+        pepper_id = case when ${isKept} then link.pepper_id else excluded.pepper_id end,
+        bound_digest = case when ${isKept} then link.bound_digest else excluded.bound_digest end,
+        expires_at = case when ${isKept} then link.expires_at else excluded.expires_at end,
+        previous_digest = case
+          when ${isKept} then link.previous_digest when ${isAlike} then link.digest
+        end,
+        previous_expires_at = case
+          when ${isKept} then link.previous_expires_at when ${isAlike} then link.expires_at
+        end,
+        email = excluded.email,
+        credential_epoch = excluded.credential_epoch,
+        binding = excluded.binding
+      returning link.email, link.seed, link.pepper_id,
+        floor(extract(epoch from link.expires_at - statement_timestamp()) / 60)::int as minutes
+    )
+    select account.id as account_id, account.language, issued.*
+    from account, issued`
+}

@@ -1,0 +1,91 @@
+import type { Address } from './hosts.ts'
+import type { Line } from './sockets.ts'
+import type { Tagged } from './tag.ts'
+
+/** A connection of the pool, as the lookout sees it. */
+export type Watched = Readonly<{
+  pid: () => number | null
+  address: () => Address
+  /** Its caller has given up, and it was not heard of since. */
+  isOverdue: boolean
+  cut: () => void
+}>
+
+type Needs = Readonly<{
+  /** A client of its own: those of the pool may all be waiting. */
+  open: () => Tagged & Pick<Line, 'address' | 'cut'>
+  watched: () => readonly Watched[]
+  /** How long a statement must have waited to be cancelled. */
+  patience_seconds: number
+}>
+
+/** pg_type.dat. */
+const INT_ARRAY = 1007
+const PAUSE_MILLISECONDS = 1_000
+/** A lookout that hangs is a connection more: there is one a minute at most. */
+const HANGING_MILLISECONDS = 60_000
+
+/**
+ * Ours – While callers have given up on a connection, one more asks Postgres what became of it: a process that is not there any more
+ * leaves its place, although no word of its end came through; one that waits for a row is cancelled; one that never got the statement,
+ * or whose answer was lost, is ended. A commit that waits for its standby is left alone: cancelled, it would be seen here and not
+ * be there, so that a retry, which finds nothing to write and waits for no standby, would acknowledge what a failover forgets.
+ */
+export const createLookout = ({ open, watched, patience_seconds }: Needs) => {
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  /** Behind a pooler the processes have other numbers. */
+  let isBlind = false
+
+  const watch = () => {
+    if (isStopped || isBlind) return
+    timer ??= setTimeout(() => void lookUntilQuiet(), PAUSE_MILLISECONDS).unref()
+  }
+
+  const lookUntilQuiet = async () => {
+    const lookout = open()
+    const giveUp = setTimeout(lookout.cut, HANGING_MILLISECONDS).unref()
+    await look(lookout).catch(() => undefined)
+    clearTimeout(giveUp)
+    await lookout.sql.end({ timeout: 0 }).catch(() => undefined)
+    timer = undefined
+    if (watched().some(({ isOverdue }) => isOverdue)) watch()
+  }
+
+  const look = async ({ sql, pid, address }: ReturnType<Needs['open']>) => {
+    const asked = watched().filter(connection => connection.pid() !== null)
+    const pidsOf = (connections: readonly Watched[]) => connections.map(connection => connection.pid() ?? 0)
+    const overdue = pidsOf(asked.filter(({ isOverdue }) => isOverdue))
+    const known = asked.map(connection => ({ connection, pid: connection.pid() }))
+    const rows = await sql<{ own: number; pid: number | null }[]>`
+      select
+        pg_backend_pid() as own,
+        backend.pid,
+        case
+          when backend.pid <> all(${sql.typed(overdue, INT_ARRAY)}::int[]) then null
+          when state = 'active' and wait_event_type in ('Lock', 'Timeout')
+            and extract(epoch from statement_timestamp() - query_start) > ${patience_seconds}::float8
+            then pg_cancel_backend(backend.pid)
+          when state = 'idle' and extract(epoch from statement_timestamp() - state_change) > ${patience_seconds}::float8
+            then pg_terminate_backend(backend.pid)
+        end as ended
+      from (select) as here
+      left join pg_stat_activity as backend
+        on backend.pid = any(${sql.typed(pidsOf(asked), INT_ARRAY)}::int[]) and backend.usename = session_user`
+    if (rows[0]?.own !== pid()) {
+      isBlind = true
+      return
+    }
+    const living = new Set(rows.map(row => row.pid))
+    for (const { connection, pid: before } of known)
+      if (!living.has(before) && connection.pid() === before && connection.address() === address())
+        connection.cut()
+  }
+
+  const stop = () => {
+    isStopped = true
+    clearTimeout(timer)
+  }
+
+  return { watch, stop }
+}

@@ -1,0 +1,48 @@
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { Ended, Endings } from '../../ports/published-revocations.ts'
+import type { Database } from '../postgres/database.ts'
+import { announceUntilNow, endedColumns } from '../families/end-families.ts'
+import { endPerson } from '../accounts/end-person.ts'
+
+/** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
+const FAMILIES_AT_ONCE = 10_000
+
+export const createEndings = (database: Database, { access_token_seconds }: Lifetimes): Endings => ({
+  endPerson: id => endPerson(database, { id, reason: 'revoked_globally', access_token_seconds }),
+
+  endClient: async client_id => {
+    for (;;) {
+      const { families, ...end } = await endSomeOfClient(database, client_id, access_token_seconds)
+      // Those that were found, not those that it ended: somebody may have signed out meanwhile, and there are more behind them.
+      if (families < FAMILIES_AT_ONCE) return end
+    }
+  },
+})
+
+/** The entry of the feed covers the client from the first statement on, and is written again by each. */
+const endSomeOfClient = async (database: Database, client_id: string, access_token_seconds: number) => {
+  const [end] = await database.run(
+    sql => sql<(Ended & { families: number })[]>`
+      with living as materialized (
+        select id
+        from signet.refresh_families
+        where client_id = ${client_id} and revoked_at is null and expires_at > statement_timestamp()
+        limit ${FAMILIES_AT_ONCE}
+      ),
+      ended as (
+        update signet.refresh_families f
+        set revoked_at = statement_timestamp(), revoke_reason = 'revoked_globally'
+        from living
+        where f.id = living.id and f.revoked_at is null
+        returning f.id
+      ),
+      counted as materialized (
+        select (select count(*) from living)::int as families, count(*) as ended from ended
+      ),
+      ${announceUntilNow(sql, { kind: 'client_id', value: client_id, access_token_seconds })}
+      select ${endedColumns(sql)}, families
+      from announced, counted`,
+  )
+  if (end === undefined) throw new Error('an ending without its entry')
+  return end
+}

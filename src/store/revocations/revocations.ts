@@ -1,0 +1,99 @@
+import type { Account } from '../../domain/account/account.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { Revocations } from '../../ports.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+import type { Database } from '../postgres/database.ts'
+
+/** Single tokens of one family that may be revoked within the life of one: the next ends the family. */
+const TOKENS_OF_A_FAMILY = 30
+
+export const createRevocations = (
+  database: Database,
+  { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
+): Revocations => ({
+  /** An ended family covers its tokens by an entry of its own: they get none. */
+  revokeAccessToken: async ({ jti, sid, expires_at }) => {
+    const [revoked] = await database.run(
+      sql => sql<{ ended: string | null; is_new: boolean }[]>`
+        with family as materialized (
+          select
+            id, revoked_at,
+            case
+              when tokens_revoked_since > statement_timestamp() - make_interval(secs => ${access_token_seconds})
+              then tokens_revoked
+            end as lately
+          from signet.refresh_families
+          where id = ${sid ?? null}::uuid
+          for no key update
+        ),
+        counted as (
+          update signet.refresh_families f
+          set tokens_revoked = coalesce(lately, 0) + 1,
+            tokens_revoked_since = case when lately is null then statement_timestamp() else tokens_revoked_since end,
+            revoked_at = case when lately >= ${TOKENS_OF_A_FAMILY} then statement_timestamp() end,
+            revoke_reason = case when lately >= ${TOKENS_OF_A_FAMILY} then 'tokens_revoked' end
+          from family
+          where f.id = family.id
+            and family.revoked_at is null
+            and not exists (select from signet.revocations where kind = 'jti' and value = ${jti})
+          returning f.id, f.revoked_at
+        ),
+        announced as (
+          insert into signet.revocations (kind, value, expires_at)
+          select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
+          from counted
+          where revoked_at is not null
+          union all
+          select 'jti', ${jti}, ${expires_at}
+          where not exists (select from counted where revoked_at is not null)
+            and not exists (select from family where revoked_at is not null)
+          on conflict do nothing
+          returning kind
+        )
+        select
+          (select id::text from counted where revoked_at is not null) as ended,
+          exists (select from announced) as is_new`,
+    )
+    return revoked ?? { ended: null, is_new: false }
+  },
+
+  isLive: async ({ jti, sid, sub, client_id, iat }) => {
+    const [token] = await database.run(
+      sql => sql<{ is_live: boolean }[]>`
+        select
+          not exists (
+            select from signet.revocations
+            where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
+              and (issued_until is null or issued_until >= to_timestamp(${iat}))
+          )
+          and (
+            ${sid ?? null}::uuid is null
+            or exists (
+              select from signet.refresh_families f
+              join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+              where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
+            )
+          ) as is_live`,
+    )
+    return token?.is_live === true
+  },
+
+  findAccount: async ({ jti, sid, sub, client_id, iat }) => {
+    if (sid === undefined) return null
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        select ${accountColumns(sql)}
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.id = ${sid}
+          and f.revoked_at is null
+          and u.disabled_at is null
+          and not exists (
+            select from signet.revocations
+            where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
+              and (issued_until is null or issued_until >= to_timestamp(${iat}))
+          )`,
+    )
+    return account ?? null
+  },
+})

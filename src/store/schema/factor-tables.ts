@@ -1,0 +1,82 @@
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, index, integer, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import { CEREMONY_PURPOSES } from '../../domain/factors/ceremony.ts'
+import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
+import { bytea, instant } from './columns.ts'
+import { users } from './tables.ts'
+
+/** The tables of second factors. */
+
+/** RFC 6238 – One authenticator application of a person. Sealed: whoever reads the database alone makes no codes. */
+export const totpFactors = pgTable('totp_factors', {
+  user_id: uuid()
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  secret: bytea().notNull(),
+  /** Of the code that was accepted last: neither it nor an earlier one is accepted again. */
+  last_step: integer().notNull(),
+  /** Wrong codes in a row, from devices that the account does not know. Counted before a code is judged. */
+  failures: integer().notNull().default(0),
+  /** The same, from known devices. */
+  known_failures: integer().notNull().default(0),
+  created_at: instant().notNull().default(sql`now()`),
+})
+
+/** What opens a sign-in once when the factor is lost: one row a person, so that a new set voids the former one at once. */
+export const recoveryCodes = pgTable('recovery_codes', {
+  user_id: uuid()
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  /** SHA-256 of each that is left. */
+  digests: bytea().array().notNull(),
+  /** Raised by each new set: of two requests that saw one set, the first replaces it. */
+  set_number: integer().notNull().default(0),
+  /** Null for the set that came with the first factor. */
+  renewed_at: instant(),
+})
+
+/** WebAuthn Level 3 §4 – Credential records. */
+export const passkeys = pgTable(
+  'passkeys',
+  {
+    /** base64url; chosen by the authenticator, and nobody else's. */
+    id: text().primaryKey(),
+    user_id: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    public_key: bytea().notNull(),
+    counter: bigint({ mode: 'number' }).notNull(),
+    transports: text().array().notNull(),
+    backup_eligible: boolean().notNull(),
+    backed_up: boolean().notNull(),
+    label: text().notNull(),
+    created_at: instant().notNull().default(sql`now()`),
+    last_used_at: instant(),
+  },
+  table => [index('passkeys_user_id_index').on(table.user_id)],
+)
+
+/** What was begun and waits for its second half: sign-ins with two factors, and enrolments. */
+export const ceremonies = pgTable(
+  'ceremonies',
+  {
+    /** SHA-256 of the handle. */
+    digest: bytea().primaryKey(),
+    purpose: text({ enum: CEREMONY_PURPOSES }).notNull(),
+    /** Null where the passkey will tell who it is. */
+    user_id: uuid().references(() => users.id, { onDelete: 'cascade' }),
+    credential_epoch: integer(),
+    /** The sign-in that began it. */
+    family_id: uuid(),
+    client_id: text().notNull(),
+    refresh_transport: text({ enum: REFRESH_TRANSPORTS }).notNull(),
+    /** A WebAuthn challenge, or a sealed secret. */
+    payload: bytea().notNull(),
+    attempts: smallint().notNull().default(0),
+    expires_at: instant().notNull(),
+  },
+  table => [
+    index('ceremonies_user_id_index').on(table.user_id),
+    index('ceremonies_expires_at_index').on(table.expires_at),
+  ],
+)
