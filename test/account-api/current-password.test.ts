@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Account } from '../../src/domain/account/account.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
-import { requireCurrentPassword } from '../../src/flows/current-password.ts'
+import { requireCurrentPassword } from '../../src/flows/factors/require-current-password.ts'
 import type { Accounts, Passwords } from '../../src/ports.ts'
 
 describe('the current password', () => {

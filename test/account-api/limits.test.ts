@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose.ts'
 import { delayAfter } from '../../src/domain/sign-in/sign-in-delay.ts'
 import { createFailures } from '../../src/ephemeral/failures.ts'
-import { createBrake } from '../../src/flows/sign-in-brake.ts'
+import { createBrake } from '../../src/flows/access/guess-delay.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import {
   bearerOf,

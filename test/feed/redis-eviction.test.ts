@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { BLOCKLIST_COMPLETE, blocklistKey } from '../../src/domain/revocations/blocklist-key.ts'
 import { createBlocklistMirror } from '../../src/ephemeral/blocklist-mirror.ts'
 import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
-import { mirrorRevocations } from '../../src/flows/mirror-revocations.ts'
+import { mirrorRevocations } from '../../src/flows/revocations/mirror.ts'
 import { redisRevocations } from '../../src/sdk/redis.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'

@@ -1,4 +1,4 @@
-import type { AuthenticateBearer, Bearer } from '../../flows/bearer.ts'
+import type { AuthenticateBearer, Bearer } from '../../flows/access/authenticate-bearer.ts'
 import { awaitBody } from '../body.ts'
 import type { Call, Handle, Reply } from '../route.ts'
 

@@ -1,7 +1,7 @@
 import type { Client } from '../../domain/oauth/client.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
-import type { TokenPair } from '../../flows/open-sign-in.ts'
+import type { TokenPair } from '../../flows/sign-in/open-sign-in.ts'
 import type { Cookie } from '../cookies.ts'
 import type { Csrf } from '../csrf.ts'
 import { problemReply } from '../refusal.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { PasskeySignIn } from '../../flows/passkey-sign-in.ts'
+import type { PasskeySignIn } from '../../flows/sign-in/passkey-sign-in.ts'
 import type { Clients } from '../../ports.ts'
 import type { Cookie } from '../cookies.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'

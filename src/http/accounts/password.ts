@@ -1,5 +1,5 @@
-import type { AuthenticateBearer } from '../../flows/bearer.ts'
-import type { ChangePassword } from '../../flows/change-password.ts'
+import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
+import type { ChangePassword } from '../../flows/account/change-password.ts'
 import { type Handle, noContent } from '../route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Proof } from '../../flows/second-factor.ts'
+import type { Proof } from '../../flows/factors/prove-factor.ts'
 import { FILLED, TEXT } from './fields.ts'
 
 /** WebAuthn §5.8.3 – A credential id is 1023 bytes at most, here as base64url: the database looks for no other text. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { createRefresh } from '../../flows/refresh.ts'
+import type { createRefresh } from '../../flows/sign-in/refresh.ts'
 import { readOptionalJson } from '../body.ts'
 import { originOf } from '../origin.ts'
 import { type Handle, json, NO_STORE } from '../route.ts'

@@ -1,5 +1,5 @@
-import type { AuthenticateAdmin } from '../../flows/admin.ts'
-import type { EndEverything } from '../../flows/end-everything.ts'
+import type { AuthenticateAdmin } from '../../flows/access/authenticate-admin.ts'
+import type { EndEverything } from '../../flows/revocations/end-everything.ts'
 import { awaitBody, readJson } from '../body.ts'
 import { NO_STORE, type Route } from '../route.ts'
 

@@ -1,4 +1,4 @@
-import type { createIntrospect } from '../../flows/introspect.ts'
+import type { createIntrospect } from '../../flows/oauth/introspect.ts'
 import { readForm } from '../body.ts'
 import type { Csrf } from '../csrf.ts'
 import { json, NO_STORE, type Route } from '../route.ts'

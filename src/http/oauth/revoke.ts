@@ -1,4 +1,4 @@
-import type { createRevoke } from '../../flows/revoke.ts'
+import type { createRevoke } from '../../flows/oauth/revoke.ts'
 import { readForm } from '../body.ts'
 import type { Csrf } from '../csrf.ts'
 import { NO_STORE, type Route } from '../route.ts'

@@ -1,4 +1,4 @@
-import type { AnswerFeed } from '../../flows/revocation-feed.ts'
+import type { AnswerFeed } from '../../flows/revocations/feed.ts'
 import { jwsReply } from '../jws-reply.ts'
 import type { createLargeAnswers } from '../large-answers.ts'
 import type { Route } from '../route.ts'

@@ -1,5 +1,5 @@
 import { Problem } from '../../domain/base/problem.ts'
-import type { StatusLists } from '../../flows/status-lists.ts'
+import type { StatusLists } from '../../flows/revocations/status-lists.ts'
 import { jwsReply } from '../jws-reply.ts'
 import { json, type Route } from '../route.ts'
 

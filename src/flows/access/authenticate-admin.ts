@@ -1,0 +1,42 @@
+import { Problem } from '../../domain/base/problem.ts'
+import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
+import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
+import { allowanceOf } from '../../domain/oauth/token-allowance.ts'
+import type { Blocklist, Clients, Clock, Keys, Revocations } from '../../ports.ts'
+import { readAccessToken } from './authenticate-bearer.ts'
+
+type Needs = Readonly<{
+  keys: Keys
+  clients: Clients
+  revocations: Revocations
+  blocklist: Blocklist
+  clock: Clock
+  issuer: string
+  policy: AudiencePolicy
+}>
+
+/** Who administers, for the log. */
+export type AuthenticateAdmin = (
+  authorization: string | undefined,
+) => Promise<Readonly<{ client_id: string }>>
+
+/**
+ * Ours – Administration takes a live token of scope `signet:admin`, addressed to the issuer alone, that a confidential client got
+ * for itself: what anybody can carry in a browser administers nothing. It allows what the registration allows now; an administrator
+ * whose credentials were changed has to use the new ones first. Throws a Problem.
+ */
+export const createAuthenticateAdmin =
+  ({ clients, revocations, blocklist, policy, ...reading }: Needs): AuthenticateAdmin =>
+  async authorization => {
+    const claims = readAccessToken(authorization, reading)
+    const client = await clients.find(claims.client_id)
+    if (client === null) throw new Problem('AUTH_TOKEN_INVALID', 'client_unknown')
+    if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))
+      throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
+    const allowance = allowanceOf(claims, client, policy)
+    if (allowance === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
+    if (!allowance.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
+    // Issued by a version that did not write the hash, or to a person: with which credentials, nothing tells.
+    if (claims.credentials_hash === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_unknown')
+    return { client_id: client.client_id }
+  }

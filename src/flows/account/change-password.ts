@@ -1,0 +1,38 @@
+import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { signInEntries } from '../../domain/revocations/revocation.ts'
+import type { Accounts, Blocklist, Passwords } from '../../ports.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { JudgeNewPassword } from './new-password.ts'
+import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
+
+type Needs = Readonly<{
+  accounts: Accounts
+  passwords: Passwords
+  judgeNewPassword: JudgeNewPassword
+  blocklist: Blocklist
+  requireStepUp: RequireStepUp
+  access_token_seconds: number
+}>
+
+export type ChangePassword = (
+  bearer: Bearer,
+  given: Readonly<{ new_password: string; shown: Shown }>,
+) => Promise<void>
+
+/** Ours – Changes the password, and ends every sign-in but the one that asks. */
+export const createChangePassword =
+  (needs: Needs): ChangePassword =>
+  async (bearer, { new_password, shown }) => {
+    const { accounts, passwords, judgeNewPassword, blocklist, access_token_seconds } = needs
+    const { account, claims } = bearer
+    const { id, email, credential_epoch } = account
+    const { password, fault } = await judgeNewPassword(new_password, email)
+    if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
+    await needs.requireStepUp(bearer, shown)
+    const password_digest = await passwords.hash(password)
+    // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
+    const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
+    const ended = await accounts.endOtherSignIns({ ...change, reason: 'password_changed' })
+    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    await blocklist.add(signInEntries(ended), access_token_seconds)
+  }

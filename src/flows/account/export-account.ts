@@ -1,0 +1,27 @@
+import { presentExport } from '../../domain/account/account-export.ts'
+import type { Clock, Limit } from '../../ports.ts'
+import type { AccountLife } from '../../ports/account-life.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import { consume } from '../access/require-allowance.ts'
+import type { FactorOverview } from '../factors/factor-overview.ts'
+
+type Needs = Readonly<{
+  accountLife: AccountLife
+  factorOverview: FactorOverview
+  clock: Clock
+  /** For one person. */
+  limit: Limit
+}>
+
+export type ExportAccount = (bearer: Bearer) => Promise<object>
+
+/** Ours – Everything that is kept of a person, for the person. */
+export const createExportAccount =
+  ({ accountLife, factorOverview, clock, limit }: Needs): ExportAccount =>
+  async bearer => {
+    const { account } = bearer
+    await consume(limit, account.id)
+    const factors = await factorOverview.list(bearer)
+    const sign_ins = await accountLife.listSignIns(account.id)
+    return presentExport(account, { factors, sign_ins }, clock())
+  }

@@ -1,0 +1,77 @@
+import type { CeremonyPurpose } from '../../domain/factors/ceremony.ts'
+import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import {
+  digestOfRecoveryCode,
+  RECOVERY_CODE_CHARACTERS,
+  RECOVERY_CODES,
+  type RecoveryCode,
+  recoveryCodeOf,
+} from '../../domain/factors/recovery-code.ts'
+import { signInEntries } from '../../domain/revocations/revocation.ts'
+import type { Blocklist, Random } from '../../ports.ts'
+import type { Factors, FactorsOf } from '../../ports/factors.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Begun, Conduct, Resumed } from './ceremonies.ts'
+import type { RequireStepUp } from './require-step-up.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  conduct: Conduct
+  blocklist: Blocklist
+  random: Random
+  requireStepUp: RequireStepUp
+  access_token_seconds: number
+}>
+
+type Enrolment = Extract<CeremonyPurpose, 'totp_enrolment' | 'passkey_enrolment'>
+
+/** What every change of an account's factors has in common: its owner makes it, and the sign-in that asks is the only one left after it. */
+export const createFactorChange = (needs: Needs) => {
+  const { factors, conduct, blocklist, random, requireStepUp, access_token_seconds } = needs
+  const createCodes = () =>
+    Array.from({ length: RECOVERY_CODES }, () => recoveryCodeOf(random.bytes(RECOVERY_CODE_CHARACTERS)))
+
+  return {
+    /** What the person has, before anything is asked of them. */
+    find: ({ account }: Bearer): Promise<FactorsOf> => factors.find(account.id),
+
+    requireStepUp,
+
+    begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<Begun> => {
+      const { client_id, sid } = claims
+      const family_id = sid ?? null
+      // No sign-in comes of it: there is nothing to deliver.
+      return conduct.begin({ purpose, account, family_id, client_id, refresh_transport: 'body', payload })
+    },
+
+    resume: ({ claims }: Bearer, purpose: Enrolment, handle: string): Promise<Resumed> =>
+      conduct.resume({ handle, purpose, family_id: claims.sid ?? null }),
+
+    /** Whose factors, and which sign-in goes on. */
+    changeOf: ({ account, claims }: Bearer) => ({
+      account_id: account.id,
+      credential_epoch: account.credential_epoch,
+      keep: claims.sid ?? null,
+    }),
+
+    /** Ours: the epoch has told already; Redis may tell sooner. Throws when somebody else made a change first. */
+    announce: async (ended: readonly string[] | null): Promise<void> => {
+      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      await blocklist.add(signInEntries(ended), access_token_seconds)
+    },
+
+    createCodes,
+    /** Recovery codes for whoever has none left; they are shown this once. */
+    codesFor: async ({ account }: Bearer): Promise<readonly RecoveryCode[]> =>
+      (await factors.find(account.id)).recovery_codes > 0 ? [] : createCodes(),
+  }
+}
+
+export type FactorChange = ReturnType<typeof createFactorChange>
+
+export const digestsOf = (codes: readonly RecoveryCode[]) =>
+  codes.map(digestOfRecoveryCode).filter(digest => digest !== null)
+
+/** Something that proves nothing, in the field where it was given. */
+export const unproven = (pointer: string, detail: string) =>
+  fieldInvalid({ pointer, detail }, 'factor_unproven')

@@ -1,0 +1,37 @@
+import { presentPasskey } from '../../domain/factors/passkey.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Factors } from '../../ports/factors.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import { digestsOf, type FactorChange } from './change-factors.ts'
+import { hasFactor } from './offer-factors.ts'
+import type { Shown } from './require-step-up.ts'
+
+type Needs = Readonly<{ factors: Factors; change: FactorChange }>
+
+/** Contract – What a person has, and what is left when it is lost. */
+export const createFactorOverview = ({ factors, change }: Needs) => ({
+  list: async ({ account }: Bearer) => {
+    const { totp, passkeys, recovery_codes } = await factors.find(account.id)
+    return {
+      totp: totp && { created_at: totp.created_at.toISOString() },
+      passkeys: passkeys.map(presentPasskey),
+      recovery_codes,
+    }
+  },
+
+  /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
+  renewRecoveryCodes: async (bearer: Bearer, shown: Shown) => {
+    const has = await change.find(bearer)
+    if (!hasFactor(has)) throw new Problem('NOT_FOUND', 'no_second_factor')
+    await change.requireStepUp(bearer, shown)
+    const codes = change.createCodes()
+    const { id, credential_epoch } = bearer.account
+    const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }
+    const outcome = await factors.replaceRecoveryCodes(set)
+    if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    if (outcome === 'overtaken') throw new Problem('RECOVERY_CODES_CHANGED')
+    return { recovery_codes: codes }
+  },
+})
+
+export type FactorOverview = ReturnType<typeof createFactorOverview>

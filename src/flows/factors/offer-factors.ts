@@ -1,0 +1,74 @@
+import type { Account } from '../../domain/account/account.ts'
+import { CHALLENGE_BYTES, payloadOf } from '../../domain/factors/ceremony.ts'
+import { requestOptions } from '../../domain/factors/passkey.ts'
+import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import { TOTP_FAILURES_AT_MOST } from '../../domain/factors/totp.ts'
+import type { Random } from '../../ports.ts'
+import type { Factors, FactorsOf } from '../../ports/factors.ts'
+import type { Begun, Conduct } from './ceremonies.ts'
+import type { Proof } from './prove-factor.ts'
+
+type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_id: string }>
+
+export type FactorKind = Proof['kind']
+
+/** Ours – The factors that would do from a device of this kind. */
+type OpenKinds = Readonly<{
+  factors: readonly FactorKind[]
+  /** There is a TOTP, and it is closed after too many wrong codes in a row. */
+  totp_closed?: true
+}>
+
+/** Ours – The factors that would do, with what each of them needs. */
+export type Offer = Begun &
+  OpenKinds &
+  Readonly<{
+    /** What the browser is asked with. */
+    passkey?: ReturnType<typeof requestOptions>
+  }>
+
+type Occasion = Readonly<{
+  purpose: 'sign_in' | 'step_up'
+  account: Account
+  family_id: string | null
+  client_id: string
+  refresh_transport: RefreshTransport
+  /** What the sign-in that comes of it is to get tokens for. */
+  resources: readonly string[]
+  isKnownDevice: boolean
+}>
+
+/** Begins a ceremony in which the person shows a second factor. Null, and nothing begins, when there is none. */
+export const createOfferFactors =
+  ({ factors, conduct, random, rp_id }: Needs) =>
+  async ({ resources, isKnownDevice, ...occasion }: Occasion): Promise<Offer | null> => {
+    const has = await factors.find(occasion.account.id)
+    if (!hasFactor(has)) return null
+    const challenge = random.bytes(CHALLENGE_BYTES)
+    const begun = await conduct.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
+    const { passkeys } = has
+    return {
+      ...begun,
+      ...openKinds(has, isKnownDevice),
+      ...(passkeys.length > 0 ? { passkey: requestOptions({ rp_id, challenge, passkeys }) } : {}),
+    }
+  }
+
+export type OfferFactors = ReturnType<typeof createOfferFactors>
+
+/** The kinds that an account with these factors may show; a closed TOTP is left out. */
+export const openKinds = (has: FactorsOf, isKnownDevice: boolean): OpenKinds => {
+  const { totp, passkeys, recovery_codes } = has
+  const failures = isKnownDevice ? totp?.failures.known_devices : totp?.failures.unknown_devices
+  const isClosed = failures !== undefined && failures >= TOTP_FAILURES_AT_MOST
+  const isThere = {
+    totp: totp !== null && !isClosed,
+    passkey: passkeys.length > 0,
+    recovery_code: recovery_codes > 0,
+  }
+  const factors = (['totp', 'passkey', 'recovery_code'] as const).filter(kind => isThere[kind])
+  return isClosed ? { factors, totp_closed: true } : { factors }
+}
+
+/** Recovery codes alone are none: they go with the last factor. */
+export const hasFactor = ({ totp, passkeys }: FactorsOf): boolean => totp !== null || passkeys.length > 0

@@ -1,0 +1,64 @@
+import type { Client } from '../../domain/oauth/client.ts'
+import { CHALLENGE_BYTES } from '../../domain/factors/ceremony.ts'
+import { type Attestation, creationOptions } from '../../domain/factors/passkey.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Clients, Random } from '../../ports.ts'
+import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import { digestsOf, type FactorChange, unproven } from './change-factors.ts'
+import type { Shown } from './require-step-up.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  change: FactorChange
+  passkeyVerifier: PasskeyVerifier
+  clients: Clients
+  random: Random
+  originsOf: (client: Client) => readonly string[]
+  rp_id: string
+}>
+
+type Given = Readonly<{ handle: string; attestation: Attestation; label: string }>
+
+/** Passkeys of one person, at most: all of them travel with every challenge. */
+const PASSKEYS_AT_MOST = 20
+
+/** WebAuthn Level 3 §7.1 – Enrols passkeys. */
+export const createPasskeyEnrolment = (needs: Needs) => {
+  const { factors, change, passkeyVerifier, clients, random, originsOf, rp_id } = needs
+  return {
+    begin: async (bearer: Bearer, shown: Shown) => {
+      const { passkeys } = await change.find(bearer)
+      if (passkeys.length >= PASSKEYS_AT_MOST) throw new Problem('FACTOR_EXISTS', 'passkeys_at_most')
+      await change.requireStepUp(bearer, shown)
+      const challenge = random.bytes(CHALLENGE_BYTES)
+      const begun = await change.begin(bearer, 'passkey_enrolment', challenge)
+      return { ...begun, passkey: creationOptions({ rp_id, challenge, account: bearer.account, passkeys }) }
+    },
+
+    confirm: async (bearer: Bearer, { handle, attestation, label }: Given) => {
+      const { payload: challenge, finish } = await change.resume(bearer, 'passkey_enrolment', handle)
+      const client = await clients.find(bearer.claims.client_id)
+      const origins = client === null ? [] : originsOf(client)
+      const passkey = await passkeyVerifier.judgeEnrolment({ attestation, challenge, origins })
+      if (passkey === null) throw unproven('#/passkey', 'must be the answer to this challenge')
+      // WebAuthn §7.1 step 26 – One credential, one person.
+      if (await factors.hasPasskey(passkey.id)) throw new Problem('FACTOR_EXISTS', 'passkey_exists')
+      await finish()
+      const codes = await change.codesFor(bearer)
+      const added = { ...change.changeOf(bearer), passkey, label, recovery: digestsOf(codes) }
+      const outcome = await factors.addPasskey(added)
+      await change.announce(outcome && outcome.ended)
+      return { id: passkey.id, label, recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
+    },
+
+    remove: async (bearer: Bearer, id: string, shown: Shown): Promise<void> => {
+      const { passkeys } = await change.find(bearer)
+      if (!passkeys.some(passkey => passkey.id === id)) throw new Problem('NOT_FOUND', 'passkey_absent')
+      await change.requireStepUp(bearer, shown)
+      await change.announce(await factors.removePasskey({ ...change.changeOf(bearer), id }))
+    },
+  }
+}
+
+export type PasskeyEnrolment = ReturnType<typeof createPasskeyEnrolment>

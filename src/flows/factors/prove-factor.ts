@@ -1,0 +1,142 @@
+import type { FactorMethod } from '../../domain/oauth/authentication-class.ts'
+import type { Assertion } from '../../domain/factors/passkey.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import {
+  NONCE_BYTES,
+  pepperIdOf,
+  seal,
+  type SealedSecret,
+  unseal,
+} from '../../domain/factors/sealed-secret.ts'
+import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../../domain/factors/totp.ts'
+import type { Clock, Limit, Random } from '../../ports.ts'
+import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
+import type { Brake } from '../access/guess-delay.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  passkeyVerifier: PasskeyVerifier
+  brake: Brake
+  /** For the codes of one account, those of each known device apart. What is beyond it waits, and is judged. */
+  limit: Limit
+  /** Tells the account's owner. Takes no time and never fails. */
+  notices: Readonly<{ totpFailed: (account_id: string) => void; totpClosed: (account_id: string) => void }>
+  peppers: Peppers
+  random: Random
+  clock: Clock
+}>
+
+/** What somebody shows beside the password. */
+export type Proof = Readonly<
+  | { kind: 'totp'; code: string }
+  | { kind: 'recovery_code'; code: string }
+  | { kind: 'passkey'; assertion: Assertion }
+>
+
+/** Whose proof it has to be; of a passkey also for which challenge, and from which pages. */
+export type Asked = Readonly<{
+  account_id: string
+  challenge: Uint8Array
+  origins: readonly string[]
+  /** The known device that the proof comes from: its codes are counted apart. */
+  device?: Uint8Array | null
+}>
+
+/** Judges a proof and spends it. Throws a 401 in one form for whatever is wrong with it. */
+export type ProveFactor = (proof: Proof, asked: Asked) => Promise<FactorMethod>
+
+/**
+ * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
+ * Guesses delay the codes of devices that the account does not know, and never those of a known one. After many in a row TOTP is
+ * closed, for devices of that kind, until a passkey or a recovery code opened the account: those always get their turn. A mailed link for
+ * a new password opens it for three tries.
+ */
+export const createProveFactor = (needs: Needs): ProveFactor => {
+  const { factors, passkeyVerifier } = needs
+  return async (proof, asked) => {
+    switch (proof.kind) {
+      case 'totp':
+        await proveTotp(needs, proof.code, asked)
+        return 'otp'
+      case 'recovery_code': {
+        const { account_id } = asked
+        const digest = digestOfRecoveryCode(proof.code)
+        if (digest === null || !(await factors.spendRecoveryCode({ account_id, digest })))
+          throw invalid('recovery_code_unknown')
+        // RFC 8176 §2 – A one-time password too: this one was made beforehand.
+        return 'otp'
+      }
+      case 'passkey':
+        return provePasskey(factors, passkeyVerifier, proof.assertion, asked)
+    }
+  }
+}
+
+const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', reason)
+
+const proveTotp = async (needs: Needs, code: string, { account_id, device = null }: Asked): Promise<void> => {
+  const { limit, brake, factors, notices } = needs
+  const known = device === null ? '' : `:${Buffer.from(device).toString('hex')}`
+  const allowance = await limit.consume(`${account_id}${known}`)
+  const isFlooded = allowance?.isAllowed === false
+  const subject = `second factor of ${account_id}`
+  const attempt = await brake({ subject, device, ...(isFlooded ? { isFlooded } : {}) })
+  const totp = await factors.attemptTotp({ account_id, isKnownDevice: device !== null })
+  if (totp === null) throw invalid('totp_absent')
+  if (totp === 'closed') throw new Problem('AUTH_TOTP_CLOSED')
+  const refusal = await spendTotp(needs, {
+    code,
+    account_id,
+    sealed: totp.secret,
+    isKnownDevice: device !== null,
+  })
+  if (refusal === null) return attempt.succeeded()
+  await attempt.failed()
+  if (totp.failures === TOTP_FAILURES_TOLD) notices.totpFailed(account_id)
+  if (totp.failures === TOTP_FAILURES_AT_MOST) notices.totpClosed(account_id)
+  throw invalid(refusal)
+}
+
+type Attempted = Readonly<{ code: string; account_id: string; sealed: SealedSecret; isKnownDevice: boolean }>
+
+/** Why not, for the log alone; null when the code was good, and is spent. */
+const spendTotp = async (
+  needs: Needs,
+  { code, account_id, sealed, isKnownDevice }: Attempted,
+): Promise<string | null> => {
+  const { factors, peppers, clock } = needs
+  const secret = unseal(sealed, account_id, peppers)
+  if (secret === null) return 'totp_unreadable'
+  const step = findTotpStep(code, secret, clock())
+  if (step === null) return 'totp_wrong'
+  const resealed = reseal(needs, { sealed, secret, owner: account_id })
+  const isSpent = await factors.spendTotpStep({ account_id, step, resealed, isKnownDevice })
+  return isSpent ? null : 'totp_replayed'
+}
+
+type Opened = Readonly<{ sealed: SealedSecret; secret: Uint8Array; owner: string }>
+
+/** A secret under an older pepper moves to today's, so that the older one can be dropped some day. */
+const reseal = ({ peppers, random }: Needs, { sealed, secret, owner }: Opened): SealedSecret | null => {
+  const [pepper] = peppers
+  if (pepperIdOf(sealed) === pepper.id) return null
+  return seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, pepper)
+}
+
+const provePasskey = async (
+  factors: Factors,
+  verifier: PasskeyVerifier,
+  assertion: Assertion,
+  { account_id, challenge, origins }: Asked,
+): Promise<FactorMethod> => {
+  const { passkeys } = await factors.find(account_id)
+  const passkey = passkeys.find(({ id }) => id === assertion.id)
+  if (passkey === undefined) throw invalid('passkey_unknown')
+  const judged = await verifier.judgeAssertion({ assertion, passkey, account_id, challenge, origins })
+  if (judged === null) throw invalid('passkey_assertion')
+  if (!(await factors.usePasskey({ account_id, id: passkey.id, ...judged }))) throw invalid('passkey_counter')
+  // RFC 8176 §2 – One that can be copied to other devices is a key in software, as far as anybody can tell.
+  return passkey.backup_eligible ? 'swk' : 'hwk'
+}

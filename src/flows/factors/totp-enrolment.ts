@@ -1,0 +1,58 @@
+import { base32Of } from '../../domain/base/base32.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { NONCE_BYTES, seal, type SealedSecret, unseal } from '../../domain/factors/sealed-secret.ts'
+import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../../domain/factors/totp.ts'
+import type { Clock, Random } from '../../ports.ts'
+import type { Factors } from '../../ports/factors.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import { digestsOf, type FactorChange, unproven } from './change-factors.ts'
+import type { Shown } from './require-step-up.ts'
+
+type Needs = Readonly<{
+  factors: Factors
+  change: FactorChange
+  peppers: Peppers
+  random: Random
+  clock: Clock
+  /** As authenticator applications show it. */
+  issuer_name: string
+}>
+
+/** RFC 6238 – Enrols an authenticator application: the secret first, and then a code that proves it arrived. */
+export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
+  begin: async (bearer: Bearer, shown: Shown) => {
+    const { totp } = await change.find(bearer)
+    if (totp !== null) throw new Problem('FACTOR_EXISTS', 'totp_exists')
+    await change.requireStepUp(bearer, shown)
+    const { id: owner, email } = bearer.account
+    const secret = random.bytes(TOTP_SECRET_BYTES)
+    const sealed = seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, peppers[0])
+    const begun = await change.begin(bearer, 'totp_enrolment', sealed)
+    return { ...begun, secret: base32Of(secret), uri: totpUri(secret, { issuer: issuer_name, email }) }
+  },
+
+  /** The code is spent by it: nobody signs in with what was seen over a shoulder. */
+  confirm: async (bearer: Bearer, { handle, code }: Readonly<{ handle: string; code: string }>) => {
+    const { payload, finish } = await change.resume(bearer, 'totp_enrolment', handle)
+    const sealed = payload as SealedSecret
+    const secret = unseal(sealed, bearer.account.id, peppers)
+    const step = secret === null ? null : findTotpStep(code, secret, clock())
+    if (step === null) throw unproven('#/totp', 'must be the code that the application shows now')
+    await finish()
+    const codes = await change.codesFor(bearer)
+    const added = { ...change.changeOf(bearer), secret: sealed, step, recovery: digestsOf(codes) }
+    const outcome = await factors.addTotp(added)
+    await change.announce(outcome && outcome.ended)
+    return { recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
+  },
+
+  remove: async (bearer: Bearer, shown: Shown): Promise<void> => {
+    const { totp } = await change.find(bearer)
+    if (totp === null) throw new Problem('NOT_FOUND', 'totp_absent')
+    await change.requireStepUp(bearer, shown)
+    await change.announce(await factors.removeTotp(change.changeOf(bearer)))
+  },
+})
+
+export type TotpEnrolment = ReturnType<typeof createTotpEnrolment>

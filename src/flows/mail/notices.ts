@@ -1,0 +1,122 @@
+import type { Account } from '../../domain/account/account.ts'
+import { countingKeyOf } from '../../domain/base/digest.ts'
+import { type Language, languageOr } from '../../domain/base/language.ts'
+import type { Addressee, Mail } from '../../domain/account/mail.ts'
+import type { Origin } from '../../domain/sign-in/refresh-family.ts'
+import { describeDevice } from '../../domain/base/user-agent.ts'
+import type { Clock, Limit } from '../../ports.ts'
+import type { About, Addressees, Mailer } from '../../ports/mail.ts'
+
+type Needs = Readonly<{
+  /** Null: this server sends no mail, and nobody is told. */
+  mailer: Mailer | null
+  addressees: Addressees
+  /**
+   * For one address and one kind. An application that keeps no device token is new each time; and who registered a stranger's
+   * address can do with that account as they like: its person is told a few times and then left in peace.
+   */
+  recipients: Limit
+  clock: Clock
+}>
+
+/** Contract – What people are told of their account, after the answer, without a link: nobody is to learn to follow one from a warning. */
+export type Notices = Readonly<{
+  passwordChanged: (addressee: Addressee) => void
+  /** A second factor came or went, or the recovery codes were made anew. */
+  factorsChanged: (addressee: Addressee) => void
+  /** Wrong codes, by a person who has the password or a sign-in. */
+  totpFailed: (account_id: string) => void
+  totpClosed: (account_id: string) => void
+  /** To the old address. */
+  emailChanged: (addressee: Addressee) => void
+  /** A spent refresh token came back. Said once: the family is dead from then on. */
+  refreshReused: (family_id: string) => void
+  newDevice: (account: Account, seen: Readonly<{ origin: Origin; language: Language }>) => void
+  /** In which the next notices are written. */
+  rememberLanguage: (account: Account, language: Language) => void
+}>
+
+/** The address is in the mail, and the errand that finds it costs little. */
+const URGENT: About = { isUrgent: true, email: null }
+
+/** The notices that tell a time alone. */
+type TimedName =
+  | 'password-changed'
+  | 'factors-changed'
+  | 'email-changed'
+  | 'refresh-reused'
+  | 'totp-failed'
+  | 'totp-closed'
+
+export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
+  const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  const toldOf = (name: TimedName, { account_id, email, language }: Addressee, at: string): Mail => ({
+    name,
+    language: languageOr(language),
+    to: email,
+    account_id,
+    values: { at },
+  })
+  const post = (find: () => Promise<Mail | null>, about = URGENT) =>
+    mailer?.post(async () => {
+      const mail = await find()
+      if (mail === null) return null
+      const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
+      return allowance === null || allowance.isAllowed ? mail : null
+    }, about)
+
+  const postTo = (name: TimedName, account_id: string) => {
+    const at = now()
+    post(async () => {
+      const addressee = await addressees.findByAccount(account_id)
+      return addressee && toldOf(name, addressee, at)
+    })
+  }
+
+  return {
+    passwordChanged: addressee => {
+      const mail = toldOf('password-changed', addressee, now())
+      post(async () => mail)
+    },
+
+    factorsChanged: addressee => {
+      const mail = toldOf('factors-changed', addressee, now())
+      post(async () => mail)
+    },
+
+    emailChanged: addressee => {
+      const mail = toldOf('email-changed', addressee, now())
+      post(async () => mail)
+    },
+
+    refreshReused: family_id => {
+      const at = now()
+      post(async () => {
+        const addressee = await addressees.findByFamily(family_id)
+        return addressee && toldOf('refresh-reused', addressee, at)
+      })
+    },
+
+    totpFailed: account_id => postTo('totp-failed', account_id),
+    totpClosed: account_id => postTo('totp-closed', account_id),
+
+    newDevice: ({ id, email, email_verified_at }, { origin, language }) => {
+      const device = describeDevice(origin.user_agent, language)
+      const values = { at: now(), device, ip: origin.ip }
+      // Anyone can sign in to an account that they registered with another's address, as often as they like.
+      const about = { isUrgent: email_verified_at !== null, email }
+      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }), about)
+    },
+
+    rememberLanguage: ({ id, email, language: known }, language) => {
+      if (known === language) return
+      mailer?.post(
+        async () => {
+          await addressees.rememberLanguage({ id, language })
+          return null
+        },
+        { isUrgent: false, email },
+      )
+    },
+  }
+}

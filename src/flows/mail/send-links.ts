@@ -1,0 +1,111 @@
+import { type Account, judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import { countingKeyOf, digestOf } from '../../domain/base/digest.ts'
+import {
+  LINK_SEED_BYTES,
+  type LinkPurpose,
+  type LinkToken,
+  linkTokenFrom,
+} from '../../domain/account/email-link.ts'
+import type { Language } from '../../domain/base/language.ts'
+import { MAIL_OF_LINK } from '../../domain/account/mail.ts'
+import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { type Peppers, pepperById } from '../../domain/base/pepper.ts'
+import type { Limit, Random } from '../../ports.ts'
+import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../../ports/mail.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
+
+type Needs = Readonly<{
+  links: EmailLinks
+  /** Null: this server sends no mail. */
+  mailer: Mailer | null
+  random: Random
+  peppers: Peppers
+  /** For one address and one purpose, whether anybody has it or not. Shorter than a link lives: whoever is flooded holds one that works. */
+  recipients: Limit
+  requireStepUp: RequireStepUp
+  /** Where a link leads to. */
+  linkTo: (purpose: LinkPurpose, token: LinkToken) => string
+}>
+
+type Request = Readonly<{ email: string; language: Language }>
+
+/**
+ * Contract – Mails a link. The answer is the same whoever asks and whether anybody has the address: everything that depends on
+ * it, the limit of the address too, happens after the answer. What is mailed goes to the address as it is stored, never as it was
+ * typed: what looks like an address, or folds to it, is somebody else's mailbox.
+ */
+export const createMailLinks = (needs: Needs) => {
+  const pepper_ids = needs.peppers.map(({ id }) => id)
+  const requireMailer = (): Mailer => {
+    if (needs.mailer === null) throw new Problem('MAIL_OFF')
+    return needs.mailer
+  }
+
+  const post = (
+    purpose: LinkPurpose,
+    { email, language, isUrgent }: Request & Pick<About, 'isUrgent'>,
+    issue: (link: NewLink) => Promise<IssuedLink | null>,
+  ) => {
+    requireMailer().post(
+      async () => {
+        const allowance = await needs.recipients.consume(`${purpose}:${countingKeyOf(email)}`)
+        if (allowance !== null && !allowance.isAllowed) return null
+        const [newest] = needs.peppers
+        const seed = needs.random.bytes(LINK_SEED_BYTES)
+        const digest = digestOf(linkTokenFrom(seed, newest))
+        const issued = await issue({ digest, seed, pepper_id: newest.id })
+        const pepper = issued && pepperById(needs.peppers, issued.pepper_id)
+        if (!issued || !pepper) return null
+        const token = linkTokenFrom(issued.seed, pepper)
+        const values = { link: needs.linkTo(purpose, token), minutes: String(issued.minutes) }
+        const { account_id, email: to } = issued
+        return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
+      },
+      { isUrgent, email },
+    )
+  }
+
+  return {
+    isOff: needs.mailer === null,
+
+    verification: ({ id: account_id, email }: Account, language: Language): void =>
+      post('verify_email', { email, language, isUrgent: false }, link =>
+        needs.links.issueVerification({ account_id, email, link, pepper_ids }),
+      ),
+
+    passwordReset: ({ email: given, language }: Request): void => {
+      const email = parseEmail(given, '#/email')
+      post('reset_password', { email, language, isUrgent: true }, link =>
+        needs.links.issueReset({ email, link, pepper_ids }),
+      )
+    },
+
+    emailChange: async (
+      bearer: Bearer,
+      { shown, new_email: given, language }: ChangeRequest,
+    ): Promise<void> => {
+      requireMailer()
+      const { account } = bearer
+      const { id: account_id, credential_epoch } = account
+      const new_email = parseEmail(given, '#/new_email')
+      if (new_email === account.email)
+        throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
+      await needs.requireStepUp(bearer, shown)
+      post('change_email', { email: new_email, language, isUrgent: false }, link =>
+        needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
+      )
+    },
+  }
+}
+
+export type MailLinks = ReturnType<typeof createMailLinks>
+
+type ChangeRequest = Readonly<{ shown: Shown; new_email: string; language: Language }>
+
+const parseEmail = (given: string, pointer: string): string => {
+  const email = normalizeEmail(given)
+  const detail = judgeEmail(email)
+  if (detail !== null) throw fieldInvalid({ pointer, detail })
+  return email
+}

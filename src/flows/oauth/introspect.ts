@@ -1,0 +1,95 @@
+import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
+import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
+import { rolesAt } from '../../domain/oauth/authentication-class.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { requireParameter } from '../../domain/oauth/form.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { scopeLeft } from '../../domain/oauth/scope.ts'
+import { allowanceOf, type TokenAllowance } from '../../domain/oauth/token-allowance.ts'
+import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
+import type { Blocklist, Clients, Clock, Keys, RefreshFamilies, Revocations } from '../../ports.ts'
+
+type Needs = Readonly<{
+  authenticateClient: AuthenticateClient
+  clients: Clients
+  keys: Keys
+  refreshFamilies: RefreshFamilies
+  revocations: Revocations
+  blocklist: Blocklist
+  peppers: Peppers
+  clock: Clock
+  issuer: string
+  policy: AudiencePolicy
+  second_factor_roles: readonly string[]
+}>
+
+type Introspection = Readonly<{ active: false } | ({ active: true } & Record<string, unknown>)>
+
+const INACTIVE = { active: false } as const
+
+/**
+ * RFC 7662 §2 – What a token means now, for confidential clients: their own tokens and those addressed to what they serve.
+ * Everything else, dead or not the caller's business, is one and the same answer. A token means what is left of it by the
+ * registration of its client as it is now.
+ */
+export const createIntrospect = (needs: Needs) => {
+  const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
+  // Also of a token that was issued before a role began to want a second factor.
+  const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
+    roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
+
+  const withAllowance = (
+    { scope: _, credentials_hash: __, aud, ...claims }: AccessTokenClaims,
+    { scope, audience }: TokenAllowance,
+  ): AccessTokenClaims => {
+    const [first, ...others] = audience
+    const left = typeof aud === 'string' && first !== undefined && others.length === 0 ? first : audience
+    return { ...claims, aud: left, ...(scope === '' ? {} : { scope }) }
+  }
+
+  const introspectAccessToken = async (text: string, client: Client): Promise<Introspection> => {
+    const judged = judgeAccessToken(keys.verify('at+jwt', text), {
+      issuer,
+      sole_audience: null,
+      now: clock(),
+    })
+    if ('refusal' in judged) return INACTIVE
+    const { claims } = judged
+    const isOwn = claims.client_id === client.client_id
+    const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
+    const allowance = issuedTo === null ? null : allowanceOf(claims, issuedTo, needs.policy)
+    if (allowance === null) return INACTIVE
+    const isAddressed = allowance.audience.some(audience => client.protected_resources.includes(audience))
+    if (!isOwn && !isAddressed) return INACTIVE
+    if (await blocklist.has(claims)) return INACTIVE
+    if (!(await revocations.isLive(claims))) return INACTIVE
+    return { active: true, token_type: 'Bearer', ...withRoles(withAllowance(claims, allowance)) }
+  }
+
+  const introspectRefreshToken = async (text: string, client: Client): Promise<Introspection> => {
+    const token = parseRefreshToken(text, peppers)
+    if (token === null) return INACTIVE
+    const family = await refreshFamilies.findCurrent(token)
+    const { client_id } = client
+    if (family === null || family.client_id !== client_id) return INACTIVE
+    const { user_id: sub, id: sid } = family
+    const scope = scopeLeft(family.scope, client.scope) || undefined
+    const exp = Math.floor(family.idle_expires_at.getTime() / 1000)
+    return { active: true, iss: issuer, client_id, sub, scope, exp, sid }
+  }
+
+  return async (request: ClientRequest): Promise<{ client_id: string; introspection: Introspection }> => {
+    const client = await authenticateClient(request)
+    const { client_id } = client
+    if (client.token_endpoint_auth_method === 'none')
+      throw new OAuthError('client_method_not_registered', { client_id })
+    const token = requireParameter(request.form, 'token')
+    const introspection = await (token.includes('.') ? introspectAccessToken : introspectRefreshToken)(
+      token,
+      client,
+    )
+    return { client_id, introspection }
+  }
+}

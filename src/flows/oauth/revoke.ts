@@ -1,0 +1,66 @@
+import { judgeAccessToken } from '../../domain/oauth/access-token.ts'
+import { requireParameter } from '../../domain/oauth/form.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
+import type { Blocklist, Clock, Keys, Limit, RefreshFamilies, Revocations } from '../../ports.ts'
+
+type Needs = Readonly<{
+  authenticateClient: AuthenticateClient
+  keys: Keys
+  refreshFamilies: RefreshFamilies
+  revocations: Revocations
+  blocklist: Blocklist
+  peppers: Peppers
+  clock: Clock
+  issuer: string
+  access_token_seconds: number
+  /** For a client and a person, or for a client that acts for itself. */
+  limit: Limit
+}>
+
+/**
+ * RFC 7009 §2 – Ends a token of the client that asks: a refresh token, spent or not, with its whole family; an access token alone.
+ * Whatever is not the client's to end is left alone, and the answer does not tell. token_type_hint saves nothing here and is ignored.
+ */
+export const createRevoke = (needs: Needs) => {
+  const { keys, clock, issuer, limit, revocations, refreshFamilies, blocklist, access_token_seconds } = needs
+
+  /** No count: a family ends once, and a limit would be a means against the person who signs out. */
+  const revokeRefreshToken = async (text: string, client_id: string) => {
+    const token = parseRefreshToken(text, needs.peppers)
+    if (token === null) return
+    const { family_id: id, salt } = token
+    const hasEnded = await refreshFamilies.revoke({ id, salt, client_id, reason: 'revoked' })
+    if (hasEnded) await blocklist.add([{ kind: 'sid', value: id }], access_token_seconds)
+  }
+
+  /**
+   * Ours – Each is an entry of the revocation feed, which no client and no person may grow at will. Only what was written counts,
+   * so that one token cannot use up the limit of its person.
+   */
+  const revokeAccessToken = async (text: string, client_id: string) => {
+    const now = clock()
+    const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, sole_audience: null, now })
+    if ('refusal' in judged || judged.claims.client_id !== client_id) return
+    const { jti, sid, sub, exp } = judged.claims
+    const key = `${sub} ${client_id}`
+    const usedUp = limit.isExhausted(key)
+    if (usedUp !== null)
+      throw new OAuthError('revoke_limit', { client_id, retry_after_seconds: usedUp.reset_seconds })
+    const expires_at = new Date(exp * 1000)
+    const { ended, is_new } = await revocations.revokeAccessToken({ jti, sid, expires_at })
+    if (ended === null) await blocklist.add([{ kind: 'jti', value: jti }], exp - now.getTime() / 1000)
+    else await blocklist.add([{ kind: 'sid', value: ended }], access_token_seconds)
+    if (is_new) await limit.consume(key)
+  }
+
+  return async (request: ClientRequest): Promise<{ client_id: string }> => {
+    const { client_id } = await needs.authenticateClient(request)
+    const token = requireParameter(request.form, 'token')
+    if (token.includes('.')) await revokeAccessToken(token, client_id)
+    else await revokeRefreshToken(token, client_id)
+    return { client_id }
+  }
+}

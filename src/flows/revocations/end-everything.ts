@@ -1,0 +1,57 @@
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { signInEntries } from '../../domain/revocations/revocation.ts'
+import { isUuid } from '../../domain/base/uuid.ts'
+import type { Accounts, Blocklist } from '../../ports.ts'
+import type { Ended, Endings } from '../../ports/published-revocations.ts'
+
+type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
+type Members = Readonly<Record<string, unknown>>
+
+/**
+ * draft-parecki-oauth-global-token-revocation – Ends every sign-in and every token of a person (`sub_id`), or, ours, of a client
+ * (`client_id`). Idempotent. Throws a Problem when it names nobody.
+ */
+export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Needs) => {
+  const block = ({ issued_until, seconds }: Ended, kind: 'sub' | 'client_id', value: string) =>
+    blocklist.add([{ kind, value, issued_until }], seconds)
+
+  const endPerson = async (sub_id: Members) => {
+    const sub = await findSubject(sub_id)
+    const ended = sub !== null && isUuid(sub) ? await endings.endPerson(sub) : null
+    if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
+    await block(ended, 'sub', sub)
+    await blocklist.add(signInEntries(ended.families), ended.seconds)
+    return { ended_sub: sub }
+  }
+
+  /** RFC 9493 §3.2 – `opaque` and `iss_sub` name a `sub`, `email` an address. */
+  const findSubject = async ({ format, id, iss, sub, email }: Members): Promise<string | null> => {
+    if (format === 'opaque' && typeof id === 'string') return id
+    if (format === 'iss_sub' && typeof iss === 'string' && typeof sub === 'string')
+      return iss === issuer ? sub : null
+    if (format === 'email' && typeof email === 'string') return findByEmail(normalizeEmail(email))
+    const detail = 'must be of format opaque, iss_sub or email, with its members'
+    throw fieldInvalid({ pointer: '#/sub_id', detail }, 'sub_id_format')
+  }
+
+  /** The database is asked for nothing that can be no account's. */
+  const findByEmail = async (email: string): Promise<string | null> =>
+    judgeEmail(email) === null ? ((await accounts.findByEmail(email))?.id ?? null) : null
+
+  return async ({ sub_id, client_id }: Members): Promise<Members> => {
+    if ((sub_id === undefined) === (client_id === undefined))
+      throw new Problem('REQUEST_MALFORMED', 'neither_or_both')
+    if (client_id === undefined) {
+      if (typeof sub_id !== 'object' || sub_id === null) throw new Problem('REQUEST_MALFORMED', 'sub_id')
+      return endPerson({ ...sub_id })
+    }
+    if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(client_id))
+      throw new Problem('REQUEST_MALFORMED', 'client_id')
+    // Also one that is no longer registered: its tokens may live.
+    await block(await endings.endClient(client_id), 'client_id', client_id)
+    return { ended_client_id: client_id }
+  }
+}
+
+export type EndEverything = ReturnType<typeof createEndEverything>

@@ -1,0 +1,82 @@
+import type { FeedPosition } from '../../domain/revocations/feed-cursor.ts'
+import type { Clock, Log } from '../../ports.ts'
+import type { BlocklistMirror, RevocationFeed } from '../../ports/published-revocations.ts'
+
+type Needs = Readonly<{
+  feed: RevocationFeed
+  mirror: BlocklistMirror
+  clock: Clock
+  log: Log
+  /** Default 500. */
+  poll_milliseconds?: number
+}>
+
+/**
+ * Ours – Keeps everything that was revoked in Redis, for services that look there by themselves, and says so there for as long as
+ * it holds: after an emptied or restarted Redis only once everything was written again. Returns what ends it.
+ */
+export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds = 500 }: Needs) => {
+  let seen: Readonly<{ position: FeedPosition; connection: number }> | null = null
+  let isFailing = false
+  let isClosed = false
+  let timer: NodeJS.Timeout | undefined
+  let turn: Promise<void> = Promise.resolve()
+
+  const load = async (connection: number) => {
+    const ticket = await mirror.begin()
+    const positions = await feed.readAll(revocations => mirror.write(revocations, clock()))
+    const position = await writeSince(positions.at(-1) ?? null)
+    if (position === null) throw new Error('the revocations changed their past while they were read')
+    await mirror.complete(ticket)
+    seen = { position, connection }
+  }
+
+  /** Everything after `known`, and the last position; null when the database does not have `known`. */
+  const writeSince = async (known: FeedPosition | null): Promise<FeedPosition | null> => {
+    const step = known && (await feed.readSince(known))
+    if (step === null) return null
+    // Entries that have no number yet are written each time, until they have one.
+    await mirror.write([...step.numbered, ...step.unnumbered], clock())
+    const last = step.positions.at(-1) ?? known
+    return step.isUnfinished ? writeSince(last) : last
+  }
+
+  const follow = async (known: FeedPosition, connection: number) => {
+    const position = await writeSince(known)
+    if (position === null) return load(connection)
+    seen = { position, connection }
+    if (!(await mirror.renew())) await load(connection)
+  }
+
+  const look = async () => {
+    const connection = mirror.connection()
+    if (connection === null) seen = null
+    else if (seen?.connection === connection) await follow(seen.position, connection)
+    else await load(connection)
+  }
+
+  const lookSafely = async () => {
+    try {
+      await look()
+      isFailing = false
+    } catch (error) {
+      seen = null
+      if (!isFailing) log.warn({ error: String(error) }, 'the blocklist in Redis is not complete for now')
+      isFailing = true
+    }
+    schedule()
+  }
+  const schedule = () => {
+    if (isClosed) return
+    timer = setTimeout(() => {
+      turn = lookSafely()
+    }, poll_milliseconds).unref()
+  }
+  schedule()
+
+  return async (): Promise<void> => {
+    isClosed = true
+    clearTimeout(timer)
+    await turn
+  }
+}

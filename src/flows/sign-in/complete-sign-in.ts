@@ -1,0 +1,51 @@
+import { type Account, accountAt } from '../../domain/account/account.ts'
+import { acrOf } from '../../domain/oauth/authentication-class.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { DeviceToken } from '../../domain/sign-in/device-token.ts'
+import type { Language } from '../../domain/base/language.ts'
+import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { KnownDevices } from '../access/known-devices.ts'
+import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
+
+type Needs = Readonly<{
+  knownDevices: KnownDevices
+  openSignIn: OpenSignIn
+  second_factor_roles: readonly string[]
+}>
+
+/** Somebody who has shown everything that was asked for. */
+export type Proven = Readonly<{
+  account: Account
+  client: Client
+  amr: readonly string[]
+  refresh_transport: RefreshTransport
+  resources: readonly string[]
+  device_token: string | null
+  origin: Origin
+  /** Of the request. */
+  language: Language
+}>
+
+export type SignedIn = Readonly<{
+  account: Account
+  tokens: TokenPair
+  device_token: DeviceToken
+  /** A sign-in from a device that the account did not know; never its registration. */
+  isNewDevice: boolean
+}>
+
+export type Enter = (proven: Proven) => Promise<SignedIn>
+
+/** What becomes of them: a sign-in, on a device that is known from now on. */
+export const createEnter =
+  ({ knownDevices, openSignIn, second_factor_roles }: Needs): Enter =>
+  async ({ account, client, amr, refresh_transport, resources, device_token, origin }) => {
+    const device = knownDevices.recognise(device_token, account)
+    const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, origin })
+    return {
+      account: accountAt(account, acrOf(amr), second_factor_roles),
+      tokens,
+      device_token: knownDevices.remember(account, device),
+      isNewDevice: device === null,
+    }
+  }

@@ -1,0 +1,85 @@
+import type { Account } from '../../domain/account/account.ts'
+import {
+  type AudiencePolicy,
+  audienceFor,
+  audienceLeft,
+  grantedAudience,
+} from '../../domain/oauth/audience.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { digestOf } from '../../domain/base/digest.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Family, Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import type { AccessTokenResponse, Issue } from '../../grants/issue.ts'
+import { consume } from '../access/require-allowance.ts'
+import type { Limit, Metrics, Random, RefreshFamilies } from '../../ports.ts'
+
+/** Contract: what register, login and refresh answer with. */
+export type TokenPair = AccessTokenResponse &
+  Readonly<{ refresh_token: RefreshToken; refresh_token_expires_in: number }>
+
+type Needs = Readonly<{
+  refreshFamilies: RefreshFamilies
+  issue: Issue
+  random: Random
+  peppers: Peppers
+  policy: AudiencePolicy
+  metrics: Metrics
+  /** For one account, from whatever addresses: each sign-in that is opened and ended is an entry of the revocation feed. */
+  limit: Limit
+}>
+
+export type OpenSignIn = (signIn: {
+  account: Account
+  client: Client
+  amr: readonly string[]
+  refresh_transport: RefreshTransport
+  /** Those that the client may ask for: `requireResources` has judged them. Empty: the client's default. */
+  resources: readonly string[]
+  origin: Origin
+}) => Promise<TokenPair>
+
+export const SALT_BYTES = 16
+
+/** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
+export const createOpenSignIn =
+  ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
+  async ({ account, client, amr, refresh_transport, resources, origin }) => {
+    await consume(limit, account.id)
+    const id = random.uuid()
+    const salt = random.bytes(SALT_BYTES)
+    const [pepper] = peppers
+    const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+    const grant = { scope: client.scope, audience: audienceFor(client, resources, policy) }
+    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
+    const family = await refreshFamilies.open({
+      id,
+      user_id: account.id,
+      credential_epoch: account.credential_epoch,
+      client_id: client.client_id,
+      scope: client.scope,
+      audience: grantedAudience(client, resources, policy),
+      amr,
+      refresh_transport,
+      salt,
+      pepper_id: pepper.id,
+      token_digest: digestOf(refresh_token),
+      origin,
+    })
+    if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
+    const audience = audienceLeft(client, family.audience, policy)
+    const tokens = await issue.toFamily(family, { scope: family.scope, audience }, prepared)
+    metrics.issued('sign_in')
+    return toTokenPair(tokens, refresh_token, family)
+  }
+
+export const toTokenPair = (
+  tokens: AccessTokenResponse,
+  refresh_token: RefreshToken,
+  family: Family,
+): TokenPair => ({
+  ...tokens,
+  refresh_token,
+  refresh_token_expires_in: Math.floor((family.idle_expires_at.getTime() - family.at.getTime()) / 1000),
+})

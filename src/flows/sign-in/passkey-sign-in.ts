@@ -1,0 +1,79 @@
+import { amrWith } from '../../domain/oauth/authentication-class.ts'
+import { CHALLENGE_BYTES, payloadOf, readPayload } from '../../domain/factors/ceremony.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { Language } from '../../domain/base/language.ts'
+import { type Assertion, requestOptions } from '../../domain/factors/passkey.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Clients, Random } from '../../ports.ts'
+import type { Factors } from '../../ports/factors.ts'
+import type { Conduct } from '../factors/ceremonies.ts'
+import type { Enter } from './complete-sign-in.ts'
+import type { RequireResources } from '../access/require-resources.ts'
+import type { ProveFactor } from '../factors/prove-factor.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  conduct: Conduct
+  factors: Factors
+  proveFactor: ProveFactor
+  enter: Enter
+  random: Random
+  requireResources: RequireResources
+  originsOf: (client: Client) => readonly string[]
+  rp_id: string
+}>
+
+type Asked = Readonly<{ client: Client; refresh_transport: RefreshTransport; resources: readonly string[] }>
+
+type Answered = Readonly<{
+  handle: string
+  assertion: Assertion
+  device_token: string | null
+  origin: Origin
+  language: Language
+  /** Throws where the page that asks may not act for this client in this way. */
+  admit: (client: Client, refresh_transport: RefreshTransport) => void
+}>
+
+/** RFC 8176 §2 – "user": somebody was there. With the key, which was verified to be theirs, it makes two factors. */
+const PRESENT_AMR = ['user']
+
+/** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
+export const createPasskeySignIn = (needs: Needs) => ({
+  begin: async ({ client, refresh_transport, resources }: Asked) => {
+    needs.requireResources(client, resources)
+    const { client_id } = client
+    const challenge = needs.random.bytes(CHALLENGE_BYTES)
+    const payload = payloadOf({ challenge, resources })
+    const unbound = { purpose: 'passkey_sign_in', account: null, family_id: null } as const
+    const begun = await needs.conduct.begin({ ...unbound, client_id, refresh_transport, payload })
+    // Nobody is named: whoever it is finds their own in the device.
+    return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
+  },
+
+  finish: async ({ handle, assertion, admit, ...request }: Answered) => {
+    const { clients, conduct, factors, proveFactor, enter, originsOf } = needs
+    const { client_id, refresh_transport, payload, finish } = await conduct.resumeUnbound(handle)
+    const client = await clients.find(client_id)
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    admit(client, refresh_transport)
+    const { challenge, resources } = readPayload(payload)
+    needs.requireResources(client, resources)
+    const account = await factors.findOwner(assertion.id)
+    // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
+    if (account === null || !assertion.response.userHandle)
+      throw new Problem(
+        'AUTH_SECOND_FACTOR_INVALID',
+        account === null ? 'passkey_unknown' : 'user_handle_absent',
+      )
+    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
+    const method = await proveFactor({ kind: 'passkey', assertion }, asked)
+    await finish()
+    const amr = amrWith(PRESENT_AMR, method)
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })
+    return { signedIn, client, refresh_transport }
+  },
+})
+
+export type PasskeySignIn = ReturnType<typeof createPasskeySignIn>

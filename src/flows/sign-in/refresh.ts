@@ -1,0 +1,60 @@
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import type { Rotate } from '../../grants/rotate.ts'
+import type { Clients, Metrics, RefreshFamilies } from '../../ports.ts'
+import { type TokenPair, toTokenPair } from './open-sign-in.ts'
+import { resourceRefused } from '../access/require-resources.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  refreshFamilies: RefreshFamilies
+  rotate: Rotate
+  peppers: Peppers
+  metrics: Metrics
+}>
+
+type RefreshRequest = Readonly<{
+  refresh_token: string
+  refresh_transport: RefreshTransport
+  idempotency_key: string | undefined
+  /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+  resources: readonly string[]
+  origin: Origin
+  /** False where the browser's origin may not act for this client. */
+  admits: (client: Client) => boolean
+}>
+
+/** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
+export const createRefresh =
+  ({ clients, refreshFamilies, rotate, peppers, metrics }: Needs) =>
+  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
+    const token = parseRefreshToken(text, peppers)
+    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    const owner = await refreshFamilies.findOwner(token.family_id)
+    const client = owner === null ? null : await clients.find(owner.client_id)
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
+    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+    try {
+      const presented = { ...request, client, token, scope: null }
+      const { tokens, refresh_token, family } = await rotate(presented)
+      metrics.issued('refresh_token')
+      return toTokenPair(tokens, refresh_token, family)
+    } catch (error) {
+      throw error instanceof OAuthError ? toProblem(error) : error
+    }
+  }
+
+const toProblem = (error: OAuthError): Problem => {
+  const { code, reason, detail } = error
+  const { retry_after_seconds } = detail
+  if (reason === 'refresh_limit' && typeof retry_after_seconds === 'number')
+    return new Problem('RATE_LIMITED', 'refresh', [], retry_after_seconds)
+  // What would do is another resource, not another sign-in.
+  if (code === 'invalid_target' || reason === 'token_too_long_by_scope') return resourceRefused(error)
+  const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
+  return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
+}

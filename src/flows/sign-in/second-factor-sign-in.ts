@@ -1,0 +1,94 @@
+import type { Account } from '../../domain/account/account.ts'
+import { ACR, amrWith } from '../../domain/oauth/authentication-class.ts'
+import { readPayload } from '../../domain/factors/ceremony.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { Language } from '../../domain/base/language.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Clients } from '../../ports.ts'
+import type { Conduct } from '../factors/ceremonies.ts'
+import type { Enter } from './complete-sign-in.ts'
+import type { KnownDevices } from '../access/known-devices.ts'
+import type { OfferFactors } from '../factors/offer-factors.ts'
+import type { RequireResources } from '../access/require-resources.ts'
+import type { Proof, ProveFactor } from '../factors/prove-factor.ts'
+import { PASSWORD_AMR } from './sign-up.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  conduct: Conduct
+  offerFactors: OfferFactors
+  proveFactor: ProveFactor
+  enter: Enter
+  requireResources: RequireResources
+  knownDevices: KnownDevices
+  originsOf: (client: Client) => readonly string[]
+}>
+
+type PasswordChecked = Readonly<{
+  account: Account
+  client: Client
+  refresh_transport: RefreshTransport
+  resources: readonly string[]
+  /** Null: whatever the account has. */
+  acr_values: readonly string[] | null
+  /** The known device that asks; null for any other. */
+  device: Uint8Array | null
+}>
+
+type SecondHalf = Readonly<{
+  handle: string
+  proof: Proof
+  device_token: string | null
+  origin: Origin
+  language: Language
+  /** Throws where the page that asks may not act for this client in this way. */
+  admit: (client: Client, refresh_transport: RefreshTransport) => void
+}>
+
+/** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
+export const createSecondFactorSignIn = (needs: Needs) => ({
+  /** For whoever has shown the right password, and nobody else learns it. Throws unless the password is enough. */
+  demand: async ({
+    account,
+    client,
+    refresh_transport,
+    resources,
+    acr_values,
+    device,
+  }: PasswordChecked): Promise<void> => {
+    const { client_id } = client
+    const occasion = {
+      purpose: 'sign_in',
+      account,
+      family_id: null,
+      client_id,
+      refresh_transport,
+      resources,
+      isKnownDevice: device !== null,
+    } as const
+    const members = await needs.offerFactors(occasion)
+    if (members !== null)
+      throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', 'second_factor_required', [], null, { members })
+    if (acr_values !== null && !acr_values.includes(ACR.pwd)) throw new Problem('AUTHENTICATION_UNMET')
+  },
+
+  finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
+    const { clients, conduct, proveFactor, enter, knownDevices, originsOf } = needs
+    const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
+    const { account, refresh_transport, payload } = resumed
+    const client = await clients.find(resumed.client_id)
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    admit(client, refresh_transport)
+    const { challenge, resources } = readPayload(payload)
+    needs.requireResources(client, resources)
+    const device = knownDevices.recognise(request.device_token, account)
+    const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
+    const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
+    await resumed.finish()
+    const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })
+    return { signedIn, client, refresh_transport }
+  },
+})
+
+export type SecondFactorSignIn = ReturnType<typeof createSecondFactorSignIn>

@@ -1,0 +1,80 @@
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import { isPasswordHashable, normalizePassword } from '../../domain/account/password.ts'
+import { isRenewalDue } from '../../domain/account/password-digest.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
+import type { Accounts, Passwords } from '../../ports.ts'
+import type { Enter, SignedIn } from './complete-sign-in.ts'
+import type { KnownDevices } from '../access/known-devices.ts'
+import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
+import type { RequireResources } from '../access/require-resources.ts'
+import type { Brake } from '../access/guess-delay.ts'
+import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
+
+/** No account's e-mail. */
+const NOBODY = ''
+
+type Needs = Readonly<{
+  accounts: Accounts
+  passwords: Passwords
+  knownDevices: KnownDevices
+  brake: Brake
+  /** Throws where the password alone is not enough. */
+  demandSecondFactor: SecondFactorSignIn['demand']
+  enter: Enter
+  requireResources: RequireResources
+  /** bcrypt cost of the digests that are made today. */
+  password_cost: number
+}>
+
+/**
+ * Contract – Signs in with e-mail and password. One answer and one duration for everything that can be wrong: each attempt costs
+ * one look-up and as many digests as the password has forms, also for an unknown e-mail, and for an e-mail or a password that can
+ * never have been registered: no account is looked up and matched instead.
+ */
+export const createSignIn =
+  (needs: Needs) =>
+  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignedIn> => {
+    const { client, refresh_transport, resources, device_token } = request
+    needs.requireResources(client, resources)
+    const email = normalizeEmail(given)
+    const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
+    const device = needs.knownDevices.recognise(device_token, account)
+    const attempt = await needs.brake({ subject: email, device })
+    // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
+    const digest = account?.disabled_at === null ? account.password_digest : null
+    const form = await needs.passwords.findForm(password, digest)
+    if (account === null || form === null) {
+      await attempt.failed()
+      throw new Problem('AUTH_CREDENTIALS_INVALID', reasonOf(account))
+    }
+    await attempt.succeeded()
+    await renewDigest(needs, account, normalizePassword(form))
+    await needs.demandSecondFactor({ account, client, refresh_transport, resources, acr_values, device })
+    return needs.enter({ ...request, account, amr: PASSWORD_AMR })
+  }
+
+/**
+ * A digest of lower cost or imported kind gives way to one of today's, of the form that it is of: the person may type it in another
+ * one the next time. It stays where bcrypt cannot hold the password. When the workers are busy there will be a next time.
+ */
+const renewDigest = async (
+  { accounts, passwords, password_cost }: Needs,
+  { id, password_digest: from }: NonNullable<Found>,
+  password: string,
+): Promise<void> => {
+  if (from === null || !isRenewalDue(from, password_cost) || !isPasswordHashable(password)) return
+  try {
+    await accounts.renewDigest({ id, from, to: await passwords.hash(password) })
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+  }
+}
+
+type Found = Awaited<ReturnType<Accounts['findByEmail']>>
+
+/** Why not, for the log alone. */
+const reasonOf = (account: Found): string => {
+  if (account === null) return 'email_unknown'
+  return account.disabled_at === null ? 'password_wrong' : 'account_disabled'
+}

@@ -1,0 +1,44 @@
+import { Problem } from '../../domain/base/problem.ts'
+import { signInEntries } from '../../domain/revocations/revocation.ts'
+import type { Session } from '../../domain/sign-in/sign-in.ts'
+import { isUuid } from '../../domain/base/uuid.ts'
+import type { Accounts, Blocklist, Limit, RefreshFamilies } from '../../ports.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import { consume } from '../access/require-allowance.ts'
+
+type Needs = Readonly<{
+  accounts: Accounts
+  refreshFamilies: RefreshFamilies
+  blocklist: Blocklist
+  /** For one sign-in: a stolen one does not end the others as fast as their owner opens them. */
+  endingLimit: Limit
+  access_token_seconds: number
+}>
+
+/** Contract – The sign-ins of a person, for the person to see and to end. */
+export const createSessions = (needs: Needs) => {
+  const { accounts, refreshFamilies, blocklist, endingLimit, access_token_seconds } = needs
+  const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)
+  return {
+    list: ({ account }: Bearer): Promise<readonly Session[]> => refreshFamilies.list(account.id),
+
+    /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
+    end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
+      if (id !== claims.sid) await consume(endingLimit, claims.sid ?? account.id)
+      const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
+      if (!isUuid(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
+      await block([id])
+    },
+
+    endOthers: async ({ account, claims }: Bearer): Promise<void> => {
+      const { id, credential_epoch } = account
+      await consume(endingLimit, claims.sid ?? id)
+      const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
+      const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
+      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      await block(ended)
+    },
+  }
+}
+
+export type Sessions = ReturnType<typeof createSessions>

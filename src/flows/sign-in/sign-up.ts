@@ -1,0 +1,70 @@
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { Language } from '../../domain/base/language.ts'
+import { type FieldError, Problem } from '../../domain/base/problem.ts'
+import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
+import type { Accounts, Passwords, Random } from '../../ports.ts'
+import type { Enter, SignedIn } from './complete-sign-in.ts'
+import type { JudgeNewPassword } from '../account/new-password.ts'
+import type { RequireResources } from '../access/require-resources.ts'
+
+type Needs = Readonly<{
+  accounts: Accounts
+  passwords: Passwords
+  random: Random
+  judgeNewPassword: JudgeNewPassword
+  enter: Enter
+  requireResources: RequireResources
+}>
+
+export type Credentials = Readonly<{
+  client: Client
+  email: string
+  password: string
+  refresh_transport: RefreshTransport
+  /** RFC 8707 – What the tokens are for; empty: the client's default. */
+  resources: readonly string[]
+  /** RFC 9470 – What the application asks for at a sign-in; null: whatever the account has. */
+  acr_values: readonly string[] | null
+  /** What an earlier sign-in left with the device; null for a new one. */
+  device_token: string | null
+  origin: Origin
+  /** Of the request. */
+  language: Language
+}>
+
+/** RFC 8176 §2 – "pwd": password-based authentication. */
+export const PASSWORD_AMR = ['pwd']
+
+/** Contract – Registers an account and signs it in. */
+export const createSignUp =
+  (needs: Needs) =>
+  async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
+    const { accounts, passwords, random, enter } = needs
+    needs.requireResources(request.client, request.resources)
+    const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
+    const password_digest = await passwords.hash(password)
+    const account = await accounts.create({
+      id: random.uuid(),
+      email,
+      password_digest,
+      roles: FIRST_ROLES,
+      language: request.language,
+    })
+    if (account === null) throw new Problem('EMAIL_TAKEN')
+    const signedIn = await enter({ ...request, account, amr: PASSWORD_AMR })
+    return { ...signedIn, isNewDevice: false }
+  }
+
+/** Every bad field at once, so that a form can show them all. */
+const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: string; password: string }) => {
+  const email = normalizeEmail(given.email)
+  const { password, fault } = await judgeNewPassword(given.password, email)
+  const judged = { email: judgeEmail(email), password: fault }
+  const errors = Object.entries(judged).flatMap(([field, detail]): FieldError[] =>
+    detail === null ? [] : [{ pointer: `#/${field}`, detail }],
+  )
+  if (errors.length > 0) throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
+  return { email, password }
+}

@@ -1,0 +1,144 @@
+import { type AudiencePolicy, audienceFor, audienceLeft } from '../../domain/oauth/audience.ts'
+import { amrWith } from '../../domain/oauth/authentication-class.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { digestOf } from '../../domain/base/digest.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import { refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { scopeLeft } from '../../domain/oauth/scope.ts'
+import type { Issue } from '../../grants/issue.ts'
+import type { Blocklist, Clients, Limit, Metrics, Random, RefreshFamilies } from '../../ports.ts'
+import type { Bearer } from '../access/authenticate-bearer.ts'
+import { consume, refuseExhausted } from '../access/require-allowance.ts'
+import type { KnownDevices } from '../access/known-devices.ts'
+import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
+import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
+import type { ProveOwnFactor, ShownFactor } from '../factors/prove-own-factor.ts'
+import { refusingResources, type RequireResources, resourceRefused } from '../access/require-resources.ts'
+
+type Needs = Readonly<{
+  clients: Clients
+  offerFactors: OfferFactors
+  knownDevices: KnownDevices
+  proveOwnFactor: ProveOwnFactor
+  refreshFamilies: RefreshFamilies
+  blocklist: Blocklist
+  issue: Issue
+  random: Random
+  peppers: Peppers
+  policy: AudiencePolicy
+  requireResources: RequireResources
+  metrics: Metrics
+  access_token_seconds: number
+  signInLimit: Limit
+}>
+
+type SecondHalf = ShownFactor &
+  Readonly<{
+    /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+    resources: readonly string[]
+    origin: Origin
+  }>
+type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
+
+/**
+ * RFC 9470 §5 – Turns a sign-in into one of a higher class, or into a fresh one: a new family with another `auth_time`, while the
+ * one that it was ends. A family never changes its class, so that no token from before can be refreshed into one after.
+ */
+export const createStepUp = (needs: Needs) => ({
+  begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
+    const { client_id, sid } = claims
+    const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
+    // The family's own transport stays; this one decides nothing.
+    const offer = await needs.offerFactors({
+      ...occasion,
+      refresh_transport: 'body',
+      resources: [],
+      isKnownDevice: needs.knownDevices.recognise(device_token, account) !== null,
+    })
+    if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
+    return offer
+  },
+
+  finish: async (bearer: Bearer, { resources, origin, ...shown }: SecondHalf): Promise<SteppedUp> => {
+    const { account, claims } = bearer
+    const client = await needs.clients.find(claims.client_id)
+    if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+    refuseExhausted(needs.signInLimit, account.id)
+    const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
+    const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
+    // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
+    await consume(needs.signInLimit, account.id)
+    return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
+  },
+})
+
+export type StepUp = ReturnType<typeof createStepUp>
+
+type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
+
+/**
+ * RFC 8707 §2.2 – The most that the new token can carry, before the proof is spent: what a family was granted never changes. Throws a
+ * 422 for resources beyond that, or so many that the token would be too long.
+ */
+const grantOf = async (
+  { refreshFamilies, issue, policy, requireResources }: Needs,
+  { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
+) => {
+  requireResources(client, resources)
+  const family = await refreshFamilies.findLiving({ family_id, salt: null })
+  if (!resources.every(resource => family?.audience.includes(resource)))
+    throw resourceRefused(new OAuthError('resource_not_granted'))
+  const grant = { scope: client.scope, audience: audienceOf(client, resources, family, policy) }
+  refusingResources(() => issue.requireLength(client, grant))
+  return grant
+}
+
+type Grant = Awaited<ReturnType<typeof grantOf>>
+type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; origin: Origin }>
+
+const replace = async (
+  needs: Needs,
+  { account }: Bearer,
+  { client, resources }: Wanted,
+  { grant, ...change }: Replacement,
+): Promise<SteppedUp> => {
+  const { refreshFamilies, blocklist, issue, random, peppers, policy, metrics, access_token_seconds } = needs
+  const id = random.uuid()
+  const salt = random.bytes(SALT_BYTES)
+  const [pepper] = peppers
+  const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+  const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
+  const family = await refreshFamilies.stepUp({
+    ...change,
+    id,
+    user_id: account.id,
+    credential_epoch: account.credential_epoch,
+    salt,
+    pepper_id: pepper.id,
+    token_digest: digestOf(refresh_token),
+  })
+  if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'ended_meanwhile')
+  await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
+  const left = {
+    scope: scopeLeft(family.scope, client.scope),
+    audience: audienceOf(client, resources, family, policy),
+  }
+  const access = await issue.toFamily(family, left, prepared)
+  const tokens = toTokenPair(access, refresh_token, family)
+  metrics.issued('step_up')
+  return { tokens, refresh_transport: family.refresh_transport }
+}
+
+/** Of a token: what was asked for, else what is left of the grant. */
+const audienceOf = (
+  client: Client,
+  resources: readonly string[],
+  family: Readonly<{ audience: readonly string[] }> | null,
+  policy: AudiencePolicy,
+): readonly string[] =>
+  resources.length > 0
+    ? audienceFor(client, resources, policy)
+    : audienceLeft(client, family?.audience ?? [], policy)
