@@ -24,8 +24,8 @@ import { createSignUp } from '../flows/sign-in/sign-up.ts'
 import type { Issue } from '../grants/issue.ts'
 import type { Rotate } from '../grants/rotate.ts'
 import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
-import { createCookie } from '../http/cookies.ts'
-import { createCsrf } from '../http/csrf.ts'
+import { createCookie } from '../http/server/cookies.ts'
+import { createCsrf } from '../http/server/csrf.ts'
 import type {
   Accounts,
   Blocklist,

@@ -11,15 +11,15 @@ import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
-import { createLargeAnswers } from './large-answers.ts'
+import { createLargeAnswers } from './server/large-answers.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { metadataRoute } from './public/metadata.ts'
 import { statusListRoutes } from './public/status-lists.ts'
-import { linkPages } from './pages/link-pages.ts'
-import type { Route } from './route.ts'
+import { linkPages } from './hosted/link-pages.ts'
+import type { Route } from './server/route.ts'
 
 type Needs = Readonly<{
   exchange: Exchange

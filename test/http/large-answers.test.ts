@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Problem } from '../../src/domain/base/problem.ts'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { createLargeAnswers } from '../../src/http/large-answers.ts'
+import { createLargeAnswers } from '../../src/http/server/large-answers.ts'
 import { close, listen } from '../support/issuer.ts'
 
 /** More than the system takes for a connection. */

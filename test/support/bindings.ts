@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import type { App } from '../../src/http/app.ts'
+import type { App } from '../../src/http/server/app.ts'
 
 /** What node:http would have read of a request, for a server without a socket. */
 export const bindingsOf = (request: Request, from = '127.0.0.1') => {

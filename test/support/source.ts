@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
 export type SourceFile = Readonly<{
-  /** From the top level: `src/http/app.ts`. */
+  /** From the top level: `src/http/server/app.ts`. */
   path: string
   text: string
   /** The text without comments and without what is between quotes. */

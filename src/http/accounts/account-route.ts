@@ -1,4 +1,4 @@
-import type { Handle, Route } from '../route.ts'
+import type { Handle, Route } from '../server/route.ts'
 
 /** What is particular to a route of the account API. */
 export type AccountRoute = Pick<Route, 'method' | 'path' | 'handle'>

@@ -1,6 +1,6 @@
 import type { AuthenticateBearer, Bearer } from '../../flows/access/authenticate-bearer.ts'
-import { awaitBody } from '../body.ts'
-import type { Call, Handle, Reply } from '../route.ts'
+import { awaitBody } from '../server/body.ts'
+import type { Call, Handle, Reply } from '../server/route.ts'
 
 type Act = (bearer: Bearer, call: Call) => Promise<Reply>
 

@@ -2,10 +2,10 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { TokenPair } from '../../flows/sign-in/open-sign-in.ts'
-import type { Cookie } from '../cookies.ts'
-import type { Csrf } from '../csrf.ts'
-import { problemReply } from '../refusal.ts'
-import type { Call, Reply } from '../route.ts'
+import type { Cookie } from '../server/cookies.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { problemReply } from '../server/refusal.ts'
+import type { Call, Reply } from '../server/route.ts'
 
 type Needs = Readonly<{ cookie: Cookie; csrf: Csrf }>
 

@@ -4,8 +4,8 @@ import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports.ts'
-import { readJson } from '../body.ts'
-import type { Call } from '../route.ts'
+import { readJson } from '../server/body.ts'
+import type { Call } from '../server/route.ts'
 
 /** The fields of a request to the account API: others are ignored, so that nobody gives themselves a role. */
 export const readFields = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>

@@ -1,8 +1,8 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Allowance, Limit } from '../../ports.ts'
-import { problemReply } from '../refusal.ts'
-import type { Handle, Reply } from '../route.ts'
+import { problemReply } from '../server/refusal.ts'
+import type { Handle, Reply } from '../server/route.ts'
 
 type Headers = Reply['headers']
 

@@ -1,6 +1,6 @@
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { ChangePassword } from '../../flows/account/change-password.ts'
-import { type Handle, noContent } from '../route.ts'
+import { type Handle, noContent } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import { type ReadShown, SHOWN } from './shown.ts'

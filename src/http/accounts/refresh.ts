@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
-import { readOptionalJson } from '../body.ts'
-import { originOf } from '../origin.ts'
-import { type Handle, json, NO_STORE } from '../route.ts'
+import { readOptionalJson } from '../server/body.ts'
+import { originOf } from '../server/origin.ts'
+import { type Handle, json, NO_STORE } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, parseFields, RESOURCES } from './fields.ts'
 

@@ -1,7 +1,7 @@
 import type { Clients, Log, Metrics, Random } from '../../ports.ts'
-import { type App, createApp } from '../app.ts'
-import { createClientAddress } from '../client-address.ts'
-import { createCors } from '../cors.ts'
+import { type App, createApp } from '../server/app.ts'
+import { createClientAddress } from '../server/client-address.ts'
+import { createCors } from '../server/cors.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { metricsRoute } from './metrics.ts'
 

@@ -1,4 +1,4 @@
-import type { Route } from '../route.ts'
+import type { Route } from '../server/route.ts'
 
 type Render = () => Promise<Readonly<{ type: string; body: string }>>
 

@@ -1,7 +1,7 @@
 import type { AuthenticateAdmin } from '../../flows/access/authenticate-admin.ts'
 import type { EndEverything } from '../../flows/revocations/end-everything.ts'
-import { awaitBody, readJson } from '../body.ts'
-import { NO_STORE, type Route } from '../route.ts'
+import { awaitBody, readJson } from '../server/body.ts'
+import { NO_STORE, type Route } from '../server/route.ts'
 
 type Needs = Readonly<{ authenticateAdmin: AuthenticateAdmin; endEverything: EndEverything }>
 

@@ -1,7 +1,7 @@
 import type { createIntrospect } from '../../flows/oauth/introspect.ts'
-import { readForm } from '../body.ts'
-import type { Csrf } from '../csrf.ts'
-import { json, NO_STORE, type Route } from '../route.ts'
+import { readForm } from '../server/body.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { json, NO_STORE, type Route } from '../server/route.ts'
 
 /** RFC 7662 §2 – The introspection endpoint. */
 export const introspectRoute = (

@@ -1,7 +1,7 @@
 import type { createRevoke } from '../../flows/oauth/revoke.ts'
-import { readForm } from '../body.ts'
-import type { Csrf } from '../csrf.ts'
-import { NO_STORE, type Route } from '../route.ts'
+import { readForm } from '../server/body.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { NO_STORE, type Route } from '../server/route.ts'
 
 /** RFC 7009 §2 – The revocation endpoint: 200 without a body, whatever the token was. */
 export const revokeRoute = (

@@ -1,8 +1,8 @@
 import type { Exchange } from '../../grants/exchange.ts'
-import { readForm } from '../body.ts'
-import type { Csrf } from '../csrf.ts'
-import { originOf } from '../origin.ts'
-import { json, NO_STORE, type Route } from '../route.ts'
+import { readForm } from '../server/body.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { originOf } from '../server/origin.ts'
+import { json, NO_STORE, type Route } from '../server/route.ts'
 
 /** RFC 6749 §3.2 – The token endpoint. */
 export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>): Route => ({

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Reply, Route } from '../route.ts'
+import type { Reply, Route } from '../server/route.ts'
 
 /** Three levels up from src/http/public and from dist/http/public alike. */
 const OPENAPI = fileURLToPath(new URL('../../../openapi.yaml', import.meta.url))

@@ -1,4 +1,4 @@
-import { json, type Route } from '../route.ts'
+import { json, type Route } from '../server/route.ts'
 
 /** What the server needs (not ready without it) and what it can do without (degraded). */
 type Health = Readonly<{ missing: readonly string[]; degraded: readonly string[] }>

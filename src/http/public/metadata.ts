@@ -1,4 +1,4 @@
-import { json, type Route } from '../route.ts'
+import { json, type Route } from '../server/route.ts'
 
 /** RFC 8414 §3 – Authorization server metadata. */
 export const metadataRoute = (metadata: object): Route => {

@@ -1,7 +1,7 @@
 import type { AnswerFeed } from '../../flows/revocations/feed.ts'
-import { jwsReply } from '../jws-reply.ts'
-import type { createLargeAnswers } from '../large-answers.ts'
-import type { Route } from '../route.ts'
+import { jwsReply } from '../server/jws-reply.ts'
+import type { createLargeAnswers } from '../server/large-answers.ts'
+import type { Route } from '../server/route.ts'
 
 /** Shared caches may answer many followers at once: with everything for a moment, with a step from a cursor for a minute. */
 const CACHE = { snapshot: 'public, max-age=2', step: 'public, max-age=60', nothing: 'no-store' } as const

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import type { StatusLists } from '../../flows/revocations/status-lists.ts'
-import { jwsReply } from '../jws-reply.ts'
-import { json, type Route } from '../route.ts'
+import { jwsReply } from '../server/jws-reply.ts'
+import { json, type Route } from '../server/route.ts'
 
 /** draft-ietf-oauth-status-list §8, §9 – The status lists, and the list of them. */
 export const statusListRoutes = ({

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Language } from '../../domain/base/language.ts'
-import { NO_STORE, type Reply } from '../route.ts'
+import { NO_STORE, type Reply } from '../server/route.ts'
 
 /** HTML that was put together here. */
 export type Html = Readonly<{ html: string }>

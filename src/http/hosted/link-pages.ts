@@ -6,12 +6,12 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import { consume } from '../../flows/access/require-allowance.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { Limit } from '../../ports.ts'
-import { readForm } from '../body.ts'
-import type { Csrf } from '../csrf.ts'
-import { languageFor } from '../language.ts'
-import type { Handle, Reply, Route } from '../route.ts'
-import { type Html, html, pageReply } from './page.ts'
-import { TEXTS } from './texts.ts'
+import { readForm } from '../server/body.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { languageFor } from '../server/language.ts'
+import type { Handle, Reply, Route } from '../server/route.ts'
+import { type Html, html, pageReply } from '../pages/layout.ts'
+import { TEXTS } from '../pages/texts.ts'
 
 type Needs = Readonly<{ redeemLinks: RedeemLinks; csrf: Csrf; limits: Readonly<{ accounts: Limit }> }>
 

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
-import { limitKeyOf } from '../domain/base/ip-address.ts'
-import { Problem } from '../domain/base/problem.ts'
-import { Unavailable } from '../domain/base/unavailable.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
 
 /** Beyond this an answer does not fit into what the system buffers for a connection, and stays in memory until it is read. */
 const LARGE_BYTES = 65_536

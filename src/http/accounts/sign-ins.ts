@@ -1,7 +1,7 @@
 import { presentSession } from '../../domain/sign-in/sign-in.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { Sessions } from '../../flows/sign-in/sign-ins.ts'
-import { type Handle, json, NO_STORE, noContent } from '../route.ts'
+import { type Handle, json, NO_STORE, noContent } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 

@@ -1,4 +1,4 @@
-import type { Origin } from '../domain/sign-in/refresh-family.ts'
+import type { Origin } from '../../domain/sign-in/refresh-family.ts'
 import type { Call } from './route.ts'
 
 const USER_AGENT_MAX_CHARACTERS = 256
