@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { SETTINGS, type Setting } from '../settings.ts'
-import type { Io } from './io.ts'
+import type { Io } from './terminal/io.ts'
 
 /** Adds `configuration`, which prints docs/configuration.md. */
 export const addConfigurationCommand = (program: Command, io: Io): void => {

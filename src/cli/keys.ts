@@ -5,7 +5,7 @@ import { nextRotation, plusSeconds } from '../domain/keys/key-ring.ts'
 import { retireKey, revokeEveryKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
 import { type ListedKey, listKeys, type Outcome, type Place } from '../signing/schedule.ts'
 import { generatePem } from '../signing/signing-key.ts'
-import type { Io } from './io.ts'
+import type { Io } from './terminal/io.ts'
 
 type Options = Readonly<{ json?: true; now?: true; all?: true }>
 

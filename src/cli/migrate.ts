@@ -3,7 +3,7 @@ import { readSettings } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { migrate } from '../store/schema/migrate.ts'
 import type { Step } from '../store/schema/migrations.ts'
-import type { Io } from './io.ts'
+import type { Io } from './terminal/io.ts'
 
 type Options = Readonly<{ to?: string; dryRun?: boolean; json?: boolean }>
 

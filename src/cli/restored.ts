@@ -4,8 +4,8 @@ import { readSettings } from '../config.ts'
 import { revokeEveryKey } from '../signing/rotation.ts'
 import { listKeys, type Outcome } from '../signing/schedule.ts'
 import { endRestored, type Restored } from '../store/restore.ts'
-import { fail, type Options, withDatabase } from './accounts-store.ts'
-import type { Io } from './io.ts'
+import { fail, type Options, withDatabase } from './accounts/accounts-store.ts'
+import type { Io } from './terminal/io.ts'
 
 /** Seconds that a client assertion may live: the database may not know those of the last minutes as spent. */
 const ASSERTION_SECONDS = 600

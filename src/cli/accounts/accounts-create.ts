@@ -1,14 +1,14 @@
 import { type Command, Option } from 'commander'
-import { readSettings } from '../config.ts'
-import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
-import type { PasswordDigest } from '../domain/account/password-digest.ts'
-import { FIRST_ROLES, judgeRoles } from '../domain/oauth/roles.ts'
-import { createJudgeNewPassword } from '../flows/account/new-password.ts'
-import { openPasswords } from '../platform/passwords.ts'
-import { systemRandom } from '../platform/random.ts'
+import { readSettings } from '../../config.ts'
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import type { PasswordDigest } from '../../domain/account/password-digest.ts'
+import { FIRST_ROLES, judgeRoles } from '../../domain/oauth/roles.ts'
+import { createJudgeNewPassword } from '../../flows/account/new-password.ts'
+import { openPasswords } from '../../platform/passwords.ts'
+import { systemRandom } from '../../platform/random.ts'
 import { answer, type Options, refuse, withAccounts } from './accounts-store.ts'
-import type { Io } from './io.ts'
-import { readPassword } from './password-input.ts'
+import type { Io } from '../terminal/io.ts'
+import { readPassword } from '../terminal/password-input.ts'
 
 type CreateOptions = Options &
   Readonly<{ role?: readonly string[]; emailVerified?: true; passwordFile?: string; password?: false }>

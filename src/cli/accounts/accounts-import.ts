@@ -2,13 +2,13 @@ import { type Command, CommanderError } from 'commander'
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { systemRandom } from '../platform/random.ts'
-import type { AccountAdministration } from '../ports/account-administration.ts'
+import { systemRandom } from '../../platform/random.ts'
+import type { AccountAdministration } from '../../ports/account-administration.ts'
 import { type Options, refuse, withAccounts } from './accounts-store.ts'
 import { createBatch, storeBatch } from './import-batch.ts'
-import type { Io } from './io.ts'
-import { readLines } from './lines.ts'
-import { openProgress } from './progress.ts'
+import type { Io } from '../terminal/io.ts'
+import { readLines } from '../terminal/lines.ts'
+import { openProgress } from '../terminal/progress.ts'
 
 /** Lines of a batch, bad ones included: an interrupted import is taken up where the same batches begin. */
 const BATCH_LINES = 500
