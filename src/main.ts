@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { compose, type Signet } from './compose.ts'
+import { compose, type Signet } from './compose/index.ts'
 import { type Config, readConfig } from './config.ts'
 import { StartFault } from './domain/base/start-fault.ts'
 import { Unavailable } from './domain/base/unavailable.ts'

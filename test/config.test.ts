@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig, readSettings } from '../src/config.ts'
-import { type Name, SETTINGS } from '../src/settings.ts'
+import { type Name, SETTINGS } from '../src/settings/index.ts'
 import { PEPPER } from './support/clients.ts'
 
 const POSTGRES = 'postgres://signet:hidden@db.example/signet'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { SETTINGS, type Setting } from '../settings.ts'
+import { SETTINGS, type Setting } from '../settings/index.ts'
 import type { Io } from './terminal/io.ts'
 
 /** Adds `configuration`, which prints docs/configuration.md. */

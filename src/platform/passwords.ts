@@ -7,7 +7,7 @@ import {
 } from '../domain/account/password-digest.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Passwords, Wait } from '../ports.ts'
-import { createLevel } from './level.ts'
+import { createLevel } from './timing-floor.ts'
 import { systemWait } from './wait.ts'
 
 /** Sign-ins that may wait for a worker; about ten seconds of work a core at cost 10. More are told to come back. */

@@ -1,4 +1,4 @@
-import type { Setting } from '../settings.ts'
+import type { Setting } from './index.ts'
 import { derivedRateLimit, rateLimit } from './schemas.ts'
 
 /** The settings of limits: how often something may be asked for in a time. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isLoopback } from '../domain/base/ip-address.ts'
 import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
-import type { Setting } from '../settings.ts'
+import type { Setting } from './index.ts'
 import { derivedRateLimit, rateLimit, refuse, url } from './schemas.ts'
 
 /** RFC 5322 §3.4 – "name-addr" or "addr-spec", in one line, of plain words. */

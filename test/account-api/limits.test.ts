@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { delayAfter } from '../../src/domain/sign-in/sign-in-delay.ts'
 import { createFailures } from '../../src/ephemeral/failures.ts'
 import { createBrake } from '../../src/flows/access/guess-delay.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { openapi } from '../support/openapi.ts'

@@ -1,6 +1,6 @@
 import { pbkdf2Sync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { judgePassword } from '../../src/domain/account/password.ts'
 import {
   isRenewalDue,

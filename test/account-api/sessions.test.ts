@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { describeDevice } from '../../src/domain/base/user-agent.ts'
 import { openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compose, type Signet } from '../../src/compose.ts'
+import { compose, type Signet } from '../../src/compose/index.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Log } from '../../src/ports.ts'
 import { createDataDir, createDatabase, createRedis, hasPostgres } from '../support/backends.ts'

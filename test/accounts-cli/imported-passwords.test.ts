@@ -2,7 +2,7 @@ import { pbkdf2Sync, scryptSync } from 'node:crypto'
 import { hashSync } from 'bcryptjs'
 import { argon2id } from 'hash-wasm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { outcome, type Place, places, send, startSignet } from '../account-api/support.ts'
 import { accounts, jsonLines } from './support.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { ISSUER, type Place, places } from '../account-api/support.ts'
 import { type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {

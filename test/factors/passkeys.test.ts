@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { type Place, places } from '../account-api/support.ts'
 import { type Authenticator, type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {

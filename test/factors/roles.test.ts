@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { type Place, places } from '../account-api/support.ts'
 import { basic } from '../support/clients.ts'
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, type Place, startSignet } from '../account-api/support.ts'
 import { createAuthenticator } from '../support/authenticator.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { createPostgresPlace, PASSWORD, type Place } from '../account-api/support.ts'
 import { FROM, SUBJECTS } from '../mail/support.ts'
 import { hasPostgres } from '../support/backends.ts'

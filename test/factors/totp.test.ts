@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, PASSWORD, type Place, places, startSignet } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { readConfig } from '../../src/config.ts'
-import { SETTINGS } from '../../src/settings.ts'
+import { SETTINGS } from '../../src/settings/index.ts'
 
 /** The Compose Specification, as much of it as is used here: what is not known is refused. */
 const condition = z.enum(['service_started', 'service_healthy', 'service_completed_successfully'])

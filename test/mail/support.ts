@@ -1,4 +1,4 @@
-import type { Signet } from '../../src/compose.ts'
+import type { Signet } from '../../src/compose/index.ts'
 import { outcome, type Place, send, startSignet } from '../account-api/support.ts'
 import { linkIn, type Mailbox, openMailbox } from '../support/mailbox.ts'
 

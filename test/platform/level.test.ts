@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createLevel } from '../../src/platform/level.ts'
+import { createLevel } from '../../src/platform/timing-floor.ts'
 
 const WINDOW = 600_000
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compose } from '../../src/compose.ts'
+import { compose } from '../../src/compose/index.ts'
 import { readConfig } from '../../src/config.ts'
 import type { App } from '../../src/http/server/app.ts'
 import type { Clock } from '../../src/ports.ts'

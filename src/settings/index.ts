@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { type AddressRange, parseAddressRanges } from './domain/base/ip-address.ts'
-import { FORWARDED_HEADERS, type ForwardedHeader } from './domain/base/forwarded.ts'
-import { LIMIT_SETTINGS } from './settings/limits.ts'
-import { MAIL_SETTINGS } from './settings/mail.ts'
+import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
+import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded.ts'
+import { LIMIT_SETTINGS } from './limits.ts'
+import { MAIL_SETTINGS } from './mail.ts'
 import {
   integer,
   list,
@@ -16,7 +16,7 @@ import {
   redisUrl,
   refuse,
   text,
-} from './settings/schemas.ts'
+} from './schemas.ts'
 
 export type Setting<T> = Readonly<{
   /** What the environment variable's text becomes; throws or fails with a line for the operator. */
