@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
-import type { RateLimit } from './domain/base/rate-limit.ts'
+import type { RateLimit } from './ports/limits.ts'
 import { quote } from './settings/schemas.ts'
 import { type Name, SETTINGS, type Setting, type Settings } from './settings/index.ts'
 

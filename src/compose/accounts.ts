@@ -26,19 +26,12 @@ import type { Rotate } from '../grants/rotate.ts'
 import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import { createCsrf } from '../http/server/csrf.ts'
-import type {
-  Accounts,
-  Blocklist,
-  Clients,
-  Clock,
-  Limit,
-  Log,
-  Metrics,
-  Passwords,
-  Random,
-  RefreshFamilies,
-  Wait,
-} from '../ports.ts'
+import type { Blocklist } from '../ports/revocations.ts'
+import type { RefreshFamilies } from '../ports/sign-ins.ts'
+import type { Accounts } from '../ports/accounts.ts'
+import type { Clients } from '../ports/clients.ts'
+import type { Limit } from '../ports/limits.ts'
+import type { Clock, Log, Metrics, Passwords, Random, Wait } from '../ports/effects.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import type { Database } from '../store/postgres/database.ts'
 import { createFactors } from '../store/factors/factors.ts'

@@ -1,6 +1,6 @@
 import { blocklistKey } from '../domain/revocations/blocklist-key.ts'
 import type { Revocation } from '../domain/revocations/revocation.ts'
-import type { BlocklistMirror } from '../ports/published-revocations.ts'
+import type { BlocklistMirror } from '../ports/revocations.ts'
 import { markComplete } from './complete-script.ts'
 import type { RedisConnection } from './redis.ts'
 

@@ -1,4 +1,4 @@
-import type { Failures } from '../ports.ts'
+import type { Failures } from '../ports/limits.ts'
 import { openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
 

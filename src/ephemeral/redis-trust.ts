@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Log } from '../ports.ts'
+import type { Log } from '../ports/effects.ts'
 import { examineRedis } from './examine-redis.ts'
 
 /** How often a Redis is examined that answers: one that is full, demoted or short of rights answers too. */

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import type { Log } from '../ports.ts'
+import type { Log } from '../ports/effects.ts'
 import { createRedisTrust } from './redis-trust.ts'
 
 const AWAY = 'redis is away: limits count in process'

@@ -1,5 +1,4 @@
-import type { RateLimit } from '../domain/base/rate-limit.ts'
-import type { Limit } from '../ports.ts'
+import type { Limit, RateLimit } from '../ports/limits.ts'
 
 /** The part of a limit that each instance lets pass by its own count. Small limits have none: they hold exactly. */
 const OWN_SHARE = 0.1

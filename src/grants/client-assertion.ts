@@ -10,7 +10,8 @@ import {
 import type { Client } from '../domain/oauth/client.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/base/clock-tolerance.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Assertions, Clock } from '../ports.ts'
+import type { Assertions } from '../ports/clients.ts'
+import type { Clock } from '../ports/effects.ts'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 

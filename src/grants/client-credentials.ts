@@ -1,7 +1,7 @@
 import { type AudiencePolicy, audienceFor } from '../domain/oauth/audience.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope } from '../domain/oauth/scope.ts'
-import type { EnsureStore } from '../ports.ts'
+import type { EnsureStore } from '../ports/effects.ts'
 import type { Grant } from './grant.ts'
 import type { Issue } from './issue.ts'
 

@@ -1,7 +1,7 @@
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { Origin } from '../domain/sign-in/refresh-family.ts'
-import type { Metrics } from '../ports.ts'
+import type { Metrics } from '../ports/effects.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
 import type { Grant, TokenResponse } from './grant.ts'
 

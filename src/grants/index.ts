@@ -1,6 +1,6 @@
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
-import type { EnsureStore } from '../ports.ts'
+import type { EnsureStore } from '../ports/effects.ts'
 import { createClientCredentialsGrant } from './client-credentials.ts'
 import type { Grant } from './grant.ts'
 import type { Issue } from './issue.ts'

@@ -5,8 +5,9 @@ import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
 import type { Family } from '../domain/sign-in/refresh-family.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
 import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
-import type { Clock, Keys, Random } from '../ports.ts'
-import type { Listable } from '../ports/published-revocations.ts'
+import type { Keys } from '../ports/keys.ts'
+import type { Clock, Random } from '../ports/effects.ts'
+import type { Listable } from '../ports/revocations.ts'
 
 /** RFC 6749 §5.1 – An access token on the wire. */
 export type AccessTokenResponse = Readonly<{

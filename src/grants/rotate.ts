@@ -14,7 +14,10 @@ import {
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import { digestOf } from '../domain/base/digest.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
-import type { Blocklist, Limit, LivingFamily, Log, Metrics, RefreshFamilies } from '../ports.ts'
+import type { Blocklist } from '../ports/revocations.ts'
+import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
+import type { Limit } from '../ports/limits.ts'
+import type { Log, Metrics } from '../ports/effects.ts'
 import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
 

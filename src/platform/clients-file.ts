@@ -4,7 +4,7 @@ import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
 import { parseClients } from '../domain/oauth/client-metadata.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
-import type { Clients } from '../ports.ts'
+import type { Clients } from '../ports/clients.ts'
 
 type Source = Readonly<{
   file: string | null

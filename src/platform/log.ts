@@ -1,5 +1,5 @@
 import { type LevelWithSilent, pino } from 'pino'
-import type { Log } from '../ports.ts'
+import type { Log } from '../ports/effects.ts'
 import { openOutput } from './output.ts'
 
 /** Lines that come this close to each other are written together, up to so many characters. */

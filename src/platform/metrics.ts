@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { KeyState } from '../domain/keys/key-ring.ts'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
 import type { Rotation } from '../domain/sign-in/refresh-family.ts'
-import type { Metrics } from '../ports.ts'
+import type { Metrics } from '../ports/effects.ts'
 import { VERSION } from './version.ts'
 
 /** What is looked at when somebody asks, not when it changes. */

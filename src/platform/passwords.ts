@@ -6,7 +6,7 @@ import {
   parsePasswordDigest,
 } from '../domain/account/password-digest.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
-import type { Passwords, Wait } from '../ports.ts'
+import type { Passwords, Wait } from '../ports/effects.ts'
 import { createLevel } from './timing-floor.ts'
 import { systemWait } from './wait.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes, randomFillSync, randomUUID } from 'node:crypto'
 import { V7Generator } from 'uuidv7'
-import type { Random } from '../ports.ts'
+import type { Random } from '../ports/effects.ts'
 
 /** The library reads eight words of randomness at a time by itself, and that cost more than all the rest of an id. */
 const createWords = (): { nextUint32(): number } => {

@@ -1,4 +1,4 @@
-import type { Wait } from '../ports.ts'
+import type { Wait } from '../ports/effects.ts'
 
 /** How much longer a refusal takes than the dearest digest: another load at the same moment must not carry that one beyond. */
 const MARGIN = 1.5

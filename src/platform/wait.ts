@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Wait } from '../ports.ts'
+import type { Wait } from '../ports/effects.ts'
 
 export const systemWait: Wait = async milliseconds => {
   await setTimeout(milliseconds)

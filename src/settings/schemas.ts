@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { readPostgresUrl } from '../domain/base/postgres-url.ts'
-import type { RateLimit } from '../domain/base/rate-limit.ts'
+import type { RateLimit } from '../ports/limits.ts'
 import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
 
 /** What the text of an environment variable may be, and what it becomes. */

@@ -1,4 +1,4 @@
-import type { Clock, Log } from '../ports.ts'
+import type { Clock, Log } from '../ports/effects.ts'
 import { rotateWhenDue } from './rotation.ts'
 
 const HOUR_MILLISECONDS = 3_600_000

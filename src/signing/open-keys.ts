@@ -1,5 +1,6 @@
 import { Unavailable } from '../domain/base/unavailable.ts'
-import type { Clock, Keys, Log } from '../ports.ts'
+import type { Keys } from '../ports/keys.ts'
+import type { Clock, Log } from '../ports/effects.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { fingerprintDirectory, isReadOnly, type LoadedKey, loadKeys } from './key-directory.ts'
 import { createRing } from './ring.ts'

@@ -5,7 +5,7 @@ import {
   type KeyStatus,
   type RingKey,
 } from '../domain/keys/key-ring.ts'
-import type { Clock } from '../ports.ts'
+import type { Clock } from '../ports/effects.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, loadKeys, prepareDirectory } from './key-directory.ts'
 import { deleteLeftovers } from './key-file.ts'

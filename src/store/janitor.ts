@@ -1,5 +1,5 @@
 import { Unavailable } from '../domain/base/unavailable.ts'
-import type { Log, Metrics } from '../ports.ts'
+import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/database.ts'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
 import { numberAll } from './revocations/number-revocations.ts'

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Account } from '../../src/domain/account/account.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
 import { requireCurrentPassword } from '../../src/flows/factors/require-current-password.ts'
-import type { Accounts, Passwords } from '../../src/ports.ts'
+import type { Accounts } from '../../src/ports/accounts.ts'
+import type { Passwords } from '../../src/ports/effects.ts'
 
 describe('the current password', () => {
   const account: Account = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compose, type Signet } from '../../src/compose/index.ts'
 import { readConfig } from '../../src/config.ts'
-import type { Log } from '../../src/ports.ts'
+import type { Log } from '../../src/ports/effects.ts'
 import { createDataDir, createDatabase, createRedis, hasPostgres } from '../support/backends.ts'
 import { askApp } from '../support/bindings.ts'
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Log } from '../../src/ports.ts'
+import type { Log } from '../../src/ports/effects.ts'
 import { type OpenKeys, openKeys } from '../../src/signing/open-keys.ts'
 
 export const T0 = new Date('2026-11-21T07:00:00Z')

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Metrics } from '../../src/ports.ts'
+import type { Metrics } from '../../src/ports/effects.ts'
 import { createSweep, keepSweeping } from '../../src/store/janitor.ts'
 import { backends, type OpenBackend } from '../support/backends.ts'
 import { keepRefreshing } from '../support/sign-ins.ts'

@@ -1,4 +1,4 @@
-import type { Log } from '../../src/ports.ts'
+import type { Log } from '../../src/ports/effects.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; message: string }
 

@@ -3,7 +3,7 @@ import { normalizeEmail } from '../../domain/account/account.ts'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
 import { judgeRoles } from '../../domain/oauth/roles.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
-import type { AccountAdministration } from '../../ports/account-administration.ts'
+import type { AccountAdministration } from '../../ports/accounts.ts'
 import { answer, type Options, refuse, withAccounts } from './accounts-store.ts'
 import type { Io } from '../terminal/io.ts'
 

@@ -1,5 +1,5 @@
 import { type AccountLine, type LineFault, parseAccountLine } from '../../domain/account/account-line.ts'
-import type { AccountAdministration } from '../../ports/account-administration.ts'
+import type { AccountAdministration } from '../../ports/accounts.ts'
 
 type Numbered = Readonly<{ number: number; account: AccountLine }>
 type Refusal = Readonly<{ line: number }> & LineFault

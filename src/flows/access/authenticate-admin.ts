@@ -2,7 +2,10 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
 import { allowanceOf } from '../../domain/oauth/token-allowance.ts'
-import type { Blocklist, Clients, Clock, Keys, Revocations } from '../../ports.ts'
+import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Keys } from '../../ports/keys.ts'
+import type { Clock } from '../../ports/effects.ts'
 import { readAccessToken } from './authenticate-bearer.ts'
 
 type Needs = Readonly<{

@@ -1,7 +1,8 @@
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { delayAfter, LAST_MILLISECONDS } from '../../domain/sign-in/sign-in-delay.ts'
-import type { Failures, Wait } from '../../ports.ts'
+import type { Failures } from '../../ports/limits.ts'
+import type { Wait } from '../../ports/effects.ts'
 
 type Needs = Readonly<{ failures: Failures; wait: Wait }>
 

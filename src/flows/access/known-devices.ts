@@ -1,7 +1,7 @@
 import type { Account } from '../../domain/account/account.ts'
 import { type DeviceToken, deviceTokenOf, parseDeviceToken } from '../../domain/sign-in/device-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import type { Random } from '../../ports.ts'
+import type { Random } from '../../ports/effects.ts'
 
 const DEVICE_ID_BYTES = 16
 

@@ -1,5 +1,5 @@
 import { Problem } from '../../domain/base/problem.ts'
-import type { Allowance, Limit } from '../../ports.ts'
+import type { Allowance, Limit } from '../../ports/limits.ts'
 
 /** Counts against a limit. Throws a 429 that says when to come back. */
 export const consume = async (limit: Limit, key: string): Promise<void> => refuse(await limit.consume(key))

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist } from '../../ports.ts'
-import type { AccountLife } from '../../ports/account-life.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
+import type { AccountLife } from '../../ports/accounts.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
 

@@ -1,5 +1,5 @@
 import { judgePassword, normalizePassword } from '../../domain/account/password.ts'
-import type { Passwords } from '../../ports.ts'
+import type { Passwords } from '../../ports/effects.ts'
 
 type Needs = Readonly<{ passwords: Passwords; min_characters: number }>
 

@@ -8,7 +8,7 @@ import {
 } from '../../domain/factors/ceremony.ts'
 import { type Digest, digestOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Random } from '../../ports.ts'
+import type { Random } from '../../ports/effects.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
 
 const HANDLE_BYTES = 32

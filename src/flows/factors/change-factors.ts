@@ -8,7 +8,8 @@ import {
   recoveryCodeOf,
 } from '../../domain/factors/recovery-code.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist, Random } from '../../ports.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
+import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { Begun, Conduct, Resumed } from './ceremonies.ts'

@@ -2,7 +2,10 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken, type PresentedRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import type { Blocklist, Clients, Log, Metrics, RefreshFamilies } from '../../ports.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Log, Metrics } from '../../ports/effects.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
 type Needs = Readonly<{

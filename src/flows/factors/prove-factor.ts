@@ -11,7 +11,8 @@ import {
   unseal,
 } from '../../domain/factors/sealed-secret.ts'
 import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../../domain/factors/totp.ts'
-import type { Clock, Limit, Random } from '../../ports.ts'
+import type { Limit } from '../../ports/limits.ts'
+import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Brake } from '../access/guess-delay.ts'
 

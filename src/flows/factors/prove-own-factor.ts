@@ -1,7 +1,7 @@
 import type { FactorMethod } from '../../domain/oauth/authentication-class.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Clients } from '../../ports.ts'
+import type { Clients } from '../../ports/clients.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { Conduct } from './ceremonies.ts'
 import type { KnownDevices } from '../access/known-devices.ts'

@@ -1,6 +1,7 @@
 import type { Account } from '../../domain/account/account.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Accounts, Passwords } from '../../ports.ts'
+import type { Accounts } from '../../ports/accounts.ts'
+import type { Passwords } from '../../ports/effects.ts'
 
 type Needs = Readonly<{ accounts: Accounts; passwords: Passwords }>
 

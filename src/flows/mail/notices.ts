@@ -4,7 +4,8 @@ import { type Language, languageOr } from '../../domain/base/language.ts'
 import type { Addressee, Mail } from '../../domain/account/mail.ts'
 import type { Origin } from '../../domain/sign-in/refresh-family.ts'
 import { describeDevice } from '../../domain/base/user-agent.ts'
-import type { Clock, Limit } from '../../ports.ts'
+import type { Limit } from '../../ports/limits.ts'
+import type { Clock } from '../../ports/effects.ts'
 import type { About, Addressees, Mailer } from '../../ports/mail.ts'
 
 type Needs = Readonly<{

@@ -9,7 +9,11 @@ import type { Peppers } from '../../domain/base/pepper.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import { allowanceOf, type TokenAllowance } from '../../domain/oauth/token-allowance.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
-import type { Blocklist, Clients, Clock, Keys, RefreshFamilies, Revocations } from '../../ports.ts'
+import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Keys } from '../../ports/keys.ts'
+import type { Clock } from '../../ports/effects.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient

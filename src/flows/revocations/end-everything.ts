@@ -2,8 +2,8 @@ import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
-import type { Accounts, Blocklist } from '../../ports.ts'
-import type { Ended, Endings } from '../../ports/published-revocations.ts'
+import type { Blocklist, Ended, Endings } from '../../ports/revocations.ts'
+import type { Accounts } from '../../ports/accounts.ts'
 
 type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
 type Members = Readonly<Record<string, unknown>>

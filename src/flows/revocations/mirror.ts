@@ -1,6 +1,6 @@
 import type { FeedPosition } from '../../domain/revocations/feed-cursor.ts'
-import type { Clock, Log } from '../../ports.ts'
-import type { BlocklistMirror, RevocationFeed } from '../../ports/published-revocations.ts'
+import type { Clock, Log } from '../../ports/effects.ts'
+import type { BlocklistMirror, RevocationFeed } from '../../ports/revocations.ts'
 
 type Needs = Readonly<{
   feed: RevocationFeed

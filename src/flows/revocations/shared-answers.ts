@@ -1,5 +1,5 @@
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { Clock } from '../../ports.ts'
+import type { Clock } from '../../ports/effects.ts'
 
 /** Bytes of answers that are kept. */
 const KEPT_BYTES = 32 * 1024 * 1024

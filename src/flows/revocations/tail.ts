@@ -5,8 +5,8 @@ import {
 } from '../../domain/revocations/feed-cursor.ts'
 import type { Revocation } from '../../domain/revocations/revocation.ts'
 import { createRevocationLog, type RevocationLog } from '../../domain/revocations/revocation-log.ts'
-import type { Clock, Log } from '../../ports.ts'
-import type { FeedStep, RevocationFeed } from '../../ports/published-revocations.ts'
+import type { Clock, Log } from '../../ports/effects.ts'
+import type { FeedStep, RevocationFeed } from '../../ports/revocations.ts'
 
 type Needs = Readonly<{
   feed: RevocationFeed

@@ -13,7 +13,9 @@ import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-
 import type { Peppers } from '../../domain/base/pepper.ts'
 import type { AccessTokenResponse, Issue } from '../../grants/issue.ts'
 import { consume } from '../access/require-allowance.ts'
-import type { Limit, Metrics, Random, RefreshFamilies } from '../../ports.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Limit } from '../../ports/limits.ts'
+import type { Metrics, Random } from '../../ports/effects.ts'
 
 /** Contract: what register, login and refresh answer with. */
 export type TokenPair = AccessTokenResponse &

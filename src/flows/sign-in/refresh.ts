@@ -5,7 +5,9 @@ import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-fami
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import type { Rotate } from '../../grants/rotate.ts'
-import type { Clients, Metrics, RefreshFamilies } from '../../ports.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Metrics } from '../../ports/effects.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 import { resourceRefused } from '../access/require-resources.ts'
 

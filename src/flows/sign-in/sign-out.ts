@@ -4,7 +4,10 @@ import { Problem } from '../../domain/base/problem.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Accounts, Blocklist, Clients, RefreshFamilies } from '../../ports.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Accounts } from '../../ports/accounts.ts'
+import type { Clients } from '../../ports/clients.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
 type Needs = Readonly<{

@@ -3,7 +3,7 @@ import { ACR_VALUES, parseAcrValues } from '../../domain/oauth/authentication-cl
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
-import type { Clients } from '../../ports.ts'
+import type { Clients } from '../../ports/clients.ts'
 import { readJson } from '../server/body.ts'
 import type { Call } from '../server/route.ts'
 

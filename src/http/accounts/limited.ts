@@ -1,6 +1,6 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Allowance, Limit } from '../../ports.ts'
+import type { Allowance, Limit } from '../../ports/limits.ts'
 import { problemReply } from '../server/refusal.ts'
 import type { Handle, Reply } from '../server/route.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { PasskeySignIn } from '../../flows/sign-in/passkey-sign-in.ts'
-import type { Clients } from '../../ports.ts'
+import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'

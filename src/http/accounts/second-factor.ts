@@ -4,7 +4,7 @@ import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.
 import type { Proof } from '../../flows/factors/prove-factor.ts'
 import type { SecondFactorSignIn } from '../../flows/sign-in/second-factor-sign-in.ts'
 import type { StepUp } from '../../flows/sign-in/step-up.ts'
-import type { Clients } from '../../ports.ts'
+import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { originOf } from '../server/origin.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'

@@ -1,4 +1,5 @@
-import type { Clients, Log, Metrics, Random } from '../../ports.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import { type App, createApp } from '../server/app.ts'
 import { createClientAddress } from '../server/client-address.ts'
 import { createCors } from '../server/cors.ts'

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { JWKS_CACHE_SECONDS } from '../../domain/keys/key-ring.ts'
-import type { Keys } from '../../ports.ts'
+import type { Keys } from '../../ports/keys.ts'
 import { matchesEtag } from '../server/etag.ts'
 import type { Route } from '../server/route.ts'
 

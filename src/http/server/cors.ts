@@ -1,4 +1,4 @@
-import type { Clients } from '../../ports.ts'
+import type { Clients } from '../../ports/clients.ts'
 import type { Call, Reply, Route } from './route.ts'
 
 type Headers = Reply['headers']

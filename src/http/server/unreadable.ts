@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Log, Random } from '../../ports.ts'
+import type { Log, Random } from '../../ports/effects.ts'
 import { describe } from './refusal.ts'
 
 type Needs = Readonly<{ random: Pick<Random, 'uuid'>; log: Log }>

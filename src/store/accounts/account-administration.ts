@@ -1,6 +1,6 @@
 import type { AccountLine } from '../../domain/account/account-line.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import type { AccountAdministration } from '../../ports/account-administration.ts'
+import type { AccountAdministration } from '../../ports/accounts.ts'
 import { accountLineColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
 import { deletePerson } from './delete-person.ts'

@@ -1,6 +1,6 @@
 import type { SignInRecord } from '../../domain/account/account-export.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import type { AccountLife } from '../../ports/account-life.ts'
+import type { AccountLife } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/database.ts'
 import { deletePerson } from './delete-person.ts'
 

@@ -1,4 +1,4 @@
-import type { EndedPerson } from '../../ports/published-revocations.ts'
+import type { EndedPerson } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/database.ts'
 import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { FAMILIES_AT_ONCE, goOnEnding } from '../families/unfinished-endings.ts'

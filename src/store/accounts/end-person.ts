@@ -1,5 +1,5 @@
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
-import type { EndedPerson } from '../../ports/published-revocations.ts'
+import type { EndedPerson } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/database.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import {

@@ -1,5 +1,5 @@
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
-import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/account-administration.ts'
+import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
 import { codeOf } from '../postgres/outage.ts'
 import type { Database } from '../postgres/database.ts'
 

@@ -1,5 +1,5 @@
 import { digestOf, type Plain } from '../../domain/base/digest.ts'
-import type { Assertions } from '../../ports.ts'
+import type { Assertions } from '../../ports/clients.ts'
 import type { Database } from '../postgres/database.ts'
 
 export const createAssertions = (database: Database): Assertions => ({

@@ -1,6 +1,6 @@
 import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { Session } from '../../domain/sign-in/sign-in.ts'
-import type { LivingFamily, RefreshFamilies } from '../../ports.ts'
+import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
 import { createPresent } from './present-token.ts'
 import { createRotate } from './rotate-family.ts'

@@ -1,5 +1,5 @@
 import type { Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
-import type { RefreshFamilies } from '../../ports.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }

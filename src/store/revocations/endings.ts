@@ -1,5 +1,5 @@
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import type { Ended, Endings } from '../../ports/published-revocations.ts'
+import type { Ended, Endings } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/database.ts'
 import { announceUntilNow, endedColumns } from '../families/end-families.ts'
 import { endPerson } from '../accounts/end-person.ts'

@@ -1,6 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import type { Revocations } from '../../ports.ts'
+import type { Revocations } from '../../ports/revocations.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
 

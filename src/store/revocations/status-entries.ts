@@ -1,4 +1,4 @@
-import type { StatusEntries } from '../../ports/published-revocations.ts'
+import type { StatusEntries } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/database.ts'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 

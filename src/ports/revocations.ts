@@ -1,8 +1,38 @@
-/** What ends everything of one party, and what tells other services of all that was ended. */
+/** What has been ended before it expired, and what tells other services of it. A comment states atomicity and failure. */
+import type { Account } from '../domain/account/account.ts'
 import type { AccessTokenClaims } from '../domain/oauth/access-token.ts'
 import type { FeedPosition } from '../domain/revocations/feed-cursor.ts'
-import type { NumberedRevocation, Revocation } from '../domain/revocations/revocation.ts'
-import type { Revocable } from '../ports.ts'
+import type { NumberedRevocation, Revocation, RevocationKind } from '../domain/revocations/revocation.ts'
+
+/** What of a token a revocation may name. */
+export type Revocable = Pick<AccessTokenClaims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat'>
+
+/** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
+export type Revocations = {
+  /**
+   * Atomic and idempotent. A family of which many single tokens were revoked lately is ended instead, as one entry of the feed.
+   * `ended` is its id, or null; `is_new` is false where nothing had to be written.
+   */
+  revokeAccessToken(token: {
+    jti: string
+    sid?: string | undefined
+    expires_at: Date
+  }): Promise<Readonly<{ ended: string | null; is_new: boolean }>>
+  /** False when the token, its family or its account has been ended. */
+  isLive(claims: Revocable): Promise<boolean>
+  /** The account behind a live access token; null when the token, its family or its account has been ended. */
+  findAccount(claims: Revocable): Promise<Account | null>
+}
+
+/** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
+export type Blocklist = {
+  add(
+    entries: readonly Readonly<{ kind: RevocationKind; value: string; issued_until?: number }>[],
+    seconds: number,
+  ): Promise<void>
+  /** True: certainly revoked. False: ask Postgres. */
+  has(claims: Revocable): Promise<boolean>
+}
 
 /** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */
 export type Ended = Readonly<{ issued_until: number; seconds: number }>

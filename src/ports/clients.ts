@@ -1,0 +1,16 @@
+/** The registered clients, and what they have shown. A comment states atomicity and failure. */
+import type { Client } from '../domain/oauth/client.ts'
+
+export type Clients = {
+  find(client_id: string): Promise<Client | null>
+  /** True for an origin of any registered redirect URI. */
+  hasOrigin(origin: string): boolean
+  /** True for an origin of a first-party client's redirect URI. */
+  hasFirstPartyOrigin(origin: string): boolean
+}
+
+/** RFC 7523 §3 – Remembers client assertions until they expire, across restarts and instances. */
+export type Assertions = {
+  /** Atomic. False when someone spent this assertion first. */
+  redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>
+}
