@@ -7,7 +7,7 @@ import type { Limits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/account/change-password.ts'
 import { createDeleteAccount } from '../flows/account/delete-account.ts'
-import { createEnter } from '../flows/sign-in/complete-sign-in.ts'
+import { createCompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createExportAccount } from '../flows/account/export-account.ts'
 import { createKnownDevices } from '../flows/access/known-devices.ts'
 import { createJudgeNewPassword } from '../flows/account/new-password.ts'
@@ -108,7 +108,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   })
   const csrf = createCsrf({ issuer, origins: config.CORS_ORIGINS, clients })
   const { SECOND_FACTOR_ROLES: second_factor_roles } = config
-  const enter = createEnter({ ...parts, knownDevices, second_factor_roles })
+  const completeSignIn = createCompleteSignIn({ ...parts, knownDevices, second_factor_roles })
   const withFactors = composeFactors(config, {
     ...parts,
     factors,
@@ -119,19 +119,19 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     proofs,
     requireResources,
     requireStepUp,
-    enter: told.signIn(enter),
+    completeSignIn: told.signIn(completeSignIn),
   })
   return {
     ...mail,
     ...withFactors,
-    signUp: told.signUp(createSignUp({ ...parts, requireResources, judgeNewPassword, enter })),
+    signUp: told.signUp(createSignUp({ ...parts, requireResources, judgeNewPassword, completeSignIn })),
     signIn: told.signIn(
       createSignIn({
         ...parts,
         requireResources,
         knownDevices,
         brake,
-        enter,
+        completeSignIn,
         demandSecondFactor: withFactors.secondFactorSignIn.demand,
         password_cost: config.PASSWORD_COST,
       }),

@@ -6,7 +6,7 @@ import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import { createConduct } from '../flows/factors/ceremonies.ts'
-import type { Enter } from '../flows/sign-in/complete-sign-in.ts'
+import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createFactorChange } from '../flows/factors/change-factors.ts'
 import { createFactorOverview } from '../flows/factors/factor-overview.ts'
 import { createOfferFactors } from '../flows/factors/offer-factors.ts'
@@ -56,12 +56,12 @@ type Parts = Readonly<{
   requireResources: RequireResources
   requireStepUp: RequireStepUp
   /** Has told the person of it by mail. */
-  enter: Enter
+  completeSignIn: CompleteSignIn
   /** Tells the person of changes. */
   told: Told
 }>
 
-type ProofParts = Omit<Parts, 'enter' | 'told' | 'proofs' | 'requireResources' | 'requireStepUp'>
+type ProofParts = Omit<Parts, 'completeSignIn' | 'told' | 'proofs' | 'requireResources' | 'requireStepUp'>
 
 /** What judges second factors, at a sign-in and afterwards. */
 export const composeProofs = (config: Config, parts: ProofParts) => {

@@ -11,12 +11,12 @@ type Needs = Readonly<{ notices: Notices; mailLinks: MailLinks }>
 
 /** What of a request goes into a mail. */
 type Seen = Readonly<{ origin: Origin; language: Language }>
-type Enter<R extends Seen> = (request: R) => Promise<SignedIn>
+type CompletingSignIn<R extends Seen> = (request: R) => Promise<SignedIn>
 
-/** Contract – The same flows, whose people hear of them by mail when they have succeeded. */
+/** Ours – Wraps flows so that the account's owner is notified by mail after each success. */
 export const createTold = ({ notices, mailLinks }: Needs) => ({
   signUp:
-    <R extends Seen>(signUp: Enter<R>): Enter<R> =>
+    <R extends Seen>(signUp: CompletingSignIn<R>): CompletingSignIn<R> =>
     async request => {
       const signedIn = await signUp(request)
       // Where no mail is sent, people register all the same.
@@ -25,7 +25,7 @@ export const createTold = ({ notices, mailLinks }: Needs) => ({
     },
 
   signIn:
-    <R extends Seen>(signIn: Enter<R>): Enter<R> =>
+    <R extends Seen>(signIn: CompletingSignIn<R>): CompletingSignIn<R> =>
     async request => {
       const signedIn = await signIn(request)
       notices.rememberLanguage(signedIn.account, request.language)

@@ -13,7 +13,7 @@ type Needs = Readonly<{
   second_factor_roles: readonly string[]
 }>
 
-/** Somebody who has shown everything that was asked for. */
+/** A person whose factors have all been verified. */
 export type Proven = Readonly<{
   account: Account
   client: Client
@@ -34,11 +34,11 @@ export type SignedIn = Readonly<{
   isNewDevice: boolean
 }>
 
-export type Enter = (proven: Proven) => Promise<SignedIn>
+export type CompleteSignIn = (proven: Proven) => Promise<SignedIn>
 
-/** What becomes of them: a sign-in, on a device that is known from now on. */
-export const createEnter =
-  ({ knownDevices, openSignIn, second_factor_roles }: Needs): Enter =>
+/** Ours – Opens the sign-in of a person whose factors have all been verified, on a device that is known from now on. */
+export const createCompleteSignIn =
+  ({ knownDevices, openSignIn, second_factor_roles }: Needs): CompleteSignIn =>
   async ({ account, client, amr, refresh_transport, resources, device_token, origin }) => {
     const device = knownDevices.recognise(device_token, account)
     const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, origin })

@@ -9,7 +9,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Conduct } from '../factors/ceremonies.ts'
-import type { Enter } from './complete-sign-in.ts'
+import type { CompleteSignIn } from './complete-sign-in.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
 
@@ -18,7 +18,7 @@ type Needs = Readonly<{
   conduct: Conduct
   factors: Factors
   proveFactor: ProveFactor
-  enter: Enter
+  completeSignIn: CompleteSignIn
   random: Random
   requireResources: RequireResources
   originsOf: (client: Client) => readonly string[]
@@ -54,7 +54,7 @@ export const createPasskeySignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, assertion, admit, ...request }: Answered) => {
-    const { clients, conduct, factors, proveFactor, enter, originsOf } = needs
+    const { clients, conduct, factors, proveFactor, completeSignIn, originsOf } = needs
     const { client_id, refresh_transport, payload, finish } = await conduct.resumeUnbound(handle)
     const client = await clients.find(client_id)
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
@@ -72,7 +72,7 @@ export const createPasskeySignIn = (needs: Needs) => ({
     const method = await proveFactor({ kind: 'passkey', assertion }, asked)
     await finish()
     const amr = amrWith(PRESENT_AMR, method)
-    const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })
+    const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
     return { signedIn, client, refresh_transport }
   },
 })

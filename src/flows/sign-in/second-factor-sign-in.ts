@@ -7,7 +7,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Conduct } from '../factors/ceremonies.ts'
-import type { Enter } from './complete-sign-in.ts'
+import type { CompleteSignIn } from './complete-sign-in.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { OfferFactors } from '../factors/offer-factors.ts'
 import type { RequireResources } from '../access/require-resources.ts'
@@ -19,7 +19,7 @@ type Needs = Readonly<{
   conduct: Conduct
   offerFactors: OfferFactors
   proveFactor: ProveFactor
-  enter: Enter
+  completeSignIn: CompleteSignIn
   requireResources: RequireResources
   knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
@@ -74,7 +74,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
-    const { clients, conduct, proveFactor, enter, knownDevices, originsOf } = needs
+    const { clients, conduct, proveFactor, completeSignIn, knownDevices, originsOf } = needs
     const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload } = resumed
     const client = await clients.find(resumed.client_id)
@@ -86,7 +86,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
     await resumed.finish()
-    const signedIn = await enter({ ...request, account, client, amr, refresh_transport, resources })
+    const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
     return { signedIn, client, refresh_transport }
   },
 })

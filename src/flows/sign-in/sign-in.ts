@@ -5,7 +5,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
-import type { Enter, SignedIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import type { RequireResources } from '../access/require-resources.ts'
@@ -22,7 +22,7 @@ type Needs = Readonly<{
   brake: Brake
   /** Throws where the password alone is not enough. */
   demandSecondFactor: SecondFactorSignIn['demand']
-  enter: Enter
+  completeSignIn: CompleteSignIn
   requireResources: RequireResources
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
@@ -52,7 +52,7 @@ export const createSignIn =
     await attempt.succeeded()
     await renewDigest(needs, account, normalizePassword(form))
     await needs.demandSecondFactor({ account, client, refresh_transport, resources, acr_values, device })
-    return needs.enter({ ...request, account, amr: PASSWORD_AMR })
+    return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
   }
 
 /**

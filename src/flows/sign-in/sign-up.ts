@@ -6,7 +6,7 @@ import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-fami
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
-import type { Enter, SignedIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { JudgeNewPassword } from '../account/new-password.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 
@@ -15,7 +15,7 @@ type Needs = Readonly<{
   passwords: Passwords
   random: Random
   judgeNewPassword: JudgeNewPassword
-  enter: Enter
+  completeSignIn: CompleteSignIn
   requireResources: RequireResources
 }>
 
@@ -42,7 +42,7 @@ export const PASSWORD_AMR = ['pwd']
 export const createSignUp =
   (needs: Needs) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
-    const { accounts, passwords, random, enter } = needs
+    const { accounts, passwords, random, completeSignIn } = needs
     needs.requireResources(request.client, request.resources)
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
@@ -54,7 +54,7 @@ export const createSignUp =
       language: request.language,
     })
     if (account === null) throw new Problem('EMAIL_TAKEN')
-    const signedIn = await enter({ ...request, account, amr: PASSWORD_AMR })
+    const signedIn = await completeSignIn({ ...request, account, amr: PASSWORD_AMR })
     return { ...signedIn, isNewDevice: false }
   }
 

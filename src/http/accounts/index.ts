@@ -25,7 +25,7 @@ import { handleChangePassword } from './password.ts'
 import { handleRefresh } from './refresh.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sign-ins.ts'
-import { enterWith } from './sign-in.ts'
+import { handleSignIn } from './sign-in.ts'
 import { createReadShown } from './shown.ts'
 import { handleSignOut } from './sign-out.ts'
 
@@ -64,8 +64,8 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     within: handle => limited(limit, catching('problem', handle, needs.log)),
   })
   const routes: readonly AccountRoute[] = [
-    post('/auth/register', counted(enterWith(201, against(limits.register), needs.signUp))),
-    post('/auth/login', counted(enterWith(200, against(limits.login), needs.signIn))),
+    post('/auth/register', counted(handleSignIn(201, against(limits.register), needs.signUp))),
+    post('/auth/login', counted(handleSignIn(200, against(limits.login), needs.signIn))),
     post('/auth/login/second-factor', counted(handleSecondFactor(needs))),
     post('/auth/login/passkey/options', counted(handlePasskeyOptions(against(limits.login)))),
     post('/auth/login/passkey', counted(handlePasskeySignIn(needs))),

@@ -37,11 +37,11 @@ export const handlePasskeySignIn =
   (needs: Needs): Handle =>
   async call => {
     const { handle, passkey: assertion } = await readFields(call, ANSWER)
-    const entered = await needs.passkeySignIn.finish({
+    const completed = await needs.passkeySignIn.finish({
       handle,
       assertion,
       ...seenOf(call, needs.deviceCookie),
       admit: (client, refresh_transport) => needs.cookieTransport.admit(call, client, refresh_transport),
     })
-    return replyWith(200, entered, needs)
+    return replyWith(200, completed, needs)
   }

@@ -31,13 +31,13 @@ export const handleSecondFactor =
   (needs: Needs): Handle =>
   async call => {
     const { handle, ...fields } = await readFields(call, SIGN_IN)
-    const entered = await needs.secondFactorSignIn.finish({
+    const completed = await needs.secondFactorSignIn.finish({
       handle,
       proof: requireProof(fields),
       ...seenOf(call, needs.deviceCookie),
       admit: (client, refresh_transport) => needs.cookieTransport.admit(call, client, refresh_transport),
     })
-    return replyWith(200, entered, needs)
+    return replyWith(200, completed, needs)
   }
 
 /** Contract – POST /auth/step-up/options: the factors that would do, and the challenge for a passkey. */

@@ -12,7 +12,7 @@ import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
 import type { Within } from './limited.ts'
 
-type Enter = (credentials: Credentials) => Promise<SignedIn>
+type SignInFlow = (credentials: Credentials) => Promise<SignedIn>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
 
 /** Half a year: what a device that nobody used for longer proves is not worth keeping. */
@@ -21,7 +21,7 @@ const DEVICE_SECONDS = 15_552_000
 const DEVICE_HEADER = 'Signet-Device'
 
 /** Contract – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
-export const enterWith = (status: 200 | 201, needs: Needs & Within, enter: Enter): Handle => {
+export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: SignInFlow): Handle => {
   const { clients, cookieTransport, deviceCookie, within } = needs
   return async call => {
     const { client_id, resource: resources, ...given } = await readFields(call, CREDENTIALS)
@@ -29,7 +29,7 @@ export const enterWith = (status: 200 | 201, needs: Needs & Within, enter: Enter
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
     const judge = within(async () => {
-      const signedIn = await enter({ ...given, resources, ...seenOf(call, deviceCookie), client })
+      const signedIn = await signIn({ ...given, resources, ...seenOf(call, deviceCookie), client })
       return replyWith(status, { signedIn, client, refresh_transport }, needs)
     })
     return judge(call)
@@ -43,12 +43,12 @@ export const seenOf = (call: Call, deviceCookie: Cookie) => ({
   language: languageFor(call),
 })
 
-type Entered = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
+type Completed = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 
 /** What somebody who is signed in now gets, by the transport that was asked for. */
 export const replyWith = (
   status: number,
-  { signedIn, client, refresh_transport }: Entered,
+  { signedIn, client, refresh_transport }: Completed,
   needs: Needs,
 ): Reply => {
   const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
