@@ -18,7 +18,7 @@ import { createRequireResources } from '../flows/access/require-resources.ts'
 import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createSessions } from '../flows/sign-in/sign-ins.ts'
 import { createSignIn } from '../flows/sign-in/sign-in.ts'
-import { createBrake } from '../flows/access/guess-delay.ts'
+import { createGuessDelay } from '../flows/access/guess-delay.ts'
 import { createSignOut } from '../flows/sign-in/sign-out.ts'
 import { createSignUp } from '../flows/sign-in/sign-up.ts'
 import type { Issue } from '../grants/issue.ts'
@@ -81,7 +81,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     passwords: parts.passwords,
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
-  const brake = createBrake({ failures: createFailures(parts.redis), wait: parts.wait })
+  const guessDelay = createGuessDelay({ failures: createFailures(parts.redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
   const ending = { ...parts, endingLimit: limits.ending, access_token_seconds }
@@ -89,20 +89,20 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const proofs = composeProofs(config, {
     ...parts,
     factors,
-    brake,
+    guessDelay,
     knownDevices,
     notices: parts.mail.notices,
   })
   const requireStepUp = createRequireStepUp({
     ...parts,
     factors,
-    brake,
+    guessDelay,
     knownDevices,
     proveOwnFactor: proofs.proveOwnFactor,
     holdsRefreshToken: createHoldsRefreshToken({ ...ending, onReuse: parts.mail.notices.refreshReused }),
     limit: limits.password,
   })
-  const { told, ...mail } = parts.mail.withAccounts({
+  const { notifyOwner, ...mail } = parts.mail.withAccounts({
     judgeNewPassword,
     requireStepUp,
   })
@@ -112,25 +112,27 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const withFactors = composeFactors(config, {
     ...parts,
     factors,
-    brake,
+    guessDelay,
     knownDevices,
     notices: parts.mail.notices,
-    told,
+    notifyOwner,
     proofs,
     requireResources,
     requireStepUp,
-    completeSignIn: told.signIn(completeSignIn),
+    completeSignIn: notifyOwner.signIn(completeSignIn),
   })
   return {
     ...mail,
     ...withFactors,
-    signUp: told.signUp(createSignUp({ ...parts, requireResources, judgeNewPassword, completeSignIn })),
-    signIn: told.signIn(
+    signUp: notifyOwner.signUp(
+      createSignUp({ ...parts, requireResources, judgeNewPassword, completeSignIn }),
+    ),
+    signIn: notifyOwner.signIn(
       createSignIn({
         ...parts,
         requireResources,
         knownDevices,
-        brake,
+        guessDelay,
         completeSignIn,
         demandSecondFactor: withFactors.secondFactorSignIn.demand,
         password_cost: config.PASSWORD_COST,
@@ -139,7 +141,9 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     refresh: createRefresh(parts),
     signOut: createSignOut({ ...parts, access_token_seconds }),
     sessions: createSessions(ending),
-    changePassword: told.changePassword(createChangePassword({ ...ending, judgeNewPassword, requireStepUp })),
+    changePassword: notifyOwner.changePassword(
+      createChangePassword({ ...ending, judgeNewPassword, requireStepUp }),
+    ),
     deleteAccount: createDeleteAccount({ ...parts, accountLife, requireStepUp }),
     exportAccount: createExportAccount({ ...parts, ...withFactors, accountLife, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),

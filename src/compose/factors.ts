@@ -19,9 +19,9 @@ import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in
 import { createProveFactor } from '../flows/factors/prove-factor.ts'
 import type { KnownDevices } from '../flows/access/known-devices.ts'
 import type { Notices } from '../flows/mail/notices.ts'
-import type { Brake } from '../flows/access/guess-delay.ts'
+import type { GuessDelay } from '../flows/access/guess-delay.ts'
 import { createStepUp } from '../flows/sign-in/step-up.ts'
-import type { Told } from '../flows/mail/notify-owner.ts'
+import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
 import { createTotpEnrolment } from '../flows/factors/totp-enrolment.ts'
 import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
@@ -36,7 +36,7 @@ import type { Database } from '../store/postgres/database.ts'
 
 type Parts = Readonly<{
   blocklist: Blocklist
-  brake: Brake
+  guessDelay: GuessDelay
   clients: Clients
   clock: Clock
   database: Database
@@ -55,13 +55,16 @@ type Parts = Readonly<{
   proofs: ReturnType<typeof composeProofs>
   requireResources: RequireResources
   requireStepUp: RequireStepUp
-  /** Has told the person of it by mail. */
+  /** Notifies the owner of a new device. */
   completeSignIn: CompleteSignIn
   /** Tells the person of changes. */
-  told: Told
+  notifyOwner: NotifyOwner
 }>
 
-type ProofParts = Omit<Parts, 'completeSignIn' | 'told' | 'proofs' | 'requireResources' | 'requireStepUp'>
+type ProofParts = Omit<
+  Parts,
+  'completeSignIn' | 'notifyOwner' | 'proofs' | 'requireResources' | 'requireStepUp'
+>
 
 /** What judges second factors, at a sign-in and afterwards. */
 export const composeProofs = (config: Config, parts: ProofParts) => {
@@ -85,7 +88,7 @@ export const composeProofs = (config: Config, parts: ProofParts) => {
 
 /** The parts of second factors, put in their places. */
 export const composeFactors = (config: Config, parts: Parts) => {
-  const { lifetimes, proofs, told } = parts
+  const { lifetimes, proofs, notifyOwner } = parts
   const needs = {
     ...parts,
     ...proofs,
@@ -103,14 +106,17 @@ export const composeFactors = (config: Config, parts: Parts) => {
     stepUp: createStepUp(halves),
     totpEnrolment: {
       ...totp,
-      confirm: told.factorChange(totp.confirm),
-      remove: told.factorChange(totp.remove),
+      confirm: notifyOwner.factorChange(totp.confirm),
+      remove: notifyOwner.factorChange(totp.remove),
     },
     passkeyEnrolment: {
       ...passkeys,
-      confirm: told.factorChange(passkeys.confirm),
-      remove: told.factorChange(passkeys.remove),
+      confirm: notifyOwner.factorChange(passkeys.confirm),
+      remove: notifyOwner.factorChange(passkeys.remove),
     },
-    factorOverview: { ...overview, renewRecoveryCodes: told.factorChange(overview.renewRecoveryCodes) },
+    factorOverview: {
+      ...overview,
+      renewRecoveryCodes: notifyOwner.factorChange(overview.renewRecoveryCodes),
+    },
   }
 }

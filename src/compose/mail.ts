@@ -8,7 +8,7 @@ import type { JudgeNewPassword } from '../flows/account/new-password.ts'
 import { createNotices } from '../flows/mail/notices.ts'
 import { createRedeemLinks } from '../flows/mail/redeem-links.ts'
 import type { RequireStepUp } from '../flows/factors/require-step-up.ts'
-import { createTold } from '../flows/mail/notify-owner.ts'
+import { createNotifyOwner } from '../flows/mail/notify-owner.ts'
 import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
@@ -72,7 +72,7 @@ export const composeMail = (config: Config, parts: Parts) => {
       return {
         mailLinks,
         redeemLinks: createRedeemLinks({ ...parts, ...api, links, notices, access_token_seconds }),
-        told: createTold({ notices, mailLinks }),
+        notifyOwner: createNotifyOwner({ notices, mailLinks }),
       }
     },
   }

@@ -7,7 +7,7 @@ import {
 } from '../domain/account/password-digest.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Passwords, Wait } from '../ports/effects.ts'
-import { createLevel } from './timing-floor.ts'
+import { createTimingFloor } from './timing-floor.ts'
 import { systemWait } from './wait.ts'
 
 /** Sign-ins that may wait for a worker; about ten seconds of work a core at cost 10. More are told to come back. */
@@ -44,7 +44,7 @@ export const openPasswords = ({
     },
     recordTiming: false,
   })
-  const level = createLevel({ wait })
+  const timingFloor = createTimingFloor({ wait })
   const run = async (name: 'hash' | 'findForm', task: object): Promise<unknown> => {
     if (pool.queueSize >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
     return pool.run({ ...task, cost }, { name })
@@ -55,8 +55,8 @@ export const openPasswords = ({
     const parsed = digest === null || forms.length === 0 ? null : parsePasswordDigest(digest)
     const task = { forms: forms.length === 0 ? [''] : forms, parsed }
     const { form, tried, milliseconds } = (await run('findForm', task)) as Verdict
-    if (!isUsual(parsed, cost)) level.learn(milliseconds / tried)
-    if (form === null) await level.hold(milliseconds, tried)
+    if (!isUsual(parsed, cost)) timingFloor.learn(milliseconds / tried)
+    if (form === null) await timingFloor.hold(milliseconds, tried)
     return form
   }
   return {

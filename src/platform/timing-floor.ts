@@ -13,7 +13,13 @@ const HOLD_MAX_MILLISECONDS = 4_096
  * and half as much again; it is a timer that holds, no worker. Where there is none, nobody waits.
  * That time is a power of two and follows the clock: it would tell what was tried a moment ago if each attempt moved it a little.
  */
-export const createLevel = ({ wait, now = () => performance.now() }: { wait: Wait; now?: () => number }) => {
+export const createTimingFloor = ({
+  wait,
+  now = () => performance.now(),
+}: {
+  wait: Wait
+  now?: () => number
+}) => {
   let dearest = 0
   let dearest_before = 0
   let since = now()
@@ -33,11 +39,11 @@ export const createLevel = ({ wait, now = () => performance.now() }: { wait: Wai
     /** Resolves when a refusal that has taken that long, for so many digests, is no shorter than any other. */
     hold: async (milliseconds: number, digests: number): Promise<void> => {
       turn()
-      const level = digests * levelOf(Math.max(dearest, dearest_before))
-      if (level > milliseconds) await wait(level - milliseconds)
+      const floor = digests * floorOf(Math.max(dearest, dearest_before))
+      if (floor > milliseconds) await wait(floor - milliseconds)
     },
   }
 }
 
-const levelOf = (milliseconds: number): number =>
+const floorOf = (milliseconds: number): number =>
   milliseconds === 0 ? 0 : Math.min(2 ** Math.ceil(Math.log2(milliseconds * MARGIN)), HOLD_MAX_MILLISECONDS)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
 import { delayAfter } from '../../src/domain/sign-in/sign-in-delay.ts'
 import { createFailures } from '../../src/ephemeral/failures.ts'
-import { createBrake } from '../../src/flows/access/guess-delay.ts'
+import { createGuessDelay } from '../../src/flows/access/guess-delay.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import {
   bearerOf,
@@ -41,15 +41,15 @@ describe('the delay after failures in a row', () => {
   it('holds a thousand attempts at most, and then says when to come back', async () => {
     const failures = createFailures(null)
     const started: (() => void)[] = []
-    const brake = createBrake({
+    const guessDelay = createGuessDelay({
       failures,
       wait: () => new Promise<void>(resolve => started.push(resolve)),
     })
-    const first = await brake({ subject: 'a@b.example', device: null })
+    const first = await guessDelay({ subject: 'a@b.example', device: null })
     await Promise.all(times(5).map(() => first.failed()))
-    const held = times(1_000).map(() => brake({ subject: 'a@b.example', device: null }))
+    const held = times(1_000).map(() => guessDelay({ subject: 'a@b.example', device: null }))
     await expect.poll(() => started.length).toBe(1_000)
-    await expect(brake({ subject: 'a@b.example', device: null })).rejects.toMatchObject({
+    await expect(guessDelay({ subject: 'a@b.example', device: null })).rejects.toMatchObject({
       code: 'RATE_LIMITED',
       retry_after_seconds: 1,
     })

@@ -87,7 +87,7 @@ describe('password workers', () => {
     ['a bcrypt digest of a lower cost', hashSync('x', 4)],
   ])('hold every refusal to one time when they have seen %s', async (_, digest) => {
     const waits: number[] = []
-    const levelled = openPasswords({
+    const floored = openPasswords({
       cost: COST,
       workers: 2,
       wait: async milliseconds => void waits.push(milliseconds),
@@ -96,7 +96,7 @@ describe('password workers', () => {
       const refused = async (each: string | null) => {
         const before = waits.length
         const started = performance.now()
-        expect(await levelled.matches('guess', each as PasswordDigest | null)).toBe(false)
+        expect(await floored.matches('guess', each as PasswordDigest | null)).toBe(false)
         return { held: waits.slice(before), milliseconds: performance.now() - started }
       }
       // Nobody waits where there are digests of today alone.
@@ -104,18 +104,18 @@ describe('password workers', () => {
       expect((await refused(hashSync('x', COST))).held).toEqual([])
       const foreign = await refused(digest)
       expect(foreign.held).toEqual([expect.any(Number)])
-      const level = 2 ** Math.floor(Math.log2(foreign.milliseconds + (foreign.held[0] ?? 0)))
+      const floor = 2 ** Math.floor(Math.log2(foreign.milliseconds + (foreign.held[0] ?? 0)))
       for (const each of [null, hashSync('x', COST), hashSync('x', 4), digest]) {
         const { held, milliseconds } = await refused(each)
-        expect(milliseconds + (held[0] ?? 0)).toBeGreaterThanOrEqual(level)
+        expect(milliseconds + (held[0] ?? 0)).toBeGreaterThanOrEqual(floor)
       }
       // Who knows the password is not held.
       const known = hashSync('known', COST) as PasswordDigest
       const before = waits.length
-      expect(await levelled.matches('known', known)).toBe(true)
+      expect(await floored.matches('known', known)).toBe(true)
       expect(waits).toHaveLength(before)
     } finally {
-      await levelled.close()
+      await floored.close()
     }
   })
 })

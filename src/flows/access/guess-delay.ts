@@ -10,7 +10,7 @@ type Needs = Readonly<{ failures: Failures; wait: Wait }>
 export type Attempt = Readonly<{ failed: () => Promise<void>; succeeded: () => Promise<void> }>
 
 /** Resolves when the attempt may be judged. `device` is null for a device that the account does not know. */
-export type Brake = (attempt: {
+export type GuessDelay = (attempt: {
   /** What is guessed at: the password of an e-mail, or the codes of an account. */
   subject: string
   device: Uint8Array | null
@@ -27,7 +27,7 @@ const WAITING_AT_MOST = 1_000
  * hand, who need only take every turn first. What waits holds a timer and no worker, the same for an unknown e-mail.
  * A known device does not wait for what strangers did: it has a row of failures of its own, so that a stolen one guesses no faster.
  */
-export const createBrake = ({ failures, wait }: Needs): Brake => {
+export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   let waiting = 0
   const hold = async (milliseconds: number) => {
     if (milliseconds === 0) return

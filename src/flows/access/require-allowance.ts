@@ -2,7 +2,8 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { Allowance, Limit } from '../../ports/limits.ts'
 
 /** Counts against a limit. Throws a 429 that says when to come back. */
-export const consume = async (limit: Limit, key: string): Promise<void> => refuse(await limit.consume(key))
+export const requireAllowance = async (limit: Limit, key: string): Promise<void> =>
+  refuse(await limit.consume(key))
 
 /** Counts nothing, and asks no store. Throws the same 429 where this process knows that the limit is used up. */
 export const refuseExhausted = (limit: Limit, key: string): void => refuse(limit.isExhausted(key))

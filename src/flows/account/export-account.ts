@@ -3,7 +3,7 @@ import type { Limit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { consume } from '../access/require-allowance.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 import type { FactorOverview } from '../factors/factor-overview.ts'
 
 type Needs = Readonly<{
@@ -21,7 +21,7 @@ export const createExportAccount =
   ({ accountLife, factorOverview, clock, limit }: Needs): ExportAccount =>
   async bearer => {
     const { account } = bearer
-    await consume(limit, account.id)
+    await requireAllowance(limit, account.id)
     const factors = await factorOverview.list(bearer)
     const sign_ins = await accountLife.listSignIns(account.id)
     return presentExport(account, { factors, sign_ins }, clock())

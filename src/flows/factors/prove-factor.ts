@@ -14,12 +14,12 @@ import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../../d
 import type { Limit } from '../../ports/limits.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
-import type { Brake } from '../access/guess-delay.ts'
+import type { GuessDelay } from '../access/guess-delay.ts'
 
 type Needs = Readonly<{
   factors: Factors
   passkeyVerifier: PasskeyVerifier
-  brake: Brake
+  guessDelay: GuessDelay
   /** For the codes of one account, those of each known device apart. What is beyond it waits, and is judged. */
   limit: Limit
   /** Tells the account's owner. Takes no time and never fails. */
@@ -78,12 +78,12 @@ export const createProveFactor = (needs: Needs): ProveFactor => {
 const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', reason)
 
 const proveTotp = async (needs: Needs, code: string, { account_id, device = null }: Asked): Promise<void> => {
-  const { limit, brake, factors, notices } = needs
+  const { limit, guessDelay, factors, notices } = needs
   const known = device === null ? '' : `:${Buffer.from(device).toString('hex')}`
   const allowance = await limit.consume(`${account_id}${known}`)
   const isFlooded = allowance?.isAllowed === false
   const subject = `second factor of ${account_id}`
-  const attempt = await brake({ subject, device, ...(isFlooded ? { isFlooded } : {}) })
+  const attempt = await guessDelay({ subject, device, ...(isFlooded ? { isFlooded } : {}) })
   const totp = await factors.attemptTotp({ account_id, isKnownDevice: device !== null })
   if (totp === null) throw invalid('totp_absent')
   if (totp === 'closed') throw new Problem('AUTH_TOTP_CLOSED')

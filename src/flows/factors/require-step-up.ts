@@ -6,19 +6,19 @@ import type { Limit } from '../../ports/limits.ts'
 import type { Clock, Passwords } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { consume } from '../access/require-allowance.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 import { requireCurrentPassword } from './require-current-password.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import { hasFactor, openKinds } from './offer-factors.ts'
 import type { HoldsRefreshToken, OwnRefreshToken } from './own-refresh-token.ts'
 import type { ProveOwnFactor, ShownFactor } from './prove-own-factor.ts'
-import type { Brake } from '../access/guess-delay.ts'
+import type { GuessDelay } from '../access/guess-delay.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
   passwords: Passwords
   factors: Factors
-  brake: Brake
+  guessDelay: GuessDelay
   knownDevices: Pick<KnownDevices, 'recognise'>
   proveOwnFactor: ProveOwnFactor
   holdsRefreshToken: HoldsRefreshToken
@@ -52,7 +52,7 @@ export const createRequireStepUp =
   (needs: Needs): RequireStepUp =>
   async (bearer, shown) => {
     const { account, claims } = bearer
-    await consume(needs.limit, claims.sid ?? account.id)
+    await requireAllowance(needs.limit, claims.sid ?? account.id)
     const has = await needs.factors.find(account.id)
     const device = needs.knownDevices.recognise(shown.device_token, account)
     if (!isComplete(shown, has)) await requireFresh(needs, { bearer, shown, has, device })
@@ -99,7 +99,7 @@ type Guess = Readonly<{ account: Account; device: Uint8Array | null; current_pas
  * none of a stranger's.
  */
 const provePassword = async (needs: Needs, { account, device, current_password }: Guess): Promise<void> => {
-  const attempt = await needs.brake({ subject: account.email, device })
+  const attempt = await needs.guessDelay({ subject: account.email, device })
   try {
     await requireCurrentPassword(needs, account, current_password)
   } catch (error) {

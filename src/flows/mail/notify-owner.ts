@@ -14,7 +14,7 @@ type Seen = Readonly<{ origin: Origin; language: Language }>
 type CompletingSignIn<R extends Seen> = (request: R) => Promise<SignedIn>
 
 /** Ours – Wraps flows so that the account's owner is notified by mail after each success. */
-export const createTold = ({ notices, mailLinks }: Needs) => ({
+export const createNotifyOwner = ({ notices, mailLinks }: Needs) => ({
   signUp:
     <R extends Seen>(signUp: CompletingSignIn<R>): CompletingSignIn<R> =>
     async request => {
@@ -50,7 +50,7 @@ export const createTold = ({ notices, mailLinks }: Needs) => ({
     },
 })
 
-export type Told = ReturnType<typeof createTold>
+export type NotifyOwner = ReturnType<typeof createNotifyOwner>
 type FactorChange<G extends readonly unknown[], R> = (bearer: Bearer, ...given: G) => Promise<R>
 
 const addresseeOf = ({ id: account_id, email, language }: Account) => ({ account_id, email, language })

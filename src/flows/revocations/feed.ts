@@ -6,7 +6,7 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit, RateLimit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
-import { consume } from '../access/require-allowance.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 import type { RevocationTail, Tail } from './tail.ts'
 import { createSharedAnswers } from './shared-answers.ts'
 import { createWaitingRoom } from './waiting-room.ts'
@@ -154,7 +154,7 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     const ready = answers.recall(key, version)
     if (ready !== null) return ready
     // Those who waited have all asked the same: one of them causes the signature that all of them get.
-    if (!hasWaited) await consume(signatures, limitKeyOf(ip))
+    if (!hasWaited) await requireAllowance(signatures, limitKeyOf(ip))
     const make = async () => answer(text, asked, known)
     return answers.recall(key, version) ?? answers.make(key, version, make, hasWaited)
   }

@@ -7,7 +7,7 @@ import type { Keys } from '../../ports/keys.ts'
 import type { Limit, RateLimit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Listable, StatusEntries } from '../../ports/revocations.ts'
-import { consume } from '../access/require-allowance.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 import { createSharedAnswers } from './shared-answers.ts'
 
 type Needs = Readonly<{
@@ -82,7 +82,7 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
     find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList> => {
       let known = recall(list)
       if (known === null) {
-        await consume(making, limitKeyOf(ip))
+        await requireAllowance(making, limitKeyOf(ip))
         const living = await bounds()
         if (living === null || list < living.first || list > living.last)
           throw new Problem('NOT_FOUND', 'status_list_unknown')

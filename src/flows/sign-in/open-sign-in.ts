@@ -12,7 +12,7 @@ import type { Family, Origin, RefreshTransport } from '../../domain/sign-in/refr
 import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import type { AccessTokenResponse, Issue } from '../../grants/issue.ts'
-import { consume } from '../access/require-allowance.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
@@ -48,7 +48,7 @@ export const SALT_BYTES = 16
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, origin }) => {
-    await consume(limit, account.id)
+    await requireAllowance(limit, account.id)
     const id = random.uuid()
     const salt = random.bytes(SALT_BYTES)
     const [pepper] = peppers

@@ -9,7 +9,7 @@ import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import type { RequireResources } from '../access/require-resources.ts'
-import type { Brake } from '../access/guess-delay.ts'
+import type { GuessDelay } from '../access/guess-delay.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
 /** No account's e-mail. */
@@ -19,7 +19,7 @@ type Needs = Readonly<{
   accounts: Accounts
   passwords: Passwords
   knownDevices: KnownDevices
-  brake: Brake
+  guessDelay: GuessDelay
   /** Throws where the password alone is not enough. */
   demandSecondFactor: SecondFactorSignIn['demand']
   completeSignIn: CompleteSignIn
@@ -41,7 +41,7 @@ export const createSignIn =
     const email = normalizeEmail(given)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
     const device = needs.knownDevices.recognise(device_token, account)
-    const attempt = await needs.brake({ subject: email, device })
+    const attempt = await needs.guessDelay({ subject: email, device })
     // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
     const digest = account?.disabled_at === null ? account.password_digest : null
     const form = await needs.passwords.findForm(password, digest)

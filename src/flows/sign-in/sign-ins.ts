@@ -7,7 +7,7 @@ import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { consume } from '../access/require-allowance.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -27,7 +27,7 @@ export const createSessions = (needs: Needs) => {
 
     /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
     end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
-      if (id !== claims.sid) await consume(endingLimit, claims.sid ?? account.id)
+      if (id !== claims.sid) await requireAllowance(endingLimit, claims.sid ?? account.id)
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
       if (!isUuid(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
       await block([id])
@@ -35,7 +35,7 @@ export const createSessions = (needs: Needs) => {
 
     endOthers: async ({ account, claims }: Bearer): Promise<void> => {
       const { id, credential_epoch } = account
-      await consume(endingLimit, claims.sid ?? id)
+      await requireAllowance(endingLimit, claims.sid ?? id)
       const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
       const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
       if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')

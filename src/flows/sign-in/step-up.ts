@@ -15,7 +15,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { consume, refuseExhausted } from '../access/require-allowance.ts'
+import { requireAllowance, refuseExhausted } from '../access/require-allowance.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
@@ -74,7 +74,7 @@ export const createStepUp = (needs: Needs) => ({
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
     // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
-    await consume(needs.signInLimit, account.id)
+    await requireAllowance(needs.signInLimit, account.id)
     return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
   },
 })

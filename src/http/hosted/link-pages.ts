@@ -3,7 +3,7 @@ import type { Language } from '../../domain/base/language.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { Problem, PROBLEMS } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { consume } from '../../flows/access/require-allowance.ts'
+import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { readForm } from '../server/body.ts'
@@ -66,7 +66,7 @@ const createPosting =
   (csrf: Csrf, limit: Limit) =>
   (handle: (posted: Posted) => Promise<Reply>): Handle => {
     const carryOut = csrf.refuseForeign(async call => {
-      await consume(limit, limitKeyOf(call.ip))
+      await requireAllowance(limit, limitKeyOf(call.ip))
       const form = await readForm(call)
       const [token = '', new_password = ''] = [form.get('token'), form.get('new_password')]
       return handle({ token, new_password, language: languageFor(call) })
