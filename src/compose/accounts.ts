@@ -16,7 +16,7 @@ import type { OpenSignIn } from '../flows/sign-in/open-sign-in.ts'
 import { createRefresh } from '../flows/sign-in/refresh.ts'
 import { createRequireResources } from '../flows/access/require-resources.ts'
 import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
-import { createSessions } from '../flows/sign-in/sign-ins.ts'
+import { createSignIns } from '../flows/sign-in/sign-ins.ts'
 import { createSignIn } from '../flows/sign-in/sign-in.ts'
 import { createGuessDelay } from '../flows/access/guess-delay.ts'
 import { createSignOut } from '../flows/sign-in/sign-out.ts'
@@ -140,7 +140,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     ),
     refresh: createRefresh(parts),
     signOut: createSignOut({ ...parts, access_token_seconds }),
-    sessions: createSessions(ending),
+    signIns: createSignIns(ending),
     changePassword: notifyOwner.changePassword(
       createChangePassword({ ...ending, judgeNewPassword, requireStepUp }),
     ),

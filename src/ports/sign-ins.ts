@@ -9,7 +9,7 @@ import type {
   Rotation,
   SteppedUpFamily,
 } from '../domain/sign-in/refresh-family.ts'
-import type { Session } from '../domain/sign-in/sign-in.ts'
+import type { SignIn } from '../domain/sign-in/sign-in.ts'
 
 /** What of a living family never changes. */
 export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope' | 'audience'> &
@@ -43,7 +43,7 @@ export type RefreshFamilies = {
     reason: RevokeReason
   }): Promise<boolean>
   /** The living ones of an account, the one used last first. */
-  list(account_id: string): Promise<readonly Session[]>
+  list(account_id: string): Promise<readonly SignIn[]>
   /** The family whose *current* token this is; null unless family and account are live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }

@@ -19,7 +19,7 @@ const disable: Change = async (accounts, account) => {
 const enable: Change = async (accounts, { id, email }) =>
   (await accounts.enable(id)) ? { line: `enabled: ${email}`, result: { id, enabled: true } } : null
 
-const endSessions: Change = async (accounts, account) => {
+const endSignIns: Change = async (accounts, account) => {
   const ended = await accounts.endEverySignIn(account.id, { reason: 'ended_by_operator' })
   return tellEnded('signed out', account, ended)
 }
@@ -58,7 +58,7 @@ const CHANGES: Readonly<Record<string, readonly [description: string, change: Ch
     'take every second factor and recovery code from somebody who has lost them, and end every sign-in',
     removeFactors,
   ],
-  'end-sessions': ['end every sign-in, and every access token with it', endSessions],
+  'end-sessions': ['end every sign-in, and every access token with it', endSignIns],
 }
 
 type DeleteOptions = Options & Readonly<{ now?: boolean }>

@@ -1,7 +1,7 @@
 import { describeDevice } from '../base/user-agent.ts'
 
 /** One living sign-in of a person, as the person sees it. `id` is the refresh family: the `sid` of its tokens. */
-export type Session = Readonly<{
+export type SignIn = Readonly<{
   id: string
   created_at: Date
   last_used_at: Date
@@ -10,11 +10,11 @@ export type Session = Readonly<{
 }>
 
 /** Contract: what the account API shows of a sign-in. */
-export const presentSession = (session: Session, current_id: string | undefined) => ({
-  id: session.id,
-  created_at: session.created_at.toISOString(),
-  last_used_at: session.last_used_at.toISOString(),
-  ip: session.last_ip,
-  device: describeDevice(session.last_user_agent),
-  current: session.id === current_id,
+export const presentSignIn = (signIn: SignIn, current_id: string | undefined) => ({
+  id: signIn.id,
+  created_at: signIn.created_at.toISOString(),
+  last_used_at: signIn.last_used_at.toISOString(),
+  ip: signIn.last_ip,
+  device: describeDevice(signIn.last_user_agent),
+  current: signIn.id === current_id,
 })

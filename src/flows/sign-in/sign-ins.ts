@@ -1,6 +1,6 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Session } from '../../domain/sign-in/sign-in.ts'
+import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import type { Blocklist } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
@@ -19,11 +19,11 @@ type Needs = Readonly<{
 }>
 
 /** Contract – The sign-ins of a person, for the person to see and to end. */
-export const createSessions = (needs: Needs) => {
+export const createSignIns = (needs: Needs) => {
   const { accounts, refreshFamilies, blocklist, endingLimit, access_token_seconds } = needs
   const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)
   return {
-    list: ({ account }: Bearer): Promise<readonly Session[]> => refreshFamilies.list(account.id),
+    list: ({ account }: Bearer): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
 
     /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
     end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
@@ -44,4 +44,4 @@ export const createSessions = (needs: Needs) => {
   }
 }
 
-export type Sessions = ReturnType<typeof createSessions>
+export type SignIns = ReturnType<typeof createSignIns>

@@ -4,7 +4,7 @@ import type { DeleteAccount } from '../../flows/account/delete-account.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
 import type { ExportAccount } from '../../flows/account/export-account.ts'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
-import type { Sessions } from '../../flows/sign-in/sign-ins.ts'
+import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -24,7 +24,7 @@ import { handlePasskeyOptions, handlePasskeySignIn } from './passkey-sign-in.ts'
 import { handleChangePassword } from './password.ts'
 import { handleRefresh } from './refresh.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
-import { handleEndOtherSessions, handleEndSession, handleListSessions } from './sign-ins.ts'
+import { handleEndOtherSignIns, handleEndSignIn, handleListSignIns } from './sign-ins.ts'
 import { handleSignIn } from './sign-in.ts'
 import { createReadShown } from './shown.ts'
 import { handleSignOut } from './sign-out.ts'
@@ -35,7 +35,7 @@ type Needs = Readonly<{
   signIn: (credentials: Credentials) => Promise<SignedIn>
   refresh: ReturnType<typeof createRefresh>
   signOut: SignOut
-  sessions: Sessions
+  signIns: SignIns
   changePassword: ChangePassword
   deleteAccount: DeleteAccount
   exportAccount: ExportAccount
@@ -74,9 +74,9 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     { method: 'GET', path: '/auth/me', handle: counted(handleShowAccount(needs)) },
     { method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(showing)) },
     { method: 'GET', path: '/auth/me/export', handle: counted(handleExportAccount(needs)) },
-    { method: 'GET', path: '/auth/sessions', handle: counted(handleListSessions(needs)) },
-    { method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSessions(needs)) },
-    { method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSession(needs)) },
+    { method: 'GET', path: '/auth/sessions', handle: counted(handleListSignIns(needs)) },
+    { method: 'DELETE', path: '/auth/sessions', handle: counted(handleEndOtherSignIns(needs)) },
+    { method: 'DELETE', path: '/auth/sessions/:id', handle: counted(handleEndSignIn(needs)) },
     post('/auth/password', counted(handleChangePassword(showing))),
     ...mailRoutes({ ...against(limits.mail), ...showing }).map(route => ({
       ...route,

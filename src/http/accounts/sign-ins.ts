@@ -1,34 +1,34 @@
-import { presentSession } from '../../domain/sign-in/sign-in.ts'
+import { presentSignIn } from '../../domain/sign-in/sign-in.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
-import type { Sessions } from '../../flows/sign-in/sign-ins.ts'
+import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import { type Handle, json, NO_STORE, noContent } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 
 type Needs = Readonly<{
-  sessions: Sessions
+  signIns: SignIns
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
 }>
 
 /** Contract – GET /auth/sessions: the one used last comes first. */
-export const handleListSessions = ({ sessions, authenticateBearer }: Needs): Handle =>
+export const handleListSignIns = ({ signIns, authenticateBearer }: Needs): Handle =>
   withBearer(authenticateBearer, async bearer => {
-    const list = await sessions.list(bearer)
-    return json(200, { sessions: list.map(session => presentSession(session, bearer.claims.sid)) }, NO_STORE)
+    const list = await signIns.list(bearer)
+    return json(200, { sessions: list.map(signIn => presentSignIn(signIn, bearer.claims.sid)) }, NO_STORE)
   })
 
 /** Contract – DELETE /auth/sessions/{id} */
-export const handleEndSession = ({ sessions, authenticateBearer, cookieTransport }: Needs): Handle =>
+export const handleEndSignIn = ({ signIns, authenticateBearer, cookieTransport }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
     const id = call.context.req.param('id') ?? ''
-    await sessions.end(bearer, id)
+    await signIns.end(bearer, id)
     return id === bearer.claims.sid ? { ...noContent, ...cookieTransport.forget(call) } : noContent
   })
 
 /** Ours – DELETE /auth/sessions: every other sign-in. All of them, this one too, is logout with "everywhere". */
-export const handleEndOtherSessions = ({ sessions, authenticateBearer }: Needs): Handle =>
+export const handleEndOtherSignIns = ({ signIns, authenticateBearer }: Needs): Handle =>
   withBearer(authenticateBearer, async bearer => {
-    await sessions.endOthers(bearer)
+    await signIns.endOthers(bearer)
     return noContent
   })

@@ -1,5 +1,5 @@
 import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
-import type { Session } from '../../domain/sign-in/sign-in.ts'
+import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
 import { createPresent } from './present-token.ts'
@@ -122,7 +122,7 @@ const createList =
   (database: Database): RefreshFamilies['list'] =>
   account_id =>
     database.run(
-      sql => sql<Session[]>`
+      sql => sql<SignIn[]>`
         select
           f.id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip, f.last_user_agent
         from signet.refresh_families f
