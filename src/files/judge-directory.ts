@@ -1,6 +1,6 @@
 import { accessSync, chmodSync, constants, mkdirSync } from 'node:fs'
 import { thisUser } from './this-user.ts'
-import { type Step, trailTo } from './trail.ts'
+import { type TrailStep, trailTo } from './trail.ts'
 
 /** A directory that Signet keeps secrets in, the setting that names it, and whether there is a secret in it yet. */
 export type SecretDirectory = Readonly<{
@@ -43,7 +43,7 @@ export const judgeDirectory = (directory: SecretDirectory): readonly string[] =>
   return [...judgeOwner(directory, target), ...mode]
 }
 
-const judgeMaking = ({ name, path }: SecretDirectory, parent: Step | undefined): readonly string[] => {
+const judgeMaking = ({ name, path }: SecretDirectory, parent: TrailStep | undefined): readonly string[] => {
   if (parent === undefined || parent.stats.isSymbolicLink()) return []
   const error = parent.stats.isDirectory() ? writeErrorOf(parent) : 'ENOTDIR'
   return error === null
@@ -57,7 +57,7 @@ const canBeClosed = (directory: SecretDirectory): boolean => {
 }
 
 /** Without secrets there is nothing to keep from others: a fresh clone's directory is open to all. */
-const isClosable = (directory: SecretDirectory, { stats }: Step): boolean =>
+const isClosable = (directory: SecretDirectory, { stats }: TrailStep): boolean =>
   stats.uid === thisUser() && stats.isDirectory() && directory.isEmpty()
 
 /** Whether a user who is neither this one nor root owns the file, and so can change it at any time. */
@@ -65,7 +65,7 @@ export const isOfStranger = ({ uid }: Readonly<{ uid: number }>): boolean =>
   uid !== ROOT && uid !== thisUser()
 
 /** The error code of a write to a directory: EROFS, EACCES, …; null when it can be written. Root heeds missing write bits too. */
-export const writeErrorOf = ({ path, stats }: Step): string | null => {
+export const writeErrorOf = ({ path, stats }: TrailStep): string | null => {
   if ((stats.mode & EVERYONE_WRITES) === 0) return 'EROFS'
   try {
     accessSync(path, constants.W_OK | constants.X_OK)
@@ -77,7 +77,7 @@ export const writeErrorOf = ({ path, stats }: Step): string | null => {
 
 export const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0')
 
-const judgePassed = ({ name, path }: SecretDirectory, step: Step): readonly string[] => {
+const judgePassed = ({ name, path }: SecretDirectory, step: TrailStep): readonly string[] => {
   const { uid, mode } = step.stats
   const kind = step.stats.isSymbolicLink() ? 'link' : 'directory'
   if (isOfStranger(step.stats)) {
@@ -92,14 +92,14 @@ const judgePassed = ({ name, path }: SecretDirectory, step: Step): readonly stri
     : []
 }
 
-const judgeOwner = ({ name, path }: SecretDirectory, { stats }: Step): readonly string[] =>
+const judgeOwner = ({ name, path }: SecretDirectory, { stats }: TrailStep): readonly string[] =>
   isOfStranger(stats)
     ? [
         `${name} ${path} belongs to uid ${stats.uid}, neither root nor this process (uid ${thisUser()}); run as its owner, or change its owner`,
       ]
     : []
 
-const judgeMode = ({ name, path }: SecretDirectory, target: Step): readonly string[] => {
+const judgeMode = ({ name, path }: SecretDirectory, target: TrailStep): readonly string[] => {
   const { mode, gid } = target.stats
   const isOpen = name === 'KEYS_DIR' ? areKeysOpen(target) : isDataOpen(target)
   if (!isOpen) return []
@@ -108,7 +108,7 @@ const judgeMode = ({ name, path }: SecretDirectory, target: Step): readonly stri
 }
 
 /** Read-only mounts of Kubernetes have mode 1777: where nothing can be written, the modes of the files protect the keys. */
-const areKeysOpen = (target: Step): boolean => {
+const areKeysOpen = (target: TrailStep): boolean => {
   if ((target.stats.mode & OTHERS) === 0) return false
   const error = writeErrorOf(target)
   if (error === 'EROFS') return false
@@ -116,5 +116,5 @@ const areKeysOpen = (target: Step): boolean => {
 }
 
 /** The embedded database asks for no password. Platforms that choose the uid put each into group 0: OpenShift does. */
-const isDataOpen = ({ stats: { mode, gid } }: Step): boolean =>
+const isDataOpen = ({ stats: { mode, gid } }: TrailStep): boolean =>
   (mode & OTHERS) !== 0 || ((mode & GROUP) !== 0 && !(gid === 0 && (mode & GROUP) === GROUP))

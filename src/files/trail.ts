@@ -2,10 +2,10 @@ import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, join, parse, resolve } from 'node:path'
 
 /** A directory, a link or a file, itself and not what it leads to. */
-export type Step = Readonly<{ path: string; stats: Stats }>
+export type TrailStep = Readonly<{ path: string; stats: Stats }>
 
 /** What the system passes through on the way to a path, and what is there; null where nothing is. */
-export type Trail = Readonly<{ passed: readonly Step[]; target: Step | null }>
+export type Trail = Readonly<{ passed: readonly TrailStep[]; target: TrailStep | null }>
 
 /** As many as Linux follows for one path. */
 const LINKS_AT_MOST = 40
@@ -18,7 +18,7 @@ export const trailTo = (path: string): Trail => {
   const absolute = isAbsolute(path) ? path : join(resolve(), '/', path)
   const { root } = parse(absolute)
   const names = [...namesOf(absolute)]
-  const passed: Step[] = []
+  const passed: TrailStep[] = []
   let step = inspect(root)
   for (let links = 0; step !== null; ) {
     const name = names.shift()
@@ -45,7 +45,7 @@ export const trailTo = (path: string): Trail => {
 const namesOf = (path: string): readonly string[] =>
   path.split('/').filter(name => name !== '' && name !== '.')
 
-const inspect = (path: string): Step | null => {
+const inspect = (path: string): TrailStep | null => {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   return stats === undefined ? null : { path, stats }
 }

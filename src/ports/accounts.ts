@@ -89,7 +89,7 @@ export type AccountAdministration = {
    * Atomic: raises the epoch, ends every family with its entries in the revocation feed, and changes what is given beside.
    * Returns how many families that were; null when there is no such account. A sign-in under way gets no living family.
    */
-  endEverySignIn(
+  changeAndSignOut(
     account_id: string,
     change: Readonly<{
       reason: RevokeReason

@@ -2,7 +2,7 @@
 export type Faults = Readonly<{ faults: readonly string[] }>
 
 /** The code of a failed system call; null for every other error. */
-export const codeOf = (error: unknown): string | null =>
+export const errnoOf = (error: unknown): string | null =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 
 /** A full disk, a missing right, a share that went away: a line for the operator. Anything else is our own fault and thrown on. */

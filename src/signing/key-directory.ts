@@ -12,7 +12,7 @@ import {
   writeErrorOf,
 } from '../files/judge-directory.ts'
 import { thisUser } from '../files/this-user.ts'
-import { codeOf, type Faults, toFault } from './fault.ts'
+import { errnoOf, type Faults, toFault } from './fault.ts'
 import { importKey, type SigningKey } from './signing-key.ts'
 
 /** A key with the state of its file when it was read: as long as that stays, it need not be read again. */
@@ -119,7 +119,7 @@ const inspect = async (home: Home, file: string): Promise<KeyFile> => {
     const fault = judgeFile(home, { path, stats, target })
     return { file, fault, isMounted: home.isReadOnly, modified_at, fingerprint }
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
+    if (errnoOf(error) !== 'ENOENT') throw error
     return {
       file,
       fault: NO_FILE,
@@ -181,7 +181,7 @@ const readKey = async (
 ): Promise<SigningKey | { readonly fault: string }> => {
   if (fault !== null) return { fault }
   const pem = await readFile(join(directory, file), 'utf8').catch((error: unknown) => ({
-    code: codeOf(error),
+    code: errnoOf(error),
   }))
   if (typeof pem !== 'string') return { fault: `cannot be read (${pem.code})` }
   const dates = parseKeyDates(pem)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createCursors } from '../../src/domain/revocations/feed-cursor.ts'
 import { Problem } from '../../src/domain/base/problem.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
-import { createRevocationFeed } from '../../src/flows/revocations/feed.ts'
+import { createAnswerFeed } from '../../src/flows/revocations/feed.ts'
 import { createRevocationTail } from '../../src/flows/revocations/tail.ts'
 import type { Keys } from '../../src/ports/keys.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
@@ -32,7 +32,7 @@ const payloadOf = (jws: string) =>
 const startFollower = (url: string, keys: Keys) => {
   const database = openDatabase({ url, pool_size: 3, answer_seconds: 2 })
   const tail = createRevocationTail({ feed: createStoredFeed(database), clock, log })
-  const answerFeed = createRevocationFeed({
+  const answerFeed = createAnswerFeed({
     tail,
     keys,
     cursors,

@@ -7,7 +7,7 @@ import { createCursors } from '../../src/domain/revocations/feed-cursor.ts'
 import { Problem } from '../../src/domain/base/problem.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { createRevocationFeed, type FeedRequest } from '../../src/flows/revocations/feed.ts'
+import { createAnswerFeed, type FeedRequest } from '../../src/flows/revocations/feed.ts'
 import { createRevocationTail } from '../../src/flows/revocations/tail.ts'
 import type { Keys } from '../../src/ports/keys.ts'
 import type { RevocationFeed } from '../../src/ports/revocations.ts'
@@ -88,7 +88,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
       },
       isExhausted: () => null,
     }
-    const answerFeed = createRevocationFeed({ tail, keys, cursors, clock, issuer: ISSUER, signatures: limit })
+    const answerFeed = createAnswerFeed({ tail, keys, cursors, clock, issuer: ISSUER, signatures: limit })
     const ask = (cursor: string | null = null, more: Partial<FeedRequest> = {}) => {
       const signal = new AbortController().signal
       return answerFeed({ cursor, wait_seconds: 0, signal, ip: '::1', ...more })
@@ -364,7 +364,7 @@ describe.skipIf(!hasPostgres)('the revocation feed while a session that numbers 
       const clock = () => new Date()
       const tail = createRevocationTail({ feed: createStoredFeed(backend.database), clock, log })
       onTestFinished(() => tail.close())
-      const answerFeed = createRevocationFeed({
+      const answerFeed = createAnswerFeed({
         tail,
         keys,
         cursors,

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { codeOf, isAway } from '../../src/store/postgres/outage.ts'
+import { codeOf, isOutage } from '../../src/store/postgres/outage.ts'
 import { onHeldAccount } from '../../src/store/families/end-families.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
@@ -479,9 +479,9 @@ const works = async (database: Database) => {
 
 describe('what counts as away', () => {
   it.each(['08006', '53300', '53100', '57P01', '57P03', 'ECONNREFUSED', 'CONNECT_TIMEOUT'])('%s', code => {
-    expect(isAway(code)).toBe(true)
+    expect(isOutage(code)).toBe(true)
   })
   it.each(['23505', '42P01', '40001', '0800', '', 'TypeError'])('not %j', code => {
-    expect(isAway(code)).toBe(false)
+    expect(isOutage(code)).toBe(false)
   })
 })

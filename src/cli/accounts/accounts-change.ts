@@ -4,7 +4,7 @@ import { type AccountLine, presentAccountLine } from '../../domain/account/accou
 import { judgeRoles } from '../../domain/oauth/roles.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import { answer, type Options, refuse, withAccounts } from './accounts-store.ts'
+import { answer, type Options, refuseCommand, withAccounts } from './accounts-store.ts'
 import type { Io } from '../terminal/io.ts'
 
 /** What a change has done, for people and for machines; null when the account was deleted meanwhile. */
@@ -12,7 +12,7 @@ type Told = Readonly<{ line: string; result: object }>
 type Change = (accounts: AccountAdministration, account: AccountLine) => Promise<Told | null>
 
 const disable: Change = async (accounts, account) => {
-  const ended = await accounts.endEverySignIn(account.id, { reason: 'disabled', isDisabled: true })
+  const ended = await accounts.changeAndSignOut(account.id, { reason: 'disabled', isDisabled: true })
   return tellEnded('disabled', account, ended)
 }
 
@@ -20,13 +20,13 @@ const enable: Change = async (accounts, { id, email }) =>
   (await accounts.enable(id)) ? { line: `enabled: ${email}`, result: { id, enabled: true } } : null
 
 const endSignIns: Change = async (accounts, account) => {
-  const ended = await accounts.endEverySignIn(account.id, { reason: 'ended_by_operator' })
+  const ended = await accounts.changeAndSignOut(account.id, { reason: 'ended_by_operator' })
   return tellEnded('signed out', account, ended)
 }
 
 const removeFactors: Change = async (accounts, account) => {
   const change = { reason: 'factors_changed', withoutFactors: true } as const
-  return tellEnded('factors removed', account, await accounts.endEverySignIn(account.id, change))
+  return tellEnded('factors removed', account, await accounts.changeAndSignOut(account.id, change))
 }
 
 const remove: Change = async (accounts, account) =>
@@ -36,7 +36,7 @@ const setRoles =
   (roles: readonly string[], { isAtOnce }: { isAtOnce: boolean }): Change =>
   async (accounts, { id, email }) => {
     const isDone = isAtOnce
-      ? (await accounts.endEverySignIn(id, { reason: 'roles_changed', roles })) !== null
+      ? (await accounts.changeAndSignOut(id, { reason: 'roles_changed', roles })) !== null
       : await accounts.setRoles(id, roles)
     const line = `roles of ${email}: ${roles.join(' ') || 'none'}`
     return isDone ? { line, result: { id, roles } } : null
@@ -83,7 +83,7 @@ export const addAccountsChangeCommands = (group: Command, io: Io): void => {
       apply(io, given, options, async (accounts, account) =>
         options.now
           ? remove(accounts, account)
-          : refuse(io, options, `would delete ${account.email}: say --now, and it is done`),
+          : refuseCommand(io, options, `would delete ${account.email}: say --now, and it is done`),
       ),
     )
   command('set-roles', 'give an account these roles, instead of those that it has')
@@ -94,9 +94,9 @@ export const addAccountsChangeCommands = (group: Command, io: Io): void => {
     .action((given: string, listed: readonly string[], options: RoleOptions) => {
       const roles = [...new Set(listed)]
       if ((roles.length === 0) !== (options.none === true))
-        return refuse(io, options, 'name the roles, or say --none')
+        return refuseCommand(io, options, 'name the roles, or say --none')
       const fault = judgeRoles(roles)
-      if (fault !== null) return refuse(io, options, `roles ${fault}`)
+      if (fault !== null) return refuseCommand(io, options, `roles ${fault}`)
       return apply(io, given, options, setRoles(roles, { isAtOnce: options.endSessions === true }))
     })
 }
@@ -105,7 +105,7 @@ const apply = (io: Io, given: string, options: Options, change: Change): Promise
   withAccounts(io, options, async accounts => {
     const account = await getAccount(io, given, options, accounts)
     const told = await change(accounts, account)
-    if (told === null) return refuse(io, options, `${account.email} was deleted meanwhile`)
+    if (told === null) return refuseCommand(io, options, `${account.email} was deleted meanwhile`)
     answer(io, options, told.line, told.result)
   })
 
@@ -130,5 +130,5 @@ const getAccount = async (
 ): Promise<AccountLine> => {
   const id = given.toLowerCase()
   const account = await accounts.find(isUuid(id) ? { id } : { email: normalizeEmail(given) })
-  return account ?? refuse(io, options, `there is no account ${given}`)
+  return account ?? refuseCommand(io, options, `there is no account ${given}`)
 }

@@ -6,7 +6,7 @@ import { FIRST_ROLES, judgeRoles } from '../../domain/oauth/roles.ts'
 import { createJudgeNewPassword } from '../../flows/account/new-password.ts'
 import { openPasswords } from '../../platform/passwords.ts'
 import { systemRandom } from '../../platform/random.ts'
-import { answer, type Options, refuse, withAccounts } from './accounts-store.ts'
+import { answer, type Options, refuseCommand, withAccounts } from './accounts-store.ts'
 import type { Io } from '../terminal/io.ts'
 import { readPassword } from '../terminal/password-input.ts'
 
@@ -32,7 +32,7 @@ const create = async (io: Io, given: string, options: CreateOptions): Promise<vo
   const roles = [...new Set(options.role ?? FIRST_ROLES)]
   const faults = { 'the e-mail': judgeEmail(email), 'the roles': judgeRoles(roles) }
   for (const [what, fault] of Object.entries(faults))
-    if (fault !== null) return refuse(io, options, `${what} ${fault}`)
+    if (fault !== null) return refuseCommand(io, options, `${what} ${fault}`)
   const password_digest = options.password === false ? null : await digestPassword(io, options, email)
   await withAccounts(io, options, async accounts => {
     const id = systemRandom.uuid()
@@ -45,22 +45,24 @@ const create = async (io: Io, given: string, options: CreateOptions): Promise<vo
       disabled: false,
       created_at: new Date().toISOString(),
     })
-    if (!isCreated) return refuse(io, options, `there is an account ${email} already`)
+    if (!isCreated) return refuseCommand(io, options, `there is an account ${email} already`)
     answer(io, options, `created ${email}: ${id}`, { id, email, roles })
   })
 }
 
 const digestPassword = async (io: Io, options: CreateOptions, email: string): Promise<PasswordDigest> => {
   const reading = readSettings(['PASSWORD_COST', 'PASSWORD_MIN_CHARACTERS'], io.environment)
-  if ('faults' in reading) return refuse(io, options, reading.faults.join('; '))
+  if ('faults' in reading) return refuseCommand(io, options, reading.faults.join('; '))
   const { PASSWORD_COST: cost, PASSWORD_MIN_CHARACTERS: min_characters } = reading.settings
   const typed = await readPassword(io, options.passwordFile ?? null)
-  if ('fault' in typed) return refuse(io, options, typed.fault)
+  if ('fault' in typed) return refuseCommand(io, options, typed.fault)
   const passwords = openPasswords({ cost, workers: 1 })
   try {
     const judge = createJudgeNewPassword({ passwords, min_characters })
     const { password, fault } = await judge(typed.password, email)
-    return fault === null ? await passwords.hash(password) : refuse(io, options, `the password ${fault}`)
+    return fault === null
+      ? await passwords.hash(password)
+      : refuseCommand(io, options, `the password ${fault}`)
   } finally {
     await passwords.close()
   }

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { systemRandom } from '../../platform/random.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import { type Options, refuse, withAccounts } from './accounts-store.ts'
+import { type Options, refuseCommand, withAccounts } from './accounts-store.ts'
 import { createBatch, storeBatch } from './import-batch.ts'
 import type { Io } from '../terminal/io.ts'
 import { readLines } from '../terminal/lines.ts'
@@ -34,7 +34,7 @@ type Summary = Readonly<{ lines: number; created: number; created_before: number
 
 const importAccounts = async (io: Io, path: string, options: ImportOptions): Promise<void> => {
   const source = await openSource(io, path)
-  if (typeof source === 'string') return refuse(io, options, source)
+  if (typeof source === 'string') return refuseCommand(io, options, source)
   const summary = await withAccounts(io, options, async store => {
     try {
       return await carryOut(io, source, store, options)

@@ -58,7 +58,7 @@ export const fail = ({ out, err }: Io, { json = false }: Options, faults: readon
 }
 
 /** What was asked for cannot be: a line, and exit code 1. */
-export const refuse = ({ out, err }: Io, { json = false }: Options, refusal: string): never => {
+export const refuseCommand = ({ out, err }: Io, { json = false }: Options, refusal: string): never => {
   if (json) out(JSON.stringify({ refusal }))
   else err(refusal)
   throw new CommanderError(1, 'signetd.refused', refusal)

@@ -37,7 +37,7 @@ export type Proof = Readonly<
 >
 
 /** Whose proof it has to be; of a passkey also for which challenge, and from which pages. */
-export type Asked = Readonly<{
+export type ProofContext = Readonly<{
   account_id: string
   challenge: Uint8Array
   origins: readonly string[]
@@ -46,7 +46,7 @@ export type Asked = Readonly<{
 }>
 
 /** Judges a proof and spends it. Throws a 401 in one form for whatever is wrong with it. */
-export type ProveFactor = (proof: Proof, asked: Asked) => Promise<FactorMethod>
+export type ProveFactor = (proof: Proof, asked: ProofContext) => Promise<FactorMethod>
 
 /**
  * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
@@ -77,7 +77,11 @@ export const createProveFactor = (needs: Needs): ProveFactor => {
 
 const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', reason)
 
-const proveTotp = async (needs: Needs, code: string, { account_id, device = null }: Asked): Promise<void> => {
+const proveTotp = async (
+  needs: Needs,
+  code: string,
+  { account_id, device = null }: ProofContext,
+): Promise<void> => {
   const { limit, guessDelay, factors, notices } = needs
   const known = device === null ? '' : `:${Buffer.from(device).toString('hex')}`
   const allowance = await limit.consume(`${account_id}${known}`)
@@ -130,7 +134,7 @@ const provePasskey = async (
   factors: Factors,
   verifier: PasskeyVerifier,
   assertion: Assertion,
-  { account_id, challenge, origins }: Asked,
+  { account_id, challenge, origins }: ProofContext,
 ): Promise<FactorMethod> => {
   const { passkeys } = await factors.find(account_id)
   const passkey = passkeys.find(({ id }) => id === assertion.id)

@@ -34,7 +34,7 @@ export type FeedRequest = Readonly<{
  * `body` is the JWS as it is sent: one copy of it for all who ask. `isFinal`: true of its address for good. An answer without entries
  * is not: the same question may have another answer soon.
  */
-export type FeedAnswer = Readonly<{ jws: string; body: Uint8Array<ArrayBuffer>; isFinal: boolean }>
+export type SignedFeedAnswer = Readonly<{ jws: string; body: Uint8Array<ArrayBuffer>; isFinal: boolean }>
 
 type Answer = Readonly<{
   since: string | null
@@ -70,8 +70,8 @@ const LATE_MOST = 20_000
  * Throws a Problem for a cursor that leads nowhere and for too many signatures or waits, and rejects with Unavailable while the
  * database is away.
  */
-export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signatures }: Needs) => {
-  const answers = createSharedAnswers<FeedAnswer>({
+export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signatures }: Needs) => {
+  const answers = createSharedAnswers<SignedFeedAnswer>({
     clock,
     sizeOf: ({ jws }) => 2 * jws.length,
     reuse_milliseconds: REUSE_MILLISECONDS,
@@ -93,7 +93,7 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     return { jws, body: Buffer.from(jws, 'latin1'), isFinal }
   }
 
-  const answer = (since: string | null, cursor: Cursor, known: Tail): Promise<FeedAnswer> => {
+  const answer = (since: string | null, cursor: Cursor, known: Tail): Promise<SignedFeedAnswer> => {
     if (cursor.part < cursor.parts) return signPart(since, cursor, known)
     const entries = isCaughtUp(known, cursor) ? NOTHING : entriesSince(cursor, known)
     if (entries === null) throw new Problem('CURSOR_GONE', 'cursor_far_behind')
@@ -137,7 +137,7 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
     return true
   }
 
-  return async (request: FeedRequest): Promise<FeedAnswer> => {
+  return async (request: FeedRequest): Promise<SignedFeedAnswer> => {
     const { cursor: text, ip } = request
     const cursor = text === null ? null : cursors.parse(text)
     if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', 'cursor_malformed')
@@ -160,7 +160,7 @@ export const createRevocationFeed = ({ tail, keys, cursors, clock, issuer, signa
   }
 }
 
-export type AnswerFeed = ReturnType<typeof createRevocationFeed>
+export type AnswerFeed = ReturnType<typeof createAnswerFeed>
 
 const NOTHING: Portion = { ids: {}, named: [] }
 

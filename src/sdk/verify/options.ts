@@ -33,7 +33,7 @@ export type VerifierOptions = Readonly<{
 }>
 
 /** Every option checked and every default filled in. Times in seconds. */
-export type Settings = Readonly<{
+export type VerifierSettings = Readonly<{
   issuer: string
   audience: readonly string[]
   clock_tolerance_seconds: number
@@ -51,7 +51,7 @@ export type Settings = Readonly<{
 }>
 
 /** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
-export const parseOptions = (options: VerifierOptions): Settings => {
+export const parseOptions = (options: VerifierOptions): VerifierSettings => {
   const { issuer, audience, jwks_uri, revocations, onStale = 'refuse', resource, onFault, fetch } = options
   const now = options.now ?? Date.now
   check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')

@@ -82,7 +82,7 @@ export const createAccountAdministration = (
     return counted?.count ?? 0
   },
 
-  endEverySignIn: async (id, change) => {
+  changeAndSignOut: async (id, change) => {
     const ended = await endPerson(database, { id, ...change, access_token_seconds })
     return ended && ended.families.length
   },

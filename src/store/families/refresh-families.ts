@@ -3,15 +3,15 @@ import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
 import { createPresent } from './present-token.ts'
-import { createRotate } from './rotate-family.ts'
-import { createStepUp } from './step-up-family.ts'
+import { createRotateFamily } from './rotate-family.ts'
+import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
   open: createOpen(database, lifetimes),
   findOwner: createFindOwner(database),
   findLiving: createFindLiving(database),
-  stepUp: createStepUp(database, lifetimes),
-  rotate: createRotate(database, lifetimes),
+  stepUp: createStepUpFamily(database, lifetimes),
+  rotate: createRotateFamily(database, lifetimes),
   present: createPresent(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
   list: createList(database),

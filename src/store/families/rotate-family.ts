@@ -2,7 +2,7 @@ import postgres from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Lifetimes, Presentation, Rotation } from '../../domain/sign-in/refresh-family.ts'
 import type { Database } from '../postgres/database.ts'
-import { inGroups } from '../postgres/batches.ts'
+import { inBatches } from '../postgres/batches.ts'
 import { createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**
@@ -10,12 +10,12 @@ import { createJudge, type JudgedFamily } from './judge-families.ts'
  * several waits for nobody: whoever waits while it holds other rows makes their clients wait too, or for ever. A family whose row
  * somebody holds gets a statement of its own, which waits.
  */
-export const createRotate = (
+export const createRotateFamily = (
   database: Database,
   lifetimes: Lifetimes,
 ): ((token: Presentation) => Promise<Rotation>) => {
   const judge = createJudge(database, lifetimes)
-  return inGroups<Presentation, Rotation>({
+  return inBatches<Presentation, Rotation>({
     keyOf: token => token.family_id,
     together: async tokens => {
       const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))

@@ -9,7 +9,7 @@ type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
  * never a moment with both. The account's row is held as by `open`. A rotation of the former family that runs beside is waited for
  * and its successor dies with it; of two step-ups one gets a family. The absolute expiry is handed on: nothing extends it.
  */
-export const createStepUp =
+export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
   async ({ id, replaces, user_id, credential_epoch, amr, salt, pepper_id, token_digest, origin }) => {
     const [family] = await database.run(

@@ -4,7 +4,7 @@ import type { EmailLinks } from '../../ports/mail.ts'
 import { codeOf } from '../postgres/outage.ts'
 import type { Database } from '../postgres/database.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
-import { createIssue } from './issue-links.ts'
+import { createIssueLinks } from './issue-links.ts'
 import { isBound, isLiving, isOfToken } from '../schema/link-columns.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
@@ -17,7 +17,7 @@ const TAKEN = '23505'
  * while it is held, so that a password change at the same moment wins or loses as a whole.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
-  ...createIssue(database),
+  ...createIssueLinks(database),
   find: createFind(database),
   redeemVerification: createRedeemVerification(database),
   redeemReset: createRedeemReset(database, lifetimes),

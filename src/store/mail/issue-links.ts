@@ -5,7 +5,7 @@ import type { Database } from '../postgres/database.ts'
 import { bindingOf } from '../schema/link-columns.ts'
 
 /** A password change at the same moment is not waited for: the link is bound to the former password then, and void. */
-export const createIssue = (
+export const createIssueLinks = (
   database: Database,
 ): Pick<EmailLinks, 'issueReset' | 'issueVerification' | 'issueChange'> => ({
   issueReset: async ({ email, link, pepper_ids }) => {

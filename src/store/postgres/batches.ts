@@ -1,14 +1,14 @@
-/** Entries of one group, at most: a statement is to stay short. */
+/** Entries of one batch, at most: a statement is to stay short. */
 const MOST = 64
-/** A group that has no answer by then holds up nobody else. */
+/** A batch that has no answer by then holds up nobody else. */
 const LATE_MILLISECONDS = 50
 
 type Work<Entry, Answer> = Readonly<{
   keyOf: (entry: Entry) => string
   /** All or nothing, and no two entries of one key. Whoever gets undefined is asked for alone. */
-  together: (group: readonly Entry[]) => Promise<readonly (Answer | undefined)[]>
+  together: (batch: readonly Entry[]) => Promise<readonly (Answer | undefined)[]>
   alone: (entry: Entry) => Promise<Answer>
-  /** Whether a group that failed has done nothing, for sure. */
+  /** Whether a batch that failed has done nothing, for sure. */
   isUndone: (fault: unknown) => boolean
 }>
 
@@ -19,26 +19,26 @@ type Waiting<Entry, Answer> = Readonly<{
 }>
 
 /**
- * Ours, after the group commit of databases: what is asked for while a group is under way makes up the next one, so that a busy
- * server sends few statements, and on an idle one nobody waits. An entry whose key is in the group already is asked for alone,
- * and so is each of a group that was undone because of one of them.
+ * Ours, after the group commit of databases: what is asked for while a batch is under way makes up the next one, so that a busy
+ * server sends few statements, and on an idle one nobody waits. An entry whose key is in the batch already is asked for alone,
+ * and so is each of a batch that was undone because of one of them.
  */
-export const inGroups = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
+export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
   let waiting = new Map<string, Waiting<Entry, Answer>>()
   let isHeld = false
 
   const take = () => {
-    const group = [...waiting.values()]
+    const batch = [...waiting.values()]
     waiting = new Map()
-    return group
+    return batch
   }
   const dispatch = () => {
-    const group = take()
-    const answered = together(group.map(({ entry }) => entry))
+    const batch = take()
+    const answered = together(batch.map(({ entry }) => entry))
     answered.then(
-      answers => group.forEach(({ entry, resolve }, index) => resolve(answers[index] ?? alone(entry))),
+      answers => batch.forEach(({ entry, resolve }, index) => resolve(answers[index] ?? alone(entry))),
       (fault: unknown) =>
-        group.forEach(({ entry, resolve, reject }) =>
+        batch.forEach(({ entry, resolve, reject }) =>
           isUndone(fault) ? resolve(alone(entry)) : reject(fault),
         ),
     )

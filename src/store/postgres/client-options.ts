@@ -1,6 +1,6 @@
 import { type Address, signInOptions } from './hosts.ts'
 import { arrayTypes, byteaType } from './array-types.ts'
-import type { Line } from './sockets.ts'
+import type { SocketLine } from './sockets.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './surroundings.ts'
 
 /** Of its caller's time, what a statement may take. */
@@ -15,7 +15,7 @@ export type ClientOptions = Readonly<{
   address: Address
   answer_seconds: number
   isEmbedded: boolean
-  socket: Line['open']
+  socket: SocketLine['open']
 }>
 
 /**

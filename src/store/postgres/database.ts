@@ -1,12 +1,12 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { addressesOf, isStandby, type Place } from './hosts.ts'
-import { CANNOT_CONNECT, codeOf, DEADLOCK, isAway, READ_ONLY, STANDBY } from './outage.ts'
+import { addressesOf, isStandby, type DatabasePlace } from './hosts.ts'
+import { CANNOT_CONNECT, codeOf, DEADLOCK, isOutage, READ_ONLY, STANDBY } from './outage.ts'
 import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
-import { createConnections } from './pool.ts'
+import { createPool } from './pool.ts'
 import type { Asked } from './send.ts'
 import { createLookout } from './lookout.ts'
-import { type Line, trackSockets } from './sockets.ts'
+import { type SocketLine, trackSockets } from './sockets.ts'
 import { isRefusedByPooler } from './surroundings.ts'
 import { createQualify, tag } from './tag.ts'
 
@@ -38,7 +38,7 @@ export type Database = Readonly<{
   close: () => Promise<void>
 }>
 
-export type DatabaseOptions = Place &
+export type DatabaseOptions = DatabasePlace &
   Readonly<{
     /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
     pool_size: number
@@ -74,7 +74,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const sockets = trackSockets(addresses, {
     connect_seconds: CONNECT_SECONDS,
     onUnreachable: address => {
-      for (const { isOverdue, cut, ...connection } of connections.watched())
+      for (const { isOverdue, cut, ...connection } of pool.watched())
         if (isOverdue && connection.address() === address) cut()
     },
   })
@@ -88,7 +88,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     }
   }
   const size = { size: options.pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }
-  const connections = createConnections(size, onClose =>
+  const pool = createPool(size, onClose =>
     openClient(() => {
       freshUntil = 0
       onClose()
@@ -99,7 +99,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       const { create, ...line } = openClient(() => {})
       return { ...create(), ...line }
     },
-    watched: connections.watched,
+    watched: pool.watched,
     patience_seconds: answer_seconds,
   })
 
@@ -113,7 +113,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
   const judge = (error: unknown): unknown => {
     const code = codeOf(error)
-    if (!isAway(code)) return error
+    if (!isOutage(code)) return error
     isLost = true
     freshUntil = 0
     if (CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
@@ -124,11 +124,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
   const run = <T>(query: Query<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      if (performance.now() < refusedUntil && !connections.hasOpen()) {
+      if (performance.now() < refusedUntil && !pool.hasOpen()) {
         reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'connections are refused'))
         return
       }
-      if (connections.isStalled()) {
+      if (pool.isStalled()) {
         reject(
           new Unavailable('database', RETRY_AFTER_SECONDS, 'statements that were given up have not ended'),
         )
@@ -143,7 +143,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       let wasPooled = isPooled
       const ask = () => {
         wasPooled = isPooled
-        return connections.ask(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
+        return pool.ask(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
       }
       let asked = ask()
       const timer = setTimeout(() => {
@@ -199,7 +199,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     ping,
     close: async () => {
       lookout.stop()
-      await connections.end({ timeout: CLOSE_SECONDS })
+      await pool.end({ timeout: CLOSE_SECONDS })
       sockets.stop()
     },
   }
@@ -210,7 +210,7 @@ const FLOAT8 = 701
 /** The library makes text of a parameter when it binds it: it holds statements back while it opens a connection. */
 const secondsUntil = (end: number) => ({ toString: () => String((end - performance.now()) / 1000) })
 
-const refuseStandby = async (sql: Sql, { cut }: Line): Promise<void> => {
+const refuseStandby = async (sql: Sql, { cut }: SocketLine): Promise<void> => {
   if (!(await isStandby(sql))) return
   cut()
   throw Object.assign(new Error('this host is a standby'), { code: STANDBY })

@@ -5,14 +5,14 @@ import { StartFault } from '../../domain/base/start-fault.ts'
 /** Where a Postgres listens, or may after a failover. */
 export type Address = Readonly<{ host: string; port: number } | { path: string }>
 
-export type Place = Readonly<{
+export type DatabasePlace = Readonly<{
   url: string
   /** The Unix socket of the embedded database. */
   path?: string
 }>
 
 /** What the URL leaves out is as the driver reads it: PGHOST, which may be a directory, and PGPORT. */
-export const addressesOf = ({ url, path }: Place): readonly [Address, ...Address[]] => {
+export const addressesOf = ({ url, path }: DatabasePlace): readonly [Address, ...Address[]] => {
   if (path !== undefined) return [{ path }]
   const standard = postgres().options
   const [standardPort = 5432] = standard.port

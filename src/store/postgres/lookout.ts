@@ -1,9 +1,9 @@
 import type { Address } from './hosts.ts'
-import type { Line } from './sockets.ts'
+import type { SocketLine } from './sockets.ts'
 import type { Tagged } from './tag.ts'
 
 /** A connection of the pool, as the lookout sees it. */
-export type Watched = Readonly<{
+export type WatchedConnection = Readonly<{
   pid: () => number | null
   address: () => Address
   /** Its caller has given up, and it was not heard of since. */
@@ -13,8 +13,8 @@ export type Watched = Readonly<{
 
 type Needs = Readonly<{
   /** A client of its own: those of the pool may all be waiting. */
-  open: () => Tagged & Pick<Line, 'address' | 'cut'>
-  watched: () => readonly Watched[]
+  open: () => Tagged & Pick<SocketLine, 'address' | 'cut'>
+  watched: () => readonly WatchedConnection[]
   /** How long a statement must have waited to be cancelled. */
   patience_seconds: number
 }>
@@ -54,7 +54,8 @@ export const createLookout = ({ open, watched, patience_seconds }: Needs) => {
 
   const look = async ({ sql, pid, address }: ReturnType<Needs['open']>) => {
     const asked = watched().filter(connection => connection.pid() !== null)
-    const pidsOf = (connections: readonly Watched[]) => connections.map(connection => connection.pid() ?? 0)
+    const pidsOf = (connections: readonly WatchedConnection[]) =>
+      connections.map(connection => connection.pid() ?? 0)
     const overdue = pidsOf(asked.filter(({ isOverdue }) => isOverdue))
     const known = asked.map(connection => ({ connection, pid: connection.pid() }))
     const rows = await sql<{ own: number; pid: number | null }[]>`

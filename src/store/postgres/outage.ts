@@ -23,7 +23,7 @@ export const CANNOT_CONNECT = new Set([
   STANDBY,
 ])
 
-const AWAY = new Set([
+const OUTAGES = new Set([
   ...CANNOT_CONNECT,
   'ECONNRESET',
   'EPIPE',
@@ -45,7 +45,7 @@ const AWAY = new Set([
 ])
 
 /** SQLSTATE classes 08 (connection) and 53 (out of connections, memory or disk), and the list above. */
-export const isAway = (code: string): boolean => AWAY.has(code) || /^(?:08|53)\w{3}$/.test(code)
+export const isOutage = (code: string): boolean => OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code)
 
 export const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : ''

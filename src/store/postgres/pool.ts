@@ -1,11 +1,11 @@
 import type { Sql } from 'postgres'
 import type { Address } from './hosts.ts'
-import type { Watched } from './lookout.ts'
+import type { WatchedConnection } from './lookout.ts'
 import { type Asked, type First, sendAfter, sendNow } from './send.ts'
 import type { Tagged } from './tag.ts'
 
 /** What a client of the library's, with one connection or none at the moment, is made of. */
-export type Client = Readonly<{
+export type PoolClient = Readonly<{
   create: () => Tagged
   /** The first thing on each connection. Rejects where it leads to nothing of use. */
   examine: ((sql: Sql) => Promise<void>) | null
@@ -17,7 +17,7 @@ export type Client = Readonly<{
   cut: () => void
 }>
 
-type Connection = Client & {
+type Connection = PoolClient & {
   tagged: Tagged
   isBusy: boolean
   /** Its caller has given up, and whether the statement has ended is not known: it takes its place until then. */
@@ -41,9 +41,9 @@ type Start = (connection: Connection) => void
  * the last one that was opened came to nothing, they are opened one at a time.
  * `connect` makes a client, and is told how to say that its connection has closed and the next one may be opened.
  */
-export const createConnections = (
+export const createPool = (
   { size, spare }: { size: number; spare: number },
-  connect: (onClose: () => void) => Client,
+  connect: (onClose: () => void) => PoolClient,
 ) => {
   const waiting = new Set<Start>()
   let isDoubtful = false
@@ -180,7 +180,7 @@ export const createConnections = (
       connections.every(connection => connection.isOverdue || isBeingOpened(connection)) &&
       countOverdue() >= size &&
       (connections.length >= size + spare || (isDoubtful && isOpening())),
-    watched: (): readonly Watched[] =>
+    watched: (): readonly WatchedConnection[] =>
       connections.map(connection => ({
         pid: () => (connection.isSpent ? null : connection.tagged.pid()),
         address: connection.address,

@@ -4,7 +4,7 @@ import type { Address } from './hosts.ts'
 import { codeOf } from './outage.ts'
 
 /** The sockets of one connection, one after the other. */
-export type Line = Readonly<{
+export type SocketLine = Readonly<{
   open: () => Promise<Socket>
   /** What is sent now would be lost: postgres.js 3.4.9 forgets a statement that comes between a socket's error and its close. */
   isEnding: () => boolean
@@ -65,7 +65,7 @@ export const trackSockets = (
   }
 
   /** `onClose` is told when the next one may be opened. */
-  const openLine = (onClose: () => void): Line => {
+  const openLine = (onClose: () => void): SocketLine => {
     let current: Socket | undefined
     let opened = turn
     let closed = Number.NEGATIVE_INFINITY

@@ -1,7 +1,7 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { addressesOf, isStandby, type Place, signInOptions } from '../postgres/hosts.ts'
-import { codeOf, isAway } from '../postgres/outage.ts'
+import { addressesOf, isStandby, type DatabasePlace, signInOptions } from '../postgres/hosts.ts'
+import { codeOf, isOutage } from '../postgres/outage.ts'
 import type { Database } from '../postgres/database.ts'
 import {
   AHEAD,
@@ -19,7 +19,7 @@ import { quoteIdentifier } from '../postgres/tag.ts'
 import { trackSockets } from '../postgres/sockets.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 
-export type MigrateOptions = Place &
+export type MigrateOptions = DatabasePlace &
   Readonly<{
     /** Where the tables are. Default `public`. */
     schema?: string
@@ -70,7 +70,7 @@ const CLIENT_OPTIONS = {
 }
 
 /** On one connection: of several hosts, to the first that is no standby. */
-const onPrimary = async <T>(place: Place, work: (sql: Sql) => Promise<T>): Promise<T> => {
+const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
   const addresses = addressesOf(place)
   const sockets = trackSockets(addresses, {
     connect_seconds: CONNECT_SECONDS,
@@ -232,7 +232,7 @@ export const faultOf = (error: unknown): unknown => {
   const detail = oneLine(error instanceof Error ? error.message : code)
   if (error instanceof StartFault) return error
   if (error instanceof Unavailable && isRefusedByPooler(error.cause)) return faultOf(error.cause)
-  if (isAway(code) || OF_TLS.test(code)) {
+  if (isOutage(code) || OF_TLS.test(code)) {
     return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
   }
   if (code === '55P03')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inGroups } from '../../src/store/postgres/batches.ts'
+import { inBatches } from '../../src/store/postgres/batches.ts'
 
 type Entry = Readonly<{ key: string; text: string }>
 
@@ -7,13 +7,13 @@ const entry = (key: string, text = key): Entry => ({ key, text })
 
 /** A worker that notes what it was asked for; `together` answers as the test says. */
 const createWork = (together: (texts: readonly string[]) => Promise<readonly (string | undefined)[]>) => {
-  const groups: (readonly string[])[] = []
+  const batches: (readonly string[])[] = []
   const alone: string[] = []
-  const ask = inGroups<Entry, string>({
+  const ask = inBatches<Entry, string>({
     keyOf: ({ key }) => key,
-    together: group => {
-      const texts = group.map(({ text }) => text)
-      groups.push(texts)
+    together: batch => {
+      const texts = batch.map(({ text }) => text)
+      batches.push(texts)
       return together(texts)
     },
     alone: async ({ text }) => {
@@ -22,73 +22,73 @@ const createWork = (together: (texts: readonly string[]) => Promise<readonly (st
     },
     isUndone: fault => fault instanceof RangeError,
   })
-  return { groups, alone, askAll: (...entries: readonly Entry[]) => Promise.all(entries.map(ask)), ask }
+  return { batches, alone, askAll: (...entries: readonly Entry[]) => Promise.all(entries.map(ask)), ask }
 }
 
 const echo = async (texts: readonly string[]) => texts.map(text => `${text} together`)
 
-describe('work in groups', () => {
+describe('work in batches', () => {
   it('carries out at once what was asked for at once', async () => {
-    const { groups, askAll } = createWork(echo)
+    const { batches, askAll } = createWork(echo)
     expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual([
       'a together',
       'b together',
       'c together',
     ])
-    expect(groups).toEqual([['a', 'b', 'c']])
+    expect(batches).toEqual([['a', 'b', 'c']])
   })
 
-  it('lets a full group go at once, also while others have no answer', async () => {
-    const { groups, ask } = createWork(() => new Promise(() => {}))
+  it('lets a full batch go at once, also while others have no answer', async () => {
+    const { batches, ask } = createWork(() => new Promise(() => {}))
     for (let index = 0; index < 200; index++) void ask(entry(`e${index}`))
     await Promise.resolve()
-    expect(groups.map(group => group.length)).toEqual([64, 64, 64])
+    expect(batches.map(batch => batch.length)).toEqual([64, 64, 64])
   })
 
-  it('gathers what comes while a group is under way, and lets nobody wait for longer', async () => {
+  it('gathers what comes while a batch is under way, and lets nobody wait for longer', async () => {
     let answer = () => {}
     const first = new Promise<void>(resolve => {
       answer = resolve
     })
-    const { groups, ask, askAll } = createWork(async texts => {
+    const { batches, ask, askAll } = createWork(async texts => {
       if (texts.includes('first')) await first
       return echo(texts)
     })
     const under = ask(entry('first'))
-    await expect.poll(() => groups.length).toBe(1)
+    await expect.poll(() => batches.length).toBe(1)
     const next = askAll(entry('a'), entry('b'))
     answer()
     expect(await next).toEqual(['a together', 'b together'])
     expect(await under).toBe('first together')
-    expect(groups).toEqual([['first'], ['a', 'b']])
+    expect(batches).toEqual([['first'], ['a', 'b']])
   })
 
-  it('lets a group without an answer hold up nobody else', async () => {
-    const { groups, ask } = createWork(texts =>
+  it('lets a batch without an answer hold up nobody else', async () => {
+    const { batches, ask } = createWork(texts =>
       texts.includes('stuck') ? new Promise<readonly string[]>(() => {}) : echo(texts),
     )
     void ask(entry('stuck'))
-    await expect.poll(() => groups.length).toBe(1)
+    await expect.poll(() => batches.length).toBe(1)
     expect(await ask(entry('a'))).toBe('a together')
     expect(await ask(entry('b'))).toBe('b together')
-    expect(groups).toEqual([['stuck'], ['a'], ['b']])
+    expect(batches).toEqual([['stuck'], ['a'], ['b']])
   })
 
-  it('has no two entries of one key in a group', async () => {
-    const { groups, alone, askAll } = createWork(echo)
+  it('has no two entries of one key in a batch', async () => {
+    const { batches, alone, askAll } = createWork(echo)
     expect(await askAll(entry('a', 'one'), entry('b'), entry('a', 'two'))).toEqual([
       'one together',
       'b together',
       'two alone',
     ])
-    expect([groups, alone]).toEqual([[['one', 'b']], ['two']])
+    expect([batches, alone]).toEqual([[['one', 'b']], ['two']])
   })
 
-  it('keeps a group short', async () => {
-    const { groups, askAll } = createWork(echo)
+  it('keeps a batch short', async () => {
+    const { batches, askAll } = createWork(echo)
     const entries = Array.from({ length: 150 }, (_, number) => entry(String(number)))
     expect(await askAll(...entries)).toEqual(entries.map(({ key }) => `${key} together`))
-    expect(groups.map(({ length }) => length)).toEqual([64, 64, 22])
+    expect(batches.map(({ length }) => length)).toEqual([64, 64, 22])
   })
 
   it('asks alone for who got no answer', async () => {
@@ -96,7 +96,7 @@ describe('work in groups', () => {
     expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual(['a', 'b alone', 'c'])
   })
 
-  it('asks for each alone when the group was undone', async () => {
+  it('asks for each alone when the batch was undone', async () => {
     const { askAll, ask } = createWork(texts =>
       texts.includes('bad') ? Promise.reject(new RangeError()) : echo(texts),
     )
