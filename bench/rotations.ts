@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import postgres from 'postgres'
 import type { Presentation } from '../src/domain/sign-in/refresh-family.ts'
 import { openDatabase } from '../src/store/postgres/database.ts'
+import { createQualify, tag } from '../src/store/postgres/tag.ts'
 import { createRefreshFamilies } from '../src/store/families/refresh-families.ts'
 import { CLIENT_ID, FAMILY_ID_SQL, familyId, PEPPER_ID, positionOf, ZERO_DIGEST } from './support/families.ts'
 import { times } from './support/load.ts'
@@ -135,13 +136,14 @@ const literal = (value: unknown): string =>
 
 const statementOf = async (url: string, presentation: Presentation) => {
   let seen: { text: string; parameters: readonly unknown[] } | undefined
-  const sql = postgres(url, {
+  const client = postgres(url, {
     max: 1,
     debug: (_, text, parameters) => {
       // Before it the driver reads types, and after it the family that is not there is looked for once more.
       if (text.includes('presented')) seen ??= { text, parameters: [...parameters] }
     },
   })
+  const { sql } = tag(client, createQualify('public'))
   const caller = { seconds_left: sql.typed(4, 701), isWaiting: () => true }
   const database = {
     run: async <T>(query: (with_: typeof sql, by: typeof caller) => Promise<T>) => query(sql, caller),
@@ -151,7 +153,7 @@ const statementOf = async (url: string, presentation: Presentation) => {
     close: async () => {},
   }
   await createRefreshFamilies(database, LIFETIMES).rotate(presentation)
-  await sql.end()
+  await client.end()
   if (seen === undefined) throw new Error('the statement was not seen')
   return seen
 }
