@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readSources, type SourceFile } from './support/source.ts'
 
@@ -23,7 +24,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   platform: CORE,
   settings: CORE,
   config: [...CORE, 'settings'],
-  grants: [...CORE, 'flows'],
+  grants: CORE,
   flows: [...CORE, 'grants'],
   http: [...CORE, 'grants', 'flows'],
   compose: [...CORE, ...ADAPTERS, 'config', 'grants', 'flows', 'http'],
@@ -31,6 +32,55 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   cli: [...CORE, ...ADAPTERS, 'settings', 'config', 'flows', 'http', 'compose', 'main'],
   sdk: ['domain'],
 }
+
+/**
+ * The folders of a floor, from the lowest: each may import those before it. What lies beside them on the floor is above them all.
+ */
+const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
+  domain: ['base', 'oauth', 'account', 'sign-in', 'factors', 'revocations', 'keys'],
+  flows: ['access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
+  store: [
+    'postgres',
+    'schema',
+    'embedded',
+    'families',
+    'accounts',
+    'factors',
+    'mail',
+    'revocations',
+    'clients',
+  ],
+  http: ['server', 'pages', 'hosted', 'public', 'oauth', 'accounts', 'internal'],
+  cli: ['terminal', 'accounts'],
+  sdk: ['verify', 'feed', 'guards'],
+}
+
+const FILES_IN_A_FOLDER = 20
+const LINES_OF_A_FUNCTION = 70
+/** Longer than that. No other may become so, and one that is shorter leaves the list. */
+const LONG_FUNCTIONS: readonly string[] = [
+  'src/compose/accounts.ts composeAccounts',
+  'src/compose/index.ts assemble',
+  'src/domain/revocations/revocation-log.ts createRevocationLog',
+  'src/ephemeral/redis-trust.ts createRedisTrust',
+  'src/flows/mail/notices.ts createNotices',
+  'src/flows/revocations/feed.ts createAnswerFeed',
+  'src/flows/revocations/status-lists.ts createStatusLists',
+  'src/flows/revocations/tail.ts createRevocationTail',
+  'src/grants/issue.ts createIssue',
+  'src/platform/mail-queue.ts openMailQueue',
+  'src/sdk/feed/id-set.ts createIdSet',
+  'src/sdk/feed/known-revocations.ts createKnownRevocations',
+  'src/store/accounts/account-administration.ts createAccountAdministration',
+  'src/store/factors/factors.ts createChanges',
+  'src/store/families/judge-families.ts createJudge',
+  'src/store/postgres/database.ts openDatabase',
+  'src/store/postgres/pool.ts createPool',
+  'src/store/postgres/sockets.ts trackSockets',
+]
+
+/** What each runtime's entry of the library exports under one name. */
+const ENTRIES_OF_THE_LIBRARY = /^src\/sdk\/[\w-]+\.ts$/
 
 /** The packages that belong to one part. */
 const HOMES: Readonly<Record<string, string>> = {
@@ -49,6 +99,8 @@ const HOMES: Readonly<Record<string, string>> = {
 }
 
 const partOf = (path: string) => path.split('/')[1]?.replace(/\.ts$/, '') ?? ''
+/** The folder on its floor; null beside the folders. */
+const folderOf = (path: string) => path.split('/').slice(2, -1)[0] ?? null
 const packageOf = (specifier: string) =>
   specifier
     .split('/')
@@ -69,6 +121,38 @@ describe('the import floors', () => {
       .filter(([, name]) => partOf(name) !== part && !allowed.includes(partOf(name)))
     expect(wrong).toEqual([])
   })
+
+  it('has no circle: a part comes after those that it may import', () => {
+    const order = Object.keys(FLOORS)
+    const wrong = Object.entries(FLOORS).filter(([part, allowed]) =>
+      allowed.some(name => order.indexOf(name) >= order.indexOf(part)),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('has an inner floor for every folder', () => {
+    const folders = new Set(src.map(({ path }) => path.split('/').slice(1, -1).join('/')))
+    const known = Object.entries(INNER_FLOORS).flatMap(([floor, inner]) =>
+      inner.map(name => `${floor}/${name}`),
+    )
+    const inner = [...folders].filter(folder => folder.includes('/'))
+    expect(inner.toSorted()).toEqual(known.toSorted())
+  })
+
+  it.each(Object.entries(INNER_FLOORS))(
+    'the folders of %s import nothing above themselves',
+    (floor, order) => {
+      const rankOf = (path: string) => {
+        const folder = folderOf(path)
+        return folder === null ? order.length : order.indexOf(folder)
+      }
+      const wrong = src
+        .filter(({ path }) => partOf(path) === floor)
+        .flatMap(({ path, imports }) => imports.map(name => [path, name] as const))
+        .filter(([path, name]) => partOf(name) === floor && rankOf(name) > rankOf(path))
+      expect(wrong).toEqual([])
+    },
+  )
 
   it.each(Object.entries(HOMES))('%s is used in %s alone', (name, part) => {
     expect(
@@ -96,6 +180,29 @@ describe('the import floors', () => {
 describe('every file', () => {
   it('of src is 250 lines at most', () => {
     expect(breakers(src, file => file.text.split('\n').length > 251)).toEqual([])
+  })
+
+  it(`of src lies with ${FILES_IN_A_FOLDER - 1} others in its folder at most`, () => {
+    const counts = new Map<string, number>()
+    for (const { path } of src) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
+    expect([...counts].filter(([, count]) => count > FILES_IN_A_FOLDER)).toEqual([])
+  })
+
+  it(`of src has functions of ${LINES_OF_A_FUNCTION} lines at most, and one SQL statement`, () => {
+    const long = src.flatMap(({ path, functions }) =>
+      functions.filter(({ lines }) => lines > LINES_OF_A_FUNCTION).map(({ name }) => `${path} ${name}`),
+    )
+    expect(long.toSorted()).toEqual(LONG_FUNCTIONS.toSorted())
+  })
+
+  it('of src exports names that no other one exports', () => {
+    const names = src
+      .filter(({ path }) => !ENTRIES_OF_THE_LIBRARY.test(path))
+      .flatMap(({ path, exports }) => exports.map(name => ({ name, path })))
+    const twice = names.filter(({ name, path }) =>
+      names.some(other => other.name === name && other.path !== path),
+    )
+    expect(twice).toEqual([])
   })
 
   it('leaves no type open: no any', () => {

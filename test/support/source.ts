@@ -9,6 +9,16 @@ export type SourceFile = Readonly<{
   code: string
   /** What it imports: paths from the top level, or package names. Types count. */
   imports: readonly string[]
+  /** The names that it declares and exports. */
+  exports: readonly string[]
+  /** The functions at its top level. */
+  functions: readonly SourceFunction[]
+}>
+
+export type SourceFunction = Readonly<{
+  name: string
+  /** Without those of its longest SQL statement. */
+  lines: number
 }>
 
 /** Every file of ours under a directory. */
@@ -31,8 +41,30 @@ const readSource = (path: string): SourceFile => {
     text,
     code: withoutComments.replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g, "''"),
     imports,
+    exports: [...text.matchAll(/^export (?:const|type|class|function) (\w+)/gm)].map(([, name = '']) => name),
+    functions: declarationsOf(text).filter(isFunction).map(toFunction),
   }
 }
+
+/** The formatter indents what belongs to a declaration, or begins its line with a bracket. */
+const declarationsOf = (text: string): readonly string[] =>
+  text.match(/^(?:export )?(?:const|(?:async )?function\*?) .*(?:\n+[ )\]}].*)*/gm) ?? []
+
+/** A function, or what is made by an arrow: not an object or a call that has functions in it. */
+const isFunction = (declaration: string): boolean =>
+  /^(?:export )?(?:async )?function|^[^=]*=\s*(?:async )?(?:<[^(]*>)?(?:\([\s\S]*?\)|\w+)(?:: [\s\S]*?)? =>/.test(
+    declaration,
+  )
+
+const toFunction = (declaration: string): SourceFunction => {
+  const statements = declaration.match(/\bsql(?:<[^`]*>)?`[^`]*`/g) ?? []
+  return {
+    name: /(?:const|function\*?) (\w+)/.exec(declaration)?.[1] ?? '',
+    lines: countLines(declaration) - Math.max(0, ...statements.map(countLines)),
+  }
+}
+
+const countLines = (text: string): number => text.split('\n').length
 
 const placeOf = (from: string, specifier: string): string =>
   specifier.startsWith('.') ? relative('', resolve(dirname(from), specifier)) : specifier
