@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { audiencePolicyOf, type Config, readConfig } from '../config.ts'
-import { FORWARDED_HEADERS } from '../domain/base/forwarded.ts'
+import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import { openRedis } from '../ephemeral/redis.ts'

@@ -3,8 +3,8 @@ import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
 import { revokeEveryKey } from '../signing/rotation.ts'
 import { listKeys, type Outcome } from '../signing/schedule.ts'
-import { endRestored, type Restored } from '../store/restore.ts'
-import { fail, type Options, withDatabase } from './accounts/accounts-store.ts'
+import { endRestored, type Restored } from '../store/end-restored.ts'
+import { fail, type Options, withDatabase } from './accounts/with-accounts.ts'
 import type { Io } from './terminal/io.ts'
 
 /** Seconds that a client assertion may live: the database may not know those of the last minutes as spent. */

@@ -1,6 +1,6 @@
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import type { AccessTokenClaims, TokenStatus } from '../domain/oauth/access-token.ts'
-import { acrOf, rolesAt } from '../domain/oauth/authentication-class.ts'
+import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
 import type { Family } from '../domain/sign-in/refresh-family.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'

@@ -1,5 +1,5 @@
 import type { Mail, MailOutcome } from '../domain/account/mail.ts'
-import { isLate, mailGroupOf, nextOf, victimOf, type Waiting } from '../domain/account/mail-order.ts'
+import { isLate, mailGroupOf, nextOf, victimOf, type Waiting } from '../domain/account/mail-priority.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { About, Errand, Mailer } from '../ports/mail.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { delayAfter } from '../../src/domain/sign-in/sign-in-delay.ts'
-import { createFailures } from '../../src/ephemeral/failures.ts'
+import { delayAfter } from '../../src/domain/sign-in/guess-delay.ts'
+import { createFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createGuessDelay } from '../../src/flows/access/guess-delay.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { ACR, acrOf, amrWith, parseAcrValues, rolesAt } from '../../src/domain/oauth/authentication-class.ts'
+import { ACR, acrOf, amrWith, parseAcrValues, rolesAt } from '../../src/domain/oauth/acr.ts'
 import { base32Of } from '../../src/domain/base/base32.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openCounts } from '../../src/ephemeral/counts.ts'
-import { createFailures } from '../../src/ephemeral/failures.ts'
+import { createFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createLimits } from '../../src/ephemeral/limits.ts'
 import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
 import { hasRedis } from '../support/backends.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { createSharedAnswers } from '../../src/flows/revocations/shared-answers.ts'
+import { createSharedAnswers } from '../../src/flows/revocations/answer-cache.ts'
 
 it('an answer that many have waited for is made before, and whatever, a crowd has queued', async () => {
   const answers = createSharedAnswers<string>({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { endRestored } from '../../src/store/restore.ts'
+import { endRestored } from '../../src/store/end-restored.ts'
 import { backends, type OpenBackend } from '../support/backends.ts'
 
 describe.each(backends)('a restored database on $name', ({ open }) => {

@@ -5,7 +5,7 @@ import {
   type DatabaseOptions,
   openDatabase as openPool,
 } from '../../src/store/postgres/database.ts'
-import { createQualify, tag } from '../../src/store/postgres/tag.ts'
+import { createQualify, tag } from '../../src/store/postgres/qualify.ts'
 
 /** The store's pool, and a client beside it for setting rows back and looking at them. */
 export type Database = Pool & Readonly<{ sql: Sql }>

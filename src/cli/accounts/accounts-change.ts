@@ -4,7 +4,7 @@ import { type AccountLine, presentAccountLine } from '../../domain/account/accou
 import { judgeRoles } from '../../domain/oauth/roles.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import { answer, type Options, refuseCommand, withAccounts } from './accounts-store.ts'
+import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 
 /** What a change has done, for people and for machines; null when the account was deleted meanwhile. */

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { normalizeEmail } from '../../domain/account/account.ts'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
 import type { AccountAdministration, AccountFilter } from '../../ports/accounts.ts'
-import { type Options, withAccounts } from './accounts-store.ts'
+import { type Options, withAccounts } from './with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 
 type ListOptions = Options &

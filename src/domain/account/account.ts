@@ -1,4 +1,4 @@
-import { rolesAt } from '../oauth/authentication-class.ts'
+import { rolesAt } from '../oauth/acr.ts'
 
 /** A person's account. `id` is `sub` on the wire. */
 export type Account = Readonly<{

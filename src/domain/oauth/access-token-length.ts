@@ -1,4 +1,4 @@
-import { ACR } from './authentication-class.ts'
+import { ACR } from './acr.ts'
 import type { AudiencePolicy } from './audience.ts'
 import type { Client } from './client.ts'
 import { OAuthError } from './oauth-error.ts'

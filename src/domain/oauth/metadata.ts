@@ -1,4 +1,4 @@
-import { ACR_VALUES } from './authentication-class.ts'
+import { ACR_VALUES } from './acr.ts'
 import { AUTH_METHODS } from './client.ts'
 
 /**

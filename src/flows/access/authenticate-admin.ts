@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
-import { allowanceOf } from '../../domain/oauth/token-allowance.ts'
+import { allowanceOf } from '../../domain/oauth/remaining-grant.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Keys } from '../../ports/keys.ts'

@@ -1,6 +1,6 @@
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { delayAfter, LAST_MILLISECONDS } from '../../domain/sign-in/sign-in-delay.ts'
+import { delayAfter, LAST_MILLISECONDS } from '../../domain/sign-in/guess-delay.ts'
 import type { Failures } from '../../ports/limits.ts'
 import type { Wait } from '../../ports/effects.ts'
 

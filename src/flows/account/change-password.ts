@@ -4,7 +4,7 @@ import type { Blocklist } from '../../ports/revocations.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { JudgeNewPassword } from './new-password.ts'
+import type { JudgeNewPassword } from './judge-new-password.ts'
 import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{

@@ -1,4 +1,4 @@
-import type { FactorMethod } from '../../domain/oauth/authentication-class.ts'
+import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Assertion } from '../../domain/factors/passkey.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'

@@ -1,4 +1,4 @@
-import type { FactorMethod } from '../../domain/oauth/authentication-class.ts'
+import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Clients } from '../../ports/clients.ts'

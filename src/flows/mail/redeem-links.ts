@@ -5,7 +5,7 @@ import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Blocklist } from '../../ports/revocations.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
-import type { JudgeNewPassword } from '../account/new-password.ts'
+import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { Notices } from './notices.ts'
 
 type Needs = Readonly<{

@@ -8,8 +8,8 @@ import type { Limit, RateLimit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import type { RevocationTail, Tail } from './tail.ts'
-import { createSharedAnswers } from './shared-answers.ts'
-import { createWaitingRoom } from './waiting-room.ts'
+import { createSharedAnswers } from './answer-cache.ts'
+import { createWaitingRoom } from './long-poll-limit.ts'
 
 type Needs = Readonly<{
   tail: RevocationTail

@@ -8,7 +8,7 @@ import type { Limit, RateLimit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Listable, StatusEntries } from '../../ports/revocations.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
-import { createSharedAnswers } from './shared-answers.ts'
+import { createSharedAnswers } from './answer-cache.ts'
 
 type Needs = Readonly<{
   statusEntries: StatusEntries

@@ -1,5 +1,5 @@
 import { type Account, accountAt } from '../../domain/account/account.ts'
-import { acrOf } from '../../domain/oauth/authentication-class.ts'
+import { acrOf } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { DeviceToken } from '../../domain/sign-in/device-token.ts'
 import type { Language } from '../../domain/base/language.ts'

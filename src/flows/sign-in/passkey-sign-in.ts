@@ -1,4 +1,4 @@
-import { amrWith } from '../../domain/oauth/authentication-class.ts'
+import { amrWith } from '../../domain/oauth/acr.ts'
 import { CHALLENGE_BYTES, payloadOf, readPayload } from '../../domain/factors/ceremony.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Language } from '../../domain/base/language.ts'

@@ -1,5 +1,5 @@
 import type { Account } from '../../domain/account/account.ts'
-import { ACR, amrWith } from '../../domain/oauth/authentication-class.ts'
+import { ACR, amrWith } from '../../domain/oauth/acr.ts'
 import { readPayload } from '../../domain/factors/ceremony.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Language } from '../../domain/base/language.ts'

@@ -7,7 +7,7 @@ import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
 import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
-import type { JudgeNewPassword } from '../account/new-password.ts'
+import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 
 type Needs = Readonly<{

@@ -1,5 +1,5 @@
 import { type AudiencePolicy, audienceFor, audienceLeft } from '../../domain/oauth/audience.ts'
-import { amrWith } from '../../domain/oauth/authentication-class.ts'
+import { amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'

@@ -6,13 +6,13 @@ import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
 import type { Shown } from '../../flows/factors/require-step-up.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
 import { readOptionalJson } from '../server/body.ts'
-import { originOf } from '../server/origin.ts'
+import { originOf } from '../server/request-source.ts'
 import { type Call, json, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { FILLED, parseFields, readFields, TEXT } from './fields.ts'
 import { ATTESTATION } from './proof.ts'
-import { type ReadShown, SHOWN } from './shown.ts'
+import { type ReadShown, SHOWN } from './owner-proof.ts'
 
 const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({

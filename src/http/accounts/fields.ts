@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ACR_VALUES, parseAcrValues } from '../../domain/oauth/authentication-class.ts'
+import { ACR_VALUES, parseAcrValues } from '../../domain/oauth/acr.ts'
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'

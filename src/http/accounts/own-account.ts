@@ -8,7 +8,7 @@ import { type Call, type Handle, json, NO_STORE, noContent } from '../server/rou
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { parseFields } from './fields.ts'
-import { type ReadShown, SHOWN } from './shown.ts'
+import { type ReadShown, SHOWN } from './owner-proof.ts'
 
 type Needs = Readonly<{
   deleteAccount: DeleteAccount

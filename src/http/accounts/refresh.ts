@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
 import { readOptionalJson } from '../server/body.ts'
-import { originOf } from '../server/origin.ts'
+import { originOf } from '../server/request-source.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, parseFields, RESOURCES } from './fields.ts'

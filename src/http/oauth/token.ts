@@ -1,7 +1,7 @@
 import type { Exchange } from '../../grants/exchange.ts'
 import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { originOf } from '../server/origin.ts'
+import { originOf } from '../server/request-source.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
 
 /** RFC 6749 §3.2 – The token endpoint. */

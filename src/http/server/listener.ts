@@ -2,7 +2,7 @@ import { getRequestListener, RequestError } from '@hono/node-server'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { App } from './app.ts'
-import type { Unreadable } from './unreadable.ts'
+import type { Unreadable } from './malformed-requests.ts'
 
 /** Slow clients are cut off; a request is small. */
 const SERVER_OPTIONS = {

@@ -7,7 +7,7 @@ import { accountColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
 import { announceRest, endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endingOthers } from '../families/end-other-families.ts'
-import { bindingOf } from '../schema/link-columns.ts'
+import { bindingOf } from '../schema/link-predicates.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({

@@ -5,7 +5,7 @@ import { codeOf } from '../postgres/outage.ts'
 import type { Database } from '../postgres/database.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
 import { createIssueLinks } from './issue-links.ts'
-import { isBound, isLiving, isOfToken } from '../schema/link-columns.ts'
+import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
 /** SQLSTATE unique_violation. */

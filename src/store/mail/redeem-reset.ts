@@ -4,7 +4,7 @@ import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/facto
 import type { EmailLinks } from '../../ports/mail.ts'
 import type { Database } from '../postgres/database.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
-import { isBound, isLiving, isOfToken } from '../schema/link-columns.ts'
+import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 
 /**

@@ -5,10 +5,10 @@ import { CANNOT_CONNECT, codeOf, DEADLOCK, isOutage, READ_ONLY, STANDBY } from '
 import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
 import { createPool } from './pool.ts'
 import type { Asked } from './send.ts'
-import { createLookout } from './lookout.ts'
+import { createLookout } from './watchdog.ts'
 import { type SocketLine, trackSockets } from './sockets.ts'
-import { isRefusedByPooler } from './surroundings.ts'
-import { createQualify, tag } from './tag.ts'
+import { isRefusedByPooler } from './session-settings.ts'
+import { createQualify, tag } from './qualify.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { bigint, boolean, index, integer, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core'
 import { CEREMONY_PURPOSES } from '../../domain/factors/ceremony.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
-import { bytea, instant } from './columns.ts'
+import { bytea, instant } from './column-types.ts'
 import { users } from './tables.ts'
 
 /** The tables of second factors. */

@@ -14,8 +14,8 @@ import {
 } from './migrations.ts'
 import { findGrantFaults } from './privileges.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { findSettingFaults, isRefusedByPooler } from '../postgres/surroundings.ts'
-import { quoteIdentifier } from '../postgres/tag.ts'
+import { findSettingFaults, isRefusedByPooler } from '../postgres/session-settings.ts'
+import { quoteIdentifier } from '../postgres/qualify.ts'
 import { trackSockets } from '../postgres/sockets.ts'
 import { inTransaction } from '../postgres/transaction.ts'
 

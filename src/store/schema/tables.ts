@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { bigint, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
 import { LINK_PURPOSES } from '../../domain/account/email-link.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
-import { bytea, instant, xid8 } from './columns.ts'
+import { bytea, instant, xid8 } from './column-types.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
 

@@ -8,7 +8,7 @@ import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import type { Within } from './limited.ts'
-import { type ReadShown, SHOWN } from './shown.ts'
+import { type ReadShown, SHOWN } from './owner-proof.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })

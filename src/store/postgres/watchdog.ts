@@ -1,6 +1,6 @@
 import type { Address } from './hosts.ts'
 import type { SocketLine } from './sockets.ts'
-import type { Tagged } from './tag.ts'
+import type { Tagged } from './qualify.ts'
 
 /** A connection of the pool, as the lookout sees it. */
 export type WatchedConnection = Readonly<{

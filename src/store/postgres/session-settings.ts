@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 import type { Sql } from 'postgres'
-import { quoteIdentifier } from './tag.ts'
+import { quoteIdentifier } from './qualify.ts'
 
 /** What holds on each connection, whatever the database, the role or the server has as its default. */
 export const PINNED = {

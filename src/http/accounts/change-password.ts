@@ -3,7 +3,7 @@ import type { ChangePassword } from '../../flows/account/change-password.ts'
 import { type Handle, noContent } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
-import { type ReadShown, SHOWN } from './shown.ts'
+import { type ReadShown, SHOWN } from './owner-proof.ts'
 
 const FIELDS = SHOWN.extend({ new_password: TEXT })
 
