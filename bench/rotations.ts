@@ -30,7 +30,7 @@ const presentationOf = (number: number, generation: number): Presentation => ({
   retry_proof: null,
   grace_seconds: 0,
   successor: { pepper_id: PEPPER_ID, digest: ZERO_DIGEST },
-  origin: { ip: '127.0.0.1', user_agent: 'bench' },
+  source: { ip: '127.0.0.1', user_agent: 'bench' },
 })
 
 /** Rotations a second from Node, and from pgbench with the same statement and as many connections. */

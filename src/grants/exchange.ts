@@ -1,6 +1,6 @@
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Origin } from '../domain/sign-in/refresh-family.ts'
+import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
 import type { Metrics } from '../ports/effects.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
 import type { Grant, TokenResponse } from './grant.ts'
@@ -9,7 +9,7 @@ export type ExchangeRequest = Readonly<{
   form: Form
   authorization: string | undefined
   idempotency_key: string | undefined
-  origin: Origin
+  source: RequestSource
   limit_key: string
 }>
 
@@ -26,7 +26,7 @@ type Needs = Readonly<{
 /** RFC 6749 §3.2 – The token endpoint: who asks, for which grant, and may they? The grant itself does the rest. */
 export const createExchange = ({ authenticateClient, grants, metrics }: Needs): Exchange => {
   const byType = new Map(grants.map(grant => [grant.grant_type, grant]))
-  return async ({ form, authorization, idempotency_key, origin, limit_key }) => {
+  return async ({ form, authorization, idempotency_key, source, limit_key }) => {
     const grant_type = requireParameter(form, 'grant_type')
     const client = await authenticateClient({ authorization, form, limit_key })
     const { client_id } = client
@@ -34,7 +34,7 @@ export const createExchange = ({ authenticateClient, grants, metrics }: Needs): 
     if (grant === undefined) throw new OAuthError('grant_type_unsupported', { client_id })
     if (!client.grant_types.includes(grant_type))
       throw new OAuthError('grant_type_not_registered', { client_id, grant_type })
-    const tokens = await grant.exchange({ client, form, origin, idempotency_key })
+    const tokens = await grant.exchange({ client, form, source, idempotency_key })
     metrics.issued(grant_type)
     return { client_id, grant_type, tokens }
   }

@@ -1,13 +1,13 @@
 import type { Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
-import type { Origin } from '../domain/sign-in/refresh-family.ts'
+import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
 import type { AccessTokenResponse } from './issue.ts'
 
 /** A request to the token endpoint, once its client is known. */
 export type GrantRequest = Readonly<{
   client: Client
   form: Form
-  origin: Origin
+  source: RequestSource
   /** The Idempotency-Key header: one for each attempt and its retries. */
   idempotency_key: string | undefined
 }>

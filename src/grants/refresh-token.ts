@@ -13,7 +13,7 @@ export const createRefreshTokenGrant = ({
   peppers: Peppers
 }): Grant => ({
   grant_type: 'refresh_token',
-  exchange: async ({ client, form, origin, idempotency_key }) => {
+  exchange: async ({ client, form, source, idempotency_key }) => {
     const token = readRefreshToken(requireParameter(form, 'refresh_token'), peppers)
     const scope = requestedScope(form.get('scope'))
     const { tokens, refresh_token } = await rotate({
@@ -24,7 +24,7 @@ export const createRefreshTokenGrant = ({
       scope,
       resources: form.resources,
       idempotency_key,
-      origin,
+      source,
     })
     return { refresh_token, ...tokens }
   },

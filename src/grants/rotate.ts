@@ -2,7 +2,7 @@ import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Denial, Family, Origin, RefreshTransport } from '../domain/sign-in/refresh-family.ts'
+import type { Denial, Family, RequestSource, RefreshTransport } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
   parseRefreshToken,
@@ -45,7 +45,7 @@ export type RotateRequest = Readonly<{
   scope: readonly string[] | null
   resources: readonly string[]
   idempotency_key: string | undefined
-  origin: Origin
+  source: RequestSource
 }>
 
 export type Rotated = Readonly<{ tokens: AccessTokenResponse; refresh_token: RefreshToken; family: Family }>
@@ -149,7 +149,7 @@ const isPresentable = (
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
-  async ({ client, token, refresh_transport, scope, resources, idempotency_key, origin }: RotateRequest) => {
+  async ({ client, token, refresh_transport, scope, resources, idempotency_key, source }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
     // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
@@ -165,7 +165,7 @@ const createPresent =
       retry_proof: retryProofOf({ idempotency_key, client_id, scope, resources }),
       grace_seconds: refresh_grace_seconds,
       successor: { pepper_id: pepper.id, digest: digestOf(successor) },
-      origin,
+      source,
       ...token,
     })
     return { rotation, successor }
@@ -216,9 +216,9 @@ const endFamily = async (
   throw new OAuthError(reason, { client_id: client.client_id, sid: token.family_id })
 }
 
-const alert = (log: Log, { client, token, origin }: RotateRequest, message: string) =>
+const alert = (log: Log, { client, token, source }: RotateRequest, message: string) =>
   log.warn(
-    { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: origin.ip },
+    { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: source.ip },
     message,
   )
 

@@ -90,7 +90,7 @@ const signIn = async (database: Database, user_id: string): Promise<string | nul
     salt,
     pepper_id: pepper.id,
     token_digest: digestOf(refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)),
-    origin: { ip: '127.0.0.1', user_agent: null },
+    source: { ip: '127.0.0.1', user_agent: null },
   })
   return family?.id ?? null
 }

@@ -31,7 +31,7 @@ const presentation = (
   retry_proof: null,
   grace_seconds: 0,
   successor: { pepper_id: 0, digest: digestOf(tokenAt(generation + 1)) },
-  origin: { ip: '127.0.0.1', user_agent: 'test' },
+  source: { ip: '127.0.0.1', user_agent: 'test' },
   ...more,
 })
 
@@ -167,7 +167,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     const { rotate } = createStore()
     const [family, bad] = await Promise.all([seed(), seed()])
     const answers = await Promise.allSettled([
-      rotate(presentation(bad, 0, { origin: { ip: '127.0.0.1', user_agent: 'a\0b' } })),
+      rotate(presentation(bad, 0, { source: { ip: '127.0.0.1', user_agent: 'a\0b' } })),
       rotate(presentation(family, 0)),
     ])
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])

@@ -70,7 +70,7 @@ export const seedFamily = async (place: Ground, seed: Seed = {}): Promise<Seeded
     salt,
     pepper_id: pepper.id,
     token_digest: digestOf(tokenAt(0)),
-    origin: { ip: '127.0.0.1', user_agent: null },
+    source: { ip: '127.0.0.1', user_agent: null },
   })
   if (family === null) throw new Error('the family was not opened')
   return { id, user_id, salt, refresh_token: tokenAt(0), tokenAt }

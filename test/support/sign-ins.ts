@@ -8,7 +8,7 @@ import { createRefreshFamilies } from '../../src/store/families/refresh-families
 
 const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
 const pepper = createPepper(randomBytes(32))
-const origin = { ip: '127.0.0.1', user_agent: null }
+const source = { ip: '127.0.0.1', user_agent: null }
 
 type OpenSignIn = (database: Database) => Promise<{ refresh: () => Promise<Pick<Rotation, 'verdict'>> }>
 
@@ -35,7 +35,7 @@ export const openSignIn = async (database: Database): Promise<{ refresh: () => P
     salt,
     pepper_id: pepper.id,
     token_digest: at(0).digest,
-    origin,
+    source,
   })
   let generation = 0
   const refresh = () => {
@@ -50,7 +50,7 @@ export const openSignIn = async (database: Database): Promise<{ refresh: () => P
       retry_proof: null,
       grace_seconds: 0,
       successor: { pepper_id: pepper.id, digest: at(generation).digest },
-      origin,
+      source,
     })
   }
   return { refresh }

@@ -2,7 +2,7 @@ import type { Digest } from '../base/digest.ts'
 import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 
 /** Where a request came from, as the person may see it in the list of their sign-ins. */
-export type Origin = Readonly<{ ip: string; user_agent: string | null }>
+export type RequestSource = Readonly<{ ip: string; user_agent: string | null }>
 
 /** How a sign-in's refresh token travels, decided when it is opened: in JSON, or in a cookie that no script can read. */
 export const REFRESH_TRANSPORTS = ['body', 'cookie'] as const
@@ -58,7 +58,7 @@ export type NewFamily = Readonly<{
   salt: Uint8Array
   pepper_id: number
   token_digest: RefreshTokenDigest
-  origin: Origin
+  source: RequestSource
 }>
 
 /** What a family becomes with one factor more. Everything else is handed on from the one that it `replaces`. */
@@ -79,7 +79,7 @@ export type Presentation = Position &
     retry_proof: Digest<'retry_proof'> | null
     grace_seconds: number
     successor: Readonly<{ pepper_id: number; digest: RefreshTokenDigest }>
-    origin: Origin
+    source: RequestSource
   }>
 
 /** Why nothing was written. */

@@ -1,5 +1,5 @@
 import { Problem } from '../../domain/base/problem.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken, type PresentedRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import type { Blocklist } from '../../ports/revocations.ts'
@@ -21,7 +21,7 @@ type Needs = Readonly<{
 }>
 
 /** A refresh token beside an access token, and how it came. */
-export type OwnRefreshToken = Readonly<{ text: string; refresh_transport: RefreshTransport; origin: Origin }>
+export type OwnRefreshToken = Readonly<{ text: string; refresh_transport: RefreshTransport; source: RequestSource }>
 
 /**
  * Ours – Whether a request carries the current refresh token of the sign-in that its access token is of: what a service that was
@@ -31,7 +31,7 @@ export type HoldsRefreshToken = (bearer: Bearer, given: OwnRefreshToken) => Prom
 
 export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
   const { clients, refreshFamilies, peppers } = needs
-  return async ({ claims }, { text, refresh_transport, origin }) => {
+  return async ({ claims }, { text, refresh_transport, source }) => {
     const token = parseRefreshToken(text, peppers)
     const client = await clients.find(claims.client_id)
     if (token === null || client === null || token.family_id !== claims.sid) return false
@@ -47,10 +47,10 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       grace_seconds: client.refresh_grace_seconds,
       // Nothing rotates: it is never written.
       successor: { pepper_id: pepper.id, digest: token.digest },
-      origin,
+      source,
     })
     if (verdict === 'reused' || verdict === 'forged')
-      return end(needs, token, { verdict, ip: origin.ip, client_id: client.client_id })
+      return end(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
     return verdict === 'current'
   }
 }

@@ -2,7 +2,7 @@ import type { Account } from '../../domain/account/account.ts'
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { type Language, languageOr } from '../../domain/base/language.ts'
 import type { Addressee, Mail } from '../../domain/account/mail.ts'
-import type { Origin } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
@@ -32,7 +32,7 @@ export type Notices = Readonly<{
   emailChanged: (addressee: Addressee) => void
   /** A spent refresh token came back. Said once: the family is dead from then on. */
   refreshReused: (family_id: string) => void
-  newDevice: (account: Account, seen: Readonly<{ origin: Origin; language: Language }>) => void
+  newDevice: (account: Account, seen: Readonly<{ source: RequestSource; language: Language }>) => void
   /** In which the next notices are written. */
   rememberLanguage: (account: Account, language: Language) => void
 }>
@@ -101,9 +101,9 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     totpFailed: account_id => postTo('totp-failed', account_id),
     totpClosed: account_id => postTo('totp-closed', account_id),
 
-    newDevice: ({ id, email, email_verified_at }, { origin, language }) => {
-      const device = describeDevice(origin.user_agent, language)
-      const values = { at: now(), device, ip: origin.ip }
+    newDevice: ({ id, email, email_verified_at }, { source, language }) => {
+      const device = describeDevice(source.user_agent, language)
+      const values = { at: now(), device, ip: source.ip }
       // Anyone can sign in to an account that they registered with another's address, as often as they like.
       const about = { isUrgent: email_verified_at !== null, email }
       post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }), about)

@@ -1,6 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import type { Origin } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { ChangePassword } from '../account/change-password.ts'
 import type { SignedIn } from '../sign-in/complete-sign-in.ts'
@@ -10,7 +10,7 @@ import type { Notices } from './notices.ts'
 type Needs = Readonly<{ notices: Notices; mailLinks: MailLinks }>
 
 /** What of a request goes into a mail. */
-type Seen = Readonly<{ origin: Origin; language: Language }>
+type Seen = Readonly<{ source: RequestSource; language: Language }>
 type CompletingSignIn<R extends Seen> = (request: R) => Promise<SignedIn>
 
 /** Ours – Wraps flows so that the account's owner is notified by mail after each success. */

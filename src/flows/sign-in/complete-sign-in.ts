@@ -3,7 +3,7 @@ import { acrOf } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { DeviceToken } from '../../domain/sign-in/device-token.ts'
 import type { Language } from '../../domain/base/language.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
@@ -21,7 +21,7 @@ export type Proven = Readonly<{
   refresh_transport: RefreshTransport
   resources: readonly string[]
   device_token: string | null
-  origin: Origin
+  source: RequestSource
   /** Of the request. */
   language: Language
 }>
@@ -39,9 +39,9 @@ export type CompleteSignIn = (proven: Proven) => Promise<SignedIn>
 /** Ours – Opens the sign-in of a person whose factors have all been verified, on a device that is known from now on. */
 export const createCompleteSignIn =
   ({ knownDevices, openSignIn, second_factor_roles }: Needs): CompleteSignIn =>
-  async ({ account, client, amr, refresh_transport, resources, device_token, origin }) => {
+  async ({ account, client, amr, refresh_transport, resources, device_token, source }) => {
     const device = knownDevices.recognise(device_token, account)
-    const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, origin })
+    const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, source })
     return {
       account: accountAt(account, acrOf(amr), second_factor_roles),
       tokens,

@@ -8,7 +8,7 @@ import {
 import type { Client } from '../../domain/oauth/client.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Family, Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Family, RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import type { AccessTokenResponse, Issue } from '../../grants/issue.ts'
@@ -39,7 +39,7 @@ export type OpenSignIn = (signIn: {
   refresh_transport: RefreshTransport
   /** Those that the client may ask for: `requireResources` has judged them. Empty: the client's default. */
   resources: readonly string[]
-  origin: Origin
+  source: RequestSource
 }) => Promise<TokenPair>
 
 export const SALT_BYTES = 16
@@ -47,7 +47,7 @@ export const SALT_BYTES = 16
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
-  async ({ account, client, amr, refresh_transport, resources, origin }) => {
+  async ({ account, client, amr, refresh_transport, resources, source }) => {
     await requireAllowance(limit, account.id)
     const id = random.uuid()
     const salt = random.bytes(SALT_BYTES)
@@ -67,7 +67,7 @@ export const createOpenSignIn =
       salt,
       pepper_id: pepper.id,
       token_digest: digestOf(refresh_token),
-      origin,
+      source,
     })
     if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
     const audience = audienceLeft(client, family.audience, policy)

@@ -4,7 +4,7 @@ import type { Client } from '../../domain/oauth/client.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { type Assertion, requestOptions } from '../../domain/factors/passkey.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
@@ -31,7 +31,7 @@ type Answered = Readonly<{
   handle: string
   assertion: Assertion
   device_token: string | null
-  origin: Origin
+  source: RequestSource
   language: Language
   /** Throws where the page that asks may not act for this client in this way. */
   admit: (client: Client, refresh_transport: RefreshTransport) => void

@@ -1,7 +1,7 @@
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import type { Rotate } from '../../grants/rotate.ts'
@@ -25,7 +25,7 @@ type RefreshRequest = Readonly<{
   idempotency_key: string | undefined
   /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
   resources: readonly string[]
-  origin: Origin
+  source: RequestSource
   /** False where the browser's origin may not act for this client. */
   admits: (client: Client) => boolean
 }>

@@ -4,7 +4,7 @@ import { readPayload } from '../../domain/factors/ceremony.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Conduct } from '../factors/ceremonies.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
@@ -40,7 +40,7 @@ type SecondHalf = Readonly<{
   handle: string
   proof: Proof
   device_token: string | null
-  origin: Origin
+  source: RequestSource
   language: Language
   /** Throws where the page that asks may not act for this client in this way. */
   admit: (client: Client, refresh_transport: RefreshTransport) => void

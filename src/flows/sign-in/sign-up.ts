@@ -2,7 +2,7 @@ import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { type FieldError, Problem } from '../../domain/base/problem.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
@@ -30,7 +30,7 @@ export type Credentials = Readonly<{
   acr_values: readonly string[] | null
   /** What an earlier sign-in left with the device; null for a new one. */
   device_token: string | null
-  origin: Origin
+  source: RequestSource
   /** Of the request. */
   language: Language
 }>

@@ -4,7 +4,7 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Origin, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
@@ -43,7 +43,7 @@ type SecondHalf = ShownFactor &
   Readonly<{
     /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
     resources: readonly string[]
-    origin: Origin
+    source: RequestSource
   }>
 type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
 
@@ -66,7 +66,7 @@ export const createStepUp = (needs: Needs) => ({
     return offer
   },
 
-  finish: async (bearer: Bearer, { resources, origin, ...shown }: SecondHalf): Promise<SteppedUp> => {
+  finish: async (bearer: Bearer, { resources, source, ...shown }: SecondHalf): Promise<SteppedUp> => {
     const { account, claims } = bearer
     const client = await needs.clients.find(claims.client_id)
     if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
@@ -75,7 +75,7 @@ export const createStepUp = (needs: Needs) => ({
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
     // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
     await requireAllowance(needs.signInLimit, account.id)
-    return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, origin })
+    return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, source })
   },
 })
 
@@ -101,7 +101,7 @@ const grantOf = async (
 }
 
 type Grant = Awaited<ReturnType<typeof grantOf>>
-type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; origin: Origin }>
+type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; source: RequestSource }>
 
 const replace = async (
   needs: Needs,

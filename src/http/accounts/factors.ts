@@ -6,7 +6,7 @@ import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
 import type { Shown } from '../../flows/factors/require-step-up.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
 import { readOptionalJson } from '../server/body.ts'
-import { originOf } from '../server/request-source.ts'
+import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, json, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
@@ -54,7 +54,7 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   })
   const confirmPasskey = own(async (bearer, call) => {
     const { handle, passkey: attestation, label } = await readFields(call, PASSKEY)
-    const given = { handle, attestation, label: label ?? describeDevice(originOf(call).user_agent) }
+    const given = { handle, attestation, label: label ?? describeDevice(requestSourceOf(call).user_agent) }
     return answer(201, await passkeyEnrolment.confirm(bearer, given))
   })
   const removePasskey = ownersAlone(async (bearer, shown, { context }) => {

@@ -6,7 +6,7 @@ import type { ShownFactor } from '../../flows/factors/prove-own-factor.ts'
 import type { Shown } from '../../flows/factors/require-step-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
-import { originOf } from '../server/request-source.ts'
+import { requestSourceOf } from '../server/request-source.ts'
 import type { Call } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, TEXT } from './fields.ts'
@@ -33,13 +33,13 @@ export const createReadShown =
     const { device_token } = seenOf(call, deviceCookie)
     const factor = factorOf(given, device_token)
     const { current_password = null, refresh_token } = given
-    const origin = originOf(call)
+    const source = requestSourceOf(call)
     const inBody: OwnRefreshToken | null =
-      refresh_token === undefined ? null : { text: refresh_token, refresh_transport: 'body', origin }
+      refresh_token === undefined ? null : { text: refresh_token, refresh_transport: 'body', source }
     const client = inBody === null ? await clients.find(claims.client_id) : null
     const cookie = client === null ? null : cookieTransport.find(call, client)
     const inCookie: OwnRefreshToken | null =
-      cookie === null ? null : { text: cookie, refresh_transport: 'cookie', origin }
+      cookie === null ? null : { text: cookie, refresh_transport: 'cookie', source }
     return { current_password, factor, own_refresh_token: inBody ?? inCookie, device_token }
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
 import { readOptionalJson } from '../server/body.ts'
-import { originOf } from '../server/request-source.ts'
+import { requestSourceOf } from '../server/request-source.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, parseFields, RESOURCES } from './fields.ts'
@@ -27,7 +27,7 @@ export const handleRefresh =
     const request = {
       resources,
       idempotency_key: call.header('idempotency-key') || undefined,
-      origin: originOf(call),
+      source: requestSourceOf(call),
     }
     if (refresh_token !== undefined) {
       const given = { refresh_token, refresh_transport: 'body', admits: () => true } as const

@@ -6,7 +6,7 @@ import type { SecondFactorSignIn } from '../../flows/sign-in/second-factor-sign-
 import type { StepUp } from '../../flows/sign-in/step-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
-import { originOf } from '../server/request-source.ts'
+import { requestSourceOf } from '../server/request-source.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
@@ -58,7 +58,7 @@ export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport, devi
       proof,
       resources,
       device_token: seenOf(call, deviceCookie).device_token,
-      origin: originOf(call),
+      source: requestSourceOf(call),
     })
     if (refresh_transport === 'body') return json(200, tokens, NO_STORE)
     const { body, cookies } = cookieTransport.deliver(tokens)

@@ -6,7 +6,7 @@ import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { languageFor } from '../server/language.ts'
-import { originOf } from '../server/request-source.ts'
+import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
@@ -39,7 +39,7 @@ export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: S
 /** What a sign-in learns of the request that makes it. */
 export const seenOf = (call: Call, deviceCookie: Cookie) => ({
   device_token: deviceCookie.read(call) ?? call.header(DEVICE_HEADER) ?? null,
-  origin: originOf(call),
+  source: requestSourceOf(call),
   language: languageFor(call),
 })
 

@@ -1,7 +1,7 @@
 import type { Exchange } from '../../grants/exchange.ts'
 import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { originOf } from '../server/request-source.ts'
+import { requestSourceOf } from '../server/request-source.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
 
 /** RFC 6749 §3.2 – The token endpoint. */
@@ -16,7 +16,7 @@ export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'c
       form,
       authorization: call.header('authorization'),
       idempotency_key: call.header('idempotency-key') || undefined,
-      origin: originOf(call),
+      source: requestSourceOf(call),
       limit_key: clientLimitKey(call),
     })
     return { log: { client_id, grant_type }, ...json(200, tokens, NO_STORE) }

@@ -133,8 +133,8 @@ const rowOf = (token: Presentation) => ({
   client_grace_seconds: token.grace_seconds,
   successor_pepper_id: token.successor.pepper_id,
   successor_digest: bytea(token.successor.digest),
-  presented_ip: token.origin.ip,
-  presented_user_agent: token.origin.user_agent,
+  presented_ip: token.source.ip,
+  presented_user_agent: token.source.user_agent,
 })
 
 const bytea = ({ buffer, byteOffset, length }: Uint8Array): string =>

@@ -45,7 +45,7 @@ const createOpen =
             ${family.refresh_transport},
             statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
             statement_timestamp() + make_interval(secs => ${max_seconds}),
-            ${family.origin.ip}, ${family.origin.user_agent}
+            ${family.source.ip}, ${family.source.user_agent}
           from account
           returning *
         )

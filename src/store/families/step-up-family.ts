@@ -11,7 +11,7 @@ type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
-  async ({ id, replaces, user_id, credential_epoch, amr, salt, pepper_id, token_digest, origin }) => {
+  async ({ id, replaces, user_id, credential_epoch, amr, salt, pepper_id, token_digest, source }) => {
     const [family] = await database.run(
       sql => sql<SteppedUp[]>`
         with account as (
@@ -46,7 +46,7 @@ export const createStepUpFamily =
             ${id}, user_id, credential_epoch, client_id, scope, audience, statement_timestamp(), ${amr}::text[],
             ${salt}, ${pepper_id}, ${token_digest}, refresh_transport,
             least(statement_timestamp() + make_interval(secs => ${idle_seconds}), expires_at), expires_at,
-            ${origin.ip}, ${origin.user_agent}
+            ${source.ip}, ${source.user_agent}
           from ended
           returning *
         )
