@@ -2,7 +2,7 @@ import { type Config, times } from '../config.ts'
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
-import { createFailures } from '../ephemeral/guess-failures.ts'
+import { createGuessFailures } from '../ephemeral/guess-failures.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createChangePassword } from '../flows/account/change-password.ts'
@@ -81,7 +81,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     passwords: parts.passwords,
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
-  const guessDelay = createGuessDelay({ failures: createFailures(parts.redis), wait: parts.wait })
+  const guessDelay = createGuessDelay({ failures: createGuessFailures(parts.redis), wait: parts.wait })
   const accountLife = createAccountLife(parts.database, parts.lifetimes)
   const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
   const ending = { ...parts, endingLimit: limits.ending, access_token_seconds }

@@ -5,9 +5,9 @@ import { passkeyOrigins } from '../domain/factors/passkey.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import type { Limits } from '../ephemeral/limits.ts'
-import { createConduct } from '../flows/factors/ceremonies.ts'
+import { createCeremonySteps } from '../flows/factors/ceremonies.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
-import { createFactorChange } from '../flows/factors/change-factors.ts'
+import { createChangeFactors } from '../flows/factors/change-factors.ts'
 import { createFactorOverview } from '../flows/factors/factor-overview.ts'
 import { createOfferFactors } from '../flows/factors/offer-factors.ts'
 import { createPasskeyEnrolment } from '../flows/factors/passkey-enrolment.ts'
@@ -57,7 +57,7 @@ type Parts = Readonly<{
   requireStepUp: RequireStepUp
   /** Notifies the owner of a new device. */
   completeSignIn: CompleteSignIn
-  /** Tells the person of changes. */
+  /** Notifies the owner of changed factors. */
   notifyOwner: NotifyOwner
 }>
 
@@ -73,12 +73,12 @@ export const composeProofs = (config: Config, parts: ProofParts) => {
   const { hostname } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
   const passkeyVerifier = createPasskeyVerifier({ rp_id })
-  const conduct = createConduct({ ceremonies: createCeremonies(database), random })
+  const ceremonySteps = createCeremonySteps({ ceremonies: createCeremonies(database), random })
   const limit = limits('second-factor', config.RATE_LIMIT_SECOND_FACTOR)
   const needs = {
     ...parts,
     passkeyVerifier,
-    conduct,
+    ceremonySteps,
     rp_id,
     originsOf: (client: Client) => passkeyOrigins(client, { issuer, origins: config.CORS_ORIGINS }),
   }
@@ -96,7 +96,7 @@ export const composeFactors = (config: Config, parts: Parts) => {
     access_token_seconds: lifetimes.access_token_seconds,
   }
   const halves = { ...needs, offerFactors: createOfferFactors(needs) }
-  const enrolling = { ...needs, change: createFactorChange(needs) }
+  const enrolling = { ...needs, change: createChangeFactors(needs) }
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)
   const overview = createFactorOverview(enrolling)

@@ -1,7 +1,7 @@
 import { composeAccounts } from './accounts.ts'
 import { composeMail } from './mail.ts'
 import { type OnClose, openParts } from './open.ts'
-import { composePublishedRevocations } from './revocations.ts'
+import { composeRevocations } from './revocations.ts'
 import { audiencePolicyOf, type Config } from '../config.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
@@ -132,7 +132,7 @@ const assemble = async (
     random,
     redis,
   }
-  const published = composePublishedRevocations({ ...own, onClose })
+  const published = composeRevocations({ ...own, onClose })
   const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
   const { isBounded, requireLength } = createRequireLength(policy)

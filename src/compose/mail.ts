@@ -3,7 +3,7 @@ import type { LinkPurpose, LinkToken } from '../domain/account/email-link.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import type { Limits } from '../ephemeral/limits.ts'
-import { createMailLinks } from '../flows/mail/send-links.ts'
+import { createSendLinks } from '../flows/mail/send-links.ts'
 import type { JudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createNotices } from '../flows/mail/notices.ts'
 import { createRedeemLinks } from '../flows/mail/redeem-links.ts'
@@ -60,7 +60,7 @@ export const composeMail = (config: Config, parts: Parts) => {
     waiting: mailer && mailer.waiting,
     /** What the account API does with it. */
     withAccounts: (api: AccountApi) => {
-      const mailLinks = createMailLinks({
+      const sendLinks = createSendLinks({
         ...parts,
         ...api,
         links,
@@ -70,9 +70,9 @@ export const composeMail = (config: Config, parts: Parts) => {
       })
       const { access_token_seconds } = lifetimes
       return {
-        mailLinks,
+        sendLinks,
         redeemLinks: createRedeemLinks({ ...parts, ...api, links, notices, access_token_seconds }),
-        notifyOwner: createNotifyOwner({ notices, mailLinks }),
+        notifyOwner: createNotifyOwner({ notices, sendLinks }),
       }
     },
   }

@@ -27,7 +27,7 @@ type Parts = Readonly<{
 }>
 
 /** What tells other services of revocations, put in its place: the feed, its copy in Redis, and the status lists. */
-export const composePublishedRevocations = ({ database, redis, peppers, onClose, ...parts }: Parts) => {
+export const composeRevocations = ({ database, redis, peppers, onClose, ...parts }: Parts) => {
   const { clock, log, metrics } = parts
   const feed = createRevocationFeed(database)
   const tail = createRevocationTail({ feed, clock, log })

@@ -1,11 +1,11 @@
-import type { Failures } from '../ports/limits.ts'
+import type { GuessFailures } from '../ports/limits.ts'
 import { openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** How long a row of failures is remembered, from its first. */
 const REMEMBERED_SECONDS = 3_600
 
-export const createFailures = (redis: RedisConnection | null): Failures => {
+export const createGuessFailures = (redis: RedisConnection | null): GuessFailures => {
   const rows = openCounts(redis, { name: 'failures', seconds: REMEMBERED_SECONDS })
   return {
     count: async key => (await rows.read(key)).points,

@@ -1,4 +1,4 @@
-/** The registered clients, and what they have shown. A comment states atomicity and failure. */
+/** The registered clients, and the assertions that they have spent. A comment states atomicity and failure. */
 import type { Client } from '../domain/oauth/client.ts'
 
 export type Clients = {

@@ -1,4 +1,4 @@
-/** Every effect that any part of the core may ask for. A comment states atomicity and failure. */
+/** What any part of the core may ask for, whatever its subject. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Rotation } from '../domain/sign-in/refresh-family.ts'

@@ -26,7 +26,7 @@ export type Limit = {
  * Failures in a row, for each key; forgotten an hour after the first. Atomic across instances where there is a Redis, in process
  * without. Never rejects.
  */
-export type Failures = {
+export type GuessFailures = {
   count(key: string): Promise<number>
   add(key: string): Promise<void>
   forget(key: string): Promise<void>

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { delayAfter } from '../../src/domain/sign-in/guess-delay.ts'
-import { createFailures } from '../../src/ephemeral/guess-failures.ts'
+import { guessDelayAfter } from '../../src/domain/sign-in/guess-delay.ts'
+import { createGuessFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createGuessDelay } from '../../src/flows/access/guess-delay.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import {
@@ -35,11 +35,11 @@ describe('the delay after failures in a row', () => {
     [9, 10_000],
     [10_000, 10_000],
   ])('after %d is %d milliseconds', (failures, milliseconds) => {
-    expect(delayAfter(failures)).toBe(milliseconds)
+    expect(guessDelayAfter(failures)).toBe(milliseconds)
   })
 
   it('holds a thousand attempts at most, and then says when to come back', async () => {
-    const failures = createFailures(null)
+    const failures = createGuessFailures(null)
     const started: (() => void)[] = []
     const guessDelay = createGuessDelay({
       failures,

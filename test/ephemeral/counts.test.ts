@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openCounts } from '../../src/ephemeral/counts.ts'
-import { createFailures } from '../../src/ephemeral/guess-failures.ts'
+import { createGuessFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createLimits } from '../../src/ephemeral/limits.ts'
 import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
 import { hasRedis } from '../support/backends.ts'
@@ -29,7 +29,7 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     opened.push(redis)
     await redis.connect()
     const limits = createLimits({ redis, metrics })
-    return { redis, lines, failures: createFailures(redis), limits }
+    return { redis, lines, failures: createGuessFailures(redis), limits }
   }
 
   describe.each(Object.entries(PARTIAL_STATES))('that %s', (_, { begin, end }) => {

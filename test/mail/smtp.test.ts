@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Mail, MAIL_OUTCOMES, type MailOutcome } from '../../src/domain/account/mail.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
-import { createMailLinks } from '../../src/flows/mail/send-links.ts'
+import { createSendLinks } from '../../src/flows/mail/send-links.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
 import type { Errand } from '../../src/ports/mail.ts'
@@ -222,7 +222,7 @@ describe('a request for a mail', () => {
       asked.push(what)
       return null
     }
-    const links = createMailLinks({
+    const links = createSendLinks({
       mailer: { post: errand => void errands.push(errand) },
       recipients: { consume: never('limit'), isExhausted: () => null },
       requireStepUp: async () => {},

@@ -87,7 +87,7 @@ describe('password workers', () => {
     ['a bcrypt digest of a lower cost', hashSync('x', 4)],
   ])('hold every refusal to one time when they have seen %s', async (_, digest) => {
     const waits: number[] = []
-    const floored = openPasswords({
+    const withFloor = openPasswords({
       cost: COST,
       workers: 2,
       wait: async milliseconds => void waits.push(milliseconds),
@@ -96,7 +96,7 @@ describe('password workers', () => {
       const refused = async (each: string | null) => {
         const before = waits.length
         const started = performance.now()
-        expect(await floored.matches('guess', each as PasswordDigest | null)).toBe(false)
+        expect(await withFloor.matches('guess', each as PasswordDigest | null)).toBe(false)
         return { held: waits.slice(before), milliseconds: performance.now() - started }
       }
       // Nobody waits where there are digests of today alone.
@@ -112,10 +112,10 @@ describe('password workers', () => {
       // Who knows the password is not held.
       const known = hashSync('known', COST) as PasswordDigest
       const before = waits.length
-      expect(await floored.matches('known', known)).toBe(true)
+      expect(await withFloor.matches('known', known)).toBe(true)
       expect(waits).toHaveLength(before)
     } finally {
-      await floored.close()
+      await withFloor.close()
     }
   })
 })

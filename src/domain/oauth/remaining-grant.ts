@@ -4,18 +4,18 @@ import { type Client, credentialsHashOf } from './client.ts'
 import { scopeLeft } from './scope.ts'
 
 /** What is left of a token: never more than it says. */
-export type TokenAllowance = Readonly<{ scope: string; audience: readonly string[] }>
+export type RemainingGrant = Readonly<{ scope: string; audience: readonly string[] }>
 
 /**
  * Ours – What a token still allows by its client's registration as it is now, which may have been narrowed since. Null, and it allows
  * nothing, when the client may not have such a token any more: none of its audiences, not that grant, or, where the token names
  * them, not with the credentials that it was issued for.
  */
-export const allowanceOf = (
+export const remainingGrantOf = (
   claims: AccessTokenClaims,
   client: Client,
   policy: AudiencePolicy,
-): TokenAllowance | null => {
+): RemainingGrant | null => {
   if (!mayHave(client, claims, policy)) return null
   const { credentials_hash } = claims
   if (credentials_hash !== undefined && credentials_hash !== credentialsHashOf(client)) return null

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
-import { allowanceOf } from '../../domain/oauth/remaining-grant.ts'
+import { remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Keys } from '../../ports/keys.ts'
@@ -36,7 +36,7 @@ export const createAuthenticateAdmin =
     if (client === null) throw new Problem('AUTH_TOKEN_INVALID', 'client_unknown')
     if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))
       throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
-    const allowance = allowanceOf(claims, client, policy)
+    const allowance = remainingGrantOf(claims, client, policy)
     if (allowance === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
     if (!allowance.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
     // Issued by a version that did not write the hash, or to a person: with which credentials, nothing tells.

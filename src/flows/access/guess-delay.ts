@@ -1,10 +1,10 @@
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { delayAfter, LAST_MILLISECONDS } from '../../domain/sign-in/guess-delay.ts'
-import type { Failures } from '../../ports/limits.ts'
+import { guessDelayAfter, GUESS_DELAY_MAX_MILLISECONDS } from '../../domain/sign-in/guess-delay.ts'
+import type { GuessFailures } from '../../ports/limits.ts'
 import type { Wait } from '../../ports/effects.ts'
 
-type Needs = Readonly<{ failures: Failures; wait: Wait }>
+type Needs = Readonly<{ failures: GuessFailures; wait: Wait }>
 
 /** One attempt to sign in, and what is to be said of it when it is over. */
 export type Attempt = Readonly<{ failed: () => Promise<void>; succeeded: () => Promise<void> }>
@@ -44,7 +44,7 @@ export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   return async ({ subject, device, isFlooded }) => {
     const strangers = accountRow(subject)
     const row = device === null ? strangers : deviceRow(device, subject)
-    await hold(isFlooded ? LAST_MILLISECONDS : delayAfter(await failures.count(row)))
+    await hold(isFlooded ? GUESS_DELAY_MAX_MILLISECONDS : guessDelayAfter(await failures.count(row)))
     return {
       failed: () => failures.add(row),
       succeeded: async () => {

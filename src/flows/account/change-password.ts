@@ -5,7 +5,7 @@ import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { JudgeNewPassword } from './judge-new-password.ts'
-import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
+import type { RequireStepUp, OwnerProof } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -18,19 +18,19 @@ type Needs = Readonly<{
 
 export type ChangePassword = (
   bearer: Bearer,
-  given: Readonly<{ new_password: string; shown: Shown }>,
+  given: Readonly<{ new_password: string; ownerProof: OwnerProof }>,
 ) => Promise<void>
 
 /** Ours – Changes the password, and ends every sign-in but the one that asks. */
 export const createChangePassword =
   (needs: Needs): ChangePassword =>
-  async (bearer, { new_password, shown }) => {
+  async (bearer, { new_password, ownerProof }) => {
     const { accounts, passwords, judgeNewPassword, blocklist, access_token_seconds } = needs
     const { account, claims } = bearer
     const { id, email, credential_epoch } = account
     const { password, fault } = await judgeNewPassword(new_password, email)
     if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
-    await needs.requireStepUp(bearer, shown)
+    await needs.requireStepUp(bearer, ownerProof)
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }

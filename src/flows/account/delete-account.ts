@@ -3,7 +3,7 @@ import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Blocklist } from '../../ports/revocations.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
+import type { RequireStepUp, OwnerProof } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   accountLife: AccountLife
@@ -11,14 +11,14 @@ type Needs = Readonly<{
   requireStepUp: RequireStepUp
 }>
 
-export type DeleteAccount = (bearer: Bearer, shown: Shown) => Promise<void>
+export type DeleteAccount = (bearer: Bearer, ownerProof: OwnerProof) => Promise<void>
 
 /** Ours – A person deletes their account. There is no way back. */
 export const createDeleteAccount =
   ({ accountLife, blocklist, requireStepUp }: Needs): DeleteAccount =>
-  async (bearer, shown) => {
+  async (bearer, ownerProof) => {
     const { id, credential_epoch } = bearer.account
-    await requireStepUp(bearer, shown)
+    await requireStepUp(bearer, ownerProof)
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')

@@ -14,27 +14,27 @@ import type { Ceremonies } from '../../ports/factors.ts'
 const HANDLE_BYTES = 32
 
 /** What its second half must bring back, and for how many seconds it may. */
-export type Begun = Readonly<{ handle: CeremonyHandle; expires_in: number }>
+export type BegunCeremony = Readonly<{ handle: CeremonyHandle; expires_in: number }>
 
 /** A ceremony whose second half is here. `finish` is for whoever succeeded: it throws for all but one of them. */
-export type Resumed = Ceremony & Readonly<{ finish: () => Promise<void> }>
+export type ResumedCeremony = Ceremony & Readonly<{ finish: () => Promise<void> }>
 
 type Resuming = Readonly<{ handle: string; purpose: CeremonyPurpose; family_id: string | null }>
 
 /** Ours – Begins what takes a person's time, and goes on with it once. Each resumption is a try, and there are few of them. */
-export const createConduct = ({ ceremonies, random }: { ceremonies: Ceremonies; random: Random }) => {
+export const createCeremonySteps = ({ ceremonies, random }: { ceremonies: Ceremonies; random: Random }) => {
   const over = (purpose: CeremonyPurpose) => new Problem('AUTH_CEREMONY_OVER', `${purpose}_over`)
   const finishing = (digest: Digest<'ceremony_handle'>, purpose: CeremonyPurpose) => async () => {
     if (!(await ceremonies.redeem(digest))) throw over(purpose)
   }
   return {
-    begin: async (ceremony: Omit<NewCeremony, 'digest'>): Promise<Begun> => {
+    begin: async (ceremony: Omit<NewCeremony, 'digest'>): Promise<BegunCeremony> => {
       const handle = ceremonyHandleOf(random.bytes(HANDLE_BYTES))
       await ceremonies.begin({ ...ceremony, digest: digestOf(handle) })
       return { handle, expires_in: CEREMONY_SECONDS }
     },
 
-    resume: async ({ handle, purpose, family_id }: Resuming): Promise<Resumed> => {
+    resume: async ({ handle, purpose, family_id }: Resuming): Promise<ResumedCeremony> => {
       const digest = digestOf(handle as CeremonyHandle)
       const ceremony = await ceremonies.attempt({ digest, purpose, family_id })
       if (ceremony === null) throw over(purpose)
@@ -42,7 +42,7 @@ export const createConduct = ({ ceremonies, random }: { ceremonies: Ceremonies; 
     },
 
     /** Of a sign-in by passkey alone: nobody's, until the passkey has told. */
-    resumeUnbound: async (handle: string): Promise<Omit<Resumed, 'account'>> => {
+    resumeUnbound: async (handle: string): Promise<Omit<ResumedCeremony, 'account'>> => {
       const digest = digestOf(handle as CeremonyHandle)
       const ceremony = await ceremonies.attemptUnbound(digest)
       if (ceremony === null) throw over('passkey_sign_in')
@@ -51,4 +51,4 @@ export const createConduct = ({ ceremonies, random }: { ceremonies: Ceremonies; 
   }
 }
 
-export type Conduct = ReturnType<typeof createConduct>
+export type CeremonySteps = ReturnType<typeof createCeremonySteps>

@@ -12,12 +12,12 @@ import type { Blocklist } from '../../ports/revocations.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { Begun, Conduct, Resumed } from './ceremonies.ts'
+import type { BegunCeremony, CeremonySteps, ResumedCeremony } from './ceremonies.ts'
 import type { RequireStepUp } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
-  conduct: Conduct
+  ceremonySteps: CeremonySteps
   blocklist: Blocklist
   random: Random
   requireStepUp: RequireStepUp
@@ -27,8 +27,8 @@ type Needs = Readonly<{
 type Enrolment = Extract<CeremonyPurpose, 'totp_enrolment' | 'passkey_enrolment'>
 
 /** What every change of an account's factors has in common: its owner makes it, and the sign-in that asks is the only one left after it. */
-export const createFactorChange = (needs: Needs) => {
-  const { factors, conduct, blocklist, random, requireStepUp, access_token_seconds } = needs
+export const createChangeFactors = (needs: Needs) => {
+  const { factors, ceremonySteps, blocklist, random, requireStepUp, access_token_seconds } = needs
   const createCodes = () =>
     Array.from({ length: RECOVERY_CODES }, () => recoveryCodeOf(random.bytes(RECOVERY_CODE_CHARACTERS)))
 
@@ -38,15 +38,22 @@ export const createFactorChange = (needs: Needs) => {
 
     requireStepUp,
 
-    begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<Begun> => {
+    begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<BegunCeremony> => {
       const { client_id, sid } = claims
       const family_id = sid ?? null
       // No sign-in comes of it: there is nothing to deliver.
-      return conduct.begin({ purpose, account, family_id, client_id, refresh_transport: 'body', payload })
+      return ceremonySteps.begin({
+        purpose,
+        account,
+        family_id,
+        client_id,
+        refresh_transport: 'body',
+        payload,
+      })
     },
 
-    resume: ({ claims }: Bearer, purpose: Enrolment, handle: string): Promise<Resumed> =>
-      conduct.resume({ handle, purpose, family_id: claims.sid ?? null }),
+    resume: ({ claims }: Bearer, purpose: Enrolment, handle: string): Promise<ResumedCeremony> =>
+      ceremonySteps.resume({ handle, purpose, family_id: claims.sid ?? null }),
 
     /** Whose factors, and which sign-in goes on. */
     changeOf: ({ account, claims }: Bearer) => ({
@@ -68,7 +75,7 @@ export const createFactorChange = (needs: Needs) => {
   }
 }
 
-export type FactorChange = ReturnType<typeof createFactorChange>
+export type ChangeFactors = ReturnType<typeof createChangeFactors>
 
 export const digestsOf = (codes: readonly RecoveryCode[]) =>
   codes.map(digestOfRecoveryCode).filter(digest => digest !== null)

@@ -2,11 +2,11 @@ import { presentPasskey } from '../../domain/factors/passkey.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { digestsOf, type FactorChange } from './change-factors.ts'
+import { digestsOf, type ChangeFactors } from './change-factors.ts'
 import { hasFactor } from './offer-factors.ts'
-import type { Shown } from './require-step-up.ts'
+import type { OwnerProof } from './require-step-up.ts'
 
-type Needs = Readonly<{ factors: Factors; change: FactorChange }>
+type Needs = Readonly<{ factors: Factors; change: ChangeFactors }>
 
 /** Contract – What a person has, and what is left when it is lost. */
 export const createFactorOverview = ({ factors, change }: Needs) => ({
@@ -20,10 +20,10 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
   },
 
   /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
-  renewRecoveryCodes: async (bearer: Bearer, shown: Shown) => {
+  renewRecoveryCodes: async (bearer: Bearer, ownerProof: OwnerProof) => {
     const has = await change.find(bearer)
     if (!hasFactor(has)) throw new Problem('NOT_FOUND', 'no_second_factor')
-    await change.requireStepUp(bearer, shown)
+    await change.requireStepUp(bearer, ownerProof)
     const codes = change.createCodes()
     const { id, credential_epoch } = bearer.account
     const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }

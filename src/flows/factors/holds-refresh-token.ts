@@ -21,7 +21,11 @@ type Needs = Readonly<{
 }>
 
 /** A refresh token beside an access token, and how it came. */
-export type OwnRefreshToken = Readonly<{ text: string; refresh_transport: RefreshTransport; source: RequestSource }>
+export type OwnRefreshToken = Readonly<{
+  text: string
+  refresh_transport: RefreshTransport
+  source: RequestSource
+}>
 
 /**
  * Ours – Whether a request carries the current refresh token of the sign-in that its access token is of: what a service that was

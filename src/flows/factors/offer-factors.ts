@@ -5,10 +5,10 @@ import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import { TOTP_FAILURES_AT_MOST } from '../../domain/factors/totp.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
-import type { Begun, Conduct } from './ceremonies.ts'
+import type { BegunCeremony, CeremonySteps } from './ceremonies.ts'
 import type { Proof } from './prove-factor.ts'
 
-type Needs = Readonly<{ factors: Factors; conduct: Conduct; random: Random; rp_id: string }>
+type Needs = Readonly<{ factors: Factors; ceremonySteps: CeremonySteps; random: Random; rp_id: string }>
 
 export type FactorKind = Proof['kind']
 
@@ -20,7 +20,7 @@ type OpenKinds = Readonly<{
 }>
 
 /** Ours – The factors that would do, with what each of them needs. */
-export type Offer = Begun &
+export type Offer = BegunCeremony &
   OpenKinds &
   Readonly<{
     /** What the browser is asked with. */
@@ -40,12 +40,12 @@ type Occasion = Readonly<{
 
 /** Begins a ceremony in which the person shows a second factor. Null, and nothing begins, when there is none. */
 export const createOfferFactors =
-  ({ factors, conduct, random, rp_id }: Needs) =>
+  ({ factors, ceremonySteps, random, rp_id }: Needs) =>
   async ({ resources, isKnownDevice, ...occasion }: Occasion): Promise<Offer | null> => {
     const has = await factors.find(occasion.account.id)
     if (!hasFactor(has)) return null
     const challenge = random.bytes(CHALLENGE_BYTES)
-    const begun = await conduct.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
+    const begun = await ceremonySteps.begin({ ...occasion, payload: payloadOf({ challenge, resources }) })
     const { passkeys } = has
     return {
       ...begun,

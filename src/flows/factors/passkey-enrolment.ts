@@ -6,12 +6,12 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { digestsOf, type FactorChange, unproven } from './change-factors.ts'
-import type { Shown } from './require-step-up.ts'
+import { digestsOf, type ChangeFactors, unproven } from './change-factors.ts'
+import type { OwnerProof } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
-  change: FactorChange
+  change: ChangeFactors
   passkeyVerifier: PasskeyVerifier
   clients: Clients
   random: Random
@@ -28,10 +28,10 @@ const PASSKEYS_AT_MOST = 20
 export const createPasskeyEnrolment = (needs: Needs) => {
   const { factors, change, passkeyVerifier, clients, random, originsOf, rp_id } = needs
   return {
-    begin: async (bearer: Bearer, shown: Shown) => {
+    begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
       const { passkeys } = await change.find(bearer)
       if (passkeys.length >= PASSKEYS_AT_MOST) throw new Problem('FACTOR_EXISTS', 'passkeys_at_most')
-      await change.requireStepUp(bearer, shown)
+      await change.requireStepUp(bearer, ownerProof)
       const challenge = random.bytes(CHALLENGE_BYTES)
       const begun = await change.begin(bearer, 'passkey_enrolment', challenge)
       return { ...begun, passkey: creationOptions({ rp_id, challenge, account: bearer.account, passkeys }) }
@@ -53,10 +53,10 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       return { id: passkey.id, label, recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
     },
 
-    remove: async (bearer: Bearer, id: string, shown: Shown): Promise<void> => {
+    remove: async (bearer: Bearer, id: string, ownerProof: OwnerProof): Promise<void> => {
       const { passkeys } = await change.find(bearer)
       if (!passkeys.some(passkey => passkey.id === id)) throw new Problem('NOT_FOUND', 'passkey_absent')
-      await change.requireStepUp(bearer, shown)
+      await change.requireStepUp(bearer, ownerProof)
       await change.announce(await factors.removePasskey({ ...change.changeOf(bearer), id }))
     },
   }

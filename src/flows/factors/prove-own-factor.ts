@@ -3,34 +3,34 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { Conduct } from './ceremonies.ts'
+import type { CeremonySteps } from './ceremonies.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { Proof, ProveFactor } from './prove-factor.ts'
 
 type Needs = Readonly<{
   clients: Clients
-  conduct: Conduct
+  ceremonySteps: CeremonySteps
   proveFactor: ProveFactor
   knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
 }>
 
 /** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
-export type ShownFactor = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
+export type OwnFactorProof = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
 
 /** Judges a proof that a signed-in person shows, and spends it. Throws a 401 for whatever is wrong with it. */
-export type ProveOwnFactor = (bearer: Bearer, shown: ShownFactor) => Promise<FactorMethod>
+export type ProveOwnFactor = (bearer: Bearer, shown: OwnFactorProof) => Promise<FactorMethod>
 
 const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }
 
 export const createProveOwnFactor =
-  ({ clients, conduct, proveFactor, knownDevices, originsOf }: Needs): ProveOwnFactor =>
+  ({ clients, ceremonySteps, proveFactor, knownDevices, originsOf }: Needs): ProveOwnFactor =>
   async ({ account, claims }, { handle, proof, device_token }) => {
     const client = await clients.find(claims.client_id)
     if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
     const family_id = claims.sid
     const { payload: challenge, finish } =
-      handle === null ? NO_CHALLENGE : await conduct.resume({ handle, purpose: 'step_up', family_id })
+      handle === null ? NO_CHALLENGE : await ceremonySteps.resume({ handle, purpose: 'step_up', family_id })
     const device = knownDevices.recognise(device_token, account)
     const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
     const method = await proveFactor(proof, asked)

@@ -11,7 +11,7 @@ import { requireCurrentPassword } from './require-current-password.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import { hasFactor, openKinds } from './offer-factors.ts'
 import type { HoldsRefreshToken, OwnRefreshToken } from './holds-refresh-token.ts'
-import type { ProveOwnFactor, ShownFactor } from './prove-own-factor.ts'
+import type { ProveOwnFactor, OwnFactorProof } from './prove-own-factor.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 
 type Needs = Readonly<{
@@ -28,15 +28,15 @@ type Needs = Readonly<{
 }>
 
 /** What a request shows beside its access token; null: nothing of that kind. */
-export type Shown = Readonly<{
+export type OwnerProof = Readonly<{
   current_password: string | null
-  factor: ShownFactor | null
+  factor: OwnFactorProof | null
   own_refresh_token: OwnRefreshToken | null
   device_token: string | null
 }>
 
 /** Throws a 401 unless the request comes from the account's owner. */
-export type RequireStepUp = (bearer: Bearer, shown: Shown) => Promise<void>
+export type RequireStepUp = (bearer: Bearer, ownerProof: OwnerProof) => Promise<void>
 
 /** Seconds for which a sign-in may change how its account signs in without being asked again. */
 const FRESH_SECONDS = 300
@@ -45,34 +45,34 @@ const FRESH_SECONDS = 300
  * Ours – For whatever changes how an account signs in. An access token is not enough: every service that it is sent to has it.
  * The request shows the password, and a factor too where the account has one; a passkey, which verifies its user, is both. A sign-in
  * of the last minutes and of the account's highest class may show its own refresh token instead. Whether that is enough is
- * judged before what is shown, so that no guess at the password alone is answered. A password and a factor are judged also where they
+ * judged before the proof, so that no guess at the password alone is answered. A password and a factor are judged also where they
  * need not be; a refresh token only where these are not enough, so that one which the browser sends by itself ends no sign-in.
  */
 export const createRequireStepUp =
   (needs: Needs): RequireStepUp =>
-  async (bearer, shown) => {
+  async (bearer, ownerProof) => {
     const { account, claims } = bearer
     await requireAllowance(needs.limit, claims.sid ?? account.id)
     const has = await needs.factors.find(account.id)
-    const device = needs.knownDevices.recognise(shown.device_token, account)
-    if (!isComplete(shown, has)) await requireFresh(needs, { bearer, shown, has, device })
-    if (shown.current_password !== null)
-      await provePassword(needs, { account, device, current_password: shown.current_password })
-    if (shown.factor !== null) await needs.proveOwnFactor(bearer, shown.factor)
+    const device = needs.knownDevices.recognise(ownerProof.device_token, account)
+    if (!isComplete(ownerProof, has)) await requireFresh(needs, { bearer, ownerProof, has, device })
+    if (ownerProof.current_password !== null)
+      await provePassword(needs, { account, device, current_password: ownerProof.current_password })
+    if (ownerProof.factor !== null) await needs.proveOwnFactor(bearer, ownerProof.factor)
   }
 
 /** The last look before a proof is spent: a recovery code is not spent on a wrong password. */
-const isComplete = ({ current_password, factor }: Shown, has: FactorsOf): boolean => {
+const isComplete = ({ current_password, factor }: OwnerProof, has: FactorsOf): boolean => {
   if (factor?.proof.kind === 'passkey') return true
   return current_password !== null && (factor !== null || !hasFactor(has))
 }
 
-type Asking = Readonly<{ bearer: Bearer; shown: Shown; has: FactorsOf; device: Uint8Array | null }>
+type Asking = Readonly<{ bearer: Bearer; ownerProof: OwnerProof; has: FactorsOf; device: Uint8Array | null }>
 
 /** RFC 9470 §3 – Throws unless the sign-in is fresh, of the account's highest class, and shows its own refresh token. */
 const requireFresh = async (
   { clock, holdsRefreshToken }: Needs,
-  { bearer, shown: { own_refresh_token }, has, device }: Asking,
+  { bearer, ownerProof: { own_refresh_token }, has, device }: Asking,
 ): Promise<void> => {
   const { acr, auth_time = 0 } = bearer.claims
   const isHeld = own_refresh_token !== null && (await holdsRefreshToken(bearer, own_refresh_token))

@@ -6,12 +6,12 @@ import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../../domain/factors/t
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { digestsOf, type FactorChange, unproven } from './change-factors.ts'
-import type { Shown } from './require-step-up.ts'
+import { digestsOf, type ChangeFactors, unproven } from './change-factors.ts'
+import type { OwnerProof } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
-  change: FactorChange
+  change: ChangeFactors
   peppers: Peppers
   random: Random
   clock: Clock
@@ -21,10 +21,10 @@ type Needs = Readonly<{
 
 /** RFC 6238 – Enrols an authenticator application: the secret first, and then a code that proves it arrived. */
 export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
-  begin: async (bearer: Bearer, shown: Shown) => {
+  begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
     const { totp } = await change.find(bearer)
     if (totp !== null) throw new Problem('FACTOR_EXISTS', 'totp_exists')
-    await change.requireStepUp(bearer, shown)
+    await change.requireStepUp(bearer, ownerProof)
     const { id: owner, email } = bearer.account
     const secret = random.bytes(TOTP_SECRET_BYTES)
     const sealed = seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, peppers[0])
@@ -47,10 +47,10 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     return { recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
   },
 
-  remove: async (bearer: Bearer, shown: Shown): Promise<void> => {
+  remove: async (bearer: Bearer, ownerProof: OwnerProof): Promise<void> => {
     const { totp } = await change.find(bearer)
     if (totp === null) throw new Problem('NOT_FOUND', 'totp_absent')
-    await change.requireStepUp(bearer, shown)
+    await change.requireStepUp(bearer, ownerProof)
     await change.announce(await factors.removeTotp(change.changeOf(bearer)))
   },
 })

@@ -4,28 +4,28 @@ import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { ChangePassword } from '../account/change-password.ts'
 import type { SignedIn } from '../sign-in/complete-sign-in.ts'
-import type { MailLinks } from './send-links.ts'
+import type { SendLinks } from './send-links.ts'
 import type { Notices } from './notices.ts'
 
-type Needs = Readonly<{ notices: Notices; mailLinks: MailLinks }>
+type Needs = Readonly<{ notices: Notices; sendLinks: SendLinks }>
 
 /** What of a request goes into a mail. */
 type Seen = Readonly<{ source: RequestSource; language: Language }>
-type CompletingSignIn<R extends Seen> = (request: R) => Promise<SignedIn>
+type SigningIn<R extends Seen> = (request: R) => Promise<SignedIn>
 
-/** Ours – Wraps flows so that the account's owner is notified by mail after each success. */
-export const createNotifyOwner = ({ notices, mailLinks }: Needs) => ({
+/** Ours – Wraps flows so that the account's owner hears by mail what came of them: a registration, a new device, a new password, other factors. */
+export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
   signUp:
-    <R extends Seen>(signUp: CompletingSignIn<R>): CompletingSignIn<R> =>
+    <R extends Seen>(signUp: SigningIn<R>): SigningIn<R> =>
     async request => {
       const signedIn = await signUp(request)
       // Where no mail is sent, people register all the same.
-      if (!mailLinks.isOff) mailLinks.verification(signedIn.account, request.language)
+      if (!sendLinks.isOff) sendLinks.verification(signedIn.account, request.language)
       return signedIn
     },
 
   signIn:
-    <R extends Seen>(signIn: CompletingSignIn<R>): CompletingSignIn<R> =>
+    <R extends Seen>(signIn: SigningIn<R>): SigningIn<R> =>
     async request => {
       const signedIn = await signIn(request)
       notices.rememberLanguage(signedIn.account, request.language)

@@ -14,7 +14,7 @@ import type { Limit } from '../../ports/limits.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../../ports/mail.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { RequireStepUp, Shown } from '../factors/require-step-up.ts'
+import type { RequireStepUp, OwnerProof } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   links: EmailLinks
@@ -36,7 +36,7 @@ type Request = Readonly<{ email: string; language: Language }>
  * it, the limit of the address too, happens after the answer. What is mailed goes to the address as it is stored, never as it was
  * typed: what looks like an address, or folds to it, is somebody else's mailbox.
  */
-export const createMailLinks = (needs: Needs) => {
+export const createSendLinks = (needs: Needs) => {
   const pepper_ids = needs.peppers.map(({ id }) => id)
   const requireMailer = (): Mailer => {
     if (needs.mailer === null) throw new Problem('MAIL_OFF')
@@ -84,7 +84,7 @@ export const createMailLinks = (needs: Needs) => {
 
     emailChange: async (
       bearer: Bearer,
-      { shown, new_email: given, language }: ChangeRequest,
+      { ownerProof, new_email: given, language }: ChangeRequest,
     ): Promise<void> => {
       requireMailer()
       const { account } = bearer
@@ -92,7 +92,7 @@ export const createMailLinks = (needs: Needs) => {
       const new_email = parseEmail(given, '#/new_email')
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
-      await needs.requireStepUp(bearer, shown)
+      await needs.requireStepUp(bearer, ownerProof)
       post('change_email', { email: new_email, language, isUrgent: false }, link =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
       )
@@ -100,9 +100,9 @@ export const createMailLinks = (needs: Needs) => {
   }
 }
 
-export type MailLinks = ReturnType<typeof createMailLinks>
+export type SendLinks = ReturnType<typeof createSendLinks>
 
-type ChangeRequest = Readonly<{ shown: Shown; new_email: string; language: Language }>
+type ChangeRequest = Readonly<{ ownerProof: OwnerProof; new_email: string; language: Language }>
 
 const parseEmail = (given: string, pointer: string): string => {
   const email = normalizeEmail(given)

@@ -7,7 +7,7 @@ import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
-import { allowanceOf, type TokenAllowance } from '../../domain/oauth/remaining-grant.ts'
+import { remainingGrantOf, type RemainingGrant } from '../../domain/oauth/remaining-grant.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
@@ -46,7 +46,7 @@ export const createIntrospect = (needs: Needs) => {
 
   const withAllowance = (
     { scope: _, credentials_hash: __, aud, ...claims }: AccessTokenClaims,
-    { scope, audience }: TokenAllowance,
+    { scope, audience }: RemainingGrant,
   ): AccessTokenClaims => {
     const [first, ...others] = audience
     const left = typeof aud === 'string' && first !== undefined && others.length === 0 ? first : audience
@@ -63,7 +63,7 @@ export const createIntrospect = (needs: Needs) => {
     const { claims } = judged
     const isOwn = claims.client_id === client.client_id
     const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
-    const allowance = issuedTo === null ? null : allowanceOf(claims, issuedTo, needs.policy)
+    const allowance = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, needs.policy)
     if (allowance === null) return INACTIVE
     const isAddressed = allowance.audience.some(audience => client.protected_resources.includes(audience))
     if (!isOwn && !isAddressed) return INACTIVE

@@ -17,7 +17,7 @@ type Needs<A> = Readonly<{ clock: Clock; sizeOf: (answer: A) => number; reuse_mi
  * Ours – Answers that many ask for, each made once: for some time, and while what they are made of has the same version. Bounded in
  * bytes, and in how many are made at once.
  */
-export const createSharedAnswers = <A>({ clock, sizeOf, reuse_milliseconds }: Needs<A>) => {
+export const createAnswerCache = <A>({ clock, sizeOf, reuse_milliseconds }: Needs<A>) => {
   const kept = new Map<string, Made<A>>()
   const sizes = new Map<string, number>()
   const first: (() => void)[] = []

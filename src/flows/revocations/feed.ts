@@ -8,8 +8,8 @@ import type { Limit, RateLimit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import type { RevocationTail, Tail } from './tail.ts'
-import { createSharedAnswers } from './answer-cache.ts'
-import { createWaitingRoom } from './long-poll-limit.ts'
+import { createAnswerCache } from './answer-cache.ts'
+import { createLongPollLimit } from './long-poll-limit.ts'
 
 type Needs = Readonly<{
   tail: RevocationTail
@@ -71,12 +71,12 @@ const LATE_MOST = 20_000
  * database is away.
  */
 export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signatures }: Needs) => {
-  const answers = createSharedAnswers<SignedFeedAnswer>({
+  const answers = createAnswerCache<SignedFeedAnswer>({
     clock,
     sizeOf: ({ jws }) => 2 * jws.length,
     reuse_milliseconds: REUSE_MILLISECONDS,
   })
-  const room = createWaitingRoom({ in_all: WAITING_MOST, of_one: WAITING_OF_ONE_MOST })
+  const polls = createLongPollLimit({ in_all: WAITING_MOST, of_one: WAITING_OF_ONE_MOST })
 
   const sign = async ({ since, cursor, more, entries, read_at }: Answer) => {
     const iat = Math.floor(read_at.getTime() / 1000)
@@ -126,7 +126,7 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
 
   /** Until there is news, or the time is over. False when there is no place to wait in: the answer then is of now. */
   const wait = async (known: Tail, { wait_seconds, signal, ip }: FeedRequest): Promise<boolean> => {
-    const leave = room.enter(limitKeyOf(ip))
+    const leave = polls.enter(limitKeyOf(ip))
     if (leave === 'taken') throw new Problem('RATE_LIMITED', 'feed_waiting', [], WAITING_RETRY_SECONDS)
     if (leave === 'full') return false
     try {

@@ -1,7 +1,7 @@
 type Most = Readonly<{ in_all: number; of_one: number }>
 
-/** Ours – Who waits for an answer, counted: a request that waits costs memory and a connection for as long. */
-export const createWaitingRoom = ({ in_all, of_one }: Most) => {
+/** Ours – Counts the requests that wait for an answer: each costs memory and a connection for as long. */
+export const createLongPollLimit = ({ in_all, of_one }: Most) => {
   const counts = new Map<string, number>()
   let size = 0
 

@@ -8,7 +8,7 @@ import type { Limit, RateLimit } from '../../ports/limits.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Listable, StatusEntries } from '../../ports/revocations.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
-import { createSharedAnswers } from './answer-cache.ts'
+import { createAnswerCache } from './answer-cache.ts'
 
 type Needs = Readonly<{
   statusEntries: StatusEntries
@@ -39,7 +39,7 @@ type Bounds = Readonly<{ first: number; last: number }> | null
 /** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
 export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }: Needs) => {
   const uriOf = (list: number) => `${issuer}/status-lists/${list}`
-  const lists = createSharedAnswers<Made>({
+  const lists = createAnswerCache<Made>({
     clock,
     sizeOf: ({ jws }) => jws.length,
     reuse_milliseconds: TTL_SECONDS * 1000,

@@ -13,7 +13,7 @@ type Needs = Readonly<{
   second_factor_roles: readonly string[]
 }>
 
-/** A person whose factors have all been verified. */
+/** A person who has shown every factor that was asked for. */
 export type Proven = Readonly<{
   account: Account
   client: Client
@@ -36,7 +36,7 @@ export type SignedIn = Readonly<{
 
 export type CompleteSignIn = (proven: Proven) => Promise<SignedIn>
 
-/** Ours – Opens the sign-in of a person whose factors have all been verified, on a device that is known from now on. */
+/** Ours – Opens the sign-in of a person who has shown every factor that was asked for, on a device that is known from now on. */
 export const createCompleteSignIn =
   ({ knownDevices, openSignIn, second_factor_roles }: Needs): CompleteSignIn =>
   async ({ account, client, amr, refresh_transport, resources, device_token, source }) => {

@@ -8,14 +8,14 @@ import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refre
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
-import type { Conduct } from '../factors/ceremonies.ts'
+import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
 
 type Needs = Readonly<{
   clients: Clients
-  conduct: Conduct
+  ceremonySteps: CeremonySteps
   factors: Factors
   proveFactor: ProveFactor
   completeSignIn: CompleteSignIn
@@ -48,14 +48,14 @@ export const createPasskeySignIn = (needs: Needs) => ({
     const challenge = needs.random.bytes(CHALLENGE_BYTES)
     const payload = payloadOf({ challenge, resources })
     const unbound = { purpose: 'passkey_sign_in', account: null, family_id: null } as const
-    const begun = await needs.conduct.begin({ ...unbound, client_id, refresh_transport, payload })
+    const begun = await needs.ceremonySteps.begin({ ...unbound, client_id, refresh_transport, payload })
     // Nobody is named: whoever it is finds their own in the device.
     return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
   },
 
   finish: async ({ handle, assertion, admit, ...request }: Answered) => {
-    const { clients, conduct, factors, proveFactor, completeSignIn, originsOf } = needs
-    const { client_id, refresh_transport, payload, finish } = await conduct.resumeUnbound(handle)
+    const { clients, ceremonySteps, factors, proveFactor, completeSignIn, originsOf } = needs
+    const { client_id, refresh_transport, payload, finish } = await ceremonySteps.resumeUnbound(handle)
     const client = await clients.find(client_id)
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
     admit(client, refresh_transport)

@@ -6,7 +6,7 @@ import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Conduct } from '../factors/ceremonies.ts'
+import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { OfferFactors } from '../factors/offer-factors.ts'
@@ -16,7 +16,7 @@ import { PASSWORD_AMR } from './sign-up.ts'
 
 type Needs = Readonly<{
   clients: Clients
-  conduct: Conduct
+  ceremonySteps: CeremonySteps
   offerFactors: OfferFactors
   proveFactor: ProveFactor
   completeSignIn: CompleteSignIn
@@ -74,8 +74,8 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
-    const { clients, conduct, proveFactor, completeSignIn, knownDevices, originsOf } = needs
-    const resumed = await conduct.resume({ handle, purpose: 'sign_in', family_id: null })
+    const { clients, ceremonySteps, proveFactor, completeSignIn, knownDevices, originsOf } = needs
+    const resumed = await ceremonySteps.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload } = resumed
     const client = await clients.find(resumed.client_id)
     if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')

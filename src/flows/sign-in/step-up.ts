@@ -19,7 +19,7 @@ import { requireAllowance, refuseExhausted } from '../access/require-allowance.t
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
-import type { ProveOwnFactor, ShownFactor } from '../factors/prove-own-factor.ts'
+import type { ProveOwnFactor, OwnFactorProof } from '../factors/prove-own-factor.ts'
 import { refusingResources, type RequireResources, resourceRefused } from '../access/require-resources.ts'
 
 type Needs = Readonly<{
@@ -39,7 +39,7 @@ type Needs = Readonly<{
   signInLimit: Limit
 }>
 
-type SecondHalf = ShownFactor &
+type SecondHalf = OwnFactorProof &
   Readonly<{
     /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
     resources: readonly string[]

@@ -3,20 +3,20 @@ import type { ChangePassword } from '../../flows/account/change-password.ts'
 import { type Handle, noContent } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
-import { type ReadShown, SHOWN } from './owner-proof.ts'
+import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
 
-const FIELDS = SHOWN.extend({ new_password: TEXT })
+const FIELDS = OWNER_PROOF.extend({ new_password: TEXT })
 
 type Needs = Readonly<{
   changePassword: ChangePassword
   authenticateBearer: AuthenticateBearer
-  readShown: ReadShown
+  readOwnerProof: ReadOwnerProof
 }>
 
 /** Contract – POST /auth/password */
-export const handleChangePassword = ({ changePassword, authenticateBearer, readShown }: Needs): Handle =>
+export const handleChangePassword = ({ changePassword, authenticateBearer, readOwnerProof }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
     const { new_password, ...given } = await readFields(call, FIELDS)
-    await changePassword(bearer, { new_password, shown: await readShown(call, bearer, given) })
+    await changePassword(bearer, { new_password, ownerProof: await readOwnerProof(call, bearer, given) })
     return noContent
   })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
-import type { MailLinks } from '../../flows/mail/send-links.ts'
+import type { SendLinks } from '../../flows/mail/send-links.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import { languageFor } from '../server/language.ts'
 import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../server/route.ts'
@@ -8,19 +8,19 @@ import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import type { Within } from './limited.ts'
-import { type ReadShown, SHOWN } from './owner-proof.ts'
+import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })
 const NEW_PASSWORD = z.object({ token: TEXT, new_password: TEXT })
-const NEW_EMAIL = SHOWN.extend({ new_email: TEXT })
+const NEW_EMAIL = OWNER_PROOF.extend({ new_email: TEXT })
 
 type Needs = Within &
   Readonly<{
-    mailLinks: MailLinks
+    sendLinks: SendLinks
     redeemLinks: RedeemLinks
     authenticateBearer: AuthenticateBearer
-    readShown: ReadShown
+    readOwnerProof: ReadOwnerProof
   }>
 
 /** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
@@ -28,24 +28,24 @@ const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
 /** Ours – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
 export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
-  const { mailLinks, redeemLinks, authenticateBearer, readShown } = needs
+  const { sendLinks, redeemLinks, authenticateBearer, readOwnerProof } = needs
   const mailing = (call: Call, ask: () => void | Promise<void>) =>
     needs.within(async () => {
       await ask()
       return ACCEPTED
     })(call)
   const verification = withBearer(authenticateBearer, async ({ account }, call) =>
-    mailing(call, () => mailLinks.verification(account, languageFor(call))),
+    mailing(call, () => sendLinks.verification(account, languageFor(call))),
   )
   const forgot: Handle = async call => {
     const { email } = await readFields(call, ADDRESS)
-    return mailing(call, () => mailLinks.passwordReset({ email, language: languageFor(call) }))
+    return mailing(call, () => sendLinks.passwordReset({ email, language: languageFor(call) }))
   }
   const change = withBearer(authenticateBearer, async (bearer, call) => {
     const { new_email, ...given } = await readFields(call, NEW_EMAIL)
-    const shown = await readShown(call, bearer, given)
+    const ownerProof = await readOwnerProof(call, bearer, given)
     return mailing(call, () =>
-      mailLinks.emailChange(bearer, { new_email, shown, language: languageFor(call) }),
+      sendLinks.emailChange(bearer, { new_email, ownerProof, language: languageFor(call) }),
     )
   })
   const verify: Handle = async call => {

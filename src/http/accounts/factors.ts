@@ -3,7 +3,7 @@ import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { AuthenticateBearer, Bearer } from '../../flows/access/authenticate-bearer.ts'
 import type { FactorOverview } from '../../flows/factors/factor-overview.ts'
 import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
-import type { Shown } from '../../flows/factors/require-step-up.ts'
+import type { OwnerProof } from '../../flows/factors/require-step-up.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
 import { readOptionalJson } from '../server/body.ts'
 import { requestSourceOf } from '../server/request-source.ts'
@@ -12,7 +12,7 @@ import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { FILLED, parseFields, readFields, TEXT } from './fields.ts'
 import { ATTESTATION } from './proof.ts'
-import { type ReadShown, SHOWN } from './owner-proof.ts'
+import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
 
 const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({
@@ -30,7 +30,7 @@ type Needs = Readonly<{
   totpEnrolment: TotpEnrolment
   passkeyEnrolment: PasskeyEnrolment
   authenticateBearer: AuthenticateBearer
-  readShown: ReadShown
+  readOwnerProof: ReadOwnerProof
 }>
 
 /** Contract – What a person does about their second factors. */
@@ -38,18 +38,18 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { factorOverview, totpEnrolment, passkeyEnrolment } = needs
   const own = (act: Parameters<typeof withBearer>[1]) => withBearer(needs.authenticateBearer, act)
   /** What only the account's owner may do. A request that need not show anything may leave the body out. */
-  const ownersAlone = (act: (bearer: Bearer, shown: Shown, call: Call) => Promise<Reply>) =>
+  const ownersAlone = (act: (bearer: Bearer, ownerProof: OwnerProof, call: Call) => Promise<Reply>) =>
     own(async (bearer, call) => {
-      const given = parseFields((await readOptionalJson(call)) ?? {}, SHOWN)
-      return act(bearer, await needs.readShown(call, bearer, given), call)
+      const given = parseFields((await readOptionalJson(call)) ?? {}, OWNER_PROOF)
+      return act(bearer, await needs.readOwnerProof(call, bearer, given), call)
     })
   const answer = (status: number, body: unknown) => json(status, body, NO_STORE)
   const confirmTotp = own(async (bearer, call) => {
     const { handle, totp: code } = await readFields(call, TOTP)
     return answer(201, await totpEnrolment.confirm(bearer, { handle, code }))
   })
-  const removeTotp = ownersAlone(async (bearer, shown) => {
-    await totpEnrolment.remove(bearer, shown)
+  const removeTotp = ownersAlone(async (bearer, ownerProof) => {
+    await totpEnrolment.remove(bearer, ownerProof)
     return noContent
   })
   const confirmPasskey = own(async (bearer, call) => {
@@ -57,12 +57,12 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
     const given = { handle, attestation, label: label ?? describeDevice(requestSourceOf(call).user_agent) }
     return answer(201, await passkeyEnrolment.confirm(bearer, given))
   })
-  const removePasskey = ownersAlone(async (bearer, shown, { context }) => {
-    await passkeyEnrolment.remove(bearer, context.req.param('id') ?? '', shown)
+  const removePasskey = ownersAlone(async (bearer, ownerProof, { context }) => {
+    await passkeyEnrolment.remove(bearer, context.req.param('id') ?? '', ownerProof)
     return noContent
   })
-  const renewRecoveryCodes = ownersAlone(async (bearer, shown) =>
-    answer(201, await factorOverview.renewRecoveryCodes(bearer, shown)),
+  const renewRecoveryCodes = ownersAlone(async (bearer, ownerProof) =>
+    answer(201, await factorOverview.renewRecoveryCodes(bearer, ownerProof)),
   )
   const list = own(async bearer => answer(200, await factorOverview.list(bearer)))
 
@@ -70,13 +70,15 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
     { method: 'GET', path: '/auth/factors', handle: list },
     post(
       '/auth/factors/totp',
-      ownersAlone(async (bearer, shown) => answer(200, await totpEnrolment.begin(bearer, shown))),
+      ownersAlone(async (bearer, ownerProof) => answer(200, await totpEnrolment.begin(bearer, ownerProof))),
     ),
     post('/auth/factors/totp/confirm', confirmTotp),
     { method: 'DELETE', path: '/auth/factors/totp', handle: removeTotp },
     post(
       '/auth/factors/passkeys',
-      ownersAlone(async (bearer, shown) => answer(200, await passkeyEnrolment.begin(bearer, shown))),
+      ownersAlone(async (bearer, ownerProof) =>
+        answer(200, await passkeyEnrolment.begin(bearer, ownerProof)),
+      ),
     ),
     post('/auth/factors/passkeys/confirm', confirmPasskey),
     { method: 'DELETE', path: '/auth/factors/passkeys/:id', handle: removePasskey },

@@ -26,7 +26,7 @@ import { handleRefresh } from './refresh.ts'
 import { handleSecondFactor, handleStepUp, handleStepUpOptions } from './second-factor.ts'
 import { handleEndOtherSignIns, handleEndSignIn, handleListSignIns } from './sign-ins.ts'
 import { handleSignIn } from './sign-in.ts'
-import { createReadShown } from './owner-proof.ts'
+import { createReadOwnerProof } from './owner-proof.ts'
 import { handleSignOut } from './sign-out.ts'
 
 type Needs = Readonly<{
@@ -46,10 +46,10 @@ type Needs = Readonly<{
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
   log: Log
 }> &
-  Omit<Parameters<typeof factorRoutes>[0], 'readShown'> &
+  Omit<Parameters<typeof factorRoutes>[0], 'readOwnerProof'> &
   Parameters<typeof handleStepUp>[0] &
   Parameters<typeof handlePasskeySignIn>[0] &
-  Omit<Parameters<typeof mailRoutes>[0], 'readShown' | keyof Within>
+  Omit<Parameters<typeof mailRoutes>[0], 'readOwnerProof' | keyof Within>
 
 /**
  * Ours – The first-party account API. Each request of its own clients counts against `accounts`, a malformed one too; against the
@@ -57,7 +57,7 @@ type Needs = Readonly<{
  */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
-  const showing = { ...needs, readShown: createReadShown(needs) }
+  const showing = { ...needs, readOwnerProof: createReadOwnerProof(needs) }
   const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
   const against = (limit: Limit): Needs & Within => ({
     ...needs,

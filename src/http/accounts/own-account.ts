@@ -8,7 +8,7 @@ import { type Call, type Handle, json, NO_STORE, noContent } from '../server/rou
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { parseFields } from './fields.ts'
-import { type ReadShown, SHOWN } from './owner-proof.ts'
+import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
 
 type Needs = Readonly<{
   deleteAccount: DeleteAccount
@@ -16,7 +16,7 @@ type Needs = Readonly<{
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   deviceCookie: Cookie
-  readShown: ReadShown
+  readOwnerProof: ReadOwnerProof
 }>
 
 /** Contract – GET /auth/me */
@@ -26,8 +26,8 @@ export const handleShowAccount = ({ authenticateBearer }: Pick<Needs, 'authentic
 /** Ours – DELETE /auth/me: the browser's cookies go with the account. */
 export const handleDeleteAccount = (needs: Needs): Handle =>
   withBearer(needs.authenticateBearer, async (bearer, call) => {
-    const given = parseFields((await readOptionalJson(call)) ?? {}, SHOWN)
-    await needs.deleteAccount(bearer, await needs.readShown(call, bearer, given))
+    const given = parseFields((await readOptionalJson(call)) ?? {}, OWNER_PROOF)
+    await needs.deleteAccount(bearer, await needs.readOwnerProof(call, bearer, given))
     const { cookies = [] } = needs.cookieTransport.forget(call)
     return { ...noContent, cookies: [...cookies, ...forgetDevice(needs.deviceCookie, call)] }
   })

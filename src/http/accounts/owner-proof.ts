@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { Bearer } from '../../flows/access/authenticate-bearer.ts'
 import type { OwnRefreshToken } from '../../flows/factors/holds-refresh-token.ts'
-import type { ShownFactor } from '../../flows/factors/prove-own-factor.ts'
-import type { Shown } from '../../flows/factors/require-step-up.ts'
+import type { OwnFactorProof } from '../../flows/factors/prove-own-factor.ts'
+import type { OwnerProof } from '../../flows/factors/require-step-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { requestSourceOf } from '../server/request-source.ts'
@@ -14,21 +14,21 @@ import { PROOF, proofOf } from './proof.ts'
 import { seenOf } from './sign-in.ts'
 
 /** What a request may show that changes how its account signs in, beside the fields of the change itself. */
-export const SHOWN = z.object({
+export const OWNER_PROOF = z.object({
   current_password: TEXT.optional(),
   refresh_token: FILLED.optional(),
   handle: FILLED.optional(),
   ...PROOF,
 })
 
-type Given = z.output<typeof SHOWN>
+type Given = z.output<typeof OWNER_PROOF>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
 
 /** Ours – What the request shows: the password, a factor, and the sign-in's own refresh token, in the body or in the cookie. */
-export type ReadShown = (call: Call, bearer: Bearer, given: Given) => Promise<Shown>
+export type ReadOwnerProof = (call: Call, bearer: Bearer, given: Given) => Promise<OwnerProof>
 
-export const createReadShown =
-  ({ clients, cookieTransport, deviceCookie }: Needs): ReadShown =>
+export const createReadOwnerProof =
+  ({ clients, cookieTransport, deviceCookie }: Needs): ReadOwnerProof =>
   async (call, { claims }, given) => {
     const { device_token } = seenOf(call, deviceCookie)
     const factor = factorOf(given, device_token)
@@ -44,7 +44,7 @@ export const createReadShown =
   }
 
 /** A passkey answers to the challenge of a ceremony, which its handle names. */
-const factorOf = ({ handle, ...given }: Given, device_token: string | null): ShownFactor | null => {
+const factorOf = ({ handle, ...given }: Given, device_token: string | null): OwnFactorProof | null => {
   const { totp, recovery_code, passkey } = given
   if ([totp, recovery_code, passkey].every(each => each === undefined)) return null
   const proof = proofOf(given)

@@ -6,7 +6,7 @@ import type { Accounts } from '../../ports/accounts.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
 import { announceRest, endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
-import { endingOthers } from '../families/end-other-families.ts'
+import { endOtherFamilies } from '../families/end-other-families.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 
@@ -73,7 +73,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
       database,
       change.id,
       sql => sql<{ ended: string[]; found: number }[]>`
-        with ${endingOthers(sql, { ...change, access_token_seconds })}
+        with ${endOtherFamilies(sql, { ...change, access_token_seconds })}
         select array(select id::text from ended) as ended, ${foundCount(sql)} as found from account`,
     )
     await goOnEnding(database, { user_id: change.id, found: account?.found ?? 0, access_token_seconds })

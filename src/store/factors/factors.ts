@@ -7,7 +7,7 @@ import type { Factors } from '../../ports/factors.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
-import { endingOthers } from '../families/end-other-families.ts'
+import { endOtherFamilies } from '../families/end-other-families.ts'
 import { createFactorProofs } from './factor-proofs.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 
@@ -102,7 +102,7 @@ const createChanges = (
       database,
       id,
       sql => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
-        with ${endingOthers(sql, { ...ending, access_token_seconds })}, ${members(sql)}
+        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql)}
         select
           array(select id::text from ended) as ended, ${foundCount(sql)} as found,
           exists (select from given) as "isRecoveryGiven"

@@ -19,7 +19,7 @@ type Ending = Readonly<{
  * password: a stolen sign-in must not make strangers of the owner's. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
  * that asks was ended while it asked.
  */
-export const endingOthers = (
+export const endOtherFamilies = (
   sql: ISql,
   { id, credential_epoch, keep, password_digest, reason, access_token_seconds }: Ending,
 ): Fragment => sql`

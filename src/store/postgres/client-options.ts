@@ -1,4 +1,4 @@
-import { type Address, signInOptions } from './hosts.ts'
+import { type Address, connectionOptions } from './hosts.ts'
 import { arrayTypes, byteaType } from './array-types.ts'
 import type { SocketLine } from './sockets.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './session-settings.ts'
@@ -31,7 +31,7 @@ export const clientOptions = ({
   schema,
   isPooled,
 }: ClientOptions) => {
-  const { startup, ...signIn } = signInOptions(url, address)
+  const { startup, ...signIn } = connectionOptions(url, address)
   return {
     max: 1,
     ...signIn,

@@ -5,7 +5,7 @@ import { CANNOT_CONNECT, codeOf, DEADLOCK, isOutage, READ_ONLY, STANDBY } from '
 import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
 import { createPool } from './pool.ts'
 import type { Asked } from './send.ts'
-import { createLookout } from './watchdog.ts'
+import { createWatchdog } from './watchdog.ts'
 import { type SocketLine, trackSockets } from './sockets.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 import { createQualify, tag } from './qualify.ts'
@@ -94,7 +94,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       onClose()
     }),
   )
-  const lookout = createLookout({
+  const watchdog = createWatchdog({
     open: () => {
       const { create, ...line } = openClient(() => {})
       return { ...create(), ...line }
@@ -107,7 +107,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     isLost = true
     freshUntil = 0
     abandon()
-    if (!isEmbedded) lookout.watch()
+    if (!isEmbedded) watchdog.watch()
     reject(new Unavailable('database', RETRY_AFTER_SECONDS, 'no answer in time'))
   }
 
@@ -198,7 +198,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     load: () => ({ connections: options.pool_size, statements, isLost }),
     ping,
     close: async () => {
-      lookout.stop()
+      watchdog.stop()
       await pool.end({ timeout: CLOSE_SECONDS })
       sockets.stop()
     },

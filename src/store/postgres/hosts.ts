@@ -38,7 +38,7 @@ const targetOf = (url: string): PostgresTarget => {
  * What the URL says, as options of the driver, which must not read it itself: readPostgresUrl tells why. `prepare` serves a
  * PgBouncer before 1.21 in transaction mode.
  */
-export const signInOptions = (url: string, address: Address) => {
+export const connectionOptions = (url: string, address: Address) => {
   const { user, password, database, sslmode, isTlsDirect, isPreparing, startup } = targetOf(url)
   return {
     ...(user === null ? {} : { user }),

@@ -2,7 +2,7 @@ import type { Address } from './hosts.ts'
 import type { SocketLine } from './sockets.ts'
 import type { Tagged } from './qualify.ts'
 
-/** A connection of the pool, as the lookout sees it. */
+/** A connection of the pool, as the watchdog sees it. */
 export type WatchedConnection = Readonly<{
   pid: () => number | null
   address: () => Address
@@ -22,7 +22,7 @@ type Needs = Readonly<{
 /** pg_type.dat. */
 const INT_ARRAY = 1007
 const PAUSE_MILLISECONDS = 1_000
-/** A lookout that hangs is a connection more: there is one a minute at most. */
+/** A watchdog that hangs is a connection more: there is one a minute at most. */
 const HANGING_MILLISECONDS = 60_000
 
 /**
@@ -31,7 +31,7 @@ const HANGING_MILLISECONDS = 60_000
  * or whose answer was lost, is ended. A commit that waits for its standby is left alone: cancelled, it would be seen here and not
  * be there, so that a retry, which finds nothing to write and waits for no standby, would acknowledge what a failover forgets.
  */
-export const createLookout = ({ open, watched, patience_seconds }: Needs) => {
+export const createWatchdog = ({ open, watched, patience_seconds }: Needs) => {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   /** Behind a pooler the processes have other numbers. */
@@ -43,11 +43,11 @@ export const createLookout = ({ open, watched, patience_seconds }: Needs) => {
   }
 
   const lookUntilQuiet = async () => {
-    const lookout = open()
-    const giveUp = setTimeout(lookout.cut, HANGING_MILLISECONDS).unref()
-    await look(lookout).catch(() => undefined)
+    const watchdog = open()
+    const giveUp = setTimeout(watchdog.cut, HANGING_MILLISECONDS).unref()
+    await look(watchdog).catch(() => undefined)
     clearTimeout(giveUp)
-    await lookout.sql.end({ timeout: 0 }).catch(() => undefined)
+    await watchdog.sql.end({ timeout: 0 }).catch(() => undefined)
     timer = undefined
     if (watched().some(({ isOverdue }) => isOverdue)) watch()
   }

@@ -1,6 +1,6 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { addressesOf, isStandby, type DatabasePlace, signInOptions } from '../postgres/hosts.ts'
+import { addressesOf, isStandby, type DatabasePlace, connectionOptions } from '../postgres/hosts.ts'
 import { codeOf, isOutage } from '../postgres/outage.ts'
 import type { Database } from '../postgres/database.ts'
 import {
@@ -79,7 +79,7 @@ const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>
   for (let others = addresses.length - 1; ; others--) {
     const line = sockets.openLine(() => {})
     const [address] = addresses
-    const { startup, ...signIn } = signInOptions(place.url, address)
+    const { startup, ...signIn } = connectionOptions(place.url, address)
     const options = {
       ...CLIENT_OPTIONS,
       ...signIn,

@@ -21,7 +21,7 @@ export type Migration = Readonly<{
 
 export type Step = Readonly<{ name: string; direction: 'up' | 'down' }>
 
-/** Two levels up from src/store and from dist/store alike. */
+/** Three levels up from src/store/schema and from dist/store/schema alike. */
 const DIRECTORY = fileURLToPath(new URL('../../../drizzle', import.meta.url))
 
 /** Every migration that this version knows, the oldest first. */

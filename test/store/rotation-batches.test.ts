@@ -186,7 +186,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
   })
 })
 
-describe.each(backends)('a rotation that is late in a group, on $name', ({ open }) => {
+describe.each(backends)('a rotation that is late in a batch, on $name', ({ open }) => {
   it('is asked for again by itself, and takes no other’s answer with it', async () => {
     const backend = await open()
     const ground = { database: backend.database, pepper: randomBytes(32).toString('base64url') }

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { createSharedAnswers } from '../../src/flows/revocations/answer-cache.ts'
+import { createAnswerCache } from '../../src/flows/revocations/answer-cache.ts'
 
 it('an answer that many have waited for is made before, and whatever, a crowd has queued', async () => {
-  const answers = createSharedAnswers<string>({
+  const answers = createAnswerCache<string>({
     clock: () => new Date(),
     sizeOf: text => text.length,
     reuse_milliseconds: 1000,
