@@ -1,11 +1,11 @@
 import type { Sql } from 'postgres'
 import { digestOf } from '../../src/domain/base/digest.ts'
+import { createPepper } from '../../src/domain/base/pepper.ts'
 import {
   type Position,
   type RefreshTokenDigest,
   refreshTokenAt,
 } from '../../src/domain/sign-in/refresh-token.ts'
-import { createPepper } from '../../src/domain/base/pepper.ts'
 
 export const PEPPER = Buffer.alloc(32, 'pepper')
 const pepper = createPepper(PEPPER)

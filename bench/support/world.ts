@@ -1,8 +1,8 @@
 import postgres, { type Sql } from 'postgres'
 import { createMigratedDatabase, withDatabase } from '../../test/support/postgres-admin.ts'
 import { findPostgresBinaries, findRedis, startPostgres } from '../../test/support/services.ts'
-import { parentOf } from './processor.ts'
 import { CLIENT_ID, fillFamilies, PEPPER } from './families.ts'
+import { parentOf } from './processor.ts'
 import { type Server, startSignet, writeSetting } from './server.ts'
 
 export type Store = Readonly<{

@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander'
+import { VERSION } from '../platform/version.ts'
 import { addAccountsCommands } from './accounts/accounts.ts'
 import { addClientsCommand } from './clients.ts'
 import { addConfigurationCommand } from './configuration.ts'
 import { addDoctorCommand } from './doctor.ts'
-import type { Io } from './terminal/io.ts'
 import { addKeysCommands } from './keys.ts'
-import { VERSION } from '../platform/version.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addRestoredCommand } from './restored.ts'
+import type { Io } from './terminal/io.ts'
 
 /** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up. */
 export const runProgram = async (

@@ -1,5 +1,5 @@
-import { blocklistKey as keyOf } from '../domain/revocations/blocklist-key.ts'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
+import { blocklistKey as keyOf } from '../domain/revocations/blocklist-key.ts'
 import type { Blocklist } from '../ports/revocations.ts'
 import type { RedisConnection } from './redis.ts'
 

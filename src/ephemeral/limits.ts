@@ -1,5 +1,5 @@
-import type { Allowance, Limit, RateLimit } from '../ports/limits.ts'
 import type { Metrics } from '../ports/effects.ts'
+import type { Allowance, Limit, RateLimit } from '../ports/limits.ts'
 import { type Count, openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
 

@@ -7,8 +7,8 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose'
-import type { Client } from '../domain/oauth/client.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/base/clock-tolerance.ts'
+import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { Assertions } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'

@@ -1,11 +1,11 @@
-import type { AuthMethod, Client } from '../domain/oauth/client.ts'
-import { decodeBasic } from '../domain/oauth/basic-credentials.ts'
 import { type Digest, digestOf, type Plain, sameDigest } from '../domain/base/digest.ts'
+import { decodeBasic } from '../domain/oauth/basic-credentials.ts'
+import type { AuthMethod, Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { Assertions, Clients } from '../ports/clients.ts'
-import type { Limit } from '../ports/limits.ts'
 import type { Clock } from '../ports/effects.ts'
+import type { Limit } from '../ports/limits.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
 
 /** What a request shows of the client that sends it. */

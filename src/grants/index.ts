@@ -1,5 +1,5 @@
-import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
+import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { EnsureStore } from '../ports/effects.ts'
 import { createClientCredentialsGrant } from './client-credentials.ts'
 import type { Grant } from './grant.ts'

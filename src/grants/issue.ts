@@ -1,12 +1,12 @@
-import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import type { AccessTokenClaims, TokenStatus } from '../domain/oauth/access-token.ts'
+import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
-import type { Family } from '../domain/sign-in/refresh-family.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
 import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
-import type { Keys } from '../ports/keys.ts'
+import type { Family } from '../domain/sign-in/refresh-family.ts'
 import type { Clock, Random } from '../ports/effects.ts'
+import type { Keys } from '../ports/keys.ts'
 import type { Listable } from '../ports/revocations.ts'
 
 /** RFC 6749 §5.1 – An access token on the wire. */

@@ -1,7 +1,7 @@
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { PresentedRefreshToken } from '../domain/sign-in/refresh-token.ts'
-import type { RefreshFamilies } from '../ports/sign-ins.ts'
 import type { Allowance, Limit } from '../ports/limits.ts'
+import type { RefreshFamilies } from '../ports/sign-ins.ts'
 
 type Needs = Readonly<{
   /** For one sign-in, wherever its refreshes come from. */

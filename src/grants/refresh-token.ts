@@ -1,5 +1,5 @@
-import { requireParameter } from '../domain/oauth/form.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
+import { requireParameter } from '../domain/oauth/form.ts'
 import { requestedScope } from '../domain/oauth/scope.ts'
 import type { Grant } from './grant.ts'
 import { type Rotate, readRefreshToken } from './rotate.ts'

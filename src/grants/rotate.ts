@@ -1,23 +1,23 @@
+import { digestOf } from '../domain/base/digest.ts'
+import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Denial, Family, RequestSource, RefreshTransport } from '../domain/sign-in/refresh-family.ts'
+import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
+import type { Denial, Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
-  parseRefreshToken,
   type PresentedRefreshToken,
+  parseRefreshToken,
   type RefreshToken,
   refreshTokenAt,
   retryProofOf,
 } from '../domain/sign-in/refresh-token.ts'
-import { type Peppers, pepperById } from '../domain/base/pepper.ts'
-import { digestOf } from '../domain/base/digest.ts'
-import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
+import type { Log, Metrics } from '../ports/effects.ts'
+import type { Limit } from '../ports/limits.ts'
 import type { Blocklist } from '../ports/revocations.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
-import type { Limit } from '../ports/limits.ts'
-import type { Log, Metrics } from '../ports/effects.ts'
 import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
+import { StartFault } from '../domain/base/start-fault.ts'
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
 import { parseClients } from '../domain/oauth/client-metadata.ts'
-import { StartFault } from '../domain/base/start-fault.ts'
 import type { Clients } from '../ports/clients.ts'
 
 type Source = Readonly<{

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { MAILS, type Mail, type MailName } from '../domain/account/mail.ts'
 import { LANGUAGES } from '../domain/base/language.ts'
-import { type Mail, type MailName, MAILS } from '../domain/account/mail.ts'
 
 /** A mail in words. Plain text alone: every program shows it as it is, and nothing in it can be made to do something. */
 export type Letter = Readonly<{ subject: string; text: string }>

@@ -1,6 +1,6 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { KeyState } from '../domain/keys/key-ring.ts'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
+import type { KeyState } from '../domain/keys/key-ring.ts'
 import type { Rotation } from '../domain/sign-in/refresh-family.ts'
 import type { Metrics } from '../ports/effects.ts'
 import { VERSION } from './version.ts'

@@ -1,7 +1,8 @@
 /** The accounts of people, as they and as operators act on them. A comment states atomicity and failure. */
+
+import type { Account } from '../domain/account/account.ts'
 import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
-import type { Account } from '../domain/account/account.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'

@@ -1,7 +1,7 @@
 /** What second factors need. */
 import type { Account } from '../domain/account/account.ts'
-import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/factors/ceremony.ts'
 import type { Digest } from '../domain/base/digest.ts'
+import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/factors/ceremony.ts'
 import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/factors/passkey.ts'
 import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
 

@@ -1,9 +1,10 @@
 /** Mail, and the links in it. */
-import type { Digest } from '../domain/base/digest.ts'
+
 import type { LinkPurpose } from '../domain/account/email-link.ts'
-import type { Language } from '../domain/base/language.ts'
 import type { Addressee, Mail } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { Digest } from '../domain/base/digest.ts'
+import type { Language } from '../domain/base/language.ts'
 
 /** What is done after the answer: it may read and write, and then says which mail is to go out; null: none. */
 export type Errand = () => Promise<Mail | null>

@@ -6,8 +6,8 @@ import { type Answer, answerFor, TokenError } from './verify/token-error.ts'
 import type { Verified, Verifier } from './verify/verifier.ts'
 import { createVerifier } from './verify-node.ts'
 
-export { createVerifier } from './verify-node.ts'
 export * from './verify/public.ts'
+export { createVerifier } from './verify-node.ts'
 
 /** What of a request and a response is used: those of HTTP/1.1 and of HTTP/2 both have it. */
 type Incoming = Readonly<{

@@ -1,6 +1,7 @@
 /** signetd/revocations on Node. */
-import { nodeEngine } from './verify/engine-node.ts'
+
 import { followOn } from './feed/follow.ts'
+import { nodeEngine } from './verify/engine-node.ts'
 
 /** `createVerifier({ issuer, audience, revocations: followRevocations({ issuer }) })`. Throws a TypeError when an option is at fault. */
 export const followRevocations = followOn(nodeEngine)

@@ -1,6 +1,7 @@
 /** signetd/revocations on any runtime with Web Crypto. On Node the export conditions lead to revocations-node.ts. */
-import { webEngine } from './verify/engine-web.ts'
+
 import { followOn } from './feed/follow.ts'
+import { webEngine } from './verify/engine-web.ts'
 
 /** `createVerifier({ issuer, audience, revocations: followRevocations({ issuer }) })`. Throws a TypeError when an option is at fault. */
 export const followRevocations = followOn(webEngine)

@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
+import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import {
   integer,
-  list,
   isOrigin,
+  list,
   parsePeppers,
   postgresUrl,
   quote,

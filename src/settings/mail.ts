@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { isLoopback } from '../domain/base/ip-address.ts'
 import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
+import { isLoopback } from '../domain/base/ip-address.ts'
 import type { Setting } from './index.ts'
 import { derivedRateLimit, rateLimit, refuse, url } from './schemas.ts'
 

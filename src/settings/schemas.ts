@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
 import { readPostgresUrl } from '../domain/base/postgres-url.ts'
 import type { RateLimit } from '../ports/limits.ts'
-import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
 
 /** What the text of an environment variable may be, and what it becomes. */
 

@@ -1,11 +1,11 @@
 import { Unavailable } from '../domain/base/unavailable.ts'
-import type { Keys } from '../ports/keys.ts'
 import type { Clock, Log } from '../ports/effects.ts'
+import type { Keys } from '../ports/keys.ts'
 import { catchFaults, type Faults } from './fault.ts'
+import { signJws, verifyJws } from './jws.ts'
 import { fingerprintDirectory, isReadOnly, type LoadedKey, loadKeys } from './key-directory.ts'
 import { createRing } from './ring.ts'
 import { ensureKey } from './rotation.ts'
-import { signJws, verifyJws } from './jws.ts'
 import { type ListedKey, listed } from './schedule.ts'
 
 type Needs = Readonly<{

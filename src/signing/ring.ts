@@ -1,6 +1,6 @@
 import { judgeRing, type KeyStatus, nextChange, type PublicJwk } from '../domain/keys/key-ring.ts'
 import type { Clock } from '../ports/effects.ts'
-import { type SigningKey, type Typ, TYPS } from './signing-key.ts'
+import { type SigningKey, TYPS, type Typ } from './signing-key.ts'
 
 /** What holds until a state changes: looked up at every signature, made anew a few times a month. */
 export type RingView = Readonly<{

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import {
   ANNOUNCE_SECONDS,
   isRotationDue,
-  parseKeyName,
   type KeyStatus,
+  parseKeyName,
   plusSeconds,
   type RingKey,
   startAnnounced,

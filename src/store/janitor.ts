@@ -1,7 +1,7 @@
+import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/database.ts'
-import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
 import { numberAll } from './revocations/number-revocations.ts'
 
 /** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */

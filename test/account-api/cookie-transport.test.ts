@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { askApp } from '../support/bindings.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import {
   bearerOf,
   createPostgresPlace,
@@ -18,7 +19,6 @@ import {
   startSignet,
   type Tokens,
 } from './support.ts'
-import { askApp } from '../support/bindings.ts'
 
 const COOKIE = { refresh_transport: 'cookie' }
 const CLEARED = 'signet-refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict'

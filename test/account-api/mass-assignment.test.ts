@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { askApp } from '../support/bindings.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { openapi } from '../support/openapi.ts'
 import {
   bearerOf,
@@ -13,7 +14,6 @@ import {
   startSignet,
   type Tokens,
 } from './support.ts'
-import { askApp } from '../support/bindings.ts'
 
 const VICTIM = '01900000-0000-7000-8000-00000000dead'
 const NEW_PASSWORD = 'a lighthouse on the cliff'

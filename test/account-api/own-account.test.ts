@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { openDatabase } from '../support/database.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
+import { askApp } from '../support/bindings.ts'
+import { openDatabase } from '../support/database.ts'
 import {
   bearerOf,
   createPostgresPlace,
@@ -17,7 +18,6 @@ import {
   type Tokens,
   withRedis,
 } from './support.ts'
-import { askApp } from '../support/bindings.ts'
 
 const DELETION = { current_password: PASSWORD }
 const remove = (

@@ -9,8 +9,8 @@ import {
 } from '../../src/domain/account/password-digest.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
-import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { createPostgresPlace, login, outcome, PASSWORD, type Place, send, startSignet } from './support.ts'
 
 const django = pbkdf2Sync('password', 'seasalt', 1_000, 32, 'sha256').toString('base64')

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
 import { describeDevice } from '../../src/domain/base/user-agent.ts'
-import { openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { askApp } from '../support/bindings.ts'
+import { openDatabase } from '../support/database.ts'
 import {
   bearerOf,
   createPostgresPlace,
@@ -17,7 +18,6 @@ import {
   startSignet,
   type Tokens,
 } from './support.ts'
-import { askApp } from '../support/bindings.ts'
 
 const NEW_PASSWORD = 'a lighthouse on the cliff'
 const CHANGE = { current_password: PASSWORD, new_password: NEW_PASSWORD }

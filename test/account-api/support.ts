@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { compose, type Signet } from '../../src/compose/index.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Log } from '../../src/ports/effects.ts'
-import { createDataDir, createDatabase, createRedis, hasPostgres } from '../support/backends.ts'
+import { createDatabase, createDataDir, createRedis, hasPostgres } from '../support/backends.ts'
 import { askApp } from '../support/bindings.ts'
 
 export const ISSUER = 'http://localhost:8080'

@@ -5,7 +5,6 @@ import { PassThrough } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import type { Signet } from '../../src/compose/index.ts'
-import { openDatabase } from '../support/database.ts'
 import {
   bearerOf,
   createPostgresPlace,
@@ -23,6 +22,7 @@ import {
 } from '../account-api/support.ts'
 import { createClock, second, withTotp } from '../factors/support.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
+import { openDatabase } from '../support/database.ts'
 import { accounts, parsed } from './support.ts'
 
 const refresh = (signet: Signet, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openapi } from '../support/openapi.ts'
 import { newAddress, newEmail, PASSWORD } from '../support/call.ts'
 import { basic, CLIENTS, SERVICE } from '../support/clients.ts'
 import type { Listening } from '../support/listen.ts'
+import { openapi } from '../support/openapi.ts'
 import { ISSUER, openAnyPlace, type Place } from '../support/server.ts'
 import { listenForAccounts } from './support.ts'
 

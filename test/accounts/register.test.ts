@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPublicKey, verify } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { newEmail, PASSWORD } from '../support/call.ts'
 import type { Listening } from '../support/listen.ts'

@@ -1,4 +1,4 @@
-import { listen, type Listening } from '../support/listen.ts'
+import { type Listening, listen } from '../support/listen.ts'
 import { type Given, ISSUER, type Place } from '../support/server.ts'
 
 /** As it is by default, limits included: each request comes from an address of its own, which a proxy vouches for. */

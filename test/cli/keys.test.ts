@@ -1,5 +1,5 @@
-import { Command, CommanderError } from 'commander'
 import { chmodSync, readdirSync, statSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { addKeysCommands } from '../../src/cli/keys.ts'
 import { makeDirectory, putKey } from '../signing/support.ts'

@@ -1,6 +1,6 @@
-import { Command, CommanderError } from 'commander'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'

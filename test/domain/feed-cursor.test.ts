@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { createPepper } from '../../src/domain/base/pepper.ts'
 import {
-  createCursors,
   type Cursor,
+  createCursors,
   digestOfUnnumbered,
   NOTHING_UNNUMBERED,
 } from '../../src/domain/revocations/feed-cursor.ts'
-import { createPepper } from '../../src/domain/base/pepper.ts'
 
 const [first, second] = [1, 2].map(byte => createPepper(Buffer.alloc(32, byte)))
 if (first === undefined || second === undefined) throw new Error('two peppers')

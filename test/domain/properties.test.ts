@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createPepper } from '../../src/domain/base/pepper.ts'
 import { decodeBasic } from '../../src/domain/oauth/basic-credentials.ts'
 import { parseForm } from '../../src/domain/oauth/form.ts'
 import { OAuthError } from '../../src/domain/oauth/oauth-error.ts'
-import { GENERATION_MAX, parseRefreshToken, refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
-import { createPepper } from '../../src/domain/base/pepper.ts'
 import { narrowScope, parseScope } from '../../src/domain/oauth/scope.ts'
+import { GENERATION_MAX, parseRefreshToken, refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { basic } from '../support/clients.ts'
 
 /** Text that a parameter may hold. */

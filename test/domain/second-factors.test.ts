@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { ACR, acrOf, amrWith, parseAcrValues, rolesAt } from '../../src/domain/oauth/acr.ts'
 import { base32Of } from '../../src/domain/base/base32.ts'
-import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
-import { seal, type SealedSecret, unseal } from '../../src/domain/factors/sealed-secret.ts'
+import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
+import { type SealedSecret, seal, unseal } from '../../src/domain/factors/sealed-secret.ts'
 import { findTotpStep, totpAt } from '../../src/domain/factors/totp.ts'
+import { ACR, acrOf, amrWith, parseAcrValues, rolesAt } from '../../src/domain/oauth/acr.ts'
 
 describe('RFC 6238, appendix B', () => {
   const secret = Buffer.from('12345678901234567890')

@@ -4,9 +4,9 @@ import { ISSUER, PASSWORD, type Place, places, startSignet } from '../account-ap
 import { createAuthenticator } from '../support/authenticator.ts'
 import {
   ALIVE,
+  type Asking,
   ask,
   asOwner,
-  type Asking,
   type Body,
   createClock,
   DEAD,

@@ -4,9 +4,9 @@ import type { Signet } from '../../src/compose/index.ts'
 import { ISSUER, type Place, places } from '../account-api/support.ts'
 import { type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {
-  asOwner,
   ALIVE,
   ask,
+  asOwner,
   claimsOf,
   createClock,
   lives,

@@ -6,9 +6,9 @@ import type { Signet } from '../../src/compose/index.ts'
 import { type Place, places } from '../account-api/support.ts'
 import { type Authenticator, type Bent, createAuthenticator } from '../support/authenticator.ts'
 import {
-  asOwner,
   ALIVE,
   ask,
+  asOwner,
   type Body,
   claimsOf,
   createClock,

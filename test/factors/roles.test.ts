@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
 import { type Place, places } from '../account-api/support.ts'
+import { askApp } from '../support/bindings.ts'
 import { basic } from '../support/clients.ts'
 import {
   ask,
@@ -17,7 +18,6 @@ import {
   type TestClock,
   withTotp,
 } from './support.ts'
-import { askApp } from '../support/bindings.ts'
 
 const SECRET = 'a secret of a service that may introspect'
 const SERVICE = {

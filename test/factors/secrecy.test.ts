@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, type Place, startSignet } from '../account-api/support.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { openDatabase } from '../support/database.ts'
 import { createLog } from '../support/log.ts'
-import { asOwner, ask, codesOf, createClock, second, signIn, signUp } from './support.ts'
+import { ask, asOwner, codesOf, createClock, second, signIn, signUp } from './support.ts'
 
 const EMAIL = 'ada@secrecy.example'
 const TABLES = ['totp_factors', 'recovery_codes', 'passkeys', 'ceremonies']

@@ -1,15 +1,15 @@
-import { decodeJwt } from 'jose'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
 import { createPostgresPlace, ISSUER, type Place, places } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
 import {
-  asOwner,
   ALIVE,
   ask,
+  asOwner,
   type Body,
   claimsOf,
   createClock,

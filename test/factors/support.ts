@@ -1,8 +1,8 @@
 import { Secret, TOTP } from 'otpauth'
 import { expect } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { PASSWORD, startSignet } from '../account-api/support.ts'
 import type { Place } from '../account-api/support.ts'
+import { PASSWORD, startSignet } from '../account-api/support.ts'
 import type { createAuthenticator } from '../support/authenticator.ts'
 import { checked } from '../support/openapi.ts'
 

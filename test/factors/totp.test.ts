@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
-import { openDatabase } from '../support/database.ts'
 import { createPostgresPlace, PASSWORD, type Place, places, startSignet } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { openDatabase } from '../support/database.ts'
 import {
-  asOwner,
   ALIVE,
   ask,
+  asOwner,
+  type Body,
   claimsOf,
   codesOf,
   createClock,
@@ -22,7 +23,6 @@ import {
   start,
   stepUp,
   withTotp,
-  type Body,
 } from './support.ts'
 
 describe.each(places)('a TOTP ($name)', ({ create }) => {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compose, type Signet } from '../../src/compose/index.ts'
 import { readConfig } from '../../src/config.ts'
 import { createDataDir } from '../support/backends.ts'
-import { freePort } from '../support/services.ts'
 import { askApp } from '../support/bindings.ts'
+import { freePort } from '../support/services.ts'
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} }
 const json = { 'content-type': 'application/json' }

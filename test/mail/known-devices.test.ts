@@ -9,7 +9,7 @@ import {
   send,
 } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { NEW_PASSWORD, type Post, reset, resetToken, startWithMail, SUBJECTS } from './support.ts'
+import { NEW_PASSWORD, type Post, reset, resetToken, SUBJECTS, startWithMail } from './support.ts'
 
 describe.skipIf(!hasPostgres)('a known device', { timeout: 60_000 }, () => {
   let place: Place

@@ -1,11 +1,8 @@
 import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createEmailLinks } from '../../src/store/mail/email-links.ts'
-import { type Database, openDatabase } from '../support/database.ts'
-import { digestOf } from '../../src/domain/base/digest.ts'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
-import { hasPostgres } from '../support/backends.ts'
-import { linkIn } from '../support/mailbox.ts'
+import { digestOf } from '../../src/domain/base/digest.ts'
+import { createEmailLinks } from '../../src/store/mail/email-links.ts'
 import {
   createPostgresPlace,
   login,
@@ -17,6 +14,9 @@ import {
   send,
   startSignet,
 } from '../account-api/support.ts'
+import { hasPostgres } from '../support/backends.ts'
+import { type Database, openDatabase } from '../support/database.ts'
+import { linkIn } from '../support/mailbox.ts'
 import {
   changeEmail,
   forgot,
@@ -25,8 +25,8 @@ import {
   type Post,
   reset,
   resetToken,
-  startWithMail,
   SUBJECTS,
+  startWithMail,
   verify,
 } from './support.ts'
 

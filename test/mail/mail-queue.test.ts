@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Mail, MAIL_OUTCOMES, type MailOutcome } from '../../src/domain/account/mail.ts'
+import { MAIL_OUTCOMES, type Mail, type MailOutcome } from '../../src/domain/account/mail.ts'
 import { mailGroupOf } from '../../src/domain/account/mail-priority.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'

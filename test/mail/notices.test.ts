@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { login, outcome, PASSWORD, type Place, places, register, send } from '../account-api/support.ts'
 import { linkIn } from '../support/mailbox.ts'
-import { NEW_PASSWORD, type Post, startWithMail, SUBJECTS } from './support.ts'
+import { NEW_PASSWORD, type Post, SUBJECTS, startWithMail } from './support.ts'
 
 const GERMAN = { 'Accept-Language': 'de-CH, de;q=0.9, en;q=0.8' }
 const PHONE =

@@ -2,10 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { judgePassword } from '../../src/domain/account/password.ts'
 import { TEXTS } from '../../src/http/pages/texts.ts'
-import { linkIn } from '../support/mailbox.ts'
-import { checked } from '../support/openapi.ts'
-import { createLog } from '../support/log.ts'
 import {
+  createPostgresPlace,
   ISSUER,
   login,
   outcome,
@@ -14,10 +12,12 @@ import {
   register,
   send,
   startSignet,
-  createPostgresPlace,
 } from '../account-api/support.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { forgot, me, NEW_PASSWORD, type Post, resetToken, startWithMail, SUBJECTS } from './support.ts'
+import { createLog } from '../support/log.ts'
+import { linkIn } from '../support/mailbox.ts'
+import { checked } from '../support/openapi.ts'
+import { forgot, me, NEW_PASSWORD, type Post, resetToken, SUBJECTS, startWithMail } from './support.ts'
 
 const [embedded] = places
 

@@ -1,14 +1,14 @@
 import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Mail, MAIL_OUTCOMES, type MailOutcome } from '../../src/domain/account/mail.ts'
+import { MAIL_OUTCOMES, type Mail, type MailOutcome } from '../../src/domain/account/mail.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
 import { createSendLinks } from '../../src/flows/mail/send-links.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
 import type { Errand } from '../../src/ports/mail.ts'
+import { createLog } from '../support/log.ts'
 import { type Mailbox, openMailbox } from '../support/mailbox.ts'
 import { freePort } from '../support/services.ts'
-import { createLog } from '../support/log.ts'
 import { FROM } from './support.ts'
 
 const LETTER = { subject: 'Grüße', text: 'Ein Link: signet_el_secret\n' }

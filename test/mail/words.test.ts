@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { MAILS, type Mail, type MailName } from '../../src/domain/account/mail.ts'
 import { LANGUAGES, languageOf, languageOr } from '../../src/domain/base/language.ts'
-import { type Mail, type MailName, MAILS } from '../../src/domain/account/mail.ts'
 import { describeDevice } from '../../src/domain/base/user-agent.ts'
 import { openMailTemplates } from '../../src/platform/mail-templates.ts'
 

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, basic, CLIENTS, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
-import { type Form, ISSUER, type Instance, type Place, places } from '../support/server.ts'
+import { type Form, type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 const CC = { grant_type: 'client_credentials' }
 

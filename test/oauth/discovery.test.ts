@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { calculateJwkThumbprint, type JWK } from 'jose'
-import { type Instance, ISSUER, openAnyPlace, type Place } from '../support/server.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SERVICE } from '../support/clients.ts'
+import { type Instance, ISSUER, openAnyPlace, type Place } from '../support/server.ts'
 
 const METADATA = '/.well-known/oauth-authorization-server'
 const JWKS = '/.well-known/jwks.json'

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { basic, SERVICE } from '../support/clients.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { type Instance, openAnyPlace, type Place, places } from '../support/server.ts'
-import { openOwnRedis } from '../support/own-redis.ts'
+import { basic, SERVICE } from '../support/clients.ts'
 import { openFaultProxy } from '../support/fault-proxy.ts'
+import { openOwnRedis } from '../support/own-redis.ts'
+import { type Instance, openAnyPlace, type Place, places } from '../support/server.ts'
 
 const CC = { grant_type: 'client_credentials' }
 const WRONG = basic('service', 'wrong')

@@ -12,7 +12,7 @@ import {
 } from '../support/clients.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { refresh, rotated } from '../support/refresh.ts'
-import { ISSUER, type Instance, type Place, places } from '../support/server.ts'
+import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 const CC = { grant_type: 'client_credentials' }
 const INACTIVE = '{"active":false}'

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API } from '../support/clients.ts'
-import { seedFamily, type SeededFamily } from '../support/families.ts'
-import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
+import { API } from '../support/clients.ts'
+import { type SeededFamily, seedFamily } from '../support/families.ts'
+import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
 import { type Answer, type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 const TURNS = 25

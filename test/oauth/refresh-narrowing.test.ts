@@ -1,12 +1,12 @@
-import { decodeJwt } from 'jose'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, CLIENTS, CONFIDENTIAL, OTHER_API } from '../support/clients.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refresh, refused, rotated } from '../support/refresh.ts'
-import { ISSUER, type Instance, type Place, places } from '../support/server.ts'
+import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
   let place: Place

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { rowOf, seedFamily, type SeededFamily } from '../support/families.ts'
+import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'
 import {
   createBystanders,
   isActive,
+  type RefreshRequest,
   refresh,
   refused,
-  type RefreshRequest,
   rotated,
 } from '../support/refresh.ts'
 import { type Answer, type Instance, type Place, places } from '../support/server.ts'

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { CONFIDENTIAL, createPepperText } from '../support/clients.ts'
+import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 import { type Instance, type Place, places } from '../support/server.ts'
 

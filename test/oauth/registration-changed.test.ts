@@ -1,9 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { API, basic, type ClientEntry, CLIENTS, OTHER_API, SECRETS } from '../support/clients.ts'
+import { API, basic, CLIENTS, type ClientEntry, OTHER_API, SECRETS } from '../support/clients.ts'
 import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 const SECRET = 'a secret of an administrator, long enough'

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { absentMetrics } from '../../src/platform/metrics.ts'
 import { createLimits } from '../../src/ephemeral/limits.ts'
 import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
-import { seedFamily, type SeededFamily, rowOf } from '../support/families.ts'
+import { absentMetrics } from '../../src/platform/metrics.ts'
 import { SERVICE } from '../support/clients.ts'
+import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'
 import { createBystanders, isActive, refresh, rotated } from '../support/refresh.ts'
 import { type Instance, type Place, places } from '../support/server.ts'
 

@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { API, basic, type ClientEntry, CLIENTS, CONFIDENTIAL, SECRETS, SERVICE } from '../support/clients.ts'
+import { API, basic, CLIENTS, type ClientEntry, CONFIDENTIAL, SECRETS, SERVICE } from '../support/clients.ts'
 import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 const LIST_SIZE = 2 ** 17

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { freePort } from '../support/services.ts'
 import { MAIN, openPlace, type Place } from '../support/process.ts'
+import { freePort } from '../support/services.ts'
 
 const MKFIFO = 'mkfifo'
 

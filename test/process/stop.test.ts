@@ -1,6 +1,6 @@
+import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'

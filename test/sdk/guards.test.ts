@@ -1,23 +1,23 @@
+import { once } from 'node:events'
 import {
   createServer,
   type IncomingMessage,
-  request as send,
   type RequestListener,
   type ServerResponse,
+  request as send,
 } from 'node:http'
-import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { text } from 'node:stream/consumers'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createProtect as onNodeCrypto } from '../../src/sdk/hono-node.ts'
 import { createProtect as onWebCrypto } from '../../src/sdk/hono.ts'
+import { createProtect as onNodeCrypto } from '../../src/sdk/hono-node.ts'
 import { authOf, createExpressProtect, createFastifyProtect, createHttpProtect } from '../../src/sdk/node.ts'
-import { role, scope } from '../../src/sdk/verify/requirements.ts'
 import { createTestIssuer, type TestIssuer } from '../../src/sdk/testing.ts'
 import type { VerifierOptions } from '../../src/sdk/verify/options.ts'
+import { role, scope } from '../../src/sdk/verify/requirements.ts'
 import { createVerifier } from '../../src/sdk/verify-node.ts'
 import { AUDIENCE, close, listen } from '../support/issuer.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Signet } from '../../src/compose/index.ts'
 import { PASSWORD, type Place, places, send, startSignet } from '../account-api/support.ts'
-import { asOwner, ask, createClock, signIn, stepUp, withTotp, type Body } from '../factors/support.ts'
+import { ask, asOwner, type Body, createClock, signIn, stepUp, withTotp } from '../factors/support.ts'
 import { type Authenticator, createAuthenticator } from '../support/authenticator.ts'
 import { createLog } from '../support/log.ts'
 

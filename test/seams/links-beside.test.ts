@@ -1,17 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uuidv7 } from 'uuidv7'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPostgresPlace, PASSWORD, type Place, register, sidOf } from '../account-api/support.ts'
 import {
   changeEmail,
   type Post,
   reset,
   resetToken,
-  startWithMail,
   SUBJECTS,
+  startWithMail,
   verify,
 } from '../mail/support.ts'
-import { type Database, openDatabase } from '../support/database.ts'
 import { hasPostgres } from '../support/backends.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { linkIn } from '../support/mailbox.ts'
 
 describe.skipIf(!hasPostgres)('a mailed link that is followed beside something else', () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { PASSWORD, type Place, places } from '../account-api/support.ts'
 import {
-  asOwner,
   ALIVE,
   ask,
+  asOwner,
   type Body,
   createClock,
   DEAD,
@@ -21,8 +21,8 @@ import {
   type Post,
   reset,
   resetToken,
-  startWithMail,
   SUBJECTS,
+  startWithMail,
   verify,
 } from '../mail/support.ts'
 import { createAuthenticator } from '../support/authenticator.ts'

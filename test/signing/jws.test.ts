@@ -1,7 +1,6 @@
-import { createHmac, sign as signBytes } from 'node:crypto'
+import { createHmac, createPublicKey, sign as signBytes } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
-import { createPublicKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createPair, makeDirectory, open, putKey } from './support.ts'
 

@@ -1,6 +1,7 @@
 /** A process of its own that opens KEYS_DIR as a replica does, prints the kids that it publishes and ends. */
-import { rotateWhenDue } from '../../src/signing/rotation.ts'
+
 import { openKeys } from '../../src/signing/open-keys.ts'
+import { rotateWhenDue } from '../../src/signing/rotation.ts'
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
 const [, , directory = '', every_seconds = '0'] = process.argv

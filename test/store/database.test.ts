@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
-import { codeOf, isOutage } from '../../src/store/postgres/outage.ts'
 import { onHeldAccount } from '../../src/store/families/end-families.ts'
-import { type Database, openDatabase } from '../support/database.ts'
+import { codeOf, isOutage } from '../../src/store/postgres/outage.ts'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 
 const ANSWER_SECONDS = 1

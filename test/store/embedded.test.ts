@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Database, openDatabase } from '../support/database.ts'
 import { holdDirectory, socketPath } from '../../src/store/embedded/directory-lock.ts'
 import { type Embedded, openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { createDataDir } from '../support/backends.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 
 describe('the embedded database', () => {
   let data: Awaited<ReturnType<typeof createDataDir>>

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import postgres, { type Sql } from 'postgres'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { type Database, openDatabase } from '../../src/store/postgres/database.ts'
 import { hasPostgres } from '../support/backends.ts'

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { seedFamily } from '../support/families.ts'
-import { openDatabase } from '../support/database.ts'
 import { openStore } from '../../src/store/open-store.ts'
-import { refresh, rotated, isActive } from '../support/refresh.ts'
+import { hasPostgres, hasRedis } from '../support/backends.ts'
+import { openDatabase } from '../support/database.ts'
+import { seedFamily } from '../support/families.ts'
+import { isActive, refresh, rotated } from '../support/refresh.ts'
 import { type Instance, openAnyPlace, type Place } from '../support/server.ts'
 import { findPgBouncer, type Service, startPgBouncer } from '../support/services.ts'
 

@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createFinishEndings } from '../../src/store/families/unfinished-endings.ts'
 import type { Database as Pool } from '../../src/store/postgres/database.ts'
 import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'
-import { createFinishEndings } from '../../src/store/families/unfinished-endings.ts'
 import { backends, type OpenBackend } from '../support/backends.ts'
 
 const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }

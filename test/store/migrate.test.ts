@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Database, openDatabase } from '../support/database.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { migrate, schemaFault, schemaState } from '../../src/store/schema/migrate.ts'
 import { type Migration, planSteps, readMigrations } from '../../src/store/schema/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { type Database, openDatabase } from '../support/database.ts'
 import { keepRefreshing, openOldestSignIn, openSignIn } from '../support/sign-ins.ts'
 
 const newest = readMigrations()

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Presentation } from '../../src/domain/sign-in/refresh-family.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
-import { retryProofOf } from '../../src/domain/sign-in/refresh-token.ts'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
+import type { Presentation } from '../../src/domain/sign-in/refresh-family.ts'
+import { retryProofOf } from '../../src/domain/sign-in/refresh-token.ts'
 import { createJudge } from '../../src/store/families/judge-families.ts'
-import { callerOf, type Database, openDatabase } from '../support/database.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import { backends, createDatabase, hasPostgres, type OpenBackend } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
-import { rowOf, seedFamily, type SeededFamily } from '../support/families.ts'
+import { callerOf, type Database, openDatabase } from '../support/database.ts'
+import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'
 
 const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
-import { migrate } from '../../src/store/schema/migrate.ts'
 import { openStore } from '../../src/store/open-store.ts'
+import { migrate } from '../../src/store/schema/migrate.ts'
 import { createEmptyDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { type Database, openDatabase } from '../support/database.ts'
-import { type Instance, openAnyPlace, type Place } from '../support/server.ts'
 import { dropDatabase, withDatabase } from '../support/postgres-admin.ts'
+import { type Instance, openAnyPlace, type Place } from '../support/server.ts'
 
 const SCHEMA = 'Sig-net'
 const OWNER = `owner_${randomBytes(6).toString('hex')}`

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
-import { type Database, openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
+import { type Database, openDatabase } from './database.ts'
 import { createFrom, dropDatabase, withDatabase } from './postgres-admin.ts'
 
 export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>

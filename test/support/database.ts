@@ -1,9 +1,9 @@
 import postgres, { type Sql } from 'postgres'
 import {
   type Caller,
-  type Database as Pool,
   type DatabaseOptions,
   openDatabase as openPool,
+  type Database as Pool,
 } from '../../src/store/postgres/database.ts'
 import { createQualify, tag } from '../../src/store/postgres/qualify.ts'
 

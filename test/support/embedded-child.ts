@@ -1,5 +1,5 @@
-import { openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
+import { openDatabase } from './database.ts'
 
 /** A process that opens the embedded database of the directory it is told, writes rows, says so, and waits to be killed. */
 const [data_dir = ''] = process.argv.slice(2)

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { openDatabase } from './database.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
+import { openDatabase } from './database.ts'
 
 /** An embedded database with the whole schema and no rows, closed, to be copied by the tests that want one. */
 export const makeEmbeddedTemplate = async (data_dir: string): Promise<string> => {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { makeEmbeddedTemplate } from './embedded-template.ts'
-import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
 import { findPython, hasApache } from './foreign.ts'
+import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
 import { findPgBouncer, findPostgres, findRedis, type Service } from './services.ts'
 
 declare module 'vitest' {

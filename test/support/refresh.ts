@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { seedFamily, type SeededFamily } from './families.ts'
 import { INTROSPECTOR } from './clients.ts'
+import { type SeededFamily, seedFamily } from './families.ts'
 import type { Answer, Instance, Place } from './server.ts'
 
 export type RefreshRequest = Readonly<{

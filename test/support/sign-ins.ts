@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { digestOf } from '../../src/domain/base/digest.ts'
+import { createPepper } from '../../src/domain/base/pepper.ts'
 import type { Rotation } from '../../src/domain/sign-in/refresh-family.ts'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
-import { createPepper } from '../../src/domain/base/pepper.ts'
-import type { Database } from './database.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
+import type { Database } from './database.ts'
 
 const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
 const pepper = createPepper(randomBytes(32))

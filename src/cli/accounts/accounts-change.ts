@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { normalizeEmail } from '../../domain/account/account.ts'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
-import { judgeRoles } from '../../domain/oauth/roles.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import { judgeRoles } from '../../domain/oauth/roles.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
 /** What a change has done, for people and for machines; null when the account was deleted meanwhile. */
 type Told = Readonly<{ line: string; result: object }>

@@ -6,9 +6,9 @@ import { FIRST_ROLES, judgeRoles } from '../../domain/oauth/roles.ts'
 import { createJudgeNewPassword } from '../../flows/account/judge-new-password.ts'
 import { openPasswords } from '../../platform/passwords.ts'
 import { systemRandom } from '../../platform/random.ts'
-import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { readPassword } from '../terminal/password-input.ts'
+import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
 type CreateOptions = Options &
   Readonly<{ role?: readonly string[]; emailVerified?: true; passwordFile?: string; password?: false }>

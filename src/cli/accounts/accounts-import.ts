@@ -1,14 +1,14 @@
-import { type Command, CommanderError } from 'commander'
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { type Command, CommanderError } from 'commander'
 import { systemRandom } from '../../platform/random.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import { type Options, refuseCommand, withAccounts } from './with-accounts.ts'
-import { createBatch, storeBatch } from './import-lines.ts'
 import type { Io } from '../terminal/io.ts'
 import { readLines } from '../terminal/lines.ts'
 import { openProgress } from '../terminal/progress.ts'
+import { createBatch, storeBatch } from './import-lines.ts'
+import { type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
 /** Lines of a batch, bad ones included: an interrupted import is taken up where the same batches begin. */
 const BATCH_LINES = 500

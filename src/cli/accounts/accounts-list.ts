@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { normalizeEmail } from '../../domain/account/account.ts'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
 import type { AccountAdministration, AccountFilter } from '../../ports/accounts.ts'
-import { type Options, withAccounts } from './with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { type Options, withAccounts } from './with-accounts.ts'
 
 type ListOptions = Options &
   Readonly<{ role?: string; disabled?: true; enabled?: true; email?: string; limit?: number }>

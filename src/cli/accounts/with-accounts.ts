@@ -4,9 +4,9 @@ import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import { createAccountAdministration } from '../../store/accounts/account-administration.ts'
-import type { Database } from '../../store/postgres/database.ts'
 import { hasEmbedded } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
+import type { Database } from '../../store/postgres/database.ts'
 import type { Io } from '../terminal/io.ts'
 
 const SETTINGS = ['DATABASE_URL', 'DATABASE_SCHEMA', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const

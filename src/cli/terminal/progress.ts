@@ -1,5 +1,5 @@
-import { SingleBar } from 'cli-progress'
 import type { Writable } from 'node:stream'
+import { SingleBar } from 'cli-progress'
 
 export type Progress = Readonly<{ show: (done: number) => void; end: () => void }>
 

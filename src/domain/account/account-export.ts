@@ -1,5 +1,5 @@
-import { type Account, presentAccount } from './account.ts'
 import { describeDevice } from '../base/user-agent.ts'
+import { type Account, presentAccount } from './account.ts'
 
 /** A sign-in as it is kept: living, ended or expired. */
 export type SignInRecord = Readonly<{

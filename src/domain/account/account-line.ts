@@ -1,6 +1,6 @@
+import { FIRST_ROLES, judgeRoles } from '../oauth/roles.ts'
 import { judgeEmail, normalizeEmail } from './account.ts'
 import { type PasswordDigest, parsePasswordDigest } from './password-digest.ts'
-import { FIRST_ROLES, judgeRoles } from '../oauth/roles.ts'
 
 /** An account as `signetd accounts export` writes it and `import` reads it, a line of JSON each. */
 export type AccountLine = Readonly<{

@@ -1,5 +1,5 @@
-import type { LinkPurpose } from './email-link.ts'
 import type { Language } from '../base/language.ts'
+import type { LinkPurpose } from './email-link.ts'
 
 /** Every mail, and what its text is filled with beside the issuer's name. templates/mail has each in every language. */
 export const MAILS = {

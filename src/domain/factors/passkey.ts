@@ -1,5 +1,5 @@
-import { CEREMONY_SECONDS } from './ceremony.ts'
 import type { Client } from '../oauth/client.ts'
+import { CEREMONY_SECONDS } from './ceremony.ts'
 
 /** WebAuthn Level 3 §4 – A credential of a person, as it is kept. */
 export type Passkey = Readonly<{

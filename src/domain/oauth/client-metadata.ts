@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import { digestOf, type Plain } from '../base/digest.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
 import { AUTH_METHODS, type Client, FIRST_PARTY } from './client.ts'
-import { digestOf, type Plain } from '../base/digest.ts'
 import { parseScope } from './scope.ts'
 
 /** Ours: characters of a client secret, at least. Secrets are kept as SHA-256, which only high entropy makes safe. */

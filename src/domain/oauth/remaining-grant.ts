@@ -1,5 +1,5 @@
 import { type AccessTokenClaims, audiencesOf } from './access-token.ts'
-import { allowedAmong, type AudiencePolicy } from './audience.ts'
+import { type AudiencePolicy, allowedAmong } from './audience.ts'
 import { type Client, credentialsHashOf } from './client.ts'
 import { scopeLeft } from './scope.ts'
 

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { Pepper, Peppers } from '../base/pepper.ts'
-import type { Revocation } from './revocation.ts'
 import { isUuid } from '../base/uuid.ts'
+import type { Revocation } from './revocation.ts'
 
 /**
  * Ours – A place in the order of the feed. The tag was drawn at random when the number was given: a database that was restored, or

@@ -1,5 +1,5 @@
-import type { NumberedRevocation, Revocation } from './revocation.ts'
 import { isUuid } from '../base/uuid.ts'
+import type { NumberedRevocation, Revocation } from './revocation.ts'
 
 /**
  * Ours – Entries as they travel. `ids`: of access tokens and sign-ins, by the minute in which they may be forgotten; 16 bytes

@@ -1,11 +1,11 @@
 import { Problem } from '../../domain/base/problem.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
-import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
 import { remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
-import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Keys } from '../../ports/keys.ts'
 import type { Clock } from '../../ports/effects.ts'
+import type { Keys } from '../../ports/keys.ts'
+import type { Blocklist, Revocations } from '../../ports/revocations.ts'
 import { readAccessToken } from './authenticate-bearer.ts'
 
 type Needs = Readonly<{

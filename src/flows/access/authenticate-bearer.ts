@@ -1,10 +1,10 @@
-import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import { type Account, accountAt } from '../../domain/account/account.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Keys } from '../../ports/keys.ts'
 import type { Clock } from '../../ports/effects.ts'
+import type { Keys } from '../../ports/keys.ts'
+import type { Blocklist, Revocations } from '../../ports/revocations.ts'
 
 type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>
 type Needs = Reading &

@@ -1,8 +1,8 @@
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { guessDelayAfter, GUESS_DELAY_MAX_MILLISECONDS } from '../../domain/sign-in/guess-delay.ts'
-import type { GuessFailures } from '../../ports/limits.ts'
+import { GUESS_DELAY_MAX_MILLISECONDS, guessDelayAfter } from '../../domain/sign-in/guess-delay.ts'
 import type { Wait } from '../../ports/effects.ts'
+import type { GuessFailures } from '../../ports/limits.ts'
 
 type Needs = Readonly<{ failures: GuessFailures; wait: Wait }>
 

@@ -1,6 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
-import { type DeviceToken, deviceTokenOf, parseDeviceToken } from '../../domain/sign-in/device-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
+import { type DeviceToken, deviceTokenOf, parseDeviceToken } from '../../domain/sign-in/device-token.ts'
 import type { Random } from '../../ports/effects.ts'
 
 const DEVICE_ID_BYTES = 16

@@ -1,11 +1,11 @@
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 import type { JudgeNewPassword } from './judge-new-password.ts'
-import type { RequireStepUp, OwnerProof } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   accounts: Accounts

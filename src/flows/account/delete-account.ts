@@ -1,9 +1,9 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { RequireStepUp, OwnerProof } from '../factors/require-step-up.ts'
+import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   accountLife: AccountLife

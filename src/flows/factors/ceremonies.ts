@@ -1,13 +1,13 @@
-import {
-  type Ceremony,
-  CEREMONY_SECONDS,
-  type CeremonyHandle,
-  ceremonyHandleOf,
-  type CeremonyPurpose,
-  type NewCeremony,
-} from '../../domain/factors/ceremony.ts'
 import { type Digest, digestOf } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
+import {
+  CEREMONY_SECONDS,
+  type Ceremony,
+  type CeremonyHandle,
+  type CeremonyPurpose,
+  ceremonyHandleOf,
+  type NewCeremony,
+} from '../../domain/factors/ceremony.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
 

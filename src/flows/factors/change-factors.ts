@@ -1,5 +1,5 @@
-import type { CeremonyPurpose } from '../../domain/factors/ceremony.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import type { CeremonyPurpose } from '../../domain/factors/ceremony.ts'
 import {
   digestOfRecoveryCode,
   RECOVERY_CODE_CHARACTERS,
@@ -8,9 +8,9 @@ import {
   recoveryCodeOf,
 } from '../../domain/factors/recovery-code.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { BegunCeremony, CeremonySteps, ResumedCeremony } from './ceremonies.ts'
 import type { RequireStepUp } from './require-step-up.ts'

@@ -1,8 +1,8 @@
-import { presentPasskey } from '../../domain/factors/passkey.ts'
 import { Problem } from '../../domain/base/problem.ts'
+import { presentPasskey } from '../../domain/factors/passkey.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { digestsOf, type ChangeFactors } from './change-factors.ts'
+import { type ChangeFactors, digestsOf } from './change-factors.ts'
 import { hasFactor } from './offer-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
 

@@ -1,11 +1,11 @@
-import { Problem } from '../../domain/base/problem.ts'
-import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
-import { parseRefreshToken, type PresentedRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics } from '../../ports/effects.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
 type Needs = Readonly<{

@@ -1,12 +1,12 @@
-import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import { CHALLENGE_BYTES } from '../../domain/factors/ceremony.ts'
 import { type Attestation, creationOptions } from '../../domain/factors/passkey.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import type { Client } from '../../domain/oauth/client.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { digestsOf, type ChangeFactors, unproven } from './change-factors.ts'
+import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
 
 type Needs = Readonly<{

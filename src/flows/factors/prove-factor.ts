@@ -1,19 +1,19 @@
-import type { FactorMethod } from '../../domain/oauth/acr.ts'
-import type { Assertion } from '../../domain/factors/passkey.ts'
-import { Problem } from '../../domain/base/problem.ts'
-import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Assertion } from '../../domain/factors/passkey.ts'
+import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import {
   NONCE_BYTES,
   pepperIdOf,
-  seal,
   type SealedSecret,
+  seal,
   unseal,
 } from '../../domain/factors/sealed-secret.ts'
 import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../../domain/factors/totp.ts'
-import type { Limit } from '../../ports/limits.ts'
+import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
+import type { Limit } from '../../ports/limits.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 
 type Needs = Readonly<{

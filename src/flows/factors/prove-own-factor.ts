@@ -1,10 +1,10 @@
+import { Problem } from '../../domain/base/problem.ts'
 import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { CeremonySteps } from './ceremonies.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
+import type { CeremonySteps } from './ceremonies.ts'
 import type { Proof, ProveFactor } from './prove-factor.ts'
 
 type Needs = Readonly<{

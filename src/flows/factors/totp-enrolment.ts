@@ -1,12 +1,12 @@
 import { base32Of } from '../../domain/base/base32.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { NONCE_BYTES, seal, type SealedSecret, unseal } from '../../domain/factors/sealed-secret.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import { NONCE_BYTES, type SealedSecret, seal, unseal } from '../../domain/factors/sealed-secret.ts'
 import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../../domain/factors/totp.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import { digestsOf, type ChangeFactors, unproven } from './change-factors.ts'
+import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
 
 type Needs = Readonly<{

@@ -1,11 +1,11 @@
 import type { Account } from '../../domain/account/account.ts'
+import type { Addressee, Mail } from '../../domain/account/mail.ts'
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { type Language, languageOr } from '../../domain/base/language.ts'
-import type { Addressee, Mail } from '../../domain/account/mail.ts'
-import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import { describeDevice } from '../../domain/base/user-agent.ts'
-import type { Limit } from '../../ports/limits.ts'
+import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clock } from '../../ports/effects.ts'
+import type { Limit } from '../../ports/limits.ts'
 import type { About, Addressees, Mailer } from '../../ports/mail.ts'
 
 type Needs = Readonly<{

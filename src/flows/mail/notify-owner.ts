@@ -4,8 +4,8 @@ import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { ChangePassword } from '../account/change-password.ts'
 import type { SignedIn } from '../sign-in/complete-sign-in.ts'
-import type { SendLinks } from './send-links.ts'
 import type { Notices } from './notices.ts'
+import type { SendLinks } from './send-links.ts'
 
 type Needs = Readonly<{ notices: Notices; sendLinks: SendLinks }>
 

@@ -1,10 +1,10 @@
-import { digestOf } from '../../domain/base/digest.ts'
 import { parseLinkToken } from '../../domain/account/email-link.ts'
+import { digestOf } from '../../domain/base/digest.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { Notices } from './notices.ts'
 

@@ -1,20 +1,20 @@
 import { type Account, judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
-import { countingKeyOf, digestOf } from '../../domain/base/digest.ts'
 import {
   LINK_SEED_BYTES,
   type LinkPurpose,
   type LinkToken,
   linkTokenFrom,
 } from '../../domain/account/email-link.ts'
-import type { Language } from '../../domain/base/language.ts'
 import { MAIL_OF_LINK } from '../../domain/account/mail.ts'
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { countingKeyOf, digestOf } from '../../domain/base/digest.ts'
+import type { Language } from '../../domain/base/language.ts'
 import { type Peppers, pepperById } from '../../domain/base/pepper.ts'
-import type { Limit } from '../../ports/limits.ts'
+import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import type { Random } from '../../ports/effects.ts'
+import type { Limit } from '../../ports/limits.ts'
 import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../../ports/mail.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
-import type { RequireStepUp, OwnerProof } from '../factors/require-step-up.ts'
+import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   links: EmailLinks

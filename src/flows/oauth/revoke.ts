@@ -1,14 +1,14 @@
+import type { Peppers } from '../../domain/base/pepper.ts'
 import { judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import { requireParameter } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
-import type { Peppers } from '../../domain/base/pepper.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
-import type { Blocklist, Revocations } from '../../ports/revocations.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { Clock } from '../../ports/effects.ts'
+import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient

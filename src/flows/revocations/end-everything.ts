@@ -1,9 +1,9 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
-import type { Blocklist, Ended, Endings } from '../../ports/revocations.ts'
+import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Accounts } from '../../ports/accounts.ts'
+import type { Blocklist, Ended, Endings } from '../../ports/revocations.ts'
 
 type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
 type Members = Readonly<Record<string, unknown>>

@@ -1,15 +1,15 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { type Cursor, type Cursors, NOTHING_UNNUMBERED } from '../../domain/revocations/feed-cursor.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { Portion } from '../../domain/revocations/revocation-log.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { type Cursor, type Cursors, NOTHING_UNNUMBERED } from '../../domain/revocations/feed-cursor.ts'
+import type { Portion } from '../../domain/revocations/revocation-log.ts'
+import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit, RateLimit } from '../../ports/limits.ts'
-import type { Clock } from '../../ports/effects.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
-import type { RevocationTail, Tail } from './tail.ts'
 import { createAnswerCache } from './answer-cache.ts'
 import { createLongPollLimit } from './long-poll-limit.ts'
+import type { RevocationTail, Tail } from './tail.ts'
 
 type Needs = Readonly<{
   tail: RevocationTail

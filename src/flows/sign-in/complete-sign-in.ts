@@ -1,9 +1,9 @@
 import { type Account, accountAt } from '../../domain/account/account.ts'
+import type { Language } from '../../domain/base/language.ts'
 import { acrOf } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { DeviceToken } from '../../domain/sign-in/device-token.ts'
-import type { Language } from '../../domain/base/language.ts'
-import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 

@@ -1,4 +1,7 @@
 import type { Account } from '../../domain/account/account.ts'
+import { digestOf } from '../../domain/base/digest.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import {
   type AudiencePolicy,
   audienceFor,
@@ -6,16 +9,13 @@ import {
   grantedAudience,
 } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { digestOf } from '../../domain/base/digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
-import type { Family, RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
-import type { Peppers } from '../../domain/base/pepper.ts'
 import type { AccessTokenResponse, Issue } from '../../grants/issue.ts'
-import { requireAllowance } from '../access/require-allowance.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { Limit } from '../../ports/limits.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
+import type { Limit } from '../../ports/limits.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 
 /** Contract: what register, login and refresh answer with. */
 export type TokenPair = AccessTokenResponse &

@@ -1,15 +1,15 @@
-import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
-import type { Peppers } from '../../domain/base/pepper.ts'
 import type { Rotate } from '../../grants/rotate.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics } from '../../ports/effects.ts'
-import { type TokenPair, toTokenPair } from './open-sign-in.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { resourceRefused } from '../access/require-resources.ts'
+import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
   clients: Clients

@@ -1,13 +1,13 @@
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { AccessTokenClaims } from '../../domain/oauth/access-token.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { Problem } from '../../domain/base/problem.ts'
-import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
-import type { Peppers } from '../../domain/base/pepper.ts'
 import { signInEntries } from '../../domain/revocations/revocation.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Clients } from '../../ports/clients.ts'
+import type { Blocklist } from '../../ports/revocations.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
 type Needs = Readonly<{

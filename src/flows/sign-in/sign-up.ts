@@ -1,14 +1,14 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
-import type { Client } from '../../domain/oauth/client.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { type FieldError, Problem } from '../../domain/base/problem.ts'
-import type { RequestSource, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Client } from '../../domain/oauth/client.ts'
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
+import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
-import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
-import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { RequireResources } from '../access/require-resources.ts'
+import type { JudgeNewPassword } from '../account/judge-new-password.ts'
+import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 
 type Needs = Readonly<{
   accounts: Accounts

@@ -3,7 +3,7 @@ import type { ChangePassword } from '../../flows/account/change-password.ts'
 import { type Handle, noContent } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
-import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
+import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 
 const FIELDS = OWNER_PROOF.extend({ new_password: TEXT })
 

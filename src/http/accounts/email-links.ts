@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
-import type { SendLinks } from '../../flows/mail/send-links.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
+import type { SendLinks } from '../../flows/mail/send-links.ts'
 import { languageFor } from '../server/language.ts'
 import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import type { Within } from './limited.ts'
-import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
+import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })

@@ -11,8 +11,8 @@ import { type Call, json, NO_STORE, noContent, type Reply } from '../server/rout
 import { type AccountRoute, post } from './account-route.ts'
 import { withBearer } from './bearer.ts'
 import { FILLED, parseFields, readFields, TEXT } from './fields.ts'
+import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 import { ATTESTATION } from './proof.ts'
-import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
 
 const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({

@@ -8,7 +8,7 @@ import { type Call, type Handle, json, NO_STORE, noContent } from '../server/rou
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { parseFields } from './fields.ts'
-import { type ReadOwnerProof, OWNER_PROOF } from './owner-proof.ts'
+import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 
 type Needs = Readonly<{
   deleteAccount: DeleteAccount

@@ -5,8 +5,8 @@ import type { Cookie } from '../server/cookies.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
-import { ASSERTION } from './proof.ts'
 import type { Within } from './limited.ts'
+import { ASSERTION } from './proof.ts'
 import { replyWith, seenOf } from './sign-in.ts'
 
 const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true, resource: true })

@@ -10,7 +10,7 @@ import { requestSourceOf } from '../server/request-source.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { FILLED, readFields, RESOURCES } from './fields.ts'
+import { FILLED, RESOURCES, readFields } from './fields.ts'
 import { PROOF, proofOf } from './proof.ts'
 import { replyWith, seenOf } from './sign-in.ts'
 

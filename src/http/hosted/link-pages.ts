@@ -1,17 +1,17 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import { Problem, PROBLEMS } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { Limit } from '../../ports/limits.ts'
+import { type Html, html, pageReply } from '../pages/layout.ts'
+import { TEXTS } from '../pages/texts.ts'
 import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { languageFor } from '../server/language.ts'
 import type { Handle, Reply, Route } from '../server/route.ts'
-import { type Html, html, pageReply } from '../pages/layout.ts'
-import { TEXTS } from '../pages/texts.ts'
 
 type Needs = Readonly<{ redeemLinks: RedeemLinks; csrf: Csrf; limits: Readonly<{ accounts: Limit }> }>
 

@@ -1,9 +1,9 @@
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
+import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { type App, createApp } from '../server/app.ts'
 import { createClientAddress } from '../server/client-address.ts'
 import { createCors } from '../server/cors.ts'
-import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { metricsRoute } from './metrics.ts'
 
 type Needs = Readonly<{

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import { Problem } from '../../domain/base/problem.ts'
 import { type Form, parseForm } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Call } from './route.ts'
 
 /** Bytes of a request body, at most. The longest honest one is a client assertion. */

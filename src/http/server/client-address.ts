@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { type AddressRange, isWithin, parseAddress } from '../../domain/base/ip-address.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader, hopsOf } from '../../domain/base/forwarded-header.ts'
+import { type AddressRange, isWithin, parseAddress } from '../../domain/base/ip-address.ts'
 import type { Log } from '../../ports/effects.ts'
 import type { Call } from './route.ts'
 

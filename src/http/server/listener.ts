@@ -1,6 +1,6 @@
-import { getRequestListener, RequestError } from '@hono/node-server'
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import type { App } from './app.ts'
 import type { Unreadable } from './malformed-requests.ts'
 

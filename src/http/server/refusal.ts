@@ -1,6 +1,6 @@
-import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
-import { Problem, type ProblemMore, PROBLEMS } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem, type ProblemMore } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Log } from '../../ports/effects.ts'
 import { type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 

@@ -1,7 +1,7 @@
+import type { RevocationQuery, Standing } from '../verify/revocation-source.ts'
 import type { FeedAnswer } from './feed-answer.ts'
 import type { FollowSettings } from './follow-options.ts'
 import { createKnownRevocations } from './known-revocations.ts'
-import type { Standing, RevocationQuery } from '../verify/revocation-source.ts'
 
 /** `old`: nothing was heard for too long. `overflow`: there is no room for every single token that was revoked. */
 export type Staleness = 'old' | 'overflow'

@@ -1,11 +1,11 @@
 import type { Engine } from '../verify/engine.ts'
-import { parseFeedAnswer } from './feed-answer.ts'
-import { createFeedKnowledge, type Staleness } from './feed-knowledge.ts'
-import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
 import { createJwsReader } from '../verify/jws-reader.ts'
 import { createKeySet } from '../verify/key-set.ts'
 import { fetchText, StatusFault } from '../verify/remote-json.ts'
 import type { RevocationQuery, Standing } from '../verify/revocation-source.ts'
+import { parseFeedAnswer } from './feed-answer.ts'
+import { createFeedKnowledge, type Staleness } from './feed-knowledge.ts'
+import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
 
 export type FollowState = Readonly<{
   /** `checked`: what is not known to be revoked was not, `maxStaleSeconds` ago at most. */

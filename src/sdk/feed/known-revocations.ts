@@ -1,6 +1,6 @@
+import type { RevocationQuery } from '../verify/revocation-source.ts'
 import type { FeedAnswer, Named } from './feed-answer.ts'
 import { countSignIns, createIdSet, SHARES } from './id-set.ts'
-import type { RevocationQuery } from '../verify/revocation-source.ts'
 
 /** Shares that are swept with each answer: all of them within some minutes. */
 const SWEPT_AT_ONCE = 4

@@ -3,12 +3,12 @@ import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import { accountColumns } from '../schema/account-columns.ts'
-import type { Database } from '../postgres/database.ts'
 import { announceRest, endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
-import { bindingOf } from '../schema/link-predicates.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
+import type { Database } from '../postgres/database.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+import { bindingOf } from '../schema/link-predicates.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles, language }) => {

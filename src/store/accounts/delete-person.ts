@@ -1,7 +1,7 @@
 import type { EndedPerson } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/database.ts'
 import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { FAMILIES_AT_ONCE, goOnEnding } from '../families/unfinished-endings.ts'
+import type { Database } from '../postgres/database.ts'
 
 type Deletion = Readonly<{
   id: string

@@ -1,7 +1,5 @@
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/database.ts'
-import { goOnEnding } from '../families/unfinished-endings.ts'
 import {
   announceUntilNow,
   endedColumns,
@@ -9,6 +7,8 @@ import {
   foundCount,
   onHeldAccount,
 } from '../families/end-families.ts'
+import { goOnEnding } from '../families/unfinished-endings.ts'
+import type { Database } from '../postgres/database.ts'
 
 type Ending = Readonly<{
   id: string

@@ -1,7 +1,7 @@
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
-import { codeOf } from '../postgres/outage.ts'
 import type { Database } from '../postgres/database.ts'
+import { codeOf } from '../postgres/outage.ts'
 
 /** For as long as an interrupted import can be taken up. The janitor deletes the rows some time later. */
 const REMEMBERED_DAYS = 7

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { codeOf } from '../postgres/outage.ts'
+import { migrate } from '../schema/migrate.ts'
 import { openDataDir } from './data-dir.ts'
 import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
-import { migrate } from '../schema/migrate.ts'
 
 /** The embedded Postgres: what openDatabase is to be told, and how it ends. */
 export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>

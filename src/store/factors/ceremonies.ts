@@ -1,8 +1,8 @@
 import type { Account } from '../../domain/account/account.ts'
-import { type Ceremony, CEREMONY_SECONDS } from '../../domain/factors/ceremony.ts'
+import { CEREMONY_SECONDS, type Ceremony } from '../../domain/factors/ceremony.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
-import { accountColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
+import { accountColumns } from '../schema/account-columns.ts'
 
 /** Tries that one ceremony is good for. */
 const ATTEMPTS = 5

@@ -4,12 +4,12 @@ import type { Digest } from '../../domain/base/digest.ts'
 import type { Passkey } from '../../domain/factors/passkey.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
-import { accountColumns } from '../schema/account-columns.ts'
-import type { Database } from '../postgres/database.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
-import { createFactorProofs } from './factor-proofs.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
+import type { Database } from '../postgres/database.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+import { createFactorProofs } from './factor-proofs.ts'
 
 type Found = {
   created_at: Date | null

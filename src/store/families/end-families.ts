@@ -1,8 +1,8 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
 import type { Database } from '../postgres/database.ts'
-import { isOfToken } from '../schema/link-predicates.ts'
 import { inTransaction } from '../postgres/transaction.ts'
+import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './unfinished-endings.ts'
 
 type Person = Readonly<{

@@ -1,5 +1,5 @@
-import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
 import { createJudge } from './judge-families.ts'

@@ -1,8 +1,8 @@
 import postgres from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Lifetimes, Presentation, Rotation } from '../../domain/sign-in/refresh-family.ts'
-import type { Database } from '../postgres/database.ts'
 import { inBatches } from '../postgres/batches.ts'
+import type { Database } from '../postgres/database.ts'
 import { createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**

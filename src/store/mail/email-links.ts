@@ -1,11 +1,11 @@
 import type { Addressee } from '../../domain/account/mail.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
-import { codeOf } from '../postgres/outage.ts'
-import type { Database } from '../postgres/database.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
-import { createIssueLinks } from './issue-links.ts'
+import type { Database } from '../postgres/database.ts'
+import { codeOf } from '../postgres/outage.ts'
 import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
+import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
 /** SQLSTATE unique_violation. */

@@ -1,11 +1,11 @@
 import type { Addressee } from '../../domain/account/mail.ts'
-import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/factors/totp.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
-import type { Database } from '../postgres/database.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
-import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
+import type { Database } from '../postgres/database.ts'
+import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 
 /**
  * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:

@@ -1,7 +1,7 @@
-import { type Address, connectionOptions } from './hosts.ts'
 import { arrayTypes, byteaType } from './array-types.ts'
-import type { SocketLine } from './sockets.ts'
+import { type Address, connectionOptions } from './hosts.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './session-settings.ts'
+import type { SocketLine } from './sockets.ts'
 
 /** Of its caller's time, what a statement may take. */
 export const STATEMENT_SHARE = 0.8

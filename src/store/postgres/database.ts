@@ -1,14 +1,14 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { addressesOf, isStandby, type DatabasePlace } from './hosts.ts'
+import { CONNECT_SECONDS, clientOptions, STATEMENT_SHARE } from './client-options.ts'
+import { addressesOf, type DatabasePlace, isStandby } from './hosts.ts'
 import { CANNOT_CONNECT, codeOf, DEADLOCK, isOutage, READ_ONLY, STANDBY } from './outage.ts'
-import { clientOptions, CONNECT_SECONDS, STATEMENT_SHARE } from './client-options.ts'
 import { createPool } from './pool.ts'
-import type { Asked } from './send.ts'
-import { createWatchdog } from './watchdog.ts'
-import { type SocketLine, trackSockets } from './sockets.ts'
-import { isRefusedByPooler } from './session-settings.ts'
 import { createQualify, tag } from './qualify.ts'
+import type { Asked } from './send.ts'
+import { isRefusedByPooler } from './session-settings.ts'
+import { type SocketLine, trackSockets } from './sockets.ts'
+import { createWatchdog } from './watchdog.ts'
 
 /** Whoever asked, and what is left of their time. */
 export type Caller = Readonly<{

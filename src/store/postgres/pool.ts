@@ -1,8 +1,8 @@
 import type { Sql } from 'postgres'
 import type { Address } from './hosts.ts'
-import type { WatchedConnection } from './watchdog.ts'
-import { type Asked, type First, sendAfter, sendNow } from './send.ts'
 import type { Tagged } from './qualify.ts'
+import { type Asked, type First, sendAfter, sendNow } from './send.ts'
+import type { WatchedConnection } from './watchdog.ts'
 
 /** What a client of the library's, with one connection or none at the moment, is made of. */
 export type PoolClient = Readonly<{

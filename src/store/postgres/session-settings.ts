@@ -1,5 +1,5 @@
-import type { Database } from './database.ts'
 import type { Sql } from 'postgres'
+import type { Database } from './database.ts'
 import { quoteIdentifier } from './qualify.ts'
 
 /** What holds on each connection, whatever the database, the role or the server has as its default. */

@@ -1,6 +1,6 @@
 import type { Address } from './hosts.ts'
-import type { SocketLine } from './sockets.ts'
 import type { Tagged } from './qualify.ts'
+import type { SocketLine } from './sockets.ts'
 
 /** A connection of the pool, as the watchdog sees it. */
 export type WatchedConnection = Readonly<{

@@ -1,8 +1,8 @@
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/database.ts'
-import { announceUntilNow, endedColumns } from '../families/end-families.ts'
 import { endPerson } from '../accounts/end-person.ts'
+import { announceUntilNow, endedColumns } from '../families/end-families.ts'
+import type { Database } from '../postgres/database.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
 const FAMILIES_AT_ONCE = 10_000

@@ -1,8 +1,8 @@
-import type { FeedPosition } from '../../domain/revocations/feed-cursor.ts'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
+import type { FeedPosition } from '../../domain/revocations/feed-cursor.ts'
 import type { NumberedRevocation, Revocation } from '../../domain/revocations/revocation.ts'
 import type { FeedStep, RevocationFeed } from '../../ports/revocations.ts'
-import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Database } from '../postgres/database.ts'
 import { numberAll } from './number-revocations.ts'
 

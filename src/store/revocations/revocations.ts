@@ -1,8 +1,8 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../../ports/revocations.ts'
-import { accountColumns } from '../schema/account-columns.ts'
 import type { Database } from '../postgres/database.ts'
+import { accountColumns } from '../schema/account-columns.ts'
 
 /** Single tokens of one family that may be revoked within the life of one: the next ends the family. */
 const TOKENS_OF_A_FAMILY = 30

@@ -1,8 +1,13 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { addressesOf, isStandby, type DatabasePlace, connectionOptions } from '../postgres/hosts.ts'
-import { codeOf, isOutage } from '../postgres/outage.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Database } from '../postgres/database.ts'
+import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from '../postgres/hosts.ts'
+import { codeOf, isOutage } from '../postgres/outage.ts'
+import { quoteIdentifier } from '../postgres/qualify.ts'
+import { findSettingFaults, isRefusedByPooler } from '../postgres/session-settings.ts'
+import { trackSockets } from '../postgres/sockets.ts'
+import { inTransaction } from '../postgres/transaction.ts'
 import {
   AHEAD,
   type Applied,
@@ -13,11 +18,6 @@ import {
   type Step,
 } from './migrations.ts'
 import { findGrantFaults } from './privileges.ts'
-import { Unavailable } from '../../domain/base/unavailable.ts'
-import { findSettingFaults, isRefusedByPooler } from '../postgres/session-settings.ts'
-import { quoteIdentifier } from '../postgres/qualify.ts'
-import { trackSockets } from '../postgres/sockets.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 
 export type MigrateOptions = DatabasePlace &
   Readonly<{
