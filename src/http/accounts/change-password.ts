@@ -1,9 +1,9 @@
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { ChangePassword } from '../../flows/account/change-password.ts'
 import { type Handle, noContent } from '../server/route.ts'
-import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
+import { withBearer } from './with-bearer.ts'
 
 const FIELDS = OWNER_PROOF.extend({ new_password: TEXT })
 

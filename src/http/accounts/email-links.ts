@@ -5,10 +5,10 @@ import type { SendLinks } from '../../flows/mail/send-links.ts'
 import { languageFor } from '../server/language.ts'
 import { type Call, type Handle, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
-import { withBearer } from './bearer.ts'
 import { readFields, TEXT } from './fields.ts'
 import type { Within } from './limited.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
+import { withBearer } from './with-bearer.ts'
 
 const ADDRESS = z.object({ email: TEXT })
 const TOKEN = z.object({ token: TEXT })

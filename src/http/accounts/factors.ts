@@ -9,10 +9,10 @@ import { readOptionalJson } from '../server/body.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, json, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
-import { withBearer } from './bearer.ts'
 import { FILLED, parseFields, readFields, TEXT } from './fields.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 import { ATTESTATION } from './proof.ts'
+import { withBearer } from './with-bearer.ts'
 
 const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({

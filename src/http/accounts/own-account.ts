@@ -5,10 +5,10 @@ import type { ExportAccount } from '../../flows/account/export-account.ts'
 import { readOptionalJson } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { type Call, type Handle, json, NO_STORE, noContent } from '../server/route.ts'
-import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { parseFields } from './fields.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
+import { withBearer } from './with-bearer.ts'
 
 type Needs = Readonly<{
   deleteAccount: DeleteAccount

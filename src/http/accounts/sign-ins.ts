@@ -2,8 +2,8 @@ import { presentSignIn } from '../../domain/sign-in/sign-in.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import { type Handle, json, NO_STORE, noContent } from '../server/route.ts'
-import { withBearer } from './bearer.ts'
 import type { CookieTransport } from './cookie-transport.ts'
+import { withBearer } from './with-bearer.ts'
 
 type Needs = Readonly<{
   signIns: SignIns
