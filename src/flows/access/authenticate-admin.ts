@@ -36,9 +36,9 @@ export const createAuthenticateAdmin =
     if (client === null) throw new Problem('AUTH_TOKEN_INVALID', 'client_unknown')
     if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))
       throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
-    const allowance = remainingGrantOf(claims, client, policy)
-    if (allowance === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
-    if (!allowance.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
+    const remaining = remainingGrantOf(claims, client, policy)
+    if (remaining === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
+    if (!remaining.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
     // Issued by a version that did not write the hash, or to a person: with which credentials, nothing tells.
     if (claims.credentials_hash === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_unknown')
     return { client_id: client.client_id }

@@ -44,7 +44,7 @@ export const createIntrospect = (needs: Needs) => {
   const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
     roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
 
-  const withAllowance = (
+  const withRemaining = (
     { scope: _, credentials_hash: __, aud, ...claims }: AccessTokenClaims,
     { scope, audience }: RemainingGrant,
   ): AccessTokenClaims => {
@@ -63,13 +63,13 @@ export const createIntrospect = (needs: Needs) => {
     const { claims } = judged
     const isOwn = claims.client_id === client.client_id
     const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
-    const allowance = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, needs.policy)
-    if (allowance === null) return INACTIVE
-    const isAddressed = allowance.audience.some(audience => client.protected_resources.includes(audience))
+    const remaining = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, needs.policy)
+    if (remaining === null) return INACTIVE
+    const isAddressed = remaining.audience.some(audience => client.protected_resources.includes(audience))
     if (!isOwn && !isAddressed) return INACTIVE
     if (await blocklist.has(claims)) return INACTIVE
     if (!(await revocations.isLive(claims))) return INACTIVE
-    return { active: true, token_type: 'Bearer', ...withRoles(withAllowance(claims, allowance)) }
+    return { active: true, token_type: 'Bearer', ...withRoles(withRemaining(claims, remaining)) }
   }
 
   const introspectRefreshToken = async (text: string, client: Client): Promise<Introspection> => {
