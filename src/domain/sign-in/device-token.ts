@@ -3,7 +3,7 @@ import type { Account } from '../account/account.ts'
 import type { Plain } from '../base/digest.ts'
 import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 
-/** Held by whoever has signed in to an account from there before. It opens nothing: it only spares them a stranger's delay. */
+/** Proves that its holder has signed in to the account from this device before. It authenticates no request: it only spares the device the delay that strangers' failures cause. */
 export type DeviceToken = Plain<'device_token'>
 
 const PREFIX = 'signet_dt_'

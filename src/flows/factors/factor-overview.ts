@@ -8,7 +8,7 @@ import type { OwnerProof } from './require-step-up.ts'
 
 type Needs = Readonly<{ factors: Factors; change: ChangeFactors }>
 
-/** Contract – What a person has, and what is left when it is lost. */
+/** Ours – Lists the second factors of an account, and makes its recovery codes anew. */
 export const createFactorOverview = ({ factors, change }: Needs) => ({
   list: async ({ account }: Bearer) => {
     const { totp, passkeys, recovery_codes } = await factors.find(account.id)

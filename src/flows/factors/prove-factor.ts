@@ -29,14 +29,14 @@ type Needs = Readonly<{
   clock: Clock
 }>
 
-/** What somebody shows beside the password. */
+/** The second factor that a request presents. */
 export type Proof = Readonly<
   | { kind: 'totp'; code: string }
   | { kind: 'recovery_code'; code: string }
   | { kind: 'passkey'; assertion: Assertion }
 >
 
-/** Whose proof it has to be; of a passkey also for which challenge, and from which pages. */
+/** The account that the proof must belong to; for a passkey also the challenge and the origins of the pages. */
 export type ProofContext = Readonly<{
   account_id: string
   challenge: Uint8Array
@@ -46,7 +46,7 @@ export type ProofContext = Readonly<{
 }>
 
 /** Judges a proof and spends it. Throws a 401 in one form for whatever is wrong with it. */
-export type ProveFactor = (proof: Proof, asked: ProofContext) => Promise<FactorMethod>
+export type ProveFactor = (proof: Proof, context: ProofContext) => Promise<FactorMethod>
 
 /**
  * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
@@ -56,13 +56,13 @@ export type ProveFactor = (proof: Proof, asked: ProofContext) => Promise<FactorM
  */
 export const createProveFactor = (needs: Needs): ProveFactor => {
   const { factors, passkeyVerifier } = needs
-  return async (proof, asked) => {
+  return async (proof, context) => {
     switch (proof.kind) {
       case 'totp':
-        await proveTotp(needs, proof.code, asked)
+        await proveTotp(needs, proof.code, context)
         return 'otp'
       case 'recovery_code': {
-        const { account_id } = asked
+        const { account_id } = context
         const digest = digestOfRecoveryCode(proof.code)
         if (digest === null || !(await factors.spendRecoveryCode({ account_id, digest })))
           throw invalid('recovery_code_unknown')
@@ -70,7 +70,7 @@ export const createProveFactor = (needs: Needs): ProveFactor => {
         return 'otp'
       }
       case 'passkey':
-        return provePasskey(factors, passkeyVerifier, proof.assertion, asked)
+        return provePasskey(factors, passkeyVerifier, proof.assertion, context)
     }
   }
 }

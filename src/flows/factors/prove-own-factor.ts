@@ -19,7 +19,7 @@ type Needs = Readonly<{
 export type OwnFactorProof = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
 
 /** Judges a proof that a signed-in person shows, and spends it. Throws a 401 for whatever is wrong with it. */
-export type ProveOwnFactor = (bearer: Bearer, shown: OwnFactorProof) => Promise<FactorMethod>
+export type ProveOwnFactor = (bearer: Bearer, ownProof: OwnFactorProof) => Promise<FactorMethod>
 
 const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }
 

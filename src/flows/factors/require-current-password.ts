@@ -6,8 +6,8 @@ import type { Passwords } from '../../ports/effects.ts'
 type Needs = Readonly<{ accounts: Accounts; passwords: Passwords }>
 
 /**
- * Throws a 401 unless it is the password of the account. Costs the same for every other. Whoever has the account's e-mail by now
- * may be somebody else.
+ * Throws a 401 unless `current_password` is the password of the account; every wrong password takes the same time. The account is found
+ * by its e-mail, which may belong to another account by now: the id is compared too.
  */
 export const requireCurrentPassword = async (
   { accounts, passwords }: Needs,

@@ -9,18 +9,18 @@ import type { Limit } from '../../ports/limits.ts'
 import type { About, Addressees, Mailer } from '../../ports/mail.ts'
 
 type Needs = Readonly<{
-  /** Null: this server sends no mail, and nobody is told. */
+  /** Null: this server sends no mail, and no notice. */
   mailer: Mailer | null
   addressees: Addressees
   /**
-   * For one address and one kind. An application that keeps no device token is new each time; and who registered a stranger's
-   * address can do with that account as they like: its person is told a few times and then left in peace.
+   * Mails of one kind to one address. An application that keeps no device token is a new device at each sign-in, and an account that
+   * was registered with a stranger's address can cause notices at will: the owner of the address gets a few and no more.
    */
   recipients: Limit
   clock: Clock
 }>
 
-/** Contract – What people are told of their account, after the answer, without a link: nobody is to learn to follow one from a warning. */
+/** Ours – Security notices by mail, sent after the answer. They contain no link, so that no person learns to follow links in warnings. */
 export type Notices = Readonly<{
   passwordChanged: (addressee: Addressee) => void
   /** A second factor came or went, or the recovery codes were made anew. */

@@ -22,7 +22,7 @@ type Needs = Readonly<{
   mailer: Mailer | null
   random: Random
   peppers: Peppers
-  /** For one address and one purpose, whether anybody has it or not. Shorter than a link lives: whoever is flooded holds one that works. */
+  /** Mails to one address for one purpose, whether an account has the address or not. Its window is shorter than a link's life, so that the last link that was mailed still works. */
   recipients: Limit
   requireStepUp: RequireStepUp
   /** Where a link leads to. */
@@ -32,9 +32,9 @@ type Needs = Readonly<{
 type Request = Readonly<{ email: string; language: Language }>
 
 /**
- * Contract – Mails a link. The answer is the same whoever asks and whether anybody has the address: everything that depends on
- * it, the limit of the address too, happens after the answer. What is mailed goes to the address as it is stored, never as it was
- * typed: what looks like an address, or folds to it, is somebody else's mailbox.
+ * Ours – Mails a link. The answer does not tell whether an account has the address: the look-up, and the limit of the address, come
+ * after the answer. The mail goes to the address as the account has it, never as it was typed: an address that looks the same, or
+ * folds to the same characters, can be another person's mailbox.
  */
 export const createSendLinks = (needs: Needs) => {
   const pepper_ids = needs.peppers.map(({ id }) => id)

@@ -48,7 +48,7 @@ type SecondHalf = Readonly<{
 
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
 export const createSecondFactorSignIn = (needs: Needs) => ({
-  /** For whoever has shown the right password, and nobody else learns it. Throws unless the password is enough. */
+  /** Called after the password was verified, so that a wrong password never tells that there is a second factor. Throws unless the password is enough. */
   demand: async ({
     account,
     client,

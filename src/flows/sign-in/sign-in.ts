@@ -12,8 +12,8 @@ import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
-/** No account's e-mail. */
-const NOBODY = ''
+/** An e-mail that no account has. */
+const NO_EMAIL = ''
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -29,9 +29,9 @@ type Needs = Readonly<{
 }>
 
 /**
- * Contract – Signs in with e-mail and password. One answer and one duration for everything that can be wrong: each attempt costs
- * one look-up and as many digests as the password has forms, also for an unknown e-mail, and for an e-mail or a password that can
- * never have been registered: no account is looked up and matched instead.
+ * Ours – Signs in with e-mail and password. Every refusal has the same answer and takes the same time. Each attempt costs one look-up,
+ * and one digest for each form of the password. An e-mail that can never have been registered costs the same: the look-up asks for an
+ * e-mail that no account has.
  */
 export const createSignIn =
   (needs: Needs) =>
@@ -39,7 +39,7 @@ export const createSignIn =
     const { client, refresh_transport, resources, device_token } = request
     needs.requireResources(client, resources)
     const email = normalizeEmail(given)
-    const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NOBODY)
+    const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NO_EMAIL)
     const device = needs.knownDevices.recognise(device_token, account)
     const attempt = await needs.guessDelay({ subject: email, device })
     // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.

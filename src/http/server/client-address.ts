@@ -66,13 +66,13 @@ const createReport = (log: Pick<Log, 'warn'>, trusted_header: ForwardedHeader) =
 /** A connection's peer never changes: its address is read once, not for each request. */
 const peers = new WeakMap<object, string>()
 
-/** A connection without a peer is closed by the listener. Should one come here, its word counts for nothing. */
-const NOBODY = '::'
+/** Stands for the address of a connection without a peer. The listener closes such connections; one that comes here is taken for no proxy of ours. */
+const NO_PEER = '::'
 
 const peerOf = (socket: Socket): string => {
   const known = peers.get(socket)
   if (known !== undefined) return known
-  const peer = parseAddress(socket.remoteAddress) ?? NOBODY
+  const peer = parseAddress(socket.remoteAddress) ?? NO_PEER
   peers.set(socket, peer)
   return peer
 }
