@@ -132,7 +132,7 @@ const assemble = async (
     random,
     redis,
   }
-  const published = composeRevocations({ ...own, onClose })
+  const published = composeRevocations({ ...own, clients, onClose })
   const mail = composeMail(config, { ...own, printMail, onClose })
   const second_factor_roles = config.SECOND_FACTOR_ROLES
   const { isBounded, requireLength } = createRequireLength(policy)

@@ -7,6 +7,7 @@ import { createAnswerFeed, FEED_SIGNATURES } from '../flows/revocations/feed.ts'
 import { mirrorRevocations } from '../flows/revocations/mirror.ts'
 import { createStatusLists, STATUS_LIST_LIMIT } from '../flows/revocations/status-lists.ts'
 import { createRevocationTail } from '../flows/revocations/tail.ts'
+import type { Clients } from '../ports/clients.ts'
 import type { Clock, Log, Metrics } from '../ports/effects.ts'
 import type { Keys } from '../ports/keys.ts'
 import type { Database } from '../store/postgres/database.ts'
@@ -16,6 +17,7 @@ import type { OnClose } from './open.ts'
 
 type Parts = Readonly<{
   database: Database
+  clients: Clients
   redis: RedisConnection | null
   keys: Keys
   peppers: Peppers

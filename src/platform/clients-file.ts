@@ -23,6 +23,7 @@ export const openClients = async (source: Source) => {
   let registry = await read(source)
   const clients: Clients = {
     find: async client_id => registry.byId.get(client_id) ?? null,
+    all: async () => [...registry.byId.values()],
     hasOrigin: origin => registry.origins.has(origin),
     hasFirstPartyOrigin: origin => registry.firstPartyOrigins.has(origin),
   }

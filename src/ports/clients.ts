@@ -3,6 +3,8 @@ import type { Client } from '../domain/oauth/client.ts'
 
 export type Clients = {
   find(client_id: string): Promise<Client | null>
+  /** Every registered client. */
+  all(): Promise<readonly Client[]>
   /** True for an origin of any registered redirect URI. */
   hasOrigin(origin: string): boolean
   /** True for an origin of a first-party client's redirect URI. */

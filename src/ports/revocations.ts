@@ -83,10 +83,14 @@ export type StatusEntries = {
   reserve(token: Listable): Promise<number>
   /** The first and the last place that may be that of a living token; null when there is none. */
   bounds(): Promise<Readonly<{ first: number; last: number }> | null>
-  /** Which of `size` places from `first` on are those of ended tokens, by `isLive`'s rules: each byte that is not 0, from its lowest bit on. */
+  /**
+   * Which of `size` places from `first` on are those of ended tokens: each byte that is not 0, from its lowest bit on. Ended by `isLive`'s
+   * rules, or because the client is not among the registered ones, or got the token for itself and may act for itself no more.
+   */
   findEnded(range: {
     first: number
     size: number
+    registered: readonly Readonly<{ client_id: string; mayActForItself: boolean }>[]
   }): Promise<readonly Readonly<{ byte: number; bits: number }>[]>
 }
 

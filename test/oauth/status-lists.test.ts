@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -271,6 +274,28 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
     const answer = await one.post('/introspect', { token: text }, basic('introspector', SECRETS.introspector))
     expect(answer.json).toEqual({ active: false })
     expect((await postJson('/auth/logout', {}, text)).status).toBe(401)
+  })
+
+  it('says that a token is ended whose client is gone, or may not act for itself any more', async () => {
+    const { first } = await register()
+    const tokens = [await own(), first.access_token]
+    const withEntry = async (change: (entry: ClientEntry) => readonly ClientEntry[]) => {
+      const file = join(place.keys_dir, '..', `${randomUUID()}.json`)
+      writeFileSync(file, JSON.stringify(clients.flatMap(change)))
+      const instance = await place.start({ clock: () => new Date(now), environment: { CLIENTS_FILE: file } })
+      later()
+      const seen = await Promise.all(tokens.map(token => statusOf(instance, token, now)))
+      await instance.close()
+      return seen
+    }
+    expect(await withEntry(entry => [entry])).toEqual([0, 0])
+    expect(await withEntry(entry => (entry.client_id === 'service' ? [] : [entry]))).toEqual([1, 0])
+    expect(await withEntry(entry => (entry.client_id === 'app' ? [] : [entry]))).toEqual([0, 1])
+    const narrowed = await withEntry(entry => [
+      entry.client_id === 'service' ? { ...entry, grant_types: ['refresh_token'] } : entry,
+    ])
+    expect(narrowed).toEqual([1, 0])
+    expect(await statuses(tokens)).toEqual([0, 0])
   })
 
   it('lets any website read it', async () => {

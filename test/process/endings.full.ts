@@ -87,13 +87,19 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
             form: { grant_type: 'client_credentials' },
             headers: SERVICE,
           })
-          if (status !== 200) { refused.push(`${status} ${body.error}`); continue }
+          if (status !== 200) {
+            refused.push(`${status} ${body.error}`)
+            continue
+          }
           const ended = await fetch(`${origin}/revoke`, {
             method: 'POST',
             headers: SERVICE,
             body: new URLSearchParams({ token: body.access_token }),
           })
-          if (ended.status !== 200) { refused.push(`revoke ${ended.status}`); continue }
+          if (ended.status !== 200) {
+            refused.push(`revoke ${ended.status}`)
+            continue
+          }
           acknowledgedAt = seconds()
           endings.push({
             query: queryOf(body.access_token),

@@ -24,12 +24,11 @@ export const remainingGrantOf = (
 }
 
 /** A client's own token is by its grant; a person's for the account API by `first_party`. */
-const mayHave = (
-  { grant_types, token_endpoint_auth_method, first_party }: Client,
-  claims: AccessTokenClaims,
-  { issuer }: AudiencePolicy,
-): boolean => {
-  if (claims.sid === undefined)
-    return token_endpoint_auth_method !== 'none' && grant_types.includes('client_credentials')
-  return first_party || !audiencesOf(claims).includes(issuer)
-}
+const mayHave = (client: Client, claims: AccessTokenClaims, { issuer }: AudiencePolicy): boolean =>
+  claims.sid === undefined
+    ? mayActForItself(client)
+    : client.first_party || !audiencesOf(claims).includes(issuer)
+
+/** RFC 6749 §4.4.2 – Confidential clients alone, with that grant. */
+export const mayActForItself = ({ grant_types, token_endpoint_auth_method }: Client): boolean =>
+  token_endpoint_auth_method !== 'none' && grant_types.includes('client_credentials')

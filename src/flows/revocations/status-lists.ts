@@ -3,6 +3,8 @@ import { deflate } from 'node:zlib'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { TokenStatus } from '../../domain/oauth/access-token.ts'
+import { mayActForItself } from '../../domain/oauth/remaining-grant.ts'
+import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit, RateLimit } from '../../ports/limits.ts'
@@ -12,6 +14,7 @@ import { createAnswerCache } from './answer-cache.ts'
 
 type Needs = Readonly<{
   statusEntries: StatusEntries
+  clients: Clients
   keys: Keys
   clock: Clock
   issuer: string
@@ -37,7 +40,7 @@ type Made = Readonly<{ jws: string; made_at: number }>
 type Bounds = Readonly<{ first: number; last: number }> | null
 
 /** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
-export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }: Needs) => {
+export const createStatusLists = ({ statusEntries, clients, keys, clock, issuer, making }: Needs) => {
   const uriOf = (list: number) => `${issuer}/status-lists/${list}`
   const lists = createAnswerCache<Made>({
     clock,
@@ -49,7 +52,11 @@ export const createStatusLists = ({ statusEntries, keys, clock, issuer, making }
   const make = async (list: number): Promise<Made> => {
     const now = clock()
     const bytes = new Uint8Array(LIST_SIZE / 8)
-    const ended = await statusEntries.findEnded({ first: list * LIST_SIZE, size: LIST_SIZE })
+    const registered = (await clients.all()).map(client => ({
+      client_id: client.client_id,
+      mayActForItself: mayActForItself(client),
+    }))
+    const ended = await statusEntries.findEnded({ first: list * LIST_SIZE, size: LIST_SIZE, registered })
     for (const { byte, bits } of ended) bytes[byte] = bits
     const lst = (await compress(bytes, { level: 9 })).toString('base64url')
     const iat = Math.floor(now.getTime() / 1000)

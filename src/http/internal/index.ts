@@ -26,7 +26,12 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
   })
 
 /** No browser has any business here. */
-const nobody: Clients = { find: async () => null, hasOrigin: () => false, hasFirstPartyOrigin: () => false }
+const nobody: Clients = {
+  find: async () => null,
+  all: async () => [],
+  hasOrigin: () => false,
+  hasFirstPartyOrigin: () => false,
+}
 
 /** What is said of the scraper's way here is of no use to anybody. */
 const unheard = { warn: () => {} }

@@ -32,7 +32,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
    * The rules of `isLive`, as joins: a list is asked for as a whole. The limit says nothing new but to the planner, and that as a
    * literal: a plan for any range expects a few rows, and looks each of 131,072 up by itself, in four times the time.
    */
-  findEnded: async ({ first, size }) =>
+  findEnded: async ({ first, size, registered }) =>
     database.run(
       sql => sql<{ byte: number; bits: number }[]>`
         with ended as (
@@ -51,6 +51,9 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
             on client.kind = 'client_id' and client.value = e.client_id and client.issued_until >= e.issued_at
           left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
           left join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch and u.disabled_at is null
+          left join unnest(${idsOf(registered)}::text[]) as known (client_id) on known.client_id = e.client_id
+          left join unnest(${idsOf(registered.filter(({ mayActForItself }) => mayActForItself))}::text[]) as acting (client_id)
+            on acting.client_id = e.client_id
           where e.idx < ${first}::bigint + ${size}::bigint
             and e.expires_at > statement_timestamp() - make_interval(secs => ${CLOCK_TOLERANCE_MAX_SECONDS})
             and (
@@ -58,6 +61,8 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
               or person.value is not null
               or client.value is not null
               or e.sid is not null and u.id is null
+              or known.client_id is null
+              or e.sid is null and acting.client_id is null
             )
         )
         select place / 8 as byte, bit_or(1 << place % 8) as bits
@@ -65,3 +70,6 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
         group by byte`,
     ),
 })
+
+const idsOf = (clients: readonly Readonly<{ client_id: string }>[]) =>
+  clients.map(({ client_id }) => client_id)
