@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../test/support/services.ts'
+import { freePort } from '../../test/support/services/services.ts'
 
 export type Server = Readonly<{
   port: number

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from 'postgres'
-import { createMigratedDatabase, withDatabase } from '../../test/support/postgres-admin.ts'
-import { findPostgresBinaries, findRedis, startPostgres } from '../../test/support/services.ts'
+import { createMigratedDatabase, withDatabase } from '../../test/support/services/postgres-admin.ts'
+import { findPostgresBinaries, findRedis, startPostgres } from '../../test/support/services/services.ts'
 import { CLIENT_ID, fillFamilies, PEPPER } from './families.ts'
 import { parentOf } from './processor.ts'
 import { type Server, startSignet, writeSetting } from './server.ts'

@@ -10,8 +10,8 @@ import {
   hasPostgres,
   hasRedis,
 } from '../support/backends.ts'
-import { openMailbox } from '../support/mailbox.ts'
-import { openOwnRedis, PARTIAL_STATES } from '../support/own-redis.ts'
+import { openMailbox } from '../support/services/mailbox.ts'
+import { openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
 
 const PEPPER = Buffer.alloc(32, 7).toString('base64url')
 

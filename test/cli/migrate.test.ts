@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
-import { freePort } from '../support/services.ts'
+import { freePort } from '../support/services/services.ts'
 
 /** Runs the command as the command line would, and tells its lines and its exit code. */
 const signetd = async (environment: Record<string, string>, ...words: readonly string[]) => {

@@ -3,12 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
-import { login, outcome, type Place, places, register, send, startSignet } from '../account-api/support.ts'
-import { FROM, forgot, reset, SUBJECTS, verify } from '../mail/support.ts'
+import {
+  login,
+  outcome,
+  type Place,
+  places,
+  register,
+  send,
+  startSignet,
+} from '../support/accounts/account-api.ts'
+import { FROM, forgot, reset, SUBJECTS, verify } from '../support/accounts/mail.ts'
 import { askApp } from '../support/bindings.ts'
 import { basic, SECRETS } from '../support/clients.ts'
-import { linkIn, openMailbox } from '../support/mailbox.ts'
-import { createFrom, dropDatabase, withDatabase } from '../support/postgres-admin.ts'
+import { linkIn, openMailbox } from '../support/services/mailbox.ts'
+import { createFrom, dropDatabase, withDatabase } from '../support/services/postgres-admin.ts'
 
 const EMAIL = 'ada@restored.example'
 const RESOURCE = {

@@ -4,9 +4,9 @@ import { createGuessFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createLimits } from '../../src/ephemeral/limits.ts'
 import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
 import { hasRedis } from '../support/backends.ts'
-import { openFaultProxy } from '../support/fault-proxy.ts'
 import { createLog } from '../support/log.ts'
-import { type OwnRedis, openOwnRedis, PARTIAL_STATES } from '../support/own-redis.ts'
+import { openFaultProxy } from '../support/services/fault-proxy.ts'
+import { type OwnRedis, openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
 
 const metrics = { limited: () => {} }
 const repeat = async (times: number, work: () => Promise<unknown>) => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createEmptyDatabase } from '../support/backends.ts'
-import { freePort } from '../support/services.ts'
+import { freePort } from '../support/services/services.ts'
 
 type ImageConfig = Readonly<{
   User: string

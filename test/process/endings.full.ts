@@ -7,9 +7,9 @@ import { migrate } from '../../src/store/schema/migrate.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { createCall } from '../support/call.ts'
 import { CLIENTS, PEPPER, SERVICE } from '../support/clients.ts'
-import { connect, openCluster } from '../support/cluster.ts'
 import { becomesReady, openPlace, type Program } from '../support/process.ts'
-import { freePort } from '../support/services.ts'
+import { connect, openCluster } from '../support/services/cluster.ts'
+import { freePort } from '../support/services/services.ts'
 
 /** What the contract promises of an ending that was acknowledged. */
 const HEARD_SECONDS = 2

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
 import { createCall, newEmail, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
-import { openOwnRedis } from '../support/own-redis.ts'
 import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
-import { freePort } from '../support/services.ts'
+import { type FaultProxy, openFaultProxy } from '../support/services/fault-proxy.ts'
+import { openOwnRedis } from '../support/services/own-redis.ts'
+import { freePort } from '../support/services/services.ts'
 
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 const CLIENT = { client_id: 'service', client_secret: SECRET, grant_types: ['client_credentials'] }

@@ -6,7 +6,7 @@ import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
 import { MAIN, openPlace, type Place } from '../support/process.ts'
-import { freePort } from '../support/services.ts'
+import { freePort } from '../support/services/services.ts'
 
 const MKFIFO = 'mkfifo'
 

@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { type FaultyRedis, openFaultyRedis, openTraffic, type Traffic } from '../support/redis-faults.ts'
+import {
+  type FaultyRedis,
+  openFaultyRedis,
+  openTraffic,
+  type Traffic,
+} from '../support/services/redis-faults.ts'
 
 const NONE = { begin: async () => {}, end: async () => {} }
 const MINUTE_MILLISECONDS = 60_000

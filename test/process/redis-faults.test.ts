@@ -1,7 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { stopProgram } from '../support/process.ts'
-import { type FaultyRedis, openFaultyRedis, openTraffic, type Traffic } from '../support/redis-faults.ts'
+import {
+  type FaultyRedis,
+  openFaultyRedis,
+  openTraffic,
+  type Traffic,
+} from '../support/services/redis-faults.ts'
 
 /** How long each fault lasts: beyond the pause between two looks at the feed, and the time limit of a command. */
 const FAULT_MILLISECONDS = 700

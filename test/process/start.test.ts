@@ -9,7 +9,7 @@ import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/bac
 import { createCall, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
-import { freePort } from '../support/services.ts'
+import { freePort } from '../support/services/services.ts'
 
 let place: Place
 beforeEach(async () => {

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Database, openDatabase } from './database.ts'
-import { createFrom, dropDatabase, withDatabase } from './postgres-admin.ts'
+import { createFrom, dropDatabase, withDatabase } from './services/postgres-admin.ts'
 
 export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>
 

@@ -3,10 +3,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { makeEmbeddedTemplate } from './embedded-template.ts'
-import { findPython, hasApache } from './foreign.ts'
-import { createMigratedDatabase, dropDatabase } from './postgres-admin.ts'
-import { findPgBouncer, findPostgres, findRedis, type Service } from './services.ts'
+import { makeEmbeddedTemplate } from './services/embedded-template.ts'
+import { findPython, hasApache } from './services/foreign.ts'
+import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
+import { findPgBouncer, findPostgres, findRedis, type Service } from './services/services.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Call, createCall } from './call.ts'
 import type { Given, Instance, Place } from './server.ts'
-import { freePort } from './services.ts'
+import { freePort } from './services/services.ts'
 
 /** An instance on a socket, for clients that know nothing but a URL. */
 export type Listening = Readonly<{

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { freePort } from './services.ts'
+import { freePort } from './services/services.ts'
 
 /** What `npm test` has built: the program as its users run it. */
 export const MAIN = resolve('dist/main.js')

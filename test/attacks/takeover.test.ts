@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { PASSWORD, type Place, places } from '../support/accounts/account-api.ts'
+import { createAuthenticator } from '../support/accounts/authenticator.ts'
+import {
+  ALIVE,
+  ask,
+  asOwner,
+  type Body,
+  createClock,
+  DEAD,
+  lives,
+  MFA,
+  outcomeOf,
+  second,
+  signIn,
+  signUp,
+  stepUp,
+  withTotp,
+} from '../support/accounts/factors.ts'
+import {
+  NEW_PASSWORD,
+  type Post,
+  reset,
+  resetToken,
+  SUBJECTS,
+  startWithMail,
+  verify,
+} from '../support/accounts/mail.ts'
+import { linkIn } from '../support/services/mailbox.ts'
+
+describe.each(places)('an account with second factors ($name)', ({ create }) => {
+  const time = createClock()
+  let place: Place
+  let post: Post
+  beforeAll(async () => {
+    place = await create()
+    const environment = { RATE_LIMIT_SECOND_FACTOR: 'off' }
+    post = await startWithMail(place, environment, { clock: time.clock, wait: async () => {} })
+  })
+  afterAll(async () => {
+    await post.close()
+    await place.remove()
+  })
+  beforeEach(time.reset)
+
+  /** Everything that keeps a door open: two factors, recovery codes, a sign-in, one that is half done, and a link to elsewhere. */
+  const withEverything = async (email: string) => {
+    const { signet, mailbox } = post
+    const person = await withTotp(signet, time, email)
+    const tokens = (await stepUp(signet, person.tokens, { totp: person.code() })).body
+    time.advance(30)
+    const { access_token: token } = tokens
+    const authenticator = createAuthenticator()
+    const { handle, passkey } = (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
+    const body = { handle, passkey: authenticator.create(passkey) }
+    expect((await ask(signet, '/auth/factors/passkeys/confirm', { body, token })).status).toBe(201)
+    const elsewhere = `elsewhere-${email}`
+    const change = { refresh_token: tokens.refresh_token, new_email: elsewhere }
+    expect((await ask(signet, '/auth/email', { body: change, token })).status).toBe(202)
+    const link = linkIn(await mailbox.mailTo(elsewhere, SUBJECTS.change)).token
+    const half = (await signIn(signet, email)).body.handle
+    return { ...person, tokens, authenticator, link, half }
+  }
+  const enterByPasskey = async (authenticator: ReturnType<typeof createAuthenticator>) => {
+    const { body } = await ask(post.signet, '/auth/login/passkey/options', { body: {} })
+    const passkey = authenticator.get(body.passkey)
+    return ask(post.signet, '/auth/login/passkey', { body: { handle: body.handle, passkey } })
+  }
+  const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
+    (await ask(post.signet, '/auth/factors', { token })).body
+
+  it('that a stranger registered leaves them nothing, once the owner of the address has reset it', async () => {
+    const email = 'victim@seam.example'
+    const stranger = await withEverything(email)
+    const bystander = await withTotp(post.signet, time, 'bystander@seam.example')
+    expect(await reset(post.signet, await resetToken(post, email))).toBe('204')
+    const owner = await signIn(post.signet, email, { password: NEW_PASSWORD })
+    expect(owner.status).toBe(200)
+    expect(await factorsOf(owner.body)).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
+    expect((await enterByPasskey(stranger.authenticator)).status).toBe(401)
+    expect(await lives(post.signet, stranger.tokens)).toEqual(DEAD)
+    const proofs = [{ totp: stranger.code() }, { recovery_code: stranger.recovery_codes[0] }]
+    for (const proof of proofs)
+      expect(outcomeOf(await second(post.signet, stranger.half, proof))).toBe('401 AUTH_CEREMONY_OVER')
+    expect(await verify(post.signet, stranger.link)).toBe('400 LINK_INVALID')
+    expect((await factorsOf(bystander.tokens)).recovery_codes).toBe(10)
+  })
+
+  it('keeps them through a reset where the address was proven before: the mailbox alone is not enough', async () => {
+    const email = 'proven@seam.example'
+    const ada = await withEverything(email)
+    const asking = { method: 'POST', token: ada.tokens.access_token } as const
+    expect((await ask(post.signet, '/auth/email/verification', asking)).status).toBe(202)
+    const { token } = linkIn(await post.mailbox.mailTo(email, SUBJECTS.verify, 2))
+    expect(await verify(post.signet, token)).toBe('204')
+    expect(await reset(post.signet, await resetToken(post, email))).toBe('204')
+    const half = await signIn(post.signet, email, { password: NEW_PASSWORD })
+    expect(outcomeOf(half)).toBe('401 AUTH_SECOND_FACTOR_REQUIRED')
+    expect(half.body.factors).toEqual(['totp', 'passkey', 'recovery_code'])
+    expect((await second(post.signet, half.body.handle, { totp: ada.code() })).status).toBe(200)
+    expect((await enterByPasskey(ada.authenticator)).status).toBe(200)
+  })
+
+  it('is neither deleted nor given another address by a sign-in of the lower class, whatever it knows', async () => {
+    const { signet } = post
+    const ada = await withTotp(signet, time, 'class@seam.example')
+    const deletion = { method: 'DELETE', body: { current_password: PASSWORD } } as const
+    const change = { body: { current_password: PASSWORD, new_email: 'thief@seam.example' } }
+    for (const [path, asking] of [
+      ['/auth/me', deletion],
+      ['/auth/email', change],
+    ] as const) {
+      const weak = await ask(signet, path, { ...asking, token: ada.tokens.access_token })
+      expect(outcomeOf(weak)).toBe('401 AUTH_STEP_UP_REQUIRED')
+      expect(weak.headers.get('www-authenticate')).toBe(
+        `Bearer realm="signet", error="insufficient_user_authentication", acr_values="${MFA}", max_age="300"`,
+      )
+    }
+    expect(await lives(signet, ada.tokens)).toEqual(ALIVE)
+    const [one, other] = ada.recovery_codes
+    const token = ada.tokens.access_token
+    const by = (recovery_code: string | undefined, body: object) => ({
+      body: { ...body, recovery_code },
+      token,
+    })
+    expect((await ask(signet, '/auth/email', by(one, change.body))).status).toBe(202)
+    expect((await ask(signet, '/auth/me', { method: 'DELETE', ...by(other, deletion.body) })).status).toBe(
+      204,
+    )
+  })
+
+  it('tells its person by mail of every factor that comes or goes, and of new recovery codes', async () => {
+    const { signet, mailbox } = post
+    const email = 'told@seam.example'
+    const ada = await withTotp(signet, time, email)
+    const { text } = await mailbox.mailTo(email, SUBJECTS.factorsChanged)
+    expect(text).not.toMatch(/https?:|signet_/)
+    const strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
+    const renewed = await ask(signet, '/auth/factors/recovery-codes', asOwner(strong))
+    expect(renewed.status).toBe(201)
+    await mailbox.mailTo(email, SUBJECTS.factorsChanged, 2)
+    const remove = () => ask(signet, '/auth/factors/totp', asOwner(strong, 'DELETE'))
+    expect([(await remove()).status, (await remove()).status]).toEqual([204, 404])
+    await mailbox.mailTo(email, SUBJECTS.factorsChanged, 3)
+    await signUp(signet, 'afterwards@seam.example')
+    await mailbox.mailTo('afterwards@seam.example', SUBJECTS.verify)
+    const subjects = mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject)
+    expect(subjects.filter(subject => SUBJECTS.factorsChanged.test(subject ?? ''))).toHaveLength(3)
+  })
+
+  it('asks for the password alone where there is no factor', async () => {
+    const { access_token: token } = await signUp(post.signet, 'plain@seam.example')
+    const body = { current_password: PASSWORD }
+    expect((await ask(post.signet, '/auth/me', { method: 'DELETE', body, token })).status).toBe(204)
+  })
+})

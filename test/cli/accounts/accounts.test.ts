@@ -1,0 +1,326 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { runProgram } from '../../../src/cli/program.ts'
+import type { Signet } from '../../../src/compose/index.ts'
+import {
+  bearerOf,
+  createPostgresPlace,
+  login,
+  outcome,
+  PASSWORD,
+  type Place,
+  places,
+  register,
+  send,
+  sidOf,
+  startSignet,
+  type Tokens,
+  withRedis,
+} from '../../support/accounts/account-api.ts'
+import { createClock, second, withTotp } from '../../support/accounts/factors.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { openDatabase } from '../../support/database.ts'
+import { accounts, parsed } from './support.ts'
+
+const refresh = (signet: Signet, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
+  send(signet, 'POST', '/auth/refresh', { refresh_token })
+const me = (signet: Signet, tokens: Pick<Tokens, 'access_token'>) =>
+  send(signet, 'GET', '/auth/me', undefined, bearerOf(tokens))
+const lives = async (signet: Signet, tokens: Tokens) => [
+  (await me(signet, tokens)).status,
+  (await refresh(signet, tokens)).status,
+]
+const DEAD = [401, 401]
+const enter = (signet: Signet, email: string) =>
+  send(signet, 'POST', '/auth/login', { email, password: PASSWORD })
+
+/** Postgres where there is one: each command opens the embedded database anew, which takes a second. */
+const fastest = places.slice(-1)
+
+describe.each(places)('signetd accounts create ($name)', ({ create }) => {
+  let place: Place
+  beforeAll(async () => {
+    place = await create()
+  })
+  afterAll(() => place.remove())
+  const run = (words: readonly string[], input?: string) => accounts(place.environment, words, input)
+
+  it('makes an account that can sign in, with the password from standard input', async () => {
+    const made = await run(
+      ['create', ' Ａda@Create.example', '--role', 'admin', 'user', '--json'],
+      `${PASSWORD}\n`,
+    )
+    expect(made.code).toBe(0)
+    expect(parsed(made)).toEqual([
+      { id: expect.any(String), email: 'ada@create.example', roles: ['admin', 'user'] },
+    ])
+    const signet = await startSignet(place)
+    try {
+      expect(await (await enter(signet, 'ada@create.example')).json()).toMatchObject({
+        user: { email: 'ada@create.example', roles: ['admin', 'user'] },
+      })
+    } finally {
+      await signet.close()
+    }
+    const again = await run(['create', 'ADA@create.example'], PASSWORD)
+    expect(again).toEqual({ code: 1, out: [], err: ['there is an account ada@create.example already'] })
+  })
+})
+
+describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
+  let place: Place
+  let directory: string
+  beforeAll(async () => {
+    place = await create()
+  })
+  afterAll(() => place.remove())
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'signet-cli-'))
+  })
+  afterEach(() => rmSync(directory, { recursive: true, force: true }))
+  const run = (words: readonly string[], input?: string) => accounts(place.environment, words, input)
+
+  it('reads the password from a file, or makes an account without one', async () => {
+    const file = join(directory, 'password')
+    writeFileSync(file, `${PASSWORD}\r\n`)
+    expect((await run(['create', 'file@create.example', '--password-file', file])).code).toBe(0)
+    expect((await run(['create', 'none@create.example', '--no-password', '--email-verified'])).code).toBe(0)
+    const shown = await run(['show', 'none@create.example', '--json'])
+    expect(parsed(shown)[0]).toMatchObject({ has_password: false, email_verified: true, roles: ['user'] })
+    expect(parsed(await run(['show', 'file@create.example', '--json']))[0]).toMatchObject({
+      has_password: true,
+      email_verified: false,
+      disabled: false,
+      sign_ins: 0,
+    })
+  })
+
+  it.each([
+    [['create', 'no-address'], PASSWORD, /the e-mail must be an e-mail address/],
+    [['create', 'pаypal@bad.example'], PASSWORD, /the e-mail must be/],
+    [['create', 'a@bad.example', '--role', 'a b'], PASSWORD, /the roles must/],
+    [['create', 'a@bad.example'], 'short', /the password must be 8 characters/],
+    [['create', 'a@bad.example'], 'password1', /common/],
+    [['create', 'a@bad.example'], 'two\nlines of it', /more than one line/],
+    [['create', 'a@bad.example'], '', /the password must be 8/],
+    [['create', 'a@bad.example', '--password-file', '/none'], '', /\/none cannot be read: ENOENT/],
+    [['create', 'a@bad.example', '--password', 'secret'], '', /unknown option '--password'/],
+    [['create', 'a@bad.example', '--no-password', '--password-file', 'x'], '', /cannot be used with/],
+    [['show', 'nobody@bad.example'], '', /there is no account nobody@bad.example/],
+    [['show', '01900000-0000-7000-8000-000000000000'], '', /there is no account/],
+    [['disable', "'; drop table users; --"], '', /there is no account/],
+    [['set-roles', 'a@bad.example'], '', /name the roles, or say --none/],
+    [['set-roles', 'a@bad.example', 'admin', '--none'], '', /name the roles, or say --none/],
+    [['set-roles', 'a@bad.example', 'a,b'], '', /roles must each be/],
+    [['list', '--enabled', '--disabled'], '', /cannot be used with/],
+    [['list', '--limit', '0'], '', /a number from 1 on/],
+    [['import', '/none'], '', /\/none cannot be read: ENOENT/],
+    [['import', '/'], '', /is a directory/],
+  ])('refuses %j (standard input %j)', async (words, input, expected) => {
+    const said = await run(words, input)
+    expect({ code: said.code, out: said.out }).toEqual({ code: 1, out: [] })
+    expect(said.err.join('\n')).toMatch(expected)
+  })
+
+  it('lists by role, state and beginning of the e-mail, page by page', async () => {
+    for (const name of ['ann', 'anna', 'bob'])
+      await run(['create', `${name}@list.example`, '--no-password', '--role', name, 'lister'])
+    await run(['disable', 'bob@list.example'])
+    const emails = async (...words: string[]) =>
+      parsed(await run(['list', '--json', ...words])).map(({ email }) => email)
+    expect(await emails('--role', 'lister')).toEqual([
+      'ann@list.example',
+      'anna@list.example',
+      'bob@list.example',
+    ])
+    expect(await emails('--email', 'ANN')).toEqual(['ann@list.example', 'anna@list.example'])
+    expect(await emails('--email', 'ann@')).toEqual(['ann@list.example'])
+    expect(await emails('--role', 'lister', '--disabled')).toEqual(['bob@list.example'])
+    expect(await emails('--role', 'lister', '--enabled', '--limit', '1')).toEqual(['ann@list.example'])
+    expect(await emails('--email', '%')).toEqual([])
+    const people = await run(['list', '--role', 'bob'])
+    expect(people.out).toEqual([
+      expect.stringMatching(/^[\da-f-]{36}  \d{4}-\d\d-\d\d  disabled  bob@list\.example  bob lister$/),
+    ])
+    await run(['enable', 'bob@list.example'])
+    expect(await emails('--role', 'lister', '--disabled')).toEqual([])
+  })
+
+  it('deletes only when it is told to do it now', async () => {
+    await run(['create', 'gone@delete.example', '--no-password'])
+    expect(await run(['delete', 'gone@delete.example'])).toMatchObject({
+      code: 1,
+      err: ['would delete gone@delete.example: say --now, and it is done'],
+    })
+    expect((await run(['show', 'gone@delete.example'])).code).toBe(0)
+    const deleted = await run(['delete', 'gone@delete.example', '--now', '--json'])
+    expect(parsed(deleted)).toEqual([{ id: expect.any(String), deleted: true, sign_ins_ended: 0 }])
+    expect((await run(['show', 'gone@delete.example'])).code).toBe(1)
+  })
+
+  it('says a fault of the settings in a line, as JSON too, with 2', async () => {
+    const broken = { ...place.environment, ACCESS_TOKEN_TTL_SECONDS: 'x' }
+    const said = await accounts(broken, ['list', '--json'])
+    expect(said.code).toBe(2)
+    expect(parsed(said)).toEqual([{ faults: [expect.stringContaining('ACCESS_TOKEN_TTL_SECONDS')] }])
+    const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }
+    const lost = await accounts(away, ['list'])
+    expect({ code: lost.code, lines: lost.err.length }).toEqual({ code: 2, lines: 1 })
+  })
+})
+
+describe('signetd accounts at a terminal', () => {
+  it('asks for the password twice and shows nothing of it', async () => {
+    const typed = ['not the same\r', 'lantern\r']
+    const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} })
+    const screen = new PassThrough()
+    let shown = ''
+    screen.on('data', chunk => {
+      shown += String(chunk)
+      if (String(chunk).endsWith(': ')) input.write(typed.shift() ?? '\u0003')
+    })
+    const err: string[] = []
+    const io = { environment: {}, out: () => {}, err: (line: string) => void err.push(line), input, screen }
+    expect(await runProgram(['accounts', 'create', 'a@tty.example'], io, async () => {})).toBe(1)
+    expect(err).toEqual(['the two passwords differ'])
+    expect(shown).toBe('Password: \nOnce more: \n')
+    expect(await runProgram(['accounts', 'create', 'a@tty.example'], io, async () => {})).toBe(1)
+    expect(err.at(-1)).toBe('no password was given')
+  })
+})
+
+describe('the embedded database', () => {
+  it('is not made by a command whose DATABASE_URL was forgotten', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'signet-cli-'))
+    const DATA_DIR = join(directory, 'data')
+    const said = await accounts({ DATA_DIR }, ['create', 'a@lost.example', '--no-password'])
+    expect(said).toEqual({ code: 2, out: [], err: [expect.stringContaining('DATABASE_URL is unset')] })
+    expect(existsSync(DATA_DIR)).toBe(false)
+    rmSync(directory, { recursive: true })
+  })
+
+  it('that a running server holds is one clear line', async () => {
+    const embedded = places.find(({ name }) => name === 'embedded')
+    if (embedded === undefined) throw new Error('there is no embedded database')
+    const place = await embedded.create()
+    const signet = await startSignet(place)
+    const said = await accounts(place.environment, ['list'])
+    await signet.close()
+    expect(said.code).toBe(2)
+    expect(said.err).toEqual([expect.stringContaining('is in use by another process: stop it first')])
+    expect((await accounts(place.environment, ['list'])).code).toBe(0)
+    await place.remove()
+  })
+})
+
+describe.runIf(hasPostgres)('while servers run', () => {
+  let place: Place
+  let one: Signet
+  let other: Signet
+  beforeAll(async () => {
+    place = await createPostgresPlace()
+    if (hasRedis) place = await withRedis(place)
+    one = await startSignet(place)
+    other = await startSignet(place)
+  })
+  afterAll(async () => {
+    await one.close()
+    await other.close()
+    await place.remove()
+  })
+  const run = (...words: readonly string[]) => accounts(place.environment, words)
+  const rounds = Array.from({ length: 6 }, (_, round) => round)
+
+  it('disabling takes effect at once, and enabling brings no sign-in back', async () => {
+    const bystander = await register(one, 'bystander@servers.example')
+    const { tokens } = await register(one, 'off@servers.example')
+    const { tokens: second } = await login(other, 'off@servers.example')
+    const said = await run('disable', tokens.user.id, '--json')
+    expect(parsed(said)).toEqual([{ id: tokens.user.id, disabled: true, sign_ins_ended: 2 }])
+    expect(await lives(one, tokens)).toEqual(DEAD)
+    expect(await lives(other, second)).toEqual(DEAD)
+    expect(await outcome(enter(other, 'off@servers.example'))).toBe('401 AUTH_CREDENTIALS_INVALID')
+    expect((await run('enable', 'OFF@servers.example')).code).toBe(0)
+    expect(await lives(one, second)).toEqual(DEAD)
+    expect((await enter(one, 'off@servers.example')).status).toBe(200)
+    expect(await lives(other, bystander.tokens)).toEqual([200, 200])
+  })
+
+  it('removing lost factors ends every sign-in, and the password alone signs in again', async () => {
+    const email = 'lost@servers.example'
+    const { tokens, recovery_codes } = await withTotp(one, createClock(), email)
+    const asked = await enter(one, email)
+    const { handle } = (await asked.json()) as { handle: string }
+    expect((await run('remove-factors', email)).code).toBe(0)
+    expect(await lives(other, tokens)).toEqual(DEAD)
+    const [recovery_code] = recovery_codes
+    expect((await second(other, handle, { recovery_code })).status).toBe(401)
+    // A token of the very second of the ending is ended with the others.
+    await expect
+      .poll(async () => {
+        const { tokens: bare } = await login(other, email)
+        return (await send(other, 'GET', '/auth/factors', undefined, bearerOf(bare))).json()
+      })
+      .toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
+  })
+
+  it('every ending is in the feed', async () => {
+    const { tokens } = await register(one, 'feed@servers.example')
+    expect((await run('end-sessions', 'feed@servers.example')).out).toEqual([
+      'signed out: feed@servers.example; sign-ins ended: 1',
+    ])
+    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    const kinds = await database.sql`
+      select kind from revocations where value in (${tokens.user.id}, ${sidOf(tokens)}) order by kind`
+    await database.close()
+    expect(kinds.map(({ kind }) => kind)).toEqual(['sid', 'sub'])
+    expect(await lives(other, tokens)).toEqual(DEAD)
+    expect((await enter(one, 'feed@servers.example')).status).toBe(200)
+  })
+
+  it('roles reach tokens at the next refresh, or end the sign-ins that have others', async () => {
+    const { tokens } = await register(one, 'roles@servers.example')
+    expect((await run('set-role', 'roles@servers.example', 'editor', 'editor')).code).toBe(0)
+    const next = (await (await refresh(other, tokens)).json()) as Tokens
+    expect(claimsOf(next).roles).toEqual(['editor'])
+    expect((await run('set-roles', 'roles@servers.example', '--none', '--end-sessions')).code).toBe(0)
+    expect(await lives(other, next)).toEqual(DEAD)
+    const { tokens: bare } = await login(one, 'roles@servers.example')
+    expect(claimsOf(bare).roles ?? []).toEqual([])
+  })
+
+  it.each(rounds)('disabling leaves nothing alive that signs in or refreshes meanwhile (%d)', async round => {
+    const email = `raced-${round}@servers.example`
+    const { tokens } = await register(one, email)
+    const [said, ...entered] = await Promise.all([
+      run('disable', email),
+      refresh(other, tokens),
+      enter(one, email),
+      enter(other, email),
+    ])
+    expect(said.code).toBe(0)
+    for (const answer of entered) {
+      if (answer.status !== 200) continue
+      expect(await lives(one, (await answer.json()) as Tokens)).toEqual(DEAD)
+    }
+  })
+
+  it('two command lines at once each do their part', async () => {
+    const { tokens } = await register(one, 'twice@servers.example')
+    const said = await Promise.all([
+      run('disable', tokens.user.id),
+      run('delete', tokens.user.id, '--now'),
+      run('delete', tokens.user.id, '--now'),
+    ])
+    expect(said.filter(({ code }) => code === 0).length).toBeGreaterThanOrEqual(1)
+    for (const { code, err } of said)
+      if (code !== 0) expect(err.join()).toMatch(/there is no|deleted meanwhile/)
+    expect(await lives(one, tokens)).toEqual(DEAD)
+  })
+})
+
+const claimsOf = ({ access_token }: Tokens) =>
+  JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()) as { roles?: string[] }

@@ -1,0 +1,200 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { longestAccessToken } from '../../../src/domain/oauth/access-token-length.ts'
+import { credentialsHashOf, FIRST_PARTY as FIRST_PARTY_CLIENT } from '../../../src/domain/oauth/client.ts'
+import { parseClients } from '../../../src/domain/oauth/client-metadata.ts'
+import { API, basic, CLIENTS, type ClientEntry, SECRETS } from '../../support/clients.ts'
+import { rowOf, seedFamily } from '../../support/families.ts'
+import { refresh, rotated } from '../../support/refresh.ts'
+import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+const MOST = 8192
+const POLICY = { issuer: ISSUER, default_audience: ISSUER }
+/** All of them together are some 9,000 characters of a token. */
+const AUDIENCE = Array.from({ length: 60 }, (_, index) => `https://${'a'.repeat(90)}.example/${index}`)
+/** More than a token can hold. */
+const SCOPE = Array.from({ length: 300 }, (_, index) => `orders.${'s'.repeat(20)}.${index}`)
+const SCOPES = basic('scopes', SECRETS.poster)
+const SERVICE = basic('gateway', SECRETS.service)
+const clients: readonly ClientEntry[] = [
+  ...CLIENTS,
+  {
+    client_id: 'gateway',
+    client_secret: SECRETS.service,
+    grant_types: ['client_credentials'],
+    scope: 'read write',
+    audience: AUDIENCE,
+    status_list: true,
+  },
+  {
+    client_id: 'console',
+    token_endpoint_auth_method: 'none',
+    grant_types: ['refresh_token'],
+    scope: 'read write',
+    audience: AUDIENCE,
+  },
+  {
+    client_id: 'scopes',
+    client_secret: SECRETS.poster,
+    grant_types: ['client_credentials', 'refresh_token'],
+    scope: SCOPE.join(' '),
+    audience: API,
+  },
+]
+const resources = (count: number) => AUDIENCE.slice(0, count).map(each => ['resource', each] as const)
+
+describe.each(places)('the length of an access token, on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open(clients)
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const ask = (count: number) =>
+    signet.token([['grant_type', 'client_credentials'], ...resources(count)], SERVICE)
+  const introspect = async (token: string) =>
+    (await signet.post('/introspect', { token }, SERVICE)).json['active']
+
+  it('is 8,192 characters at most: what is issued can be introspected and revoked', async () => {
+    let last = ''
+    for (let count = 1; ; count += 1) {
+      const answer = await ask(count)
+      if (answer.status === 400) {
+        expect(answer.json).toEqual({ error: 'invalid_target', error_description: expect.any(String) })
+        break
+      }
+      last = answer.json.access_token
+      expect(last.length).toBeLessThanOrEqual(MOST)
+    }
+    expect(last.length).toBeGreaterThan(MOST - 2000)
+    expect(await introspect(last)).toBe(true)
+    expect((await signet.post('/revoke', { token: last }, SERVICE)).status).toBe(200)
+    expect(await introspect(last)).toBe(false)
+  })
+
+  it('is refused for its scope where no fewer resources would do, and issued for less scope', async () => {
+    const grant_type = 'client_credentials'
+    const whole = await signet.token({ grant_type }, SCOPES)
+    expect([whole.status, whole.json.error]).toEqual([400, 'invalid_scope'])
+    const less = await signet.token({ grant_type, scope: SCOPE.slice(0, 50).join(' ') }, SCOPES)
+    expect([less.status, await introspect(less.json.access_token)]).toEqual([200, false])
+    expect(less.json.access_token.length).toBeLessThanOrEqual(MOST)
+  })
+
+  it('spends no refresh token of a family whose scope is too long, and is told to ask for less', async () => {
+    const family = await seedFamily(place, { client_id: 'scopes', scope: SCOPE.join(' '), audience: [API] })
+    const whole = await signet.token(
+      { grant_type: 'refresh_token', refresh_token: family.refresh_token },
+      SCOPES,
+    )
+    expect([whole.status, whole.json.error]).toEqual([400, 'invalid_scope'])
+    const less = await signet.token(
+      { grant_type: 'refresh_token', refresh_token: family.refresh_token, scope: SCOPE[0] ?? '' },
+      SCOPES,
+    )
+    expect([less.status, less.json.refresh_token]).toEqual([200, family.tokenAt(1)])
+  })
+
+  it('takes no place in a status list for a token that is refused', async () => {
+    const count = async () => {
+      const [row] = await place.database.sql<
+        { count: number }[]
+      >`select count(*)::int as count from status_entries`
+      return row?.count
+    }
+    const before = await count()
+    expect((await ask(60)).json.error).toBe('invalid_target')
+    expect(await count()).toBe(before)
+  })
+
+  it('spends no refresh token on resources that are too many together', async () => {
+    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE })
+    const { json } = await refresh(signet, family.refresh_token, {
+      client_id: 'console',
+      form: resources(60),
+    })
+    expect(json.error).toBe('invalid_target')
+    expect(await rowOf(place, family.id)).toMatchObject({ generation: 0, revoked_at: null })
+    await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(2) })
+  })
+
+  it('spends no refresh token of a family that was granted too many, and is told to name some', async () => {
+    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE })
+    const { json } = await refresh(signet, family.refresh_token, { client_id: 'console' })
+    expect(json.error).toBe('invalid_target')
+    expect(await rowOf(place, family.id)).toMatchObject({ generation: 0, revoked_at: null })
+    const next = await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(1) })
+    expect(next).toBe(family.tokenAt(1))
+  })
+
+  it('leaves a family alone that was granted few of many', async () => {
+    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE.slice(0, 2) })
+    const { status, json } = await refresh(signet, family.refresh_token, { client_id: 'console' })
+    expect([status, decodeJwt(json.access_token).aud]).toEqual([200, AUDIENCE.slice(0, 2)])
+  })
+
+  it('has room for every role that an account may have, and carries no more', async () => {
+    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE.slice(0, 1) })
+    const roles = Array.from({ length: 400 }, (_, index) => String(index).padStart(64, 'r'))
+    await place.database.sql`update users set roles = ${roles} where id = ${family.user_id}`
+    const { status, json } = await refresh(signet, family.refresh_token, { client_id: 'console' })
+    expect([status, json.access_token.length <= MOST]).toEqual([200, true])
+    expect(decodeJwt(json.access_token)['roles']).toEqual(roles.slice(0, 32))
+  })
+})
+
+describe('a registration whose tokens would be too long', () => {
+  const judge = (more: Readonly<Record<string, unknown>>) =>
+    parseClients(
+      [{ client_id: 'c', client_secret: SECRETS.service, grant_types: ['client_credentials'], ...more }],
+      POLICY,
+    )
+  const FAULT =
+    /^client 0: client_id, scope and audience make an access token of \d+ characters; 8192 is the most$/
+  const FIRST_PARTY = {
+    client_secret: undefined,
+    token_endpoint_auth_method: 'none',
+    first_party: true,
+    grant_types: ['refresh_token'],
+  }
+  const scopeOf = (characters: number) => 's'.repeat(characters)
+
+  it.each([
+    ['scope', { scope: scopeOf(6000) }],
+    ['audience', { audience: [API, `https://${'a'.repeat(6000)}.example`] }],
+    ['audience in many bytes', { audience: '😀'.repeat(1500) }],
+    ['audience of characters that JSON escapes', { audience: '\u0001'.repeat(1000) }],
+    ['client_id, quoted, beside a scope', { client_id: '"'.repeat(255), scope: scopeOf(4200) }],
+    ['scope beside the roles of people', { grant_types: ['refresh_token'], scope: scopeOf(3000) }],
+    [
+      'whole scope of a first-party client',
+      { ...FIRST_PARTY, scope: `${scopeOf(1500)} ${'t'.repeat(1500)}` },
+    ],
+  ])('is a fault of the file: %s', (_, more) => {
+    const judged = judge(more)
+    expect('faults' in judged && judged.faults).toEqual([expect.stringMatching(FAULT)])
+  })
+
+  it('is one whose tokens for the issuer are too long, which a first-party client may ask for', () => {
+    const policy = { ...POLICY, issuer: `https://${'i'.repeat(1500)}.example` }
+    const client = { client_id: 'c', audience: API }
+    expect(parseClients([{ ...client, ...FIRST_PARTY }], policy)).toHaveProperty('faults')
+    const notFirstParty = { ...client, ...FIRST_PARTY, first_party: false }
+    expect(parseClients([notFirstParty], policy)).toHaveProperty('clients')
+  })
+
+  it('is counted with what a token for administration carries beside', () => {
+    const lengthWith = (scope: string) =>
+      longestAccessToken({ ...FIRST_PARTY_CLIENT, first_party: false }, { scope, audience: [API] }, ISSUER)
+    const carried = JSON.stringify({ credentials_hash: credentialsHashOf(FIRST_PARTY_CLIENT) }).length
+    expect(lengthWith('signet:admin') - lengthWith('signet:other')).toBeGreaterThanOrEqual(carried)
+  })
+
+  it('is none while each token fits, however many audiences there are to choose from', () => {
+    expect(judge({ scope: scopeOf(3500), audience: AUDIENCE })).toHaveProperty('clients')
+    expect(judge({ scope: scopeOf(1500), grant_types: ['refresh_token'] })).toHaveProperty('clients')
+    expect(judge({ scope: `${scopeOf(4000)} ${'t'.repeat(4000)}` })).toHaveProperty('clients')
+  })
+})

@@ -1,0 +1,205 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
+import { rowOf, seedFamily } from '../../support/families.ts'
+import { isActive, refresh, refused } from '../../support/refresh.ts'
+import { type Answer, type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+const PASSWORD = 'correct horse battery'
+
+/** First-party, with nothing registered: the account API is all that it reaches. */
+const PLAIN = {
+  client_id: 'plain',
+  token_endpoint_auth_method: 'none',
+  first_party: true,
+  grant_types: ['refresh_token'],
+  scope: 'account',
+}
+
+/** All of them together are more than a token can hold. */
+const WIDE = {
+  ...PLAIN,
+  client_id: 'wide',
+  audience: Array.from({ length: 10 }, (_, index) => `https://${'a'.repeat(700)}.example/${index}`),
+}
+
+let people = 0
+
+describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open([...CLIENTS, PLAIN, WIDE])
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const post = (path: string, body: object, access_token?: string) =>
+    signet.fetch(path, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(access_token === undefined ? {} : { authorization: `Bearer ${access_token}` }),
+      },
+      body: JSON.stringify(body),
+    })
+  const me = async (access_token: string) => {
+    const { status, json } = await signet.fetch('/auth/me', {
+      headers: { authorization: `Bearer ${access_token}` },
+    })
+    return status === 200 ? 200 : `${status} ${String(json['code'])}`
+  }
+  const audienceOf = ({ json }: Answer) => decodeJwt(json.access_token).aud
+  const credentials = () => {
+    people += 1
+    return { email: `audience${people}@example.com`, password: PASSWORD, client_id: 'app' }
+  }
+
+  it('is the first that is registered, and never the issuer beside it', async () => {
+    const ada = credentials()
+    const registered = await post('/auth/register', ada)
+    const signedIn = await post('/auth/login', ada)
+    expect([registered, signedIn].map(audienceOf)).toEqual([API, API])
+    expect(await isActive(signet, signedIn.json.access_token)).toBe(true)
+    expect(await me(signedIn.json.access_token)).toBe('401 AUTH_TOKEN_INVALID')
+  })
+
+  it('is the issuer for a client that registers none', async () => {
+    const opened = await post('/auth/register', { ...credentials(), client_id: 'plain' })
+    expect(audienceOf(opened)).toBe(ISSUER)
+    expect(await me(opened.json.access_token)).toBe(200)
+    const { refresh_token } = opened.json
+    const refusal = await post('/auth/refresh', { refresh_token, resource: API })
+    expect([refusal.status, refusal.json['errors']]).toEqual([
+      422,
+      [{ pointer: '#/resource', detail: expect.any(String) }],
+    ])
+    expect(audienceOf(await post('/auth/refresh', { refresh_token }))).toBe(ISSUER)
+  })
+
+  it.each([
+    ['the issuer', ISSUER, ISSUER],
+    ['another registered one', OTHER_API, OTHER_API],
+    ['several', [OTHER_API, API], [OTHER_API, API]],
+    ['one in a list', [OTHER_API], OTHER_API],
+    ['one twice', [OTHER_API, OTHER_API], OTHER_API],
+  ])('is %s when a registration or a sign-in asks for it, and stays so', async (_, resource, audience) => {
+    const ada = credentials()
+    const registered = await post('/auth/register', { ...ada, resource })
+    const signedIn = await post('/auth/login', { ...ada, resource })
+    expect([registered, signedIn].map(audienceOf)).toEqual([audience, audience])
+    const next = await post('/auth/refresh', { refresh_token: signedIn.json.refresh_token })
+    expect(audienceOf(next)).toEqual(audience)
+    const after = await refresh(signet, next.json.refresh_token)
+    expect(audienceOf(after)).toEqual(audience)
+  })
+
+  it('is refused as a problem where the token would be too long, before an account is made or a sign-in spent', async () => {
+    const ada = { ...credentials(), client_id: 'wide' }
+    const resource = WIDE.audience
+    const outcomeOf = ({ status, headers, json }: Answer) => [
+      status,
+      headers.get('content-type'),
+      json['errors'],
+    ]
+    const REFUSED = [422, 'application/problem+json', [{ pointer: '#/resource', detail: expect.any(String) }]]
+    expect(outcomeOf(await post('/auth/register', { ...ada, resource }))).toEqual(REFUSED)
+    expect((await post('/auth/register', { ...ada, resource: resource[0] })).status).toBe(201)
+    expect(outcomeOf(await post('/auth/login', { ...ada, resource }))).toEqual(REFUSED)
+    const { json } = await post('/auth/login', { ...ada, resource: ISSUER })
+    const { refresh_token, access_token } = json
+    expect(outcomeOf(await post('/auth/refresh', { refresh_token, resource }))).toEqual(REFUSED)
+    const stepUp = await post('/auth/step-up', { totp: '000000', resource }, access_token)
+    expect(outcomeOf(stepUp)).toEqual(REFUSED)
+    expect(await me(access_token)).toBe(200)
+    expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
+  })
+
+  it.each(['/auth/refresh', '/token'])('is chosen anew at each refresh by %s', async path => {
+    let { refresh_token } = (await post('/auth/register', credentials())).json
+    const next = async (resource?: string) => {
+      const more = resource === undefined ? {} : { resource }
+      const answer =
+        path === '/token'
+          ? await refresh(signet, refresh_token, { form: more })
+          : await post('/auth/refresh', { refresh_token, ...more })
+      expect(answer.status).toBe(200)
+      refresh_token = answer.json.refresh_token
+      return answer
+    }
+    const ours = await next(ISSUER)
+    expect([audienceOf(ours), await me(ours.json.access_token)]).toEqual([ISSUER, 200])
+    expect([await next(OTHER_API), await next(), await next(API)].map(audienceOf)).toEqual([
+      OTHER_API,
+      API,
+      API,
+    ])
+  })
+
+  it.each([
+    ['the issuer with another', [ISSUER, API]],
+    ['another with the issuer', [API, ISSUER]],
+    ['one that is not registered', 'https://elsewhere.example'],
+    ['one that is not registered among others', [API, 'https://elsewhere.example']],
+    ['no URI', 'api'],
+    ['a fragment', `${API}#f`],
+    ['nothing', ''],
+    ['no text', 7],
+    ['an empty list', []],
+    ['a list of no texts', [null]],
+    ['more than anybody has', Array.from({ length: 11 }, () => API)],
+  ])('refuses %s, and nothing has happened', async (_, resource) => {
+    const ada = credentials()
+    const refusalOf = ({ status, json }: Answer) => [status, json['code']]
+    expect(refusalOf(await post('/auth/register', { ...ada, resource }))).toEqual([422, 'FIELDS_INVALID'])
+    const { refresh_token } = (await post('/auth/register', ada)).json
+    expect(refusalOf(await post('/auth/login', { ...ada, resource }))).toEqual([422, 'FIELDS_INVALID'])
+    expect(refusalOf(await post('/auth/login/passkey/options', { client_id: 'app', resource }))).toEqual([
+      422,
+      'FIELDS_INVALID',
+    ])
+    expect(refusalOf(await post('/auth/refresh', { refresh_token, resource }))).toEqual([
+      422,
+      'FIELDS_INVALID',
+    ])
+    expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
+  })
+
+  it('refuses the issuer beside another at /token as well, and the token stays usable', async () => {
+    const { refresh_token } = (await post('/auth/register', credentials())).json
+    const form = [
+      ['resource', ISSUER],
+      ['resource', API],
+    ] as const
+    expect(await refused(signet, refresh_token, { form })).toEqual([400, 'invalid_target'])
+    expect((await refresh(signet, refresh_token)).status).toBe(200)
+  })
+
+  it('narrows a family from before, whose tokens carried the issuer too', async () => {
+    const family = await seedFamily(place, { audience: [API, ISSUER] })
+    const usual = await post('/auth/refresh', { refresh_token: family.refresh_token })
+    expect([audienceOf(usual), await me(usual.json.access_token)]).toEqual([API, '401 AUTH_TOKEN_INVALID'])
+    const ours = await post('/auth/refresh', { refresh_token: usual.json.refresh_token, resource: ISSUER })
+    expect([audienceOf(ours), await me(ours.json.access_token)]).toEqual([ISSUER, 200])
+    // Not granted then: it is no more than it was.
+    const more = await post('/auth/refresh', { refresh_token: ours.json.refresh_token, resource: OTHER_API })
+    expect(more.status).toBe(422)
+    expect(await rowOf(place, family.id)).toMatchObject({ generation: 2, revoked_at: null })
+  })
+
+  it('goes to DEFAULT_AUDIENCE where it is another than the issuer and the client names none', async () => {
+    const instance = await place.start({ environment: { DEFAULT_AUDIENCE: API } })
+    const open = async (more: object) =>
+      audienceOf(
+        await instance.fetch('/auth/register', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ ...credentials(), client_id: 'plain', ...more }),
+        }),
+      )
+    expect(await open({})).toBe(API)
+    expect(await open({ resource: API })).toBe(API)
+    expect(await open({ resource: ISSUER })).toBe(ISSUER)
+    await instance.close()
+  })
+})

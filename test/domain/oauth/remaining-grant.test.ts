@@ -1,0 +1,145 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { API, basic, CLIENTS, type ClientEntry, OTHER_API, SECRETS } from '../../support/clients.ts'
+import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+const SECRET = 'a secret of an administrator, long enough'
+const NEW_SECRET = 'another secret of an administrator, as long'
+const ADMIN: ClientEntry = {
+  client_id: 'admin',
+  client_secret: SECRET,
+  grant_types: ['client_credentials'],
+  scope: 'signet:admin read',
+  audience: [ISSUER, API],
+}
+const OTHER_ADMIN = { ...ADMIN, client_id: 'other-admin' }
+const RESOURCES: ClientEntry = {
+  client_id: 'resources',
+  client_secret: SECRETS.introspector,
+  protected_resources: [ISSUER, API],
+}
+const APP = CLIENTS.find(({ client_id }) => client_id === 'app') ?? ADMIN
+const { kty, crv, x, y } = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
+  format: 'jwk',
+})
+const KEYED = {
+  client_secret: undefined,
+  token_endpoint_auth_method: 'private_key_jwt',
+  jwks: { keys: [{ kty, crv, x, y }] },
+}
+const PUBLIC = {
+  client_secret: undefined,
+  token_endpoint_auth_method: 'none',
+  grant_types: ['refresh_token'],
+}
+
+let people = 0
+
+describe.each(places)('a registration that is changed while tokens live, on $name', ({ open }) => {
+  const directory = mkdtempSync(join(tmpdir(), 'signet-registration-'))
+  const CLIENTS_FILE = join(directory, 'clients.json')
+  let place: Place
+  let signet: Instance
+  const register = (...clients: readonly ClientEntry[]) => {
+    writeFileSync(CLIENTS_FILE, JSON.stringify([RESOURCES, OTHER_ADMIN, ...clients]))
+    return signet?.reload()
+  }
+  beforeAll(async () => {
+    place = await open()
+    await register(ADMIN, APP)
+    signet = await place.start({ environment: { CLIENTS_FILE } })
+  })
+  beforeEach(() => register(ADMIN, APP))
+  afterAll(async () => {
+    await place.close()
+    rmSync(directory, { recursive: true })
+  })
+
+  const tokenOf = async (client_id: string, secret: string, more: Readonly<Record<string, string>> = {}) =>
+    (await signet.token({ grant_type: 'client_credentials', ...more }, basic(client_id, secret))).json
+      .access_token
+  const introspect = async (token: string, instance = signet) =>
+    (await instance.post('/introspect', { token }, basic('resources', SECRETS.introspector))).json
+  const post = (path: string, body: object, headers: object = {}) =>
+    signet.fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+  /** Ends what no client of the file has: nobody’s tokens. */
+  const administer = async (token: string, instance = signet) =>
+    (
+      await instance.fetch('/global-token-revocation', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: '{"client_id":"nobody"}',
+      })
+    ).status
+
+  it.each([
+    ['its scope', { scope: 'read' }, 403],
+    ['its audience', { audience: [API] }, 401],
+    ['its grant', { grant_types: [] }, 401],
+    ['its secret', { client_secret: NEW_SECRET }, 401],
+    ['its key instead of its secret', KEYED, 401],
+    ['nothing secret any more', PUBLIC, 401],
+    ['no entry any more', null, 401],
+  ] as const)('withdraws an administrator by %s', async (_, changed, status) => {
+    const token = await tokenOf('admin', SECRET)
+    const other = await tokenOf('other-admin', SECRET)
+    expect([await administer(token), await administer(other)]).toEqual([204, 204])
+    await (changed === null ? register(APP) : register({ ...ADMIN, ...changed }, APP))
+    expect(await administer(token)).toBe(status)
+    const answer = await introspect(token)
+    expect(answer['active'] === true ? answer['scope'] : null).toBe(status === 403 ? 'read' : null)
+    expect(await administer(other)).toBe(204)
+    await register(ADMIN, APP)
+    expect(await administer(token)).toBe(204)
+  })
+
+  it('lets an administrator with a changed secret go on with a new token, and so after a restart', async () => {
+    const before = await tokenOf('admin', SECRET)
+    const elsewhere = await place.start({ environment: { CLIENTS_FILE } })
+    expect(await administer(before, elsewhere)).toBe(204)
+    await register({ ...ADMIN, client_secret: NEW_SECRET }, APP)
+    await elsewhere.reload()
+    const after = await tokenOf('admin', NEW_SECRET)
+    for (const instance of [signet, elsewhere, await place.start({ environment: { CLIENTS_FILE } })]) {
+      expect(await administer(before, instance)).toBe(401)
+      expect(await administer(after, instance)).toBe(204)
+      expect((await introspect(after, instance))['active']).toBe(true)
+    }
+    expect(Object.keys(await introspect(after))).not.toContain('credentials_hash')
+  })
+
+  describe('of a first-party client', () => {
+    const open = async (resource: string) => {
+      people += 1
+      const credentials = { email: `person${people}@registration.example`, password: 'correct horse battery' }
+      const { json } = await post('/auth/register', { ...credentials, client_id: 'app', resource })
+      return json.access_token
+    }
+    const me = async (token: string) =>
+      (await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })).status
+
+    it.each([
+      ['first_party', { first_party: false }, [401, false, 'read write']],
+      ['an audience', { audience: [OTHER_API] }, [200, 'read write', false]],
+      ['a scope', { scope: 'read' }, [200, 'read', 'read']],
+      ['its entry', null, [401, false, false]],
+    ] as const)('withdraws what its tokens allowed with %s', async (_, changed, expected) => {
+      const [ours, theirs] = [await open(ISSUER), await open(API)]
+      expect([await me(ours), await me(theirs)]).toEqual([200, 401])
+      await (changed === null ? register(ADMIN) : register(ADMIN, { ...APP, ...changed }))
+      const scopes = [await introspect(ours), await introspect(theirs)].map(answer =>
+        answer['active'] === true ? answer['scope'] : false,
+      )
+      expect([await me(ours), ...scopes]).toEqual(expected)
+      await register(ADMIN, APP)
+      expect([await me(ours), (await introspect(theirs))['scope']]).toEqual([200, 'read write'])
+    })
+  })
+})

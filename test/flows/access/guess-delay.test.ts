@@ -1,0 +1,312 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Signet } from '../../../src/compose/index.ts'
+import { guessDelayAfter } from '../../../src/domain/sign-in/guess-delay.ts'
+import { createGuessFailures } from '../../../src/ephemeral/guess-failures.ts'
+import { createGuessDelay } from '../../../src/flows/access/guess-delay.ts'
+import {
+  bearerOf,
+  createPostgresPlace,
+  login,
+  outcome,
+  PASSWORD,
+  type Place,
+  places,
+  register,
+  send,
+  startSignet,
+  type Tokens,
+  withRedis,
+} from '../../support/accounts/account-api.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+
+const from = (ip: string) => ({ 'X-Forwarded-For': ip })
+const attempt = (signet: Signet, email: string, headers: Record<string, string> = {}, password = 'wrong') =>
+  send(signet, 'POST', '/auth/login', { email, password }, headers)
+const times = (count: number) => Array.from({ length: count }, (_, index) => index)
+const deviceOf = ({ headers }: Response) => ({ 'Signet-Device': headers.get('signet-device') ?? '' })
+
+describe('the delay after failures in a row', () => {
+  it.each([
+    [0, 0],
+    [4, 0],
+    [5, 1_000],
+    [6, 2_000],
+    [8, 8_000],
+    [9, 10_000],
+    [10_000, 10_000],
+  ])('after %d is %d milliseconds', (failures, milliseconds) => {
+    expect(guessDelayAfter(failures)).toBe(milliseconds)
+  })
+
+  it('holds a thousand attempts at most, and then says when to come back', async () => {
+    const failures = createGuessFailures(null)
+    const started: (() => void)[] = []
+    const guessDelay = createGuessDelay({
+      failures,
+      wait: () => new Promise<void>(resolve => started.push(resolve)),
+    })
+    const first = await guessDelay({ subject: 'a@b.example', device: null })
+    await Promise.all(times(5).map(() => first.failed()))
+    const held = times(1_000).map(() => guessDelay({ subject: 'a@b.example', device: null }))
+    await expect.poll(() => started.length).toBe(1_000)
+    await expect(guessDelay({ subject: 'a@b.example', device: null })).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      retry_after_seconds: 1,
+    })
+    for (const go of started) go()
+    await Promise.all(held)
+  })
+})
+
+describe.each(places)('limits of addresses and sign-ins ($name)', ({ create }) => {
+  let place: Place
+  let signet: Signet
+  beforeAll(async () => {
+    place = await create()
+    const limits = { RATE_LIMIT_LOGIN: '5/60', RATE_LIMIT_ACCOUNTS: '40/60', RATE_LIMIT_REFRESH: '3/60' }
+    signet = await startSignet(place, limits, { wait: async () => {} })
+  })
+  afterAll(async () => {
+    await signet.close()
+    await place.remove()
+  })
+
+  it('names every limit that a sign-in counts against', async () => {
+    const { headers } = await attempt(signet, 'nobody@limit.example', from('198.51.100.1'))
+    expect(headers.get('ratelimit-policy')).toBe('"accounts";q=40;w=60, "login";q=5;w=60')
+    expect(headers.get('ratelimit')).toBe('"accounts";r=39;t=60, "login";r=4;t=60')
+    expect(headers.get('x-ratelimit-limit')).toBe('5')
+    expect(headers.get('x-ratelimit-remaining')).toBe('4')
+    expect(headers.get('x-ratelimit-reset')).toBe('60')
+  })
+
+  it('refuses the sixth sign-in of one address, and of no other', async () => {
+    const all = await Promise.all(
+      times(6).map(() => attempt(signet, 'nobody@limit.example', from('198.51.100.2'))),
+    )
+    expect(all.map(each => each.status).toSorted((a, b) => a - b)).toEqual([401, 401, 401, 401, 401, 429])
+    const refused = all.find(each => each.status === 429)
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(refused?.headers.get('ratelimit')).toContain('"login";r=0;')
+    expect((await attempt(signet, 'nobody@limit.example', from('198.51.100.3'))).status).toBe(401)
+  })
+
+  it('takes an IPv6 subscriber for one address, and believes no forged one', async () => {
+    for (const last of times(5))
+      await attempt(signet, 'nobody@limit.example', from(`2001:db8:1:2:${last}::${last + 1}`))
+    expect((await attempt(signet, 'nobody@limit.example', from('2001:db8:1:2:ffff::1'))).status).toBe(429)
+    expect((await attempt(signet, 'nobody@limit.example', from('2001:db8:1:3::1'))).status).toBe(401)
+    // What the client wrote itself stands before what the trusted proxy saw.
+    for (const last of times(5))
+      await attempt(signet, 'nobody@limit.example', from(`203.0.113.${last}, 198.51.100.4`))
+    const forged = await attempt(signet, 'nobody@limit.example', from('203.0.113.9, 198.51.100.4'))
+    expect(forged.status).toBe(429)
+  })
+
+  it('counts what one account signs in, from whatever addresses, and no other account', async () => {
+    const alone = await create()
+    const own = await startSignet(
+      alone,
+      { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: '4/60' },
+      { wait: async () => {} },
+    )
+    const email = 'busy@limit.example'
+    const right = (index: number, who = email) => attempt(own, who, from(`192.0.2.${index}`), PASSWORD)
+    // The registration is the first.
+    await register(own, email, {}, from('192.0.2.100'))
+    const statuses = []
+    for (const index of times(5)) statuses.push((await right(index + 1)).status)
+    expect(statuses).toEqual([200, 200, 200, 429, 429])
+    await register(own, 'calm@limit.example', {}, from('192.0.2.101'))
+    expect((await right(7, 'calm@limit.example')).status).toBe(200)
+    await own.close()
+    await alone.remove()
+  })
+
+  it('gives registrations a limit of their own, half of the whole', async () => {
+    const all = await Promise.all(
+      times(21).map(index =>
+        send(
+          signet,
+          'POST',
+          '/auth/register',
+          { email: `r${index}@limit.example`, password: PASSWORD },
+          from('198.51.100.5'),
+        ),
+      ),
+    )
+    expect(all.filter(each => each.status === 201)).toHaveLength(20)
+    expect(all.find(each => each.status === 429)?.headers.get('ratelimit-policy')).toContain(
+      '"register";q=20;w=60',
+    )
+  })
+
+  it('limits the refreshes of one sign-in wherever they come from, and lets it live', async () => {
+    const { tokens } = await register(signet, 'refresh@limit.example', {}, from('198.51.100.6'))
+    let current: Tokens = tokens
+    const next = (index: number) =>
+      send(
+        signet,
+        'POST',
+        '/auth/refresh',
+        { refresh_token: current.refresh_token },
+        from(`198.51.100.${10 + index}`),
+      )
+    for (const index of times(3)) {
+      const answer = await next(index)
+      expect(answer.status).toBe(200)
+      current = (await answer.json()) as Tokens
+    }
+    const refused = await next(3)
+    expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
+    const me = await send(signet, 'GET', '/auth/me', undefined, {
+      ...bearerOf(current),
+      ...from('198.51.100.14'),
+    })
+    expect(me.status).toBe(200)
+    // Another sign-in of the same person has a count of its own.
+    const other = await login(signet, 'refresh@limit.example', {}, from('198.51.100.15'))
+    const { refresh_token } = other.tokens
+    expect(
+      (await send(signet, 'POST', '/auth/refresh', { refresh_token }, from('198.51.100.15'))).status,
+    ).toBe(200)
+  })
+})
+
+describe.skipIf(!hasPostgres)('failures in a row', () => {
+  let place: Place
+  let signet: Signet
+  let waits: number[] = []
+  const wait = async (milliseconds: number) => {
+    waits.push(milliseconds)
+  }
+  beforeAll(async () => {
+    place = await createPostgresPlace()
+    signet = await startSignet(place, {}, { wait })
+  })
+  afterAll(async () => {
+    await signet.close()
+    await place.remove()
+  })
+  const waitsOf = async (use: () => Promise<unknown>) => {
+    waits = []
+    await use()
+    return waits
+  }
+  const fail = async (email: string, count: number, headers: Record<string, string> = {}) => {
+    for (let made = 0; made < count; made += 1) await attempt(signet, email, headers)
+  }
+
+  it('delay the account from the sixth on, up to ten seconds, known or unknown', async () => {
+    await register(signet, 'known@delay.example')
+    for (const email of ['known@delay.example', 'unknown@delay.example']) {
+      expect(await waitsOf(() => fail(email, 5))).toEqual([])
+      expect(await waitsOf(() => fail(email, 6))).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000])
+    }
+  })
+
+  it('count one account however its e-mail is spelt, and no other', async () => {
+    await fail('Spelt@Delay.example ', 5)
+    expect(await waitsOf(() => fail('ｓpelt@delay.example', 1))).toEqual([1_000])
+    expect(await waitsOf(() => fail('spelt2@delay.example', 1))).toEqual([])
+  })
+
+  it('never lock: the right password gets in, and ends the row', async () => {
+    await register(signet, 'victim@delay.example')
+    await fail('victim@delay.example', 40)
+    expect(await waitsOf(() => login(signet, 'victim@delay.example'))).toEqual([10_000])
+    expect(await waitsOf(() => fail('victim@delay.example', 5))).toEqual([])
+  })
+
+  it('spare a device that signed in before', async () => {
+    const { response } = await register(signet, 'device@delay.example')
+    await fail('device@delay.example', 9)
+    const known = deviceOf(response)
+    expect(
+      await waitsOf(async () => {
+        const again = await login(signet, 'device@delay.example', {}, known)
+        expect(again.response.headers.get('signet-device')).toBe(known['Signet-Device'])
+      }),
+    ).toEqual([])
+  })
+
+  it('spare a browser by a cookie that no script can read', async () => {
+    const cookie = { refresh_transport: 'cookie' }
+    const { response } = await register(signet, 'browser@delay.example', cookie)
+    const device = response.headers.getSetCookie().find(each => each.startsWith('signet-device='))
+    expect(device).toMatch(
+      /^signet-device=signet_dt_[\w-]{67}; Path=\/; Max-Age=15552000; HttpOnly; SameSite=Strict$/,
+    )
+    await fail('browser@delay.example', 9)
+    const headers = { Cookie: device?.split(';')[0] ?? '' }
+    expect(await waitsOf(() => login(signet, 'browser@delay.example', cookie, headers))).toEqual([])
+  })
+
+  it('are counted for a known device by itself: a stolen one guesses no faster', async () => {
+    const { response } = await register(signet, 'stolen@delay.example')
+    const known = deviceOf(response)
+    expect(await waitsOf(() => fail('stolen@delay.example', 7, known))).toEqual([1_000, 2_000])
+    // Whoever holds it delays nobody else.
+    expect(await waitsOf(() => login(signet, 'stolen@delay.example'))).toEqual([])
+  })
+
+  it.each(['', 'signet_dt_', `signet_dt_${'A'.repeat(67)}`, 'x'.repeat(5_000)])(
+    'are not forgiven for a made-up device %#',
+    async device => {
+      await fail('forged@delay.example', 6)
+      const headers = { 'Signet-Device': device }
+      expect(await waitsOf(() => fail('forged@delay.example', 1, headers))).toHaveLength(1)
+    },
+  )
+
+  it('are not forgiven for a device of another account', async () => {
+    const { response } = await register(signet, 'mine@delay.example')
+    await register(signet, 'theirs@delay.example')
+    await fail('theirs@delay.example', 5)
+    expect(await waitsOf(() => fail('theirs@delay.example', 1, deviceOf(response)))).toEqual([1_000])
+  })
+})
+
+describe.skipIf(!hasPostgres || !hasRedis)('limits over two instances', () => {
+  let place: Place
+  let pair: readonly Signet[]
+  let waits: number[] = []
+  const wait = async (milliseconds: number) => {
+    waits.push(milliseconds)
+  }
+  beforeAll(async () => {
+    place = await withRedis(await createPostgresPlace())
+    const one = await startSignet(place, { RATE_LIMIT_LOGIN: '30/60' }, { wait })
+    pair = [one, await startSignet(place, { RATE_LIMIT_LOGIN: '30/60' }, { wait })]
+  })
+  afterAll(async () => {
+    await Promise.all(pair.map(signet => signet.close()))
+    await place.remove()
+  })
+
+  it('let no more through than one would, and lose no failure', async () => {
+    const race = await Promise.all(
+      times(20).flatMap(() => pair.map(signet => attempt(signet, 'raced@two.example', from('198.51.100.7')))),
+    )
+    expect(race.filter(each => each.status === 401)).toHaveLength(30)
+    expect(race.filter(each => each.status === 429)).toHaveLength(10)
+    for (const signet of pair) {
+      waits = []
+      expect(await outcome(attempt(signet, 'raced@two.example', from('198.51.100.8')))).toBe(
+        '401 AUTH_CREDENTIALS_INVALID',
+      )
+      expect(waits).toEqual([10_000])
+    }
+  })
+
+  it('know at one what a success at the other has ended', async () => {
+    const [one, other] = pair
+    if (one === undefined || other === undefined) throw new Error('two instances')
+    await register(one, 'reset@two.example')
+    await Promise.all(times(6).map(() => attempt(one, 'reset@two.example', from('198.51.100.9'))))
+    await login(other, 'reset@two.example', {}, from('198.51.100.10'))
+    waits = []
+    await attempt(one, 'reset@two.example', from('198.51.100.10'))
+    expect(waits).toEqual([])
+  })
+})

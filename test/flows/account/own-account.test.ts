@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Signet } from '../../../src/compose/index.ts'
+import {
+  bearerOf,
+  createPostgresPlace,
+  login,
+  outcome,
+  PASSWORD,
+  type Place,
+  places,
+  register,
+  send,
+  sidOf,
+  startSignet,
+  type Tokens,
+  withRedis,
+} from '../../support/accounts/account-api.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { askApp } from '../../support/bindings.ts'
+import { openDatabase } from '../../support/database.ts'
+
+const DELETION = { current_password: PASSWORD }
+const remove = (
+  signet: Signet,
+  tokens: Pick<Tokens, 'access_token'>,
+  body: unknown = DELETION,
+  headers = {},
+) => send(signet, 'DELETE', '/auth/me', body, { ...bearerOf(tokens), ...headers })
+const refresh = (signet: Signet, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
+  send(signet, 'POST', '/auth/refresh', { refresh_token })
+const me = (signet: Signet, tokens: Pick<Tokens, 'access_token'>) =>
+  send(signet, 'GET', '/auth/me', undefined, bearerOf(tokens))
+const lives = async (signet: Signet, tokens: Tokens) => [
+  (await me(signet, tokens)).status,
+  (await refresh(signet, tokens)).status,
+]
+const ALIVE = [200, 200]
+const DEAD = [401, 401]
+
+describe.each(places)('the own account ($name)', ({ create }) => {
+  let place: Place
+  let signet: Signet
+  beforeAll(async () => {
+    place = await create()
+    signet = await startSignet(place)
+  })
+  afterAll(async () => {
+    await signet.close()
+    await place.remove()
+  })
+
+  it('is deleted with the password alone, every sign-in with it, and the e-mail is free again', async () => {
+    const bystander = await register(signet, 'bystander@own.example')
+    const { tokens } = await register(signet, 'gone@own.example')
+    const { tokens: elsewhere } = await login(signet, 'gone@own.example')
+    expect(await outcome(remove(signet, tokens, { current_password: 'not the lantern' }))).toBe(
+      '401 AUTH_CREDENTIALS_INVALID',
+    )
+    expect(await lives(signet, elsewhere)).toEqual(ALIVE)
+    expect(await outcome(remove(signet, tokens))).toBe('204')
+    expect(await lives(signet, tokens)).toEqual(DEAD)
+    expect(await lives(signet, elsewhere)).toEqual(DEAD)
+    expect(await outcome(remove(signet, tokens))).toBe('401 AUTH_TOKEN_INVALID')
+    const again = await send(signet, 'POST', '/auth/login', { email: 'gone@own.example', password: PASSWORD })
+    expect(again.status).toBe(401)
+    const { tokens: next } = await register(signet, 'gone@own.example')
+    expect(next.user.id).not.toBe(tokens.user.id)
+    expect(await lives(signet, tokens)).toEqual(DEAD)
+    expect(await lives(signet, bystander.tokens)).toEqual(ALIVE)
+  })
+
+  it.each([
+    [{}, '401 AUTH_STEP_UP_REQUIRED'],
+    [{ current_password: 7 }, '422 FIELDS_INVALID'],
+    [{ current_password: '' }, '401 AUTH_CREDENTIALS_INVALID'],
+    [{ current_password: `${PASSWORD}${'x'.repeat(80)}` }, '401 AUTH_CREDENTIALS_INVALID'],
+    [{ password: PASSWORD }, '401 AUTH_STEP_UP_REQUIRED'],
+    [undefined, '401 AUTH_STEP_UP_REQUIRED'],
+  ])('stays when it is asked with %j', async (body, expected) => {
+    const { tokens } = await register(signet, `stays-${JSON.stringify(body)?.length}@own.example`)
+    expect(await outcome(send(signet, 'DELETE', '/auth/me', body, bearerOf(tokens)))).toBe(expected)
+    expect(await outcome(send(signet, 'DELETE', '/auth/me', DELETION))).toBe('401 AUTH_TOKEN_MISSING')
+    expect(await lives(signet, tokens)).toEqual(ALIVE)
+  })
+
+  it('takes the browser’s cookies with it', async () => {
+    const { response, tokens } = await register(signet, 'cookie@own.example', { refresh_transport: 'cookie' })
+    const cookies = response.headers.getSetCookie().map(cookie => cookie.split(';', 1)[0] ?? '')
+    const deleted = await remove(signet, tokens, DELETION, { Cookie: cookies.join('; ') })
+    expect(deleted.status).toBe(204)
+    expect(deleted.headers.getSetCookie().map(cookie => cookie.split(';').slice(0, 3).join(';'))).toEqual([
+      'signet-refresh=; Path=/; Max-Age=0',
+      'signet-device=; Path=/; Max-Age=0',
+    ])
+    expect((await register(signet, 'nocookie@own.example')).tokens.refresh_token).toBeTruthy()
+  })
+
+  it('is exported with every sign-in that is kept, and without a digest', async () => {
+    await register(signet, 'other@own.example')
+    const first = await register(signet, 'export@own.example', {}, { 'User-Agent': 'curl/8.5.0' })
+    const second = await login(signet, 'export@own.example')
+    await send(signet, 'DELETE', `/auth/sessions/${sidOf(second.tokens)}`, undefined, first.bearer)
+    const response = await send(signet, 'GET', '/auth/me/export', undefined, first.bearer)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(response.headers.get('content-disposition')).toContain('attachment')
+    const text = await response.text()
+    const { account, factors, sign_ins } = JSON.parse(text) as {
+      factors: unknown
+      account: object
+      sign_ins: readonly Readonly<Record<string, unknown>>[]
+    }
+    expect(account).toMatchObject({ id: first.tokens.user.id, email: 'export@own.example', roles: ['user'] })
+    expect(factors).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
+    expect(sign_ins.map(({ id, ended_because }) => [id, ended_because])).toEqual([
+      [sidOf(second.tokens), 'signed_out'],
+      [sidOf(first.tokens), null],
+    ])
+    expect(sign_ins[1]).toMatchObject({ ip: '127.0.0.1', user_agent: 'curl/8.5.0', amr: ['pwd'] })
+    expect(text).not.toMatch(/digest|salt|pepper|\$2[aby]\$|other@own/)
+    expect(await outcome(send(signet, 'GET', '/auth/me/export'))).toBe('401 AUTH_TOKEN_MISSING')
+  })
+})
+
+describe.runIf(hasPostgres)('the end of an account over two instances', () => {
+  let place: Place
+  let one: Signet
+  let other: Signet
+  beforeAll(async () => {
+    place = await createPostgresPlace()
+    if (hasRedis) place = await withRedis(place)
+    one = await startSignet(place)
+    other = await startSignet(place)
+  })
+  afterAll(async () => {
+    await one.close()
+    await other.close()
+    await place.remove()
+  })
+  const rounds = Array.from({ length: 8 }, (_, round) => round)
+  const query = async <T>(use: (sql: ReturnType<typeof openDatabase>['sql']) => Promise<T>): Promise<T> => {
+    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 2 })
+    try {
+      return await use(database.sql)
+    } finally {
+      await database.close()
+    }
+  }
+
+  it('leaves entries in the feed that name nobody, and nothing else', async () => {
+    const email = 'named@life.example'
+    const { tokens } = await register(one, email)
+    const { id } = tokens.user
+    expect((await remove(one, tokens)).status).toBe(204)
+    const left = await query(async sql => ({
+      revocations:
+        await sql`select kind from revocations where value in (${id}, ${sidOf(tokens)}) order by kind`,
+      users: await sql`select from users where id = ${id} or email = ${email}`,
+      families: await sql`select from refresh_families where user_id = ${id}`,
+      named: await sql`select from revocations where value like '%@%'`,
+    }))
+    expect(left.revocations.map(({ kind }) => kind)).toEqual(['sid', 'sub'])
+    expect([left.users, left.families, left.named].map(rows => rows.length)).toEqual([0, 0, 0])
+  })
+
+  it.each(rounds)('leaves nothing alive that refreshes or signs in meanwhile (%d)', async round => {
+    const email = `raced-${round}@life.example`
+    const { tokens } = await register(one, email)
+    const { tokens: raced } = await login(one, email)
+    const credentials = { email, password: PASSWORD }
+    const [deleted, refreshed, entered] = await Promise.all([
+      remove(one, tokens),
+      refreshLater(raced, round),
+      send(other, 'POST', '/auth/login', credentials),
+    ])
+    expect(deleted.status).toBe(204)
+    for (const answer of [refreshed, entered]) {
+      expect([200, 401]).toContain(answer.status)
+      if (answer.status !== 200) continue
+      const successor = (await answer.json()) as Tokens
+      expect(await lives(one, successor)).toEqual(DEAD)
+      expect(await lives(other, successor)).toEqual(DEAD)
+    }
+    expect(await query(sql => sql`select from users where email = ${email}`)).toHaveLength(0)
+  })
+
+  /** Somewhere in the time for which the password is checked, or at its end. */
+  const refreshLater = async (tokens: Tokens, round: number) => {
+    for (let turns = round * 12; turns > 0; turns -= 1) await askApp(other.app, '/livez')
+    return refresh(other, tokens)
+  }
+
+  it('covers the access token of a refresh that it had to wait for, in the feed too', async () => {
+    const { tokens } = await register(one, 'waiting@life.example')
+    const { id } = tokens.user
+    await query(async sql => {
+      const isWaiting = async () => {
+        const [row] = await sql`
+          select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+        return row !== undefined
+      }
+      // A rotation on another instance, held open at the moment before its end.
+      const { pending, at } = await sql.begin(async rotation => {
+        await rotation`update refresh_families set generation = generation + 1 where id = ${sidOf(tokens)}`
+        const deletion = remove(one, tokens)
+        await expect.poll(isWaiting).toBe(true)
+        const [row] = await rotation<{ iat: number }[]>`
+          select floor(extract(epoch from clock_timestamp()))::float8 as iat`
+        return { pending: deletion, at: row?.iat ?? Number.NaN }
+      })
+      expect((await pending).status).toBe(204)
+      const [entry] = await sql<{ until: number }[]>`
+        select floor(extract(epoch from issued_until))::float8 as until from revocations where value = ${id}`
+      // What was issued in the very second is ended by the entry of its sign-in.
+      expect(entry?.until).toBeGreaterThanOrEqual(at - 1)
+      expect(await sql`select from revocations where kind = 'sid' and value = ${sidOf(tokens)}`).toHaveLength(
+        1,
+      )
+    })
+  })
+
+  it('of a deletion and a password change one holds, and nothing comes back', async () => {
+    const email = 'both@life.example'
+    const { tokens } = await register(one, email)
+    const { tokens: second } = await login(other, email)
+    const change = { current_password: PASSWORD, new_password: 'a lighthouse on the cliff' }
+    const answers = await Promise.all([
+      remove(one, tokens),
+      send(other, 'POST', '/auth/password', change, bearerOf(second)),
+    ])
+    expect(answers.map(each => each.status).toSorted((a, b) => a - b)).toEqual([204, 401])
+    const isGone = answers[0]?.status === 204
+    expect(await query(sql => sql`select from users where email = ${email}`)).toHaveLength(isGone ? 0 : 1)
+    expect(await lives(one, tokens)).toEqual(DEAD)
+  })
+
+  it('has one guess at the password for both, and a limit for exports', async () => {
+    const limited = await startSignet(place, { RATE_LIMIT_PASSWORD: '3/60' })
+    try {
+      const { tokens, bearer } = await register(limited, 'guessed@life.example')
+      const wrong = { current_password: 'not the lantern', new_password: 'a lighthouse on the cliff' }
+      for (let tries = 0; tries < 2; tries += 1)
+        expect((await remove(limited, tokens, wrong)).status).toBe(401)
+      expect((await send(limited, 'POST', '/auth/password', wrong, bearer)).status).toBe(401)
+      expect(await outcome(remove(limited, tokens))).toBe('429 RATE_LIMITED')
+      const download = () => outcome(send(limited, 'GET', '/auth/me/export', undefined, bearer))
+      for (let tries = 0; tries < 3; tries += 1) expect(await download()).toBe('200')
+      expect(await download()).toBe('429 RATE_LIMITED')
+    } finally {
+      await limited.close()
+    }
+  })
+})

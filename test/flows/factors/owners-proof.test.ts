@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Signet } from '../../../src/compose/index.ts'
+import { ISSUER, PASSWORD, type Place, places, startSignet } from '../../support/accounts/account-api.ts'
+import { createAuthenticator } from '../../support/accounts/authenticator.ts'
+import {
+  ALIVE,
+  type Asking,
+  ask,
+  asOwner,
+  type Body,
+  createClock,
+  DEAD,
+  lives,
+  outcomeOf,
+  second,
+  signIn,
+  signInFully,
+  signUp,
+  start,
+  type WithTotp,
+  withTotp,
+} from '../../support/accounts/factors.ts'
+
+const NEW_PASSWORD = 'a lighthouse on the cliff'
+
+/** Whatever changes how an account signs in, with the fields of the change itself. */
+const CHANGES: readonly (readonly [string, 'POST' | 'DELETE', object])[] = [
+  ['/auth/password', 'POST', { new_password: NEW_PASSWORD }],
+  ['/auth/email', 'POST', { new_email: 'elsewhere@proof.example' }],
+  ['/auth/me', 'DELETE', {}],
+  ['/auth/factors/passkeys', 'POST', {}],
+  ['/auth/factors/totp', 'DELETE', {}],
+  ['/auth/factors/recovery-codes', 'POST', {}],
+]
+
+describe.each(places)('what changes how an account signs in ($name)', ({ create }) => {
+  const time = createClock()
+  let place: Place
+  let signet: Signet
+  let other: Signet
+  let waited: number[] = []
+  beforeAll(async () => {
+    place = await create()
+    const limits = { RATE_LIMIT_SECOND_FACTOR: 'off', RATE_LIMIT_MAIL: 'off', SMTP_URL: 'smtp://127.0.0.1:1' }
+    const environment = { ...limits, MAIL_FROM: 'signet@proof.example' }
+    const wait = async (milliseconds: number) => void waited.push(milliseconds)
+    signet = await startSignet(place, environment, { clock: time.clock, wait })
+    other = place.environment['DATABASE_URL'] === undefined ? signet : await start(place, time, environment)
+  })
+  afterAll(async () => {
+    await signet.close()
+    if (other !== signet) await other.close()
+    await place.remove()
+  })
+  beforeEach(() => {
+    time.reset()
+    waited = []
+  })
+
+  const change = (
+    [path, method, fields]: (typeof CHANGES)[number],
+    { access_token }: Pick<Body, 'access_token'>,
+    shown: object = {},
+    headers: Asking['headers'] = {},
+  ) => ask(signet, path, { method, body: { ...fields, ...shown }, token: access_token, headers })
+  const [PASSWORD_CHANGE] = CHANGES as [(typeof CHANGES)[number]]
+  const withFactor = (name: string) => withTotp(signet, time, `${name}@proof.example`)
+  /** The token of a device that has signed in; the clock is a step further afterwards. */
+  const knownTo = async ({ email, code }: WithTotp) => {
+    const { body } = await signIn(signet, email)
+    const answer = await second(signet, body.handle, { totp: code() })
+    time.advance(30)
+    return answer.headers.get('signet-device')
+  }
+  const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
+    (await ask(signet, '/auth/factors', { token })).body
+  const nameOf = ([path, method]: (typeof CHANGES)[number]) =>
+    `${method}${path.replaceAll('/', '-')}`.toLowerCase()
+
+  describe.each(CHANGES)('%s %s', (...row) => {
+    const attempt = (tokens: Pick<Body, 'access_token'>, shown: object = {}) => change(row, tokens, shown)
+    let ada: WithTotp
+    let strong: Body
+    let bystander: Body
+    beforeEach(async () => {
+      const unique = `${nameOf(row)}-${Math.random().toString(36).slice(2)}`
+      ada = await withFactor(unique)
+      strong = await signInFully(signet, time, ada)
+      bystander = await signUp(signet, `other-${unique}@proof.example`)
+    })
+
+    it('takes more than the access token of a sign-in of this minute, and says what', async () => {
+      const refusal = await attempt(strong)
+      expect(outcomeOf(refusal)).toBe('401 AUTH_STEP_UP_REQUIRED')
+      expect(refusal.body).toMatchObject({
+        needed: ['current_password', 'factor'],
+        factors: ['totp', 'recovery_code'],
+      })
+      expect(refusal.headers.get('www-authenticate')).toMatch(/max_age="300"$/)
+      expect(await factorsOf(strong)).toMatchObject({ passkeys: [], recovery_codes: 10 })
+      expect(await lives(signet, strong)).toEqual(ALIVE)
+      expect((await signIn(signet, ada.email)).body.code).toBe('AUTH_SECOND_FACTOR_REQUIRED')
+    })
+
+    it('takes password and code, or the refresh token of its own sign-in', async () => {
+      const { totp: _, ...wrong } = { totp: ada.code(), current_password: 'not the lantern' }
+      expect(outcomeOf(await attempt(strong, { ...wrong, totp: ada.code() }))).toBe(
+        '401 AUTH_CREDENTIALS_INVALID',
+      )
+      // The code was not spent on the wrong password.
+      const { status } = await attempt(strong, { current_password: PASSWORD, totp: ada.code() })
+      expect([200, 201, 202, 204]).toContain(status)
+      const eve = await withFactor(`eve-${Math.random().toString(36).slice(2)}`)
+      const hers = await signInFully(signet, time, eve)
+      const answer = await attempt(hers, { refresh_token: hers.refresh_token })
+      expect([200, 201, 202, 204]).toContain(answer.status)
+      expect(await lives(signet, bystander)).toEqual(ALIVE)
+    })
+
+    it('ends the sign-in whose spent refresh token it is shown, and that one alone', async () => {
+      const elsewhere = await signInFully(signet, time, ada)
+      const next = await ask(signet, '/auth/refresh', { body: { refresh_token: strong.refresh_token } })
+      const answer = await attempt(next.body, { refresh_token: strong.refresh_token })
+      expect(outcomeOf(answer)).toBe('401 AUTH_TOKEN_INVALID')
+      expect(await lives(other, next.body)).toEqual(DEAD)
+      expect(await lives(other, elsewhere)).toEqual(ALIVE)
+      expect(await lives(other, bystander)).toEqual(ALIVE)
+    })
+  })
+
+  it('leaves the refresh token that it was shown as it was, however often', async () => {
+    const tokens = await signUp(signet, 'current@proof.example')
+    for (let times = 0; times < 3; times += 1)
+      expect((await ask(signet, '/auth/factors/totp', asOwner(tokens))).status).toBe(200)
+    expect(await lives(signet, tokens)).toEqual(ALIVE)
+  })
+
+  it('takes no refresh token of another sign-in, and ends none for it', async () => {
+    const mine = await signUp(signet, 'mine@proof.example')
+    const second = (await signIn(signet, 'mine@proof.example')).body
+    const eve = await signUp(signet, 'eve@proof.example')
+    const spent = eve.refresh_token
+    const hers = (await ask(signet, '/auth/refresh', { body: { refresh_token: spent } })).body
+    for (const refresh_token of [second.refresh_token, hers.refresh_token, spent, 'signet_rt_x', 'x'])
+      expect(outcomeOf(await change(PASSWORD_CHANGE, mine, { refresh_token }))).toBe(
+        '401 AUTH_STEP_UP_REQUIRED',
+      )
+    for (const tokens of [mine, second, hers]) expect(await lives(signet, tokens)).toEqual(ALIVE)
+  })
+
+  it('wants a sign-in younger than five minutes, also of one that was refreshed since', async () => {
+    const tokens = await signUp(signet, 'minutes@proof.example')
+    time.advance(298)
+    const next = await ask(signet, '/auth/refresh', { body: { refresh_token: tokens.refresh_token } })
+    expect((await ask(signet, '/auth/factors/totp', asOwner(next.body))).status).toBe(200)
+    time.advance(3)
+    expect(outcomeOf(await ask(signet, '/auth/factors/totp', asOwner(next.body)))).toBe(
+      '401 AUTH_STEP_UP_REQUIRED',
+    )
+    const byPassword = { body: { current_password: PASSWORD }, token: next.body.access_token }
+    expect((await ask(signet, '/auth/factors/totp', byPassword)).status).toBe(200)
+  })
+
+  it('wants the highest class that the account has', async () => {
+    const ada = await withFactor('class')
+    expect(outcomeOf(await ask(signet, '/auth/factors/totp', asOwner(ada.tokens, 'DELETE')))).toBe(
+      '401 AUTH_STEP_UP_REQUIRED',
+    )
+    expect(await lives(signet, ada.tokens)).toEqual(ALIVE)
+  })
+
+  it('answers no guess at the password alone where there is a factor', async () => {
+    const ada = await withFactor('oracle')
+    const answers = await Promise.all(
+      [PASSWORD, 'not the lantern', ''].map(current_password =>
+        change(PASSWORD_CHANGE, ada.tokens, { current_password }),
+      ),
+    )
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
+    expect(answers.map(outcomeOf)).toEqual(Array(3).fill('401 AUTH_STEP_UP_REQUIRED'))
+  })
+
+  it('judges what is shown although it need not be', async () => {
+    const tokens = await signUp(signet, 'given@proof.example')
+    const shown = { refresh_token: tokens.refresh_token, current_password: 'not the lantern' }
+    expect(outcomeOf(await change(PASSWORD_CHANGE, tokens, shown))).toBe('401 AUTH_CREDENTIALS_INVALID')
+    expect(await lives(signet, tokens)).toEqual(ALIVE)
+  })
+
+  it('counts guesses together with those at the sign-in', async () => {
+    const tokens = await signUp(signet, 'guesses@proof.example')
+    for (let times = 0; times < 3; times += 1)
+      expect((await change(PASSWORD_CHANGE, tokens, { current_password: 'wrong' })).status).toBe(401)
+    for (let times = 0; times < 2; times += 1)
+      expect((await signIn(signet, 'guesses@proof.example', { password: 'wrong' })).status).toBe(401)
+    expect(waited).toEqual([])
+    await change(PASSWORD_CHANGE, tokens, { current_password: 'wrong' })
+    await signIn(signet, 'guesses@proof.example', { password: 'wrong' })
+    expect(waited).toEqual([1000, 2000])
+    expect((await change(PASSWORD_CHANGE, tokens, { current_password: PASSWORD })).status).toBe(204)
+  })
+
+  it('holds a known device for no guess from elsewhere', async () => {
+    const email = 'held@proof.example'
+    const tokens = await signUp(signet, email)
+    const device = { 'Signet-Device': (await signIn(signet, email)).headers.get('signet-device') ?? '' }
+    for (let times = 0; times < 6; times += 1)
+      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+    waited = []
+    const shown = { current_password: PASSWORD }
+    const begin = (headers: NonNullable<Asking['headers']>) =>
+      ask(signet, '/auth/factors/totp', { body: shown, token: tokens.access_token, headers })
+    expect((await begin(device)).status).toBe(200)
+    expect(waited).toEqual([])
+    for (let times = 0; times < 6; times += 1)
+      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+    waited = []
+    expect((await begin({})).status).toBe(200)
+    expect(waited).toHaveLength(1)
+  })
+
+  it('names no TOTP that is closed, and says that it is', async () => {
+    const ada = await withFactor('closed')
+    const device = { 'Signet-Device': (await knownTo(ada)) ?? '' }
+    for (let times = 0; times < 20; times += 1)
+      expect(
+        outcomeOf(
+          await ask(signet, '/auth/step-up', { body: { totp: '000000' }, token: ada.tokens.access_token }),
+        ),
+      ).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    const refusal = await change(PASSWORD_CHANGE, ada.tokens)
+    expect(refusal.body).toMatchObject({ factors: ['recovery_code'], totp_closed: true })
+    const known = await change(PASSWORD_CHANGE, ada.tokens, {}, device)
+    expect(known.body).toMatchObject({ factors: ['totp', 'recovery_code'] })
+    expect(known.body).not.toHaveProperty('totp_closed')
+    const shown = { current_password: PASSWORD, totp: ada.code() }
+    expect(outcomeOf(await change(PASSWORD_CHANGE, ada.tokens, shown))).toBe('403 AUTH_TOTP_CLOSED')
+    expect((await change(PASSWORD_CHANGE, ada.tokens, shown, device)).status).toBe(204)
+  })
+
+  it('spends a recovery code once, of many at once', async () => {
+    const ada = await withFactor('race')
+    const [recovery_code] = ada.recovery_codes
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, index) =>
+        ask(index % 2 === 0 ? signet : other, '/auth/factors/passkeys', {
+          body: { current_password: PASSWORD, recovery_code },
+          token: ada.tokens.access_token,
+        }),
+      ),
+    )
+    expect(answers.map(outcomeOf).toSorted()).toEqual([
+      '200',
+      ...Array(5).fill('401 AUTH_SECOND_FACTOR_INVALID'),
+    ])
+    expect((await factorsOf(ada.tokens)).recovery_codes).toBe(9)
+  })
+
+  it('takes a passkey for both, with a challenge of its own sign-in, once', async () => {
+    const tokens = await signUp(signet, 'passkey@proof.example')
+    const authenticator = createAuthenticator()
+    const begun = (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
+    const body = { handle: begun.handle, passkey: authenticator.create(begun.passkey) }
+    const token = tokens.access_token
+    expect((await ask(signet, '/auth/factors/passkeys/confirm', { body, token })).status).toBe(201)
+    const options = async () => (await ask(signet, '/auth/step-up/options', { method: 'POST', token })).body
+    const { handle, passkey } = await options()
+    const shown = { handle, passkey: authenticator.get(passkey) }
+    const without = await change(PASSWORD_CHANGE, tokens, { passkey: shown.passkey })
+    expect(without.body.errors).toEqual([{ pointer: '#/handle', detail: expect.any(String) }])
+    const another = await options()
+    const wrong = { handle: another.handle, passkey: shown.passkey }
+    expect(outcomeOf(await change(PASSWORD_CHANGE, tokens, wrong))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    expect((await change(PASSWORD_CHANGE, tokens, shown)).status).toBe(204)
+    expect(outcomeOf(await change(PASSWORD_CHANGE, tokens, shown))).toBe('401 AUTH_CEREMONY_OVER')
+  })
+
+  it('wants one factor at most', async () => {
+    const ada = await withFactor('two')
+    const [recovery_code] = ada.recovery_codes
+    const shown = { current_password: PASSWORD, totp: ada.code(), recovery_code }
+    expect((await change(PASSWORD_CHANGE, ada.tokens, shown)).status).toBe(422)
+    expect((await factorsOf(ada.tokens)).recovery_codes).toBe(10)
+  })
+
+  it('takes the cookie of its own sign-in, from a page of ours alone', async () => {
+    const headers = { origin: ISSUER }
+    const opened = await ask(signet, '/auth/register', {
+      body: { email: 'cookie@proof.example', password: PASSWORD, refresh_transport: 'cookie' },
+      headers,
+    })
+    const cookie = /signet-refresh=[^;]+/.exec(opened.headers.get('set-cookie') ?? '')?.[0] ?? ''
+    const attempt = (from: Asking['headers']) => change(PASSWORD_CHANGE, opened.body, {}, { ...from, cookie })
+    expect(outcomeOf(await attempt({}))).toBe('401 AUTH_STEP_UP_REQUIRED')
+    expect(outcomeOf(await attempt({ origin: 'https://evil.example' }))).toBe('403 ORIGIN_NOT_ALLOWED')
+    const inBody = { refresh_token: cookie.slice('signet-refresh='.length) }
+    expect(outcomeOf(await change(PASSWORD_CHANGE, opened.body, inBody))).toBe('401 AUTH_STEP_UP_REQUIRED')
+    expect((await attempt(headers)).status).toBe(204)
+    const refreshed = await ask(signet, '/auth/refresh', { method: 'POST', headers: { ...headers, cookie } })
+    expect(refreshed.status).toBe(200)
+  })
+})
+
+describe('what changes how an account signs in', () => {
+  it('is limited for one sign-in, and so are its endings of others', async () => {
+    const place = await (places.at(-1)?.create() ?? Promise.reject(new Error('no place')))
+    const limited = await startSignet(place, { RATE_LIMIT_PASSWORD: '2/60' })
+    const tokens = await signUp(limited, 'limited@proof.example')
+    const token = tokens.access_token
+    const nothing = { method: 'DELETE', token } as const
+    const paths = ['/auth/sessions/00000000-0000-7000-8000-000000000000', '/auth/sessions']
+    for (let turn = 0; turn < 6; turn += 1)
+      for (const path of paths) expect([204, 404]).toContain((await ask(limited, path, nothing)).status)
+    for (const path of paths) expect(outcomeOf(await ask(limited, path, nothing))).toBe('429 RATE_LIMITED')
+    for (const status of [200, 200, 429])
+      expect((await ask(limited, '/auth/factors/totp', asOwner(tokens))).status).toBe(status)
+    const others = (await signIn(limited, 'limited@proof.example')).body
+    expect((await ask(limited, '/auth/factors/totp', asOwner(others))).status).toBe(200)
+    const bystander = await signUp(limited, 'beside-limited@proof.example')
+    // Ends the sign-in that asks as well, and has no limit.
+    expect((await ask(limited, '/auth/logout', { body: { everywhere: true }, token })).status).toBe(204)
+    for (const each of [tokens, others]) expect(await lives(limited, each)).toEqual(DEAD)
+    expect(await lives(limited, bystander)).toEqual(ALIVE)
+    await limited.close()
+    await place.remove()
+  })
+})

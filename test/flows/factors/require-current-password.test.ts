@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import type { Account } from '../../../src/domain/account/account.ts'
+import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
+import { requireCurrentPassword } from '../../../src/flows/factors/require-current-password.ts'
+import type { Accounts } from '../../../src/ports/accounts.ts'
+import type { Passwords } from '../../../src/ports/effects.ts'
+
+describe('the current password', () => {
+  const account: Account = {
+    id: 'the one who asks',
+    email: 'ada@example.com',
+    email_verified_at: null,
+    disabled_at: null,
+    roles: [],
+    created_at: new Date(0),
+    credential_epoch: 0,
+    device_epoch: 0,
+    language: 'en',
+  }
+  const passwords: Pick<Passwords, 'matches'> = {
+    matches: async (password, digest) => digest === `digest of ${password}`,
+  }
+  const prove = (holder: string, current_password: string) => {
+    const password_digest = 'digest of the right one' as PasswordDigest
+    const accounts: Pick<Accounts, 'findByEmail'> = {
+      findByEmail: async () => ({ ...account, id: holder, password_digest }),
+    }
+    const needs = { accounts: accounts as Accounts, passwords: passwords as Passwords }
+    return requireCurrentPassword(needs, account, current_password)
+  }
+
+  it('is that of the account', async () => {
+    await expect(prove(account.id, 'the right one')).resolves.toBeUndefined()
+    await expect(prove(account.id, 'a wrong one')).rejects.toThrow('AUTH_CREDENTIALS_INVALID')
+  })
+
+  it('is not that of whoever has registered its former e-mail meanwhile', async () => {
+    await expect(prove('somebody else', 'the right one')).rejects.toThrow('AUTH_CREDENTIALS_INVALID')
+  })
+})

@@ -1,0 +1,94 @@
+import { uuidv7 } from 'uuidv7'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  createPostgresPlace,
+  PASSWORD,
+  type Place,
+  register,
+  sidOf,
+} from '../../support/accounts/account-api.ts'
+import {
+  changeEmail,
+  type Post,
+  reset,
+  resetToken,
+  SUBJECTS,
+  startWithMail,
+  verify,
+} from '../../support/accounts/mail.ts'
+import { hasPostgres } from '../../support/backends.ts'
+import { type Database, openDatabase } from '../../support/database.ts'
+import { linkIn } from '../../support/services/mailbox.ts'
+
+describe.skipIf(!hasPostgres)('a mailed link that is followed beside something else', () => {
+  let place: Place
+  let post: Post
+  let database: Database
+  beforeAll(async () => {
+    place = await createPostgresPlace()
+    post = await startWithMail(place)
+    database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 4 })
+  })
+  afterAll(async () => {
+    await Promise.all([post.close(), database.close()])
+    await place.remove()
+  })
+  const isWaiting = async () => {
+    const [row] = await database.sql`
+      select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+    return row !== undefined
+  }
+
+  it('ends the sign-in that it had to wait for, in the feed too', async () => {
+    const email = 'beside@link.example'
+    const { tokens } = await register(post.signet, email)
+    const token = await resetToken(post, email)
+    const late = uuidv7()
+    // A sign-in on another instance, held open at the moment before its end.
+    const pending = await database.sql.begin(async signIn => {
+      await signIn`select from users where email = ${email} for share`
+      const resetting = reset(post.signet, token)
+      await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
+      await signIn`
+        insert into refresh_families (
+          id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+          idle_expires_at, expires_at
+        )
+        select ${late}, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+          idle_expires_at, expires_at
+        from refresh_families where id = ${sidOf(tokens)}`
+      return { resetting }
+    })
+    expect(await pending.resetting).toBe('204')
+    const entries = await database.sql`select from revocations where value in (${late}, ${sidOf(tokens)})`
+    expect(entries).toHaveLength(2)
+  })
+
+  it.each(['verification', 'reset', 'change'] as const)(
+    'waits for a deletion of the account, and is then worth nothing: %s',
+    async kind => {
+      const email = `${kind}@gone.example`
+      const { bearer } = await register(post.signet, email)
+      const linkTo = async (address: string, subject: RegExp) =>
+        linkIn(await post.mailbox.mailTo(address, subject)).token
+      const mailed = {
+        verification: () => linkTo(email, SUBJECTS.verify),
+        reset: () => resetToken(post, email),
+        change: async () => {
+          const fields = { current_password: PASSWORD, new_email: `new-${email}` }
+          expect(await changeEmail(post.signet, bearer, fields)).toBe('202')
+          return linkTo(`new-${email}`, SUBJECTS.change)
+        },
+      }
+      const token = await mailed[kind]()
+      const pending = await database.sql.begin(async deletion => {
+        await deletion`select from users where email = ${email} for no key update`
+        const followed = (kind === 'reset' ? reset : verify)(post.signet, token)
+        await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
+        await deletion`delete from users where email = ${email}`
+        return { followed }
+      })
+      expect(await pending.followed).toBe('400 LINK_INVALID')
+    },
+  )
+})

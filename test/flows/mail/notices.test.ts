@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  login,
+  outcome,
+  PASSWORD,
+  type Place,
+  places,
+  register,
+  send,
+} from '../../support/accounts/account-api.ts'
+import { NEW_PASSWORD, type Post, SUBJECTS, startWithMail } from '../../support/accounts/mail.ts'
+import { linkIn } from '../../support/services/mailbox.ts'
+
+const GERMAN = { 'Accept-Language': 'de-CH, de;q=0.9, en;q=0.8' }
+const PHONE =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1'
+
+describe.each(places)('notices ($name)', ({ create }) => {
+  let place: Place
+  let post: Post
+  beforeAll(async () => {
+    place = await create()
+    post = await startWithMail(place)
+  })
+  afterAll(async () => {
+    await post.close()
+    await place.remove()
+  })
+  const to = (email: string) =>
+    post.mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject ?? '')
+
+  it('tell of a sign-in from a new device, not of a registration or a known one', async () => {
+    const email = 'ada@device.example'
+    const { response } = await register(post.signet, email)
+    const known = { 'Signet-Device': response.headers.get('signet-device') ?? '' }
+    await login(post.signet, email, {}, known)
+    await login(
+      post.signet,
+      email,
+      {},
+      { 'User-Agent': `${PHONE}\u00a0<b>`, 'X-Forwarded-For': '198.51.100.7' },
+    )
+    const { text } = await post.mailbox.mailTo(email, SUBJECTS.newDevice)
+    expect(text).toContain('Safari on an iPhone')
+    expect(text).toContain('198.51.100.7')
+    expect(text).not.toMatch(/https?:|<b>|signet_/)
+    await post.mailbox.mailTo(email, SUBJECTS.verify)
+    expect(to(email)).toHaveLength(2)
+  })
+
+  it('tell of a refresh token that came back, once', async () => {
+    const email = 'bob@reuse.example'
+    const { tokens } = await register(post.signet, email)
+    const refresh = () =>
+      outcome(send(post.signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token }))
+    expect(await refresh()).toBe('200')
+    const again = await Promise.all([refresh(), refresh(), refresh()])
+    expect(new Set(again)).toEqual(new Set(['401 AUTH_TOKEN_INVALID']))
+    const { text } = await post.mailbox.mailTo(email, SUBJECTS.reused)
+    expect(text).not.toMatch(/https?:|signet_/)
+    await login(post.signet, email)
+    await post.mailbox.mailTo(email, SUBJECTS.newDevice)
+    expect(to(email).filter(subject => SUBJECTS.reused.test(subject))).toHaveLength(1)
+  })
+
+  it('tell of a password change, of none that failed', async () => {
+    const email = 'cyd@change.example'
+    const { bearer } = await register(post.signet, email)
+    const change = (current_password: string) =>
+      outcome(
+        send(post.signet, 'POST', '/auth/password', { current_password, new_password: NEW_PASSWORD }, bearer),
+      )
+    expect(await change('wrong')).toBe('401 AUTH_CREDENTIALS_INVALID')
+    expect(await change(PASSWORD)).toBe('204')
+    await post.mailbox.mailTo(email, SUBJECTS.passwordChanged)
+    expect(to(email).filter(subject => SUBJECTS.passwordChanged.test(subject))).toHaveLength(1)
+  })
+
+  it('fill nobody’s mailbox, of whoever registered it: a few of a kind, and then none', async () => {
+    const email = 'stranger@flood.example'
+    const { bearer } = await register(post.signet, email)
+    const passwords = [PASSWORD, ...Array.from({ length: 7 }, (_, index) => `${NEW_PASSWORD} ${index}`)]
+    for (const [index, current_password] of passwords.slice(0, -1).entries()) {
+      const change = { current_password, new_password: passwords[index + 1] }
+      expect(await outcome(send(post.signet, 'POST', '/auth/password', change, bearer))).toBe('204')
+      const { tokens } = await login(post.signet, email, { password: change.new_password })
+      const { refresh_token } = tokens
+      for (const expected of ['200', '401 AUTH_TOKEN_INVALID'])
+        expect(await outcome(send(post.signet, 'POST', '/auth/refresh', { refresh_token }))).toBe(expected)
+    }
+    await post.mailbox.mailTo(email, SUBJECTS.passwordChanged, 5)
+    await post.mailbox.mailTo(email, SUBJECTS.reused, 5)
+    // What comes last comes after all that was asked for before.
+    const last = 'last@flood.example'
+    await register(post.signet, last)
+    await post.mailbox.mailTo(last, SUBJECTS.verify)
+    for (const subject of [SUBJECTS.passwordChanged, SUBJECTS.reused, SUBJECTS.newDevice])
+      expect(to(email).filter(each => subject.test(each))).toHaveLength(5)
+  })
+
+  it('are in the language of the request, and later of the last sign-in', async () => {
+    const email = 'dora@sprache.example'
+    const { tokens } = await register(post.signet, email, {}, GERMAN)
+    const mail = await post.mailbox.mailTo(email, /Bestätigen Sie Ihre E-Mail-Adresse/)
+    expect(mail.text).toContain('bestätigen Sie, dass es Ihre ist')
+    expect(mail.from).toEqual({ name: 'Signet', address: 'no-reply@id.example' })
+    expect(mail.headers.find(header => header.key === 'auto-submitted')?.value).toBe('auto-generated')
+    expect(linkIn(mail).url).toMatch(/^http:\/\/localhost:8080\/confirm-email\?token=/)
+    // Nothing in a refresh says which language its person reads.
+    const refresh = () => send(post.signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token })
+    await refresh()
+    await refresh()
+    await post.mailbox.mailTo(email, /zu Ihrer Sicherheit beendet/)
+    await login(post.signet, email, {}, { ...GERMAN, 'User-Agent': PHONE })
+    const device = await post.mailbox.mailTo(email, /neuen Gerät/)
+    expect(device.text).toContain('Safari auf einem iPhone')
+    await login(post.signet, email, {}, { 'Accept-Language': 'fr' })
+    await post.mailbox.mailTo(email, SUBJECTS.newDevice)
+  })
+})

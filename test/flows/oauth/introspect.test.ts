@@ -1,0 +1,188 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  API,
+  basic,
+  CLIENTS,
+  CONFIDENTIAL,
+  INTROSPECTOR,
+  OTHER_API,
+  SECRETS,
+  SERVICE,
+} from '../../support/clients.ts'
+import { rowOf, seedFamily } from '../../support/families.ts'
+import { refresh, rotated } from '../../support/refresh.ts'
+import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+const CC = { grant_type: 'client_credentials' }
+const INACTIVE = '{"active":false}'
+const STRANGER = basic('stranger', SECRETS.stranger)
+
+describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open([
+      ...CLIENTS,
+      { client_id: 'issuer-resource', client_secret: SECRETS.service, protected_resources: [ISSUER] },
+    ])
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const introspect = async (token: string, headers: Readonly<Record<string, string>>, to = signet) => {
+    const answer = await to.post('/introspect', { token }, headers)
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store'])
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    return answer
+  }
+  const tokenOf = async (headers = SERVICE, more: Readonly<Record<string, string>> = {}) =>
+    (await signet.token({ ...CC, ...more }, headers)).json.access_token
+
+  it('tells a client of its own access token (§2.2)', async () => {
+    const token = await tokenOf()
+    const { json } = await introspect(token, SERVICE)
+    expect(json).toEqual({ active: true, token_type: 'Bearer', ...decodeJwt(token) })
+  })
+
+  it('tells a resource server of tokens that are addressed to it, and of no others', async () => {
+    const family = await seedFamily(place)
+    const person = (await refresh(signet, family.refresh_token)).json.access_token
+    const { json } = await introspect(person, INTROSPECTOR)
+    expect([json['active'], json['sub'], json['sid']]).toEqual([true, family.user_id, family.id])
+    expect((await introspect(await tokenOf(SERVICE, { resource: API }), INTROSPECTOR)).json['active']).toBe(
+      true,
+    )
+    expect((await introspect(await tokenOf(SERVICE, { resource: OTHER_API }), INTROSPECTOR)).text).toBe(
+      INACTIVE,
+    )
+    // The issuer is a resource, too, and shares no token.
+    const issuer = basic('issuer-resource', SECRETS.service)
+    expect((await introspect(person, issuer)).text).toBe(INACTIVE)
+    const signedIn = await seedFamily(place, { audience: [API, ISSUER] })
+    const form = { resource: ISSUER }
+    const own = (await refresh(signet, signedIn.refresh_token, { form })).json.access_token
+    expect((await introspect(own, issuer)).json['active']).toBe(true)
+    expect((await introspect(own, INTROSPECTOR)).text).toBe(INACTIVE)
+    expect((await introspect(await tokenOf(SERVICE, { resource: API }), issuer)).text).toBe(INACTIVE)
+  })
+
+  it('answers one and the same to everything that is not live or not the caller’s', async () => {
+    const token = await tokenOf()
+    const family = await seedFamily(place)
+    const { json } = await refresh(signet, family.refresh_token)
+    const revoked = await tokenOf()
+    await signet.post('/revoke', { token: revoked }, SERVICE)
+    const [header, payload, signature] = token.split('.')
+    const none = Buffer.from('{"alg":"none"}').toString('base64url')
+    const notTheirs = [token, json.access_token, json.refresh_token]
+    const notAlive = [
+      revoked,
+      'x',
+      '...',
+      `${header}.${payload}.`,
+      `${none}.${payload}.`,
+      `${header}.${Buffer.from('{}').toString('base64url')}.${signature}`,
+      `${token}=`,
+      `${token}.`,
+      ` ${token}`,
+      `signet_rt_${'A'.repeat(94)}`,
+      'é',
+    ]
+    const answers = [
+      ...(await Promise.all(notTheirs.map(other => introspect(other, STRANGER)))),
+      ...(await Promise.all(notAlive.map(other => introspect(other, SERVICE)))),
+    ]
+    const visible = answers.map(({ text, headers }) => {
+      const others = [...headers].filter(([name]) => name !== 'x-request-id')
+      return JSON.stringify([text, others])
+    })
+    expect(new Set(visible).size).toBe(1)
+    expect(answers[0]?.text).toBe(INACTIVE)
+  })
+
+  it('stops at the second at which a token expires', async () => {
+    let now = new Date()
+    const aging = await place.start({ clock: () => now })
+    const token = (await aging.token(CC, SERVICE)).json.access_token
+    const { exp = 0 } = decodeJwt(token)
+    now = new Date(exp * 1000 - 1)
+    expect((await introspect(token, SERVICE, aging)).json['active']).toBe(true)
+    now = new Date(exp * 1000)
+    expect((await introspect(token, SERVICE, aging)).text).toBe(INACTIVE)
+  })
+
+  it('refuses public clients, and who does not authenticate', async () => {
+    const token = await tokenOf()
+    for (const form of [{ token, client_id: 'app' }, { token }]) {
+      const { status, json } = await signet.post('/introspect', form)
+      expect([status, json.error]).toEqual([401, 'invalid_client'])
+    }
+  })
+
+  describe('refresh tokens', () => {
+    const seed = () => seedFamily(place, { client_id: 'confidential' })
+
+    it('tells their client of the current one, and of the scope that is left to it', async () => {
+      const family = await seedFamily(place, { client_id: 'confidential', scope: 'read write narrowed' })
+      const { json } = await introspect(family.refresh_token, CONFIDENTIAL)
+      const { idle_expires_at } = await rowOf(place, family.id)
+      expect(json).toEqual({
+        active: true,
+        iss: ISSUER,
+        client_id: 'confidential',
+        sub: family.user_id,
+        scope: 'read write',
+        exp: Math.floor(idle_expires_at.getTime() / 1000),
+        sid: family.id,
+      })
+    })
+
+    it('calls a spent one inactive, and does not end the family for being asked', async () => {
+      const family = await seed()
+      const next = await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
+      for (const token of [family.refresh_token, family.tokenAt(2), family.tokenAt(7)])
+        expect((await introspect(token, CONFIDENTIAL)).text).toBe(INACTIVE)
+      expect((await introspect(next, CONFIDENTIAL)).json['active']).toBe(true)
+      await rotated(signet, next, { headers: CONFIDENTIAL })
+    })
+
+    it('is nobody else’s business, not even a resource server’s', async () => {
+      const family = await seed()
+      for (const headers of [STRANGER, INTROSPECTOR, SERVICE])
+        expect((await introspect(family.refresh_token, headers)).text).toBe(INACTIVE)
+    })
+
+    it.each(['revoked_at', 'idle_expires_at', 'expires_at'])(
+      'calls one inactive once %s has come',
+      async column => {
+        const family = await seed()
+        const { sql } = place.database
+        await sql`update refresh_families set ${sql(column)} = now() where id = ${family.id}`
+        expect((await introspect(family.refresh_token, CONFIDENTIAL)).text).toBe(INACTIVE)
+      },
+    )
+
+    it('takes a token for what it is, whatever the hint says (§2.1)', async () => {
+      const family = await seed()
+      for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
+        const form = { token: family.refresh_token, token_type_hint }
+        expect((await signet.post('/introspect', form, CONFIDENTIAL)).json['active']).toBe(true)
+      }
+    })
+  })
+
+  it('knows after an emptied Redis and a restart what was revoked before', async () => {
+    const family = await seedFamily(place, { client_id: 'confidential' })
+    const first = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL })
+    const alone = await tokenOf()
+    await signet.post('/revoke', { token: alone }, SERVICE)
+    await signet.post('/revoke', { token: first.json.refresh_token }, CONFIDENTIAL)
+    await place.redis?.flush()
+    for (const instance of [signet, await place.start()]) {
+      expect((await introspect(alone, SERVICE, instance)).text).toBe(INACTIVE)
+      expect((await introspect(first.json.access_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
+      expect((await introspect(first.json.refresh_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
+    }
+  })
+})

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { basic, CONFIDENTIAL, SECRETS, SERVICE } from '../../support/clients.ts'
+import { rowOf, seedFamily } from '../../support/families.ts'
+import {
+  createBystanders,
+  INVALID_GRANT,
+  isActive,
+  refresh,
+  refused,
+  rotated,
+} from '../../support/refresh.ts'
+import { type Instance, type Place, places } from '../../support/server.ts'
+
+const CC = { grant_type: 'client_credentials' }
+const APP = { client_id: 'app' }
+
+describe.each(places)('RFC 7009 – revocation on $name', ({ open }) => {
+  let place: Place
+  let signet: Instance
+  beforeAll(async () => {
+    place = await open()
+    signet = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const revoke = async (
+    form: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ) => {
+    const { status, text, headers: answered } = await signet.post('/revoke', form, headers)
+    expect(answered.get('cache-control')).toBe('no-store')
+    return [status, text]
+  }
+  const DONE = [200, '']
+
+  it('ends an access token alone: those of the same client live on', async () => {
+    const [first, second] = [await signet.token(CC, SERVICE), await signet.token(CC, SERVICE)]
+    const token = first.json.access_token
+    expect(await isActive(signet, token)).toBe(true)
+    expect(await revoke({ token }, SERVICE)).toEqual(DONE)
+    expect(await isActive(signet, token)).toBe(false)
+    expect(await isActive(signet, second.json.access_token)).toBe(true)
+  })
+
+  it('ends a person’s access token, and neither its sign-in nor its siblings', async () => {
+    const family = await seedFamily(place)
+    const first = await refresh(signet, family.refresh_token)
+    const second = await refresh(signet, first.json.refresh_token)
+    expect(await revoke({ token: first.json.access_token, ...APP })).toEqual(DONE)
+    expect(await isActive(signet, first.json.access_token)).toBe(false)
+    expect(await isActive(signet, second.json.access_token)).toBe(true)
+    await rotated(signet, second.json.refresh_token)
+  })
+
+  it('ends a refresh token with its whole sign-in, and nothing else (§2.1)', async () => {
+    const family = await seedFamily(place)
+    const bystanders = await createBystanders(place, family)
+    const { json } = await refresh(signet, family.refresh_token)
+    expect(await revoke({ token: json.refresh_token, ...APP })).toEqual(DONE)
+    expect(await isActive(signet, json.access_token)).toBe(false)
+    expect(await refused(signet, json.refresh_token)).toEqual(INVALID_GRANT)
+    expect((await rowOf(place, family.id)).revoke_reason).toBe('revoked')
+    await bystanders.expectAlive(signet)
+  })
+
+  it('contract: a spent refresh token from its own client ends the sign-in too', async () => {
+    const family = await seedFamily(place)
+    const { json } = await refresh(signet, family.refresh_token)
+    expect(await revoke({ token: family.refresh_token, ...APP })).toEqual(DONE)
+    expect(await refused(signet, json.refresh_token)).toEqual(INVALID_GRANT)
+    expect(await isActive(signet, json.access_token)).toBe(false)
+  })
+
+  it('ends nothing of another client, and does not tell', async () => {
+    const family = await seedFamily(place)
+    const { json } = await refresh(signet, family.refresh_token)
+    const own = await signet.token(CC, SERVICE)
+    for (const token of [
+      json.access_token,
+      json.refresh_token,
+      family.refresh_token,
+      own.json.access_token,
+    ]) {
+      expect(await revoke({ token }, CONFIDENTIAL)).toEqual(DONE)
+      expect(await revoke({ token, client_id: 'grace-app' })).toEqual(DONE)
+    }
+    expect(await isActive(signet, json.access_token)).toBe(true)
+    expect(await isActive(signet, own.json.access_token)).toBe(true)
+    await rotated(signet, json.refresh_token)
+  })
+
+  it('answers 200 for what is unknown, malformed, forged, or ended already (§2.2)', async () => {
+    const family = await seedFamily(place)
+    const { json } = await signet.token(CC, SERVICE)
+    const tampered = `${json.access_token.slice(0, -4)}AAAA`
+    const unknown = ['x', 'a.b.c', '...', tampered, `signet_rt_${'A'.repeat(94)}`, '\u{1f600}']
+    for (const token of unknown) expect(await revoke({ token }, SERVICE)).toEqual(DONE)
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await revoke({ token: family.refresh_token, ...APP })).toEqual(DONE)
+      expect(await revoke({ token: json.access_token }, SERVICE)).toEqual(DONE)
+    }
+  })
+
+  it('takes a token for what it is, whatever the hint says (§2.1)', async () => {
+    for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
+      const family = await seedFamily(place)
+      const { json } = await signet.token(CC, SERVICE)
+      expect(await revoke({ token: family.refresh_token, token_type_hint, ...APP })).toEqual(DONE)
+      expect(await revoke({ token: json.access_token, token_type_hint }, SERVICE)).toEqual(DONE)
+      expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
+      expect(await isActive(signet, json.access_token)).toBe(false)
+    }
+  })
+
+  it('needs a client: anyone who finds a token must not end it', async () => {
+    const family = await seedFamily(place)
+    const { status } = await signet.post('/revoke', { token: family.refresh_token })
+    expect(status).toBe(401)
+    const wrong = basic('confidential', SECRETS.service)
+    expect((await signet.post('/revoke', { token: family.refresh_token }, wrong)).status).toBe(401)
+    await rotated(signet, family.refresh_token)
+  })
+
+  it('cannot be aimed at a sign-in by who knows its public sid and not its salt', async () => {
+    const family = await seedFamily(place)
+    const token = family.tokenAt(0, { salt: new Uint8Array(16) })
+    expect(await revoke({ token, ...APP })).toEqual(DONE)
+    await rotated(signet, family.refresh_token)
+  })
+
+  it('keeps its entries as long as the token would have lived', async () => {
+    const family = await seedFamily(place)
+    const { json } = await signet.token(CC, SERVICE)
+    await revoke({ token: family.refresh_token, ...APP })
+    await revoke({ token: json.access_token }, SERVICE)
+    const entries = await place.database.sql<{ kind: string; seconds: number }[]>`
+      select kind, extract(epoch from expires_at - now())::float as seconds from revocations
+      order by revoked_at desc limit 2`
+    expect(entries.map(({ kind }) => kind).toSorted()).toEqual(['jti', 'sid'])
+    for (const { seconds } of entries) {
+      expect(seconds).toBeGreaterThan(880)
+      expect(seconds).toBeLessThanOrEqual(901)
+    }
+  })
+
+  it('is seen at once by every instance, and by one that starts later', async () => {
+    const other = await place.start()
+    const { json } = await signet.token(CC, SERVICE)
+    expect(await isActive(other, json.access_token)).toBe(true)
+    await revoke({ token: json.access_token }, SERVICE)
+    expect(await isActive(other, json.access_token)).toBe(false)
+    await place.redis?.flush()
+    expect(await isActive(await place.start(), json.access_token)).toBe(false)
+  })
+})

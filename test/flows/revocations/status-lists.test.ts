@@ -1,0 +1,366 @@
+import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inflateSync } from 'node:zlib'
+import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  API,
+  basic,
+  CLIENTS,
+  type ClientEntry,
+  CONFIDENTIAL,
+  SECRETS,
+  SERVICE,
+} from '../../support/clients.ts'
+import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+const LIST_SIZE = 2 ** 17
+const TTL_SECONDS = 10
+const administrator = 'a secret of an administrator, long enough'
+const ADMIN: ClientEntry = {
+  client_id: 'admin',
+  client_secret: administrator,
+  grant_types: ['client_credentials'],
+  scope: 'signet:admin',
+  audience: [ISSUER],
+}
+const listed = new Set(['service', 'app'])
+/** Serves the issuer's own audience too: the tokens that sign people out are for it alone. */
+const INTROSPECTOR = { client_id: 'introspector', protected_resources: [API, ISSUER] }
+const clients = [
+  ...CLIENTS.map(one => ({
+    ...one,
+    ...(one.client_id === INTROSPECTOR.client_id ? INTROSPECTOR : {}),
+    status_list: listed.has(one.client_id),
+  })),
+  ADMIN,
+]
+
+type Reference = Readonly<{ idx: number; uri: string }>
+type Tokens = Readonly<{ access_token: string; refresh_token: string }>
+
+/** As a verifier of any make reads it: draft-ietf-oauth-status-list, §8.3, in the order of its steps. */
+const statusOf = async (instance: Instance, token: string, now: number): Promise<number> => {
+  const { idx, uri } = referenceOf(token)
+  const keys = (await instance.fetch('/.well-known/jwks.json')).json as unknown as JSONWebKeySet
+  const answer = await instance.fetch(pathOf(uri), { headers: { accept: 'application/statuslist+jwt' } })
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/statuslist+jwt'])
+  const { payload } = await jwtVerify(answer.text, createLocalJWKSet(keys), {
+    typ: 'statuslist+jwt',
+    algorithms: ['RS256'],
+    subject: uri,
+    requiredClaims: ['iat', 'exp', 'ttl'],
+    currentDate: new Date(now),
+  })
+  const { bits, lst } = payload['status_list'] as { bits: number; lst: string }
+  expect(bits).toBe(1)
+  const list = inflateSync(Buffer.from(lst, 'base64url'))
+  const byte = list[Math.floor((idx * bits) / 8)]
+  if (byte === undefined) throw new Error('the place is outside of the list')
+  return (byte >> ((idx * bits) % 8)) & (2 ** bits - 1)
+}
+
+const referenceOf = (token: string): Reference => {
+  const { status } = decodeJwt<{ status?: { status_list: Reference } }>(token)
+  if (status === undefined) throw new Error('the token has no status')
+  return status.status_list
+}
+const pathOf = (uri: string) => uri.slice(ISSUER.length)
+
+describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name', ({ name, open }) => {
+  let place: Place
+  let one: Instance
+  let other: Instance
+  // Behind the database's clock all the time: a token that a client gets for itself has this one's time.
+  let now = Date.now() - 800_000
+  beforeAll(async () => {
+    place = await open(clients)
+    const clock = () => new Date(now)
+    one = await place.start({ clock })
+    other = await place.start({ clock })
+  })
+  afterAll(() => place.close())
+  // What an instance has made before is too old.
+  const later = () => {
+    now += TTL_SECONDS * 1000
+  }
+  beforeEach(later)
+
+  const statuses = async (tokens: readonly string[]) => {
+    later()
+    const seen = []
+    for (const instance of [one, other])
+      seen.push(await Promise.all(tokens.map(token => statusOf(instance, token, now))))
+    expect(seen[0]).toEqual(seen[1])
+    return seen[0]
+  }
+  const postJson = (path: string, body: unknown, token?: string) =>
+    other.fetch(path, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    })
+  const own = async (instance = one, client = SERVICE) =>
+    (await instance.token({ grant_type: 'client_credentials' }, client)).json.access_token
+  let people = 0
+  const register = async () => {
+    people += 1
+    const credentials = { email: `person${people}@example.com`, password: 'correct horse battery' }
+    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
+    const first = (await postJson('/auth/register', asked)).json
+    const login = async () => (await postJson('/auth/login', asked)).json as Tokens
+    const { sub } = decodeJwt(first.access_token)
+    return { ...credentials, sub: sub ?? '', first: first as Tokens, login }
+  }
+  const admin = () => own(one, basic('admin', administrator))
+
+  // The embedded database has one connection: nobody can hold a table there while others ask.
+  it.skipIf(name === 'embedded')('spends no refresh token for which there is no place', async () => {
+    const { first } = await register()
+    const holder = await place.database.sql.reserve()
+    await holder`begin`
+    await holder`lock table status_entries`
+    const form = { grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'app' }
+    expect((await one.token(form)).status).toBe(503)
+    await holder`commit`
+    holder.release()
+    expect((await other.token(form)).status).toBe(200)
+  })
+
+  it('gives each token a place of its own, whichever instance issues it', async () => {
+    const tokens = await Promise.all([own(one), own(other), own(one), own(other)])
+    const { first } = await register()
+    const refreshed = await one.token({
+      grant_type: 'refresh_token',
+      refresh_token: first.refresh_token,
+      client_id: 'app',
+    })
+    const references = [...tokens, first.access_token, refreshed.json.access_token].map(referenceOf)
+    expect(new Set(references.map(({ idx, uri }) => `${uri} ${idx}`)).size).toBe(6)
+    expect(references.every(({ idx }) => Number.isInteger(idx) && idx >= 0 && idx < LIST_SIZE)).toBe(true)
+    expect(await statuses([...tokens, first.access_token])).toEqual([0, 0, 0, 0, 0])
+  })
+
+  it('gives none to a client that did not ask for it, and writes nothing for it', async () => {
+    const rows = () => place.database.sql`select count(*)::int as rows from status_entries`
+    const before = await rows()
+    expect(decodeJwt(await own(one, CONFIDENTIAL))).not.toHaveProperty('status')
+    expect(await rows()).toEqual(before)
+  })
+
+  it('takes no place for a dead refresh token, however often it comes back', async () => {
+    const [spent, ended, idle, disabled, bystander] = await Promise.all(Array.from({ length: 5 }, register))
+    if (!spent || !ended || !idle || !disabled || !bystander) throw new Error('nobody registered')
+    const refresh = (instance: Instance, refresh_token: string, more = {}) =>
+      instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app', ...more })
+    const next = (await refresh(one, spent.first.refresh_token)).json.refresh_token
+    // The reuse itself is found out on the locked row.
+    expect((await refresh(other, spent.first.refresh_token)).status).toBe(400)
+    await one.post('/revoke', { token: ended.first.refresh_token, client_id: 'app' })
+    const { sql } = place.database
+    await sql`update refresh_families set idle_expires_at = now() where user_id = ${idle.sub}`
+    await sql`update users set disabled_at = now() where id = ${disabled.sub}`
+    const dead = [spent.first, { refresh_token: next }, ended.first, idle.first, disabled.first]
+    const rows = async () => (await sql`select count(*)::int as rows from status_entries`)[0]
+    const before = await rows()
+    for (const instance of [one, other, one])
+      for (const { refresh_token } of dead)
+        expect((await refresh(instance, refresh_token)).json.error).toBe('invalid_grant')
+    expect((await refresh(one, bystander.first.refresh_token, { scope: 'read admin' })).status).toBe(400)
+    expect(await rows()).toEqual(before)
+    expect((await refresh(other, bystander.first.refresh_token)).status).toBe(200)
+  })
+
+  type Ending = (person: Awaited<ReturnType<typeof register>>, second: Tokens) => Promise<unknown>
+  const endings: readonly (readonly [string, Ending, readonly number[]])[] = [
+    [
+      '/revoke with an access token',
+      (_, second) => one.post('/revoke', { token: second.access_token, client_id: 'app' }),
+      [0, 1],
+    ],
+    [
+      '/revoke with a refresh token',
+      (_, second) => one.post('/revoke', { token: second.refresh_token, client_id: 'app' }),
+      [0, 1],
+    ],
+    ['a sign-out', (_, second) => postJson('/auth/logout', {}, second.access_token), [0, 1]],
+    [
+      'a sign-out everywhere',
+      (_, second) => postJson('/auth/logout', { everywhere: true }, second.access_token),
+      [1, 1],
+    ],
+    [
+      'a change of password',
+      ({ password: current_password }, second) =>
+        postJson(
+          '/auth/password',
+          { current_password, new_password: 'another horse battery' },
+          second.access_token,
+        ),
+      [1, 0],
+    ],
+    [
+      'the reuse of a refresh token',
+      async (_, { refresh_token }) => {
+        const present = () => one.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
+        await present()
+        await present()
+      },
+      [0, 1],
+    ],
+    [
+      'a global revocation',
+      async ({ sub }) =>
+        postJson('/global-token-revocation', { sub_id: { format: 'opaque', id: sub } }, await admin()),
+      [1, 1],
+    ],
+    [
+      'a disabled account',
+      ({ sub }) => place.database.sql`update users set disabled_at = now() where id = ${sub}`,
+      [1, 1],
+    ],
+    [
+      'a raised credential epoch',
+      ({ sub }) =>
+        place.database.sql`update users set credential_epoch = credential_epoch + 1 where id = ${sub}`,
+      [1, 1],
+    ],
+    ['a deleted account', ({ sub }) => place.database.sql`delete from users where id = ${sub}`, [1, 1]],
+  ]
+
+  it.each(endings)(
+    'says 1 of what %s has ended, as introspection does, and of nothing else',
+    async (_, end, after) => {
+      const [person, stranger] = [await register(), await register()]
+      const second = await person.login()
+      const bystanders = [stranger.first.access_token, await own()]
+      const tokens = [person.first.access_token, second.access_token]
+      expect(await statuses([...tokens, ...bystanders])).toEqual([0, 0, 0, 0])
+      await end(person, second)
+      expect(await statuses([...tokens, ...bystanders])).toEqual([...after, 0, 0])
+      const introspect = async (token: string) =>
+        (await one.post('/introspect', { token }, basic('introspector', SECRETS.introspector))).json['active']
+      expect(await Promise.all(tokens.map(introspect))).toEqual(after.map(bit => bit === 0))
+    },
+  )
+
+  it('says 1 of the tokens that a client got for itself until it was ended, and 0 of those after it', async () => {
+    const before = await own()
+    expect(await statuses([before])).toEqual([0])
+    await postJson('/global-token-revocation', { client_id: 'service' }, await admin())
+    expect(await statuses([before])).toEqual([1])
+    await place.database
+      .sql`update revocations set issued_until = issued_until - interval '1 hour' where value = 'service'`
+    expect(await statuses([before, await own()])).toEqual([0, 0])
+    await place.database.sql`delete from revocations where value = 'service'`
+  })
+
+  it('signs a list once in its time, however many ask', async () => {
+    const { uri } = referenceOf(await own())
+    const ask = () => one.fetch(pathOf(uri))
+    const answers = await Promise.all(Array.from({ length: 20 }, ask))
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
+    expect(answers[0]?.headers.get('cache-control')).toBe('public, max-age=10')
+    const etag = answers[0]?.headers.get('etag') ?? ''
+    now += 1000
+    const again = await one.fetch(pathOf(uri), { headers: { 'if-none-match': etag } })
+    expect([again.status, again.text, again.headers.get('cache-control')]).toEqual([
+      304,
+      '',
+      'public, max-age=9',
+    ])
+    now += 9000
+    expect((await one.fetch(pathOf(uri), { headers: { 'if-none-match': etag } })).status).toBe(200)
+  })
+
+  it('is a list that no token can pass for, nor a list for a token', async () => {
+    const { text } = await one.fetch(pathOf(referenceOf(await own()).uri))
+    const answer = await one.post('/introspect', { token: text }, basic('introspector', SECRETS.introspector))
+    expect(answer.json).toEqual({ active: false })
+    expect((await postJson('/auth/logout', {}, text)).status).toBe(401)
+  })
+
+  it('says that a token is ended whose client is gone, or may not act for itself any more', async () => {
+    const { first } = await register()
+    const tokens = [await own(), first.access_token]
+    const withEntry = async (change: (entry: ClientEntry) => readonly ClientEntry[]) => {
+      const file = join(place.keys_dir, '..', `${randomUUID()}.json`)
+      writeFileSync(file, JSON.stringify(clients.flatMap(change)))
+      const instance = await place.start({ clock: () => new Date(now), environment: { CLIENTS_FILE: file } })
+      later()
+      const seen = await Promise.all(tokens.map(token => statusOf(instance, token, now)))
+      await instance.close()
+      return seen
+    }
+    expect(await withEntry(entry => [entry])).toEqual([0, 0])
+    expect(await withEntry(entry => (entry.client_id === 'service' ? [] : [entry]))).toEqual([1, 0])
+    expect(await withEntry(entry => (entry.client_id === 'app' ? [] : [entry]))).toEqual([0, 1])
+    const narrowed = await withEntry(entry => [
+      entry.client_id === 'service' ? { ...entry, grant_types: ['refresh_token'] } : entry,
+    ])
+    expect(narrowed).toEqual([1, 0])
+    expect(await statuses(tokens)).toEqual([0, 0])
+  })
+
+  it('lets any website read it', async () => {
+    const { headers } = await one.fetch(pathOf(referenceOf(await own()).uri), {
+      headers: { origin: 'https://anywhere.example' },
+    })
+    expect(headers.get('access-control-allow-origin')).toBe('*')
+  })
+
+  it('goes on in another list when one is full, and names both', async () => {
+    await own()
+    await place.database.sql`select setval('status_entries_idx_seq', ${3 * LIST_SIZE - 1})`
+    const next = await own()
+    const { idx, uri } = referenceOf(next)
+    expect([idx, uri]).toEqual([0, `${ISSUER}/status-lists/3`])
+    expect(await statuses([next])).toEqual([0])
+    const metadata = (await one.fetch('/.well-known/oauth-authorization-server')).json
+    const endpoint = String(metadata['status_list_aggregation_endpoint'])
+    const { json, headers } = await one.fetch(pathOf(endpoint))
+    expect(json['status_lists']).toEqual([0, 1, 2, 3].map(list => `${ISSUER}/status-lists/${list}`))
+    expect(headers.get('cache-control')).toBe('public, max-age=60')
+    expect((await one.fetch('/status-lists/3')).status).toBe(200)
+    expect((await one.fetch('/status-lists/4')).status).toBe(404)
+  })
+
+  it.each(['x', '-1', '01', '1.5', '999999999', '9999999999', '0%00'])('knows no list %s', async list => {
+    const { status, json } = await one.fetch(`/status-lists/${list}`)
+    expect([status, json['code']]).toEqual([404, 'NOT_FOUND'])
+  })
+
+  it('knows of no past', async () => {
+    const { status, json } = await one.fetch('/status-lists/0?time=1')
+    expect([status, json['code']]).toEqual([501, 'TIME_UNSUPPORTED'])
+  })
+
+  it('makes no more lists for one address than its verifiers need', async () => {
+    const ask = async (list: number, ip: string) => one.fetch(`/status-lists/${list}`, {}, ip)
+    const unknown = await Promise.all(Array.from({ length: 600 }, () => ask(99, '192.0.2.1')))
+    expect(new Set(unknown.map(({ status }) => status))).toEqual(new Set([404]))
+    const refused = await ask(99, '192.0.2.1')
+    expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
+    expect((await ask(0, '192.0.2.1')).status).toBe(429)
+    expect((await ask(0, '192.0.2.2')).status).toBe(200)
+    // What is there already costs nothing.
+    expect((await ask(0, '192.0.2.1')).status).toBe(200)
+  })
+})
+
+describe.each(places)('the status lists before the first token, on $name', ({ open }) => {
+  it('are none', async () => {
+    const place = await open(clients)
+    const instance = await place.start()
+    expect((await instance.fetch('/status-lists')).json).toEqual({ status_lists: [] })
+    expect((await instance.fetch('/status-lists/0')).status).toBe(404)
+    const answer = await instance.token({ grant_type: 'client_credentials' }, SERVICE)
+    expect(referenceOf(answer.json.access_token)).toEqual({ idx: 0, uri: `${ISSUER}/status-lists/0` })
+    expect(decodeJwt(answer.json.access_token).aud).toBe(API)
+    await place.close()
+  })
+})

@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listenForAccounts } from '../../support/accounts/listen.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { type Answer, newEmail, PASSWORD } from '../../support/call.ts'
+import type { Listening } from '../../support/listen.ts'
+import { ISSUER, openAnyPlace, type Place } from '../../support/server.ts'
+
+const SECRET = 'a-secret-of-the-resource-server-0123456789'
+
+describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
+  let place: Place
+  let server: Listening
+  const email = newEmail()
+  beforeAll(async () => {
+    const clients = [
+      {
+        client_id: 'app',
+        token_endpoint_auth_method: 'none',
+        first_party: true,
+        grant_types: ['refresh_token'],
+      },
+      { client_id: 'other', token_endpoint_auth_method: 'none', grant_types: ['refresh_token'] },
+      { client_id: 'resource', client_secret: SECRET, protected_resources: [ISSUER] },
+    ]
+    place = await openAnyPlace(clients)
+    server = await listenForAccounts(place)
+    await server.call('/auth/register', { json: { email, password: PASSWORD } })
+  })
+  afterAll(async () => {
+    await server.close()
+    await place.close()
+  })
+  const login = (json: object) => server.call('/auth/login', { json })
+
+  it('answers 200 with the user and a pair', async () => {
+    const { status, headers, body } = await login({ email, password: PASSWORD })
+    expect(status).toBe(200)
+    expect(body.user.email).toBe(email)
+    expect(body).toMatchObject({ token_type: 'Bearer', access_token: expect.any(String) })
+    expect(body.refresh_token).toMatch(/^signet_rt_[\w-]{94}$/)
+    expect(headers.get('cache-control')).toBe('no-store')
+  })
+
+  it('takes the e-mail in any spelling that is the same', async () => {
+    const { status } = await login({ email: ` ${email.toUpperCase()}\n`, password: PASSWORD })
+    expect(status).toBe(200)
+  })
+
+  describe('refuses with one and the same answer', () => {
+    const told = ({ status, text, headers }: Answer) => ({
+      status,
+      text,
+      headers: Object.fromEntries(
+        [...headers].filter(([name]) => !['date', 'x-request-id', 'connection', 'keep-alive'].includes(name)),
+      ),
+    })
+    const disabled = newEmail()
+    const withoutPassword = newEmail()
+    beforeAll(async () => {
+      for (const one of [disabled, withoutPassword])
+        await server.call('/auth/register', { json: { email: one, password: PASSWORD } })
+      await place.database.sql`update users set disabled_at = now() where email = ${disabled}`
+      await place.database.sql`update users set password_digest = null where email = ${withoutPassword}`
+    })
+
+    it.each([
+      ['an unknown e-mail', () => ({ email: 'nobody@example.com', password: PASSWORD })],
+      ['an e-mail that nobody could have registered', () => ({ email: 'nobody', password: PASSWORD })],
+      ['a look-alike e-mail', () => ({ email: email.replace('e', 'е'), password: PASSWORD })],
+      ['an empty e-mail', () => ({ email: '', password: PASSWORD })],
+      ['a NUL in the e-mail, which Postgres refuses', () => ({ email: `${email}\0`, password: PASSWORD })],
+      ['half a surrogate pair', () => ({ email: `\ud800${email}`, password: PASSWORD })],
+      ['60,000 characters of e-mail', () => ({ email: 'a'.repeat(60_000), password: PASSWORD })],
+      ['an empty password', () => ({ email, password: '' })],
+      ['another case of the password', () => ({ email, password: PASSWORD.toUpperCase() })],
+      ['the password and a space', () => ({ email, password: `${PASSWORD} ` })],
+      [
+        'the password twice around a NUL, one key to bcrypt',
+        () => ({ email, password: `${PASSWORD}\0${PASSWORD}` }),
+      ],
+      ['a password of 73 bytes', () => ({ email, password: 'a'.repeat(73) })],
+      ['a password of 60,000 bytes', () => ({ email, password: 'a'.repeat(60_000) })],
+      ['a disabled account', () => ({ email: disabled, password: PASSWORD })],
+      ['an account without a password', () => ({ email: withoutPassword, password: PASSWORD })],
+      ['SQL', () => ({ email: "' or 1=1 --", password: PASSWORD })],
+    ])('%s', async (_, credentials) => {
+      const wrong = told(await login({ email, password: 'wrong password' }))
+      expect(wrong).toMatchObject({
+        status: 401,
+        text: '{"type":"about:blank","title":"E-mail or password is wrong.","status":401,"code":"AUTH_CREDENTIALS_INVALID"}',
+      })
+      expect(told(await login(credentials()))).toEqual(wrong)
+    })
+
+    it('and tells the reason to the log alone, with the request id', async () => {
+      const { headers } = await login({ email: disabled, password: PASSWORD })
+      expect(server.lines.at(-1)).toMatchObject({
+        request_id: headers.get('x-request-id'),
+        status: 401,
+        reason: 'account_disabled',
+      })
+      expect(JSON.stringify(server.lines)).not.toContain(PASSWORD)
+    })
+  })
+
+  it('lets in who could not be: the passwords of two accounts are not mixed up when they sign in at once', async () => {
+    const others = await Promise.all(
+      Array.from({ length: 4 }, async (_, number) => {
+        const own = newEmail()
+        await server.call('/auth/register', { json: { email: own, password: `${PASSWORD}${number}` } })
+        return own
+      }),
+    )
+    const tries = others.flatMap((one, owner) => others.map((_, tried) => ({ one, owner, tried })))
+    const answers = await Promise.all(
+      tries.map(({ one, tried }) => login({ email: one, password: `${PASSWORD}${tried}` })),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(
+      tries.map(({ owner, tried }) => (owner === tried ? 200 : 401)),
+    )
+  })
+
+  describe('the client', () => {
+    it('is the built-in one when none is named, and its tokens work at /token', async () => {
+      const { body } = await login({ email, password: PASSWORD })
+      const form = {
+        grant_type: 'refresh_token',
+        refresh_token: body.refresh_token,
+        client_id: 'first-party',
+      }
+      const rotated = await server.call('/token', { form })
+      expect(rotated.status).toBe(200)
+      expect((await server.call('/auth/me', { bearer: rotated.body.access_token })).body).toEqual(body.user)
+      const back = await server.call('/auth/refresh', { json: { refresh_token: rotated.body.refresh_token } })
+      expect(back.status).toBe(200)
+    })
+
+    it('is the named one, to which alone /token gives the successor', async () => {
+      const { body } = await login({ email, password: PASSWORD, client_id: 'app' })
+      const form = { grant_type: 'refresh_token', refresh_token: body.refresh_token }
+      for (const client_id of ['first-party', 'other']) {
+        const stolen = await server.call('/token', { form: { ...form, client_id } })
+        expect({ status: stolen.status, error: stolen.body.error }).toEqual({
+          status: 400,
+          error: 'invalid_grant',
+        })
+      }
+      expect((await server.call('/token', { form: { ...form, client_id: 'app' } })).status).toBe(200)
+    })
+
+    it.each(['other', 'resource', 'nobody', '__proto__', 'constructor'])(
+      'is refused when it is not first-party: %s',
+      async client_id => {
+        const { status, body } = await login({ email, password: PASSWORD, client_id })
+        expect({ status, errors: body.errors }).toEqual({
+          status: 422,
+          errors: [{ pointer: '#/client_id', detail: 'must name a first-party client' }],
+        })
+      },
+    )
+  })
+
+  it('gives tokens that a resource server can introspect', async () => {
+    const { body } = await login({ email, password: PASSWORD })
+    const Authorization = `Basic ${Buffer.from(`resource:${SECRET}`).toString('base64')}`
+    const introspect = (token: string) =>
+      server.call('/introspect', { form: { token }, headers: { Authorization } })
+    expect((await introspect(body.access_token)).body).toMatchObject({
+      active: true,
+      sub: body.user.id,
+      client_id: 'first-party',
+    })
+    expect((await server.call('/auth/logout', { bearer: body.access_token, method: 'POST' })).status).toBe(
+      204,
+    )
+    expect((await introspect(body.access_token)).text).toBe('{"active":false}')
+  })
+
+  it('remembers where a sign-in came from', async () => {
+    const agent = 'a'.repeat(300)
+    await server.call('/auth/login', {
+      json: { email, password: PASSWORD },
+      from: '192.0.2.7',
+      headers: { 'User-Agent': agent },
+    })
+    const rows = await place.database
+      .sql`select last_user_agent from refresh_families where last_ip = '192.0.2.7'`
+    expect([...rows]).toEqual([{ last_user_agent: 'a'.repeat(256) }])
+  })
+})

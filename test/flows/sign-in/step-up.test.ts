@@ -1,0 +1,329 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Signet } from '../../../src/compose/index.ts'
+import { createPostgresPlace, ISSUER, type Place, places } from '../../support/accounts/account-api.ts'
+import {
+  ALIVE,
+  ask,
+  asOwner,
+  type Body,
+  claimsOf,
+  createClock,
+  DEAD,
+  lives,
+  MFA,
+  outcomeOf,
+  PWD,
+  second,
+  signIn,
+  signInFully,
+  signUp,
+  start,
+  stepUp,
+  withTotp,
+} from '../../support/accounts/factors.ts'
+import { hasPostgres } from '../../support/backends.ts'
+
+const refresh = (signet: Signet, { refresh_token }: Body) =>
+  ask(signet, '/auth/refresh', { body: { refresh_token } })
+
+describe.each(places)('a step-up ($name)', ({ create }) => {
+  const time = createClock()
+  let place: Place
+  let signet: Signet
+  beforeAll(async () => {
+    place = await create()
+    signet = await start(place, time)
+  })
+  afterAll(async () => {
+    await signet.close()
+    await place.remove()
+  })
+  beforeEach(time.reset)
+
+  it('opens a sign-in of the higher class, and ends the one that it was, with every token of it', async () => {
+    const ada = await withTotp(signet, time, 'ada@step.example')
+    const before = claimsOf(ada.tokens.access_token)
+    expect(before).toMatchObject({ amr: ['pwd'], acr: PWD })
+    const { status, body } = await stepUp(signet, ada.tokens, { totp: ada.code() })
+    expect(status).toBe(200)
+    const after = claimsOf(body.access_token)
+    expect(after).toMatchObject({
+      amr: ['pwd', 'otp', 'mfa'],
+      acr: MFA,
+      sub: before['sub'],
+      scope: before['scope'],
+    })
+    expect(after['sid']).not.toBe(before['sid'])
+    expect(Number(after['auth_time'])).toBeGreaterThanOrEqual(Number(before['auth_time']))
+    expect(await lives(signet, ada.tokens)).toEqual(DEAD)
+    const refreshed = await refresh(signet, body)
+    expect(claimsOf(refreshed.body.access_token)).toMatchObject({ acr: MFA, sid: after['sid'] })
+  })
+
+  it('leaves no way from before to after: each family keeps its class', async () => {
+    const ada = await withTotp(signet, time, 'way@step.example')
+    const rotated = (await refresh(signet, ada.tokens)).body
+    expect(claimsOf(rotated.access_token)).toMatchObject({ acr: PWD, amr: ['pwd'] })
+    const strong = (await stepUp(signet, rotated, { totp: ada.code() })).body
+    for (const token of [ada.tokens, rotated]) expect(outcomeOf(await refresh(signet, token))).toMatch(/^401/)
+    expect(await lives(signet, strong)).toEqual(ALIVE)
+  })
+
+  it('leaves the others of the person, and everybody else’s, alone', async () => {
+    const ada = await withTotp(signet, time, 'others@step.example')
+    const elsewhere = await signInFully(signet, time, ada)
+    const bystander = await signUp(signet, 'bystander@step.example')
+    await stepUp(signet, ada.tokens, { totp: ada.code() })
+    expect(await lives(signet, elsewhere)).toEqual(ALIVE)
+    expect(await lives(signet, bystander)).toEqual(ALIVE)
+  })
+
+  it('changes nothing when the proof is wrong', async () => {
+    const ada = await withTotp(signet, time, 'wrong@step.example')
+    const eve = await withTotp(signet, time, 'eve@step.example')
+    for (const proof of [{ totp: '000000' }, { totp: eve.code() }, { recovery_code: eve.recovery_codes[0] }])
+      expect(outcomeOf(await stepUp(signet, ada.tokens, proof))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    expect(await lives(signet, ada.tokens)).toEqual(ALIVE)
+  })
+
+  it('is beyond an account without a factor, and says so', async () => {
+    const tokens = await signUp(signet, 'plain@step.example')
+    const options = await ask(signet, '/auth/step-up/options', { method: 'POST', token: tokens.access_token })
+    expect(outcomeOf(options)).toBe('403 AUTHENTICATION_UNMET')
+    expect(outcomeOf(await stepUp(signet, tokens, { totp: '123456' }))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    expect(await lives(signet, tokens)).toEqual(ALIVE)
+  })
+
+  it('is one of many that race, with one family of the higher class', async () => {
+    const ada = await withTotp(signet, time, 'race@step.example')
+    const proofs = [
+      { totp: ada.code() },
+      ...ada.recovery_codes.slice(0, 4).map(recovery_code => ({ recovery_code })),
+    ]
+    const answers = await Promise.all(proofs.map(proof => stepUp(signet, ada.tokens, proof)))
+    const won = answers.filter(({ status }) => status === 200)
+    expect(won).toHaveLength(1)
+    for (const { body } of won) expect(await lives(signet, body)).toEqual(ALIVE)
+    expect(await lives(signet, ada.tokens)).toEqual(DEAD)
+  })
+
+  it('is told where a fresh sign-in is needed, in the words of RFC 9470', async () => {
+    const ada = await withTotp(signet, time, 'fresh@step.example')
+    const remove = (tokens: Body) => ask(signet, '/auth/factors/totp', asOwner(tokens, 'DELETE'))
+    const weak = await remove(ada.tokens)
+    expect(outcomeOf(weak)).toBe('401 AUTH_STEP_UP_REQUIRED')
+    expect(weak.headers.get('www-authenticate')).toBe(
+      `Bearer realm="signet", error="insufficient_user_authentication", acr_values="${MFA}", max_age="300"`,
+    )
+    const strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
+    time.advance(330)
+    expect(outcomeOf(await remove(strong))).toBe('401 AUTH_STEP_UP_REQUIRED')
+    time.reset()
+    time.advance(290)
+    expect((await remove(strong)).status).toBe(204)
+  })
+
+  it('wants a fresh sign-in, but no factor, for the first factor', async () => {
+    const tokens = await signUp(signet, 'first@step.example')
+    const { access_token: token } = tokens
+    time.advance(330)
+    for (const path of ['/auth/factors/totp', '/auth/factors/passkeys']) {
+      const stale = await ask(signet, path, asOwner(tokens))
+      expect(outcomeOf(stale)).toBe('401 AUTH_STEP_UP_REQUIRED')
+      expect(stale.headers.get('www-authenticate')).toBe(
+        'Bearer realm="signet", error="insufficient_user_authentication", max_age="300"',
+      )
+    }
+    expect((await ask(signet, '/auth/factors', { token })).status).toBe(200)
+  })
+
+  it('needs a bearer token', async () => {
+    for (const path of [
+      '/auth/step-up',
+      '/auth/step-up/options',
+      '/auth/factors/totp',
+      '/auth/factors/passkeys/confirm',
+    ])
+      expect(outcomeOf(await ask(signet, path, { body: { totp: '123456' } }))).toBe('401 AUTH_TOKEN_MISSING')
+    expect(outcomeOf(await ask(signet, '/auth/factors'))).toBe('401 AUTH_TOKEN_MISSING')
+  })
+
+  describe('acr_values', () => {
+    it('at a sign-in that cannot reach them is a refusal of its own, for the right password alone', async () => {
+      await signUp(signet, 'unmet@acr.example')
+      const ask_for = (acr_values: unknown, more: object = {}) =>
+        signIn(signet, 'unmet@acr.example', { acr_values, ...more })
+      expect(outcomeOf(await ask_for(MFA))).toBe('403 AUTHENTICATION_UNMET')
+      expect(outcomeOf(await ask_for(MFA, { password: 'wrong password' }))).toBe(
+        '401 AUTH_CREDENTIALS_INVALID',
+      )
+      expect((await ask_for(PWD)).status).toBe(200)
+      expect((await ask_for(`${MFA} ${PWD}`)).status).toBe(200)
+      for (const unknown of ['urn:example:gold', '', 7])
+        expect((await ask_for(unknown)).body.errors?.[0]?.pointer).toBe('#/acr_values')
+    })
+
+    it('never spare a factor that is there', async () => {
+      const ada = await withTotp(signet, time, 'met@acr.example')
+      for (const acr_values of [MFA, PWD])
+        expect(outcomeOf(await signIn(signet, ada.email, { acr_values }))).toBe(
+          '401 AUTH_SECOND_FACTOR_REQUIRED',
+        )
+    })
+
+    it('are in the metadata', async () => {
+      const { body } = await ask(signet, '/.well-known/oauth-authorization-server')
+      expect(body.acr_values_supported).toEqual([PWD, MFA])
+    })
+  })
+
+  describe('by cookie', () => {
+    const OWN_PAGE = { Origin: 'http://localhost:8080', 'Sec-Fetch-Site': 'same-origin' }
+    const COOKIE = { refresh_transport: 'cookie' }
+    const cookieOf = ({ headers }: { headers: Headers }) =>
+      headers
+        .getSetCookie()
+        .find(cookie => cookie.startsWith('signet-refresh='))
+        ?.split(';')[0] ?? ''
+
+    it('signs in and steps up without a refresh token in a body', async () => {
+      const ada = await withTotp(signet, time, 'ada@cookie.example')
+      const { body: first } = await signIn(signet, ada.email, COOKIE, OWN_PAGE)
+      const entered = await second(signet, first.handle, { totp: ada.code() }, OWN_PAGE)
+      expect(entered.status).toBe(200)
+      expect(entered.body).not.toHaveProperty('refresh_token')
+      const cookie = cookieOf(entered)
+      expect(cookie).toMatch(/^signet-refresh=signet_rt_/)
+      time.advance(30)
+      const stepped = await ask(signet, '/auth/step-up', {
+        body: { totp: ada.code() },
+        token: entered.body.access_token,
+        headers: OWN_PAGE,
+      })
+      expect(stepped.status).toBe(200)
+      expect(stepped.body).not.toHaveProperty('refresh_token')
+      const next = cookieOf(stepped)
+      expect(next).not.toBe(cookie)
+      const refreshWith = (Cookie: string) =>
+        ask(signet, '/auth/refresh', { method: 'POST', headers: { ...OWN_PAGE, Cookie } })
+      expect((await refreshWith(cookie)).status).toBe(401)
+      expect((await refreshWith(next)).status).toBe(200)
+    })
+
+    it('lets no page of a stranger finish a sign-in, and spends nothing for it', async () => {
+      const ada = await withTotp(signet, time, 'stranger@cookie.example')
+      const { body } = await signIn(signet, ada.email, COOKIE, OWN_PAGE)
+      const stranger = { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' }
+      const totp = ada.code()
+      expect(outcomeOf(await second(signet, body.handle, { totp }, stranger))).toBe('403 ORIGIN_NOT_ALLOWED')
+      expect((await second(signet, body.handle, { totp }, OWN_PAGE)).status).toBe(200)
+    })
+  })
+})
+
+describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
+  const time = createClock()
+  let place: Place
+  let instances: readonly Signet[]
+  beforeAll(async () => {
+    place = await createPostgresPlace()
+    instances = [await start(place, time), await start(place, time)]
+  })
+  afterAll(async () => {
+    await Promise.all(instances.map(signet => signet.close()))
+    await place.remove()
+  })
+
+  beforeEach(time.reset)
+
+  it('does not make the sign-in last longer', async () => {
+    const [one] = instances
+    if (one === undefined) throw new Error('an instance')
+    const hour = { REFRESH_TOKEN_MAX_SECONDS: '3600', REFRESH_TOKEN_IDLE_SECONDS: '3600' }
+    const brief = await start(place, time, hour)
+    const ada = await withTotp(brief, time, 'brief@two.example')
+    await brief.close()
+    const { status, body } = await stepUp(one, ada.tokens, { totp: ada.code() })
+    expect(status).toBe(200)
+    expect(body.refresh_token_expires_in).toBeGreaterThan(3_500)
+    expect(body.refresh_token_expires_in).toBeLessThanOrEqual(3_600)
+  })
+
+  it('gives no more than the client is registered for by now', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'signet-clients-'))
+    const CLIENTS_FILE = join(directory, 'clients.json')
+    const serve = (registered: Readonly<Record<string, unknown>>) => {
+      const client = { client_id: 'first-party', first_party: true, token_endpoint_auth_method: 'none' }
+      writeFileSync(
+        CLIENTS_FILE,
+        JSON.stringify([{ ...client, grant_types: ['refresh_token'], ...registered }]),
+      )
+      return start(place, time, { CLIENTS_FILE })
+    }
+    const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
+    const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
+    expect(claimsOf(ada.tokens.access_token)).toMatchObject({ scope: 'read write', aud: ISSUER })
+    // What the first half of a sign-in asks for holds for the second.
+    for (const resource of [ISSUER, 'https://old.example'])
+      expect(claimsOf((await signInFully(wide, time, ada, { resource })).access_token)['aud']).toBe(resource)
+    const beyond = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://new.example' })
+    expect(outcomeOf(beyond)).toBe('422 FIELDS_INVALID')
+    const old = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://old.example' })
+    expect(claimsOf(old.body.access_token)).toMatchObject({ aud: 'https://old.example' })
+    time.advance(30)
+    const own = await ask(wide, '/auth/refresh', {
+      body: { refresh_token: old.body.refresh_token, resource: ISSUER },
+    })
+    expect(claimsOf(own.body.access_token)).toMatchObject({ aud: ISSUER })
+    const narrow = await serve({ scope: 'read', audience: ['https://new.example'] })
+    const ungranted = { totp: ada.code(), resource: 'https://new.example' }
+    expect(outcomeOf(await stepUp(narrow, own.body, ungranted))).toBe('422 FIELDS_INVALID')
+    const { body } = await stepUp(narrow, own.body, { totp: ada.code() })
+    expect(claimsOf(body.access_token)).toMatchObject({ scope: 'read', aud: ISSUER })
+    await Promise.all([wide.close(), narrow.close()])
+    rmSync(directory, { recursive: true })
+  })
+
+  it('that races a refresh of the sign-in that it was leaves that one dead, and no token of its class with its successor', async () => {
+    const [one, other] = instances
+    if (one === undefined || other === undefined) throw new Error('two instances')
+    const ada = await withTotp(one, time, 'race@two.example')
+    for (let round = 0; round < 10; round += 1) {
+      const before = await signInFully(one, time, ada)
+      const [stepped, rotated] = await Promise.all([
+        stepUp(one, before, { totp: ada.code() }),
+        refresh(other, before),
+      ])
+      expect(stepped.status).toBe(200)
+      expect(await lives(other, stepped.body)).toEqual(ALIVE)
+      expect(await lives(other, before)).toEqual(DEAD)
+      if (rotated.status === 200) {
+        expect(decodeJwt(rotated.body.access_token)['sid']).toBe(decodeJwt(before.access_token)['sid'])
+        expect(await lives(one, rotated.body)).toEqual(DEAD)
+      }
+      time.advance(30)
+    }
+  })
+
+  it('counts against the sign-ins of the account what succeeds alone: a stolen access token locks nobody out', async () => {
+    const signet = await start(place, time, { RATE_LIMIT_ACCOUNTS: '20/60' })
+    const ada = await withTotp(signet, time, 'locked@step.example')
+    const from = (turn: number) => ({ 'X-Forwarded-For': `2001:db8:${turn}::1` })
+    const { access_token: token } = ada.tokens
+    for (let turn = 1; turn <= 21; turn += 1) {
+      const asking = { body: { recovery_code: 'wrong' }, token, headers: from(turn) }
+      expect(outcomeOf(await ask(signet, '/auth/step-up', asking))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+    }
+    const { body } = await signIn(signet, ada.email, {}, from(100))
+    expect((await second(signet, body.handle, { totp: ada.code() }, from(100))).status).toBe(200)
+    const [recovery_code] = ada.recovery_codes
+    const stepped = await ask(signet, '/auth/step-up', { body: { recovery_code }, token, headers: from(101) })
+    expect(stepped.status).toBe(200)
+    expect(await lives(signet, stepped.body)).toEqual(ALIVE)
+    await signet.close()
+  })
+})

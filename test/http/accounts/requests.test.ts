@@ -1,0 +1,274 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listenForAccounts } from '../../support/accounts/listen.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { newEmail, PASSWORD } from '../../support/call.ts'
+import type { Listening } from '../../support/listen.ts'
+import { openAnyPlace, type Place } from '../../support/server.ts'
+
+const PATHS = ['/auth/register', '/auth/login', '/auth/refresh', '/auth/logout']
+
+describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () => {
+  let place: Place
+  let server: Listening
+  beforeAll(async () => {
+    const redirect_uris = ['https://app.example/callback', 'com.example.app:/callback']
+    const app = { client_id: 'app', token_endpoint_auth_method: 'none', first_party: true, redirect_uris }
+    const third = { ...app, client_id: 'third', first_party: false, grant_types: ['refresh_token'] }
+    place = await openAnyPlace([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
+    const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
+    server = await listenForAccounts(place, { environment: { CORS_ORIGINS } })
+  })
+  afterAll(async () => {
+    await server.close()
+    await place.close()
+  })
+
+  it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {
+    const statusOf = async (path: string) =>
+      (await server.call(path, { raw: '', headers: { 'Content-Length': '0' } })).status
+    expect(await statusOf('/auth/login')).toBe(400)
+    expect(await statusOf('/auth/register')).toBe(400)
+    expect(await statusOf('/auth/refresh')).toBe(401)
+  })
+
+  describe.each(PATHS)('POST %s', path => {
+    it.each([
+      ['{', 'half an object'],
+      ['null', 'null'],
+      ['"email"', 'a string'],
+      ['7', 'a number'],
+      ['[]', 'an array'],
+      ['[{"email":"a@example.com"}]', 'an array of one'],
+      ['{"email":"a@example.com",}', 'a trailing comma'],
+      ["{'email':'a@example.com'}", 'single quotes'],
+      ['email=a%40example.com', 'a form'],
+      ['['.repeat(60_000), 'deep nesting that does not end'],
+      [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 'deep nesting'],
+    ])('answers 400 to %j (%s)', async raw => {
+      const { status, headers, body } = await server.call(path, {
+        raw,
+        headers: { 'Content-Length': String(Buffer.byteLength(raw)) },
+      })
+      if (raw === '' && path === '/auth/logout') return expect(status).toBe(401)
+      expect({ status, code: body.code }).toEqual({ status: 400, code: 'REQUEST_MALFORMED' })
+      expect(headers.get('content-type')).toBe('application/problem+json')
+      return undefined
+    })
+
+    it.each([
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data',
+      'application/jsonp',
+      'text/json',
+    ])('answers 415 to %s, which a foreign page may send without asking', async type => {
+      const { status, body } = await server.call(path, { raw: '{}', headers: { 'Content-Type': type } })
+      expect({ status, code: body.code }).toEqual({ status: 415, code: 'CONTENT_TYPE_UNSUPPORTED' })
+    })
+
+    it('takes a charset beside the type, in any case', async () => {
+      const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
+      expect([401, 422]).toContain((await server.call(path, { raw: '{}', headers })).status)
+    })
+
+    it('answers 413 beyond 64 KiB, with and without a Content-Length, and is read at 64 KiB', async () => {
+      const sized = (bytes: number) => `{"pad":"${'x'.repeat(bytes - 10)}"}`
+      const { status, headers, body } = await server.call(path, { raw: sized(65_537) })
+      expect({ status, code: body.code }).toEqual({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
+      expect(headers.get('connection')).toBe('close')
+      expect([401, 422]).toContain((await server.call(path, { raw: sized(65_536) })).status)
+      const chunked = (bytes: number) =>
+        fetch(server.origin + path, {
+          method: 'POST',
+          headers: {
+            'Content-Type': 'application/json',
+            'X-Forwarded-For': `10.200.0.${PATHS.indexOf(path)}`,
+          },
+          body: new Blob([sized(bytes)]).stream(),
+          duplex: 'half',
+        })
+      expect((await chunked(65_537)).status).toBe(413)
+      expect([401, 422]).toContain((await chunked(65_536)).status)
+    })
+
+    it('answers 405 to other methods, and says which one there is', async () => {
+      const { status, headers, body } = await server.call(path, { method: 'GET' })
+      expect({ status, code: body.code }).toEqual({ status: 405, code: 'METHOD_NOT_ALLOWED' })
+      expect(headers.get('allow')).toBe('POST')
+    })
+  })
+
+  it('answers 400 to what is no UTF-8', async () => {
+    const response = await fetch(`${server.origin}/auth/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: Buffer.from('{"email":"\xff\xfe@example.com","password":"12345678"}', 'latin1'),
+    })
+    expect(response.status).toBe(400)
+  })
+
+  it('that breaks off within its body is no fault of the server', async () => {
+    const before = server.lines.length
+    for (const head of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
+      const socket = connect(server.port, '127.0.0.1').on('error', () => {})
+      await once(socket, 'connect')
+      const body = head.startsWith('T') ? '5\r\n{"a":' : '{"a":'
+      socket.write(
+        `POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${head}\r\n\r\n${body}`,
+      )
+      await server.call('/livez')
+      socket.destroy()
+    }
+    const lines = () => server.lines.slice(before).filter(line => line['path'] === '/auth/login')
+    await expect.poll(() => lines().length).toBe(2)
+    expect(server.lines.slice(before).filter(({ level }) => level === 'error')).toEqual([])
+  })
+
+  it('is judged when all of it is there: what was ended meanwhile acts no more', async () => {
+    const person = { email: newEmail(), password: PASSWORD }
+    const { access_token } = (await server.call('/auth/register', { json: person })).body
+    const body = JSON.stringify({ current_password: PASSWORD, new_password: `${PASSWORD} of a thief` })
+    const socket = connect(server.port, '127.0.0.1')
+    const answered = text(socket)
+    socket.write(
+      `POST /auth/password HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${access_token}\r\nConnection: close\r\n`,
+    )
+    socket.write(`Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body[0]}`)
+    // Answered after the first half has come, on whichever connection.
+    await server.call('/livez')
+    expect((await server.call('/auth/logout', { method: 'POST', bearer: access_token })).status).toBe(204)
+    socket.write(body.slice(1))
+    expect(await answered).toMatch(/^HTTP\/1\.1 401 /)
+    expect((await server.call('/auth/login', { json: person })).status).toBe(200)
+  })
+
+  it('answers 404 as a problem where there is nothing', async () => {
+    const { status, headers, body } = await server.call('/auth/nothing')
+    expect({ status, code: body.code }).toEqual({ status: 404, code: 'NOT_FOUND' })
+    expect(headers.get('content-type')).toBe('application/problem+json')
+  })
+
+  it('is answered with security headers and a request id of our own making', async () => {
+    const { headers } = await server.call('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    expect(headers.get('x-powered-by')).toBeNull()
+    expect(server.lines.at(-1)).toMatchObject({ request_id: headers.get('x-request-id'), path: '/auth/me' })
+  })
+
+  it('leaves no password, token or e-mail in the log', async () => {
+    const email = newEmail()
+    const { body } = await server.call('/auth/register', { json: { email, password: PASSWORD } })
+    await server.call(`/auth/me?token=${body.access_token}`, { bearer: body.access_token })
+    await server.call('/auth/refresh', { json: { refresh_token: body.refresh_token } })
+    const log = JSON.stringify(server.lines)
+    for (const secret of [PASSWORD, body.access_token, body.refresh_token, email])
+      expect(log).not.toContain(secret)
+  })
+
+  describe('from a browser (CORS)', () => {
+    const preflight = (origin: string, path = '/auth/login') =>
+      server.call(path, {
+        method: 'OPTIONS',
+        headers: {
+          Origin: origin,
+          'Access-Control-Request-Method': 'POST',
+          'Access-Control-Request-Headers': 'content-type',
+        },
+      })
+
+    it.each(['https://spa.example', 'http://localhost:5173', 'https://app.example'])(
+      'of %s is allowed, with cookies',
+      async origin => {
+        const { status, headers } = await preflight(origin)
+        expect(status).toBe(204)
+        expect(headers.get('access-control-allow-origin')).toBe(origin)
+        expect(headers.get('access-control-allow-methods')).toContain('POST')
+        expect(headers.get('access-control-allow-headers')).toMatch(/content-type/i)
+        const answer = await server.call('/auth/me', { headers: { Origin: origin } })
+        expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+        expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+        expect(answer.headers.get('access-control-expose-headers')).toMatch(/retry-after/i)
+        expect(answer.headers.get('vary')).toBe('Origin')
+      },
+    )
+
+    it.each([
+      'https://evil.example',
+      'https://spa.example.evil.example',
+      'https://evilspa.example',
+      'http://spa.example',
+      'https://spa.example:8443',
+      'https://SPA.example',
+      'com.example.app://',
+      'null',
+      '*',
+      '',
+    ])('of %j is not', async origin => {
+      for (const { headers } of [
+        await preflight(origin),
+        await server.call('/auth/me', { headers: { Origin: origin } }),
+      ]) {
+        expect(headers.get('access-control-allow-origin')).toBeNull()
+        expect(headers.get('access-control-allow-credentials')).toBeNull()
+        expect(headers.get('vary')).toBe('Origin')
+      }
+    })
+
+    it.each([
+      'authorization',
+      'content-type',
+      'traceparent',
+      'tracestate',
+      'baggage',
+      'x-requested-with',
+      'idempotency-key',
+    ])('may send %s', async name => {
+      const { headers } = await preflight('https://spa.example')
+      const allowed = headers.get('access-control-allow-headers')?.toLowerCase().split(', ')
+      expect(allowed).toContain(name)
+    })
+
+    it('of a first-party client reads refusals of every kind', async () => {
+      const headers = { Origin: 'https://app.example' }
+      const large = JSON.stringify({ pad: 'x'.repeat(70_000) })
+      const from = '192.0.2.55'
+      const answers = [
+        await server.call('/auth/login', { raw: '{', headers }),
+        await server.call('/auth/login', { raw: large, headers }),
+        await server.call('/auth/login', { method: 'PUT', headers }),
+        await server.call('/auth/nothing', { headers }),
+        await server.call('/auth/me', { headers }),
+        await server.call('/auth/login', {
+          raw: '{}',
+          headers: { ...headers, 'Content-Type': 'text/plain' },
+        }),
+      ]
+      for (let turn = 0; turn < 101; turn++) await server.call('/auth/me', { from, headers })
+      answers.push(await server.call('/auth/me', { from, headers }))
+      expect(answers.map(({ status }) => status)).toEqual([400, 413, 405, 404, 401, 415, 429])
+      for (const answer of answers) {
+        expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
+        expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+        expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After')
+      }
+    })
+
+    it('of a third party’s client reads nothing of the account API', async () => {
+      const { headers } = await preflight('https://third.example')
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+    })
+
+    it('may read the keys and the metadata from anywhere, without cookies', async () => {
+      for (const path of ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server']) {
+        const { headers } = await server.call(path, { headers: { Origin: 'https://evil.example' } })
+        expect(headers.get('access-control-allow-origin')).toBe('*')
+        expect(headers.get('access-control-allow-credentials')).toBeNull()
+      }
+    })
+  })
+})

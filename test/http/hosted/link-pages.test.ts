@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readConfig } from '../../../src/config.ts'
+import { judgePassword } from '../../../src/domain/account/password.ts'
+import { TEXTS } from '../../../src/http/pages/texts.ts'
+import {
+  createPostgresPlace,
+  ISSUER,
+  login,
+  outcome,
+  type Place,
+  places,
+  register,
+  send,
+  startSignet,
+} from '../../support/accounts/account-api.ts'
+import {
+  forgot,
+  me,
+  NEW_PASSWORD,
+  type Post,
+  resetToken,
+  SUBJECTS,
+  startWithMail,
+} from '../../support/accounts/mail.ts'
+import { hasPostgres } from '../../support/backends.ts'
+import { createLog } from '../../support/log.ts'
+import { checked } from '../../support/openapi.ts'
+import { linkIn } from '../../support/services/mailbox.ts'
+
+const [embedded] = places
+
+describe('the pages of mailed links', () => {
+  let place: Place
+  let post: Post
+  const { log, lines } = createLog()
+  beforeAll(async () => {
+    if (embedded === undefined) throw new Error('no place')
+    place = await embedded.create()
+    post = await startWithMail(place, {}, { log })
+  })
+  afterAll(async () => {
+    await post.close()
+    await place.remove()
+  })
+  const fetch = (url: string, init: RequestInit = {}) => checked(post.signet.app)(new Request(url, init))
+  const submit = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
+    const body = new URLSearchParams(fields).toString()
+    return fetch(`${ISSUER}${path}`, {
+      method: 'POST',
+      body,
+      headers: {
+        'Content-Type': 'application/x-www-form-urlencoded',
+        'Content-Length': String(body.length),
+        ...headers,
+      },
+    })
+  }
+
+  it('confirm an address by a button; looking is no confirmation', async () => {
+    const { bearer } = await register(post.signet, 'ada@page.example')
+    const { url, token } = linkIn(await post.mailbox.mailTo('ada@page.example', SUBJECTS.verify))
+    for (const method of ['GET', 'HEAD', 'GET']) expect((await fetch(url, { method })).status).toBe(200)
+    expect(await me(post.signet, bearer)).toMatchObject({ email_verified: false })
+    const page = await (await fetch(url)).text()
+    expect(page).toContain(`<input type="hidden" name="token" value="${token}">`)
+    const answer = await submit('/confirm-email', { token })
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('is confirmed')])
+    expect(await me(post.signet, bearer)).toMatchObject({ email_verified: true })
+    const again = await submit('/confirm-email', { token })
+    expect([again.status, await again.text()]).toEqual([400, expect.stringContaining('not any more')])
+  })
+
+  it('take a new password, and say in the page what is wrong with it', async () => {
+    await register(post.signet, 'bob@page.example')
+    const token = await resetToken(post, 'bob@page.example')
+    expect(await (await fetch(`${ISSUER}/reset-password?token=${token}`)).text()).toContain(
+      'autocomplete="new-password"',
+    )
+    const refused = await submit('/reset-password', { token, new_password: 'short' })
+    const text = await refused.text()
+    expect([refused.status, text]).toEqual([422, expect.stringContaining('role="alert"')])
+    expect(text).toContain(token)
+    expect(text).not.toContain('value="short"')
+    expect((await submit('/reset-password', { token, new_password: NEW_PASSWORD })).status).toBe(200)
+    await login(post.signet, 'bob@page.example', { password: NEW_PASSWORD })
+  })
+
+  it('load nothing, run nothing, are framed by nobody, kept nowhere and tell no other page where they are', async () => {
+    const { headers } = await fetch(`${ISSUER}/reset-password?token=x`)
+    const policy = headers.get('content-security-policy') ?? ''
+    expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[\w+/=]+'; form-action 'self';/)
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toMatch(/script|unsafe|http/)
+    expect(headers.get('referrer-policy')).toBe('same-origin')
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect(headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  it.each(['"><script>alert(1)</script>', "'onfocus='x", '&lt;', '</style><b>'])(
+    'show a token as text: %s',
+    async token => {
+      for (const path of ['confirm-email', 'reset-password']) {
+        const page = await (await fetch(`${ISSUER}/${path}?token=${encodeURIComponent(token)}`)).text()
+        const [, value = ''] = /name="token" value="([^"]*)"/.exec(page) ?? []
+        expect(value).not.toMatch(/[<>'"]/)
+        expect(value.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))).toBe(
+          token,
+        )
+        expect(page).not.toContain('<script')
+      }
+    },
+  )
+
+  it('speak German to whom reads it', async () => {
+    const german = { headers: { 'Accept-Language': 'de' } }
+    const page = await (await fetch(`${ISSUER}/reset-password?token=x`, german)).text()
+    expect(page).toContain('<html lang="de">')
+    expect(page).toContain('Wählen Sie ein neues Passwort')
+    const gone = await submit('/confirm-email', { token: 'x' }, german.headers)
+    expect(await gone.text()).toContain('gilt nicht')
+    await register(post.signet, 'dora@page.example')
+    const token = await resetToken(post, 'dora@page.example')
+    const refused = await submit('/reset-password', { token, new_password: 'kurz' }, german.headers)
+    expect(await refused.text()).toContain('Bitte wählen Sie ein anderes Passwort: mindestens 8 Zeichen.')
+  })
+
+  it.each([
+    ['GET', '/confirm-email', 400],
+    ['GET', '/confirm-email?token=', 400],
+    ['POST', '/confirm-email', 400],
+    ['POST', '/confirm-email?token=x', 400],
+  ])('%s %s is a page with the status %d', async (method, path, status) => {
+    const answer = await fetch(`${ISSUER}${path}`, { method })
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'text/html; charset=utf-8'])
+  })
+
+  it('leave no token in the log, nor an address', async () => {
+    await register(post.signet, 'eve@page.example')
+    const token = await resetToken(post, 'eve@page.example')
+    await fetch(`${ISSUER}/reset-password?token=${token}`)
+    await submit('/reset-password', { token, new_password: NEW_PASSWORD })
+    await submit('/reset-password', { token, new_password: NEW_PASSWORD })
+    await send(post.signet, 'POST', '/auth/password/reset', { token, new_password: NEW_PASSWORD })
+    expect(lines.some(line => line['path'] === '/reset-password')).toBe(true)
+    const text = JSON.stringify(lines)
+    expect(text).not.toContain(token.slice(0, 20))
+    expect(text).not.toMatch(/@page\.example|lantern|token=/)
+  })
+})
+
+describe('the words of the pages', () => {
+  it.each([
+    ['short', false],
+    ['x'.repeat(80), false],
+    ['lantern\0lantern', false],
+    ['password', true],
+    ['ada@b.example', false],
+  ])('say in German what is wrong with a password: %j', (password, isCommon) => {
+    const fault = judgePassword({ password, email: 'ada@b.example', min_characters: 8, isCommon }) ?? ''
+    expect(TEXTS.en.sayFault(fault)).toBe(`it ${fault}`)
+    expect(TEXTS.de.sayFault(fault)).not.toMatch(/must|^$/)
+  })
+})
+
+describe('where mail is not configured', () => {
+  it('the embedded default shows it to the developer', async () => {
+    if (embedded === undefined) throw new Error('no place')
+    const place = await embedded.create()
+    const shown: string[] = []
+    const more = { MAIL_LINK_URL: 'https://app.example/account' }
+    const signet = await startSignet(place, more, { printMail: text => void shown.push(text) })
+    await register(signet, 'dev@console.example')
+    await expect.poll(() => shown).toHaveLength(1)
+    expect(shown[0]).toMatch(/^Mail to dev@console\.example: Confirm your e-mail address\n\n/)
+    expect(shown[0]).toMatch(
+      /\nhttps:\/\/app\.example\/account#purpose=verify_email&token=signet_el_[\w-]{43}\n/,
+    )
+    await signet.close()
+    await place.remove()
+  })
+
+  it.skipIf(!hasPostgres)('on Postgres it is off, and says so; accounts are as ever', async () => {
+    const place = await createPostgresPlace()
+    const { log, lines } = createLog()
+    const signet = await startSignet(place, {}, { log })
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', message: expect.stringContaining('SMTP_URL') }),
+    )
+    const { bearer, tokens } = await register(signet, 'ada@off.example')
+    await login(signet, 'ada@off.example')
+    expect(await outcome(forgot(signet, 'ada@off.example'))).toBe('404 MAIL_OFF')
+    expect(await outcome(forgot(signet, 'nobody@off.example'))).toBe('404 MAIL_OFF')
+    expect(await outcome(send(signet, 'POST', '/auth/email/verification', undefined, bearer))).toBe(
+      '404 MAIL_OFF',
+    )
+    const refresh = () => send(signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token })
+    expect([await outcome(refresh()), await outcome(refresh())]).toEqual(['200', '401 AUTH_TOKEN_INVALID'])
+    await signet.close()
+    await place.remove()
+  })
+
+  it('limits those who ask, by address', async () => {
+    if (embedded === undefined) throw new Error('no place')
+    const place = await embedded.create()
+    const signet = await startSignet(place, { RATE_LIMIT_MAIL: '2/60' })
+    const from = (ip: string) => ({ 'X-Forwarded-For': ip })
+    const ask = (ip: string) => outcome(forgot(signet, 'anybody@limit.example', from(ip)))
+    expect([await ask('198.51.100.1'), await ask('198.51.100.1')]).toEqual(['202', '202'])
+    expect(await ask('198.51.100.1')).toBe('429 RATE_LIMITED')
+    expect(await ask('198.51.100.2')).toBe('202')
+    await signet.close()
+    await place.remove()
+  })
+
+  it('is refused with a line when half of it is', () => {
+    expect(readConfig({ SMTP_URL: 'smtp://localhost' })).toEqual({
+      faults: ['MAIL_FROM is required with SMTP_URL'],
+    })
+  })
+})

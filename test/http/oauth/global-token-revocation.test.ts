@@ -1,0 +1,206 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { API, CLIENTS, SECRETS } from '../../support/clients.ts'
+import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+const secret = 'a secret of an administrator, long enough'
+const ADMIN = {
+  client_id: 'admin',
+  client_secret: secret,
+  grant_types: ['client_credentials'],
+  scope: 'signet:admin read',
+  audience: [ISSUER, API],
+}
+
+const basic = (client_id: string, client_secret: string) =>
+  `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
+
+let people = 0
+
+describe.each(places)('draft-parecki-oauth-global-token-revocation, on $name', ({ open }) => {
+  let place: Place
+  let instance: Instance
+  let admin: string
+  beforeAll(async () => {
+    place = await open([...CLIENTS, ADMIN])
+    instance = await place.start()
+    admin = await tokenFor(ADMIN.client_id, secret)
+  })
+  afterAll(() => place.close())
+
+  const tokenFor = async (client_id: string, client_secret: string, more: Record<string, string> = {}) => {
+    const form = { grant_type: 'client_credentials', ...more }
+    return (await instance.token(form, { authorization: basic(client_id, client_secret) })).json.access_token
+  }
+  const postJson = (path: string, body: unknown, authorization?: string) =>
+    instance.fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) },
+      body: JSON.stringify(body),
+    })
+  const end = (body: unknown, token: string | null = admin) =>
+    postJson('/global-token-revocation', body, token === null ? undefined : `Bearer ${token}`)
+
+  type Tokens = Readonly<{ access_token: string; refresh_token: string }>
+  const register = async () => {
+    people += 1
+    const email = `person${people}@example.com`
+    const password = 'correct horse battery'
+    const { json } = await postJson('/auth/register', { email, password, client_id: 'app' })
+    const { user, access_token, refresh_token } = json as unknown as Tokens & { user: { id: string } }
+    const login = async (client_id = 'app', more: object = {}) =>
+      (await postJson('/auth/login', { email, password, client_id, ...more })).json as Tokens
+    return { email, sub: user.id, tokens: { access_token, refresh_token }, login }
+  }
+  const isActive = async (
+    token: string,
+    [client_id, client_secret] = ['introspector', SECRETS.introspector],
+  ) => {
+    const { json } = await instance.post(
+      '/introspect',
+      { token },
+      { authorization: basic(client_id, client_secret) },
+    )
+    return json['active']
+  }
+  const canRefresh = async ({ refresh_token }: Tokens) =>
+    (await instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })).status === 200
+
+  it.each([
+    ['opaque', ({ sub }: { sub: string }) => ({ format: 'opaque', id: sub })],
+    ['iss_sub', ({ sub }: { sub: string }) => ({ format: 'iss_sub', iss: ISSUER, sub })],
+    ['email', ({ email }: { email: string }) => ({ format: 'email', email: ` ${email.toUpperCase()} ` })],
+  ])(
+    'ends every sign-in and token of the person that is named by %s, and of nobody else',
+    async (_, name) => {
+      const [person, bystander] = [await register(), await register()]
+      const second = await person.login()
+      const answer = await end({ sub_id: name(person) })
+      expect([answer.status, answer.text]).toEqual([204, ''])
+      for (const tokens of [person.tokens, second]) {
+        expect(await isActive(tokens.access_token)).toBe(false)
+        expect(await canRefresh(tokens)).toBe(false)
+      }
+      expect(await isActive(bystander.tokens.access_token)).toBe(true)
+      expect(await canRefresh(bystander.tokens)).toBe(true)
+      // Again, and nothing is left to end.
+      expect((await end({ sub_id: name(person) })).status).toBe(204)
+    },
+  )
+
+  /** Of the feed's entry for whatever ended a token by its time: null when there is none. */
+  const untilOf = async (kind: string, value: string): Promise<number | null> => {
+    const [row] = await place.database.run(
+      sql => sql<{ until: number }[]>`
+        select floor(extract(epoch from issued_until))::float8 as until
+        from revocations
+        where kind = ${kind} and value = ${value}`,
+    )
+    return row?.until ?? null
+  }
+
+  it('lets the person sign in again, also in the very second, and leaves nothing of that second before', async () => {
+    const person = await register()
+    for (const _ of Array.from({ length: 5 })) {
+      const before = await person.login()
+      await end({ sub_id: { format: 'opaque', id: person.sub } })
+      const fresh = await person.login()
+      const { iat = 0 } = decodeJwt(fresh.access_token)
+      expect(iat).toBeGreaterThan((await untilOf('sub', person.sub)) ?? 0)
+      expect(await isActive(fresh.access_token)).toBe(true)
+      expect(await canRefresh(fresh)).toBe(true)
+      expect(await isActive(before.access_token)).toBe(false)
+      const { sid, iat: issued = 0 } = decodeJwt<{ sid: string }>(before.access_token)
+      const isCovered = issued <= ((await untilOf('sub', person.sub)) ?? 0)
+      const named = await place.database.run(
+        sql => sql`select from revocations where kind = 'sid' and value = ${sid}`,
+      )
+      expect(isCovered || named.length === 1).toBe(true)
+    }
+  })
+
+  it('lets people sign in again at a client that was ended, also in the very second', async () => {
+    const person = await register()
+    await end({ client_id: 'app' })
+    const fresh = await person.login()
+    expect(decodeJwt(fresh.access_token).iat).toBeGreaterThan((await untilOf('client_id', 'app')) ?? 0)
+    expect(await isActive(fresh.access_token)).toBe(true)
+    expect(await canRefresh(fresh)).toBe(true)
+  })
+
+  it('announces the person and each sign-in in the feed', async () => {
+    const person = await register()
+    await end({ sub_id: { format: 'opaque', id: person.sub } })
+    const rows = await place.database.run(
+      sql => sql`
+        select r.kind, r.issued_until is not null as is_bounded
+        from revocations r
+        where r.value = ${person.sub}
+          or r.value in (select id::text from refresh_families where user_id = ${person.sub})
+        order by kind`,
+    )
+    expect(rows).toEqual([
+      { kind: 'sid', is_bounded: false },
+      { kind: 'sub', is_bounded: true },
+    ])
+  })
+
+  it('ends every token of a client, its sign-ins and what it got for itself, and of no other client', async () => {
+    const person = await register()
+    const other = await person.login('grace-app')
+    const mine = person.tokens
+    expect((await end({ client_id: 'app' })).status).toBe(204)
+    expect(await isActive(mine.access_token)).toBe(false)
+    expect(await canRefresh(mine)).toBe(false)
+    expect(await isActive(other.access_token)).toBe(true)
+    const own = await tokenFor('service', SECRETS.service)
+    expect(await isActive(own)).toBe(true)
+    expect((await end({ client_id: 'service' })).status).toBe(204)
+    expect(await isActive(own)).toBe(false)
+  })
+
+  it('ends what a client holds that is not registered any more', async () => {
+    expect((await end({ client_id: 'gone' })).status).toBe(204)
+  })
+
+  it.each([
+    [400, {}],
+    [400, { sub_id: { format: 'opaque', id: 'x' }, client_id: 'app' }],
+    [400, { sub_id: 'x' }],
+    [400, { client_id: 7 }],
+    [400, { client_id: '' }],
+    [404, { sub_id: { format: 'opaque', id: 'nobody' } }],
+    [404, { sub_id: { format: 'opaque', id: '00000000-0000-4000-8000-000000000000' } }],
+    [404, { sub_id: { format: 'iss_sub', iss: 'https://other.example', sub: 'x' } }],
+    [404, { sub_id: { format: 'email', email: 'nobody@example.com' } }],
+    [422, { sub_id: { format: 'phone_number', phone_number: '+1' } }],
+    [422, { sub_id: { format: 'opaque' } }],
+  ])('answers %s to %j', async (status, body) => {
+    expect((await end(body)).status).toBe(status)
+  })
+
+  it('is for administrators alone', async () => {
+    const person = await register()
+    // Of a client that no other test has ended in this second.
+    const { access_token } = await person.login('grace-app')
+    const own = await person.login('grace-app', { resource: ISSUER })
+    const sub_id = { format: 'opaque', id: person.sub }
+    const refused = async (token: string | null) => {
+      const { status, headers } = await end({ sub_id }, token)
+      return [status, headers.get('www-authenticate')]
+    }
+    expect(await refused(null)).toEqual([401, 'Bearer realm="signet"'])
+    expect(await refused('x.y.z')).toEqual([401, 'Bearer realm="signet", error="invalid_token"'])
+    expect((await refused(access_token))[0]).toBe(401)
+    expect(await refused(own.access_token)).toEqual([
+      403,
+      'Bearer realm="signet", error="insufficient_scope"',
+    ])
+    expect((await refused(await tokenFor('admin', secret, { scope: 'read' })))[0]).toBe(403)
+    expect((await refused(await tokenFor('admin', secret, { resource: API })))[0]).toBe(401)
+    const spent = await tokenFor('admin', secret)
+    await instance.post('/revoke', { token: spent }, { authorization: basic('admin', secret) })
+    expect((await refused(spent))[0]).toBe(401)
+    expect(await isActive(access_token)).toBe(true)
+  })
+})

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { basic, SECRETS } from '../../support/clients.ts'
+import { type Answer, type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+
+type Payload = Readonly<{
+  iss: string
+  since: string | null
+  cursor: string
+  ids: Readonly<Record<string, string>>
+}>
+
+const partOf = (jws: string, part: number): unknown =>
+  JSON.parse(Buffer.from(jws.split('.')[part] ?? '', 'base64url').toString())
+const payloadOf = ({ text }: Answer) => partOf(text, 1) as Payload
+const idsOf = (answer: Answer) =>
+  Object.values(payloadOf(answer).ids).flatMap(
+    ids => Buffer.from(ids, 'base64url').toString('hex').match(/.{32}/g) ?? [],
+  )
+const claimsOf = (token: string) => partOf(token, 1) as Readonly<{ jti: string; sid: string }>
+const bare = (uuid: string) => uuid.replaceAll('-', '')
+
+let people = 0
+
+describe.each(places)('GET /revocations, on $name', ({ open }) => {
+  let place: Place
+  let instance: Instance
+  beforeAll(async () => {
+    place = await open()
+    instance = await place.start()
+  })
+  afterAll(() => place.close())
+
+  const read = (query = '', headers: Record<string, string> = {}) =>
+    instance.fetch(`/revocations${query}`, { headers })
+  const postJson = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    instance.fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+  const register = async () => {
+    people += 1
+    const credentials = { email: `feed${people}@example.com`, password: 'correct horse battery' }
+    // For the account API, which signs out.
+    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
+    const { json } = await postJson('/auth/register', asked)
+    const login = async () => (await postJson('/auth/login', asked)).json
+    return { tokens: json, login }
+  }
+  const refresh = (refresh_token: string) =>
+    instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
+
+  /** What the feed says after something was done. */
+  const heardOf = async (work: () => Promise<unknown>) => {
+    const { cursor } = payloadOf(await read())
+    await work()
+    return idsOf(await read(`?cursor=${cursor}&wait=10`))
+  }
+
+  it('is a JWS of its own type, for everybody', async () => {
+    const answer = await read()
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toBe('application/jwt')
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+    expect(partOf(answer.text, 0)).toMatchObject({ alg: 'RS256', typ: 'revocations+jwt' })
+    expect(payloadOf(answer)).toMatchObject({ iss: ISSUER, since: null })
+  })
+
+  it('may be kept by a cache: everything for a moment, a step for a minute, nothing not at all', async () => {
+    const everything = await read()
+    expect(everything.headers.get('cache-control')).toBe('public, max-age=2')
+    const etag = everything.headers.get('etag') ?? ''
+    expect((await read('', { 'if-none-match': `W/${etag}` })).status).toBe(304)
+    expect((await read('', { 'if-none-match': '"other"' })).status).toBe(200)
+    const query = `?cursor=${payloadOf(everything).cursor}`
+    expect((await read(query)).headers.get('cache-control')).toBe('no-store')
+    const { tokens } = await register()
+    await instance.post('/revoke', { token: tokens.access_token, client_id: 'app' })
+    expect((await read(`${query}&wait=10`)).headers.get('cache-control')).toBe('public, max-age=60')
+  })
+
+  it('names an access token that was revoked, and not its sign-in', async () => {
+    const { tokens } = await register()
+    const { jti } = claimsOf(tokens.access_token)
+    const heard = await heardOf(() =>
+      instance.post('/revoke', { token: tokens.access_token, client_id: 'app' }),
+    )
+    expect(heard).toEqual([bare(jti)])
+  })
+
+  it.each([
+    [
+      'its refresh token is revoked',
+      (token: string) => instance.post('/revoke', { token, client_id: 'app' }),
+    ],
+    ['the person signs out', (refresh_token: string) => postJson('/auth/logout', { refresh_token })],
+    [
+      'a spent refresh token comes back',
+      async (token: string) => {
+        expect((await refresh(token)).status).toBe(200)
+        expect((await refresh(token)).status).toBe(400)
+      },
+    ],
+  ])('names a sign-in when %s, and no other of that person', async (_, end) => {
+    const { tokens, login } = await register()
+    await login()
+    const { sid } = claimsOf(tokens.access_token)
+    expect(await heardOf(() => end(tokens.refresh_token))).toEqual([bare(sid)])
+  })
+
+  it('names every sign-in when a person signs out everywhere', async () => {
+    const { tokens, login } = await register()
+    const sids = [tokens, await login()].map(({ access_token }) => bare(claimsOf(access_token).sid))
+    const bearer = { authorization: `Bearer ${tokens.access_token}` }
+    const heard = await heardOf(() => postJson('/auth/logout', { everywhere: true }, bearer))
+    expect(heard.toSorted()).toEqual(sids.toSorted())
+  })
+
+  it('names nothing that was not ended', async () => {
+    const { tokens } = await register()
+    const { cursor } = payloadOf(await read())
+    // Another client's token, and garbage.
+    await instance.post('/revoke', { token: tokens.access_token }, basic('service', SECRETS.service))
+    await instance.post('/revoke', { token: 'signet_rt_garbage', client_id: 'app' })
+    await refresh('signet_rt_garbage')
+    expect(idsOf(await read(`?cursor=${cursor}&wait=1`))).toEqual([])
+  })
+
+  it.each(['nonsense', '', 'zz.1.', `zz.1.${'1-'.repeat(3000)}1`])(
+    'sends a cursor that leads nowhere back to the beginning: %#',
+    async cursor => {
+      const { status, json, headers } = await read(`?cursor=${cursor}`)
+      expect([status, json['code'], headers.get('cache-control')]).toEqual([410, 'CURSOR_GONE', 'no-store'])
+    },
+  )
+})

@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type Listener, openListener } from '../../../src/http/server/listener.ts'
+import { createUnreadable } from '../../../src/http/server/malformed-requests.ts'
+import { systemRandom } from '../../../src/platform/random.ts'
+import { SERVICE } from '../../support/clients.ts'
+import { createLog } from '../../support/log.ts'
+import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { freePort } from '../../support/services/services.ts'
+
+const CC = 'grant_type=client_credentials'
+const HEAD = ['POST /token HTTP/1.1', 'Host: localhost', 'Content-Type: application/x-www-form-urlencoded']
+const AUTHORIZATION = `Authorization: ${SERVICE.authorization}`
+const LENGTH = `Content-Length: ${CC.length}`
+
+describe('RFC 9112 – what a socket may bring', () => {
+  let place: Place
+  let signet: Instance
+  let issuer: string
+  let listener: Listener
+  beforeAll(async () => {
+    place = await openAnyPlace()
+    const port = await freePort()
+    issuer = `http://localhost:${port}`
+    signet = await place.start({ environment: { ISSUER: issuer } })
+    const unreadable = createUnreadable({ random: systemRandom, log: createLog().log })
+    listener = await openListener(signet.app, { host: '127.0.0.1', port }, unreadable)
+  })
+  afterAll(async () => {
+    expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
+    await listener.drain(1)
+    await place.close()
+  })
+
+  const open = () => connect(Number(new URL(issuer).port), '127.0.0.1')
+  /** Sends the bytes and reads until the server has nothing more to say. */
+  const say = async (lines: readonly string[], body = '') => {
+    const socket = open()
+    socket.write(`${[...lines, 'Connection: close', '', ''].join('\r\n')}${body}`)
+    return text(socket)
+  }
+  const statusesOf = (answer: string) =>
+    [...answer.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status))
+  const expectAlive = async () =>
+    expect(statusesOf(await say([...HEAD, AUTHORIZATION, LENGTH], CC))).toEqual([200])
+
+  it('answers an ordinary request', expectAlive)
+
+  it('answers a body that is announced too large before it comes, and ends the connection', async () => {
+    const socket = open()
+    socket.write([...HEAD, AUTHORIZATION, 'Content-Length: 1000000000', '', ''].join('\r\n'))
+    expect(statusesOf(await text(socket))).toEqual([413])
+    await expectAlive()
+  })
+
+  it('stops reading a chunked body that does not end', async () => {
+    const socket = open().on('error', () => {})
+    socket.write([...HEAD, AUTHORIZATION, 'Transfer-Encoding: chunked', '', ''].join('\r\n'))
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
+    for (let turn = 0; turn < 5; turn++) socket.write(chunk)
+    const [answer] = await once(socket, 'data')
+    expect(statusesOf(String(answer))).toEqual([413])
+    socket.destroy()
+    await expectAlive()
+  })
+
+  it('takes a chunked body of the right size', async () => {
+    const body = `${CC.length.toString(16)}\r\n${CC}\r\n0\r\n\r\n`
+    expect(statusesOf(await say([...HEAD, AUTHORIZATION, 'Transfer-Encoding: chunked'], body))).toEqual([200])
+  })
+
+  it.each([
+    ['a length and chunks', [LENGTH, 'Transfer-Encoding: chunked']],
+    ['two lengths', [LENGTH, 'Content-Length: 3']],
+    ['a length that is none', ['Content-Length: 3x']],
+    ['a negative length', ['Content-Length: -1']],
+    ['an encoding that nobody knows', ['Transfer-Encoding: chunky']],
+  ])('§6.3 – refuses %s: nothing is smuggled behind it', async (_, headers) => {
+    const hidden = `${CC}\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n`
+    expect(statusesOf(await say([...HEAD, AUTHORIZATION, ...headers], hidden))).toEqual([400])
+    await expectAlive()
+  })
+
+  it('does not choose between two Authorization headers', async () => {
+    const wrong = 'Authorization: Basic c2VydmljZTp3cm9uZw=='
+    for (const pair of [
+      [AUTHORIZATION, wrong],
+      [wrong, AUTHORIZATION],
+    ]) {
+      const [status] = statusesOf(await say([...HEAD, ...pair, LENGTH], CC))
+      expect([400, 401]).toContain(status)
+    }
+  })
+
+  it('says nothing loud about a client that goes away in the middle', async () => {
+    const before = signet.lines.length
+    for (const framing of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
+      const socket = open().on('error', () => {})
+      socket.write(`${[...HEAD, AUTHORIZATION, framing, '', ''].join('\r\n')}5\r\ngrant`, () =>
+        socket.resetAndDestroy(),
+      )
+      await once(socket, 'close')
+    }
+    await expectAlive()
+    await vi.waitFor(() => expect(signet.lines.length).toBeGreaterThanOrEqual(before + 3))
+    expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
+  })
+
+  it('answers requests that come at once, each its own', async () => {
+    const one = [...HEAD, AUTHORIZATION, LENGTH, '', ''].join('\r\n') + CC
+    const socket = open()
+    socket.write(one + one)
+    socket.write(['GET /livez HTTP/1.1', 'Host: localhost', 'Connection: close', '', ''].join('\r\n'))
+    const answer = await text(socket)
+    expect(statusesOf(answer)).toEqual([200, 200, 200])
+    const ids = [...answer.matchAll(/x-request-id: (\S+)/gi)].map(([, id]) => id)
+    expect(new Set(ids).size).toBe(3)
+  })
+
+  it('refuses what is not HTTP', async () => {
+    expect(statusesOf(await say(['nonsense']))).toEqual([400])
+    expect(
+      statusesOf(await say(['GET /livez HTTP/1.1', 'Host: localhost', `X: ${'x'.repeat(100_000)}`])),
+    ).toEqual([431])
+    await expectAlive()
+  })
+})

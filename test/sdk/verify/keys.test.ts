@@ -1,0 +1,418 @@
+import type { ServerResponse } from 'node:http'
+import { pipeline, Readable } from 'node:stream'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { AUDIENCE, createKey, JWKS, METADATA, signToken, type TestKey } from '../../support/issuer.ts'
+import { ENGINES, refusalOf, stage } from './support.ts'
+
+const json = (response: ServerResponse, body: unknown, headers: Record<string, string> = {}) => {
+  response.writeHead(200, { 'Content-Type': 'application/json', ...headers })
+  response.end(JSON.stringify(body))
+}
+
+function* endless() {
+  for (;;) yield 'x'.repeat(10_000)
+}
+
+describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) => {
+  const { issue, issuer, key, claims, create: createPlain, scene } = stage(createVerifier)
+  const asked: string[] = []
+  const create: typeof createPlain = options =>
+    createPlain({
+      fetch: (url, init) => {
+        asked.push(url)
+        return fetch(url, init)
+      },
+      ...options,
+    })
+  const fetches = () => asked.filter(url => url.endsWith(JWKS)).length
+  const counted = async (work: () => Promise<unknown>) => {
+    const before = fetches()
+    await work()
+    return fetches() - before
+  }
+  const publish = (...jwks: readonly unknown[]) =>
+    issuer().faults.set(JWKS, (_, response) => json(response, { keys: jwks }))
+  const away = () => {
+    for (const path of [METADATA, JWKS]) issuer().faults.set(path, request => request.socket.destroy())
+  }
+  /** A refresh behind a request has at least begun. */
+  const settle = () => new Promise(resolve => setImmediate(resolve))
+  afterEach(() => {
+    issuer().keys.splice(1)
+  })
+
+  describe('RFC 8414 – discovery', () => {
+    it('asks once for the metadata and once for the keys, however many tokens come at once', async () => {
+      const verifier = create()
+      const tokens = await Promise.all(Array.from({ length: 50 }, () => issue()))
+      const metadata = issuer().count(METADATA)
+      expect(await counted(() => Promise.all(tokens.map(token => verifier.verify(token))))).toBe(1)
+      expect(issuer().count(METADATA) - metadata).toBe(1)
+    })
+
+    it.each([
+      ['names another issuer', () => ({ issuer: 'https://evil.example', jwks_uri: issuer().issuer + JWKS })],
+      [
+        'names its issuer with a slash',
+        () => ({ issuer: `${issuer().issuer}/`, jwks_uri: issuer().issuer + JWKS }),
+      ],
+      ['names no issuer', () => ({ jwks_uri: issuer().issuer + JWKS })],
+      ['names no keys', () => ({ issuer: issuer().issuer })],
+      ['names keys on plain http', () => ({ issuer: issuer().issuer, jwks_uri: 'http://keys.example/jwks' })],
+      ['names keys in a file', () => ({ issuer: issuer().issuer, jwks_uri: 'file:///etc/passwd' })],
+      [
+        'names keys with a password',
+        () => ({ issuer: issuer().issuer, jwks_uri: 'https://a:b@keys.example/' }),
+      ],
+      ['is a list', () => []],
+    ])('refuses metadata that %s', async (_, metadata) => {
+      issuer().faults.set(METADATA, (_request, response) => json(response, metadata()))
+      expect(await refusalOf(create().verify(await issue()))).toBe('keys_unavailable')
+    })
+
+    it('goes straight to a jwks_uri that it was given', async () => {
+      const metadata = issuer().count(METADATA)
+      const verifier = create({ jwks_uri: issuer().issuer + JWKS })
+      await expect(verifier.verify(await issue())).resolves.toBeDefined()
+      expect(issuer().count(METADATA)).toBe(metadata)
+    })
+  })
+
+  describe('RFC 7517 – what is a key', () => {
+    const twin = createKey('twin')
+    const short = createKey('short', 1024)
+    const { d, p, q } = twin.privateKey.export({ format: 'jwk' })
+
+    it.each<[string, TestKey, Record<string, unknown>]>([
+      ['with its private half', twin, { d, p, q }],
+      ['with one private member', twin, { d: '' }],
+      ['for encryption', twin, { use: 'enc' }],
+      ['for another algorithm', twin, { alg: 'PS256' }],
+      ['for HS256', twin, { alg: 'HS256' }],
+      ['for signing only', twin, { key_ops: ['sign'] }],
+      ['of another kind', twin, { kty: 'oct', k: 'c2VjcmV0' }],
+      ['without a kid', twin, { kid: undefined }],
+      ['with exponent 1', twin, { e: 'AQ' }],
+      ['with exponent 3', twin, { e: 'Aw' }],
+      ['without a modulus', twin, { n: undefined }],
+      ['of 1024 bits', short, {}],
+      [
+        'of 1024 bits with leading zeros',
+        short,
+        {
+          n: Buffer.concat([Buffer.alloc(128), Buffer.from(String(short.jwk['n']), 'base64url')]).toString(
+            'base64url',
+          ),
+        },
+      ],
+      ['of 10000 bits', twin, { n: `w${'A'.repeat(1667)}` }],
+    ])('ignores a key %s, beside an honest one', async (_, odd, members) => {
+      publish({ ...odd.jwk, ...members }, key().jwk)
+      const verifier = create()
+      await expect(verifier.verify(await issue())).resolves.toBeDefined()
+      expect(await refusalOf(verifier.verify(await issue({}, {}, odd)))).toBe('key_unknown')
+    })
+
+    it('takes keys of 2048 to 8192 bits, with or without use, alg and key_ops', async () => {
+      const { use: _, alg: __, ...bare } = twin.jwk
+      const large = createKey('large', 3072)
+      publish({ ...bare, key_ops: ['verify'] }, large.jwk)
+      const verifier = create()
+      await expect(verifier.verify(await issue({}, {}, twin))).resolves.toBeDefined()
+      await expect(verifier.verify(await issue({}, {}, large))).resolves.toBeDefined()
+    })
+
+    it('refuses a set in which two keys share a kid', async () => {
+      publish(key().jwk, { ...twin.jwk, kid: key().kid })
+      expect(await refusalOf(create().verify(await issue()))).toBe('keys_unavailable')
+    })
+  })
+
+  describe('a key set that is broken, huge or elsewhere', () => {
+    const faults: [string, (response: ServerResponse) => void][] = [
+      ['is no JSON', response => response.end('<html>')],
+      ['is cut off', response => response.end('{"keys":[')],
+      ['is empty', response => response.end()],
+      ['holds no key', response => json(response, { keys: [] })],
+      ['is no set', response => json(response, [1])],
+      ['holds null', response => json(response, { keys: null })],
+      ['holds odd keys', response => json(response, { keys: [null, 7, 'x', []] })],
+      ['is not UTF-8', response => response.end(Buffer.from([0x22, 0xff, 0x22]))],
+      ['is huge', response => json(response, { keys: [], padding: 'x'.repeat(70_000) })],
+      ['never ends', response => pipeline(Readable.from(endless()), response, () => {})],
+      [
+        'holds a thousand keys',
+        response => json(response, { keys: Array.from({ length: 1000 }, () => ({})) }),
+      ],
+      ['is gone', response => response.writeHead(404).end('{}')],
+      ['is an error', response => response.writeHead(500).end('{"keys":[]}')],
+      ['is a redirect', response => response.writeHead(302, { Location: '/elsewhere' }).end()],
+      ['is moved for good', response => response.writeHead(308, { Location: '/elsewhere' }).end()],
+      ['breaks off', response => response.destroy()],
+    ]
+
+    it.each(faults)('that %s is refused, and the last good one kept', async (_, fault) => {
+      const stranger = createKey()
+      issuer().faults.set('/elsewhere', (_request, response) => json(response, { keys: [stranger.jwk] }))
+      const told: Error[] = []
+      const verifier = create({ onFault: error => told.push(error) })
+      const token = await issue({ exp: scene.now + 90_000 })
+      await verifier.verify(token)
+      issuer().faults.set(JWKS, (_request, response) => fault(response))
+      scene.now += 301
+      await expect(verifier.verify(await issue())).resolves.toBeDefined()
+      await expect(verifier.verify(token)).resolves.toBeDefined()
+      expect(told).toHaveLength(1)
+      expect(issuer().count('/elsewhere')).toBe(0)
+      expect(await refusalOf(create().verify(await issue()))).toBe('keys_unavailable')
+    })
+
+    it('that does not come within five seconds is refused', { timeout: 15_000 }, async () => {
+      const drip: ServerResponse[] = []
+      issuer().faults.set(JWKS, (_, response) => {
+        response.write('{')
+        drip.push(response)
+      })
+      const started = performance.now()
+      expect(await refusalOf(create().verify(await issue()))).toBe('keys_unavailable')
+      expect(performance.now() - started).toBeLessThan(10_000)
+      for (const response of drip) response.destroy()
+    })
+  })
+
+  describe('freshness', () => {
+    it('is what the issuer says, and the refresh comes before its end, behind the requests', async () => {
+      const verifier = create()
+      const check = async () => {
+        await verifier.verify(await issue())
+        await settle()
+      }
+      await check()
+      scene.now += 239
+      expect(await counted(check)).toBe(0)
+      const next = createKey()
+      issuer().keys.push(next)
+      scene.now += 1
+      expect(
+        await counted(async () => {
+          await check()
+          // Within the cool-down only the refresh can have brought the new key.
+          await vi.waitFor(async () => verifier.verify(await issue({}, {}, next)))
+        }),
+      ).toBe(1)
+      scene.now += 239
+      expect(await counted(check)).toBe(0)
+      scene.now += 1
+      expect(await counted(check)).toBe(1)
+    })
+
+    it.each([
+      ['max-age=0', 60],
+      ['max-age=600', 600],
+      ['max-age=999999', 3600],
+      ['no-store', 300],
+      ['s-maxage=9, max-age=120', 120],
+    ])('for Cache-Control %s is within bounds', async (header, seconds) => {
+      issuer().faults.set(JWKS, (_, response) =>
+        json(response, { keys: [key().jwk] }, { 'Cache-Control': header }),
+      )
+      const verifier = create()
+      await verifier.verify(await issue())
+      const check = async () => verifier.verify(await issue())
+      scene.now += seconds * 0.8 - 1
+      expect(
+        await counted(async () => {
+          await check()
+          await settle()
+        }),
+      ).toBe(0)
+      scene.now += 1
+      expect(
+        await counted(async () => {
+          await check()
+          await settle()
+        }),
+      ).toBe(1)
+    })
+
+    it('is waited for when a service was idle: a key that was withdrawn meanwhile verifies nothing', async () => {
+      const verifier = create()
+      const token = await issue({ exp: scene.now + 10_000 })
+      await verifier.verify(token)
+      publish(createKey().jwk)
+      scene.now += 300
+      expect(await refusalOf(verifier.verify(token))).toBe('key_unknown')
+    })
+
+    it('of a key that is withdrawn ends for tokens that were verified before, too', async () => {
+      const verifier = create()
+      const token = await issue({ exp: scene.now + 10_000 })
+      await verifier.verify(token)
+      publish({ ...createKey().jwk, kid: key().kid })
+      scene.now += 240
+      await verifier.verify(token)
+      await vi.waitFor(async () => expect(await refusalOf(verifier.verify(token))).toBe('signature_invalid'))
+    })
+  })
+
+  describe('while the issuer is away', () => {
+    it('serves what it has, up to the stated limit, and recovers', async () => {
+      const verifier = create({ keysMaxStaleSeconds: 600 })
+      const check = async () => verifier.verify(await issue())
+      await check()
+      away()
+      scene.now += 899
+      await expect(check()).resolves.toBeDefined()
+      scene.now += 1
+      expect(await refusalOf(check())).toBe('keys_unavailable')
+      issuer().faults.clear()
+      scene.now += 20
+      await expect(check()).resolves.toBeDefined()
+    })
+
+    it('asks after 1, 2, 4, 8, 16 and then every 20 seconds, and answers at once in between', async () => {
+      const verifier = create()
+      const check = async () => verifier.verify(await issue())
+      const asked = async () => {
+        const before = issuer().count(METADATA)
+        expect(await refusalOf(check())).toBe('keys_unavailable')
+        return issuer().count(METADATA) - before
+      }
+      away()
+      expect(await asked()).toBe(1)
+      expect(await asked()).toBe(0)
+      for (const pause of [1, 2, 4, 8, 16, 20, 20]) {
+        scene.now += pause - 0.001
+        expect(await asked()).toBe(0)
+        scene.now += 0.001
+        expect(await asked()).toBe(1)
+      }
+      issuer().faults.clear()
+      scene.now += 20
+      await expect(check()).resolves.toBeDefined()
+    })
+
+    it('says 503 and not 401 of a key that it cannot look up', async () => {
+      const verifier = create()
+      await verifier.verify(await issue())
+      away()
+      scene.now += 300
+      await verifier.verify(await issue())
+      expect(await refusalOf(verifier.verify(await issue({}, {}, createKey())))).toBe('keys_unavailable')
+    })
+
+    it('never rejects because of the log', async () => {
+      const verifier = create({
+        onFault: () => {
+          throw new Error('the log is full')
+        },
+      })
+      away()
+      expect(await refusalOf(verifier.ready())).toBe('keys_unavailable')
+      expect(await refusalOf(verifier.verify(await issue()))).toBe('keys_unavailable')
+    })
+  })
+
+  describe('a clock that is set', () => {
+    const real = () => {
+      let elapsed = 0
+      let wall = 1_900_000_000_000
+      vi.spyOn(performance, 'now').mockImplementation(() => elapsed)
+      vi.spyOn(Date, 'now').mockImplementation(() => wall)
+      return {
+        pass: (seconds: number) => {
+          elapsed += seconds * 1000
+          wall += seconds * 1000
+        },
+        set: (seconds: number) => {
+          wall += seconds * 1000
+          scene.now = wall / 1000
+        },
+      }
+    }
+    afterEach(() => {
+      vi.restoreAllMocks()
+    })
+
+    it('back an hour keeps no key for longer that the issuer has taken away', async () => {
+      const clock = real()
+      const verifier = createVerifier({ issuer: issuer().issuer, audience: AUDIENCE })
+      await verifier.verify(await issue())
+      publish(createKey().jwk)
+      clock.set(-3600)
+      const old = await issue()
+      await expect(verifier.verify(old)).resolves.toBeDefined()
+      clock.pass(301)
+      expect(await refusalOf(verifier.verify(old))).toBe('key_unknown')
+    })
+
+    it('forward an hour takes no good key away while the issuer is away', async () => {
+      const clock = real()
+      const verifier = createVerifier({
+        issuer: issuer().issuer,
+        audience: AUDIENCE,
+        keysMaxStaleSeconds: 60,
+      })
+      await verifier.verify(await issue())
+      away()
+      clock.set(3600)
+      await expect(verifier.verify(await issue())).resolves.toBeDefined()
+    })
+
+    it('back an hour holds up no new key', async () => {
+      const clock = real()
+      const verifier = createVerifier({ issuer: issuer().issuer, audience: AUDIENCE })
+      await verifier.verify(await issue())
+      const next = createKey()
+      issuer().keys.push(next)
+      clock.set(-3600)
+      clock.pass(20)
+      await expect(verifier.verify(await issue({}, {}, next))).resolves.toBeDefined()
+    })
+
+    it('of a service’s own goes forward alone', async () => {
+      const verifier = create()
+      await verifier.verify(await issue())
+      publish(createKey().jwk)
+      scene.now -= 3600
+      const old = await issue()
+      await expect(verifier.verify(old)).resolves.toBeDefined()
+      scene.now += 301
+      expect(await refusalOf(verifier.verify(old))).toBe('key_unknown')
+    })
+  })
+
+  describe('a kid that nobody knows', () => {
+    it('costs one fetch in 20 seconds, however many come', async () => {
+      const verifier = create()
+      await verifier.verify(await issue())
+      scene.now += 20
+      const made = await Promise.all(
+        Array.from({ length: 30 }, () => signToken(key(), claims(), { kid: crypto.randomUUID() })),
+      )
+      expect(
+        await counted(async () => {
+          for (let round = 0; round < 20; round += 1)
+            await Promise.all(
+              made.map(async token => expect(await refusalOf(verifier.verify(token))).toBe('key_unknown')),
+            )
+        }),
+      ).toBe(1)
+    })
+
+    it('is found at once when the last fetch is long ago, and within 20 seconds in a flood', async () => {
+      const verifier = create()
+      await verifier.verify(await issue())
+      scene.now += 20
+      const next = createKey()
+      issuer().keys.push(next)
+      await expect(verifier.verify(await issue({}, {}, next))).resolves.toBeDefined()
+      const third = createKey()
+      issuer().keys.push(third)
+      scene.now += 19.999
+      expect(await refusalOf(verifier.verify(await issue({}, {}, third)))).toBe('key_unknown')
+      scene.now += 0.001
+      await expect(verifier.verify(await issue({}, {}, third))).resolves.toBeDefined()
+    })
+  })
+})

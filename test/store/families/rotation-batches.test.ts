@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { digestOf } from '../../../src/domain/base/digest.ts'
+import { Unavailable } from '../../../src/domain/base/unavailable.ts'
+import type { Presentation } from '../../../src/domain/sign-in/refresh-family.ts'
+import { retryProofOf } from '../../../src/domain/sign-in/refresh-token.ts'
+import { createJudge } from '../../../src/store/families/judge-families.ts'
+import { createRefreshFamilies } from '../../../src/store/families/refresh-families.ts'
+import { backends, createDatabase, hasPostgres, type OpenBackend } from '../../support/backends.ts'
+import { API } from '../../support/clients.ts'
+import { callerOf, type Database, openDatabase } from '../../support/database.ts'
+import { rowOf, type SeededFamily, seedFamily } from '../../support/families.ts'
+
+const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+
+/** A token of the generation, as a client with nothing to hide presents it. */
+const presentation = (
+  { id, salt, tokenAt }: SeededFamily,
+  generation: number,
+  more: Partial<Presentation> = {},
+): Presentation => ({
+  family_id: id,
+  salt,
+  generation,
+  digest: digestOf(tokenAt(generation)),
+  client_id: 'app',
+  refresh_transport: 'body',
+  sender_key: null,
+  scope: null,
+  resources: [],
+  retry_proof: null,
+  grace_seconds: 0,
+  successor: { pepper_id: 0, digest: digestOf(tokenAt(generation + 1)) },
+  source: { ip: '127.0.0.1', user_agent: 'test' },
+  ...more,
+})
+
+describe.each(backends)('rotations asked for at once, on $name', ({ name, open }) => {
+  const pepper = randomBytes(32).toString('base64url')
+  let backend: OpenBackend
+  let ground: { database: Database; pepper: string }
+  beforeAll(async () => {
+    backend = await open()
+    ground = { database: backend.database, pepper }
+  })
+  afterAll(() => backend.close())
+
+  /** The store, and how many statements it has sent. */
+  const createStore = () => {
+    let statements = 0
+    const run: Database['run'] = query => {
+      statements++
+      return backend.database.run(query)
+    }
+    const families = createRefreshFamilies({ ...backend.database, run }, LIFETIMES)
+    return {
+      rotate: (token: Presentation) => families.rotate(token),
+      statements: () => statements,
+    }
+  }
+  const seed = () => seedFamily(ground)
+
+  it('are one statement, in which each is judged by itself', async () => {
+    const { rotate, statements } = createStore()
+    const retry_proof = retryProofOf({
+      idempotency_key: 'attempt 1',
+      client_id: 'app',
+      scope: null,
+      resources: [],
+    })
+    const plain = await seed()
+    const retried = await seed()
+    const reused = await seed()
+    const forged = await seed()
+    const foreign = await seed()
+    const narrowed = await seed()
+    const elsewhere = await seed()
+    const revoked = await seed()
+    await Promise.all([
+      rotate(presentation(retried, 0, { retry_proof })),
+      rotate(presentation(reused, 0)),
+      ground.database.sql`update refresh_families set revoked_at = now() where id = ${revoked.id}`,
+    ])
+    const before = statements()
+    const rotations = await Promise.all([
+      rotate(presentation(plain, 0)),
+      rotate(presentation(retried, 0, { retry_proof })),
+      rotate(presentation(reused, 0)),
+      rotate(presentation(forged, 5)),
+      rotate(presentation(foreign, 0, { client_id: 'another' })),
+      rotate(presentation(narrowed, 0, { scope: ['read', 'admin'] })),
+      rotate(presentation(elsewhere, 0, { resources: [API, 'https://elsewhere.example'] })),
+      rotate(presentation(revoked, 0)),
+    ])
+    expect(statements() - before).toBe(1)
+    expect(rotations).toEqual([
+      {
+        verdict: 'rotated',
+        family: expect.objectContaining({ id: plain.id, user_id: plain.user_id, generation: 1 }),
+      },
+      {
+        verdict: 'replayed',
+        family: expect.objectContaining({ id: retried.id, user_id: retried.user_id, generation: 1 }),
+      },
+      { verdict: 'reused' },
+      { verdict: 'forged' },
+      { verdict: 'denied', denial: 'wrong_client' },
+      { verdict: 'scope_exceeded' },
+      { verdict: 'resource_exceeded' },
+      { verdict: 'denied', denial: 'revoked' },
+    ])
+    const families = [plain, retried, reused, forged, foreign, narrowed, elsewhere, revoked]
+    const rows = await Promise.all(families.map(({ id }) => rowOf(ground, id)))
+    expect(rows.map(({ generation, revoke_reason }) => [generation, revoke_reason])).toEqual([
+      [1, null],
+      [1, null],
+      [1, 'reuse'],
+      [0, 'forged'],
+      [0, null],
+      [0, null],
+      [0, null],
+      [0, null],
+    ])
+    const announced = await ground.database.sql<{ value: string }[]>`select value from revocations`
+    expect(announced.map(({ value }) => value).toSorted()).toEqual([reused.id, forged.id].toSorted())
+  })
+
+  it('of one family are one rotation, and the other is judged by what it left behind', async () => {
+    const { rotate } = createStore()
+    const [family, other] = await Promise.all([seed(), seed()])
+    const verdicts = await Promise.all([
+      rotate(presentation(family, 0)),
+      rotate(presentation(other, 0)),
+      rotate(presentation(family, 0)),
+    ])
+    expect(verdicts.map(({ verdict }) => verdict).toSorted()).toEqual(['reused', 'rotated', 'rotated'])
+    expect((await rowOf(ground, family.id)).revoke_reason).toBe('reuse')
+    expect((await rowOf(ground, other.id)).revoke_reason).toBe(null)
+  })
+
+  it('of a family that is not there are denied, and the others are carried out', async () => {
+    const { rotate } = createStore()
+    const [family, gone] = await Promise.all([seed(), seed()])
+    await ground.database.sql`delete from refresh_families where id = ${gone.id}`
+    expect(await Promise.all([rotate(presentation(gone, 0)), rotate(presentation(family, 0))])).toEqual([
+      { verdict: 'denied', denial: 'unknown_family' },
+      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
+    ])
+  })
+
+  // The embedded database has one connection: nobody can hold a row there while others ask.
+  it.skipIf(name === 'embedded')('wait for nobody but the one whose row is held', async () => {
+    const { rotate } = createStore()
+    const [family, held] = await Promise.all([seed(), seed()])
+    const holder = await ground.database.sql.reserve()
+    await holder`begin`
+    await holder`update refresh_families set generation = 1, token_digest = ${digestOf(held.tokenAt(1))} where id = ${held.id}`
+    const waiting = rotate(presentation(held, 0))
+    expect((await rotate(presentation(family, 0))).verdict).toBe('rotated')
+    expect((await rowOf(ground, held.id)).generation).toBe(0)
+    await holder`commit`
+    holder.release()
+    expect(await waiting).toEqual({ verdict: 'reused' })
+  })
+
+  it('are carried out without the one that Postgres cannot take', async () => {
+    const { rotate } = createStore()
+    const [family, bad] = await Promise.all([seed(), seed()])
+    const answers = await Promise.allSettled([
+      rotate(presentation(bad, 0, { source: { ip: '127.0.0.1', user_agent: 'a\0b' } })),
+      rotate(presentation(family, 0)),
+    ])
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+    expect((await rowOf(ground, family.id)).generation).toBe(1)
+    expect((await rowOf(ground, bad.id)).generation).toBe(0)
+  })
+
+  it('do nothing for a caller whose time is over', async () => {
+    const family = await seed()
+    const late: Database['run'] = query => backend.database.run(sql => query(sql, callerOf(sql, -0.001)))
+    const families = createRefreshFamilies({ ...backend.database, run: late }, LIFETIMES)
+    await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
+    expect((await createStore().rotate(presentation(family, 0))).verdict).toBe('rotated')
+    await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
+    expect(await rowOf(ground, family.id)).toMatchObject({ generation: 1, revoked_at: null })
+  })
+})
+
+describe.each(backends)('a rotation that is late in a batch, on $name', ({ open }) => {
+  it('is asked for again by itself, and takes no other’s answer with it', async () => {
+    const backend = await open()
+    const ground = { database: backend.database, pepper: randomBytes(32).toString('base64url') }
+    const [family, late] = await Promise.all([seedFamily(ground), seedFamily(ground)])
+    let statements = 0
+    const run = async <T>(query: Parameters<typeof backend.database.run<T>>[0]): Promise<T> => {
+      const rows = await backend.database.run(query)
+      if (statements++ === 0 && Array.isArray(rows))
+        for (const row of rows) if (row.id === late.id) row.verdict = 'late'
+      return rows
+    }
+    const families = createRefreshFamilies({ ...backend.database, run }, LIFETIMES)
+    expect(
+      await Promise.all([
+        families.rotate(presentation(family, 0)),
+        families.rotate(presentation(late, 0, { client_id: 'another' })),
+      ]),
+    ).toEqual([
+      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
+      { verdict: 'denied', denial: 'wrong_client' },
+    ])
+    expect(statements).toBe(2)
+    await backend.close()
+  })
+})
+
+describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then for its row', () => {
+  it('does nothing once its caller has given up', async () => {
+    const own = await createDatabase()
+    const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 1 })
+    const ground = { database: lone, pepper: randomBytes(32).toString('base64url') }
+    const family = await seedFamily(ground)
+    const holder = await lone.sql.reserve()
+    await holder`begin`
+    await holder`select from refresh_families where id = ${family.id} for update`
+    const busy = lone.run(sql => sql`select pg_sleep(0.5)`)
+    const judged = createJudge(lone, LIFETIMES)([presentation(family, 0)], { waits: true })
+    await expect(judged).rejects.toThrow(Unavailable)
+    await busy
+    await holder`commit`
+    holder.release()
+    // There is one connection: whatever was sent on it is over before this.
+    await lone.ping()
+    expect((await rowOf(ground, family.id)).generation).toBe(0)
+    await lone.close()
+    await own.drop()
+  })
+})

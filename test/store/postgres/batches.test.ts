@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import { inBatches } from '../../../src/store/postgres/batches.ts'
+
+type Entry = Readonly<{ key: string; text: string }>
+
+const entry = (key: string, text = key): Entry => ({ key, text })
+
+/** A worker that notes what it was asked for; `together` answers as the test says. */
+const createWork = (together: (texts: readonly string[]) => Promise<readonly (string | undefined)[]>) => {
+  const batches: (readonly string[])[] = []
+  const alone: string[] = []
+  const ask = inBatches<Entry, string>({
+    keyOf: ({ key }) => key,
+    together: batch => {
+      const texts = batch.map(({ text }) => text)
+      batches.push(texts)
+      return together(texts)
+    },
+    alone: async ({ text }) => {
+      alone.push(text)
+      return `${text} alone`
+    },
+    isUndone: fault => fault instanceof RangeError,
+  })
+  return { batches, alone, askAll: (...entries: readonly Entry[]) => Promise.all(entries.map(ask)), ask }
+}
+
+const echo = async (texts: readonly string[]) => texts.map(text => `${text} together`)
+
+describe('work in batches', () => {
+  it('carries out at once what was asked for at once', async () => {
+    const { batches, askAll } = createWork(echo)
+    expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual([
+      'a together',
+      'b together',
+      'c together',
+    ])
+    expect(batches).toEqual([['a', 'b', 'c']])
+  })
+
+  it('lets a full batch go at once, also while others have no answer', async () => {
+    const { batches, ask } = createWork(() => new Promise(() => {}))
+    for (let index = 0; index < 200; index++) void ask(entry(`e${index}`))
+    await Promise.resolve()
+    expect(batches.map(batch => batch.length)).toEqual([64, 64, 64])
+  })
+
+  it('gathers what comes while a batch is under way, and lets nobody wait for longer', async () => {
+    let answer = () => {}
+    const first = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    const { batches, ask, askAll } = createWork(async texts => {
+      if (texts.includes('first')) await first
+      return echo(texts)
+    })
+    const under = ask(entry('first'))
+    await expect.poll(() => batches.length).toBe(1)
+    const next = askAll(entry('a'), entry('b'))
+    answer()
+    expect(await next).toEqual(['a together', 'b together'])
+    expect(await under).toBe('first together')
+    expect(batches).toEqual([['first'], ['a', 'b']])
+  })
+
+  it('lets a batch without an answer hold up nobody else', async () => {
+    const { batches, ask } = createWork(texts =>
+      texts.includes('stuck') ? new Promise<readonly string[]>(() => {}) : echo(texts),
+    )
+    void ask(entry('stuck'))
+    await expect.poll(() => batches.length).toBe(1)
+    expect(await ask(entry('a'))).toBe('a together')
+    expect(await ask(entry('b'))).toBe('b together')
+    expect(batches).toEqual([['stuck'], ['a'], ['b']])
+  })
+
+  it('has no two entries of one key in a batch', async () => {
+    const { batches, alone, askAll } = createWork(echo)
+    expect(await askAll(entry('a', 'one'), entry('b'), entry('a', 'two'))).toEqual([
+      'one together',
+      'b together',
+      'two alone',
+    ])
+    expect([batches, alone]).toEqual([[['one', 'b']], ['two']])
+  })
+
+  it('keeps a batch short', async () => {
+    const { batches, askAll } = createWork(echo)
+    const entries = Array.from({ length: 150 }, (_, number) => entry(String(number)))
+    expect(await askAll(...entries)).toEqual(entries.map(({ key }) => `${key} together`))
+    expect(batches.map(({ length }) => length)).toEqual([64, 64, 22])
+  })
+
+  it('asks alone for who got no answer', async () => {
+    const { askAll } = createWork(async texts => texts.map(text => (text === 'b' ? undefined : text)))
+    expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual(['a', 'b alone', 'c'])
+  })
+
+  it('asks for each alone when the batch was undone', async () => {
+    const { askAll, ask } = createWork(texts =>
+      texts.includes('bad') ? Promise.reject(new RangeError()) : echo(texts),
+    )
+    expect(await askAll(entry('a'), entry('bad'))).toEqual(['a alone', 'bad alone'])
+    expect(await ask(entry('b'))).toBe('b together')
+  })
+
+  it('fails them all, and tries none again, when nobody knows what was done', async () => {
+    const { alone, ask } = createWork(() => Promise.reject(new Error('no answer')))
+    const answers = await Promise.allSettled([ask(entry('a')), ask(entry('b'))])
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(alone).toEqual([])
+  })
+})

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStore } from '../../../src/store/open-store.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { openDatabase } from '../../support/database.ts'
+import { seedFamily } from '../../support/families.ts'
+import { isActive, refresh, rotated } from '../../support/refresh.ts'
+import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { findPgBouncer, type Service, startPgBouncer } from '../../support/services/services.ts'
+
+/** Each changes an answer of Postgres, in text, in time or in effect. */
+const HOSTILE = {
+  DateStyle: 'German, DMY',
+  bytea_output: 'escape',
+  IntervalStyle: 'sql_standard',
+  TimeZone: 'Asia/Kathmandu',
+  default_transaction_isolation: 'serializable',
+  default_transaction_deferrable: 'on',
+  search_path: 'nowhere',
+  extra_float_digits: '-10',
+  standard_conforming_strings: 'off',
+  array_nulls: 'off',
+  transform_null_equals: 'on',
+  lock_timeout: '1',
+  statement_timeout: '1',
+  idle_in_transaction_session_timeout: '1',
+  client_encoding: 'LATIN1',
+  xmlbinary: 'hex',
+  lc_monetary: 'C',
+} as const
+
+/** What docs/deploy.md asks an operator to set for the role behind PgBouncer. */
+const BEHIND_POOLER = {
+  default_transaction_isolation: 'read committed',
+  statement_timeout: '4s',
+  idle_in_transaction_session_timeout: '5s',
+  lock_timeout: '0',
+  search_path: 'pg_catalog',
+  extra_float_digits: '1',
+  array_nulls: 'on',
+} as const
+
+const setDefaults = async (url: string, settings: Readonly<Record<string, string>>) => {
+  const admin = openDatabase({ url, pool_size: 1 })
+  const name = new URL(url).pathname.slice(1)
+  for (const [setting, value] of Object.entries(settings))
+    await admin.sql.unsafe(
+      `alter database ${name} set ${setting} = ${setting === 'search_path' ? value : `'${value}'`}`,
+    )
+  await admin.close()
+}
+
+const STORE = { DATABASE_SCHEMA: 'public', DATABASE_POOL_SIZE: 1, DATA_DIR: '.' }
+const PASSWORD = 'correct horse battery'
+
+describe.skipIf(!hasPostgres || !hasRedis).each([
+  ['directly', false],
+  ['through PgBouncer', true],
+])('a database with hostile defaults, %s', (_, isPooled) => {
+  let place: Place
+  let bouncer: Service | null = null
+  let signet: Instance
+  beforeAll(async () => {
+    place = await openAnyPlace()
+    const url = place.environment['DATABASE_URL'] ?? ''
+    await setDefaults(url, { ...HOSTILE, ...(isPooled ? BEHIND_POOLER : {}) })
+    if (isPooled) bouncer = await startPgBouncer(url)
+    signet = await place.start(bouncer ? { environment: { DATABASE_URL: bouncer.url } } : {})
+  })
+  afterAll(async () => {
+    await place.close()
+    await bouncer?.stop()
+  })
+  const isLeftOut = () => isPooled && findPgBouncer() === null
+
+  const call = (path: string, body: unknown, token?: string) =>
+    signet.fetch(path, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    })
+  const own = (path: string, token: string) =>
+    signet.fetch(path, { headers: { authorization: `Bearer ${token}` } })
+
+  it('registers, signs in, refreshes, shows and ends a sign-in, with the right times', async () => {
+    if (isLeftOut()) return
+    const before = Date.now() - 2000
+    const isNow = (text: unknown) => {
+      const time = typeof text === 'number' ? text * 1000 : Date.parse(String(text))
+      return time >= before && time <= Date.now() + 2000
+    }
+    const email = `ann-${isPooled}@b.example`
+    const registered = await call('/auth/register', { email, password: PASSWORD })
+    expect(registered.status).toBe(201)
+    const { json, status } = await call('/auth/login', { email, password: PASSWORD })
+    expect(status).toBe(200)
+    const me = await own('/auth/me', json.access_token)
+    expect(me.json['email']).toBe(email)
+    expect(isNow(me.json['created_at'])).toBe(true)
+    const refreshed = await call('/auth/refresh', { refresh_token: json.refresh_token })
+    expect(refreshed.status).toBe(200)
+    const seconds = Number(refreshed.json['refresh_token_expires_in'])
+    expect(Math.abs(seconds - 604_800)).toBeLessThan(5)
+    const { sessions } = (await own('/auth/sessions', refreshed.json.access_token)).json as unknown as {
+      sessions: { created_at: unknown; last_used_at: unknown }[]
+    }
+    expect(sessions).toHaveLength(2)
+    for (const { created_at, last_used_at } of sessions)
+      expect([isNow(created_at), isNow(last_used_at)]).toEqual([true, true])
+    const exported = await own('/auth/me/export', refreshed.json.access_token)
+    expect(exported.text).toContain(email)
+    expect((await call('/auth/logout', { everywhere: true }, refreshed.json.access_token)).status).toBe(204)
+    expect((await own('/auth/me', refreshed.json.access_token)).status).toBe(401)
+  })
+
+  it('gives a retry the living successor, ends a family that is reused, and feeds the ending', async () => {
+    if (isLeftOut()) return
+    const family = await seedFamily(place)
+    const bystander = await seedFamily(place)
+    const retry = { key: 'an-attempt-of-this-client' }
+    const first = await refresh(signet, family.refresh_token, retry)
+    const second = await refresh(signet, family.refresh_token, retry)
+    expect(second.json.refresh_token).toBe(first.json.refresh_token)
+    const third = await rotated(signet, second.json.refresh_token)
+    expect((await refresh(signet, family.refresh_token)).json.error).toBe('invalid_grant')
+    expect((await refresh(signet, third)).json.error).toBe('invalid_grant')
+    expect(await isActive(signet, first.json.access_token)).toBe(false)
+    const alive = await refresh(signet, bystander.refresh_token)
+    expect(await isActive(signet, alive.json.access_token)).toBe(true)
+  })
+
+  it('lets one of many redemptions win', async () => {
+    if (isLeftOut()) return
+    const family = await seedFamily(place)
+    const answers = await Promise.all(Array.from({ length: 40 }, () => refresh(signet, family.refresh_token)))
+    expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
+    expect(answers.filter(({ status }) => status >= 500)).toEqual([])
+  })
+})
+
+describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve on', () => {
+  it.each([
+    [{ default_transaction_read_only: 'on' }, /default_transaction_read_only = on/],
+    [{ session_replication_role: 'replica' }, /session_replication_role = replica/],
+  ])('is refused at the start in one line: %j', async (settings, line) => {
+    const place = await openAnyPlace()
+    const url = place.environment['DATABASE_URL'] ?? ''
+    await setDefaults(url, settings)
+    const opening = openStore({ ...STORE, DATABASE_URL: url })
+    await expect(opening).rejects.toMatchObject({ lines: [expect.stringMatching(line)] })
+    await place.close()
+  })
+
+  it.skipIf(findPgBouncer() === null)(
+    'learns once what a PgBouncer refuses, also with many connections',
+    async () => {
+      const place = await openAnyPlace()
+      const bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
+      const database = openDatabase({ url: bouncer?.url ?? '', pool_size: 60 })
+      await expect(database.ping()).resolves.toBeUndefined()
+      expect(database.load().statements).toBe(0)
+      await database.close()
+      await bouncer?.stop()
+      await place.close()
+    },
+  )
+
+  it.skipIf(findPgBouncer() === null)(
+    'is refused behind a PgBouncer that leaves the isolation to it',
+    async () => {
+      const place = await openAnyPlace()
+      const url = place.environment['DATABASE_URL'] ?? ''
+      await setDefaults(url, {
+        default_transaction_isolation: 'repeatable read',
+        search_path: 'nowhere, pg_catalog',
+      })
+      const bouncer = await startPgBouncer(url)
+      const opening = openStore({ ...STORE, DATABASE_URL: bouncer?.url ?? '' })
+      await expect(opening).rejects.toMatchObject({
+        lines: [expect.stringContaining("default_transaction_isolation = 'repeatable read'")],
+      })
+      await bouncer?.stop()
+      await place.close()
+    },
+  )
+})

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { rowOf, seedFamily } from '../../support/families.ts'
+import { isActive, refresh, rotated } from '../../support/refresh.ts'
+import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { findPgBouncer, type Service, startPgBouncer } from '../../support/services/services.ts'
+
+/** As docs/deploy.md has it: each statement may go over another connection to Postgres, and none finds what it prepared. */
+describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
+  'behind a PgBouncer in transaction mode',
+  () => {
+    let place: Place
+    let bouncer: Service | null
+    let signet: Instance
+    beforeAll(async () => {
+      place = await openAnyPlace()
+      bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
+      signet = await place.start({ environment: { DATABASE_URL: bouncer?.url ?? '' } })
+    })
+    afterAll(async () => {
+      await place.close()
+      await bouncer?.stop()
+    })
+
+    it('rotates, and what it gives out is active', async () => {
+      const family = await seedFamily(place)
+      const { status, json } = await refresh(signet, family.refresh_token)
+      expect(status).toBe(200)
+      expect(await isActive(signet, json.access_token)).toBe(true)
+      await rotated(signet, json.refresh_token)
+    })
+
+    it('lets one of a hundred redemptions win, and ends the family', async () => {
+      const family = await seedFamily(place)
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () => refresh(signet, family.refresh_token)),
+      )
+      expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
+      const { generation, revoke_reason } = await rowOf(place, family.id)
+      expect([generation, revoke_reason]).toEqual([1, 'reuse'])
+    })
+
+    it('revokes for good', async () => {
+      const family = await seedFamily(place)
+      const { json } = await refresh(signet, family.refresh_token)
+      await signet.post('/revoke', { token: json.refresh_token, client_id: 'app' })
+      expect(await isActive(signet, json.access_token)).toBe(false)
+      expect((await refresh(signet, json.refresh_token)).json.error).toBe('invalid_grant')
+    })
+  },
+)

@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { runProgram } from '../../../src/cli/program.ts'
+import { openStore } from '../../../src/store/open-store.ts'
+import { migrate } from '../../../src/store/schema/migrate.ts'
+import { createEmptyDatabase, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
+import { PEPPER } from '../../support/clients.ts'
+import { type Database, openDatabase } from '../../support/database.ts'
+import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
+
+const SCHEMA = 'Sig-net'
+const OWNER = `owner_${randomBytes(6).toString('hex')}`
+const SERVER = `server_${randomBytes(6).toString('hex')}`
+const PASSWORD = 'correct horse battery'
+
+const as = (url: string, role: string) => url.replace(/\/\/[^@]+@/, `//${role}:${role}@`)
+
+describe.skipIf(!hasPostgres || !hasRedis)('a database that another application uses too', () => {
+  let place: Place
+  let own: Awaited<ReturnType<typeof createEmptyDatabase>>
+  let admin: Database
+  let signet: Instance
+  const environment = () => ({ DATABASE_URL: as(own.url, SERVER), DATABASE_SCHEMA: SCHEMA })
+
+  /** As docs/deploy.md has it: neither role may make a schema. */
+  beforeAll(async () => {
+    place = await openAnyPlace()
+    own = await createEmptyDatabase()
+    admin = openDatabase({ url: own.url, pool_size: 1 })
+    for (const role of [OWNER, SERVER]) {
+      await admin.sql`create role ${admin.sql(role)} login password '${admin.sql.unsafe(role)}'`
+    }
+    // The other application's, which every role may read and write: an unqualified name would find it.
+    await admin.sql`create table users (id uuid primary key, email text unique, roles text[])`
+    await admin.sql`create table refresh_families (id uuid primary key)`
+    await admin.sql`create schema drizzle`
+    await admin.sql`create table drizzle.__drizzle_migrations (id serial primary key, hash text, created_at bigint)`
+    await admin.sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('other', 1)`
+    await admin.sql`grant all on all tables in schema public, drizzle to public`
+    await admin.sql`create schema ${admin.sql(SCHEMA)} authorization ${admin.sql(OWNER)}`
+    const grants = [
+      `grant usage on schema "Sig-net" to ${SERVER}`,
+      `alter default privileges for role ${OWNER} in schema "Sig-net" grant select, insert, update, delete on tables to ${SERVER}`,
+    ]
+    for (const grant of grants) await admin.sql.unsafe(grant)
+    await migrate({ url: as(own.url, OWNER), schema: SCHEMA })
+    signet = await place.start({ environment: environment() })
+  })
+  afterAll(async () => {
+    await admin.close()
+    await own.drop()
+    for (const role of [OWNER, SERVER]) await place.database.sql`drop role ${place.database.sql(role)}`
+    await place.close()
+  })
+
+  const call = (path: string, body: unknown, token?: string) =>
+    signet.fetch(path, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    })
+
+  it('has every table, foreign key and index of ours in our schema, and none in another', async () => {
+    const keys = await admin.sql`
+      select from pg_constraint c
+      join pg_class t on t.oid = c.confrelid
+      where c.contype = 'f' and t.relnamespace <> ${`"${SCHEMA}"`}::regnamespace`
+    expect(keys).toEqual([])
+    const tables = await admin.sql<{ schemaname: string; tablename: string }[]>`
+      select schemaname, tablename from pg_tables where schemaname in ('public', 'drizzle') order by tablename`
+    expect(tables.map(({ tablename }) => tablename)).toEqual([
+      '__drizzle_migrations',
+      'refresh_families',
+      'users',
+    ])
+    expect(await migrate({ url: as(own.url, OWNER), schema: SCHEMA })).toEqual([])
+  })
+
+  it('serves there, and touches nothing of the other application', async () => {
+    const email = 'ann@b.example'
+    expect((await call('/auth/register', { email, password: PASSWORD })).status).toBe(201)
+    const { json } = await call('/auth/login', { email, password: PASSWORD })
+    const refreshed = await call('/auth/refresh', { refresh_token: json.refresh_token })
+    expect(refreshed.status).toBe(200)
+    expect((await call('/auth/logout', { everywhere: true }, refreshed.json.access_token)).status).toBe(204)
+    expect(await admin.sql`select from users`).toHaveLength(0)
+    expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
+  })
+
+  it('calls no function of its own schema in place of a built-in one', async () => {
+    const planted = await createEmptyDatabase()
+    const stranger = openDatabase({ url: planted.url, pool_size: 1 })
+    await stranger.sql.unsafe(
+      `create function public.gen_random_uuid() returns uuid language plpgsql as 'begin raise exception ''called''; end'`,
+    )
+    await stranger.close()
+    await expect(migrate({ url: planted.url })).resolves.toBeDefined()
+    await planted.drop()
+  })
+
+  it('goes down to nothing and up again there alone', async () => {
+    const other = `${SCHEMA}2`
+    await migrate({ url: own.url, schema: other })
+    await migrate({ url: own.url, schema: other, to: 'none' })
+    expect(
+      await admin.sql`select tablename from pg_tables where schemaname = ${other} and tablename <> '__drizzle_migrations'`,
+    ).toEqual([])
+    expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
+    expect(await admin.sql`select from refresh_families`).toHaveLength(0)
+  })
+
+  describe('with something missing', () => {
+    const lines: string[] = []
+    beforeEach(() => {
+      lines.length = 0
+    })
+    const start = () =>
+      openStore({ ...environment(), DATABASE_POOL_SIZE: 1, DATA_DIR: '.' }).then(
+        async database => {
+          await database.close()
+          return []
+        },
+        (error: unknown) => (error instanceof Error ? error.message.split('\n') : [String(error)]),
+      )
+    const doctor = async () => {
+      const redis = await createRedis()
+      const io = {
+        environment: {
+          ...environment(),
+          REDIS_URL: redis.url,
+          REFRESH_TOKEN_PEPPER: PEPPER,
+          KEYS_DIR: '/nowhere/keys',
+        },
+        out: (line: string) => lines.push(line),
+        err: (line: string) => lines.push(line),
+      }
+      await runProgram(['doctor'], io, async () => {})
+      return lines.find(line => line.includes('database')) ?? ''
+    }
+
+    it.each([
+      ['delete on "Sig-net".ceremonies', /lacks delete on Sig-net\.ceremonies/],
+      ['insert, update on "Sig-net".users', /lacks insert, update on Sig-net\.users/],
+      ['select on "Sig-net".__drizzle_migrations', /permission denied for table __drizzle_migrations/],
+      ['usage on schema "Sig-net"', /permission denied for schema Sig-net|lacks usage/],
+    ])('is refused without %s, by the doctor too', async (grant, line) => {
+      expect(await start()).toEqual([])
+      await admin.sql.unsafe(`revoke ${grant} from ${SERVER}`)
+      expect(await start()).toEqual([expect.stringMatching(line)])
+      expect(await doctor()).toMatch(line)
+      await admin.sql.unsafe(`grant ${grant} to ${SERVER}`)
+      expect(await start()).toEqual([])
+    })
+
+    it('is told in a line by migrate when it may not make its schema', async () => {
+      const io = {
+        environment: { DATABASE_URL: as(own.url, OWNER), DATABASE_SCHEMA: 'elsewhere' },
+        out: (line: string) => lines.push(line),
+        err: (line: string) => lines.push(line),
+      }
+      expect(await runProgram(['migrate'], io, async () => {})).toBe(2)
+      expect(lines).toEqual([expect.stringMatching(/refuses: permission denied for database/)])
+    })
+
+    it('is refused in another encoding than UTF8', async () => {
+      const name = `${new URL(own.url).pathname.slice(1)}_latin`
+      await admin.sql`create database ${admin.sql(name)} template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'`
+      const url = withDatabase(own.url, name)
+      await migrate({ url })
+      const opening = openStore({
+        DATABASE_URL: url,
+        DATABASE_SCHEMA: 'public',
+        DATABASE_POOL_SIZE: 1,
+        DATA_DIR: '.',
+      })
+      await expect(opening).rejects.toMatchObject({
+        lines: [expect.stringContaining('is in LATIN1, not UTF8')],
+      })
+      await dropDatabase(own.url, name)
+    })
+  })
+})

@@ -1,0 +1,299 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRevocationFeed } from '../../../src/store/revocations/revocation-feed.ts'
+import { migrate, schemaFault, schemaState } from '../../../src/store/schema/migrate.ts'
+import { type Migration, planSteps, readMigrations } from '../../../src/store/schema/migrations.ts'
+import { createEmptyDatabase, hasPostgres } from '../../support/backends.ts'
+import { type Database, openDatabase } from '../../support/database.ts'
+import { keepRefreshing, openOldestSignIn, openSignIn } from '../../support/sign-ins.ts'
+
+const newest = readMigrations()
+const names = newest.map(({ name }) => name)
+const TABLES = [
+  'ceremonies',
+  'email_links',
+  'feed_head',
+  'feed_positions',
+  'import_batches',
+  'leases',
+  'passkeys',
+  'recovery_codes',
+  'refresh_families',
+  'revocations',
+  'spent_assertions',
+  'status_entries',
+  'totp_factors',
+  'unfinished_endings',
+  'users',
+]
+
+describe.skipIf(!hasPostgres)('migrations', () => {
+  let own: Awaited<ReturnType<typeof createEmptyDatabase>>
+  let database: Database
+  beforeEach(async () => {
+    own = await createEmptyDatabase()
+    database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 30 })
+  })
+  afterEach(async () => {
+    await database.close()
+    await own.drop()
+  })
+  const tables = () =>
+    database.sql`select tablename from pg_tables where schemaname = 'public' order by tablename`
+
+  it('are applied once when five replicas start at once', async () => {
+    const taken = await Promise.all(Array.from({ length: 5 }, () => migrate({ url: own.url })))
+    expect(taken.flat().toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
+      names.map(name => ({ name, direction: 'up' })),
+    )
+    expect(await schemaState(database)).toEqual({ state: 'current' })
+  })
+
+  it('go up, down and up again, each of them, with rows in the tables', async () => {
+    await migrate({ url: own.url })
+    const { refresh } = await openSignIn(database)
+    await database.sql`insert into revocations (kind, value, expires_at) values ('jti', 'a', now())`
+    for (const to of ['none', ...names].toReversed()) {
+      await migrate({ url: own.url, to })
+      if (to === names.at(-1)) await refresh()
+    }
+    expect(await tables()).toEqual([])
+    for (const to of names) expect(await migrate({ url: own.url, to })).toHaveLength(1)
+    expect(await tables()).toEqual(TABLES.map(tablename => ({ tablename })))
+  })
+
+  it('keep every row on the way back to the version before, and forth', async () => {
+    await migrate({ url: own.url })
+    const { refresh } = await openSignIn(database)
+    const rows = () => database.sql`select * from refresh_families join users on users.id = user_id`
+    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+    const before = await rows()
+    await migrate({ url: own.url, to: names.at(-2) ?? 'none' })
+    await migrate({ url: own.url })
+    expect(await rows()).toEqual(before)
+    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+  })
+
+  it('give what was revoked before the feed had an order a place in it, all at once', async () => {
+    await migrate({ url: own.url, to: '0008_client_families' })
+    const { sql } = database
+    await sql`
+      insert into revocations (kind, value, expires_at)
+      select 'jti', n::text, now() + interval '1 hour' from generate_series(1, 3000) n`
+    await sql`
+      insert into revocations (kind, value, expires_at, issued_until)
+      values ('client_id', 'c', now() + interval '1 hour', now())`
+    await migrate({ url: own.url })
+    const unnumbered = () =>
+      sql`select value from revocations where number is null or numbered_until is distinct from issued_until`
+    // Its time may still be raised, by the version before too.
+    expect(await unnumbered()).toEqual([{ value: 'c' }])
+    // As the version before does it.
+    await sql`insert into revocations (kind, value, expires_at) values ('jti', 'later', now() + interval '1 hour')`
+    expect(await unnumbered()).toHaveLength(2)
+    const seen = new Set<string>()
+    await createRevocationFeed(database).readAll(page => {
+      for (const { value } of page) seen.add(value)
+    })
+    expect(seen.size).toBe(3002)
+    expect(await unnumbered()).toEqual([])
+  })
+
+  it('tell a fresh database from one that is up to date', async () => {
+    const state = await schemaState(database)
+    expect(state).toEqual({ state: 'behind', missing: names })
+    expect(schemaFault(state)).toBe(`the database lacks ${names.join(', ')}: run signetd migrate`)
+    await migrate({ url: own.url })
+    expect(schemaFault(await schemaState(database))).toBeNull()
+  })
+
+  it('leave a schema alone that a newer version has made', async () => {
+    await migrate({ url: own.url })
+    await database.sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('new', 9999999999999)`
+    const state = await schemaState(database)
+    expect(state).toEqual({ state: 'unknown' })
+    expect(schemaFault(state)).toContain('newer version')
+    await expect(migrate({ url: own.url })).rejects.toMatchObject({ name: 'StartFault' })
+  })
+
+  it('change nothing when one of their statements fails', async () => {
+    await database.sql`create table users (mine text)`
+    await expect(migrate({ url: own.url })).rejects.toThrow('relation "users" already exists')
+    expect(await tables()).toEqual([{ tablename: 'users' }])
+    expect(await schemaState(database)).toMatchObject({ state: 'behind' })
+  })
+
+  it('give up, unchanged, rather than hold the tables up behind somebody else', async () => {
+    await migrate({ url: own.url, to: names.at(0) ?? '' })
+    const before = await tables()
+    const holder = await database.sql.reserve()
+    await holder`begin`
+    await holder`select from users`
+    await expect(migrate({ url: own.url, to: 'none' })).rejects.toThrow('the tables are busy')
+    await holder`commit`
+    holder.release()
+    expect(await tables()).toEqual(before)
+  })
+
+  it('keep room in the pages of families, so that rotations stay in theirs', async () => {
+    await migrate({ url: own.url })
+    const [row] = await database.sql`select reloptions from pg_class where relname = 'refresh_families'`
+    expect(row).toEqual({ reloptions: ['fillfactor=80'] })
+  })
+})
+
+describe.skipIf(!hasPostgres)('the version before', () => {
+  /** What a later version may bring, as far as this one sees it. */
+  const last = newest.at(-1)
+  const next = (compatible_with: number | null): readonly Migration[] => [
+    ...newest,
+    {
+      name: '9999_next',
+      when: 9_999_999_999_999,
+      hash: 'next',
+      up: ['create table later (id integer)', 'alter table refresh_families add column later text'],
+      down: ['alter table refresh_families drop column later', 'drop table later'],
+      compatible_with,
+    },
+  ]
+  let own: Awaited<ReturnType<typeof createEmptyDatabase>>
+  let database: Database
+  beforeEach(async () => {
+    own = await createEmptyDatabase()
+    database = openDatabase({ url: own.url, pool_size: 5, answer_seconds: 30 })
+  })
+  afterEach(async () => {
+    await database.close()
+    await own.drop()
+  })
+
+  it('runs on the new schema where that says that it may, while it comes and when it goes', async () => {
+    await migrate({ url: own.url })
+    const stop = keepRefreshing(database)
+    const known = next(last?.when ?? 0)
+    expect(await migrate({ url: own.url, known })).toEqual([{ name: '9999_next', direction: 'up' }])
+    const state = await schemaState(database)
+    expect(state).toEqual({ state: 'newer' })
+    expect(schemaFault(state)).toBeNull()
+    await migrate({ url: own.url, known, to: last?.name ?? '' })
+    expect(await schemaState(database)).toEqual({ state: 'current' })
+    const { verdicts } = await stop()
+    expect([...verdicts.keys()]).toEqual(['rotated'])
+  })
+
+  it('has nothing to migrate there, and does not go back on what it does not know', async () => {
+    await migrate({ url: own.url, known: next(last?.when ?? 0) })
+    expect(await migrate({ url: own.url })).toEqual([])
+    await expect(migrate({ url: own.url, to: 'none' })).rejects.toThrow('newer version')
+  })
+
+  it('does not start where the new schema says nothing, or asks for more than it knows', async () => {
+    for (const compatible_with of [null, (last?.when ?? 0) + 1]) {
+      const known = next(compatible_with)
+      await migrate({ url: own.url, known })
+      expect(await schemaState(database)).toEqual({ state: 'unknown' })
+      await expect(migrate({ url: own.url })).rejects.toThrow('newer version')
+      await migrate({ url: own.url, known, to: last?.name ?? '' })
+    }
+  })
+
+  it('may be so old that it has not seen the last but one: each later migration has its say', async () => {
+    await migrate({ url: own.url })
+    const oldest = newest.slice(0, 1)
+    const isCompatible = newest.slice(1).every(({ compatible_with }) => compatible_with === oldest[0]?.when)
+    expect(await schemaState(database, oldest)).toEqual({ state: isCompatible ? 'newer' : 'unknown' })
+  })
+
+  it('is told apart from a schema that drizzle alone has migrated', async () => {
+    await migrate({ url: own.url })
+    await database.sql`alter table drizzle.__drizzle_migrations drop column compatible_with`
+    expect(await schemaState(database)).toEqual({ state: 'current' })
+    expect(await migrate({ url: own.url })).toEqual([])
+  })
+
+  it('goes on refreshing while a table of many rows is migrated, for less than five seconds', async () => {
+    const families = Number(process.env['SIGNET_TEST_FAMILIES'] ?? 20_000)
+    await migrate({ url: own.url, to: names.at(0) ?? '' })
+    await fill(database, families)
+    const stop = keepRefreshing(database, openOldestSignIn)
+    const began = performance.now()
+    await migrate({ url: own.url })
+    await migrate({ url: own.url, to: names.at(0) ?? '' })
+    await migrate({ url: own.url })
+    const seconds = (performance.now() - began) / 1000
+    const { verdicts, slowest_milliseconds } = await stop()
+    process.stdout.write(
+      `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${verdicts.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
+    )
+    expect(seconds).toBeLessThan(5)
+    expect([...verdicts.keys()]).toEqual(['rotated'])
+  }, 300_000)
+})
+
+const fill = async ({ sql }: Database, families: number) => {
+  const user = randomUUID()
+  await sql`insert into users (id, email, roles) values (${user}, ${user}, '{}')`
+  await sql`
+    insert into refresh_families (
+      id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+      idle_expires_at, expires_at
+    )
+    select gen_random_uuid(), ${user}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
+      now() + interval '7 days', now() + make_interval(secs => number)
+    from generate_series(1, ${families}) as number`
+}
+
+describe('the files of migrations', () => {
+  const [, ...later] = newest
+  it('have a way back, each', () => {
+    expect(newest.filter(({ down }) => down === null)).toEqual([])
+  })
+  it('say that the version before runs on them, or why it cannot', () => {
+    const silent = later.filter(
+      ({ compatible_with, up }) => compatible_with === null && !up[0]?.startsWith('-- contracts: '),
+    )
+    expect(silent).toEqual([])
+  })
+  it('take nothing away from the version before where they say that it runs on them', () => {
+    const takes =
+      /\bdrop\b|\brename\b|\btruncate\b|\balter column\b|\bset not null\b|add column (?![^;]*default)[^;]*not null/i
+    /** The default of a column that the same migration adds: the version before knows neither. */
+    const isOfOwn = (statement: string, up: readonly string[]) => {
+      const column = /^\s*alter table "\w+" alter column ("\w+") drop default;?$/i.exec(statement)?.[1]
+      return column !== undefined && up.some(other => other.includes(`ADD COLUMN ${column}`))
+    }
+    const expanding = later.filter(({ compatible_with }) => compatible_with !== null)
+    const isTaking = ({ up }: Migration) =>
+      up.some(statement => takes.test(statement) && !isOfOwn(statement, up))
+    expect(expanding.filter(isTaking)).toEqual([])
+  })
+})
+
+describe('planning migrations', () => {
+  const known: readonly Migration[] = ['a', 'b', 'c'].map((name, index) => ({
+    name,
+    when: index + 1,
+    hash: name,
+    up: [],
+    down: name === 'a' ? null : [],
+    compatible_with: null,
+  }))
+  const plan = (applied: readonly number[], to: string) => {
+    const planned = planSteps(known, new Map(applied.map(when => [when, null])), to)
+    return 'fault' in planned ? planned.fault : planned.steps.map(step => `${step.direction} ${step.name}`)
+  }
+
+  it('goes up in order', () => {
+    expect(plan([], 'latest')).toEqual(['up a', 'up b', 'up c'])
+    expect(plan([1], 'b')).toEqual(['up b'])
+  })
+  it('fills a gap that a merge has left', () => {
+    expect(plan([1, 3], 'latest')).toEqual(['up b'])
+  })
+  it('goes down in reverse', () => {
+    expect(plan([1, 2, 3], 'a')).toEqual(['down c', 'down b'])
+  })
+  it('does not begin what it cannot end', () => {
+    expect(plan([1, 2, 3], 'none')).toBe('there is no way back from migration a')
+  })
+})

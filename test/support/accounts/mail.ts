@@ -1,0 +1,62 @@
+import type { Signet } from '../../../src/compose/index.ts'
+import { linkIn, type Mailbox, openMailbox } from '../services/mailbox.ts'
+import { outcome, type Place, send, startSignet } from './account-api.ts'
+
+export const FROM = 'Signet <no-reply@id.example>'
+export const NEW_PASSWORD = 'another lantern for the harbour'
+
+/** What the subjects are told apart by. */
+export const SUBJECTS = {
+  verify: /Confirm your e-mail address/,
+  reset: /Choose a new password/,
+  change: /Confirm your new e-mail/,
+  emailChanged: /e-mail address was changed/,
+  passwordChanged: /password was changed/,
+  factorsChanged: /second factors were changed/,
+  newDevice: /new device/,
+  reused: /ended for your safety/,
+}
+
+export type Post = Readonly<{ signet: Signet; mailbox: Mailbox; close: () => Promise<void> }>
+
+/** A server at that place that sends mail to a mailbox. */
+export const startWithMail = async (
+  place: Place,
+  more: Readonly<Record<string, string>> = {},
+  parts: Parameters<typeof startSignet>[2] = {},
+): Promise<Post> => {
+  const mailbox = await openMailbox()
+  const mail = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, ...more }
+  const signet = await startSignet(place, mail, parts)
+  const close = async () => {
+    await signet.close()
+    await mailbox.close()
+  }
+  return { signet, mailbox, close }
+}
+
+type Headers = Readonly<Record<string, string>>
+
+export const forgot = (signet: Signet, email: string, headers: Headers = {}) =>
+  send(signet, 'POST', '/auth/password/forgot', { email }, headers)
+
+export const reset = (signet: Signet, token: string, new_password = NEW_PASSWORD) =>
+  outcome(send(signet, 'POST', '/auth/password/reset', { token, new_password }))
+
+export const verify = (signet: Signet, token: string) =>
+  outcome(send(signet, 'POST', '/auth/email/verify', { token }))
+
+export const changeEmail = (
+  signet: Signet,
+  bearer: Headers,
+  fields: Readonly<{ current_password: string; new_email: string }>,
+) => outcome(send(signet, 'POST', '/auth/email', fields, bearer))
+
+/** Asks for a new password and takes the token out of the mail, the newest of so many. */
+export const resetToken = async ({ signet, mailbox }: Post, email: string, count = 1): Promise<string> => {
+  await forgot(signet, email)
+  return linkIn(await mailbox.mailTo(email, SUBJECTS.reset, count)).token
+}
+
+export const me = async (signet: Signet, bearer: Headers): Promise<unknown> =>
+  (await send(signet, 'GET', '/auth/me', undefined, bearer)).json()

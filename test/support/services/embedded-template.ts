@@ -1,0 +1,14 @@
+import { mkdirSync } from 'node:fs'
+import { openEmbedded } from '../../../src/store/embedded/embedded.ts'
+import { openDatabase } from '../database.ts'
+
+/** An embedded database with the whole schema and no rows, closed, to be copied by the tests that want one. */
+export const makeEmbeddedTemplate = async (data_dir: string): Promise<string> => {
+  mkdirSync(data_dir, { mode: 0o700 })
+  const embedded = await openEmbedded({ data_dir })
+  const database = openDatabase(embedded)
+  await database.ping()
+  await database.close()
+  await embedded.close()
+  return data_dir
+}

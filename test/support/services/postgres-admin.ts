@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { migrate } from '../../../src/store/schema/migrate.ts'
+
+/** The same server, another database. */
+export const withDatabase = (url: string, name: string): string => {
+  const changed = new URL(url)
+  changed.pathname = `/${name}`
+  return changed.href
+}
+
+/** A new database with the whole schema; returns its name. */
+export const createMigratedDatabase = async (url: string): Promise<string> => {
+  const name = await createFrom(url, 'template0')
+  await migrate({ url: withDatabase(url, name) })
+  return name
+}
+
+/** A copy of a database that nobody is connected to; returns its name. */
+export const createFrom = async (url: string, template: string): Promise<string> => {
+  const name = `signet_test_${randomBytes(8).toString('hex')}`
+  await asAdmin(url, sql => sql`create database ${sql(name)} template ${sql(template)}`)
+  return name
+}
+
+export const dropDatabase = (url: string, name: string): Promise<unknown> =>
+  asAdmin(url, sql => sql`drop database if exists ${sql(name)} with (force)`)
+
+const asAdmin = async (url: string, statement: (sql: postgres.Sql) => Promise<unknown>) => {
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  try {
+    return await statement(sql)
+  } finally {
+    await sql.end({ timeout: 5 })
+  }
+}

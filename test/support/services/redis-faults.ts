@@ -1,0 +1,181 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import postgres from 'postgres'
+import { BLOCKLIST_COMPLETE, redisPrefixOf } from '../../../src/domain/revocations/blocklist-key.ts'
+import { type RevocationQuery, redisRevocations } from '../../../src/sdk/redis.ts'
+import { createDatabase } from '../backends.ts'
+import { type Call, createCall, newEmail, PASSWORD } from '../call.ts'
+import { PEPPER } from '../clients.ts'
+import { becomesReady, openPlace } from '../process.ts'
+import { openFaultProxy } from './fault-proxy.ts'
+import { freePort, startOwnRedis } from './services.ts'
+
+const ISSUER = 'http://localhost:8080'
+const PREFIX = redisPrefixOf(ISSUER)
+/** By then every service that looks in Redis knows of a sign-out, or knows that it does not know. */
+const KNOWN_MILLISECONDS = 6_000
+
+/** Entries of the feed from the start: several portions, so that a fault comes while they are copied. */
+const ENTRIES = 10_000
+
+/** Two processes of the program on one Postgres and on a Redis of their own, which fails as it is told. */
+export const openFaultyRedis = async () => {
+  const [place, database, redis] = await Promise.all([openPlace(), createDatabase(), startOwnRedis()])
+  if (redis === null) throw new Error('this suite needs Redis: guard it with hasRedis')
+  await seedRevocations(database.url)
+  const target = new URL(redis.url)
+  const proxy = await openFaultProxy({ host: target.hostname, port: Number(target.port) })
+  // Past the proxy: it configures what the servers see, and looks at what they wrote.
+  const admin = new Redis(redis.url)
+  const CLIENTS_FILE = join(place.directory, 'clients.json')
+  writeFileSync(CLIENTS_FILE, '[]')
+  const environment = {
+    DATABASE_URL: database.url,
+    REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
+    REFRESH_TOKEN_PEPPER: PEPPER,
+    CLIENTS_FILE,
+    TRUSTED_PROXIES: '127.0.0.1',
+    ISSUER,
+  }
+  const second = await freePort()
+  const programs = [place.start(environment), place.start({ ...environment, PORT: String(second) })]
+  await Promise.all(programs.map(becomesReady))
+  const config = (name: string, value: string) => admin.config('SET', name, value)
+  return {
+    programs,
+    calls: [createCall(place.origin), createCall(`http://127.0.0.1:${second}`)] as const,
+    admin,
+    faults: {
+      'is away': { begin: proxy.refuse, end: proxy.accept },
+      'comes and goes': {
+        begin: async () => proxy.cut(),
+        end: async () => proxy.reset(),
+      },
+      hangs: {
+        begin: async () => proxy.stall(),
+        end: async () => {
+          proxy.cut()
+          proxy.heal()
+        },
+      },
+      'fills up while everything is copied to it': {
+        begin: async () => {
+          await admin.flushall()
+          await config('maxmemory', String((await usedBytes(admin)) + 300_000))
+        },
+        end: () => config('maxmemory', '0'),
+      },
+      'goes while everything is copied to it': {
+        begin: async () => {
+          await admin.flushall()
+          while ((await admin.dbsize()) < 2_000) await pause(1)
+          proxy.cut()
+        },
+        end: async () => {},
+      },
+      'is full': { begin: () => config('maxmemory', '1'), end: () => config('maxmemory', '0') },
+      'is a replica': {
+        begin: () => admin.replicaof('127.0.0.1', '1'),
+        end: () => admin.replicaof('NO', 'ONE'),
+      },
+      'has too few replicas': {
+        begin: () => config('min-replicas-to-write', '1'),
+        end: () => config('min-replicas-to-write', '0'),
+      },
+      evicts: {
+        begin: async () => {
+          await config('maxmemory-policy', 'allkeys-lru')
+          // Each server looks for it every half second; while they are away, the marker lives for five.
+          while ((await admin.exists(PREFIX + BLOCKLIST_COMPLETE)) === 1) await pause(10)
+          await config('maxmemory', '1500000')
+        },
+        end: async () => {
+          await config('maxmemory', '0')
+          await config('maxmemory-policy', 'noeviction')
+        },
+      },
+      'was emptied': { begin: () => admin.flushall(), end: async () => {} },
+    } satisfies Record<string, Fault>,
+    close: async () => {
+      await place.close()
+      admin.disconnect()
+      await proxy.close()
+      await Promise.all([redis.stop(), database.drop()])
+    },
+  }
+}
+
+export type FaultyRedis = Awaited<ReturnType<typeof openFaultyRedis>>
+
+type Fault = Readonly<{ begin: () => Promise<unknown>; end: () => Promise<unknown> }>
+
+const usedBytes = async (redis: Redis): Promise<number> =>
+  Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+
+const seedRevocations = async (url: string) => {
+  const sql = postgres(url, { max: 1 })
+  await sql`
+    insert into revocations (kind, value, expires_at)
+    select 'jti', gen_random_uuid()::text, now() + interval '15 minutes' from generate_series(1, ${ENTRIES})`
+  await sql.end()
+}
+
+/** People who come, refresh, mistype and go, one after the other, until it is stopped. Returns what was not as it should be. */
+export const openTraffic = ({ calls, admin }: FaultyRedis) => {
+  const faults: string[] = []
+  const gone: Readonly<{ token: RevocationQuery; at: number }>[] = []
+  const revocations = redisRevocations({ issuer: ISSUER, mget: keys => admin.mget(keys) })
+  let turns = 0
+  const stopping = new AbortController()
+  const visit = async (one: Call, other: Call) => {
+    const email = newEmail()
+    const expectStatus = async (wanted: number, ...[path, request]: Parameters<Call>) => {
+      const answer = await one(path, request)
+      if (answer.status !== wanted) faults.push(`${path}: ${answer.status} instead of ${wanted}`)
+      return answer.body
+    }
+    const { access_token, refresh_token } = await expectStatus(201, '/auth/register', {
+      json: { email, password: PASSWORD },
+    })
+    await expectStatus(401, '/auth/login', { json: { email, password: `not ${PASSWORD}` } })
+    await expectStatus(200, '/auth/refresh', { json: { refresh_token } })
+    await expectStatus(204, '/auth/logout', { method: 'POST', bearer: access_token })
+    gone.push({ token: claimsOf(access_token), at: performance.now() })
+    const { status } = await other('/auth/me', { bearer: access_token })
+    if (status !== 401) faults.push(`signed out, and ${status} elsewhere`)
+    turns += 1
+  }
+  const work = async (one: Call, other: Call) => {
+    while (!stopping.signal.aborted)
+      await visit(one, other).catch((error: unknown) => {
+        faults.push(String(error))
+      })
+  }
+  /** What a service says of those who have gone. */
+  const watch = async () => {
+    while (!stopping.signal.aborted) {
+      await pause(50)
+      const known = gone.filter(({ at }) => performance.now() - at > KNOWN_MILLISECONDS)
+      const standings = await Promise.all(
+        known.map(({ token }) => revocations.check(token).catch(() => 'stale')),
+      )
+      if (standings.includes('live')) faults.push('a service takes a token that was ended')
+    }
+  }
+  const workers = Promise.all([watch(), ...calls.map((call, index) => work(call, calls[1 - index] ?? call))])
+  return {
+    stop: async () => {
+      stopping.abort()
+      await workers
+      return { turns, faults }
+    },
+  }
+}
+
+export type Traffic = ReturnType<typeof openTraffic>
+
+const claimsOf = (token: string): RevocationQuery =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+
+const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
