@@ -76,11 +76,11 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
 
     const endings: Ending[] = []
     const refused: string[] = []
-    let isOver = false
+    const stopping = new AbortController()
     let acknowledgedAt = 0
     const work = async (origin: string) => {
       const call = createCall(origin)
-      while (!isOver) {
+      while (!stopping.signal.aborted) {
         await pause(10)
         try {
           const { status, body } = await call('/token', {
@@ -113,12 +113,12 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
       }
     }
     const watch = async () => {
-      while (!isOver || endings.some(({ heard }) => heard.includes(null))) {
+      while (!stopping.signal.aborted || endings.some(({ heard }) => heard.includes(null))) {
         await pause(10)
         for (const { query, heard } of endings)
           for (const [index, follower] of followers.entries())
             if (heard[index] === null && (await follower.check(query)) === 'revoked') heard[index] = seconds()
-        if (isOver && seconds() - acknowledgedAt > 20) return
+        if (stopping.signal.aborted && seconds() - acknowledgedAt > 20) return
       }
     }
     const workers = origins.map(work)
@@ -159,7 +159,7 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
       windows.push({ name, began, over: seconds(), acknowledged: endings.length })
     }
     await pause(QUIET_MILLISECONDS)
-    isOver = true
+    stopping.abort()
     await Promise.all([...workers, watching])
     /** From the acknowledgement, or from the end of the fault that came between. */
     const latenessOf = (at: number, heard: number) =>
