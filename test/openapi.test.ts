@@ -1,36 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compose, type Signet } from '../src/compose/index.ts'
-import { readConfig } from '../src/config.ts'
 import { PROBLEMS } from '../src/domain/base/problem.ts'
-import { createDataDir } from './support/backends.ts'
-import { checked, judgeExchange, openapi } from './support/openapi.ts'
+import { type Deployment, type Instance, ISSUER, openEmbeddedDeployment } from './support/deployment.ts'
+import { judgeExchange, openapi } from './support/openapi.ts'
 
 const methodsOf = (path: object) => Object.keys(path).filter(key => key !== 'servers')
 
-const silent = { info: () => {}, warn: () => {}, error: () => {} }
-
 describe('openapi.yaml', () => {
-  let signet: Signet
+  let deployment: Deployment
+  let signet: Instance
   const mails: string[] = []
-  let directory: Awaited<ReturnType<typeof createDataDir>>
-  const keys = mkdtempSync(join(tmpdir(), 'signet-keys-'))
   beforeAll(async () => {
-    directory = await createDataDir()
-    const places = { DATA_DIR: directory.data_dir, KEYS_DIR: keys }
-    const reading = readConfig({ ...places, RATE_LIMIT_MAIL: 'off' })
-    if ('faults' in reading) throw new Error(reading.faults.join('\n'))
-    signet = await compose(reading.config, { log: silent, printMail: text => void mails.push(text) })
+    deployment = await openEmbeddedDeployment([])
+    const printMail = (text: string) => void mails.push(text)
+    signet = await deployment.start({ environment: { RATE_LIMIT_MAIL: 'off' }, printMail })
   })
-  afterAll(async () => {
-    await signet.close()
-    directory.remove()
-    rmSync(keys, { recursive: true })
-  })
-  const fetch = (path: string, init?: RequestInit) =>
-    checked(signet.app)(new Request(`http://localhost:8080${path}`, init))
+  afterAll(() => deployment.close())
+  const fetch = (path: string, init?: RequestInit) => signet.listenable(new Request(`${ISSUER}${path}`, init))
 
   it('has every route, and no other', () => {
     // OPTIONS and 405 are the same for every path, and described once.

@@ -1,15 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readSources, type SourceFile } from './support/source.ts'
+import { readSources, type SourceFile } from './support/repository/source.ts'
 
 /** The rules of the house that a machine can check. A rule is a list of those who break it. */
 
 const src = readSources('src')
-const everything = [...src, ...readSources('test'), ...readSources('bench')]
+const tests = readSources('test')
+const everything = [...src, ...tests, ...readSources('bench')]
 
 const breakers = (files: readonly SourceFile[], breaks: (file: SourceFile) => unknown) =>
   files.filter(breaks).map(file => file.path)
+
+const exportedTwice = (files: readonly SourceFile[]) => {
+  const names = files.flatMap(({ path, exports }) => exports.map(name => ({ name, path })))
+  return names.filter(({ name, path }) => names.some(other => other.name === name && other.path !== path))
+}
 
 /** What each part of src may import beside itself. Nothing calls up, and adapters do not know each other. */
 const CORE = ['domain', 'ports']
@@ -182,9 +188,9 @@ describe('every file', () => {
     expect(breakers(src, file => file.text.split('\n').length > 251)).toEqual([])
   })
 
-  it(`of src lies with ${FILES_IN_A_FOLDER - 1} others in its folder at most`, () => {
+  it(`of src and test lies with ${FILES_IN_A_FOLDER - 1} others in its folder at most`, () => {
     const counts = new Map<string, number>()
-    for (const { path } of src) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
+    for (const { path } of [...src, ...tests]) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
     expect([...counts].filter(([, count]) => count > FILES_IN_A_FOLDER)).toEqual([])
   })
 
@@ -196,13 +202,11 @@ describe('every file', () => {
   })
 
   it('of src exports names that no other one exports', () => {
-    const names = src
-      .filter(({ path }) => !ENTRIES_OF_THE_LIBRARY.test(path))
-      .flatMap(({ path, exports }) => exports.map(name => ({ name, path })))
-    const twice = names.filter(({ name, path }) =>
-      names.some(other => other.name === name && other.path !== path),
-    )
-    expect(twice).toEqual([])
+    expect(exportedTwice(src.filter(({ path }) => !ENTRIES_OF_THE_LIBRARY.test(path)))).toEqual([])
+  })
+
+  it('of test exports names that no other one exports', () => {
+    expect(exportedTwice(tests)).toEqual([])
   })
 
   it('leaves no type open: no any', () => {
@@ -238,6 +242,18 @@ describe('every file', () => {
 
 type Lock = { packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }> }
 type Manifest = { dependencies: Record<string, string>; devDependencies: Record<string, string> }
+
+/** Folders of tests that test no folder of src alone: what crosses floors, and what the tests are made with. */
+const FOLDERS_OF_THEIR_OWN = new Set(['attacks', 'image', 'interop', 'process', 'support'])
+
+describe('a folder of tests', () => {
+  it('bears the name of the folder of src that it tests', () => {
+    const folders = new Set(src.map(({ path }) => dirname(path).replace(/^src/, 'test')))
+    const isKnown = (path: string) =>
+      folders.has(dirname(path)) || FOLDERS_OF_THEIR_OWN.has(partOf(path)) || dirname(path) === 'test'
+    expect(breakers(tests, ({ path }) => !isKnown(path))).toEqual([])
+  })
+})
 
 describe('the dependencies', () => {
   const lockText = readFileSync('package-lock.json', 'utf8')

@@ -1,24 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose/index.ts'
-import { createPostgresPlace, type Place, startSignet } from '../support/accounts/account-api.ts'
+import { ask, signIn, signUp } from '../support/accounts/account-api.ts'
 import { createAuthenticator } from '../support/accounts/authenticator.ts'
-import { ask, asOwner, codesOf, createClock, second, signIn, signUp } from '../support/accounts/factors.ts'
+import { asOwner, codesOf, second } from '../support/accounts/factors.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { openDatabase } from '../support/database.ts'
-import { createLog } from '../support/log.ts'
+import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
+import { createClock } from '../support/effects.ts'
 
 const EMAIL = 'ada@secrecy.example'
 const TABLES = ['totp_factors', 'recovery_codes', 'passkeys', 'ceremonies']
 
 describe.skipIf(!hasPostgres)('a second factor', () => {
   const time = createClock()
-  const { log, lines } = createLog()
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   const secrets: string[] = []
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    signet = await startSignet(place, {}, { log, clock: time.clock, wait: async () => {} })
+    place = await openDeployment([])
+    signet = await place.start({ clock: time.clock })
     const tokens = await signUp(signet, EMAIL)
     const { access_token: token } = tokens
     const { body: begun } = await ask(signet, '/auth/factors/totp', asOwner(tokens))
@@ -55,23 +53,22 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('leaves nothing in the log that would open anything', () => {
-    const written = JSON.stringify(lines)
-    expect(lines.length).toBeGreaterThan(10)
+    const written = JSON.stringify(signet.lines)
+    expect(signet.lines.length).toBeGreaterThan(10)
     expect(secrets.length).toBeGreaterThan(20)
     expect(secrets.filter(secret => written.includes(secret))).toEqual([])
     expect(written).toContain('AUTH_SECOND_FACTOR_INVALID')
   })
 
   it('leaves nothing in the database that would open anything, but the challenges, which need the key as well', async () => {
-    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    const { database } = place
     const rows = await Promise.all(
       TABLES.map(table => database.sql`select t::text as row from ${database.sql(table)} t`),
     )
-    await database.close()
     const written = JSON.stringify(rows)
     expect(rows.every(table => table.length > 0)).toBe(true)
     const hex = (text: string) => Buffer.from(text).toString('hex')

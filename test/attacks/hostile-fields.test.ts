@@ -1,17 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose/index.ts'
-import { PASSWORD, type Place, places, send, startSignet } from '../support/accounts/account-api.ts'
+import { ask, send, signIn } from '../support/accounts/account-api.ts'
 import { type Authenticator, createAuthenticator } from '../support/accounts/authenticator.ts'
-import {
-  ask,
-  asOwner,
-  type Body,
-  createClock,
-  signIn,
-  stepUp,
-  withTotp,
-} from '../support/accounts/factors.ts'
-import { createLog } from '../support/log.ts'
+import { asOwner, stepUp, withTotp } from '../support/accounts/factors.ts'
+import { type Body } from '../support/answer.ts'
+import { PASSWORD } from '../support/call.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
+import { createClock } from '../support/effects.ts'
 
 /** What no honest application sends, for every field of every endpoint. */
 const HOSTILE: readonly unknown[] = [
@@ -49,19 +43,18 @@ const bent = (body: unknown): readonly unknown[] => {
   )
 }
 
-describe.each(places)('fields that nobody honest sends ($name)', { timeout: 60_000 }, ({ create }) => {
+describe.each(deployments)('fields that nobody honest sends ($name)', { timeout: 60_000 }, ({ open }) => {
   const time = createClock()
-  const { log, lines } = createLog()
   const email = 'ada@hostile.example'
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   let token = ''
   let strong: Body
   let authenticator: Authenticator
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     const limits = { RATE_LIMIT_SECOND_FACTOR: 'off', RATE_LIMIT_PASSWORD: 'off', RATE_LIMIT_MAIL: 'off' }
-    signet = await startSignet(place, limits, { log, clock: time.clock, wait: async () => {} })
+    signet = await place.start({ environment: limits, clock: time.clock })
     const ada = await withTotp(signet, time, email)
     strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
     token = strong.access_token
@@ -71,7 +64,7 @@ describe.each(places)('fields that nobody honest sends ($name)', { timeout: 60_0
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(time.reset)
 
@@ -90,7 +83,7 @@ describe.each(places)('fields that nobody honest sends ($name)', { timeout: 60_0
   ) => {
     const headers = bearer === null ? {} : { Authorization: `Bearer ${bearer}` }
     const { status } = await send(signet, method, path, body, headers)
-    const errors = lines.filter(line => line.level === 'error').map(({ error }) => error)
+    const errors = signet.lines.filter(line => line.level === 'error').map(({ error }) => error)
     expect({ path, body, status, errors: status < 500 ? [] : errors }).toMatchObject({ errors: [] })
     expect(status).toBeLessThan(500)
     return status

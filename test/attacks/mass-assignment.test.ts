@@ -1,18 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../src/compose/index.ts'
-import {
-  bearerOf,
-  createPostgresPlace,
-  login,
-  PASSWORD,
-  type Place,
-  register,
-  startSignet,
-  type Tokens,
-} from '../support/accounts/account-api.ts'
+import { bearerOf, claimsOf, login, register, type Tokens } from '../support/accounts/account-api.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { askApp } from '../support/bindings.ts'
-import { type Database, openDatabase } from '../support/database.ts'
+import { PASSWORD } from '../support/call.ts'
+import { type Database } from '../support/database.ts'
+import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
 import { openapi } from '../support/openapi.ts'
 
 const VICTIM = '01900000-0000-7000-8000-00000000dead'
@@ -113,18 +105,17 @@ const endpoints = Object.entries(openapi.paths)
 const attacks = endpoints.flatMap(endpoint => TRICKS.map(trick => ({ ...endpoint, ...trick })))
 
 describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag', () => {
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   let database: Database
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    signet = await startSignet(place)
-    database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    place = await openDeployment([])
+    signet = await place.start()
+    database = place.database
   })
   afterAll(async () => {
     await signet.close()
-    await database.close()
-    await place.remove()
+    await place.close()
   })
 
   const ask = async (method: string, path: string, body: string, headers: Readonly<Record<string, string>>) =>
@@ -225,6 +216,3 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
     expect(await rows('token@mass.example')).toMatchObject([{ roles: ['user'], email_verified_at: null }])
   })
 })
-
-const claimsOf = (access_token: string) =>
-  JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()) as object

@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
-import { basic, CLIENTS, SECRETS, SERVICE } from '../support/clients.ts'
+import { PASSWORD } from '../support/call.ts'
+import { basic, CLIENT_CREDENTIALS, CLIENTS, SECRETS, SERVICE } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { seedFamily } from '../support/families.ts'
 import { refresh } from '../support/refresh.ts'
-import { type Instance, type Place, places } from '../support/server.ts'
 
-const CC = { grant_type: 'client_credentials' }
-const PASSWORD = 'correct horse battery staple'
-
-describe.each(places)('contract: no secret ever reaches the log, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('contract: no secret ever reaches the log, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open()
@@ -30,32 +28,32 @@ describe.each(places)('contract: no secret ever reaches the log, on $name', ({ o
   it('neither what was accepted nor what was refused', async () => {
     const key = await createClientKey('ES256')
     const family = await seedFamily(place)
-    const service = await signet.token(CC, SERVICE)
+    const service = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     const first = await refresh(signet, family.refresh_token, { key: 'idempotency-key-of-mine' })
     const assertion = await signAssertion(key, assertionClaims('jwt'))
     const guess = 'a-guessed-secret-of-some-length'
-    const tokens = [service.json.access_token, first.json.access_token, first.json.refresh_token]
-    await signet.token(CC, basic('service', guess))
-    await signet.token(CC, basic(guess.slice(0, 5), guess))
+    const tokens = [service.body.access_token, first.body.access_token, first.body.refresh_token]
+    await signet.token(CLIENT_CREDENTIALS, basic('service', guess))
+    await signet.token(CLIENT_CREDENTIALS, basic(guess.slice(0, 5), guess))
     // Swapped, as people do.
-    await signet.token(CC, basic(SECRETS.service, 'service'))
-    await signet.token({ ...CC, client_id: 'poster', client_secret: SECRETS.poster })
-    await signet.token({ ...CC, client_id: 'poster', client_secret: guess })
+    await signet.token(CLIENT_CREDENTIALS, basic(SECRETS.service, 'service'))
+    await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'poster', client_secret: SECRETS.poster })
+    await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'poster', client_secret: guess })
     await signet.token(withAssertion(assertion))
-    await signet.token({ ...CC, scope: 'unknown', resource: 'x' }, SERVICE)
+    await signet.token({ ...CLIENT_CREDENTIALS, scope: 'unknown', resource: 'x' }, SERVICE)
     await refresh(signet, family.refresh_token, { key: 'another-idempotency-key' })
     for (const token of [...tokens, family.refresh_token]) {
       await signet.post('/introspect', { token }, SERVICE)
       await signet.post('/revoke', { token, client_id: 'app' })
-      await signet.post(`/token?refresh_token=${token}`, CC, SERVICE)
+      await signet.post(`/token?refresh_token=${token}`, CLIENT_CREDENTIALS, SERVICE)
       await signet.fetch(`/reset-password/${token}`)
       await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })
     }
     const account = { email: 'ada@example.com', password: PASSWORD }
     for (const path of ['/auth/register', '/auth/register', '/auth/login']) {
       const headers = { 'content-type': 'application/json' }
-      const { json } = await signet.fetch(path, { method: 'POST', headers, body: JSON.stringify(account) })
-      if (json.access_token) tokens.push(json.access_token, json.refresh_token)
+      const { body } = await signet.fetch(path, { method: 'POST', headers, body: JSON.stringify(account) })
+      if (body.access_token) tokens.push(body.access_token, body.refresh_token)
     }
     expect(signet.lines.length).toBeGreaterThan(20)
     expectSecret([
@@ -73,7 +71,7 @@ describe.each(places)('contract: no secret ever reaches the log, on $name', ({ o
   })
 
   it('says why a request was refused, and for which client, under its request id', async () => {
-    const { headers } = await signet.token({ ...CC, scope: 'unknown' }, SERVICE)
+    const { headers } = await signet.token({ ...CLIENT_CREDENTIALS, scope: 'unknown' }, SERVICE)
     const line = signet.lines.find(line => line['request_id'] === headers.get('x-request-id'))
     expect(line).toMatchObject({ status: 400, error: 'invalid_scope', reason: 'scope_not_registered' })
   })

@@ -1,22 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { PASSWORD, type Place, places } from '../support/accounts/account-api.ts'
+import { ALIVE, ask, DEAD, lives, outcomeOf, signIn, signUp } from '../support/accounts/account-api.ts'
 import { createAuthenticator } from '../support/accounts/authenticator.ts'
-import {
-  ALIVE,
-  ask,
-  asOwner,
-  type Body,
-  createClock,
-  DEAD,
-  lives,
-  MFA,
-  outcomeOf,
-  second,
-  signIn,
-  signUp,
-  stepUp,
-  withTotp,
-} from '../support/accounts/factors.ts'
+import { asOwner, MFA, second, stepUp, withTotp } from '../support/accounts/factors.ts'
 import {
   NEW_PASSWORD,
   type Post,
@@ -26,20 +11,24 @@ import {
   startWithMail,
   verify,
 } from '../support/accounts/mail.ts'
+import { type Body } from '../support/answer.ts'
+import { PASSWORD } from '../support/call.ts'
+import { type Deployment, deployments } from '../support/deployment.ts'
+import { createClock } from '../support/effects.ts'
 import { linkIn } from '../support/services/mailbox.ts'
 
-describe.each(places)('an account with second factors ($name)', ({ create }) => {
+describe.each(deployments)('an account with second factors ($name)', ({ open }) => {
   const time = createClock()
-  let place: Place
+  let place: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     const environment = { RATE_LIMIT_SECOND_FACTOR: 'off' }
-    post = await startWithMail(place, environment, { clock: time.clock, wait: async () => {} })
+    post = await startWithMail(place, { environment, clock: time.clock })
   })
   afterAll(async () => {
     await post.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(time.reset)
 

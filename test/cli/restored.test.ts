@@ -3,20 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
-import {
-  login,
-  outcome,
-  type Place,
-  places,
-  register,
-  send,
-  startSignet,
-} from '../support/accounts/account-api.ts'
+import { login, outcome, register, send } from '../support/accounts/account-api.ts'
 import { FROM, forgot, reset, SUBJECTS, verify } from '../support/accounts/mail.ts'
 import { askApp } from '../support/bindings.ts'
 import { basic, SECRETS } from '../support/clients.ts'
+import { type Instance, startAt } from '../support/deployment.ts'
 import { linkIn, openMailbox } from '../support/services/mailbox.ts'
 import { createFrom, dropDatabase, withDatabase } from '../support/services/postgres-admin.ts'
+import { type Storage, storages } from '../support/storage.ts'
 
 const EMAIL = 'ada@restored.example'
 const RESOURCE = {
@@ -33,7 +27,7 @@ const signetd = async (environment: Readonly<Record<string, string>>, ...words: 
 }
 
 /** A dump of the database of a place that no server uses, and the place with what was in it then. */
-const dump = async ({ environment }: Place): Promise<() => Promise<Place['environment']>> => {
+const dump = async ({ environment }: Storage): Promise<() => Promise<Storage['environment']>> => {
   const { DATABASE_URL, DATA_DIR = '' } = environment
   const server = inject('postgres')
   if (DATABASE_URL === undefined || server === null) {
@@ -53,7 +47,7 @@ const dump = async ({ environment }: Place): Promise<() => Promise<Place['enviro
   return async () => ({ ...environment, DATABASE_URL: withDatabase(server.url, name) })
 }
 
-describe.each(places)('signetd restored on $name', ({ name, create }) => {
+describe.each(storages)('signetd restored on $name', ({ name, create }) => {
   const setUp = async () => {
     const place = await create()
     onTestFinished(() => place.remove())
@@ -70,12 +64,10 @@ describe.each(places)('signetd restored on $name', ({ name, create }) => {
     return {
       place,
       mailbox,
-      start: (environment: Place['environment']) => startSignet({ ...place, environment }, more),
+      start: (environment: Storage['environment']) => startAt({ environment: { ...environment, ...more } }),
     }
   }
-  type Signet = Awaited<ReturnType<Awaited<ReturnType<typeof setUp>>['start']>>
-
-  const ask = async ({ app }: Signet, path: string, form: Record<string, string>) => {
+  const ask = async ({ app }: Instance, path: string, form: Record<string, string>) => {
     const body = new URLSearchParams(form).toString()
     const headers = {
       ...AUTHORIZATION,
@@ -84,11 +76,11 @@ describe.each(places)('signetd restored on $name', ({ name, create }) => {
     }
     return (await askApp(app, path, { method: 'POST', body, headers })).json()
   }
-  const isActive = async (signet: Signet, token: string) =>
+  const isActive = async (signet: Instance, token: string) =>
     ((await ask(signet, '/introspect', { token })) as { active: boolean }).active
-  const meWith = (signet: Signet, token: string) =>
+  const meWith = (signet: Instance, token: string) =>
     outcome(send(signet, 'GET', '/auth/me', undefined, { Authorization: `Bearer ${token}` }))
-  const refreshWith = (signet: Signet, refresh_token: string) =>
+  const refreshWith = (signet: Instance, refresh_token: string) =>
     outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))
 
   it('leaves nothing alive of what was before: tokens of any key, refresh tokens, links', async () => {

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type Answer } from '../support/answer.ts'
 import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { CLIENTS, SERVICE } from '../support/clients.ts'
+import { CLIENT_CREDENTIALS, CLIENTS, SERVICE } from '../support/clients.ts'
+import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
-import { type Answer, type Instance, openAnyPlace, type Place } from '../support/server.ts'
 import { type FaultProxy, openFaultProxy } from '../support/services/fault-proxy.ts'
-
-const CC = { grant_type: 'client_credentials' }
 
 const proxyOf = async (url: string) => {
   const { hostname, port } = new URL(url)
@@ -18,7 +17,7 @@ const proxyOf = async (url: string) => {
 }
 
 describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
-  let place: Place
+  let place: Deployment
   let postgres: FaultProxy
   let redis: FaultProxy
   let signet: Instance
@@ -31,7 +30,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       jwks: { keys: [key.jwk] },
       grant_types: ['client_credentials'],
     }
-    place = await openAnyPlace([...CLIENTS, jwt])
+    place = await openDeployment([...CLIENTS, jwt])
     const database = await proxyOf(place.environment['DATABASE_URL'] ?? '')
     const cache = await proxyOf(place.environment['REDIS_URL'] ?? '')
     postgres = database.proxy
@@ -43,11 +42,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
     await Promise.all([postgres.close(), redis.close()])
   })
 
-  const expectUnavailable = ({ status, json, headers }: Answer) => {
-    expect([status, json.error]).toEqual([503, 'temporarily_unavailable'])
+  const expectUnavailable = ({ status, body, headers }: Answer) => {
+    expect([status, body.error]).toEqual([503, 'temporarily_unavailable'])
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     expect(headers.get('cache-control')).toBe('no-store')
-    expect(json).not.toHaveProperty('access_token')
+    expect(body).not.toHaveProperty('access_token')
   }
   const answersAgain = () =>
     vi.waitFor(async () => expect((await signet.fetch('/readyz')).status).toBe(200), { timeout: 10_000 })
@@ -55,11 +54,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
   describe('Postgres', () => {
     it('is answered with 503 wherever it is needed, changes nothing, and recovers by itself', async () => {
       const family = await seedFamily(place)
-      const token = (await signet.token(CC, SERVICE)).json.access_token
+      const token = (await signet.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
       const assertion = await signAssertion(key, assertionClaims('jwt'))
       await postgres.refuse()
       expectUnavailable(await refresh(signet, family.refresh_token))
-      expectUnavailable(await signet.token(CC, SERVICE))
+      expectUnavailable(await signet.token(CLIENT_CREDENTIALS, SERVICE))
       expectUnavailable(await signet.post('/introspect', { token }, SERVICE))
       expectUnavailable(await signet.post('/revoke', { token }, SERVICE))
       expectUnavailable(await signet.post('/revoke', { token: family.refresh_token, client_id: 'app' }))
@@ -67,7 +66,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       for (const path of ['/status-lists', '/status-lists/0'])
         expect((await signet.fetch(path)).status).toBe(503)
       const ready = await signet.fetch('/readyz')
-      expect([ready.status, ready.json['missing']]).toEqual([503, ['database']])
+      expect([ready.status, ready.body['missing']]).toEqual([503, ['database']])
       for (const path of ['/livez', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])
         expect((await signet.fetch(path)).status).toBe(200)
       await postgres.accept()
@@ -76,15 +75,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       await rotated(signet, family.refresh_token)
       expect(await isActive(signet, token)).toBe(true)
       expect((await signet.token(withAssertion(assertion))).status).toBe(200)
-      expect((await signet.token(CC, SERVICE)).status).toBe(200)
+      expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)
     })
 
     it('away means no token for a client either: nobody could revoke it', async () => {
       await postgres.refuse()
-      await vi.waitFor(async () => expectUnavailable(await signet.token(CC, SERVICE)))
+      await vi.waitFor(async () => expectUnavailable(await signet.token(CLIENT_CREDENTIALS, SERVICE)))
       await postgres.accept()
       await answersAgain()
-      expect((await signet.token(CC, SERVICE)).status).toBe(200)
+      expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)
     })
 
     it('that goes in the middle of a rotation costs nobody their sign-in: the retry has its proof', async () => {
@@ -115,34 +114,34 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
   describe('Redis', () => {
     it('lets nobody in who was shut out: the answer is Postgres’s', async () => {
       const family = await seedFamily(place)
-      const { json } = await refresh(signet, family.refresh_token)
-      await signet.post('/revoke', { token: json.refresh_token, client_id: 'app' })
+      const { body } = await refresh(signet, family.refresh_token)
+      await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })
       await redis.refuse()
-      expect(await isActive(signet, json.access_token)).toBe(false)
-      expect(await refused(signet, json.refresh_token)).toEqual(INVALID_GRANT)
+      expect(await isActive(signet, body.access_token)).toBe(false)
+      expect(await refused(signet, body.refresh_token)).toEqual(INVALID_GRANT)
       await redis.accept()
     })
 
     it('is missed by nobody while it is away: tokens are issued, refreshed, and revoked for good', async () => {
       const family = await seedFamily(place)
       await redis.refuse()
-      const { json } = await refresh(signet, family.refresh_token)
-      expect(await isActive(signet, json.access_token)).toBe(true)
-      expect((await signet.post('/revoke', { token: json.refresh_token, client_id: 'app' })).status).toBe(200)
-      expect(await isActive(signet, json.access_token)).toBe(false)
+      const { body } = await refresh(signet, family.refresh_token)
+      expect(await isActive(signet, body.access_token)).toBe(true)
+      expect((await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })).status).toBe(200)
+      expect(await isActive(signet, body.access_token)).toBe(false)
       await redis.accept()
-      await vi.waitFor(async () => expect((await signet.fetch('/readyz')).json['status']).toBe('ready'), {
+      await vi.waitFor(async () => expect((await signet.fetch('/readyz')).body['status']).toBe('ready'), {
         timeout: 10_000,
       })
-      expect(await isActive(signet, json.access_token)).toBe(false)
+      expect(await isActive(signet, body.access_token)).toBe(false)
     })
 
     it('may say nothing at all: every answer still comes in time', async () => {
-      const token = (await signet.token(CC, SERVICE)).json.access_token
+      const token = (await signet.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
       redis.stall()
       const started = performance.now()
       expect(await isActive(signet, token)).toBe(true)
-      expect((await signet.token(CC, SERVICE)).status).toBe(200)
+      expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)
       expect(performance.now() - started).toBeLessThan(3_000)
       redis.cut()
       redis.heal()

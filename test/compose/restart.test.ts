@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
 import { createDataDir } from '../support/backends.ts'
 import { API, CLIENTS, INTROSPECTOR, SERVICE } from '../support/clients.ts'
-import { type Instance, startInstance } from '../support/server.ts'
+import { type Instance, startInstance } from '../support/deployment.ts'
 
 /** Nothing but a CLIENTS_FILE is set: pepper, key and database are the server's own, and have to outlive it. */
 describe('a restart on the embedded default', () => {
@@ -42,13 +42,13 @@ describe('a restart on the embedded default', () => {
   })
 
   const isActive = async (token: string) =>
-    (await signet.post('/introspect', { token }, INTROSPECTOR)).json['active']
+    (await signet.post('/introspect', { token }, INTROSPECTOR)).body['active']
   const redeem = (refresh_token: string, key: string) =>
     signet.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' }, { 'idempotency-key': key })
   const register = async (email: string) => {
     const headers = { 'content-type': 'application/json' }
     const body = JSON.stringify({ email, password: 'correct horse battery', client_id: 'app' })
-    return (await signet.fetch('/auth/register', { method: 'POST', headers, body })).json
+    return (await signet.fetch('/auth/register', { method: 'POST', headers, body })).body
   }
 
   it('keeps what lives alive, and what was ended, spent or used up so', async () => {
@@ -58,24 +58,24 @@ describe('a restart on the embedded default', () => {
       signet.token({ grant_type: 'client_credentials' }, SERVICE),
       signet.token({ grant_type: 'client_credentials' }, SERVICE),
     ])
-    await signet.post('/revoke', { token: ended.json.access_token }, SERVICE)
+    await signet.post('/revoke', { token: ended.body.access_token }, SERVICE)
     const [ada, eve] = [await register('ada@example.com'), await register('eve@example.com')]
     const next = await redeem(ada.refresh_token, 'before')
     await signet.post('/revoke', { token: eve.refresh_token, client_id: 'app' })
 
     await restart()
     expect((await signet.token(withAssertion(assertion))).status).toBe(401)
-    expect(await isActive(alive.json.access_token)).toBe(true)
-    expect(await isActive(ended.json.access_token)).toBe(false)
+    expect(await isActive(alive.body.access_token)).toBe(true)
+    expect(await isActive(ended.body.access_token)).toBe(false)
     expect(await isActive(eve.access_token)).toBe(false)
     expect((await redeem(eve.refresh_token, 'x')).status).toBe(400)
-    expect((await redeem(ada.refresh_token, 'before')).json.refresh_token).toBe(next.json.refresh_token)
-    const third = await redeem(next.json.refresh_token, 'after')
+    expect((await redeem(ada.refresh_token, 'before')).body.refresh_token).toBe(next.body.refresh_token)
+    const third = await redeem(next.body.refresh_token, 'after')
     expect(third.status).toBe(200)
 
     await restart()
     expect((await redeem(ada.refresh_token, 'before')).status).toBe(400)
-    expect((await redeem(third.json.refresh_token, 'thief noticed')).status).toBe(400)
-    expect(await isActive(third.json.access_token)).toBe(false)
+    expect((await redeem(third.body.refresh_token, 'thief noticed')).status).toBe(400)
+    expect(await isActive(third.body.access_token)).toBe(false)
   })
 })

@@ -8,7 +8,7 @@ import { redisRevocations } from '../../src/sdk/redis.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { backends, hasRedis, type OpenBackend } from '../support/backends.ts'
-import { createLog, type LogLine } from '../support/log.ts'
+import { createLog, type LogLine } from '../support/effects.ts'
 import { type OwnRedis, openOwnRedis } from '../support/services/own-redis.ts'
 
 const EVICTING = ['lru', 'lfu', 'random']

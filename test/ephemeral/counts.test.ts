@@ -4,7 +4,7 @@ import { createGuessFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createLimits } from '../../src/ephemeral/limits.ts'
 import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
 import { hasRedis } from '../support/backends.ts'
-import { createLog } from '../support/log.ts'
+import { createLog } from '../support/effects.ts'
 import { openFaultProxy } from '../support/services/fault-proxy.ts'
 import { type OwnRedis, openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
 

@@ -19,7 +19,8 @@ import { runProgram } from '../../src/cli/program.ts'
 import { StartFault } from '../../src/domain/base/start-fault.ts'
 import { listKeys } from '../../src/signing/schedule.ts'
 import { localSecret, openDataDir } from '../../src/store/embedded/data-dir.ts'
-import { createClock, faultsOf, putKey } from '../signing/support.ts'
+import { faultsOf, putKey, T0 } from '../signing/support.ts'
+import { createClock } from '../support/effects.ts'
 
 /** Only root can give files to other users and act as them: what needs that is left out where the tests run as another user. */
 const isRoot = process.geteuid?.() === 0
@@ -200,7 +201,7 @@ describe('what is in the directories', () => {
   it('is still listed as empty when there is no key yet', async () => {
     mkdirSync(path)
     chmodSync(path, 0o755)
-    expect(await listKeys({ directory: path, clock: createClock().clock })).toEqual({ keys: [] })
+    expect(await listKeys({ directory: path, clock: createClock(T0).clock })).toEqual({ keys: [] })
   })
 })
 

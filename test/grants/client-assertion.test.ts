@@ -9,12 +9,12 @@ import {
   withAssertion,
 } from '../support/assertions.ts'
 import { CLIENTS } from '../support/clients.ts'
-import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../support/deployment.ts'
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-describe.each(places)('RFC 7523 – private_key_jwt on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   let key: ClientKey
   let twins: readonly [ClientKey, ClientKey]
@@ -45,8 +45,8 @@ describe.each(places)('RFC 7523 – private_key_jwt on $name', ({ open }) => {
   afterAll(() => place.close())
 
   const send = async (assertion: string, more?: Readonly<Record<string, string>>, to = signet) => {
-    const { status, json } = await to.token(withAssertion(assertion, more))
-    return [status, json.error]
+    const { status, body } = await to.token(withAssertion(assertion, more))
+    return [status, body.error]
   }
   const sendClaims = async (changes: Readonly<Record<string, unknown>>) =>
     send(await signAssertion(key, assertionClaims('jwt', changes)))
@@ -193,8 +193,8 @@ describe.each(places)('RFC 7523 – private_key_jwt on $name', ({ open }) => {
     })
 
     it('refuses one of our own access tokens, and what is no JWT', async () => {
-      const { json } = await signet.token(withAssertion(await signAssertion(key, assertionClaims('jwt'))))
-      for (const assertion of [json.access_token, 'x', 'a.b', 'a.b.c', '..', 'e30.'.repeat(5)])
+      const { body } = await signet.token(withAssertion(await signAssertion(key, assertionClaims('jwt'))))
+      for (const assertion of [body.access_token, 'x', 'a.b', 'a.b.c', '..', 'e30.'.repeat(5)])
         expect(await send(assertion)).toEqual(REFUSED)
     })
   })

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer } from '../support/answer.ts'
 import { JWT_BEARER } from '../support/assertions.ts'
-import { basic, SECRETS, SERVICE } from '../support/clients.ts'
-import { type Answer, type Form, type Instance, openAnyPlace, type Place } from '../support/server.ts'
+import { basic, CLIENT_CREDENTIALS, SECRETS, SERVICE } from '../support/clients.ts'
+import { type Deployment, type Form, type Instance, openDeployment } from '../support/deployment.ts'
 
-const CC = { grant_type: 'client_credentials' }
 const POSTER = { client_id: 'poster', client_secret: SECRETS.poster }
 const ODD = 'odd id:+%'
 
@@ -12,51 +12,56 @@ const raw = (pair: string | Uint8Array) => ({
 })
 
 describe('RFC 6749 §2.3 – client authentication', () => {
-  let place: Place
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     signet = await place.start()
   })
   afterAll(() => place.close())
 
   const expectAccepted = async (form: Form, headers?: Readonly<Record<string, string>>) =>
     expect((await signet.token(form, headers)).status).toBe(200)
-  const expectInvalidClient = ({ status, json, headers }: Answer) => {
-    expect([status, json.error]).toEqual([401, 'invalid_client'])
+  const expectInvalidClient = ({ status, body, headers }: Answer) => {
+    expect([status, body.error]).toEqual([401, 'invalid_client'])
     expect(headers.get('www-authenticate')).toMatch(/^Basic realm="[^"]+"/)
     expect(headers.get('cache-control')).toBe('no-store')
-    expect(Object.keys(json)).toEqual(['error', 'error_description'])
+    expect(Object.keys(body)).toEqual(['error', 'error_description'])
   }
   const expectRefused = async (form: Form, headers?: Readonly<Record<string, string>>) =>
     expectInvalidClient(await signet.token(form, headers))
   const expectInvalidRequest = async (form: Form, headers?: Readonly<Record<string, string>>) => {
-    const { status, json } = await signet.token(form, headers)
-    expect([status, json.error]).toEqual([400, 'invalid_request'])
+    const { status, body } = await signet.token(form, headers)
+    expect([status, body.error]).toEqual([400, 'invalid_request'])
   }
 
   describe('§2.3.1 – client_secret_basic', () => {
     it('accepts the pair, whatever the case of the scheme', async () => {
-      await expectAccepted(CC, SERVICE)
-      await expectAccepted(CC, { authorization: SERVICE.authorization.replace('Basic', 'bASIC') })
-      await expectAccepted({ ...CC, client_id: 'service' }, SERVICE)
+      await expectAccepted(CLIENT_CREDENTIALS, SERVICE)
+      await expectAccepted(CLIENT_CREDENTIALS, {
+        authorization: SERVICE.authorization.replace('Basic', 'bASIC'),
+      })
+      await expectAccepted({ ...CLIENT_CREDENTIALS, client_id: 'service' }, SERVICE)
     })
 
     it('decodes each half as a form: plus, percent, colon, and UTF-8', async () => {
-      await expectAccepted(CC, basic(ODD, SECRETS.odd))
-      await expectAccepted(CC, raw(`${encodeURIComponent(ODD)}:${encodeURIComponent(SECRETS.odd)}`))
+      await expectAccepted(CLIENT_CREDENTIALS, basic(ODD, SECRETS.odd))
+      await expectAccepted(
+        CLIENT_CREDENTIALS,
+        raw(`${encodeURIComponent(ODD)}:${encodeURIComponent(SECRETS.odd)}`),
+      )
       const lower = encodeURIComponent(SECRETS.odd).replaceAll(/%../g, escape => escape.toLowerCase())
-      await expectAccepted(CC, raw(`${encodeURIComponent(ODD)}:${lower}`))
+      await expectAccepted(CLIENT_CREDENTIALS, raw(`${encodeURIComponent(ODD)}:${lower}`))
     })
 
     it('takes the first colon for the border, and leaves one in the secret alone', async () => {
       const encoded = encodeURIComponent(SECRETS.odd).replaceAll('%3A', ':')
-      await expectAccepted(CC, raw(`odd+id%3A%2B%25:${encoded}`))
+      await expectAccepted(CLIENT_CREDENTIALS, raw(`odd+id%3A%2B%25:${encoded}`))
     })
 
     it('does not take a pair that was not encoded for one that was', async () => {
-      await expectRefused(CC, raw(`${ODD}:${SECRETS.odd}`))
-      await expectRefused(CC, raw(`odd+id%3A%2B%25:${SECRETS.odd}`))
+      await expectRefused(CLIENT_CREDENTIALS, raw(`${ODD}:${SECRETS.odd}`))
+      await expectRefused(CLIENT_CREDENTIALS, raw(`odd+id%3A%2B%25:${SECRETS.odd}`))
     })
 
     it.each([
@@ -78,28 +83,28 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       ['another scheme', { authorization: `Bearer ${SECRETS.service}` }],
       ['Digest', { authorization: 'Digest username="service"' }],
     ])('refuses %s', async (_, headers) => {
-      await expectRefused(CC, headers)
+      await expectRefused(CLIENT_CREDENTIALS, headers)
     })
   })
 
   describe('§2.3.1 – client_secret_post', () => {
     it('accepts the pair in the body', async () => {
-      await expectAccepted({ ...CC, ...POSTER })
+      await expectAccepted({ ...CLIENT_CREDENTIALS, ...POSTER })
     })
 
     it('refuses a wrong secret, none, an empty one, and an unknown client', async () => {
-      await expectRefused({ ...CC, ...POSTER, client_secret: `${SECRETS.poster}x` })
-      await expectRefused({ ...CC, client_id: 'poster' })
-      await expectRefused({ ...CC, client_id: 'poster', client_secret: '' })
-      await expectRefused({ ...CC, ...POSTER, client_id: 'nobody' })
-      await expectRefused({ ...CC, client_secret: SECRETS.poster })
+      await expectRefused({ ...CLIENT_CREDENTIALS, ...POSTER, client_secret: `${SECRETS.poster}x` })
+      await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'poster' })
+      await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'poster', client_secret: '' })
+      await expectRefused({ ...CLIENT_CREDENTIALS, ...POSTER, client_id: 'nobody' })
+      await expectRefused({ ...CLIENT_CREDENTIALS, client_secret: SECRETS.poster })
     })
   })
 
   it('takes exactly the method that is registered', async () => {
-    await expectRefused({ ...CC, client_id: 'service', client_secret: SECRETS.service })
-    await expectRefused(CC, basic('poster', SECRETS.poster))
-    await expectRefused({ ...CC, client_id: 'service' })
+    await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'service', client_secret: SECRETS.service })
+    await expectRefused(CLIENT_CREDENTIALS, basic('poster', SECRETS.poster))
+    await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'service' })
     await expectRefused({ grant_type: 'refresh_token', refresh_token: 'x' }, basic('app', ''))
     await expectRefused({ grant_type: 'refresh_token', refresh_token: 'x' }, basic('app', SECRETS.service))
     await expectRefused({ grant_type: 'refresh_token', client_id: 'app', client_secret: 'x' })
@@ -107,44 +112,44 @@ describe('RFC 6749 §2.3 – client authentication', () => {
 
   it('§2.3 – refuses two methods at once, whoever is right', async () => {
     const assertion = { client_assertion: 'a.b.c', client_assertion_type: JWT_BEARER }
-    await expectInvalidRequest({ ...CC, client_secret: SECRETS.service }, SERVICE)
-    await expectInvalidRequest({ ...CC, ...POSTER }, SERVICE)
-    await expectInvalidRequest({ ...CC, ...assertion }, SERVICE)
-    await expectInvalidRequest({ ...CC, client_assertion_type: JWT_BEARER }, SERVICE)
-    await expectInvalidRequest({ ...CC, ...POSTER, ...assertion })
-    await expectInvalidRequest({ ...CC, ...POSTER }, { authorization: 'Bearer x' })
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_secret: SECRETS.service }, SERVICE)
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, ...POSTER }, SERVICE)
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, ...assertion }, SERVICE)
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_assertion_type: JWT_BEARER }, SERVICE)
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, ...POSTER, ...assertion })
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, ...POSTER }, { authorization: 'Bearer x' })
   })
 
   it('§3.2.1 – refuses a client_id that names somebody else', async () => {
-    await expectInvalidRequest({ ...CC, client_id: 'poster' }, SERVICE)
-    await expectInvalidRequest({ ...CC, client_id: 'nobody' }, SERVICE)
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_id: 'poster' }, SERVICE)
+    await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_id: 'nobody' }, SERVICE)
   })
 
   it('refuses who does not say who they are', async () => {
-    await expectRefused(CC)
-    await expectRefused({ ...CC, client_id: '' })
-    await expectRefused({ ...CC, client_id: 'nobody' })
-    await expectRefused({ ...CC, client_id: '__proto__' })
+    await expectRefused(CLIENT_CREDENTIALS)
+    await expectRefused({ ...CLIENT_CREDENTIALS, client_id: '' })
+    await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'nobody' })
+    await expectRefused({ ...CLIENT_CREDENTIALS, client_id: '__proto__' })
   })
 
   it('asks who it is before it says what it can do', async () => {
     await expectRefused({ grant_type: 'nonsense' })
-    await expectRefused({ ...CC, scope: 'nonsense' }, basic('service', 'wrong'))
+    await expectRefused({ ...CLIENT_CREDENTIALS, scope: 'nonsense' }, basic('service', 'wrong'))
   })
 
   it('is the same at each endpoint that wants it', async () => {
     for (const path of ['/token', '/revoke', '/introspect']) {
-      const form = { ...CC, token: 'x' }
+      const form = { ...CLIENT_CREDENTIALS, token: 'x' }
       expectInvalidClient(await signet.post(path, form))
       expectInvalidClient(await signet.post(path, form, basic('service', 'wrong')))
-      const { status, json } = await signet.post(path, { ...form, client_secret: 'x' }, SERVICE)
-      expect([status, json.error]).toEqual([400, 'invalid_request'])
+      const { status, body } = await signet.post(path, { ...form, client_secret: 'x' }, SERVICE)
+      expect([status, body.error]).toEqual([400, 'invalid_request'])
     }
   })
 
   it('tells an unknown client and a wrong secret apart in the log alone', async () => {
-    const unknown = await signet.token(CC, basic('nobody', SECRETS.service))
-    const wrong = await signet.token(CC, basic('service', 'wrong'))
+    const unknown = await signet.token(CLIENT_CREDENTIALS, basic('nobody', SECRETS.service))
+    const wrong = await signet.token(CLIENT_CREDENTIALS, basic('service', 'wrong'))
     expect(unknown.text).toBe(wrong.text)
     expect(signet.lines.slice(-2).map(line => line['reason'])).toEqual([
       'client_unknown',

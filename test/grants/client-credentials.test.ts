@@ -1,9 +1,7 @@
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API, basic, CLIENTS, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
-import { type Form, type Instance, ISSUER, type Place, places } from '../support/server.ts'
-
-const CC = { grant_type: 'client_credentials' }
+import { API, basic, CLIENT_CREDENTIALS, CLIENTS, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
+import { type Deployment, deployments, type Form, type Instance, ISSUER } from '../support/deployment.ts'
 
 /** Clients that are registered with less than most. */
 const MORE_CLIENTS = [
@@ -17,8 +15,8 @@ const MORE_CLIENTS = [
   },
 ]
 
-describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open(MORE_CLIENTS)
@@ -27,18 +25,18 @@ describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open 
   afterAll(() => place.close())
 
   const claimsOf = async (form: Form, headers = SERVICE) => {
-    const { json } = await signet.token(form, headers)
-    return decodeJwt(json.access_token)
+    const { body } = await signet.token(form, headers)
+    return decodeJwt(body.access_token)
   }
   const ask = async (more: Readonly<Record<string, string>>, headers = SERVICE) => {
-    const { status, json } = await signet.token({ ...CC, ...more }, headers)
-    return [status, json.error, json['scope']]
+    const { status, body } = await signet.token({ ...CLIENT_CREDENTIALS, ...more }, headers)
+    return [status, body.error, body['scope']]
   }
 
   it('answers with a bearer token, its life and its scope, and no refresh token (§4.4.3)', async () => {
-    const { status, json } = await signet.token(CC, SERVICE)
+    const { status, body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     expect(status).toBe(200)
-    expect(json).toEqual({
+    expect(body).toEqual({
       access_token: expect.any(String),
       token_type: 'Bearer',
       expires_in: 900,
@@ -47,7 +45,7 @@ describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open 
   })
 
   it('keeps the answer out of every cache (§5.1)', async () => {
-    for (const form of [CC, { grant_type: 'nonsense' }]) {
+    for (const form of [CLIENT_CREDENTIALS, { grant_type: 'nonsense' }]) {
       const { headers } = await signet.token(form, SERVICE)
       expect(headers.get('cache-control')).toBe('no-store')
       expect(headers.get('pragma')).toBe('no-cache')
@@ -75,44 +73,44 @@ describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open 
 
   it('grants a client without a registered scope a token without one, and nothing more', async () => {
     const scopeless = basic('scopeless', SECRETS.service)
-    const { json } = await signet.token(CC, scopeless)
-    expect(json).not.toHaveProperty('scope')
-    expect(decodeJwt(json.access_token)).not.toHaveProperty('scope')
+    const { body } = await signet.token(CLIENT_CREDENTIALS, scopeless)
+    expect(body).not.toHaveProperty('scope')
+    expect(decodeJwt(body.access_token)).not.toHaveProperty('scope')
     expect(await ask({ scope: 'read' }, scopeless)).toEqual([400, 'invalid_scope', undefined])
   })
 
   it('refuses a grant that exists and is not registered for the client', async () => {
-    const { status, json } = await signet.token({ grant_type: 'refresh_token', refresh_token: 'x' }, SERVICE)
-    expect([status, json.error]).toEqual([400, 'unauthorized_client'])
+    const { status, body } = await signet.token({ grant_type: 'refresh_token', refresh_token: 'x' }, SERVICE)
+    expect([status, body.error]).toEqual([400, 'unauthorized_client'])
   })
 
   it.each(['password', 'implicit', 'authorization_code2', 'Client_Credentials', '__proto__'])(
     'does not know the grant %j',
     async grant_type => {
-      const { status, json } = await signet.token({ grant_type }, SERVICE)
-      expect([status, json.error]).toEqual([400, 'unsupported_grant_type'])
+      const { status, body } = await signet.token({ grant_type }, SERVICE)
+      expect([status, body.error]).toEqual([400, 'unsupported_grant_type'])
     },
   )
 
   it('refuses a client that may only introspect, and a public one', async () => {
     const introspector = basic('introspector', SECRETS.introspector)
     expect(await ask({}, introspector)).toEqual([400, 'unauthorized_client', undefined])
-    const { status, json } = await signet.token({ ...CC, client_id: 'app' })
-    expect([status, json.error]).toEqual([400, 'unauthorized_client'])
+    const { status, body } = await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'app' })
+    expect([status, body.error]).toEqual([400, 'unauthorized_client'])
   })
 
   describe('RFC 9068 – the access token', () => {
     it('says in its header what it is and who signed it (§2.1)', async () => {
-      const { json } = await signet.token(CC, SERVICE)
-      const jwks = (await signet.fetch('/.well-known/jwks.json')).json['keys']
+      const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
+      const jwks = (await signet.fetch('/.well-known/jwks.json')).body['keys']
       const kids = (Array.isArray(jwks) ? jwks : []).map(({ kid }: { kid: string }) => kid)
-      const { alg, typ, kid, ...others } = decodeProtectedHeader(json.access_token)
+      const { alg, typ, kid, ...others } = decodeProtectedHeader(body.access_token)
       expect([alg, typ, others]).toEqual(['RS256', 'at+jwt', {}])
       expect(kids).toContain(kid)
     })
 
     it('carries the claims of a client that acts for itself, and none of a person (§2.2)', async () => {
-      const claims = await claimsOf(CC)
+      const claims = await claimsOf(CLIENT_CREDENTIALS)
       expect(claims).toEqual({
         iss: ISSUER,
         sub: 'service',
@@ -131,31 +129,31 @@ describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open 
       const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
       const seen = new Set<unknown>()
       for (let turn = 0; turn < 3; turn++) {
-        const { json } = await signet.token(CC, SERVICE)
+        const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
         const options = { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: API }
-        const { payload } = await jwtVerify(json.access_token, keys, options)
+        const { payload } = await jwtVerify(body.access_token, keys, options)
         seen.add(payload.jti)
       }
       expect(seen.size).toBe(3)
     })
 
     it('is addressed to the issuer when nobody named an audience', async () => {
-      expect((await claimsOf(CC, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
-      expect((await claimsOf(CC, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
+      expect((await claimsOf(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
+      expect((await claimsOf(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
     })
 
     it('lives as long as configured, and goes to DEFAULT_AUDIENCE when that is set', async () => {
       const environment = { ACCESS_TOKEN_TTL_SECONDS: '60', DEFAULT_AUDIENCE: 'https://default.example' }
       const other = await place.start({ environment })
-      const { json } = await other.token(CC, basic('scopeless', SECRETS.service))
-      const { iat = 0, exp = 0, aud } = decodeJwt(json.access_token)
-      expect([json['expires_in'], exp - iat, aud]).toEqual([60, 60, 'https://default.example'])
+      const { body } = await other.token(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))
+      const { iat = 0, exp = 0, aud } = decodeJwt(body.access_token)
+      expect([body['expires_in'], exp - iat, aud]).toEqual([60, 60, 'https://default.example'])
     })
   })
 
   describe('RFC 8707 – resource indicators', () => {
     const withResources = (...resources: readonly string[]): Form => [
-      ...Object.entries(CC),
+      ...Object.entries(CLIENT_CREDENTIALS),
       ...resources.map(resource => ['resource', resource] as const),
     ]
 
@@ -178,8 +176,8 @@ describe.each(places)('RFC 6749 §4.4 – client credentials on $name', ({ open 
       ['with an empty fragment', [`${API}#`]],
       ['that is the issuer, unregistered', [ISSUER]],
     ])('refuses a resource %s', async (_, resources) => {
-      const { status, json } = await signet.token(withResources(...resources), SERVICE)
-      expect([status, json.error]).toEqual([400, 'invalid_target'])
+      const { status, body } = await signet.token(withResources(...resources), SERVICE)
+      expect([status, body.error]).toEqual([400, 'invalid_target'])
     })
   })
 })

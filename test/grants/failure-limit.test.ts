@@ -1,12 +1,11 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { basic, SERVICE } from '../support/clients.ts'
-import { type Instance, openAnyPlace, type Place, places } from '../support/server.ts'
+import { basic, CLIENT_CREDENTIALS, SERVICE } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance, openDeployment } from '../support/deployment.ts'
 import { openFaultProxy } from '../support/services/fault-proxy.ts'
 import { openOwnRedis } from '../support/services/own-redis.ts'
 
-const CC = { grant_type: 'client_credentials' }
 const WRONG = basic('service', 'wrong')
 const LIMITED = { RATE_LIMIT_TOKEN_FAILURES: '20/60' }
 
@@ -19,7 +18,7 @@ const fail = async (
 ) => {
   const statuses: number[] = []
   for (let turn = 0; turn < times; turn++)
-    statuses.push((await signet.token(CC, { ...WRONG, ...headers }, from)).status)
+    statuses.push((await signet.token(CLIENT_CREDENTIALS, { ...WRONG, ...headers }, from)).status)
   return statuses
 }
 const TWENTY_FAILURES = Array.from({ length: 20 }, () => 401)
@@ -28,8 +27,8 @@ let turn = 0
 /** An address of nobody else's in this file: limits outlive a test. */
 const createAddress = () => `198.51.100.${++turn}`
 
-describe.each(places)('contract: the limit on failed client authentication, on $name', ({ open }) => {
-  let place: Place | undefined
+describe.each(deployments)('contract: the limit on failed client authentication, on $name', ({ open }) => {
+  let place: Deployment | undefined
   const start = async (environment: Readonly<Record<string, string>> = {}) => {
     place ??= await open()
     return place.start({ environment: { ...LIMITED, ...environment } })
@@ -43,8 +42,8 @@ describe.each(places)('contract: the limit on failed client authentication, on $
   it('refuses the 21st failure of an address with 429 and says when to come back', async () => {
     const signet = await start()
     expect(await fail(signet, 20, from)).toEqual(TWENTY_FAILURES)
-    const { status, headers, json } = await signet.token(CC, WRONG, from)
-    expect([status, json.error]).toEqual([429, 'temporarily_unavailable'])
+    const { status, headers, body } = await signet.token(CLIENT_CREDENTIALS, WRONG, from)
+    expect([status, body.error]).toEqual([429, 'temporarily_unavailable'])
     expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60)
     expect(headers.get('cache-control')).toBe('no-store')
@@ -54,17 +53,19 @@ describe.each(places)('contract: the limit on failed client authentication, on $
     const signet = await start()
     await fail(signet, 21, from)
     for (const path of ['/token', '/introspect', '/revoke'])
-      expect((await signet.post(path, { ...CC, token: 'x' }, SERVICE, from)).status).toBe(429)
+      expect((await signet.post(path, { ...CLIENT_CREDENTIALS, token: 'x' }, SERVICE, from)).status).toBe(429)
     const other = createAddress()
-    expect((await signet.token(CC, SERVICE, other)).status).toBe(200)
-    expect((await signet.token(CC, WRONG, other)).status).toBe(401)
+    expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, other)).status).toBe(200)
+    expect((await signet.token(CLIENT_CREDENTIALS, WRONG, other)).status).toBe(401)
   })
 
   it('counts failures alone: successes and other refusals are free', async () => {
     const signet = await start()
     for (let turn = 0; turn < 25; turn++) {
-      expect((await signet.token(CC, SERVICE, from)).status).toBe(200)
-      expect((await signet.token({ ...CC, scope: 'unknown' }, SERVICE, from)).status).toBe(400)
+      expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(200)
+      expect((await signet.token({ ...CLIENT_CREDENTIALS, scope: 'unknown' }, SERVICE, from)).status).toBe(
+        400,
+      )
     }
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
   })
@@ -74,16 +75,17 @@ describe.each(places)('contract: the limit on failed client authentication, on $
     for (let turn = 0; turn < 7; turn++) {
       await signet.post('/introspect', { token: 'x' }, WRONG, from)
       await signet.post('/revoke', { token: 'x', client_id: 'nobody' }, {}, from)
-      await signet.token(CC, { authorization: 'Bearer x' }, from)
+      await signet.token(CLIENT_CREDENTIALS, { authorization: 'Bearer x' }, from)
     }
-    expect((await signet.token(CC, SERVICE, from)).status).toBe(429)
+    expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
   })
 
   it('counts an IPv6 subscriber by the /64', async () => {
     const signet = await start()
-    for (let turn = 0; turn < 21; turn++) await signet.token(CC, WRONG, `2001:db8:0:1::${turn + 1}`)
-    expect((await signet.token(CC, SERVICE, '2001:db8:0:1:ffff::1')).status).toBe(429)
-    expect((await signet.token(CC, SERVICE, '2001:db8:0:2::1')).status).toBe(200)
+    for (let turn = 0; turn < 21; turn++)
+      await signet.token(CLIENT_CREDENTIALS, WRONG, `2001:db8:0:1::${turn + 1}`)
+    expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, '2001:db8:0:1:ffff::1')).status).toBe(429)
+    expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, '2001:db8:0:2::1')).status).toBe(200)
   })
 
   it('does not believe X-Forwarded-For and Forwarded', async () => {
@@ -103,7 +105,7 @@ describe.each(places)('contract: the limit on failed client authentication, on $
     const client = createAddress()
     for (let turn = 0; turn < 21; turn++) await fail(signet, 1, proxy, by(client, `203.0.113.${turn}`))
     const ask = async (headers: Readonly<Record<string, string>>, peer = proxy) =>
-      (await signet.token(CC, { ...SERVICE, ...headers }, peer)).status
+      (await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, ...headers }, peer)).status
     expect(await ask(by(client, '203.0.113.99'))).toBe(429)
     // The other header is the client's own, or no business of this proxy: its own count is far from used up.
     expect(await ask({ forwarded: `for=192.0.2.1, for="${client}:4711";proto=https` })).toBe(200)
@@ -118,7 +120,8 @@ describe.each(places)('contract: the limit on failed client authentication, on $
     const hostOf = (turn: number) => `a,for=203.0.113.${turn};x=`
     for (let turn = 0; turn < 21; turn++)
       await fail(signet, 1, proxy, { forwarded: `proto=http;host="${hostOf(turn)}";for=${client}` })
-    const ask = async (forwarded: string) => (await signet.token(CC, { ...SERVICE, forwarded }, proxy)).status
+    const ask = async (forwarded: string) =>
+      (await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, forwarded }, proxy)).status
     expect(await ask(`host="\\"${hostOf(21)}";for=${client}`)).toBe(429)
     expect(await ask(`for=${createAddress()}`)).toBe(200)
     // A quote that the client opened hides nothing of what the proxy appended.
@@ -136,7 +139,7 @@ describe.each(places)('contract: the limit on failed client authentication, on $
 
 describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instances', () => {
   it('counts in the Redis that they share', async () => {
-    const place = await openAnyPlace()
+    const place = await openDeployment()
     const [one, other] = [
       await place.start({ environment: LIMITED }),
       await place.start({ environment: LIMITED }),
@@ -146,22 +149,22 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     expect(await fail(other, 10, from)).toEqual(TWENTY_FAILURES.slice(10))
     expect(await fail(other, 1, from)).toEqual([429])
     expect(await fail(one, 1, from)).toEqual([429])
-    expect((await one.token(CC, SERVICE, from)).status).toBe(429)
+    expect((await one.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
     await place.close()
   })
 
   it('goes on counting, in process, while Redis is away, and says that it is degraded', async () => {
-    const place = await openAnyPlace()
+    const place = await openDeployment()
     const { hostname, port, pathname } = new URL(place.redis?.url ?? '')
     const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
     const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
     const signet = await place.start({ environment })
-    expect((await signet.fetch('/readyz')).json['status']).toBe('ready')
+    expect((await signet.fetch('/readyz')).body['status']).toBe('ready')
     await proxy.refuse()
     const from = createAddress()
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
-    const { status, json } = await signet.fetch('/readyz')
-    expect([status, json['status'], json['degraded']]).toEqual([200, 'degraded', ['redis']])
+    const { status, body } = await signet.fetch('/readyz')
+    expect([status, body['status'], body['degraded']]).toEqual([200, 'degraded', ['redis']])
     await vi.waitFor(() => {
       expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
     })
@@ -169,7 +172,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
   })
 
   it('says that it is degraded while Redis answers, and takes nothing', async () => {
-    const place = await openAnyPlace()
+    const place = await openDeployment()
     const url = new URL(place.redis?.url ?? '')
     const redis = new Redis(url.href)
     // As one that is full, or has become a replica: it refuses writes, to this user.
@@ -177,7 +180,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     await redis.call('acl', 'setuser', user, 'on', 'nopass', '~*', '+@all', '-@write')
     const REDIS_URL = Object.assign(url, { username: user, password: 'any' }).href
     const signet = await place.start({ environment: { ...LIMITED, REDIS_URL } })
-    const degraded = async () => (await signet.fetch('/readyz')).json['degraded']
+    const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
     await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis'])
     expect(await fail(signet, 21, createAddress())).toEqual([...TWENTY_FAILURES, 429])
     expect(signet.lines.filter(({ message }) => message.startsWith('redis refuses'))).toHaveLength(1)
@@ -189,10 +192,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
   })
 
   it('is not reset by a Redis that evicts, which shows in its health', async () => {
-    const place = await openAnyPlace()
+    const place = await openDeployment()
     const own = await openOwnRedis()
     const signet = await place.start({ environment: { ...LIMITED, REDIS_URL: own.url } })
-    const degraded = async () => (await signet.fetch('/readyz')).json['degraded']
+    const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
     expect(await degraded()).toEqual([])
     await own.admin.config('SET', 'maxmemory-policy', 'allkeys-random')
     await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis_eviction'])
@@ -211,7 +214,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
   })
 
   it('leaves a Redis that hangs like one that is gone', async () => {
-    const place = await openAnyPlace()
+    const place = await openDeployment()
     const { hostname, port, pathname } = new URL(place.redis?.url ?? '')
     const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
     const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
@@ -220,11 +223,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     const from = createAddress()
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
     await expect
-      .poll(async () => (await signet.fetch('/readyz')).json['degraded'], { timeout: 5000 })
+      .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 5000 })
       .toEqual(['redis'])
     proxy.heal()
     await expect
-      .poll(async () => (await signet.fetch('/readyz')).json['degraded'], { timeout: 10_000 })
+      .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 10_000 })
       .toEqual([])
     await place.close()
     await proxy.close()

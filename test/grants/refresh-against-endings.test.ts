@@ -1,119 +1,123 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer } from '../support/answer.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../support/deployment.ts'
 import { type SeededFamily, seedFamily } from '../support/families.ts'
 import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
-import { type Answer, type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
 const TURNS = 25
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-describe.each(places)('a rotation against what ends its family, over two instances on $name', ({ open }) => {
-  let place: Place
-  let one: Instance
-  let other: Instance
-  beforeAll(async () => {
-    place = await open()
-    one = await place.start()
-    other = await place.start()
-  })
-  afterAll(() => place.close())
+describe.each(deployments)(
+  'a rotation against what ends its family, over two instances on $name',
+  ({ open }) => {
+    let place: Deployment
+    let one: Instance
+    let other: Instance
+    beforeAll(async () => {
+      place = await open()
+      one = await place.start()
+      other = await place.start()
+    })
+    afterAll(() => place.close())
 
-  const seed = () => seedFamily(place, { audience: [API, ISSUER] })
-  const logout = (signet: Instance, fields: object, bearer?: string) =>
-    signet.fetch('/auth/logout', {
-      method: 'POST',
-      headers: bearer === undefined ? JSON_TYPE : { ...JSON_TYPE, authorization: `Bearer ${bearer}` },
-      body: JSON.stringify(fields),
+    const seed = () => seedFamily(place, { audience: [API, ISSUER] })
+    const logout = (signet: Instance, fields: object, bearer?: string) =>
+      signet.fetch('/auth/logout', {
+        method: 'POST',
+        headers: bearer === undefined ? JSON_TYPE : { ...JSON_TYPE, authorization: `Bearer ${bearer}` },
+        body: JSON.stringify(fields),
+      })
+
+    /** What a sign-in has after two refreshes: a bearer token for the account API, and the tokens for its API. */
+    const use = async ({ refresh_token }: SeededFamily) => {
+      const ours = (await refresh(one, refresh_token, { form: { resource: ISSUER } })).body
+      return { ...(await refresh(one, ours.refresh_token)).body, bearer: ours.access_token }
+    }
+
+    type Ended = Readonly<{ status?: number }>
+    type End = (family: SeededFamily, token: string, bearer: string) => Promise<Ended>
+    const endings: readonly (readonly [string, End])[] = [
+      ['/revoke', (_, token) => other.post('/revoke', { token, client_id: 'app' })],
+      [
+        '/revoke with a spent token',
+        ({ refresh_token: token }) => other.post('/revoke', { token, client_id: 'app' }),
+      ],
+      ['a sign-out by bearer token', (_, __, bearer) => logout(other, {}, bearer)],
+      ['a sign-out by refresh token', (_, token) => logout(other, { refresh_token: token })],
+      ['a sign-out everywhere', (_, __, bearer) => logout(other, { everywhere: true }, bearer)],
+      [
+        'a raised credential epoch',
+        async ({ user_id }) => {
+          await place.database
+            .sql`update users set credential_epoch = credential_epoch + 1 where id = ${user_id}`
+          return {}
+        },
+      ],
+      [
+        'a disabled account',
+        async ({ user_id }) => {
+          await place.database.sql`update users set disabled_at = now() where id = ${user_id}`
+          return {}
+        },
+      ],
+    ]
+
+    /** Whoever starts first has the better chance: both do, in turns. */
+    const race = async (turn: number, rotate: () => Promise<Answer>, end: () => Promise<Ended>) => {
+      if (turn % 2 === 0) {
+        const rotation = rotate()
+        return Promise.all([rotation, end()])
+      }
+      const ended = end()
+      return Promise.all([rotate(), ended])
+    }
+
+    it.each(endings)('%s leaves no living token', async (_, end) => {
+      for (let turn = 0; turn < TURNS; turn++) {
+        const family = await seed()
+        const { access_token, refresh_token, bearer } = await use(family)
+        const [rotation, { status = 200 }] = await race(
+          turn,
+          () => refresh(one, refresh_token),
+          () => end(family, refresh_token, bearer),
+        )
+        expect([200, 204]).toContain(status)
+        const given = rotation.status === 200 ? [rotation.body] : []
+        for (const instance of [one, other]) {
+          for (const token of [access_token, ...given.map(tokens => tokens.access_token)])
+            expect(await isActive(instance, token)).toBe(false)
+          // The spent one last: it would end the family by itself.
+          for (const token of [...given.map(tokens => tokens.refresh_token), refresh_token])
+            expect(await refused(instance, token)).toEqual([400, 'invalid_grant'])
+        }
+      }
     })
 
-  /** What a sign-in has after two refreshes: a bearer token for the account API, and the tokens for its API. */
-  const use = async ({ refresh_token }: SeededFamily) => {
-    const ours = (await refresh(one, refresh_token, { form: { resource: ISSUER } })).json
-    return { ...(await refresh(one, ours.refresh_token)).json, bearer: ours.access_token }
-  }
-
-  type Ended = Readonly<{ status?: number }>
-  type End = (family: SeededFamily, token: string, bearer: string) => Promise<Ended>
-  const endings: readonly (readonly [string, End])[] = [
-    ['/revoke', (_, token) => other.post('/revoke', { token, client_id: 'app' })],
-    [
-      '/revoke with a spent token',
-      ({ refresh_token: token }) => other.post('/revoke', { token, client_id: 'app' }),
-    ],
-    ['a sign-out by bearer token', (_, __, bearer) => logout(other, {}, bearer)],
-    ['a sign-out by refresh token', (_, token) => logout(other, { refresh_token: token })],
-    ['a sign-out everywhere', (_, __, bearer) => logout(other, { everywhere: true }, bearer)],
-    [
-      'a raised credential epoch',
-      async ({ user_id }) => {
-        await place.database
-          .sql`update users set credential_epoch = credential_epoch + 1 where id = ${user_id}`
-        return {}
-      },
-    ],
-    [
-      'a disabled account',
-      async ({ user_id }) => {
-        await place.database.sql`update users set disabled_at = now() where id = ${user_id}`
-        return {}
-      },
-    ],
-  ]
-
-  /** Whoever starts first has the better chance: both do, in turns. */
-  const race = async (turn: number, rotate: () => Promise<Answer>, end: () => Promise<Ended>) => {
-    if (turn % 2 === 0) {
-      const rotation = rotate()
-      return Promise.all([rotation, end()])
-    }
-    const ended = end()
-    return Promise.all([rotate(), ended])
-  }
-
-  it.each(endings)('%s leaves no living token', async (_, end) => {
-    for (let turn = 0; turn < TURNS; turn++) {
+    it('a sign-out ends its own sign-in alone', async () => {
       const family = await seed()
-      const { access_token, refresh_token, bearer } = await use(family)
-      const [rotation, { status = 200 }] = await race(
-        turn,
-        () => refresh(one, refresh_token),
-        () => end(family, refresh_token, bearer),
-      )
-      expect([200, 204]).toContain(status)
-      const given = rotation.status === 200 ? [rotation.json] : []
-      for (const instance of [one, other]) {
-        for (const token of [access_token, ...given.map(tokens => tokens.access_token)])
-          expect(await isActive(instance, token)).toBe(false)
-        // The spent one last: it would end the family by itself.
-        for (const token of [...given.map(tokens => tokens.refresh_token), refresh_token])
-          expect(await refused(instance, token)).toEqual([400, 'invalid_grant'])
-      }
-    }
-  })
+      const bystanders = await createBystanders(place, family)
+      const { access_token, bearer } = await use(family)
+      expect((await logout(other, {}, bearer)).status).toBe(204)
+      expect(await isActive(one, access_token)).toBe(false)
+      await bystanders.expectAlive(one)
+    })
 
-  it('a sign-out ends its own sign-in alone', async () => {
-    const family = await seed()
-    const bystanders = await createBystanders(place, family)
-    const { access_token, bearer } = await use(family)
-    expect((await logout(other, {}, bearer)).status).toBe(204)
-    expect(await isActive(one, access_token)).toBe(false)
-    await bystanders.expectAlive(one)
-  })
-
-  it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
-    const [family, stranger] = [await seed(), await seed()]
-    const second = await seedFamily(place, { user_id: family.user_id, audience: [API, ISSUER] })
-    const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
-    expect((await logout(other, { everywhere: true }, mine?.bearer)).status).toBe(204)
-    const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
-    expect(await Promise.all(active)).toEqual([false, false, true])
-  })
-})
+    it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
+      const [family, stranger] = [await seed(), await seed()]
+      const second = await seedFamily(place, { user_id: family.user_id, audience: [API, ISSUER] })
+      const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
+      expect((await logout(other, { everywhere: true }, mine?.bearer)).status).toBe(204)
+      const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
+      expect(await Promise.all(active)).toEqual([false, false, true])
+    })
+  },
+)
 
 describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of credentials', () => {
   it('gets nothing when its password was checked before the change and its family comes after it', async () => {
-    const place = await (places.at(-1)?.open() ?? Promise.reject(new Error('no place')))
+    const place = await (deployments.at(-1)?.open() ?? Promise.reject(new Error('no place')))
     const signet = await place.start()
     const account = { email: 'ada@example.com', password: 'correct horse battery' }
     const enter = (path: string) =>
@@ -127,8 +131,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of creden
       await waitingForLock(place)
       return { pending }
     })
-    const { status, json } = await signIn.pending
-    expect([status, json['code']]).toEqual([401, 'AUTH_CREDENTIALS_INVALID'])
+    const { status, body } = await signIn.pending
+    expect([status, body['code']]).toEqual([401, 'AUTH_CREDENTIALS_INVALID'])
     const [{ living } = {}] = await sql`
       select count(*)::int as living from refresh_families f join users u on u.id = f.user_id
       where f.credential_epoch = u.credential_epoch and f.revoked_at is null`
@@ -139,7 +143,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of creden
 })
 
 /** Until a statement of this database waits for a row that a transaction holds. */
-const waitingForLock = async ({ database }: Place): Promise<void> => {
+const waitingForLock = async ({ database }: Deployment): Promise<void> => {
   for (;;) {
     const waiting = await database.sql`
       select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`

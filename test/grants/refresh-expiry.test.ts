@@ -1,14 +1,14 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
-import { type Instance, type Place, places } from '../support/server.ts'
 
 const DAY = 86_400_000
 const IDLE = 7 * DAY
 
-describe.each(places)('refresh families: how long they live, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('refresh families: how long they live, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open()
@@ -70,9 +70,9 @@ describe.each(places)('refresh families: how long they live, on $name', ({ open 
     const family = await seedFamily(place)
     await place.database
       .sql`update refresh_families set expires_at = now() + interval '100 seconds' where id = ${family.id}`
-    const { json } = await refresh(signet, family.refresh_token)
-    const { iat = 0, exp = 0 } = decodeJwt(json.access_token)
-    expect(exp - iat).toBe(json['expires_in'])
+    const { body } = await refresh(signet, family.refresh_token)
+    const { iat = 0, exp = 0 } = decodeJwt(body.access_token)
+    expect(exp - iat).toBe(body['expires_in'])
     expect(exp - iat).toBeGreaterThan(90)
     expect(exp - iat).toBeLessThanOrEqual(100)
   })
@@ -96,10 +96,10 @@ describe.each(places)('refresh families: how long they live, on $name', ({ open 
       (id: string) => sql`update users set credential_epoch = credential_epoch + 1 where id = ${id}`,
     ]) {
       const family = await seedFamily(place)
-      const { json } = await refresh(signet, family.refresh_token)
-      expect(await isActive(signet, json.access_token)).toBe(true)
+      const { body } = await refresh(signet, family.refresh_token)
+      expect(await isActive(signet, body.access_token)).toBe(true)
       await end(family.user_id)
-      expect(await isActive(signet, json.access_token)).toBe(false)
+      expect(await isActive(signet, body.access_token)).toBe(false)
     }
   })
 })

@@ -3,18 +3,18 @@ import { createLimits } from '../../src/ephemeral/limits.ts'
 import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
 import { absentMetrics } from '../../src/platform/metrics.ts'
 import { SERVICE } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'
 import { createBystanders, isActive, refresh, rotated } from '../support/refresh.ts'
-import { type Instance, type Place, places } from '../support/server.ts'
 
 const LIMITS = { RATE_LIMIT_REFRESH: '20/60', RATE_LIMIT_REVOKE: '40/60' }
 const APP = { client_id: 'app' }
 const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 
-describe.each(places)(
+describe.each(deployments)(
   'what one sign-in may do in a minute, over two instances on $name',
   ({ name, open }) => {
-    let place: Place
+    let place: Deployment
     let instances: readonly [Instance, Instance]
     beforeAll(async () => {
       place = await open()
@@ -28,9 +28,9 @@ describe.each(places)(
       const statuses: number[] = []
       let token: string = family.refresh_token
       for (const turn of times(count)) {
-        const { status, json } = await refresh(at(turn), token)
+        const { status, body } = await refresh(at(turn), token)
         statuses.push(status)
-        if (status === 200) token = json.refresh_token
+        if (status === 200) token = body.refresh_token
       }
       return { statuses, token }
     }
@@ -44,7 +44,7 @@ describe.each(places)(
       expect(statuses.slice(20)).toEqual(times(10).map(() => 429))
       const refused = await refresh(at(0), token)
       expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
-      expect(refused.json.error).toBe('temporarily_unavailable')
+      expect(refused.body.error).toBe('temporarily_unavailable')
       expect(await rowOf(place, family.id)).toMatchObject({ generation: 20, revoked_at: null })
       await bystanders.expectAlive(at(0))
     })
@@ -52,7 +52,7 @@ describe.each(places)(
     it('still ends a family whose spent token comes back while a thief keeps it busy', async () => {
       const family = await seedFamily(place)
       await refreshOften(family, 21)
-      expect((await refresh(at(0), family.tokenAt(3))).json.error).toBe('invalid_grant')
+      expect((await refresh(at(0), family.tokenAt(3))).body.error).toBe('invalid_grant')
       expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
     })
 
@@ -73,9 +73,9 @@ describe.each(places)(
       let token: string = family.refresh_token
       const access: string[] = []
       for (const _ of times(36)) {
-        const { json } = await refresh(unlimited, token)
-        token = json.refresh_token
-        access.push(json.access_token)
+        const { body } = await refresh(unlimited, token)
+        token = body.refresh_token
+        access.push(body.access_token)
       }
       const entries = async () => {
         const rows = await place.database.sql<{ kind: string; count: number }[]>`
@@ -96,7 +96,7 @@ describe.each(places)(
       expect((after['sid'] ?? 0) - (before['sid'] ?? 0)).toBe(1)
       expect((await rowOf(place, family.id)).revoke_reason).toBe('tokens_revoked')
       for (const each of access) expect(await isActive(at(0), each)).toBe(false)
-      expect((await refresh(unlimited, token)).json.error).toBe('invalid_grant')
+      expect((await refresh(unlimited, token)).body.error).toBe('invalid_grant')
       await bystanders.expectAlive(at(1))
     })
 
@@ -107,7 +107,7 @@ describe.each(places)(
     }
     const accessTokenOf = async (user_id?: string) => {
       const { refresh_token } = await seedFamily(place, user_id === undefined ? {} : { user_id })
-      return (await refresh(at(0), refresh_token)).json.access_token
+      return (await refresh(at(0), refresh_token)).body.access_token
     }
 
     it('is some revocations of access tokens of one person at one client, and still a sign-out', async () => {
@@ -139,8 +139,8 @@ describe.each(places)(
     it('is some revocations of a client’s own tokens', async () => {
       const statuses: number[] = []
       for (const turn of times(46)) {
-        const { json } = await at(turn).token({ grant_type: 'client_credentials' }, SERVICE)
-        statuses.push((await at(turn).post('/revoke', { token: json.access_token }, SERVICE)).status)
+        const { body } = await at(turn).token({ grant_type: 'client_credentials' }, SERVICE)
+        statuses.push((await at(turn).post('/revoke', { token: body.access_token }, SERVICE)).status)
       }
       expectAbout40(statuses)
     })
@@ -151,10 +151,10 @@ describe.each(places)(
       update refresh_families
       set tokens_revoked = 30, tokens_revoked_since = now() - interval '901 seconds'
       where id = ${family.id}`
-      const { json } = await refresh(at(0), family.refresh_token)
-      await at(0).post('/revoke', { ...APP, token: json.access_token })
-      expect(await isActive(at(1), json.access_token)).toBe(false)
-      await rotated(at(1), json.refresh_token)
+      const { body } = await refresh(at(0), family.refresh_token)
+      await at(0).post('/revoke', { ...APP, token: body.access_token })
+      expect(await isActive(at(1), body.access_token)).toBe(false)
+      await rotated(at(1), body.refresh_token)
     })
   },
 )

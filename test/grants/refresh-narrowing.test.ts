@@ -1,15 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, CLIENTS, CONFIDENTIAL, OTHER_API } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../support/deployment.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refresh, refused, rotated } from '../support/refresh.ts'
-import { type Instance, ISSUER, type Place, places } from '../support/server.ts'
 
-describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open()
@@ -18,27 +15,27 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
   afterAll(() => place.close())
 
   const claimsAfter = async (token: string, form: Readonly<Record<string, string>> = {}) => {
-    const { status, json } = await refresh(signet, token, { form })
+    const { status, body } = await refresh(signet, token, { form })
     expect(status).toBe(200)
-    return { claims: decodeJwt(json.access_token), next: json.refresh_token, scope: json['scope'] }
+    return { claims: decodeJwt(body.access_token), next: body.refresh_token, scope: body['scope'] }
   }
 
   it('answers with a token for the person, in the name of the sign-in (RFC 9068 §2.2)', async () => {
     const family = await seedFamily(place)
-    const { status, json, headers } = await refresh(signet, family.refresh_token)
+    const { status, body, headers } = await refresh(signet, family.refresh_token)
     expect([status, headers.get('cache-control'), headers.get('pragma')]).toEqual([
       200,
       'no-store',
       'no-cache',
     ])
-    expect(json).toEqual({
+    expect(body).toEqual({
       access_token: expect.any(String),
       token_type: 'Bearer',
       expires_in: 900,
       scope: 'read write',
       refresh_token: family.tokenAt(1),
     })
-    const claims = decodeJwt(json.access_token)
+    const claims = decodeJwt(body.access_token)
     expect(claims).toEqual({
       iss: ISSUER,
       sub: family.user_id,
@@ -59,13 +56,13 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
   it('serves a confidential client, which must authenticate', async () => {
     const family = await seedFamily(place, { client_id: 'confidential' })
     const asPublic = await refresh(signet, family.refresh_token, { client_id: 'confidential' })
-    expect([asPublic.status, asPublic.json.error]).toEqual([401, 'invalid_client'])
+    expect([asPublic.status, asPublic.body.error]).toEqual([401, 'invalid_client'])
     await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
   })
 
   it('needs the parameter refresh_token', async () => {
-    const { status, json } = await signet.token({ grant_type: 'refresh_token', client_id: 'app' })
-    expect([status, json.error]).toEqual([400, 'invalid_request'])
+    const { status, body } = await signet.token({ grant_type: 'refresh_token', client_id: 'app' })
+    expect([status, body.error]).toEqual([400, 'invalid_request'])
   })
 
   it.each(['x', 'signet_rt_', `signet_rt_${'A'.repeat(94)}`, 'signet_rt_é', 'eyJhbGciOiJub25lIn0.e30.'])(
@@ -132,8 +129,8 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
   it('RFC 8707 §2.2 – gives one audience to a client that asks for one', async () => {
     const family = await seedFamily(place, { client_id: 'confidential' })
     const form = { resource: API }
-    const { json } = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL, form })
-    expect(decodeJwt(json.access_token).aud).toBe(API)
+    const { body } = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL, form })
+    expect(decodeJwt(body.access_token).aud).toBe(API)
   })
 
   it.each(['https://foreign.example', '/api', `${API}#f`])(
@@ -149,18 +146,16 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
   )
 
   it('gives no more than the client is registered for by now', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'signet-clients-'))
-    const CLIENTS_FILE = join(directory, 'clients.json')
     const entry = CLIENTS.find(({ client_id }) => client_id === 'app')
     const serve = async (changed: Readonly<Record<string, unknown>>) => {
-      writeFileSync(CLIENTS_FILE, JSON.stringify([{ ...entry, ...changed }]))
-      return place.start({ environment: { CLIENTS_FILE } })
+      place.register([{ ...entry, client_id: 'app', ...changed }])
+      return place.start()
     }
     // From when the client was not first-party.
     const family = await seedFamily(place, { audience: [API, OTHER_API] })
     const claimsOf = async (instance: Instance, token: string) => {
-      const { json } = await refresh(instance, token)
-      return decodeJwt(json.access_token)
+      const { body } = await refresh(instance, token)
+      return decodeJwt(body.access_token)
     }
     const narrowed = await serve({ scope: 'read', audience: [OTHER_API] })
     expect(await claimsOf(narrowed, family.refresh_token)).toMatchObject({
@@ -180,7 +175,7 @@ describe.each(places)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
     })
     const issuerAlone = await seedFamily(place, { audience: [ISSUER] })
     expect(await claimsOf(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
-    rmSync(directory, { recursive: true })
+    place.register(CLIENTS)
   })
 
   it('takes the roles of now', async () => {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPepperText } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refused, rotated } from '../support/refresh.ts'
-import { type Instance, type Place, places } from '../support/server.ts'
 
-describe.each(places)('refresh families: the pepper rotates, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ open }) => {
+  let place: Deployment
   let fresh: string
   let stages: Readonly<Record<'old' | 'oldNew' | 'newOld' | 'new', Instance>>
   beforeAll(async () => {

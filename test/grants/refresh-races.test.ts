@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer } from '../support/answer.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'
 import {
   createBystanders,
@@ -8,14 +10,13 @@ import {
   refused,
   rotated,
 } from '../support/refresh.ts'
-import { type Answer, type Instance, type Place, places } from '../support/server.ts'
 
 const REDEMPTIONS = 200
 const PAIRS = 150
 
 /** The embedded database takes one process: there the two instances share its connection. */
-describe.each(places)('races of one refresh token over two instances on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('races of one refresh token over two instances on $name', ({ open }) => {
+  let place: Deployment
   let instances: readonly [Instance, Instance]
   beforeAll(async () => {
     place = await open()
@@ -30,7 +31,7 @@ describe.each(places)('races of one refresh token over two instances on $name', 
       ),
     )
   const successorsOf = (answers: readonly Answer[]) =>
-    answers.filter(({ status }) => status === 200).map(({ json }) => json.refresh_token)
+    answers.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token)
 
   it('strict: one at most wins, and the family is dead with everything it gave out', async () => {
     const family = await seedFamily(place)
@@ -38,15 +39,15 @@ describe.each(places)('races of one refresh token over two instances on $name', 
     const answers = await redeemAll(family.refresh_token)
     const winners = answers.filter(({ status }) => status === 200)
     expect(winners.length).toBeLessThanOrEqual(1)
-    expect(new Set(answers.filter(({ status }) => status !== 200).map(({ json }) => json.error))).toEqual(
+    expect(new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => body.error))).toEqual(
       new Set(['invalid_grant']),
     )
     const { generation, revoke_reason } = await rowOf(place, family.id)
     expect([generation, revoke_reason]).toEqual([1, 'reuse'])
-    for (const { json } of winners) {
+    for (const { body } of winners) {
       for (const instance of instances) {
-        expect(await isActive(instance, json.access_token)).toBe(false)
-        expect(await refused(instance, json.refresh_token)).toEqual([400, 'invalid_grant'])
+        expect(await isActive(instance, body.access_token)).toBe(false)
+        expect(await refused(instance, body.refresh_token)).toEqual([400, 'invalid_grant'])
       }
     }
     await bystanders.expectAlive(instances[0])
@@ -98,7 +99,7 @@ describe.each(places)('races of one refresh token over two instances on $name', 
       redeem(instances[0], families),
       redeem(instances[1], families.toReversed()),
     ])
-    const seen = answers.flat().map(({ id, answer }) => [id, answer.json.refresh_token] as const)
+    const seen = answers.flat().map(({ id, answer }) => [id, answer.body.refresh_token] as const)
     expect(seen).toHaveLength(2 * families.length)
     const successors = new Map(families.map(family => [family.id, family.tokenAt(1)]))
     expect(seen.filter(([id, token]) => token !== successors.get(id))).toEqual([])

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, basic, OTHER_API, SECRETS } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
-import { type Instance, type Place, places } from '../support/server.ts'
 
-describe.each(places)('refresh families: retries and grace, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('refresh families: retries and grace, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open()
@@ -18,17 +18,17 @@ describe.each(places)('refresh families: retries and grace, on $name', ({ open }
       const family = await seedFamily(place)
       const first = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
       const before = await rowOf(place, family.id)
-      const seen = new Set([first.json.access_token])
+      const seen = new Set([first.body.access_token])
       for (let turn = 0; turn < 3; turn++) {
         const retry = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
         expect(retry.status).toBe(200)
-        expect(retry.json.refresh_token).toBe(first.json.refresh_token)
-        expect(await isActive(signet, retry.json.access_token)).toBe(true)
-        seen.add(retry.json.access_token)
+        expect(retry.body.refresh_token).toBe(first.body.refresh_token)
+        expect(await isActive(signet, retry.body.access_token)).toBe(true)
+        seen.add(retry.body.access_token)
       }
       expect(seen.size).toBe(4)
       expect(await rowOf(place, family.id)).toEqual(before)
-      await rotated(signet, first.json.refresh_token, { key: 'attempt 2' })
+      await rotated(signet, first.body.refresh_token, { key: 'attempt 2' })
     })
 
     it('is answered by another instance too', async () => {

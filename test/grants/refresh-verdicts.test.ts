@@ -3,12 +3,12 @@ import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { CONFIDENTIAL, createPepperText } from '../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
-import { type Instance, type Place, places } from '../support/server.ts'
 
-describe.each(places)('refresh families: the verdicts, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open()
@@ -119,10 +119,10 @@ describe.each(places)('refresh families: the verdicts, on $name', ({ open }) => 
       let token: string = family.refresh_token
       const seen = new Set([token])
       for (let generation = 1; generation <= 5; generation++) {
-        const { status, json } = await refresh(signet, token)
+        const { status, body } = await refresh(signet, token)
         expect(status).toBe(200)
-        expect(await isActive(signet, json.access_token)).toBe(true)
-        token = json.refresh_token
+        expect(await isActive(signet, body.access_token)).toBe(true)
+        token = body.refresh_token
         seen.add(token)
         expect(token).toBe(family.tokenAt(generation))
         expect((await rowOf(place, family.id)).generation).toBe(generation)
@@ -140,9 +140,9 @@ describe.each(places)('refresh families: the verdicts, on $name', ({ open }) => 
         let token: string = family.refresh_token
         let access_token = ''
         for (let turn = 0; turn < age; turn++) {
-          const { json } = await refresh(signet, token)
-          token = json.refresh_token
-          access_token = json.access_token
+          const { body } = await refresh(signet, token)
+          token = body.refresh_token
+          access_token = body.access_token
         }
         expect(await isActive(signet, access_token)).toBe(true)
         expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)

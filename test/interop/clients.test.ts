@@ -4,15 +4,15 @@ import { ClientCredentials, ResourceOwnerPassword } from 'simple-oauth2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ClientKey, createClientKey } from '../support/assertions.ts'
 import { API, CLIENTS, OTHER_API, SECRETS } from '../support/clients.ts'
+import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { seedFamily } from '../support/families.ts'
 import { listen } from '../support/listen.ts'
-import { openAnyPlace, type Place } from '../support/server.ts'
 
 /** simple-oauth2 takes no other characters. */
 const ASCII = 'a+b:c%d e&f=g/h?i-long-enough-to-be-taken'
 
 describe('clients that nobody here wrote', () => {
-  let place: Place
+  let place: Deployment
   let issuer: string
   let key: ClientKey
   let close: () => Promise<void>
@@ -31,7 +31,7 @@ describe('clients that nobody here wrote', () => {
       grant_types: ['client_credentials'],
       scope: 'read',
     }
-    place = await openAnyPlace([...CLIENTS, jwt, ascii])
+    place = await openDeployment([...CLIENTS, jwt, ascii])
     ;({ issuer, close } = await listen(place))
   })
   afterAll(async () => {

@@ -5,17 +5,17 @@ import jsonwebtoken from 'jsonwebtoken'
 import { JwksClient } from 'jwks-rsa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, SERVICE } from '../support/clients.ts'
+import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
-import { openAnyPlace, type Place } from '../support/server.ts'
 
 describe('verifiers that nobody here wrote', () => {
-  let place: Place
+  let place: Deployment
   let issuer: string
   let jwks_uri: string
   let token: string
   let close: () => Promise<void>
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     ;({ issuer, close } = await listen(place))
     jwks_uri = `${issuer}/.well-known/jwks.json`
     const response = await fetch(`${issuer}/token`, {

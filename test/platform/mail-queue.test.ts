@@ -5,7 +5,7 @@ import { mailGroupOf } from '../../src/domain/account/mail-priority.ts'
 import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
 import { FROM } from '../support/accounts/mail.ts'
-import { createLog } from '../support/log.ts'
+import { createLog } from '../support/effects.ts'
 import { openMailbox } from '../support/services/mailbox.ts'
 import { freePort } from '../support/services/services.ts'
 

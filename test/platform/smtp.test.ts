@@ -7,7 +7,7 @@ import { openMailQueue } from '../../src/platform/mail-queue.ts'
 import { openSmtp } from '../../src/platform/smtp.ts'
 import type { Errand } from '../../src/ports/mail.ts'
 import { FROM } from '../support/accounts/mail.ts'
-import { createLog } from '../support/log.ts'
+import { createLog } from '../support/effects.ts'
 import { type Mailbox, openMailbox } from '../support/services/mailbox.ts'
 import { freePort } from '../support/services/services.ts'
 

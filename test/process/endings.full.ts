@@ -7,7 +7,7 @@ import { migrate } from '../../src/store/schema/migrate.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { createCall } from '../support/call.ts'
 import { CLIENTS, PEPPER, SERVICE } from '../support/clients.ts'
-import { becomesReady, openPlace, type Program } from '../support/process.ts'
+import { becomesReady, openSandbox, type Program } from '../support/process.ts'
 import { connect, openCluster } from '../support/services/cluster.ts'
 import { freePort } from '../support/services/services.ts'
 
@@ -47,7 +47,7 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
     closers.push(cluster.close)
     await cluster.attach()
     await migrate({ url: cluster.url })
-    const place = await openPlace()
+    const place = await openSandbox()
     closers.push(place.close)
     const CLIENTS_FILE = join(place.directory, 'clients.json')
     writeFileSync(CLIENTS_FILE, JSON.stringify(CLIENTS))

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
 import { createCall, newEmail, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
+import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { type FaultProxy, openFaultProxy } from '../support/services/fault-proxy.ts'
 import { openOwnRedis } from '../support/services/own-redis.ts'
 import { freePort } from '../support/services/services.ts'
@@ -23,13 +23,13 @@ const proxyTo = async (url: string): Promise<{ proxy: FaultProxy; url: string }>
 }
 
 describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
-  let place: Place
+  let place: Sandbox
   let database: Awaited<ReturnType<typeof createDatabase>>
   let redis: Awaited<ReturnType<typeof createRedis>>
   let proxies: FaultProxy[]
   let environment: Record<string, string>
   beforeEach(async () => {
-    ;[place, database, redis] = await Promise.all([openPlace(), createDatabase(), createRedis()])
+    ;[place, database, redis] = await Promise.all([openSandbox(), createDatabase(), createRedis()])
     proxies = []
     const CLIENTS_FILE = join(place.directory, 'clients.json')
     writeFileSync(CLIENTS_FILE, JSON.stringify([CLIENT]))
@@ -140,7 +140,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
     proxy.cut()
     proxy.heal()
-    const other = await openPlace()
+    const other = await openSandbox()
     const degraded = other.start({ ...environment, REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
     await becomesReady(degraded)
     expect(await createCall(other.origin)('/readyz')).toMatchObject({

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { MAIN, openPlace, type Place } from '../support/process.ts'
+import { MAIN, openSandbox, type Sandbox } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
 
 const MKFIFO = 'mkfifo'
@@ -42,11 +42,11 @@ const openPipe = (directory: string, name: string) => {
 }
 
 describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
-  let place: Place
+  let place: Sandbox
   let database: Awaited<ReturnType<typeof createDatabase>>
   let internal: string
   beforeEach(async () => {
-    ;[place, database] = await Promise.all([openPlace(), createDatabase()])
+    ;[place, database] = await Promise.all([openSandbox(), createDatabase()])
   })
   afterEach(async () => {
     await place.close()

@@ -8,12 +8,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { becomesReady, openPlace, type Place, stopProgram } from '../support/process.ts'
+import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
 
-let place: Place
+let place: Sandbox
 beforeEach(async () => {
-  place = await openPlace()
+  place = await openSandbox()
 })
 afterEach(() => place.close())
 

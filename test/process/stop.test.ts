@@ -5,17 +5,17 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { becomesReady, openPlace, type Place, type Program, stopProgram } from '../support/process.ts'
+import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
 
 /** "Within seconds": well under what orchestrators allow. */
 const SECONDS = 5
 
 describe.skipIf(!hasPostgres)('a graceful stop', () => {
-  let place: Place
+  let place: Sandbox
   let own: Awaited<ReturnType<typeof createDatabase>>
   const sockets: Socket[] = []
   beforeEach(async () => {
-    place = await openPlace()
+    place = await openSandbox()
     own = await createDatabase()
   })
   afterEach(async () => {

@@ -4,7 +4,7 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { AUDIENCE, createKey, type Issuer, segmentOf, signToken, startIssuer } from '../support/issuer.ts'
-import { createProject, type Project, ROOT } from '../support/project.ts'
+import { createProject, type Project, ROOT } from '../support/repository/project.ts'
 import { freePort } from '../support/services/services.ts'
 
 type Example = Readonly<{ name: string; command: string; file: string; isThere: boolean }>

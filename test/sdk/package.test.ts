@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createProject, type Project, tsc } from '../support/project.ts'
+import { createProject, type Project, tsc } from '../support/repository/project.ts'
 
 const STRICT = {
   noEmit: true,

@@ -5,17 +5,17 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDataDir } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'
-import { becomesReady, openPlace, type Place } from '../support/process.ts'
+import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 /** As README has it: the embedded default, its demo clients, and an example service without any setting of its own but where they are. */
 describe('README: let a person’s token reach your API', () => {
   const API = 'http://localhost:3000'
-  let signet: Place
+  let signet: Sandbox
   let data: Awaited<ReturnType<typeof createDataDir>>
   let printed = ''
   let service: Readonly<{ child: ChildProcess; url: string }>
   beforeAll(async () => {
-    signet = await openPlace()
+    signet = await openSandbox()
     data = await createDataDir()
     const program = signet.start({ DATA_DIR: data.data_dir })
     await becomesReady(program)

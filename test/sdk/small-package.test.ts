@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ROOT, tsc } from '../support/project.ts'
+import { ROOT, tsc } from '../support/repository/project.ts'
 
 const run = promisify(execFile)
 

@@ -3,7 +3,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepRotating } from '../../src/signing/keep-rotating.ts'
 import { rotateWhenDue } from '../../src/signing/rotation.ts'
 import { reportKeys } from '../../src/signing/schedule.ts'
-import { createClock, createLog, createPem, makeDirectory, open, putKey } from './support.ts'
+import { createClock } from '../support/effects.ts'
+import { createErrorLog, createPem, makeDirectory, open, putKey, T0 } from './support.ts'
 
 const DAY_SECONDS = 86_400
 const every_seconds = 30 * DAY_SECONDS
@@ -11,12 +12,12 @@ const pems = (directory: string) => readdirSync(directory).filter(name => name.e
 
 describe('two replicas on one KEYS_DIR', () => {
   it('announce one key between them when it is due, and the old one signs on until then', async () => {
-    const { clock, advance } = createClock()
+    const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     const replicas = [await open(directory, { clock }), await open(directory, { clock })]
     advance(every_seconds)
     for (const _ of replicas) {
-      const stop = keepRotating({ directory, every_seconds, clock, log: createLog().log })
+      const stop = keepRotating({ directory, every_seconds, clock, log: createErrorLog().log })
       onTestFinished(stop)
     }
     await vi.waitFor(() => expect(pems(directory)).toHaveLength(2))
@@ -33,7 +34,7 @@ describe('two replicas on one KEYS_DIR', () => {
 
 describe('what operators see of the keys', () => {
   it('warns when nobody rotates although it is due, two hours late', async () => {
-    const { clock, advance } = createClock()
+    const { clock, advance } = createClock(T0)
     const keys = await open(makeDirectory(), { clock })
     const report = () => reportKeys(keys, { now: clock(), every_seconds })
     expect(report()).toMatchObject({ needsAttention: false, isReadOnly: false, age_seconds: 0 })
@@ -46,7 +47,7 @@ describe('what operators see of the keys', () => {
   })
 
   it('warns a week before it is due where rotation is up to the operator', async () => {
-    const { clock, advance } = createClock()
+    const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     putKey(directory, 'own.pem', `Signs-From: 2026-11-20T07:00:00Z\n${String(createPem())}`)
     chmodSync(directory, 0o500)
@@ -61,7 +62,7 @@ describe('what operators see of the keys', () => {
   })
 
   it('is content while the next key waits for its turn', async () => {
-    const { clock, advance } = createClock()
+    const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     const keys = await open(directory, { clock })
     advance(every_seconds)

@@ -14,7 +14,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { formatKeyDates, parseKeyDates } from '../../src/domain/keys/key-dates.ts'
 import { ANNOUNCE_SECONDS, plusSeconds, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
 import { reportKeys } from '../../src/signing/schedule.ts'
-import { createClock, createLog, createPem, faultsOf, kidOf, makeDirectory, open, T0 } from './support.ts'
+import { createClock } from '../support/effects.ts'
+import { createErrorLog, createPem, faultsOf, kidOf, makeDirectory, open, T0 } from './support.ts'
 
 const DAY = 86_400
 const dated = (seconds: number, pem = createPem()) =>
@@ -46,8 +47,8 @@ const mountSecret = (files: Readonly<Record<string, string | Buffer>>) => {
 
 const start = async (files: Readonly<Record<string, string | Buffer>>) => {
   const { directory, mount } = mountSecret(files)
-  const { clock, advance } = createClock()
-  const { log, errors } = createLog()
+  const { clock, advance } = createClock(T0)
+  const { log, errors } = createErrorLog()
   const keys = await open(directory, { clock, log })
   const signer = async () => kidOf(await keys.sign('JWT', {}))
   const report = (every_seconds: number) => reportKeys(keys, { now: clock(), every_seconds })

@@ -20,9 +20,9 @@ import { openKeys } from '../../src/signing/open-keys.ts'
 import { createRing } from '../../src/signing/ring.ts'
 import { revokeKey, rotateKeys, rotateWhenDue } from '../../src/signing/rotation.ts'
 import { listKeys } from '../../src/signing/schedule.ts'
+import { createClock } from '../support/effects.ts'
 import {
-  createClock,
-  createLog,
+  createErrorLog,
   createPair,
   createPem,
   faultsOf,
@@ -316,7 +316,7 @@ describe('a read-only directory', () => {
 describe('a running server', () => {
   it('takes a rotation and a revocation up by itself, within its poll', async () => {
     const directory = makeDirectory()
-    const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 5 })
+    const keys = await openKeys({ ...place(directory), log: createErrorLog().log, poll_milliseconds: 5 })
     if ('faults' in keys) throw new Error(keys.faults.join('\n'))
     onTestFinished(() => keys.close())
     const [first] = keys.published()
@@ -329,7 +329,7 @@ describe('a running server', () => {
 
   it('leaves a broken new key out, says so once, and takes it up when it is put right', async () => {
     const directory = makeDirectory()
-    const { log, errors } = createLog()
+    const { log, errors } = createErrorLog()
     const keys = await open(directory, { log })
     putKey(directory, 'zz.pem', 'broken')
     await keys.reload()
@@ -356,7 +356,7 @@ describe('a running server', () => {
 
   it('keeps a key whose file was overwritten with something else', async () => {
     const directory = makeDirectory()
-    const { log, errors } = createLog()
+    const { log, errors } = createErrorLog()
     const keys = await open(directory, { log })
     const jws = await keys.sign('JWT', {})
     writeFileSync(join(directory, pems(directory)[0] ?? ''), 'oops')
@@ -375,7 +375,7 @@ describe('a running server', () => {
       (directory: string) => rmSync(directory, { recursive: true }),
     ]) {
       const directory = makeDirectory()
-      const { log, errors } = createLog()
+      const { log, errors } = createErrorLog()
       const keys = await open(directory, { log })
       const published = keys.published()
       harm(directory)
@@ -402,7 +402,7 @@ describe('a running server', () => {
 
   it('stops looking when it is closed, also in the middle of a look', async () => {
     const directory = makeDirectory()
-    const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 1 })
+    const keys = await openKeys({ ...place(directory), log: createErrorLog().log, poll_milliseconds: 1 })
     if ('faults' in keys) throw new Error(keys.faults.join('\n'))
     void keys.reload()
     await keys.close()
@@ -425,7 +425,7 @@ describe('a running server', () => {
   })
 
   it('makes its view anew when the clock is set back', async () => {
-    const { clock, advance } = createClock()
+    const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     const keys = await open(directory, { clock })
     await rotateKeys({ directory, clock }, { now: false })

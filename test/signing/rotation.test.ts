@@ -10,12 +10,13 @@ import {
   rotateWhenDue,
 } from '../../src/signing/rotation.ts'
 import { listKeys, type Outcome } from '../../src/signing/schedule.ts'
-import { createClock, kidOf, makeDirectory, open, putKey } from './support.ts'
+import { createClock } from '../support/effects.ts'
+import { kidOf, makeDirectory, open, putKey, T0 } from './support.ts'
 
 const SIGNS_AFTER = ANNOUNCE_SECONDS + 2
 
 const setUp = async () => {
-  const { clock, advance } = createClock()
+  const { clock, advance } = createClock(T0)
   const place = { directory: makeDirectory(), clock }
   const keys = await open(place.directory, { clock })
   const first = kidOf(await keys.sign('at+jwt', {}))
@@ -78,7 +79,7 @@ describe('keys rotate', () => {
   })
 
   it('leaves an operator’s own file alone, dropped or not', async () => {
-    const { clock, advance } = createClock()
+    const { clock, advance } = createClock(T0)
     const place = { directory: makeDirectory(), clock }
     putKey(place.directory, 'own.pem')
     await rotateKeys(place, { now: false })
@@ -290,7 +291,7 @@ describe('automatic rotation', () => {
   })
 
   it('makes the first key of an empty directory sign at once', async () => {
-    const place = { directory: makeDirectory(), clock: createClock().clock }
+    const place = { directory: makeDirectory(), clock: createClock(T0).clock }
     expect(await rotateWhenDue(place, { every_seconds: 30 * 86_400 })).toEqual({ changed: true })
     expect(statesOf(await listKeys(place))).toEqual(['signing'])
   })

@@ -15,18 +15,7 @@ export const makeDirectory = (): string => {
   return directory
 }
 
-/** A clock that stands until it is moved. */
-export const createClock = (start = T0) => {
-  let now = start
-  return {
-    clock: () => now,
-    advance: (seconds: number) => {
-      now = new Date(now.getTime() + seconds * 1000)
-    },
-  }
-}
-
-export const createLog = () => {
+export const createErrorLog = () => {
   const errors: unknown[] = []
   const log: Log = { info: () => {}, warn: () => {}, error: fields => errors.push(fields) }
   return { log, errors }
@@ -35,7 +24,7 @@ export const createLog = () => {
 /** Opens the ring and closes it with the test. The directory is looked at when the test says so. */
 export const open = async (
   directory: string,
-  { clock = () => T0, log = createLog().log }: { clock?: () => Date; log?: Log } = {},
+  { clock = () => T0, log = createErrorLog().log }: { clock?: () => Date; log?: Log } = {},
 ): Promise<OpenKeys> => {
   const keys = await openKeys({ directory, clock, log, poll_milliseconds: 3_600_000 })
   if ('faults' in keys) throw new Error(keys.faults.join('\n'))
@@ -44,7 +33,7 @@ export const open = async (
 }
 
 export const faultsOf = async (directory: string): Promise<readonly string[]> => {
-  const keys = await openKeys({ directory, clock: () => T0, log: createLog().log })
+  const keys = await openKeys({ directory, clock: () => T0, log: createErrorLog().log })
   if ('faults' in keys) return keys.faults
   await keys.close()
   return []

@@ -1,26 +1,4 @@
-export type Answer = Readonly<{
-  status: number
-  headers: Headers
-  text: string
-  body: Body
-}>
-
-/** Every member that any answer may have: a test reads those that it expects. */
-export type Body = Readonly<{
-  user: Readonly<{ id: string; email: string; roles: readonly string[]; created_at: string }>
-  access_token: string
-  refresh_token: string
-  token_type: string
-  expires_in: number
-  refresh_token_expires_in: number
-  code: string
-  errors: readonly Readonly<{ pointer: string; detail: string }>[]
-  error: string
-  active: boolean
-  status: string
-  degraded: readonly string[]
-  missing: readonly string[]
-}>
+import { type Answer, toAnswer } from './answer.ts'
 
 type Request = Readonly<{
   /** POST with a body, GET without. */
@@ -54,12 +32,8 @@ export const createCall =
       },
       ...(body === undefined ? {} : { body }),
     })
-    const text = await response.text()
-    const isJson = response.headers.get('content-type')?.includes('json') === true
-    return { status: response.status, headers: response.headers, text, body: parse(isJson ? text : '{}') }
+    return toAnswer(response)
   }
-
-const parse = (text: string) => JSON.parse(text) as Body
 
 let addresses = 0
 /** An IPv4 address that no other request has come from. */
@@ -70,4 +44,4 @@ export const newAddress = (): string => {
 
 let people = 0
 export const newEmail = (): string => `person${++people}@example.com`
-export const PASSWORD = 'correct horse battery'
+export const PASSWORD = 'a lantern for the harbour'

@@ -81,3 +81,6 @@ export const basic = (client_id: string, secret: string): Readonly<{ authorizati
 export const SERVICE = basic('service', SECRETS.service)
 export const INTROSPECTOR = basic('introspector', SECRETS.introspector)
 export const CONFIDENTIAL = basic('confidential', SECRETS.confidential)
+
+/** RFC 6749 §4.4.2 – The whole form of the plainest request for a token. */
+export const CLIENT_CREDENTIALS = { grant_type: 'client_credentials' }

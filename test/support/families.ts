@@ -7,9 +7,10 @@ import { type RefreshToken, refreshTokenAt } from '../../src/domain/sign-in/refr
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import { API, OTHER_API } from './clients.ts'
-import type { Place } from './server.ts'
+import type { Deployment } from './deployment.ts'
 
-const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+/** The defaults of a server. */
+export const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
 
 export type Seed = Readonly<{
   client_id?: string
@@ -32,7 +33,7 @@ export type SeededFamily = Readonly<{
 export const pepperOf = (text: string) => createPepper(Buffer.from(text, 'base64url'))
 
 /** What families are seeded into. */
-export type Ground = Pick<Place, 'database' | 'pepper'>
+export type Ground = Pick<Deployment, 'database' | 'pepper'>
 
 export const createUser = async ({ database }: Ground): Promise<string> => {
   const id = uuidv7()

@@ -51,7 +51,7 @@ export const startIssuer = async () => {
     return response.end(JSON.stringify(document ?? {}))
   }
   const server = createServer(listener)
-  const port = await listen(server)
+  const port = await listenOnLoopback(server)
   const issuer = `http://127.0.0.1:${port}`
   const documents = (): Readonly<Record<string, unknown>> => ({
     [METADATA]: { issuer, jwks_uri: issuer + JWKS },
@@ -74,13 +74,13 @@ export const startIssuer = async () => {
       jti: randomUUID(),
       ...claims,
     }),
-    close: () => close(server),
+    close: () => closeServer(server),
   }
 }
 
 export type Issuer = Awaited<ReturnType<typeof startIssuer>>
 
-export const listen = async (server: Server): Promise<number> => {
+export const listenOnLoopback = async (server: Server): Promise<number> => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -88,7 +88,7 @@ export const listen = async (server: Server): Promise<number> => {
   return address.port
 }
 
-export const close = async (server: Server): Promise<void> => {
+export const closeServer = async (server: Server): Promise<void> => {
   server.closeAllConnections()
   server.close()
   await once(server, 'close')

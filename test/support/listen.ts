@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Call, createCall } from './call.ts'
-import type { Given, Instance, Place } from './server.ts'
+import { type Deployment, type Given, type Instance, ISSUER } from './deployment.ts'
 import { freePort } from './services/services.ts'
 
 /** An instance on a socket, for clients that know nothing but a URL. */
@@ -16,7 +16,7 @@ export type Listening = Readonly<{
 }>
 
 /** It is the issuer that it is found at, unless it is told another. */
-export const listen = async (place: Place, given: Given = {}): Promise<Listening> => {
+export const listen = async (place: Deployment, given: Given = {}): Promise<Listening> => {
   const port = await freePort()
   const environment = { ISSUER: `http://localhost:${port}`, ...given.environment }
   const signet = await place.start({ ...given, environment })
@@ -30,3 +30,15 @@ export const listen = async (place: Place, given: Given = {}): Promise<Listening
   }
   return { signet, issuer: signet.issuer, origin, port, lines: signet.lines, call: createCall(origin), close }
 }
+
+/** As it is by default, limits included: each request comes from an address of its own, which a proxy vouches for. */
+const DEFAULTS = {
+  ISSUER,
+  RATE_LIMIT_LOGIN: '',
+  RATE_LIMIT_ACCOUNTS: '',
+  RATE_LIMIT_TOKEN_FAILURES: '',
+}
+
+/** The account API behind a real listener. */
+export const listenForAccounts = (deployment: Deployment, given: Given = {}): Promise<Listening> =>
+  listen(deployment, { ...given, environment: { ...DEFAULTS, ...given.environment } })

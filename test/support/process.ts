@@ -79,7 +79,7 @@ export const stopProgram = async (
 }
 
 /** A directory of its own, a free port, and every program that was started in it, ended with it. */
-export const openPlace = async () => {
+export const openSandbox = async () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-process-'))
   const port = await freePort()
   const environment = {
@@ -108,4 +108,4 @@ export const openPlace = async () => {
   return { directory, port, environment, origin: `http://127.0.0.1:${port}`, start, startDetached, close }
 }
 
-export type Place = Awaited<ReturnType<typeof openPlace>>
+export type Sandbox = Awaited<ReturnType<typeof openSandbox>>

@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
+import { type Answer } from './answer.ts'
 import { INTROSPECTOR } from './clients.ts'
+import type { Deployment, Instance } from './deployment.ts'
 import { type SeededFamily, seedFamily } from './families.ts'
-import type { Answer, Instance, Place } from './server.ts'
 
 export type RefreshRequest = Readonly<{
   client_id?: string
@@ -30,40 +31,40 @@ export const refresh = (
 
 /** The successor of a redemption that must succeed. */
 export const rotated = async (signet: Instance, token: string, request?: RefreshRequest): Promise<string> => {
-  const { status, json } = await refresh(signet, token, request)
-  expect([status, json.error]).toEqual([200, undefined])
-  return json.refresh_token
+  const { status, body } = await refresh(signet, token, request)
+  expect([status, body.error]).toEqual([200, undefined])
+  return body.refresh_token
 }
 
 /** Presents a refresh token that must be refused, and says how. */
 export const refused = async (signet: Instance, token: string, request?: RefreshRequest) => {
-  const { status, json } = await refresh(signet, token, request)
-  expect(json).not.toHaveProperty('access_token')
-  expect(json).not.toHaveProperty('refresh_token')
-  return [status, json.error]
+  const { status, body } = await refresh(signet, token, request)
+  expect(body).not.toHaveProperty('access_token')
+  expect(body).not.toHaveProperty('refresh_token')
+  return [status, body.error]
 }
 
 export const INVALID_GRANT = [400, 'invalid_grant']
 
 /** RFC 7662 – Whether an access token is live, in the eyes of the resource server that it is addressed to. */
 export const isActive = async (signet: Instance, token: string): Promise<unknown> => {
-  const { json } = await signet.post('/introspect', { token }, INTROSPECTOR)
-  return json['active']
+  const { body } = await signet.post('/introspect', { token }, INTROSPECTOR)
+  return body['active']
 }
 
 /** Sign-ins that nothing in a test may touch: another one of the same person, and one of somebody else. */
-export const createBystanders = async (place: Place, family: SeededFamily) => {
+export const createBystanders = async (place: Deployment, family: SeededFamily) => {
   const others = [await seedFamily(place, { user_id: family.user_id }), await seedFamily(place)]
   let tokens: readonly string[] = others.map(other => other.refresh_token)
   return {
     expectAlive: async (signet: Instance) => {
       const answers = await Promise.all(tokens.map(token => refresh(signet, token)))
       expect(answers.map(({ status }) => status)).toEqual([200, 200])
-      expect(await Promise.all(answers.map(({ json }) => isActive(signet, json.access_token)))).toEqual([
+      expect(await Promise.all(answers.map(({ body }) => isActive(signet, body.access_token)))).toEqual([
         true,
         true,
       ])
-      tokens = answers.map(({ json }) => json.refresh_token)
+      tokens = answers.map(({ body }) => body.refresh_token)
     },
   }
 }

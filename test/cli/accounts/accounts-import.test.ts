@@ -4,24 +4,20 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  createPostgresPlace,
-  type Place,
-  places,
-  send,
-  startSignet,
-} from '../../support/accounts/account-api.ts'
+import { send } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { openDatabase } from '../../support/database.ts'
+import { startAt } from '../../support/deployment.ts'
 import { SIGNETD, startProgram, stopProgram } from '../../support/process.ts'
+import { createPostgresStorage, type Storage, storages } from '../../support/storage.ts'
 import { accounts, jsonLines, OLD_DIGEST, parsed } from './support.ts'
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index)
 const people = (count: number, domain: string) =>
   range(count).map(index => ({ email: `p${index}@${domain}`, password_digest: OLD_DIGEST }))
 
-describe.each(places)('signetd accounts import ($name)', ({ create }) => {
-  let place: Place
+describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
+  let place: Storage
   beforeAll(async () => {
     place = await create()
   })
@@ -60,7 +56,7 @@ describe.each(places)('signetd accounts import ($name)', ({ create }) => {
       { line: 11, code: 'json_invalid', field: null },
       { summary: { lines: 11, created: 3, created_before: 0, refused: 7 } },
     ])
-    const signet = await startSignet(place)
+    const signet = await startAt(place)
     const answer = await send(signet, 'POST', '/auth/login', {
       email: 'one@import.example',
       password: 'correct horse battery',
@@ -103,12 +99,12 @@ describe.each(places)('signetd accounts import ($name)', ({ create }) => {
 })
 
 describe.runIf(hasPostgres)('an import', () => {
-  let place: Place
+  let place: Storage
   let directory: string
   let sql: Sql
   let close: () => Promise<void>
   beforeEach(async () => {
-    place = await createPostgresPlace()
+    place = await createPostgresStorage()
     directory = mkdtempSync(join(tmpdir(), 'signet-import-'))
     const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 2 })
     sql = database.sql
@@ -238,7 +234,7 @@ describe.runIf(hasPostgres)('an import', () => {
     await importing(jsonLines(lines))
     const exported = await accounts(place.environment, ['export', '--with-digests', '--json'])
     expect({ code: exported.code, err: exported.err }).toEqual({ code: 0, err: ['{"accounts":1502}'] })
-    const other = await createPostgresPlace()
+    const other = await createPostgresStorage()
     const said = await accounts(other.environment, ['import', '-', '--json'], jsonLines(exported.out))
     expect(summary(said)).toMatchObject({ created: 1502, refused: 0 })
     const again = await accounts(other.environment, ['export', '--with-digests'])

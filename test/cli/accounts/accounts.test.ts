@@ -4,44 +4,37 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
-import type { Signet } from '../../../src/compose/index.ts'
 import {
   bearerOf,
-  createPostgresPlace,
+  claimsOf,
+  DEAD,
+  lives,
   login,
   outcome,
-  PASSWORD,
-  type Place,
-  places,
   register,
   send,
   sidOf,
-  startSignet,
   type Tokens,
-  withRedis,
 } from '../../support/accounts/account-api.ts'
-import { createClock, second, withTotp } from '../../support/accounts/factors.ts'
-import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { second, withTotp } from '../../support/accounts/factors.ts'
+import { hasPostgres } from '../../support/backends.ts'
+import { PASSWORD } from '../../support/call.ts'
 import { openDatabase } from '../../support/database.ts'
+import { type Instance, startAt } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
+import { createSharedStorage, type Storage, storages } from '../../support/storage.ts'
 import { accounts, parsed } from './support.ts'
 
-const refresh = (signet: Signet, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
+const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
   send(signet, 'POST', '/auth/refresh', { refresh_token })
-const me = (signet: Signet, tokens: Pick<Tokens, 'access_token'>) =>
-  send(signet, 'GET', '/auth/me', undefined, bearerOf(tokens))
-const lives = async (signet: Signet, tokens: Tokens) => [
-  (await me(signet, tokens)).status,
-  (await refresh(signet, tokens)).status,
-]
-const DEAD = [401, 401]
-const enter = (signet: Signet, email: string) =>
+const enter = (signet: Instance, email: string) =>
   send(signet, 'POST', '/auth/login', { email, password: PASSWORD })
 
 /** Postgres where there is one: each command opens the embedded database anew, which takes a second. */
-const fastest = places.slice(-1)
+const fastest = storages.slice(-1)
 
-describe.each(places)('signetd accounts create ($name)', ({ create }) => {
-  let place: Place
+describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
+  let place: Storage
   beforeAll(async () => {
     place = await create()
   })
@@ -57,7 +50,7 @@ describe.each(places)('signetd accounts create ($name)', ({ create }) => {
     expect(parsed(made)).toEqual([
       { id: expect.any(String), email: 'ada@create.example', roles: ['admin', 'user'] },
     ])
-    const signet = await startSignet(place)
+    const signet = await startAt(place)
     try {
       expect(await (await enter(signet, 'ada@create.example')).json()).toMatchObject({
         user: { email: 'ada@create.example', roles: ['admin', 'user'] },
@@ -71,7 +64,7 @@ describe.each(places)('signetd accounts create ($name)', ({ create }) => {
 })
 
 describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
-  let place: Place
+  let place: Storage
   let directory: string
   beforeAll(async () => {
     place = await create()
@@ -203,10 +196,10 @@ describe('the embedded database', () => {
   })
 
   it('that a running server holds is one clear line', async () => {
-    const embedded = places.find(({ name }) => name === 'embedded')
+    const embedded = storages.find(({ name }) => name === 'embedded')
     if (embedded === undefined) throw new Error('there is no embedded database')
     const place = await embedded.create()
-    const signet = await startSignet(place)
+    const signet = await startAt(place)
     const said = await accounts(place.environment, ['list'])
     await signet.close()
     expect(said.code).toBe(2)
@@ -217,14 +210,13 @@ describe('the embedded database', () => {
 })
 
 describe.runIf(hasPostgres)('while servers run', () => {
-  let place: Place
-  let one: Signet
-  let other: Signet
+  let place: Storage
+  let one: Instance
+  let other: Instance
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    if (hasRedis) place = await withRedis(place)
-    one = await startSignet(place)
-    other = await startSignet(place)
+    place = await createSharedStorage()
+    one = await startAt(place)
+    other = await startAt(place)
   })
   afterAll(async () => {
     await one.close()
@@ -285,11 +277,11 @@ describe.runIf(hasPostgres)('while servers run', () => {
     const { tokens } = await register(one, 'roles@servers.example')
     expect((await run('set-role', 'roles@servers.example', 'editor', 'editor')).code).toBe(0)
     const next = (await (await refresh(other, tokens)).json()) as Tokens
-    expect(claimsOf(next).roles).toEqual(['editor'])
+    expect(claimsOf(next.access_token)['roles']).toEqual(['editor'])
     expect((await run('set-roles', 'roles@servers.example', '--none', '--end-sessions')).code).toBe(0)
     expect(await lives(other, next)).toEqual(DEAD)
     const { tokens: bare } = await login(one, 'roles@servers.example')
-    expect(claimsOf(bare).roles ?? []).toEqual([])
+    expect(claimsOf(bare.access_token)['roles'] ?? []).toEqual([])
   })
 
   it.each(rounds)('disabling leaves nothing alive that signs in or refreshes meanwhile (%d)', async round => {
@@ -321,6 +313,3 @@ describe.runIf(hasPostgres)('while servers run', () => {
     expect(await lives(one, tokens)).toEqual(DEAD)
   })
 })
-
-const claimsOf = ({ access_token }: Tokens) =>
-  JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()) as { roles?: string[] }

@@ -2,8 +2,9 @@ import { pbkdf2Sync, scryptSync } from 'node:crypto'
 import { hashSync } from 'bcryptjs'
 import { argon2id } from 'hash-wasm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { outcome, type Place, places, send, startSignet } from '../../support/accounts/account-api.ts'
+import { outcome, send } from '../../support/accounts/account-api.ts'
+import { type Instance, startAt } from '../../support/deployment.ts'
+import { type Storage, storages } from '../../support/storage.ts'
 import { accounts, jsonLines } from './support.ts'
 
 type Digest = (password: string) => Promise<string>
@@ -37,12 +38,12 @@ const RIGHT = 'a lantern for the harbour'
 const LONG = `${'passphrase '.repeat(9)}end`
 
 // What a password is compared with does not depend on the database: one place will do.
-describe.each(places.slice(-1))(
+describe.each(storages.slice(-1))(
   'passwords of imported accounts ($name)',
   { timeout: 120_000 },
   ({ create }) => {
-    let place: Place
-    let signet: Signet
+    let place: Storage
+    let signet: Instance
     let people = 0
     beforeAll(async () => {
       place = await create()
@@ -56,7 +57,7 @@ describe.each(places.slice(-1))(
       return emails
     }
     const serving = async (act: () => Promise<void>) => {
-      signet = await startSignet(place, {}, { wait: async () => {} })
+      signet = await startAt(place, { wait: async () => {} })
       try {
         await act()
       } finally {

@@ -4,9 +4,9 @@ import { longestAccessToken } from '../../../src/domain/oauth/access-token-lengt
 import { credentialsHashOf, FIRST_PARTY as FIRST_PARTY_CLIENT } from '../../../src/domain/oauth/client.ts'
 import { parseClients } from '../../../src/domain/oauth/client-metadata.ts'
 import { API, basic, CLIENTS, type ClientEntry, SECRETS } from '../../support/clients.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
 import { refresh, rotated } from '../../support/refresh.ts'
-import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
 
 const MOST = 8192
 const POLICY = { issuer: ISSUER, default_audience: ISSUER }
@@ -43,8 +43,8 @@ const clients: readonly ClientEntry[] = [
 ]
 const resources = (count: number) => AUDIENCE.slice(0, count).map(each => ['resource', each] as const)
 
-describe.each(places)('the length of an access token, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('the length of an access token, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open(clients)
@@ -55,17 +55,17 @@ describe.each(places)('the length of an access token, on $name', ({ open }) => {
   const ask = (count: number) =>
     signet.token([['grant_type', 'client_credentials'], ...resources(count)], SERVICE)
   const introspect = async (token: string) =>
-    (await signet.post('/introspect', { token }, SERVICE)).json['active']
+    (await signet.post('/introspect', { token }, SERVICE)).body['active']
 
   it('is 8,192 characters at most: what is issued can be introspected and revoked', async () => {
     let last = ''
     for (let count = 1; ; count += 1) {
       const answer = await ask(count)
       if (answer.status === 400) {
-        expect(answer.json).toEqual({ error: 'invalid_target', error_description: expect.any(String) })
+        expect(answer.body).toEqual({ error: 'invalid_target', error_description: expect.any(String) })
         break
       }
-      last = answer.json.access_token
+      last = answer.body.access_token
       expect(last.length).toBeLessThanOrEqual(MOST)
     }
     expect(last.length).toBeGreaterThan(MOST - 2000)
@@ -77,10 +77,10 @@ describe.each(places)('the length of an access token, on $name', ({ open }) => {
   it('is refused for its scope where no fewer resources would do, and issued for less scope', async () => {
     const grant_type = 'client_credentials'
     const whole = await signet.token({ grant_type }, SCOPES)
-    expect([whole.status, whole.json.error]).toEqual([400, 'invalid_scope'])
+    expect([whole.status, whole.body.error]).toEqual([400, 'invalid_scope'])
     const less = await signet.token({ grant_type, scope: SCOPE.slice(0, 50).join(' ') }, SCOPES)
-    expect([less.status, await introspect(less.json.access_token)]).toEqual([200, false])
-    expect(less.json.access_token.length).toBeLessThanOrEqual(MOST)
+    expect([less.status, await introspect(less.body.access_token)]).toEqual([200, false])
+    expect(less.body.access_token.length).toBeLessThanOrEqual(MOST)
   })
 
   it('spends no refresh token of a family whose scope is too long, and is told to ask for less', async () => {
@@ -89,12 +89,12 @@ describe.each(places)('the length of an access token, on $name', ({ open }) => {
       { grant_type: 'refresh_token', refresh_token: family.refresh_token },
       SCOPES,
     )
-    expect([whole.status, whole.json.error]).toEqual([400, 'invalid_scope'])
+    expect([whole.status, whole.body.error]).toEqual([400, 'invalid_scope'])
     const less = await signet.token(
       { grant_type: 'refresh_token', refresh_token: family.refresh_token, scope: SCOPE[0] ?? '' },
       SCOPES,
     )
-    expect([less.status, less.json.refresh_token]).toEqual([200, family.tokenAt(1)])
+    expect([less.status, less.body.refresh_token]).toEqual([200, family.tokenAt(1)])
   })
 
   it('takes no place in a status list for a token that is refused', async () => {
@@ -105,25 +105,25 @@ describe.each(places)('the length of an access token, on $name', ({ open }) => {
       return row?.count
     }
     const before = await count()
-    expect((await ask(60)).json.error).toBe('invalid_target')
+    expect((await ask(60)).body.error).toBe('invalid_target')
     expect(await count()).toBe(before)
   })
 
   it('spends no refresh token on resources that are too many together', async () => {
     const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE })
-    const { json } = await refresh(signet, family.refresh_token, {
+    const { body } = await refresh(signet, family.refresh_token, {
       client_id: 'console',
       form: resources(60),
     })
-    expect(json.error).toBe('invalid_target')
+    expect(body.error).toBe('invalid_target')
     expect(await rowOf(place, family.id)).toMatchObject({ generation: 0, revoked_at: null })
     await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(2) })
   })
 
   it('spends no refresh token of a family that was granted too many, and is told to name some', async () => {
     const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE })
-    const { json } = await refresh(signet, family.refresh_token, { client_id: 'console' })
-    expect(json.error).toBe('invalid_target')
+    const { body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
+    expect(body.error).toBe('invalid_target')
     expect(await rowOf(place, family.id)).toMatchObject({ generation: 0, revoked_at: null })
     const next = await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(1) })
     expect(next).toBe(family.tokenAt(1))
@@ -131,17 +131,17 @@ describe.each(places)('the length of an access token, on $name', ({ open }) => {
 
   it('leaves a family alone that was granted few of many', async () => {
     const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE.slice(0, 2) })
-    const { status, json } = await refresh(signet, family.refresh_token, { client_id: 'console' })
-    expect([status, decodeJwt(json.access_token).aud]).toEqual([200, AUDIENCE.slice(0, 2)])
+    const { status, body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
+    expect([status, decodeJwt(body.access_token).aud]).toEqual([200, AUDIENCE.slice(0, 2)])
   })
 
   it('has room for every role that an account may have, and carries no more', async () => {
     const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE.slice(0, 1) })
     const roles = Array.from({ length: 400 }, (_, index) => String(index).padStart(64, 'r'))
     await place.database.sql`update users set roles = ${roles} where id = ${family.user_id}`
-    const { status, json } = await refresh(signet, family.refresh_token, { client_id: 'console' })
-    expect([status, json.access_token.length <= MOST]).toEqual([200, true])
-    expect(decodeJwt(json.access_token)['roles']).toEqual(roles.slice(0, 32))
+    const { status, body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
+    expect([status, body.access_token.length <= MOST]).toEqual([200, true])
+    expect(decodeJwt(body.access_token)['roles']).toEqual(roles.slice(0, 32))
   })
 })
 

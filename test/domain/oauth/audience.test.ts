@@ -1,11 +1,11 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer } from '../../support/answer.ts'
+import { PASSWORD } from '../../support/call.ts'
 import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
 import { isActive, refresh, refused } from '../../support/refresh.ts'
-import { type Answer, type Instance, ISSUER, type Place, places } from '../../support/server.ts'
-
-const PASSWORD = 'correct horse battery'
 
 /** First-party, with nothing registered: the account API is all that it reaches. */
 const PLAIN = {
@@ -25,8 +25,8 @@ const WIDE = {
 
 let people = 0
 
-describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('RFC 8707 – the audience of people’s tokens, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open([...CLIENTS, PLAIN, WIDE])
@@ -44,12 +44,12 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
       body: JSON.stringify(body),
     })
   const me = async (access_token: string) => {
-    const { status, json } = await signet.fetch('/auth/me', {
+    const { status, body } = await signet.fetch('/auth/me', {
       headers: { authorization: `Bearer ${access_token}` },
     })
-    return status === 200 ? 200 : `${status} ${String(json['code'])}`
+    return status === 200 ? 200 : `${status} ${body.code}`
   }
-  const audienceOf = ({ json }: Answer) => decodeJwt(json.access_token).aud
+  const audienceOf = ({ body }: Answer) => decodeJwt(body.access_token).aud
   const credentials = () => {
     people += 1
     return { email: `audience${people}@example.com`, password: PASSWORD, client_id: 'app' }
@@ -60,17 +60,17 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
     const registered = await post('/auth/register', ada)
     const signedIn = await post('/auth/login', ada)
     expect([registered, signedIn].map(audienceOf)).toEqual([API, API])
-    expect(await isActive(signet, signedIn.json.access_token)).toBe(true)
-    expect(await me(signedIn.json.access_token)).toBe('401 AUTH_TOKEN_INVALID')
+    expect(await isActive(signet, signedIn.body.access_token)).toBe(true)
+    expect(await me(signedIn.body.access_token)).toBe('401 AUTH_TOKEN_INVALID')
   })
 
   it('is the issuer for a client that registers none', async () => {
     const opened = await post('/auth/register', { ...credentials(), client_id: 'plain' })
     expect(audienceOf(opened)).toBe(ISSUER)
-    expect(await me(opened.json.access_token)).toBe(200)
-    const { refresh_token } = opened.json
+    expect(await me(opened.body.access_token)).toBe(200)
+    const { refresh_token } = opened.body
     const refusal = await post('/auth/refresh', { refresh_token, resource: API })
-    expect([refusal.status, refusal.json['errors']]).toEqual([
+    expect([refusal.status, refusal.body['errors']]).toEqual([
       422,
       [{ pointer: '#/resource', detail: expect.any(String) }],
     ])
@@ -88,26 +88,26 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
     const registered = await post('/auth/register', { ...ada, resource })
     const signedIn = await post('/auth/login', { ...ada, resource })
     expect([registered, signedIn].map(audienceOf)).toEqual([audience, audience])
-    const next = await post('/auth/refresh', { refresh_token: signedIn.json.refresh_token })
+    const next = await post('/auth/refresh', { refresh_token: signedIn.body.refresh_token })
     expect(audienceOf(next)).toEqual(audience)
-    const after = await refresh(signet, next.json.refresh_token)
+    const after = await refresh(signet, next.body.refresh_token)
     expect(audienceOf(after)).toEqual(audience)
   })
 
   it('is refused as a problem where the token would be too long, before an account is made or a sign-in spent', async () => {
     const ada = { ...credentials(), client_id: 'wide' }
     const resource = WIDE.audience
-    const outcomeOf = ({ status, headers, json }: Answer) => [
+    const outcomeOf = ({ status, headers, body }: Answer) => [
       status,
       headers.get('content-type'),
-      json['errors'],
+      body['errors'],
     ]
     const REFUSED = [422, 'application/problem+json', [{ pointer: '#/resource', detail: expect.any(String) }]]
     expect(outcomeOf(await post('/auth/register', { ...ada, resource }))).toEqual(REFUSED)
     expect((await post('/auth/register', { ...ada, resource: resource[0] })).status).toBe(201)
     expect(outcomeOf(await post('/auth/login', { ...ada, resource }))).toEqual(REFUSED)
-    const { json } = await post('/auth/login', { ...ada, resource: ISSUER })
-    const { refresh_token, access_token } = json
+    const { body } = await post('/auth/login', { ...ada, resource: ISSUER })
+    const { refresh_token, access_token } = body
     expect(outcomeOf(await post('/auth/refresh', { refresh_token, resource }))).toEqual(REFUSED)
     const stepUp = await post('/auth/step-up', { totp: '000000', resource }, access_token)
     expect(outcomeOf(stepUp)).toEqual(REFUSED)
@@ -116,7 +116,7 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
   })
 
   it.each(['/auth/refresh', '/token'])('is chosen anew at each refresh by %s', async path => {
-    let { refresh_token } = (await post('/auth/register', credentials())).json
+    let { refresh_token } = (await post('/auth/register', credentials())).body
     const next = async (resource?: string) => {
       const more = resource === undefined ? {} : { resource }
       const answer =
@@ -124,11 +124,11 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
           ? await refresh(signet, refresh_token, { form: more })
           : await post('/auth/refresh', { refresh_token, ...more })
       expect(answer.status).toBe(200)
-      refresh_token = answer.json.refresh_token
+      refresh_token = answer.body.refresh_token
       return answer
     }
     const ours = await next(ISSUER)
-    expect([audienceOf(ours), await me(ours.json.access_token)]).toEqual([ISSUER, 200])
+    expect([audienceOf(ours), await me(ours.body.access_token)]).toEqual([ISSUER, 200])
     expect([await next(OTHER_API), await next(), await next(API)].map(audienceOf)).toEqual([
       OTHER_API,
       API,
@@ -150,9 +150,9 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
     ['more than anybody has', Array.from({ length: 11 }, () => API)],
   ])('refuses %s, and nothing has happened', async (_, resource) => {
     const ada = credentials()
-    const refusalOf = ({ status, json }: Answer) => [status, json['code']]
+    const refusalOf = ({ status, body }: Answer) => [status, body['code']]
     expect(refusalOf(await post('/auth/register', { ...ada, resource }))).toEqual([422, 'FIELDS_INVALID'])
-    const { refresh_token } = (await post('/auth/register', ada)).json
+    const { refresh_token } = (await post('/auth/register', ada)).body
     expect(refusalOf(await post('/auth/login', { ...ada, resource }))).toEqual([422, 'FIELDS_INVALID'])
     expect(refusalOf(await post('/auth/login/passkey/options', { client_id: 'app', resource }))).toEqual([
       422,
@@ -166,7 +166,7 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
   })
 
   it('refuses the issuer beside another at /token as well, and the token stays usable', async () => {
-    const { refresh_token } = (await post('/auth/register', credentials())).json
+    const { refresh_token } = (await post('/auth/register', credentials())).body
     const form = [
       ['resource', ISSUER],
       ['resource', API],
@@ -178,11 +178,11 @@ describe.each(places)('RFC 8707 – the audience of people’s tokens, on $name'
   it('narrows a family from before, whose tokens carried the issuer too', async () => {
     const family = await seedFamily(place, { audience: [API, ISSUER] })
     const usual = await post('/auth/refresh', { refresh_token: family.refresh_token })
-    expect([audienceOf(usual), await me(usual.json.access_token)]).toEqual([API, '401 AUTH_TOKEN_INVALID'])
-    const ours = await post('/auth/refresh', { refresh_token: usual.json.refresh_token, resource: ISSUER })
-    expect([audienceOf(ours), await me(ours.json.access_token)]).toEqual([ISSUER, 200])
+    expect([audienceOf(usual), await me(usual.body.access_token)]).toEqual([API, '401 AUTH_TOKEN_INVALID'])
+    const ours = await post('/auth/refresh', { refresh_token: usual.body.refresh_token, resource: ISSUER })
+    expect([audienceOf(ours), await me(ours.body.access_token)]).toEqual([ISSUER, 200])
     // Not granted then: it is no more than it was.
-    const more = await post('/auth/refresh', { refresh_token: ours.json.refresh_token, resource: OTHER_API })
+    const more = await post('/auth/refresh', { refresh_token: ours.body.refresh_token, resource: OTHER_API })
     expect(more.status).toBe(422)
     expect(await rowOf(place, family.id)).toMatchObject({ generation: 2, revoked_at: null })
   })

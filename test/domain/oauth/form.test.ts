@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer } from '../../support/answer.ts'
 import { SERVICE } from '../../support/clients.ts'
-import { type Answer, type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const CC = 'grant_type=client_credentials'
 const LIMIT = 64 * 1024
@@ -20,10 +21,10 @@ const chunked = (body: string, bytes_each = 10_000) =>
   })
 
 describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
-  let place: Place
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     signet = await place.start()
   })
   afterAll(async () => {
@@ -42,7 +43,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     const stream = typeof body === 'string' ? {} : { duplex: 'half' as const }
     return signet.fetch(path, { method: 'POST', headers: { ...content, ...headers }, body, ...stream })
   }
-  const verdictOf = ({ status, json }: Answer) => [status, json.error]
+  const verdictOf = ({ status, body }: Answer) => [status, body.error]
   const OK = [200, undefined]
   const INVALID = [400, 'invalid_request']
 
@@ -140,10 +141,10 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
   })
 
   it('tells an honest developer what is wrong, and repeats nothing of what was sent', async () => {
-    for (const body of [`${CC}&${CC}`, `${CC}&scope=hunter2`, 'grant_type=hunter2']) {
-      const { json, text } = await send(body)
-      expect(json.error_description.length).toBeGreaterThan(10)
-      expect(json.error_description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
+    for (const sent of [`${CC}&${CC}`, `${CC}&scope=hunter2`, 'grant_type=hunter2']) {
+      const { body, text } = await send(sent)
+      expect(body.error_description.length).toBeGreaterThan(10)
+      expect(body.error_description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
       expect(text).not.toContain('hunter2')
     }
   })

@@ -1,10 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { API, basic, CLIENTS, type ClientEntry, OTHER_API, SECRETS } from '../../support/clients.ts'
-import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 
 const SECRET = 'a secret of an administrator, long enough'
 const NEW_SECRET = 'another secret of an administrator, as long'
@@ -38,31 +35,28 @@ const PUBLIC = {
 
 let people = 0
 
-describe.each(places)('a registration that is changed while tokens live, on $name', ({ open }) => {
-  const directory = mkdtempSync(join(tmpdir(), 'signet-registration-'))
-  const CLIENTS_FILE = join(directory, 'clients.json')
-  let place: Place
+describe.each(deployments)('a registration that is changed while tokens live, on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   const register = (...clients: readonly ClientEntry[]) => {
-    writeFileSync(CLIENTS_FILE, JSON.stringify([RESOURCES, OTHER_ADMIN, ...clients]))
+    place.register([RESOURCES, OTHER_ADMIN, ...clients])
     return signet?.reload()
   }
   beforeAll(async () => {
     place = await open()
     await register(ADMIN, APP)
-    signet = await place.start({ environment: { CLIENTS_FILE } })
+    signet = await place.start()
   })
   beforeEach(() => register(ADMIN, APP))
   afterAll(async () => {
     await place.close()
-    rmSync(directory, { recursive: true })
   })
 
   const tokenOf = async (client_id: string, secret: string, more: Readonly<Record<string, string>> = {}) =>
-    (await signet.token({ grant_type: 'client_credentials', ...more }, basic(client_id, secret))).json
+    (await signet.token({ grant_type: 'client_credentials', ...more }, basic(client_id, secret))).body
       .access_token
   const introspect = async (token: string, instance = signet) =>
-    (await instance.post('/introspect', { token }, basic('resources', SECRETS.introspector))).json
+    (await instance.post('/introspect', { token }, basic('resources', SECRETS.introspector))).body
   const post = (path: string, body: object, headers: object = {}) =>
     signet.fetch(path, {
       method: 'POST',
@@ -94,7 +88,7 @@ describe.each(places)('a registration that is changed while tokens live, on $nam
     await (changed === null ? register(APP) : register({ ...ADMIN, ...changed }, APP))
     expect(await administer(token)).toBe(status)
     const answer = await introspect(token)
-    expect(answer['active'] === true ? answer['scope'] : null).toBe(status === 403 ? 'read' : null)
+    expect(answer.active ? answer['scope'] : null).toBe(status === 403 ? 'read' : null)
     expect(await administer(other)).toBe(204)
     await register(ADMIN, APP)
     expect(await administer(token)).toBe(204)
@@ -102,12 +96,12 @@ describe.each(places)('a registration that is changed while tokens live, on $nam
 
   it('lets an administrator with a changed secret go on with a new token, and so after a restart', async () => {
     const before = await tokenOf('admin', SECRET)
-    const elsewhere = await place.start({ environment: { CLIENTS_FILE } })
+    const elsewhere = await place.start()
     expect(await administer(before, elsewhere)).toBe(204)
     await register({ ...ADMIN, client_secret: NEW_SECRET }, APP)
     await elsewhere.reload()
     const after = await tokenOf('admin', NEW_SECRET)
-    for (const instance of [signet, elsewhere, await place.start({ environment: { CLIENTS_FILE } })]) {
+    for (const instance of [signet, elsewhere, await place.start()]) {
       expect(await administer(before, instance)).toBe(401)
       expect(await administer(after, instance)).toBe(204)
       expect((await introspect(after, instance))['active']).toBe(true)
@@ -119,8 +113,8 @@ describe.each(places)('a registration that is changed while tokens live, on $nam
     const open = async (resource: string) => {
       people += 1
       const credentials = { email: `person${people}@registration.example`, password: 'correct horse battery' }
-      const { json } = await post('/auth/register', { ...credentials, client_id: 'app', resource })
-      return json.access_token
+      const { body } = await post('/auth/register', { ...credentials, client_id: 'app', resource })
+      return body.access_token
     }
     const me = async (token: string) =>
       (await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })).status
@@ -135,7 +129,7 @@ describe.each(places)('a registration that is changed while tokens live, on $nam
       expect([await me(ours), await me(theirs)]).toEqual([200, 401])
       await (changed === null ? register(ADMIN) : register(ADMIN, { ...APP, ...changed }))
       const scopes = [await introspect(ours), await introspect(theirs)].map(answer =>
-        answer['active'] === true ? answer['scope'] : false,
+        answer.active ? answer['scope'] : false,
       )
       expect([await me(ours), ...scopes]).toEqual(expected)
       await register(ADMIN, APP)

@@ -1,23 +1,11 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { type Place, places } from '../../support/accounts/account-api.ts'
-import {
-  ask,
-  type Body,
-  claimsOf,
-  createClock,
-  signIn,
-  signInFully,
-  signUp,
-  start,
-  stepUp,
-  type TestClock,
-  withTotp,
-} from '../../support/accounts/factors.ts'
+import { ask, claimsOf, signIn, signUp } from '../../support/accounts/account-api.ts'
+import { signInFully, start, stepUp, withTotp } from '../../support/accounts/factors.ts'
+import { type Body } from '../../support/answer.ts'
 import { askApp } from '../../support/bindings.ts'
 import { basic } from '../../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
+import { createClock, type TestClock } from '../../support/effects.ts'
 
 const SECRET = 'a secret of a service that may introspect'
 const SERVICE = {
@@ -27,7 +15,7 @@ const SERVICE = {
 }
 
 /** What of somebody's roles can be seen anywhere: in the token, at /auth/me, by introspection, and after a refresh. */
-const rolesEverywhere = async (signet: Signet, { access_token, refresh_token }: Body) => {
+const rolesEverywhere = async (signet: Instance, { access_token, refresh_token }: Body) => {
   const me = await ask(signet, '/auth/me', { token: access_token })
   const introspected = await askApp(signet.app, '/introspect', {
     method: 'POST',
@@ -46,22 +34,18 @@ const rolesEverywhere = async (signet: Signet, { access_token, refresh_token }: 
 
 const everywhere = (...roles: readonly string[]) => [roles, roles, roles, roles]
 
-describe.each(places)('a role that wants a second factor ($name)', ({ create }) => {
+describe.each(deployments)('a role that wants a second factor ($name)', ({ open }) => {
   const time: TestClock = createClock()
-  let place: Place
-  let signet: Signet
-  const open = async (SECOND_FACTOR_ROLES: string) => {
-    const CLIENTS_FILE = join(place.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
-    writeFileSync(CLIENTS_FILE, JSON.stringify([SERVICE]))
-    return start(place, time, { SECOND_FACTOR_ROLES, CLIENTS_FILE })
-  }
+  let place: Deployment
+  let signet: Instance
+  const serve = (SECOND_FACTOR_ROLES: string) => start(place, time, { SECOND_FACTOR_ROLES })
   beforeAll(async () => {
-    place = await create()
-    signet = await open('user, admin')
+    place = await open([SERVICE])
+    signet = await serve('user, admin')
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(time.reset)
 
@@ -90,11 +74,11 @@ describe.each(places)('a role that wants a second factor ($name)', ({ create }) 
 
   it('stops counting at once, for tokens that were out before it wanted one too', async () => {
     await signet.close()
-    const lenient = await open('')
+    const lenient = await serve('')
     const tokens = await signUp(lenient, 'before@roles.example')
     expect(claimsOf(tokens.access_token)['roles']).toEqual(['user'])
     await lenient.close()
-    signet = await open('user')
+    signet = await serve('user')
     const [, ...seen] = await rolesEverywhere(signet, tokens)
     expect(seen).toEqual([[], [], []])
   })

@@ -1,26 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
 import { guessDelayAfter } from '../../../src/domain/sign-in/guess-delay.ts'
 import { createGuessFailures } from '../../../src/ephemeral/guess-failures.ts'
 import { createGuessDelay } from '../../../src/flows/access/guess-delay.ts'
-import {
-  bearerOf,
-  createPostgresPlace,
-  login,
-  outcome,
-  PASSWORD,
-  type Place,
-  places,
-  register,
-  send,
-  startSignet,
-  type Tokens,
-  withRedis,
-} from '../../support/accounts/account-api.ts'
+import { bearerOf, login, outcome, register, send, type Tokens } from '../../support/accounts/account-api.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })
-const attempt = (signet: Signet, email: string, headers: Record<string, string> = {}, password = 'wrong') =>
+const attempt = (signet: Instance, email: string, headers: Record<string, string> = {}, password = 'wrong') =>
   send(signet, 'POST', '/auth/login', { email, password }, headers)
 const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 const deviceOf = ({ headers }: Response) => ({ 'Signet-Device': headers.get('signet-device') ?? '' })
@@ -58,17 +46,17 @@ describe('the delay after failures in a row', () => {
   })
 })
 
-describe.each(places)('limits of addresses and sign-ins ($name)', ({ create }) => {
-  let place: Place
-  let signet: Signet
+describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }) => {
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     const limits = { RATE_LIMIT_LOGIN: '5/60', RATE_LIMIT_ACCOUNTS: '40/60', RATE_LIMIT_REFRESH: '3/60' }
-    signet = await startSignet(place, limits, { wait: async () => {} })
+    signet = await place.start({ environment: limits, wait: async () => {} })
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('names every limit that a sign-in counts against', async () => {
@@ -104,12 +92,11 @@ describe.each(places)('limits of addresses and sign-ins ($name)', ({ create }) =
   })
 
   it('counts what one account signs in, from whatever addresses, and no other account', async () => {
-    const alone = await create()
-    const own = await startSignet(
-      alone,
-      { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: '4/60' },
-      { wait: async () => {} },
-    )
+    const alone = await open([])
+    const own = await alone.start({
+      environment: { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: '4/60' },
+      wait: async () => {},
+    })
     const email = 'busy@limit.example'
     const right = (index: number, who = email) => attempt(own, who, from(`192.0.2.${index}`), PASSWORD)
     // The registration is the first.
@@ -120,7 +107,7 @@ describe.each(places)('limits of addresses and sign-ins ($name)', ({ create }) =
     await register(own, 'calm@limit.example', {}, from('192.0.2.101'))
     expect((await right(7, 'calm@limit.example')).status).toBe(200)
     await own.close()
-    await alone.remove()
+    await alone.close()
   })
 
   it('gives registrations a limit of their own, half of the whole', async () => {
@@ -174,19 +161,19 @@ describe.each(places)('limits of addresses and sign-ins ($name)', ({ create }) =
 })
 
 describe.skipIf(!hasPostgres)('failures in a row', () => {
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   let waits: number[] = []
   const wait = async (milliseconds: number) => {
     waits.push(milliseconds)
   }
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    signet = await startSignet(place, {}, { wait })
+    place = await openDeployment([])
+    signet = await place.start({ wait })
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
   const waitsOf = async (use: () => Promise<unknown>) => {
     waits = []
@@ -268,20 +255,20 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
 })
 
 describe.skipIf(!hasPostgres || !hasRedis)('limits over two instances', () => {
-  let place: Place
-  let pair: readonly Signet[]
+  let place: Deployment
+  let pair: readonly Instance[]
   let waits: number[] = []
   const wait = async (milliseconds: number) => {
     waits.push(milliseconds)
   }
   beforeAll(async () => {
-    place = await withRedis(await createPostgresPlace())
-    const one = await startSignet(place, { RATE_LIMIT_LOGIN: '30/60' }, { wait })
-    pair = [one, await startSignet(place, { RATE_LIMIT_LOGIN: '30/60' }, { wait })]
+    place = await openDeployment([])
+    const one = await place.start({ environment: { RATE_LIMIT_LOGIN: '30/60' }, wait })
+    pair = [one, await place.start({ environment: { RATE_LIMIT_LOGIN: '30/60' }, wait })]
   })
   afterAll(async () => {
     await Promise.all(pair.map(signet => signet.close()))
-    await place.remove()
+    await place.close()
   })
 
   it('let no more through than one would, and lose no failure', async () => {

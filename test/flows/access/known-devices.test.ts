@@ -1,13 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  createPostgresPlace,
-  login,
-  outcome,
-  PASSWORD,
-  type Place,
-  register,
-  send,
-} from '../../support/accounts/account-api.ts'
+import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import {
   NEW_PASSWORD,
   type Post,
@@ -17,22 +9,23 @@ import {
   startWithMail,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
 
 describe.skipIf(!hasPostgres)('a known device', { timeout: 60_000 }, () => {
-  let place: Place
+  let place: Deployment
   let post: Post
   const waits: number[] = []
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    post = await startWithMail(
-      place,
-      { RATE_LIMIT_PASSWORD: 'off' },
-      { wait: async milliseconds => void waits.push(milliseconds) },
-    )
+    place = await openDeployment([])
+    post = await startWithMail(place, {
+      environment: { RATE_LIMIT_PASSWORD: 'off' },
+      wait: async milliseconds => void waits.push(milliseconds),
+    })
   })
   afterAll(async () => {
     await post.close()
-    await place.remove()
+    await place.close()
   })
   const someone = async (email: string) => {
     const { response, bearer } = await register(post.signet, email)

@@ -1,52 +1,42 @@
+import type { Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
 import {
+  ALIVE,
   bearerOf,
-  createPostgresPlace,
+  DEAD,
+  lives,
   login,
   outcome,
-  PASSWORD,
-  type Place,
-  places,
   register,
   send,
   sidOf,
-  startSignet,
   type Tokens,
-  withRedis,
 } from '../../support/accounts/account-api.ts'
-import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const DELETION = { current_password: PASSWORD }
 const remove = (
-  signet: Signet,
+  signet: Instance,
   tokens: Pick<Tokens, 'access_token'>,
   body: unknown = DELETION,
   headers = {},
 ) => send(signet, 'DELETE', '/auth/me', body, { ...bearerOf(tokens), ...headers })
-const refresh = (signet: Signet, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
+const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
   send(signet, 'POST', '/auth/refresh', { refresh_token })
-const me = (signet: Signet, tokens: Pick<Tokens, 'access_token'>) =>
-  send(signet, 'GET', '/auth/me', undefined, bearerOf(tokens))
-const lives = async (signet: Signet, tokens: Tokens) => [
-  (await me(signet, tokens)).status,
-  (await refresh(signet, tokens)).status,
-]
-const ALIVE = [200, 200]
-const DEAD = [401, 401]
 
-describe.each(places)('the own account ($name)', ({ create }) => {
-  let place: Place
-  let signet: Signet
+describe.each(deployments)('the own account ($name)', ({ open }) => {
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
-    signet = await startSignet(place)
+    place = await open([])
+    signet = await place.start()
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('is deleted with the password alone, every sign-in with it, and the e-mail is free again', async () => {
@@ -123,42 +113,34 @@ describe.each(places)('the own account ($name)', ({ create }) => {
 })
 
 describe.runIf(hasPostgres)('the end of an account over two instances', () => {
-  let place: Place
-  let one: Signet
-  let other: Signet
+  let place: Deployment
+  let sql: Sql
+  let one: Instance
+  let other: Instance
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    if (hasRedis) place = await withRedis(place)
-    one = await startSignet(place)
-    other = await startSignet(place)
+    place = await openDeployment([])
+    one = await place.start()
+    other = await place.start()
+    sql = place.database.sql
   })
   afterAll(async () => {
     await one.close()
     await other.close()
-    await place.remove()
+    await place.close()
   })
   const rounds = Array.from({ length: 8 }, (_, round) => round)
-  const query = async <T>(use: (sql: ReturnType<typeof openDatabase>['sql']) => Promise<T>): Promise<T> => {
-    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 2 })
-    try {
-      return await use(database.sql)
-    } finally {
-      await database.close()
-    }
-  }
-
   it('leaves entries in the feed that name nobody, and nothing else', async () => {
     const email = 'named@life.example'
     const { tokens } = await register(one, email)
     const { id } = tokens.user
     expect((await remove(one, tokens)).status).toBe(204)
-    const left = await query(async sql => ({
+    const left = {
       revocations:
         await sql`select kind from revocations where value in (${id}, ${sidOf(tokens)}) order by kind`,
       users: await sql`select from users where id = ${id} or email = ${email}`,
       families: await sql`select from refresh_families where user_id = ${id}`,
       named: await sql`select from revocations where value like '%@%'`,
-    }))
+    }
     expect(left.revocations.map(({ kind }) => kind)).toEqual(['sid', 'sub'])
     expect([left.users, left.families, left.named].map(rows => rows.length)).toEqual([0, 0, 0])
   })
@@ -181,7 +163,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
       expect(await lives(one, successor)).toEqual(DEAD)
       expect(await lives(other, successor)).toEqual(DEAD)
     }
-    expect(await query(sql => sql`select from users where email = ${email}`)).toHaveLength(0)
+    expect(await sql`select from users where email = ${email}`).toHaveLength(0)
   })
 
   /** Somewhere in the time for which the password is checked, or at its end. */
@@ -193,30 +175,26 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
   it('covers the access token of a refresh that it had to wait for, in the feed too', async () => {
     const { tokens } = await register(one, 'waiting@life.example')
     const { id } = tokens.user
-    await query(async sql => {
-      const isWaiting = async () => {
-        const [row] = await sql`
+    const isWaiting = async () => {
+      const [row] = await sql`
           select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-        return row !== undefined
-      }
-      // A rotation on another instance, held open at the moment before its end.
-      const { pending, at } = await sql.begin(async rotation => {
-        await rotation`update refresh_families set generation = generation + 1 where id = ${sidOf(tokens)}`
-        const deletion = remove(one, tokens)
-        await expect.poll(isWaiting).toBe(true)
-        const [row] = await rotation<{ iat: number }[]>`
+      return row !== undefined
+    }
+    // A rotation on another instance, held open at the moment before its end.
+    const { pending, at } = await sql.begin(async rotation => {
+      await rotation`update refresh_families set generation = generation + 1 where id = ${sidOf(tokens)}`
+      const deletion = remove(one, tokens)
+      await expect.poll(isWaiting).toBe(true)
+      const [row] = await rotation<{ iat: number }[]>`
           select floor(extract(epoch from clock_timestamp()))::float8 as iat`
-        return { pending: deletion, at: row?.iat ?? Number.NaN }
-      })
-      expect((await pending).status).toBe(204)
-      const [entry] = await sql<{ until: number }[]>`
-        select floor(extract(epoch from issued_until))::float8 as until from revocations where value = ${id}`
-      // What was issued in the very second is ended by the entry of its sign-in.
-      expect(entry?.until).toBeGreaterThanOrEqual(at - 1)
-      expect(await sql`select from revocations where kind = 'sid' and value = ${sidOf(tokens)}`).toHaveLength(
-        1,
-      )
+      return { pending: deletion, at: row?.iat ?? Number.NaN }
     })
+    expect((await pending).status).toBe(204)
+    const [entry] = await sql<{ until: number }[]>`
+        select floor(extract(epoch from issued_until))::float8 as until from revocations where value = ${id}`
+    // What was issued in the very second is ended by the entry of its sign-in.
+    expect(entry?.until).toBeGreaterThanOrEqual(at - 1)
+    expect(await sql`select from revocations where kind = 'sid' and value = ${sidOf(tokens)}`).toHaveLength(1)
   })
 
   it('of a deletion and a password change one holds, and nothing comes back', async () => {
@@ -230,12 +208,12 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     ])
     expect(answers.map(each => each.status).toSorted((a, b) => a - b)).toEqual([204, 401])
     const isGone = answers[0]?.status === 204
-    expect(await query(sql => sql`select from users where email = ${email}`)).toHaveLength(isGone ? 0 : 1)
+    expect(await sql`select from users where email = ${email}`).toHaveLength(isGone ? 0 : 1)
     expect(await lives(one, tokens)).toEqual(DEAD)
   })
 
   it('has one guess at the password for both, and a limit for exports', async () => {
-    const limited = await startSignet(place, { RATE_LIMIT_PASSWORD: '3/60' })
+    const limited = await place.start({ environment: { RATE_LIMIT_PASSWORD: '3/60' } })
     try {
       const { tokens, bearer } = await register(limited, 'guessed@life.example')
       const wrong = { current_password: 'not the lantern', new_password: 'a lighthouse on the cliff' }

@@ -1,6 +1,5 @@
 import { pbkdf2Sync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
 import { judgePassword } from '../../../src/domain/account/password.ts'
 import {
   isRenewalDue,
@@ -9,17 +8,11 @@ import {
 } from '../../../src/domain/account/password-digest.ts'
 import { openPasswords } from '../../../src/platform/passwords.ts'
 import { createAccounts } from '../../../src/store/accounts/accounts.ts'
-import {
-  createPostgresPlace,
-  login,
-  outcome,
-  PASSWORD,
-  type Place,
-  send,
-  startSignet,
-} from '../../support/accounts/account-api.ts'
+import { login, outcome, send } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { type Database, openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Database } from '../../support/database.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const django = pbkdf2Sync('password', 'seasalt', 1_000, 32, 'sha256').toString('base64')
 
@@ -139,17 +132,17 @@ describe('the password workers', () => {
 })
 
 describe.skipIf(!hasPostgres)('passwords at the account API', () => {
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   let database: Database
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    signet = await startSignet(place, { PASSWORD_MIN_CHARACTERS: '10', PASSWORD_COST: '11' })
-    database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    place = await openDeployment([])
+    signet = await place.start({ environment: { PASSWORD_MIN_CHARACTERS: '10', PASSWORD_COST: '11' } })
+    database = place.database
   })
   afterAll(async () => {
-    await Promise.all([signet.close(), database.close()])
-    await place.remove()
+    await signet.close()
+    await place.close()
   })
   const insert = (email: string, digest: string) => database.sql`
     insert into users (id, email, password_digest, roles)

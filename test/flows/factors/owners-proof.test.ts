@@ -1,25 +1,33 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { ISSUER, PASSWORD, type Place, places, startSignet } from '../../support/accounts/account-api.ts'
-import { createAuthenticator } from '../../support/accounts/authenticator.ts'
 import {
   ALIVE,
   type Asking,
   ask,
-  asOwner,
-  type Body,
-  createClock,
   DEAD,
   lives,
   outcomeOf,
-  second,
   signIn,
-  signInFully,
   signUp,
+} from '../../support/accounts/account-api.ts'
+import { createAuthenticator } from '../../support/accounts/authenticator.ts'
+import {
+  asOwner,
+  second,
+  signInFully,
   start,
   type WithTotp,
   withTotp,
 } from '../../support/accounts/factors.ts'
+import { type Body } from '../../support/answer.ts'
+import { PASSWORD } from '../../support/call.ts'
+import {
+  type Deployment,
+  deployments,
+  type Instance,
+  ISSUER,
+  openDeployment,
+} from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 
 const NEW_PASSWORD = 'a lighthouse on the cliff'
 
@@ -33,24 +41,24 @@ const CHANGES: readonly (readonly [string, 'POST' | 'DELETE', object])[] = [
   ['/auth/factors/recovery-codes', 'POST', {}],
 ]
 
-describe.each(places)('what changes how an account signs in ($name)', ({ create }) => {
+describe.each(deployments)('what changes how an account signs in ($name)', ({ open }) => {
   const time = createClock()
-  let place: Place
-  let signet: Signet
-  let other: Signet
+  let place: Deployment
+  let signet: Instance
+  let other: Instance
   let waited: number[] = []
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     const limits = { RATE_LIMIT_SECOND_FACTOR: 'off', RATE_LIMIT_MAIL: 'off', SMTP_URL: 'smtp://127.0.0.1:1' }
     const environment = { ...limits, MAIL_FROM: 'signet@proof.example' }
     const wait = async (milliseconds: number) => void waited.push(milliseconds)
-    signet = await startSignet(place, environment, { clock: time.clock, wait })
+    signet = await place.start({ environment, clock: time.clock, wait })
     other = place.environment['DATABASE_URL'] === undefined ? signet : await start(place, time, environment)
   })
   afterAll(async () => {
     await signet.close()
     if (other !== signet) await other.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(() => {
     time.reset()
@@ -303,8 +311,8 @@ describe.each(places)('what changes how an account signs in ($name)', ({ create 
 
 describe('what changes how an account signs in', () => {
   it('is limited for one sign-in, and so are its endings of others', async () => {
-    const place = await (places.at(-1)?.create() ?? Promise.reject(new Error('no place')))
-    const limited = await startSignet(place, { RATE_LIMIT_PASSWORD: '2/60' })
+    const place = await openDeployment([])
+    const limited = await place.start({ environment: { RATE_LIMIT_PASSWORD: '2/60' } })
     const tokens = await signUp(limited, 'limited@proof.example')
     const token = tokens.access_token
     const nothing = { method: 'DELETE', token } as const
@@ -322,6 +330,6 @@ describe('what changes how an account signs in', () => {
     for (const each of [tokens, others]) expect(await lives(limited, each)).toEqual(DEAD)
     expect(await lives(limited, bystander)).toEqual(ALIVE)
     await limited.close()
-    await place.remove()
+    await place.close()
   })
 })

@@ -1,26 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { type Place, places } from '../../support/accounts/account-api.ts'
-import { type Authenticator, type Bent, createAuthenticator } from '../../support/accounts/authenticator.ts'
 import {
   ALIVE,
   ask,
-  asOwner,
-  type Body,
   claimsOf,
-  createClock,
   DEAD,
   lives,
-  MFA,
   outcomeOf,
-  second,
   signIn,
   signUp,
-  start,
-} from '../../support/accounts/factors.ts'
+} from '../../support/accounts/account-api.ts'
+import { type Authenticator, type Bent, createAuthenticator } from '../../support/accounts/authenticator.ts'
+import { asOwner, MFA, second, start } from '../../support/accounts/factors.ts'
+import { type Body } from '../../support/answer.ts'
+import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 
 const APP = {
   client_id: 'app',
@@ -31,19 +25,17 @@ const APP = {
   redirect_uris: ['https://app.example/callback'],
 }
 
-describe.each(places)('a passkey ($name)', ({ create }) => {
+describe.each(deployments)('a passkey ($name)', ({ open }) => {
   const time = createClock()
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
-    const CLIENTS_FILE = join(place.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
-    writeFileSync(CLIENTS_FILE, JSON.stringify([APP]))
-    signet = await start(place, time, { CLIENTS_FILE })
+    place = await open([APP])
+    signet = await start(place, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   const begin = async (tokens: Body) => (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body

@@ -1,20 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { createPostgresPlace, PASSWORD, type Place } from '../../support/accounts/account-api.ts'
-import {
-  ask,
-  asOwner,
-  createClock,
-  outcomeOf,
-  second,
-  signIn,
-  start,
-  stepUp,
-  type WithTotp,
-  withTotp,
-} from '../../support/accounts/factors.ts'
+import { ask, outcomeOf, signIn } from '../../support/accounts/account-api.ts'
+import { asOwner, second, start, stepUp, type WithTotp, withTotp } from '../../support/accounts/factors.ts'
 import { FROM, SUBJECTS } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 import { linkIn, type Mailbox, openMailbox } from '../../support/services/mailbox.ts'
 
 const AT_MOST = 20
@@ -25,11 +16,11 @@ const times = (count: number) => Array.from({ length: count }, (_, index) => ind
 
 describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () => {
   const time = createClock()
-  let place: Place
+  let place: Deployment
   let mailbox: Mailbox
-  let instances: readonly [Signet, Signet]
+  let instances: readonly [Instance, Instance]
   beforeAll(async () => {
-    place = await createPostgresPlace()
+    place = await openDeployment([])
     mailbox = await openMailbox()
     const mail = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, RATE_LIMIT_SECOND_FACTOR: '' }
     instances = [await start(place, time, mail), await start(place, time, mail)]
@@ -37,7 +28,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
     await mailbox.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(time.reset)
 
@@ -169,15 +160,15 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
 
 describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once', { timeout: 60_000 }, () => {
   const time = createClock()
-  let place: Place
-  let instances: readonly [Signet, Signet]
+  let place: Deployment
+  let instances: readonly [Instance, Instance]
   beforeAll(async () => {
-    place = await createPostgresPlace()
+    place = await openDeployment([])
     instances = [await start(place, time), await start(place, time)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
-    await place.remove()
+    await place.close()
   })
 
   it('are given once, and those work', async () => {

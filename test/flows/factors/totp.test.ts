@@ -1,47 +1,48 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import {
-  createPostgresPlace,
-  PASSWORD,
-  type Place,
-  places,
-  startSignet,
-} from '../../support/accounts/account-api.ts'
 import {
   ALIVE,
   ask,
-  asOwner,
-  type Body,
   claimsOf,
-  codesOf,
-  createClock,
   DEAD,
   lives,
-  MFA,
   outcomeOf,
+  signIn,
+  signUp,
+} from '../../support/accounts/account-api.ts'
+import {
+  asOwner,
+  codesOf,
+  MFA,
   PWD,
   second,
-  signIn,
   signInFully,
-  signUp,
   start,
   stepUp,
   withTotp,
 } from '../../support/accounts/factors.ts'
+import { type Body } from '../../support/answer.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import {
+  type Deployment,
+  deployments,
+  type Instance,
+  openDeployment,
+  openEmbeddedDeployment,
+} from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 
-describe.each(places)('a TOTP ($name)', ({ create }) => {
+describe.each(deployments)('a TOTP ($name)', ({ open }) => {
   const time = createClock()
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     signet = await start(place, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(time.reset)
 
@@ -366,19 +367,19 @@ describe.each(places)('a TOTP ($name)', ({ create }) => {
 
 describe('the tries of codes', () => {
   const time = createClock()
-  let place: Place
+  let place: Deployment
   beforeAll(async () => {
-    place = await (places[0]?.create() ?? createPostgresPlace())
+    place = await openEmbeddedDeployment([])
   })
-  afterAll(() => place.remove())
+  afterAll(() => place.close())
 
   it('wait beyond the limit of an account, and the right one is still taken', async () => {
     const waits: number[] = []
-    const signet = await startSignet(
-      place,
-      { RATE_LIMIT_SECOND_FACTOR: '3/900' },
-      { clock: time.clock, wait: async milliseconds => void waits.push(milliseconds) },
-    )
+    const signet = await place.start({
+      environment: { RATE_LIMIT_SECOND_FACTOR: '3/900' },
+      clock: time.clock,
+      wait: async milliseconds => void waits.push(milliseconds),
+    })
     try {
       const ada = await withTotp(signet, time, 'limit@tries.example')
       const attempt = async (proof: object) =>
@@ -401,15 +402,15 @@ describe('the tries of codes', () => {
 
 describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
   const time = createClock()
-  let place: Place
-  let instances: readonly Signet[]
+  let place: Deployment
+  let instances: readonly Instance[]
   beforeAll(async () => {
-    place = await createPostgresPlace()
+    place = await openDeployment([])
     instances = [await start(place, time), await start(place, time)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
-    await place.remove()
+    await place.close()
   })
 
   beforeEach(time.reset)
@@ -435,7 +436,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
     const former = place.environment['REFRESH_TOKEN_PEPPER'] ?? ''
     const newer = Buffer.alloc(32, 9).toString('base64url')
     const ada = await withTotp(one, time, 'sealed@totp.example')
-    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    const { database } = place
     const enter = async (peppers: string) => {
       const signet = await start(place, time, { REFRESH_TOKEN_PEPPER: peppers })
       const { body } = await signIn(signet, ada.email)
@@ -448,7 +449,6 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
     expect(await enter(`${newer},${former}`)).toBe('200')
     expect(await enter(newer)).toBe('200')
     const rows = await database.sql<{ secret: Uint8Array }[]>`select secret from totp_factors`
-    await database.close()
     expect(new Set(rows.map(({ secret }) => secret.length))).toEqual(new Set([2 + 12 + 20 + 16]))
   })
 })

@@ -1,12 +1,6 @@
 import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  createPostgresPlace,
-  PASSWORD,
-  type Place,
-  register,
-  sidOf,
-} from '../../support/accounts/account-api.ts'
+import { register, sidOf } from '../../support/accounts/account-api.ts'
 import {
   changeEmail,
   type Post,
@@ -17,21 +11,23 @@ import {
   verify,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { type Database, openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Database } from '../../support/database.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
 describe.skipIf(!hasPostgres)('a mailed link that is followed beside something else', () => {
-  let place: Place
+  let place: Deployment
   let post: Post
   let database: Database
   beforeAll(async () => {
-    place = await createPostgresPlace()
+    place = await openDeployment([])
     post = await startWithMail(place)
-    database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 4 })
+    database = place.database
   })
   afterAll(async () => {
-    await Promise.all([post.close(), database.close()])
-    await place.remove()
+    await post.close()
+    await place.close()
   })
   const isWaiting = async () => {
     const [row] = await database.sql`

@@ -3,17 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../../src/domain/account/email-link.ts'
 import { digestOf } from '../../../src/domain/base/digest.ts'
 import { createEmailLinks } from '../../../src/store/mail/email-links.ts'
-import {
-  createPostgresPlace,
-  login,
-  outcome,
-  PASSWORD,
-  type Place,
-  places,
-  register,
-  send,
-  startSignet,
-} from '../../support/accounts/account-api.ts'
+import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import {
   changeEmail,
   forgot,
@@ -27,22 +17,24 @@ import {
   verify,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { type Database, openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Database } from '../../support/database.ts'
+import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
 const GONE = '400 LINK_INVALID'
 const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 
-describe.each(places)('mailed links ($name)', ({ create }) => {
-  let place: Place
+describe.each(deployments)('mailed links ($name)', ({ open }) => {
+  let place: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     post = await startWithMail(place)
   })
   afterAll(async () => {
     await post.close()
-    await place.remove()
+    await place.close()
   })
   const verifyToken = async (email: string, count = 1) =>
     linkIn(await post.mailbox.mailTo(email, SUBJECTS.verify, count)).token
@@ -283,21 +275,21 @@ describe.each(places)('mailed links ($name)', ({ create }) => {
 })
 
 describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
-  let place: Place
+  let place: Deployment
   let post: Post
-  let other: Awaited<ReturnType<typeof startSignet>>
+  let other: Instance
   let database: Database
   beforeAll(async () => {
-    place = await createPostgresPlace()
+    place = await openDeployment([])
     post = await startWithMail(place)
-    other = await startSignet(place)
-    database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 8 })
+    other = await place.start()
+    database = place.database
   })
   afterAll(async () => {
-    await Promise.all([post.close(), other.close(), database.close()])
-    await place.remove()
+    await Promise.all([post.close(), other.close()])
+    await place.close()
   })
-  const both = <T>(count: number, ask: (signet: typeof other) => Promise<T>) =>
+  const both = <T>(count: number, ask: (signet: Instance) => Promise<T>) =>
     Promise.all(times(count).map(index => ask(index % 2 === 0 ? post.signet : other)))
 
   it('one of many that bring one link resets the password', async () => {

@@ -1,30 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  login,
-  outcome,
-  PASSWORD,
-  type Place,
-  places,
-  register,
-  send,
-} from '../../support/accounts/account-api.ts'
+import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import { NEW_PASSWORD, type Post, SUBJECTS, startWithMail } from '../../support/accounts/mail.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Deployment, deployments } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
 const GERMAN = { 'Accept-Language': 'de-CH, de;q=0.9, en;q=0.8' }
 const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1'
 
-describe.each(places)('notices ($name)', ({ create }) => {
-  let place: Place
+describe.each(deployments)('notices ($name)', ({ open }) => {
+  let place: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     post = await startWithMail(place)
   })
   afterAll(async () => {
     await post.close()
-    await place.remove()
+    await place.close()
   })
   const to = (email: string) =>
     post.mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject ?? '')

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   API,
   basic,
+  CLIENT_CREDENTIALS,
   CLIENTS,
   CONFIDENTIAL,
   INTROSPECTOR,
@@ -10,16 +11,15 @@ import {
   SECRETS,
   SERVICE,
 } from '../../support/clients.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
 import { refresh, rotated } from '../../support/refresh.ts'
-import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
 
-const CC = { grant_type: 'client_credentials' }
 const INACTIVE = '{"active":false}'
 const STRANGER = basic('stranger', SECRETS.stranger)
 
-describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open([
@@ -37,20 +37,20 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
     return answer
   }
   const tokenOf = async (headers = SERVICE, more: Readonly<Record<string, string>> = {}) =>
-    (await signet.token({ ...CC, ...more }, headers)).json.access_token
+    (await signet.token({ ...CLIENT_CREDENTIALS, ...more }, headers)).body.access_token
 
   it('tells a client of its own access token (§2.2)', async () => {
     const token = await tokenOf()
-    const { json } = await introspect(token, SERVICE)
-    expect(json).toEqual({ active: true, token_type: 'Bearer', ...decodeJwt(token) })
+    const { body } = await introspect(token, SERVICE)
+    expect(body).toEqual({ active: true, token_type: 'Bearer', ...decodeJwt(token) })
   })
 
   it('tells a resource server of tokens that are addressed to it, and of no others', async () => {
     const family = await seedFamily(place)
-    const person = (await refresh(signet, family.refresh_token)).json.access_token
-    const { json } = await introspect(person, INTROSPECTOR)
-    expect([json['active'], json['sub'], json['sid']]).toEqual([true, family.user_id, family.id])
-    expect((await introspect(await tokenOf(SERVICE, { resource: API }), INTROSPECTOR)).json['active']).toBe(
+    const person = (await refresh(signet, family.refresh_token)).body.access_token
+    const { body } = await introspect(person, INTROSPECTOR)
+    expect([body['active'], body['sub'], body['sid']]).toEqual([true, family.user_id, family.id])
+    expect((await introspect(await tokenOf(SERVICE, { resource: API }), INTROSPECTOR)).body['active']).toBe(
       true,
     )
     expect((await introspect(await tokenOf(SERVICE, { resource: OTHER_API }), INTROSPECTOR)).text).toBe(
@@ -61,8 +61,8 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
     expect((await introspect(person, issuer)).text).toBe(INACTIVE)
     const signedIn = await seedFamily(place, { audience: [API, ISSUER] })
     const form = { resource: ISSUER }
-    const own = (await refresh(signet, signedIn.refresh_token, { form })).json.access_token
-    expect((await introspect(own, issuer)).json['active']).toBe(true)
+    const own = (await refresh(signet, signedIn.refresh_token, { form })).body.access_token
+    expect((await introspect(own, issuer)).body['active']).toBe(true)
     expect((await introspect(own, INTROSPECTOR)).text).toBe(INACTIVE)
     expect((await introspect(await tokenOf(SERVICE, { resource: API }), issuer)).text).toBe(INACTIVE)
   })
@@ -70,12 +70,12 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
   it('answers one and the same to everything that is not live or not the caller’s', async () => {
     const token = await tokenOf()
     const family = await seedFamily(place)
-    const { json } = await refresh(signet, family.refresh_token)
+    const { body } = await refresh(signet, family.refresh_token)
     const revoked = await tokenOf()
     await signet.post('/revoke', { token: revoked }, SERVICE)
     const [header, payload, signature] = token.split('.')
     const none = Buffer.from('{"alg":"none"}').toString('base64url')
-    const notTheirs = [token, json.access_token, json.refresh_token]
+    const notTheirs = [token, body.access_token, body.refresh_token]
     const notAlive = [
       revoked,
       'x',
@@ -104,10 +104,10 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
   it('stops at the second at which a token expires', async () => {
     let now = new Date()
     const aging = await place.start({ clock: () => now })
-    const token = (await aging.token(CC, SERVICE)).json.access_token
+    const token = (await aging.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
     const { exp = 0 } = decodeJwt(token)
     now = new Date(exp * 1000 - 1)
-    expect((await introspect(token, SERVICE, aging)).json['active']).toBe(true)
+    expect((await introspect(token, SERVICE, aging)).body['active']).toBe(true)
     now = new Date(exp * 1000)
     expect((await introspect(token, SERVICE, aging)).text).toBe(INACTIVE)
   })
@@ -115,8 +115,8 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
   it('refuses public clients, and who does not authenticate', async () => {
     const token = await tokenOf()
     for (const form of [{ token, client_id: 'app' }, { token }]) {
-      const { status, json } = await signet.post('/introspect', form)
-      expect([status, json.error]).toEqual([401, 'invalid_client'])
+      const { status, body } = await signet.post('/introspect', form)
+      expect([status, body.error]).toEqual([401, 'invalid_client'])
     }
   })
 
@@ -125,9 +125,9 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
 
     it('tells their client of the current one, and of the scope that is left to it', async () => {
       const family = await seedFamily(place, { client_id: 'confidential', scope: 'read write narrowed' })
-      const { json } = await introspect(family.refresh_token, CONFIDENTIAL)
+      const { body } = await introspect(family.refresh_token, CONFIDENTIAL)
       const { idle_expires_at } = await rowOf(place, family.id)
-      expect(json).toEqual({
+      expect(body).toEqual({
         active: true,
         iss: ISSUER,
         client_id: 'confidential',
@@ -143,7 +143,7 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
       const next = await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
       for (const token of [family.refresh_token, family.tokenAt(2), family.tokenAt(7)])
         expect((await introspect(token, CONFIDENTIAL)).text).toBe(INACTIVE)
-      expect((await introspect(next, CONFIDENTIAL)).json['active']).toBe(true)
+      expect((await introspect(next, CONFIDENTIAL)).body['active']).toBe(true)
       await rotated(signet, next, { headers: CONFIDENTIAL })
     })
 
@@ -167,7 +167,7 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
       const family = await seed()
       for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
         const form = { token: family.refresh_token, token_type_hint }
-        expect((await signet.post('/introspect', form, CONFIDENTIAL)).json['active']).toBe(true)
+        expect((await signet.post('/introspect', form, CONFIDENTIAL)).body['active']).toBe(true)
       }
     })
   })
@@ -177,12 +177,12 @@ describe.each(places)('RFC 7662 – introspection on $name', ({ open }) => {
     const first = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL })
     const alone = await tokenOf()
     await signet.post('/revoke', { token: alone }, SERVICE)
-    await signet.post('/revoke', { token: first.json.refresh_token }, CONFIDENTIAL)
+    await signet.post('/revoke', { token: first.body.refresh_token }, CONFIDENTIAL)
     await place.redis?.flush()
     for (const instance of [signet, await place.start()]) {
       expect((await introspect(alone, SERVICE, instance)).text).toBe(INACTIVE)
-      expect((await introspect(first.json.access_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
-      expect((await introspect(first.json.refresh_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
+      expect((await introspect(first.body.access_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
+      expect((await introspect(first.body.refresh_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
     }
   })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { basic, CONFIDENTIAL, SECRETS, SERVICE } from '../../support/clients.ts'
+import { basic, CLIENT_CREDENTIALS, CONFIDENTIAL, SECRETS, SERVICE } from '../../support/clients.ts'
+import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
 import {
   createBystanders,
@@ -9,13 +10,11 @@ import {
   refused,
   rotated,
 } from '../../support/refresh.ts'
-import { type Instance, type Place, places } from '../../support/server.ts'
 
-const CC = { grant_type: 'client_credentials' }
 const APP = { client_id: 'app' }
 
-describe.each(places)('RFC 7009 – revocation on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('RFC 7009 – revocation on $name', ({ open }) => {
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
     place = await open()
@@ -34,81 +33,84 @@ describe.each(places)('RFC 7009 – revocation on $name', ({ open }) => {
   const DONE = [200, '']
 
   it('ends an access token alone: those of the same client live on', async () => {
-    const [first, second] = [await signet.token(CC, SERVICE), await signet.token(CC, SERVICE)]
-    const token = first.json.access_token
+    const [first, second] = [
+      await signet.token(CLIENT_CREDENTIALS, SERVICE),
+      await signet.token(CLIENT_CREDENTIALS, SERVICE),
+    ]
+    const token = first.body.access_token
     expect(await isActive(signet, token)).toBe(true)
     expect(await revoke({ token }, SERVICE)).toEqual(DONE)
     expect(await isActive(signet, token)).toBe(false)
-    expect(await isActive(signet, second.json.access_token)).toBe(true)
+    expect(await isActive(signet, second.body.access_token)).toBe(true)
   })
 
   it('ends a person’s access token, and neither its sign-in nor its siblings', async () => {
     const family = await seedFamily(place)
     const first = await refresh(signet, family.refresh_token)
-    const second = await refresh(signet, first.json.refresh_token)
-    expect(await revoke({ token: first.json.access_token, ...APP })).toEqual(DONE)
-    expect(await isActive(signet, first.json.access_token)).toBe(false)
-    expect(await isActive(signet, second.json.access_token)).toBe(true)
-    await rotated(signet, second.json.refresh_token)
+    const second = await refresh(signet, first.body.refresh_token)
+    expect(await revoke({ token: first.body.access_token, ...APP })).toEqual(DONE)
+    expect(await isActive(signet, first.body.access_token)).toBe(false)
+    expect(await isActive(signet, second.body.access_token)).toBe(true)
+    await rotated(signet, second.body.refresh_token)
   })
 
   it('ends a refresh token with its whole sign-in, and nothing else (§2.1)', async () => {
     const family = await seedFamily(place)
     const bystanders = await createBystanders(place, family)
-    const { json } = await refresh(signet, family.refresh_token)
-    expect(await revoke({ token: json.refresh_token, ...APP })).toEqual(DONE)
-    expect(await isActive(signet, json.access_token)).toBe(false)
-    expect(await refused(signet, json.refresh_token)).toEqual(INVALID_GRANT)
+    const { body } = await refresh(signet, family.refresh_token)
+    expect(await revoke({ token: body.refresh_token, ...APP })).toEqual(DONE)
+    expect(await isActive(signet, body.access_token)).toBe(false)
+    expect(await refused(signet, body.refresh_token)).toEqual(INVALID_GRANT)
     expect((await rowOf(place, family.id)).revoke_reason).toBe('revoked')
     await bystanders.expectAlive(signet)
   })
 
   it('contract: a spent refresh token from its own client ends the sign-in too', async () => {
     const family = await seedFamily(place)
-    const { json } = await refresh(signet, family.refresh_token)
+    const { body } = await refresh(signet, family.refresh_token)
     expect(await revoke({ token: family.refresh_token, ...APP })).toEqual(DONE)
-    expect(await refused(signet, json.refresh_token)).toEqual(INVALID_GRANT)
-    expect(await isActive(signet, json.access_token)).toBe(false)
+    expect(await refused(signet, body.refresh_token)).toEqual(INVALID_GRANT)
+    expect(await isActive(signet, body.access_token)).toBe(false)
   })
 
   it('ends nothing of another client, and does not tell', async () => {
     const family = await seedFamily(place)
-    const { json } = await refresh(signet, family.refresh_token)
-    const own = await signet.token(CC, SERVICE)
+    const { body } = await refresh(signet, family.refresh_token)
+    const own = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     for (const token of [
-      json.access_token,
-      json.refresh_token,
+      body.access_token,
+      body.refresh_token,
       family.refresh_token,
-      own.json.access_token,
+      own.body.access_token,
     ]) {
       expect(await revoke({ token }, CONFIDENTIAL)).toEqual(DONE)
       expect(await revoke({ token, client_id: 'grace-app' })).toEqual(DONE)
     }
-    expect(await isActive(signet, json.access_token)).toBe(true)
-    expect(await isActive(signet, own.json.access_token)).toBe(true)
-    await rotated(signet, json.refresh_token)
+    expect(await isActive(signet, body.access_token)).toBe(true)
+    expect(await isActive(signet, own.body.access_token)).toBe(true)
+    await rotated(signet, body.refresh_token)
   })
 
   it('answers 200 for what is unknown, malformed, forged, or ended already (§2.2)', async () => {
     const family = await seedFamily(place)
-    const { json } = await signet.token(CC, SERVICE)
-    const tampered = `${json.access_token.slice(0, -4)}AAAA`
+    const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
+    const tampered = `${body.access_token.slice(0, -4)}AAAA`
     const unknown = ['x', 'a.b.c', '...', tampered, `signet_rt_${'A'.repeat(94)}`, '\u{1f600}']
     for (const token of unknown) expect(await revoke({ token }, SERVICE)).toEqual(DONE)
     for (let turn = 0; turn < 3; turn++) {
       expect(await revoke({ token: family.refresh_token, ...APP })).toEqual(DONE)
-      expect(await revoke({ token: json.access_token }, SERVICE)).toEqual(DONE)
+      expect(await revoke({ token: body.access_token }, SERVICE)).toEqual(DONE)
     }
   })
 
   it('takes a token for what it is, whatever the hint says (§2.1)', async () => {
     for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
       const family = await seedFamily(place)
-      const { json } = await signet.token(CC, SERVICE)
+      const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
       expect(await revoke({ token: family.refresh_token, token_type_hint, ...APP })).toEqual(DONE)
-      expect(await revoke({ token: json.access_token, token_type_hint }, SERVICE)).toEqual(DONE)
+      expect(await revoke({ token: body.access_token, token_type_hint }, SERVICE)).toEqual(DONE)
       expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
-      expect(await isActive(signet, json.access_token)).toBe(false)
+      expect(await isActive(signet, body.access_token)).toBe(false)
     }
   })
 
@@ -130,9 +132,9 @@ describe.each(places)('RFC 7009 – revocation on $name', ({ open }) => {
 
   it('keeps its entries as long as the token would have lived', async () => {
     const family = await seedFamily(place)
-    const { json } = await signet.token(CC, SERVICE)
+    const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     await revoke({ token: family.refresh_token, ...APP })
-    await revoke({ token: json.access_token }, SERVICE)
+    await revoke({ token: body.access_token }, SERVICE)
     const entries = await place.database.sql<{ kind: string; seconds: number }[]>`
       select kind, extract(epoch from expires_at - now())::float as seconds from revocations
       order by revoked_at desc limit 2`
@@ -145,11 +147,11 @@ describe.each(places)('RFC 7009 – revocation on $name', ({ open }) => {
 
   it('is seen at once by every instance, and by one that starts later', async () => {
     const other = await place.start()
-    const { json } = await signet.token(CC, SERVICE)
-    expect(await isActive(other, json.access_token)).toBe(true)
-    await revoke({ token: json.access_token }, SERVICE)
-    expect(await isActive(other, json.access_token)).toBe(false)
+    const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
+    expect(await isActive(other, body.access_token)).toBe(true)
+    await revoke({ token: body.access_token }, SERVICE)
+    expect(await isActive(other, body.access_token)).toBe(false)
     await place.redis?.flush()
-    expect(await isActive(await place.start(), json.access_token)).toBe(false)
+    expect(await isActive(await place.start(), body.access_token)).toBe(false)
   })
 })

@@ -13,7 +13,7 @@ import {
   SECRETS,
   SERVICE,
 } from '../../support/clients.ts'
-import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 
 const LIST_SIZE = 2 ** 17
 const TTL_SECONDS = 10
@@ -43,7 +43,7 @@ type Tokens = Readonly<{ access_token: string; refresh_token: string }>
 /** As a verifier of any make reads it: draft-ietf-oauth-status-list, §8.3, in the order of its steps. */
 const statusOf = async (instance: Instance, token: string, now: number): Promise<number> => {
   const { idx, uri } = referenceOf(token)
-  const keys = (await instance.fetch('/.well-known/jwks.json')).json as unknown as JSONWebKeySet
+  const keys = (await instance.fetch('/.well-known/jwks.json')).body as unknown as JSONWebKeySet
   const answer = await instance.fetch(pathOf(uri), { headers: { accept: 'application/statuslist+jwt' } })
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/statuslist+jwt'])
   const { payload } = await jwtVerify(answer.text, createLocalJWKSet(keys), {
@@ -68,8 +68,8 @@ const referenceOf = (token: string): Reference => {
 }
 const pathOf = (uri: string) => uri.slice(ISSUER.length)
 
-describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name', ({ name, open }) => {
-  let place: Place
+describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on $name', ({ name, open }) => {
+  let place: Deployment
   let one: Instance
   let other: Instance
   // Behind the database's clock all the time: a token that a client gets for itself has this one's time.
@@ -105,14 +105,14 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
       body: JSON.stringify(body),
     })
   const own = async (instance = one, client = SERVICE) =>
-    (await instance.token({ grant_type: 'client_credentials' }, client)).json.access_token
+    (await instance.token({ grant_type: 'client_credentials' }, client)).body.access_token
   let people = 0
   const register = async () => {
     people += 1
     const credentials = { email: `person${people}@example.com`, password: 'correct horse battery' }
     const asked = { ...credentials, client_id: 'app', resource: ISSUER }
-    const first = (await postJson('/auth/register', asked)).json
-    const login = async () => (await postJson('/auth/login', asked)).json as Tokens
+    const first = (await postJson('/auth/register', asked)).body
+    const login = async () => (await postJson('/auth/login', asked)).body as Tokens
     const { sub } = decodeJwt(first.access_token)
     return { ...credentials, sub: sub ?? '', first: first as Tokens, login }
   }
@@ -139,7 +139,7 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
       refresh_token: first.refresh_token,
       client_id: 'app',
     })
-    const references = [...tokens, first.access_token, refreshed.json.access_token].map(referenceOf)
+    const references = [...tokens, first.access_token, refreshed.body.access_token].map(referenceOf)
     expect(new Set(references.map(({ idx, uri }) => `${uri} ${idx}`)).size).toBe(6)
     expect(references.every(({ idx }) => Number.isInteger(idx) && idx >= 0 && idx < LIST_SIZE)).toBe(true)
     expect(await statuses([...tokens, first.access_token])).toEqual([0, 0, 0, 0, 0])
@@ -157,7 +157,7 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
     if (!spent || !ended || !idle || !disabled || !bystander) throw new Error('nobody registered')
     const refresh = (instance: Instance, refresh_token: string, more = {}) =>
       instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app', ...more })
-    const next = (await refresh(one, spent.first.refresh_token)).json.refresh_token
+    const next = (await refresh(one, spent.first.refresh_token)).body.refresh_token
     // The reuse itself is found out on the locked row.
     expect((await refresh(other, spent.first.refresh_token)).status).toBe(400)
     await one.post('/revoke', { token: ended.first.refresh_token, client_id: 'app' })
@@ -169,7 +169,7 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
     const before = await rows()
     for (const instance of [one, other, one])
       for (const { refresh_token } of dead)
-        expect((await refresh(instance, refresh_token)).json.error).toBe('invalid_grant')
+        expect((await refresh(instance, refresh_token)).body.error).toBe('invalid_grant')
     expect((await refresh(one, bystander.first.refresh_token, { scope: 'read admin' })).status).toBe(400)
     expect(await rows()).toEqual(before)
     expect((await refresh(other, bystander.first.refresh_token)).status).toBe(200)
@@ -243,7 +243,7 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
       await end(person, second)
       expect(await statuses([...tokens, ...bystanders])).toEqual([...after, 0, 0])
       const introspect = async (token: string) =>
-        (await one.post('/introspect', { token }, basic('introspector', SECRETS.introspector))).json['active']
+        (await one.post('/introspect', { token }, basic('introspector', SECRETS.introspector))).body['active']
       expect(await Promise.all(tokens.map(introspect))).toEqual(after.map(bit => bit === 0))
     },
   )
@@ -280,7 +280,7 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
   it('is a list that no token can pass for, nor a list for a token', async () => {
     const { text } = await one.fetch(pathOf(referenceOf(await own()).uri))
     const answer = await one.post('/introspect', { token: text }, basic('introspector', SECRETS.introspector))
-    expect(answer.json).toEqual({ active: false })
+    expect(answer.body).toEqual({ active: false })
     expect((await postJson('/auth/logout', {}, text)).status).toBe(401)
   })
 
@@ -320,23 +320,23 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
     const { idx, uri } = referenceOf(next)
     expect([idx, uri]).toEqual([0, `${ISSUER}/status-lists/3`])
     expect(await statuses([next])).toEqual([0])
-    const metadata = (await one.fetch('/.well-known/oauth-authorization-server')).json
+    const metadata = (await one.fetch('/.well-known/oauth-authorization-server')).body
     const endpoint = String(metadata['status_list_aggregation_endpoint'])
-    const { json, headers } = await one.fetch(pathOf(endpoint))
-    expect(json['status_lists']).toEqual([0, 1, 2, 3].map(list => `${ISSUER}/status-lists/${list}`))
+    const { body, headers } = await one.fetch(pathOf(endpoint))
+    expect(body['status_lists']).toEqual([0, 1, 2, 3].map(list => `${ISSUER}/status-lists/${list}`))
     expect(headers.get('cache-control')).toBe('public, max-age=60')
     expect((await one.fetch('/status-lists/3')).status).toBe(200)
     expect((await one.fetch('/status-lists/4')).status).toBe(404)
   })
 
   it.each(['x', '-1', '01', '1.5', '999999999', '9999999999', '0%00'])('knows no list %s', async list => {
-    const { status, json } = await one.fetch(`/status-lists/${list}`)
-    expect([status, json['code']]).toEqual([404, 'NOT_FOUND'])
+    const { status, body } = await one.fetch(`/status-lists/${list}`)
+    expect([status, body['code']]).toEqual([404, 'NOT_FOUND'])
   })
 
   it('knows of no past', async () => {
-    const { status, json } = await one.fetch('/status-lists/0?time=1')
-    expect([status, json['code']]).toEqual([501, 'TIME_UNSUPPORTED'])
+    const { status, body } = await one.fetch('/status-lists/0?time=1')
+    expect([status, body['code']]).toEqual([501, 'TIME_UNSUPPORTED'])
   })
 
   it('makes no more lists for one address than its verifiers need', async () => {
@@ -352,15 +352,15 @@ describe.each(places)('draft-ietf-oauth-status-list, over two instances on $name
   })
 })
 
-describe.each(places)('the status lists before the first token, on $name', ({ open }) => {
+describe.each(deployments)('the status lists before the first token, on $name', ({ open }) => {
   it('are none', async () => {
     const place = await open(clients)
     const instance = await place.start()
-    expect((await instance.fetch('/status-lists')).json).toEqual({ status_lists: [] })
+    expect((await instance.fetch('/status-lists')).body).toEqual({ status_lists: [] })
     expect((await instance.fetch('/status-lists/0')).status).toBe(404)
     const answer = await instance.token({ grant_type: 'client_credentials' }, SERVICE)
-    expect(referenceOf(answer.json.access_token)).toEqual({ idx: 0, uri: `${ISSUER}/status-lists/0` })
-    expect(decodeJwt(answer.json.access_token).aud).toBe(API)
+    expect(referenceOf(answer.body.access_token)).toEqual({ idx: 0, uri: `${ISSUER}/status-lists/0` })
+    expect(decodeJwt(answer.body.access_token).aud).toBe(API)
     await place.close()
   })
 })

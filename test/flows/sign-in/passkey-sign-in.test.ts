@@ -1,36 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { ISSUER, type Place, places } from '../../support/accounts/account-api.ts'
+import { ALIVE, ask, claimsOf, lives, outcomeOf, signIn, signUp } from '../../support/accounts/account-api.ts'
 import { type Bent, createAuthenticator } from '../../support/accounts/authenticator.ts'
-import {
-  ALIVE,
-  ask,
-  asOwner,
-  claimsOf,
-  createClock,
-  lives,
-  MFA,
-  outcomeOf,
-  second,
-  signIn,
-  signUp,
-  start,
-} from '../../support/accounts/factors.ts'
+import { asOwner, MFA, second, start } from '../../support/accounts/factors.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 
 const OWN_PAGE = { Origin: 'http://localhost:8080', 'Sec-Fetch-Site': 'same-origin' }
 
-describe.each(places)('a passkey alone ($name)', ({ create }) => {
+describe.each(deployments)('a passkey alone ($name)', ({ open }) => {
   const time = createClock()
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     signet = await start(place, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {

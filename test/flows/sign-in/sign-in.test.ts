@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listenForAccounts } from '../../support/accounts/listen.ts'
+import { type Answer } from '../../support/answer.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { type Answer, newEmail, PASSWORD } from '../../support/call.ts'
-import type { Listening } from '../../support/listen.ts'
-import { ISSUER, openAnyPlace, type Place } from '../../support/server.ts'
+import { newEmail, PASSWORD } from '../../support/call.ts'
+import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
+import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 const SECRET = 'a-secret-of-the-resource-server-0123456789'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
-  let place: Place
+  let place: Deployment
   let server: Listening
   const email = newEmail()
   beforeAll(async () => {
@@ -22,7 +22,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       { client_id: 'other', token_endpoint_auth_method: 'none', grant_types: ['refresh_token'] },
       { client_id: 'resource', client_secret: SECRET, protected_resources: [ISSUER] },
     ]
-    place = await openAnyPlace(clients)
+    place = await openDeployment(clients)
     server = await listenForAccounts(place)
     await server.call('/auth/register', { json: { email, password: PASSWORD } })
   })

@@ -1,23 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
 import { describeDevice } from '../../../src/domain/base/user-agent.ts'
 import {
+  ALIVE,
   bearerOf,
-  createPostgresPlace,
+  DEAD,
+  lives,
   login,
   outcome,
-  PASSWORD,
-  type Place,
-  places,
   register,
   send,
   sidOf,
-  startSignet,
   type Tokens,
 } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const NEW_PASSWORD = 'a lighthouse on the cliff'
 const CHANGE = { current_password: PASSWORD, new_password: NEW_PASSWORD }
@@ -32,24 +30,16 @@ type Listed = Readonly<{
   current: boolean
 }>
 
-const list = async (signet: Signet, bearer: Record<string, string>) => {
+const list = async (signet: Instance, bearer: Record<string, string>) => {
   const response = await send(signet, 'GET', '/auth/sessions', undefined, bearer)
   return ((await response.json()) as { sessions: readonly Listed[] }).sessions
 }
-const refresh = (signet: Signet, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
+const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
   send(signet, 'POST', '/auth/refresh', { refresh_token })
-const me = (signet: Signet, tokens: Pick<Tokens, 'access_token'>) =>
-  send(signet, 'GET', '/auth/me', undefined, bearerOf(tokens))
-const change = (signet: Signet, tokens: Pick<Tokens, 'access_token'>, body: object = CHANGE) =>
+const change = (signet: Instance, tokens: Pick<Tokens, 'access_token'>, body: object = CHANGE) =>
   send(signet, 'POST', '/auth/password', body, bearerOf(tokens))
 
 /** Both ways in which a sign-in could go on. */
-const lives = async (signet: Signet, tokens: Tokens) => [
-  (await me(signet, tokens)).status,
-  (await refresh(signet, tokens)).status,
-]
-const ALIVE = [200, 200]
-const DEAD = [401, 401]
 
 describe('a device in words', () => {
   it.each([
@@ -81,16 +71,16 @@ describe('a device in words', () => {
   })
 })
 
-describe.each(places)('the sign-ins of a person ($name)', ({ create }) => {
-  let place: Place
-  let signet: Signet
+describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
-    signet = await startSignet(place)
+    place = await open([])
+    signet = await place.start()
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('are listed with what the person can recognise them by, and nobody else’s', async () => {
@@ -214,17 +204,17 @@ describe.each(places)('the sign-ins of a person ($name)', ({ create }) => {
 })
 
 describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
-  let place: Place
-  let one: Signet
-  let other: Signet
+  let place: Deployment
+  let one: Instance
+  let other: Instance
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    one = await startSignet(place)
-    other = await startSignet(place)
+    place = await openDeployment([])
+    one = await place.start()
+    other = await place.start()
   })
   afterAll(async () => {
     await Promise.all([one.close(), other.close()])
-    await place.remove()
+    await place.close()
   })
   const rounds = Array.from({ length: 12 }, (_, index) => index)
   const tokensOf = async (response: Response): Promise<Tokens | null> =>
@@ -280,7 +270,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
 
   it('a change that is about to be committed does not end the refresh that waits for it', async () => {
     const { tokens } = await register(one, 'waiting@race.example')
-    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 2 })
+    const { database } = place
     const isWaiting = async () => {
       const [row] = await database.sql`
         select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
@@ -295,7 +285,6 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
       return { pending }
     })
     expect((await refreshed.pending).status).toBe(200)
-    await database.close()
   })
 
   it('of two changes at once one holds, and its sign-in lives', async () => {
@@ -333,7 +322,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
   )
 
   it('a stolen token guesses the password five times a minute, and keeps nobody from changing it', async () => {
-    const limited = await startSignet(place, { RATE_LIMIT_PASSWORD: '5/60' })
+    const limited = await place.start({ environment: { RATE_LIMIT_PASSWORD: '5/60' } })
     try {
       const { tokens } = await register(limited, 'guessed@race.example')
       const { tokens: owners } = await login(limited, 'guessed@race.example')

@@ -1,16 +1,15 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listenForAccounts } from '../../support/accounts/listen.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { newEmail, PASSWORD } from '../../support/call.ts'
-import type { Listening } from '../../support/listen.ts'
-import { openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
+import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
-  let place: Place
+  let place: Deployment
   let server: Listening
   beforeAll(async () => {
-    place = await openAnyPlace([])
+    place = await openDeployment([])
     server = await listenForAccounts(place)
   })
   afterAll(async () => {

@@ -1,46 +1,50 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import { createPostgresPlace, ISSUER, type Place, places } from '../../support/accounts/account-api.ts'
 import {
   ALIVE,
   ask,
-  asOwner,
-  type Body,
   claimsOf,
-  createClock,
   DEAD,
   lives,
-  MFA,
   outcomeOf,
+  signIn,
+  signUp,
+} from '../../support/accounts/account-api.ts'
+import {
+  asOwner,
+  MFA,
   PWD,
   second,
-  signIn,
   signInFully,
-  signUp,
   start,
   stepUp,
   withTotp,
 } from '../../support/accounts/factors.ts'
+import { type Body } from '../../support/answer.ts'
 import { hasPostgres } from '../../support/backends.ts'
+import {
+  type Deployment,
+  deployments,
+  type Instance,
+  ISSUER,
+  openDeployment,
+} from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 
-const refresh = (signet: Signet, { refresh_token }: Body) =>
+const refresh = (signet: Instance, { refresh_token }: Body) =>
   ask(signet, '/auth/refresh', { body: { refresh_token } })
 
-describe.each(places)('a step-up ($name)', ({ create }) => {
+describe.each(deployments)('a step-up ($name)', ({ open }) => {
   const time = createClock()
-  let place: Place
-  let signet: Signet
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
+    place = await open([])
     signet = await start(place, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
   beforeEach(time.reset)
 
@@ -227,15 +231,15 @@ describe.each(places)('a step-up ($name)', ({ create }) => {
 
 describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
   const time = createClock()
-  let place: Place
-  let instances: readonly Signet[]
+  let place: Deployment
+  let instances: readonly Instance[]
   beforeAll(async () => {
-    place = await createPostgresPlace()
+    place = await openDeployment([])
     instances = [await start(place, time), await start(place, time)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
-    await place.remove()
+    await place.close()
   })
 
   beforeEach(time.reset)
@@ -254,15 +258,10 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
   })
 
   it('gives no more than the client is registered for by now', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'signet-clients-'))
-    const CLIENTS_FILE = join(directory, 'clients.json')
     const serve = (registered: Readonly<Record<string, unknown>>) => {
       const client = { client_id: 'first-party', first_party: true, token_endpoint_auth_method: 'none' }
-      writeFileSync(
-        CLIENTS_FILE,
-        JSON.stringify([{ ...client, grant_types: ['refresh_token'], ...registered }]),
-      )
-      return start(place, time, { CLIENTS_FILE })
+      place.register([{ ...client, grant_types: ['refresh_token'], ...registered }])
+      return start(place, time)
     }
     const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
     const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
@@ -285,7 +284,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const { body } = await stepUp(narrow, own.body, { totp: ada.code() })
     expect(claimsOf(body.access_token)).toMatchObject({ scope: 'read', aud: ISSUER })
     await Promise.all([wide.close(), narrow.close()])
-    rmSync(directory, { recursive: true })
+    place.register([])
   })
 
   it('that races a refresh of the sign-in that it was leaves that one dead, and no token of its class with its successor', async () => {

@@ -1,19 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openKeys } from '../../../src/signing/open-keys.ts'
-import { listenForAccounts } from '../../support/accounts/listen.ts'
+import { claimsOf } from '../../support/accounts/account-api.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { newEmail, PASSWORD } from '../../support/call.ts'
-import type { Listening } from '../../support/listen.ts'
-import { createLog } from '../../support/log.ts'
-import { ISSUER, openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
+import { createLog } from '../../support/effects.ts'
+import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 
-const claimsOf = (token: string): Record<string, unknown> =>
-  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
-
 describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
-  let place: Place
+  let place: Deployment
   let server: Listening
   let ahead_milliseconds = 0
   beforeAll(async () => {
@@ -25,7 +22,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
         audience: [ISSUER],
       },
     ]
-    place = await openAnyPlace(clients)
+    place = await openDeployment(clients)
     server = await listenForAccounts(place, { clock: () => new Date(Date.now() + ahead_milliseconds) })
   })
   afterAll(async () => {

@@ -1,24 +1,16 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Signet } from '../../../src/compose/index.ts'
-import {
-  bearerOf,
-  createPostgresPlace,
-  ISSUER,
-  login,
-  outcome,
-  PASSWORD,
-  type Place,
-  places,
-  register,
-  send,
-  startSignet,
-  type Tokens,
-} from '../../support/accounts/account-api.ts'
+import { bearerOf, login, outcome, register, send, type Tokens } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { type Database, openDatabase } from '../../support/database.ts'
+import { PASSWORD } from '../../support/call.ts'
+import { type Database } from '../../support/database.ts'
+import {
+  type Deployment,
+  deployments,
+  type Instance,
+  ISSUER,
+  openDeployment,
+} from '../../support/deployment.ts'
 
 const COOKIE = { refresh_transport: 'cookie' }
 const CLEARED = 'signet-refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict'
@@ -39,22 +31,20 @@ const jarOf = (response: Response): string =>
     .join('; ')
 const refreshCookieOf = (response: Response) =>
   response.headers.getSetCookie().find(cookie => cookie.includes('signet-refresh='))
-const refresh = (signet: Signet, cookie: string, headers: Record<string, string> = {}) =>
+const refresh = (signet: Instance, cookie: string, headers: Record<string, string> = {}) =>
   send(signet, 'POST', '/auth/refresh', undefined, { Origin: ISSUER, Cookie: cookie, ...headers })
 const valueOf = (cookie: string) => /signet-refresh=([^;]*)/.exec(cookie)?.[1] ?? ''
 
-describe.each(places)('the cookie transport ($name)', ({ create }) => {
-  let place: Place
-  let signet: Signet
+describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
+  let place: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    place = await create()
-    const file = join(place.environment['KEYS_DIR'] ?? '', '..', 'clients.json')
-    writeFileSync(file, JSON.stringify([WEB, OTHER]))
-    signet = await startSignet(place, { CLIENTS_FILE: file, CORS_ORIGINS: 'https://app.example' })
+    place = await open([WEB, OTHER])
+    signet = await place.start({ environment: { CORS_ORIGINS: 'https://app.example' } })
   })
   afterAll(async () => {
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('keeps the refresh token out of every body, in a cookie that no script can read', async () => {
@@ -238,25 +228,25 @@ describe.each(places)('the cookie transport ($name)', ({ create }) => {
   })
 })
 
-const known = async (signet: Signet, email: string) => {
+const known = async (signet: Instance, email: string) => {
   await register(signet, email)
   return email
 }
 
 describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
-  let place: Place
-  let one: Signet
-  let other: Signet
+  let place: Deployment
+  let one: Instance
+  let other: Instance
   let database: Database
   beforeAll(async () => {
-    place = await createPostgresPlace()
-    one = await startSignet(place)
-    other = await startSignet(place)
-    database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    place = await openDeployment([])
+    one = await place.start()
+    other = await place.start()
+    database = place.database
   })
   afterAll(async () => {
-    await Promise.all([one.close(), other.close(), database.close()])
-    await place.remove()
+    await Promise.all([one.close(), other.close()])
+    await place.close()
   })
 
   it('gives racing tabs one successor', async () => {
@@ -285,8 +275,8 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
 
 describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
   it('is bound to its host and to https', async () => {
-    const place = await createPostgresPlace()
-    const signet = await startSignet(place, { ISSUER: 'https://id.example' })
+    const place = await openDeployment([])
+    const signet = await place.start({ environment: { ISSUER: 'https://id.example' } })
     try {
       const { response } = await register(signet, 'host@cookie.example', COOKIE)
       expect(refreshCookieOf(response)).toMatch(
@@ -303,7 +293,7 @@ describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
       expect((await send(signet, 'POST', '/auth/refresh', undefined, good)).status).toBe(200)
     } finally {
       await signet.close()
-      await place.remove()
+      await place.close()
     }
   })
 })

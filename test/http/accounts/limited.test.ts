@@ -1,18 +1,17 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listenForAccounts } from '../../support/accounts/listen.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { newAddress, newEmail, PASSWORD } from '../../support/call.ts'
-import type { Listening } from '../../support/listen.ts'
-import { openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
+import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 const WRONG = { email: 'nobody@example.com', password: PASSWORD }
 
 describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () => {
-  let place: Place
+  let place: Deployment
   let servers: readonly [Listening, Listening]
   beforeAll(async () => {
-    place = await openAnyPlace([])
+    place = await openDeployment([])
     const given = { environment: { TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48' } }
     servers = [await listenForAccounts(place, given), await listenForAccounts(place, given)]
   })
@@ -205,7 +204,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 
 describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
   it('nobody is believed: inventing addresses does not get around the limit', async () => {
-    const place = await openAnyPlace([])
+    const place = await openDeployment([])
     const server = await listenForAccounts(place, { environment: { TRUSTED_PROXIES: '' } })
     const statuses = []
     for (let attempt = 0; attempt < 6; attempt++) {
@@ -221,7 +220,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
   })
 
   it('off means off', async () => {
-    const place = await openAnyPlace([])
+    const place = await openDeployment([])
     const environment = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off' }
     const server = await listenForAccounts(place, { environment })
     for (let attempt = 0; attempt < 8; attempt++) {

@@ -2,22 +2,21 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listenForAccounts } from '../../support/accounts/listen.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { newEmail, PASSWORD } from '../../support/call.ts'
-import type { Listening } from '../../support/listen.ts'
-import { openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
+import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 const PATHS = ['/auth/register', '/auth/login', '/auth/refresh', '/auth/logout']
 
 describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () => {
-  let place: Place
+  let place: Deployment
   let server: Listening
   beforeAll(async () => {
     const redirect_uris = ['https://app.example/callback', 'com.example.app:/callback']
     const app = { client_id: 'app', token_endpoint_auth_method: 'none', first_party: true, redirect_uris }
     const third = { ...app, client_id: 'third', first_party: false, grant_types: ['refresh_token'] }
-    place = await openAnyPlace([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
+    place = await openDeployment([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
     const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
     server = await listenForAccounts(place, { environment: { CORS_ORIGINS } })
   })

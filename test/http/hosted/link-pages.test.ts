@@ -2,17 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../../src/config.ts'
 import { judgePassword } from '../../../src/domain/account/password.ts'
 import { TEXTS } from '../../../src/http/pages/texts.ts'
-import {
-  createPostgresPlace,
-  ISSUER,
-  login,
-  outcome,
-  type Place,
-  places,
-  register,
-  send,
-  startSignet,
-} from '../../support/accounts/account-api.ts'
+import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import {
   forgot,
   me,
@@ -23,26 +13,21 @@ import {
   startWithMail,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { createLog } from '../../support/log.ts'
-import { checked } from '../../support/openapi.ts'
+import { type Deployment, ISSUER, openDeployment, openEmbeddedDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
-const [embedded] = places
-
 describe('the pages of mailed links', () => {
-  let place: Place
+  let place: Deployment
   let post: Post
-  const { log, lines } = createLog()
   beforeAll(async () => {
-    if (embedded === undefined) throw new Error('no place')
-    place = await embedded.create()
-    post = await startWithMail(place, {}, { log })
+    place = await openEmbeddedDeployment([])
+    post = await startWithMail(place)
   })
   afterAll(async () => {
     await post.close()
-    await place.remove()
+    await place.close()
   })
-  const fetch = (url: string, init: RequestInit = {}) => checked(post.signet.app)(new Request(url, init))
+  const fetch = (url: string, init: RequestInit = {}) => post.signet.listenable(new Request(url, init))
   const submit = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
     const body = new URLSearchParams(fields).toString()
     return fetch(`${ISSUER}${path}`, {
@@ -142,8 +127,8 @@ describe('the pages of mailed links', () => {
     await submit('/reset-password', { token, new_password: NEW_PASSWORD })
     await submit('/reset-password', { token, new_password: NEW_PASSWORD })
     await send(post.signet, 'POST', '/auth/password/reset', { token, new_password: NEW_PASSWORD })
-    expect(lines.some(line => line['path'] === '/reset-password')).toBe(true)
-    const text = JSON.stringify(lines)
+    expect(post.signet.lines.some(line => line['path'] === '/reset-password')).toBe(true)
+    const text = JSON.stringify(post.signet.lines)
     expect(text).not.toContain(token.slice(0, 20))
     expect(text).not.toMatch(/@page\.example|lantern|token=/)
   })
@@ -165,11 +150,10 @@ describe('the words of the pages', () => {
 
 describe('where mail is not configured', () => {
   it('the embedded default shows it to the developer', async () => {
-    if (embedded === undefined) throw new Error('no place')
-    const place = await embedded.create()
+    const place = await openEmbeddedDeployment([])
     const shown: string[] = []
     const more = { MAIL_LINK_URL: 'https://app.example/account' }
-    const signet = await startSignet(place, more, { printMail: text => void shown.push(text) })
+    const signet = await place.start({ environment: more, printMail: text => void shown.push(text) })
     await register(signet, 'dev@console.example')
     await expect.poll(() => shown).toHaveLength(1)
     expect(shown[0]).toMatch(/^Mail to dev@console\.example: Confirm your e-mail address\n\n/)
@@ -177,14 +161,13 @@ describe('where mail is not configured', () => {
       /\nhttps:\/\/app\.example\/account#purpose=verify_email&token=signet_el_[\w-]{43}\n/,
     )
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it.skipIf(!hasPostgres)('on Postgres it is off, and says so; accounts are as ever', async () => {
-    const place = await createPostgresPlace()
-    const { log, lines } = createLog()
-    const signet = await startSignet(place, {}, { log })
-    expect(lines).toContainEqual(
+    const place = await openDeployment([])
+    const signet = await place.start()
+    expect(signet.lines).toContainEqual(
       expect.objectContaining({ level: 'warn', message: expect.stringContaining('SMTP_URL') }),
     )
     const { bearer, tokens } = await register(signet, 'ada@off.example')
@@ -197,20 +180,19 @@ describe('where mail is not configured', () => {
     const refresh = () => send(signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token })
     expect([await outcome(refresh()), await outcome(refresh())]).toEqual(['200', '401 AUTH_TOKEN_INVALID'])
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('limits those who ask, by address', async () => {
-    if (embedded === undefined) throw new Error('no place')
-    const place = await embedded.create()
-    const signet = await startSignet(place, { RATE_LIMIT_MAIL: '2/60' })
+    const place = await openEmbeddedDeployment([])
+    const signet = await place.start({ environment: { RATE_LIMIT_MAIL: '2/60' } })
     const from = (ip: string) => ({ 'X-Forwarded-For': ip })
     const ask = (ip: string) => outcome(forgot(signet, 'anybody@limit.example', from(ip)))
     expect([await ask('198.51.100.1'), await ask('198.51.100.1')]).toEqual(['202', '202'])
     expect(await ask('198.51.100.1')).toBe('429 RATE_LIMITED')
     expect(await ask('198.51.100.2')).toBe('202')
     await signet.close()
-    await place.remove()
+    await place.close()
   })
 
   it('is refused with a line when half of it is', () => {

@@ -1,40 +1,26 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compose, type Signet } from '../../../src/compose/index.ts'
-import { readConfig } from '../../../src/config.ts'
-import { createDataDir } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
+import { type Deployment, type Instance, openEmbeddedDeployment } from '../../support/deployment.ts'
 import { freePort } from '../../support/services/services.ts'
 
-const silent = { info: () => {}, warn: () => {}, error: () => {} }
 const json = { 'content-type': 'application/json' }
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
 describe('GET /metrics', () => {
-  let signet: Signet
-  let data: Awaited<ReturnType<typeof createDataDir>>
-  const keys = mkdtempSync(join(tmpdir(), 'signet-keys-'))
-  const start = async (environment: Readonly<Record<string, string>>) => {
-    const reading = readConfig({ DATA_DIR: data.data_dir, KEYS_DIR: keys, ...environment })
-    if ('faults' in reading) throw new Error(reading.faults.join('\n'))
-    return compose(reading.config, { log: silent })
-  }
+  let deployment: Deployment
+  let signet: Instance
   beforeAll(async () => {
-    data = await createDataDir()
-    // Nobody listens there: a degraded start.
-    signet = await start({
+    deployment = await openEmbeddedDeployment([])
+    const environment = {
+      // Nobody listens there: a degraded start.
       REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
       RATE_LIMIT_LOGIN: '1/60',
       RATE_LIMIT_TOKEN_FAILURES: '1/60',
-    })
+    }
+    signet = await deployment.start({ environment })
   })
-  afterAll(async () => {
-    await signet.close()
-    data.remove()
-    rmSync(keys, { recursive: true })
-  })
+  afterAll(() => deployment.close())
   const internal = (path: string, init?: RequestInit) => {
     if (signet.internalApp === null) throw new Error('there is no internal listener')
     return askApp(signet.internalApp, path, init)

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, CLIENTS, SECRETS } from '../../support/clients.ts'
-import { type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 
 const secret = 'a secret of an administrator, long enough'
 const ADMIN = {
@@ -17,8 +17,8 @@ const basic = (client_id: string, client_secret: string) =>
 
 let people = 0
 
-describe.each(places)('draft-parecki-oauth-global-token-revocation, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('draft-parecki-oauth-global-token-revocation, on $name', ({ open }) => {
+  let place: Deployment
   let instance: Instance
   let admin: string
   beforeAll(async () => {
@@ -30,7 +30,7 @@ describe.each(places)('draft-parecki-oauth-global-token-revocation, on $name', (
 
   const tokenFor = async (client_id: string, client_secret: string, more: Record<string, string> = {}) => {
     const form = { grant_type: 'client_credentials', ...more }
-    return (await instance.token(form, { authorization: basic(client_id, client_secret) })).json.access_token
+    return (await instance.token(form, { authorization: basic(client_id, client_secret) })).body.access_token
   }
   const postJson = (path: string, body: unknown, authorization?: string) =>
     instance.fetch(path, {
@@ -46,22 +46,22 @@ describe.each(places)('draft-parecki-oauth-global-token-revocation, on $name', (
     people += 1
     const email = `person${people}@example.com`
     const password = 'correct horse battery'
-    const { json } = await postJson('/auth/register', { email, password, client_id: 'app' })
-    const { user, access_token, refresh_token } = json as unknown as Tokens & { user: { id: string } }
+    const { body } = await postJson('/auth/register', { email, password, client_id: 'app' })
+    const { user, access_token, refresh_token } = body as unknown as Tokens & { user: { id: string } }
     const login = async (client_id = 'app', more: object = {}) =>
-      (await postJson('/auth/login', { email, password, client_id, ...more })).json as Tokens
+      (await postJson('/auth/login', { email, password, client_id, ...more })).body as Tokens
     return { email, sub: user.id, tokens: { access_token, refresh_token }, login }
   }
   const isActive = async (
     token: string,
     [client_id, client_secret] = ['introspector', SECRETS.introspector],
   ) => {
-    const { json } = await instance.post(
+    const { body } = await instance.post(
       '/introspect',
       { token },
       { authorization: basic(client_id, client_secret) },
     )
-    return json['active']
+    return body['active']
   }
   const canRefresh = async ({ refresh_token }: Tokens) =>
     (await instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })).status === 200

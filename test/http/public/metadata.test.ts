@@ -1,25 +1,25 @@
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SERVICE } from '../../support/clients.ts'
-import { type Instance, ISSUER, openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
 
 const METADATA = '/.well-known/oauth-authorization-server'
 const JWKS = '/.well-known/jwks.json'
 
 describe('discovery', () => {
-  let place: Place
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     signet = await place.start()
   })
   afterAll(() => place.close())
 
   describe('RFC 8414 – metadata', () => {
     it('names the endpoints, what they take, and no member without a value (§3.2)', async () => {
-      const { status, json, headers } = await signet.fetch(METADATA)
+      const { status, body, headers } = await signet.fetch(METADATA)
       expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
-      expect(json).toMatchObject({
+      expect(body).toMatchObject({
         issuer: ISSUER,
         token_endpoint: `${ISSUER}/token`,
         jwks_uri: `${ISSUER}${JWKS}`,
@@ -27,36 +27,36 @@ describe('discovery', () => {
         introspection_endpoint: `${ISSUER}/introspect`,
       })
       const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
-      expect(json['token_endpoint_auth_methods_supported']).toEqual([...methods, 'none'])
-      expect(json['introspection_endpoint_auth_methods_supported']).toEqual(methods)
-      expect(json['grant_types_supported']).toEqual(
+      expect(body['token_endpoint_auth_methods_supported']).toEqual([...methods, 'none'])
+      expect(body['introspection_endpoint_auth_methods_supported']).toEqual(methods)
+      expect(body['grant_types_supported']).toEqual(
         expect.arrayContaining(['client_credentials', 'refresh_token']),
       )
-      expect(json['token_endpoint_auth_signing_alg_values_supported']).not.toContain('none')
-      expect(Object.values(json)).not.toContain(null)
+      expect(body['token_endpoint_auth_signing_alg_values_supported']).not.toContain('none')
+      expect(Object.values(body)).not.toContain(null)
     })
 
     it('names only endpoints that are there', async () => {
-      const { json } = await signet.fetch(METADATA)
-      for (const [name, url] of Object.entries(json).filter(([name]) => /_endpoint$|_uri$/.test(name))) {
+      const { body } = await signet.fetch(METADATA)
+      for (const [name, url] of Object.entries(body).filter(([name]) => /_endpoint$|_uri$/.test(name))) {
         const path = new URL(String(url)).pathname
         expect([name, (await signet.fetch(path)).status]).not.toEqual([name, 404])
       }
     })
 
     it('announces grants that the token endpoint knows', async () => {
-      const { json } = await signet.fetch(METADATA)
-      for (const grant_type of json['grant_types_supported'] as string[]) {
-        expect((await signet.token({ grant_type }, SERVICE)).json.error).not.toBe('unsupported_grant_type')
+      const { body } = await signet.fetch(METADATA)
+      for (const grant_type of body['grant_types_supported'] as string[]) {
+        expect((await signet.token({ grant_type }, SERVICE)).body.error).not.toBe('unsupported_grant_type')
       }
     })
   })
 
   describe('RFC 7517 – the JWKS', () => {
     it('holds public members only, and names each key by its thumbprint (RFC 7638)', async () => {
-      const { json, headers } = await signet.fetch(JWKS)
+      const { body, headers } = await signet.fetch(JWKS)
       expect(headers.get('cache-control')).toBe('public, max-age=300')
-      const keys = json['keys'] as JWK[]
+      const keys = body['keys'] as JWK[]
       expect(keys.length).toBeGreaterThanOrEqual(1)
       for (const key of keys) {
         expect(Object.keys(key).toSorted()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use'])

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer } from '../../support/answer.ts'
 import { basic, SECRETS } from '../../support/clients.ts'
-import { type Answer, type Instance, ISSUER, type Place, places } from '../../support/server.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 
 type Payload = Readonly<{
   iss: string
@@ -21,8 +22,8 @@ const bare = (uuid: string) => uuid.replaceAll('-', '')
 
 let people = 0
 
-describe.each(places)('GET /revocations, on $name', ({ open }) => {
-  let place: Place
+describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
+  let place: Deployment
   let instance: Instance
   beforeAll(async () => {
     place = await open()
@@ -43,9 +44,9 @@ describe.each(places)('GET /revocations, on $name', ({ open }) => {
     const credentials = { email: `feed${people}@example.com`, password: 'correct horse battery' }
     // For the account API, which signs out.
     const asked = { ...credentials, client_id: 'app', resource: ISSUER }
-    const { json } = await postJson('/auth/register', asked)
-    const login = async () => (await postJson('/auth/login', asked)).json
-    return { tokens: json, login }
+    const { body } = await postJson('/auth/register', asked)
+    const login = async () => (await postJson('/auth/login', asked)).body
+    return { tokens: body, login }
   }
   const refresh = (refresh_token: string) =>
     instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
@@ -129,8 +130,8 @@ describe.each(places)('GET /revocations, on $name', ({ open }) => {
   it.each(['nonsense', '', 'zz.1.', `zz.1.${'1-'.repeat(3000)}1`])(
     'sends a cursor that leads nowhere back to the beginning: %#',
     async cursor => {
-      const { status, json, headers } = await read(`?cursor=${cursor}`)
-      expect([status, json['code'], headers.get('cache-control')]).toEqual([410, 'CURSOR_GONE', 'no-store'])
+      const { status, body, headers } = await read(`?cursor=${cursor}`)
+      expect([status, body['code'], headers.get('cache-control')]).toEqual([410, 'CURSOR_GONE', 'no-store'])
     },
   )
 })

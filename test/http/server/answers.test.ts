@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { SERVICE } from '../../support/clients.ts'
-import { type Answer, type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { type Answer } from '../../support/answer.ts'
+import { CLIENT_CREDENTIALS, SERVICE } from '../../support/clients.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
-const CC = { grant_type: 'client_credentials' }
 const POSTS = ['/token', '/revoke', '/introspect', '/auth/login']
 const GETS = ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server', '/livez', '/readyz']
 
 describe('the HTTP around the endpoints', () => {
-  let place: Place
+  let place: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     signet = await place.start({ environment: { CORS_ORIGINS: 'https://console.example' } })
   })
   afterAll(() => place.close())
@@ -69,7 +69,7 @@ describe('the HTTP around the endpoints', () => {
     ])('lets %s read the answers of /token and /revoke, refusals too, without credentials', async origin => {
       const large = { grant_type: 'x', pad: 'x'.repeat(70_000) }
       const answers = [
-        await signet.token(CC, { ...SERVICE, ...from(origin) }),
+        await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, ...from(origin) }),
         await signet.token({ grant_type: 'x' }, from(origin)),
         await signet.post('/revoke', { token: 'x' }, { ...SERVICE, ...from(origin) }),
         await signet.token(large, from(origin)),
@@ -134,7 +134,7 @@ describe('the HTTP around the endpoints', () => {
   describe('every answer', () => {
     const answers = () =>
       Promise.all([
-        signet.token(CC, SERVICE),
+        signet.token(CLIENT_CREDENTIALS, SERVICE),
         signet.token({}),
         signet.fetch('/nowhere'),
         signet.fetch('/token'),
@@ -154,7 +154,7 @@ describe('the HTTP around the endpoints', () => {
     })
 
     it('does not take a request id from outside', async () => {
-      const { headers } = await signet.token(CC, { ...SERVICE, 'x-request-id': 'mine' })
+      const { headers } = await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, 'x-request-id': 'mine' })
       expect(headers.get('x-request-id')).not.toBe('mine')
     })
 
@@ -176,7 +176,7 @@ describe('the HTTP around the endpoints', () => {
   })
 
   it('logs one line a request, with what a person would ask for', async () => {
-    const { headers } = await signet.token(CC, SERVICE, '192.0.2.7')
+    const { headers } = await signet.token(CLIENT_CREDENTIALS, SERVICE, '192.0.2.7')
     const line = signet.lines.find(line => line['request_id'] === headers.get('x-request-id'))
     expect(line).toEqual({
       level: 'info',

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listenForAccounts } from '../../support/accounts/listen.ts'
 import { newAddress, newEmail, PASSWORD } from '../../support/call.ts'
 import { basic, CLIENTS, SERVICE } from '../../support/clients.ts'
-import type { Listening } from '../../support/listen.ts'
+import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
+import { type Listening, listenForAccounts } from '../../support/listen.ts'
 import { openapi } from '../../support/openapi.ts'
-import { ISSUER, openAnyPlace, type Place } from '../../support/server.ts'
 
 const THIRD = {
   client_id: 'third',
@@ -45,10 +44,10 @@ const OPERATIONS = Object.entries(openapi.paths)
   )
 
 describe('a foreign page', () => {
-  let place: Place
+  let place: Deployment
   let server: Listening
   beforeAll(async () => {
-    place = await openAnyPlace([...CLIENTS, THIRD])
+    place = await openDeployment([...CLIENTS, THIRD])
     const environment = { CORS_ORIGINS: 'https://spa.example', RATE_LIMIT_TOKEN_FAILURES: '5/60' }
     server = await listenForAccounts(place, { environment })
   })
@@ -138,10 +137,10 @@ describe('a foreign page', () => {
 })
 
 describe('a request that cannot be carried out', () => {
-  let place: Place
+  let place: Deployment
   let server: Listening
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     server = await listenForAccounts(place, { environment: { RATE_LIMIT_ACCOUNTS: '20/60' } })
   })
   afterAll(async () => {

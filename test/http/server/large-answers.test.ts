@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Problem } from '../../../src/domain/base/problem.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { createLargeAnswers } from '../../../src/http/server/large-answers.ts'
-import { close, listen } from '../../support/issuer.ts'
+import { closeServer, listenOnLoopback } from '../../support/issuer.ts'
 
 /** More than the system takes for a connection. */
 const LARGE = 32_000_000
@@ -40,8 +40,8 @@ describe('large answers', () => {
       if (outcome === 'held') response.once('close', () => (ended += 1))
       response.end(outcome === 'held' ? body : '')
     })
-    const port = await listen(server)
-    closers.push(() => close(server))
+    const port = await listenOnLoopback(server)
+    closers.push(() => closeServer(server))
     const ask = (from: string, name = 'same'): Socket => {
       const socket = connect(port, '127.0.0.1')
       socket.on('error', () => {})

@@ -6,8 +6,8 @@ import { type Listener, openListener } from '../../../src/http/server/listener.t
 import { createUnreadable } from '../../../src/http/server/malformed-requests.ts'
 import { systemRandom } from '../../../src/platform/random.ts'
 import { SERVICE } from '../../support/clients.ts'
-import { createLog } from '../../support/log.ts'
-import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import { createLog } from '../../support/effects.ts'
 import { freePort } from '../../support/services/services.ts'
 
 const CC = 'grant_type=client_credentials'
@@ -16,12 +16,12 @@ const AUTHORIZATION = `Authorization: ${SERVICE.authorization}`
 const LENGTH = `Content-Length: ${CC.length}`
 
 describe('RFC 9112 – what a socket may bring', () => {
-  let place: Place
+  let place: Deployment
   let signet: Instance
   let issuer: string
   let listener: Listener
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     const port = await freePort()
     issuer = `http://localhost:${port}`
     signet = await place.start({ environment: { ISSUER: issuer } })

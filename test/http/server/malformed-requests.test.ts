@@ -8,7 +8,7 @@ import type { App } from '../../../src/http/server/app.ts'
 import { type Listener, openListener } from '../../../src/http/server/listener.ts'
 import { createUnreadable } from '../../../src/http/server/malformed-requests.ts'
 import { systemRandom } from '../../../src/platform/random.ts'
-import { createLog } from '../../support/log.ts'
+import { createLog } from '../../support/effects.ts'
 import { freePort } from '../../support/services/services.ts'
 
 describe('what cannot be read as a request', () => {

@@ -9,10 +9,10 @@ import { followRevocations as onNodeCrypto } from '../../../src/sdk/revocations-
 import { createVerifier } from '../../../src/sdk/verify-node.ts'
 import {
   AUDIENCE,
-  close,
+  closeServer,
   createKey,
   JWKS,
-  listen,
+  listenOnLoopback,
   METADATA,
   segmentOf,
   signSegments,
@@ -65,7 +65,7 @@ const startFeed = async () => {
     }
   }
   const feed = {
-    issuer: `http://127.0.0.1:${await listen(server)}`,
+    issuer: `http://127.0.0.1:${await listenOnLoopback(server)}`,
     key,
     stranger,
     questions,
@@ -93,7 +93,7 @@ const startFeed = async () => {
       }
       answer()
     },
-    close: () => close(server),
+    close: () => closeServer(server),
   }
   return feed
 }

@@ -24,7 +24,7 @@ import { createTestIssuer, type TestIssuer } from '../../../src/sdk/testing.ts'
 import type { VerifierOptions } from '../../../src/sdk/verify/options.ts'
 import { role, scope } from '../../../src/sdk/verify/requirements.ts'
 import { createVerifier } from '../../../src/sdk/verify-node.ts'
-import { AUDIENCE, close, listen } from '../../support/issuer.ts'
+import { AUDIENCE, closeServer, listenOnLoopback } from '../../support/issuer.ts'
 
 /** One service in each framework: /orders for everyone with a token, /admin for a scope and a role, /open for all. */
 type Service = Readonly<{
@@ -35,8 +35,8 @@ type Answer = Readonly<{ status: number; headers: Headers; body: unknown }>
 
 const overHttp = async (listener: RequestListener): Promise<Service> => {
   const server = createServer(listener)
-  const port = await listen(server)
-  return { call: (path, authorization) => ask(port, path, authorization), close: () => close(server) }
+  const port = await listenOnLoopback(server)
+  return { call: (path, authorization) => ask(port, path, authorization), close: () => closeServer(server) }
 }
 
 /** node:http and not fetch, which joins two Authorization headers before they leave. */

@@ -9,8 +9,7 @@ import { createAccounts } from '../../../src/store/accounts/accounts.ts'
 import { createCeremonies } from '../../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../../src/store/factors/factors.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
-
-const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+import { LIFETIMES } from '../../support/families.ts'
 
 describe.each(backends)('an account that is gone, or changed, since it was looked up ($name)', ({ open }) => {
   let backend: OpenBackend

@@ -9,9 +9,7 @@ import { createRefreshFamilies } from '../../../src/store/families/refresh-famil
 import { backends, createDatabase, hasPostgres, type OpenBackend } from '../../support/backends.ts'
 import { API } from '../../support/clients.ts'
 import { callerOf, type Database, openDatabase } from '../../support/database.ts'
-import { rowOf, type SeededFamily, seedFamily } from '../../support/families.ts'
-
-const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+import { LIFETIMES, rowOf, type SeededFamily, seedFamily } from '../../support/families.ts'
 
 /** A token of the generation, as a client with nothing to hide presents it. */
 const presentation = (

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../../src/store/open-store.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { PASSWORD } from '../../support/call.ts'
 import { openDatabase } from '../../support/database.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { seedFamily } from '../../support/families.ts'
 import { isActive, refresh, rotated } from '../../support/refresh.ts'
-import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
 import { findPgBouncer, type Service, startPgBouncer } from '../../support/services/services.ts'
 
 /** Each changes an answer of Postgres, in text, in time or in effect. */
@@ -50,17 +51,16 @@ const setDefaults = async (url: string, settings: Readonly<Record<string, string
 }
 
 const STORE = { DATABASE_SCHEMA: 'public', DATABASE_POOL_SIZE: 1, DATA_DIR: '.' }
-const PASSWORD = 'correct horse battery'
 
 describe.skipIf(!hasPostgres || !hasRedis).each([
   ['directly', false],
   ['through PgBouncer', true],
 ])('a database with hostile defaults, %s', (_, isPooled) => {
-  let place: Place
+  let place: Deployment
   let bouncer: Service | null = null
   let signet: Instance
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     const url = place.environment['DATABASE_URL'] ?? ''
     await setDefaults(url, { ...HOSTILE, ...(isPooled ? BEHIND_POOLER : {}) })
     if (isPooled) bouncer = await startPgBouncer(url)
@@ -94,25 +94,25 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
     const email = `ann-${isPooled}@b.example`
     const registered = await call('/auth/register', { email, password: PASSWORD })
     expect(registered.status).toBe(201)
-    const { json, status } = await call('/auth/login', { email, password: PASSWORD })
+    const { body, status } = await call('/auth/login', { email, password: PASSWORD })
     expect(status).toBe(200)
-    const me = await own('/auth/me', json.access_token)
-    expect(me.json['email']).toBe(email)
-    expect(isNow(me.json['created_at'])).toBe(true)
-    const refreshed = await call('/auth/refresh', { refresh_token: json.refresh_token })
+    const me = await own('/auth/me', body.access_token)
+    expect(me.body['email']).toBe(email)
+    expect(isNow(me.body['created_at'])).toBe(true)
+    const refreshed = await call('/auth/refresh', { refresh_token: body.refresh_token })
     expect(refreshed.status).toBe(200)
-    const seconds = Number(refreshed.json['refresh_token_expires_in'])
+    const seconds = refreshed.body.refresh_token_expires_in
     expect(Math.abs(seconds - 604_800)).toBeLessThan(5)
-    const { sessions } = (await own('/auth/sessions', refreshed.json.access_token)).json as unknown as {
+    const { sessions } = (await own('/auth/sessions', refreshed.body.access_token)).body as unknown as {
       sessions: { created_at: unknown; last_used_at: unknown }[]
     }
     expect(sessions).toHaveLength(2)
     for (const { created_at, last_used_at } of sessions)
       expect([isNow(created_at), isNow(last_used_at)]).toEqual([true, true])
-    const exported = await own('/auth/me/export', refreshed.json.access_token)
+    const exported = await own('/auth/me/export', refreshed.body.access_token)
     expect(exported.text).toContain(email)
-    expect((await call('/auth/logout', { everywhere: true }, refreshed.json.access_token)).status).toBe(204)
-    expect((await own('/auth/me', refreshed.json.access_token)).status).toBe(401)
+    expect((await call('/auth/logout', { everywhere: true }, refreshed.body.access_token)).status).toBe(204)
+    expect((await own('/auth/me', refreshed.body.access_token)).status).toBe(401)
   })
 
   it('gives a retry the living successor, ends a family that is reused, and feeds the ending', async () => {
@@ -122,13 +122,13 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
     const retry = { key: 'an-attempt-of-this-client' }
     const first = await refresh(signet, family.refresh_token, retry)
     const second = await refresh(signet, family.refresh_token, retry)
-    expect(second.json.refresh_token).toBe(first.json.refresh_token)
-    const third = await rotated(signet, second.json.refresh_token)
-    expect((await refresh(signet, family.refresh_token)).json.error).toBe('invalid_grant')
-    expect((await refresh(signet, third)).json.error).toBe('invalid_grant')
-    expect(await isActive(signet, first.json.access_token)).toBe(false)
+    expect(second.body.refresh_token).toBe(first.body.refresh_token)
+    const third = await rotated(signet, second.body.refresh_token)
+    expect((await refresh(signet, family.refresh_token)).body.error).toBe('invalid_grant')
+    expect((await refresh(signet, third)).body.error).toBe('invalid_grant')
+    expect(await isActive(signet, first.body.access_token)).toBe(false)
     const alive = await refresh(signet, bystander.refresh_token)
-    expect(await isActive(signet, alive.json.access_token)).toBe(true)
+    expect(await isActive(signet, alive.body.access_token)).toBe(true)
   })
 
   it('lets one of many redemptions win', async () => {
@@ -145,7 +145,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
     [{ default_transaction_read_only: 'on' }, /default_transaction_read_only = on/],
     [{ session_replication_role: 'replica' }, /session_replication_role = replica/],
   ])('is refused at the start in one line: %j', async (settings, line) => {
-    const place = await openAnyPlace()
+    const place = await openDeployment()
     const url = place.environment['DATABASE_URL'] ?? ''
     await setDefaults(url, settings)
     const opening = openStore({ ...STORE, DATABASE_URL: url })
@@ -156,7 +156,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
   it.skipIf(findPgBouncer() === null)(
     'learns once what a PgBouncer refuses, also with many connections',
     async () => {
-      const place = await openAnyPlace()
+      const place = await openDeployment()
       const bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
       const database = openDatabase({ url: bouncer?.url ?? '', pool_size: 60 })
       await expect(database.ping()).resolves.toBeUndefined()
@@ -170,7 +170,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
   it.skipIf(findPgBouncer() === null)(
     'is refused behind a PgBouncer that leaves the isolation to it',
     async () => {
-      const place = await openAnyPlace()
+      const place = await openDeployment()
       const url = place.environment['DATABASE_URL'] ?? ''
       await setDefaults(url, {
         default_transaction_isolation: 'repeatable read',

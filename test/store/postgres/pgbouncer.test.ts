@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
 import { isActive, refresh, rotated } from '../../support/refresh.ts'
-import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
 import { findPgBouncer, type Service, startPgBouncer } from '../../support/services/services.ts'
 
 /** As docs/deploy.md has it: each statement may go over another connection to Postgres, and none finds what it prepared. */
 describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
   'behind a PgBouncer in transaction mode',
   () => {
-    let place: Place
+    let place: Deployment
     let bouncer: Service | null
     let signet: Instance
     beforeAll(async () => {
-      place = await openAnyPlace()
+      place = await openDeployment()
       bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
       signet = await place.start({ environment: { DATABASE_URL: bouncer?.url ?? '' } })
     })
@@ -24,10 +24,10 @@ describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
 
     it('rotates, and what it gives out is active', async () => {
       const family = await seedFamily(place)
-      const { status, json } = await refresh(signet, family.refresh_token)
+      const { status, body } = await refresh(signet, family.refresh_token)
       expect(status).toBe(200)
-      expect(await isActive(signet, json.access_token)).toBe(true)
-      await rotated(signet, json.refresh_token)
+      expect(await isActive(signet, body.access_token)).toBe(true)
+      await rotated(signet, body.refresh_token)
     })
 
     it('lets one of a hundred redemptions win, and ends the family', async () => {
@@ -42,10 +42,10 @@ describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
 
     it('revokes for good', async () => {
       const family = await seedFamily(place)
-      const { json } = await refresh(signet, family.refresh_token)
-      await signet.post('/revoke', { token: json.refresh_token, client_id: 'app' })
-      expect(await isActive(signet, json.access_token)).toBe(false)
-      expect((await refresh(signet, json.refresh_token)).json.error).toBe('invalid_grant')
+      const { body } = await refresh(signet, family.refresh_token)
+      await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })
+      expect(await isActive(signet, body.access_token)).toBe(false)
+      expect((await refresh(signet, body.refresh_token)).body.error).toBe('invalid_grant')
     })
   },
 )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TABLES } from '../../../src/store/schema/privileges.ts'
-import { readSources } from '../../support/source.ts'
+import { readSources } from '../../support/repository/source.ts'
 
 const NAMES = TABLES.join('|')
 const BEFORE = 'from|join|into|update|table|using|only|truncate|lock'

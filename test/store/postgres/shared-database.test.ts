@@ -4,20 +4,20 @@ import { runProgram } from '../../../src/cli/program.ts'
 import { openStore } from '../../../src/store/open-store.ts'
 import { migrate } from '../../../src/store/schema/migrate.ts'
 import { createEmptyDatabase, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
+import { PASSWORD } from '../../support/call.ts'
 import { PEPPER } from '../../support/clients.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
-import { type Instance, openAnyPlace, type Place } from '../../support/server.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
 
 const SCHEMA = 'Sig-net'
 const OWNER = `owner_${randomBytes(6).toString('hex')}`
 const SERVER = `server_${randomBytes(6).toString('hex')}`
-const PASSWORD = 'correct horse battery'
 
 const as = (url: string, role: string) => url.replace(/\/\/[^@]+@/, `//${role}:${role}@`)
 
 describe.skipIf(!hasPostgres || !hasRedis)('a database that another application uses too', () => {
-  let place: Place
+  let place: Deployment
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>
   let admin: Database
   let signet: Instance
@@ -25,7 +25,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
 
   /** As docs/deploy.md has it: neither role may make a schema. */
   beforeAll(async () => {
-    place = await openAnyPlace()
+    place = await openDeployment()
     own = await createEmptyDatabase()
     admin = openDatabase({ url: own.url, pool_size: 1 })
     for (const role of [OWNER, SERVER]) {
@@ -83,10 +83,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
   it('serves there, and touches nothing of the other application', async () => {
     const email = 'ann@b.example'
     expect((await call('/auth/register', { email, password: PASSWORD })).status).toBe(201)
-    const { json } = await call('/auth/login', { email, password: PASSWORD })
-    const refreshed = await call('/auth/refresh', { refresh_token: json.refresh_token })
+    const { body } = await call('/auth/login', { email, password: PASSWORD })
+    const refreshed = await call('/auth/refresh', { refresh_token: body.refresh_token })
     expect(refreshed.status).toBe(200)
-    expect((await call('/auth/logout', { everywhere: true }, refreshed.json.access_token)).status).toBe(204)
+    expect((await call('/auth/logout', { everywhere: true }, refreshed.body.access_token)).status).toBe(204)
     expect(await admin.sql`select from users`).toHaveLength(0)
     expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
   })

@@ -1,71 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { compose, type Signet } from '../../../src/compose/index.ts'
-import { readConfig } from '../../../src/config.ts'
-import type { Log } from '../../../src/ports/effects.ts'
-import { createDatabase, createDataDir, createRedis, hasPostgres } from '../backends.ts'
+import { expect } from 'vitest'
+import { type Answer, type Body, toAnswer } from '../answer.ts'
 import { askApp } from '../bindings.ts'
-
-export const ISSUER = 'http://localhost:8080'
-export const PASSWORD = 'a lantern for the harbour'
-
-const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
-
-export type Place = Readonly<{ environment: Readonly<Record<string, string>>; remove: () => Promise<void> }>
-
-/** Where a server keeps what it keeps. On Postgres several instances may share it, as replicas do. */
-export const places: readonly Readonly<{ name: string; create: () => Promise<Place> }>[] = [
-  { name: 'embedded', create: () => createEmbeddedPlace() },
-  ...(hasPostgres ? [{ name: 'postgres', create: () => createPostgresPlace() }] : []),
-]
-
-const createEmbeddedPlace = async (): Promise<Place> => {
-  const { data_dir, remove } = await createDataDir()
-  const environment = { DATA_DIR: data_dir, KEYS_DIR: join(data_dir, 'keys') }
-  return { environment, remove: async () => remove() }
-}
-
-export const createPostgresPlace = async (): Promise<Place> => {
-  const { url, drop } = await createDatabase()
-  const directory = mkdtempSync(join(tmpdir(), 'signet-accounts-'))
-  const environment = {
-    DATABASE_URL: url,
-    DATABASE_POOL_SIZE: '8',
-    KEYS_DIR: join(directory, 'keys'),
-    REFRESH_TOKEN_PEPPER: Buffer.alloc(32, 7).toString('base64url'),
-  }
-  const remove = async () => {
-    await drop()
-    rmSync(directory, { recursive: true, force: true })
-  }
-  return { environment, remove }
-}
-
-/** The same place with a Redis of its own. */
-export const withRedis = async (place: Place): Promise<Place> => {
-  const { url } = await createRedis()
-  return { ...place, environment: { ...place.environment, REDIS_URL: url } }
-}
-
-const UNLIMITED = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off', TRUSTED_PROXIES: '127.0.0.1' }
-
-/** A server at that place. Limits are off unless the test is about them. */
-export const startSignet = async (
-  { environment }: Place,
-  more: Readonly<Record<string, string>> = {},
-  parts: Partial<Parameters<typeof compose>[1]> = {},
-): Promise<Signet> => {
-  const reading = readConfig({ ...UNLIMITED, ...environment, ISSUER, ...more })
-  if ('faults' in reading) throw new Error(reading.faults.join('; '))
-  return compose(reading.config, { log: silent, ...parts })
-}
+import { PASSWORD } from '../call.ts'
+import { type Instance, ISSUER } from '../deployment.ts'
 
 type Headers = Readonly<Record<string, string>>
 
-/** Sends JSON as a first-party application would. */
+/** Sends JSON as a first-party application would. Not held against openapi.yaml: see `ask` for that. */
 export const send = async (
-  { app }: Signet,
+  { app }: Instance,
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
   body?: unknown,
@@ -88,7 +31,7 @@ export const send = async (
 export type Tokens = Readonly<{ access_token: string; refresh_token: string; user: { id: string } }>
 
 /** A new account's e-mail, its tokens and its bearer header. */
-export const register = async (signet: Signet, email: string, more: object = {}, headers: Headers = {}) => {
+export const register = async (signet: Instance, email: string, more: object = {}, headers: Headers = {}) => {
   const response = await send(
     signet,
     'POST',
@@ -102,7 +45,7 @@ export const register = async (signet: Signet, email: string, more: object = {},
   return { response, tokens, bearer: bearerOf(tokens) }
 }
 
-export const login = async (signet: Signet, email: string, more: object = {}, headers: Headers = {}) => {
+export const login = async (signet: Instance, email: string, more: object = {}, headers: Headers = {}) => {
   const response = await send(signet, 'POST', '/auth/login', { email, password: PASSWORD, ...more }, headers)
   if (response.status !== 200) throw new Error(`login answered ${response.status}: ${await response.text()}`)
   const tokens = (await response.json()) as Tokens
@@ -121,9 +64,59 @@ export const outcome = async (pending: Promise<Response> | Response) => {
   return code === undefined ? `${response.status}` : `${response.status} ${code}`
 }
 
-export const sidOf = ({ access_token }: Pick<Tokens, 'access_token'>): string => {
-  const claims = JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()) as {
-    sid: string
-  }
-  return claims.sid
+export const claimsOf = (token: string): Readonly<Record<string, unknown>> =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+
+export const sidOf = ({ access_token }: Pick<Tokens, 'access_token'>): string =>
+  String(claimsOf(access_token)['sid'])
+
+export type Asking = Readonly<{
+  method?: 'GET' | 'POST' | 'DELETE'
+  body?: unknown
+  token?: string
+  headers?: Readonly<Record<string, string>>
+}>
+
+/** One request to one server, held against openapi.yaml. */
+export const ask = async (signet: Instance, path: string, asking: Asking = {}): Promise<Answer> => {
+  const { method = asking.body === undefined ? 'GET' : 'POST', body, token, headers = {} } = asking
+  const text = body === undefined ? undefined : JSON.stringify(body)
+  const request = new Request(`${ISSUER}${path}`, {
+    method,
+    ...(text === undefined ? {} : { body: text }),
+    headers: {
+      ...(text === undefined
+        ? {}
+        : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(text)) }),
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+  })
+  return toAnswer(await signet.listenable(request))
 }
+
+/** The status, and the stable code of a refusal. */
+export const outcomeOf = ({ status, body }: Answer): string =>
+  body.code === undefined ? String(status) : `${status} ${body.code}`
+
+export const signUp = async (signet: Instance, email: string, more: object = {}): Promise<Body> => {
+  const { status, body } = await ask(signet, '/auth/register', {
+    body: { email, password: PASSWORD, ...more },
+  })
+  expect(status).toBe(201)
+  return body
+}
+
+export const signIn = (signet: Instance, email: string, more: object = {}, headers: Asking['headers'] = {}) =>
+  ask(signet, '/auth/login', { body: { email, password: PASSWORD, ...more }, headers })
+
+/** Both ways in which a sign-in could go on. */
+export const lives = async (
+  signet: Instance,
+  { access_token, refresh_token }: Pick<Body, 'access_token' | 'refresh_token'>,
+) => [
+  (await ask(signet, '/auth/me', { token: access_token })).status,
+  (await ask(signet, '/auth/refresh', { body: { refresh_token } })).status,
+]
+export const ALIVE = [200, 200]
+export const DEAD = [401, 401]

@@ -1,6 +1,6 @@
-import type { Signet } from '../../../src/compose/index.ts'
+import type { Deployment, Given, Instance } from '../deployment.ts'
 import { linkIn, type Mailbox, openMailbox } from '../services/mailbox.ts'
-import { outcome, type Place, send, startSignet } from './account-api.ts'
+import { outcome, send } from './account-api.ts'
 
 export const FROM = 'Signet <no-reply@id.example>'
 export const NEW_PASSWORD = 'another lantern for the harbour'
@@ -17,17 +17,16 @@ export const SUBJECTS = {
   reused: /ended for your safety/,
 }
 
-export type Post = Readonly<{ signet: Signet; mailbox: Mailbox; close: () => Promise<void> }>
+export type Post = Readonly<{ signet: Instance; mailbox: Mailbox; close: () => Promise<void> }>
 
-/** A server at that place that sends mail to a mailbox. */
+/** An instance that sends mail to a mailbox of its own. */
 export const startWithMail = async (
-  place: Place,
-  more: Readonly<Record<string, string>> = {},
-  parts: Parameters<typeof startSignet>[2] = {},
+  deployment: Deployment,
+  { environment = {}, ...parts }: Given = {},
 ): Promise<Post> => {
   const mailbox = await openMailbox()
-  const mail = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, ...more }
-  const signet = await startSignet(place, mail, parts)
+  const mail = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, ...environment }
+  const signet = await deployment.start({ ...parts, environment: mail })
   const close = async () => {
     await signet.close()
     await mailbox.close()
@@ -37,17 +36,17 @@ export const startWithMail = async (
 
 type Headers = Readonly<Record<string, string>>
 
-export const forgot = (signet: Signet, email: string, headers: Headers = {}) =>
+export const forgot = (signet: Instance, email: string, headers: Headers = {}) =>
   send(signet, 'POST', '/auth/password/forgot', { email }, headers)
 
-export const reset = (signet: Signet, token: string, new_password = NEW_PASSWORD) =>
+export const reset = (signet: Instance, token: string, new_password = NEW_PASSWORD) =>
   outcome(send(signet, 'POST', '/auth/password/reset', { token, new_password }))
 
-export const verify = (signet: Signet, token: string) =>
+export const verify = (signet: Instance, token: string) =>
   outcome(send(signet, 'POST', '/auth/email/verify', { token }))
 
 export const changeEmail = (
-  signet: Signet,
+  signet: Instance,
   bearer: Headers,
   fields: Readonly<{ current_password: string; new_email: string }>,
 ) => outcome(send(signet, 'POST', '/auth/email', fields, bearer))
@@ -58,5 +57,5 @@ export const resetToken = async ({ signet, mailbox }: Post, email: string, count
   return linkIn(await mailbox.mailTo(email, SUBJECTS.reset, count)).token
 }
 
-export const me = async (signet: Signet, bearer: Headers): Promise<unknown> =>
+export const me = async (signet: Instance, bearer: Headers): Promise<unknown> =>
   (await send(signet, 'GET', '/auth/me', undefined, bearer)).json()

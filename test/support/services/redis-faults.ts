@@ -7,7 +7,7 @@ import { type RevocationQuery, redisRevocations } from '../../../src/sdk/redis.t
 import { createDatabase } from '../backends.ts'
 import { type Call, createCall, newEmail, PASSWORD } from '../call.ts'
 import { PEPPER } from '../clients.ts'
-import { becomesReady, openPlace } from '../process.ts'
+import { becomesReady, openSandbox } from '../process.ts'
 import { openFaultProxy } from './fault-proxy.ts'
 import { freePort, startOwnRedis } from './services.ts'
 
@@ -21,7 +21,7 @@ const ENTRIES = 10_000
 
 /** Two processes of the program on one Postgres and on a Redis of their own, which fails as it is told. */
 export const openFaultyRedis = async () => {
-  const [place, database, redis] = await Promise.all([openPlace(), createDatabase(), startOwnRedis()])
+  const [place, database, redis] = await Promise.all([openSandbox(), createDatabase(), startOwnRedis()])
   if (redis === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   await seedRevocations(database.url)
   const target = new URL(redis.url)
