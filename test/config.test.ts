@@ -395,7 +395,7 @@ describe('configuration', () => {
       expect(faultsOf({ REDIS_URL: url }).join()).not.toContain('hidden')
   })
 
-  describe('ISSUER', () => {
+  describe('RFC 8414 §2 – ISSUER', () => {
     it('follows PORT, and DEFAULT_AUDIENCE follows ISSUER', () => {
       expect(configOf({ PORT: '9000' })).toMatchObject({
         ISSUER: 'http://localhost:9000',

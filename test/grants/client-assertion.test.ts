@@ -13,7 +13,7 @@ import { type Deployment, deployments, type Instance, ISSUER } from '../support/
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) => {
+describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ open }) => {
   let place: Deployment
   let signet: Instance
   let key: ClientKey
@@ -55,7 +55,7 @@ describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) =
   const ACCEPTED = [200, undefined]
   const REFUSED = [401, 'invalid_client']
 
-  it('accepts an assertion by the client, about the client, for the issuer', async () => {
+  it('§3 – accepts an assertion by the client, about the client, for the issuer', async () => {
     expect(await sendClaims({})).toEqual(ACCEPTED)
     expect(await sendClaims({ aud: [ISSUER] })).toEqual(ACCEPTED)
     expect(await sendClaims({ iat: undefined })).toEqual(ACCEPTED)
@@ -64,7 +64,7 @@ describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) =
     )
   })
 
-  it('accepts each algorithm that the metadata names', async () => {
+  it('RFC 8414 §2 – accepts each algorithm that the metadata names', async () => {
     for (const curve of curves) {
       expect(await send(await signAssertion(curve, assertionClaims(curve.alg)))).toEqual(ACCEPTED)
     }
@@ -100,7 +100,7 @@ describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) =
     expect(await sendClaims(changes)).toEqual(REFUSED)
   })
 
-  it('accepts ten minutes of life, and clocks that differ by a few seconds', async () => {
+  it('§3 – accepts ten minutes of life, and clocks that differ by a few seconds', async () => {
     expect(await sendClaims({ exp: seconds() + 599 })).toEqual(ACCEPTED)
     expect(await sendClaims({ iat: seconds() + 3 })).toEqual(ACCEPTED)
   })
@@ -145,7 +145,7 @@ describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) =
     })
   })
 
-  describe('RFC 8725 – keys and algorithms', () => {
+  describe('RFC 8725 §3.1 – keys and algorithms', () => {
     it('refuses alg none, with and without a signature', async () => {
       const input = `${base64url({ alg: 'none' })}.${base64url(assertionClaims('jwt'))}`
       for (const signature of ['', 'AAAA']) expect(await send(`${input}.${signature}`)).toEqual(REFUSED)
@@ -167,7 +167,7 @@ describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) =
       expect(await send(await signAssertion(foreign, claims(), {}))).toEqual(REFUSED)
     })
 
-    it('refuses a kid that is not registered, and takes an assertion without one', async () => {
+    it('RFC 7515 §4.1.4 – refuses a kid that is not registered, and takes an assertion without one', async () => {
       expect(await send(await signAssertion(key, assertionClaims('jwt'), { kid: 'unknown' }))).toEqual(
         REFUSED,
       )
@@ -192,14 +192,14 @@ describe.each(deployments)('RFC 7523 – private_key_jwt on $name', ({ open }) =
       ).toEqual(REFUSED)
     })
 
-    it('refuses one of our own access tokens, and what is no JWT', async () => {
+    it('RFC 8725 §3.12 – refuses one of our own access tokens, and what is no JWT', async () => {
       const { body } = await signet.token(withAssertion(await signAssertion(key, assertionClaims('jwt'))))
       for (const assertion of [body.access_token, 'x', 'a.b', 'a.b.c', '..', 'e30.'.repeat(5)])
         expect(await send(assertion)).toEqual(REFUSED)
     })
   })
 
-  it('refuses another client_id beside it, another type, and half of the pair', async () => {
+  it('RFC 7521 §4.2 – refuses another client_id beside it, another type, and half of the pair', async () => {
     const assertion = () => signAssertion(key, assertionClaims('jwt'))
     expect(await send(await assertion(), { client_id: 'jwt-too' })).toEqual([400, 'invalid_request'])
     const saml = 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer'

@@ -36,7 +36,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
   }
 
   describe('§2.3.1 – client_secret_basic', () => {
-    it('accepts the pair, whatever the case of the scheme', async () => {
+    it('accepts the pair, whatever the case of the scheme (RFC 9110 §11.1)', async () => {
       await expectAccepted(CLIENT_CREDENTIALS, SERVICE)
       await expectAccepted(CLIENT_CREDENTIALS, {
         authorization: SERVICE.authorization.replace('Basic', 'bASIC'),
@@ -44,7 +44,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       await expectAccepted({ ...CLIENT_CREDENTIALS, client_id: 'service' }, SERVICE)
     })
 
-    it('decodes each half as a form: plus, percent, colon, and UTF-8', async () => {
+    it('decodes each half as a form: plus, percent, colon, and UTF-8 (RFC 6749 appendix B)', async () => {
       await expectAccepted(CLIENT_CREDENTIALS, basic(ODD, SECRETS.odd))
       await expectAccepted(
         CLIENT_CREDENTIALS,
@@ -54,7 +54,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       await expectAccepted(CLIENT_CREDENTIALS, raw(`${encodeURIComponent(ODD)}:${lower}`))
     })
 
-    it('takes the first colon for the border, and leaves one in the secret alone', async () => {
+    it('RFC 7617 §2 – takes the first colon for the border, and leaves one in the secret alone', async () => {
       const encoded = encodeURIComponent(SECRETS.odd).replaceAll('%3A', ':')
       await expectAccepted(CLIENT_CREDENTIALS, raw(`odd+id%3A%2B%25:${encoded}`))
     })
@@ -125,7 +125,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
     await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_id: 'nobody' }, SERVICE)
   })
 
-  it('refuses who does not say who they are', async () => {
+  it('§5.2 – refuses who does not say who they are', async () => {
     await expectRefused(CLIENT_CREDENTIALS)
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: '' })
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'nobody' })
@@ -137,7 +137,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
     await expectRefused({ ...CLIENT_CREDENTIALS, scope: 'nonsense' }, basic('service', 'wrong'))
   })
 
-  it('is the same at each endpoint that wants it', async () => {
+  it('is the same at each endpoint that wants it (RFC 7009 §2.1, RFC 7662 §2.1)', async () => {
     for (const path of ['/token', '/revoke', '/introspect']) {
       const form = { ...CLIENT_CREDENTIALS, token: 'x' }
       expectInvalidClient(await signet.post(path, form))

@@ -60,12 +60,15 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     expect(await ask({ scope: '' })).toEqual([200, undefined, 'read write'])
   })
 
-  it.each(['admin', 'read admin', 'Read', 'readwrite'])('refuses the unknown scope %j', async scope => {
-    expect(await ask({ scope })).toEqual([400, 'invalid_scope', undefined])
-  })
+  it.each(['admin', 'read admin', 'Read', 'readwrite'])(
+    '§5.2 – refuses the unknown scope %j',
+    async scope => {
+      expect(await ask({ scope })).toEqual([400, 'invalid_scope', undefined])
+    },
+  )
 
   it.each([' ', ' read', 'read ', 'read  write', 'read"', 'read\\', 'lire-é'])(
-    'refuses the malformed scope %j',
+    '§3.3 – refuses the malformed scope %j',
     async scope => {
       expect(await ask({ scope })).toEqual([400, 'invalid_scope', undefined])
     },
@@ -79,20 +82,20 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     expect(await ask({ scope: 'read' }, scopeless)).toEqual([400, 'invalid_scope', undefined])
   })
 
-  it('refuses a grant that exists and is not registered for the client', async () => {
+  it('§5.2 – refuses a grant that exists and is not registered for the client', async () => {
     const { status, body } = await signet.token({ grant_type: 'refresh_token', refresh_token: 'x' }, SERVICE)
     expect([status, body.error]).toEqual([400, 'unauthorized_client'])
   })
 
   it.each(['password', 'implicit', 'authorization_code2', 'Client_Credentials', '__proto__'])(
-    'does not know the grant %j',
+    '§5.2 – does not know the grant %j',
     async grant_type => {
       const { status, body } = await signet.token({ grant_type }, SERVICE)
       expect([status, body.error]).toEqual([400, 'unsupported_grant_type'])
     },
   )
 
-  it('refuses a client that may only introspect, and a public one', async () => {
+  it('§4.4 – refuses a client that may only introspect, and a public one', async () => {
     const introspector = basic('introspector', SECRETS.introspector)
     expect(await ask({}, introspector)).toEqual([400, 'unauthorized_client', undefined])
     const { status, body } = await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'app' })
@@ -124,7 +127,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       expect(Math.abs((claims.iat ?? 0) - Date.now() / 1000)).toBeLessThan(5)
     })
 
-    it('verifies through the JWKS, and has a jti of its own', async () => {
+    it('verifies through the JWKS, and has a jti of its own (§4)', async () => {
       const { text } = await signet.fetch('/.well-known/jwks.json')
       const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
       const seen = new Set<unknown>()
@@ -137,7 +140,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       expect(seen.size).toBe(3)
     })
 
-    it('is addressed to the issuer when nobody named an audience', async () => {
+    it('is addressed to the issuer when nobody named an audience (§3)', async () => {
       expect((await claimsOf(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
       expect((await claimsOf(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
     })
@@ -151,13 +154,13 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     })
   })
 
-  describe('RFC 8707 – resource indicators', () => {
+  describe('RFC 8707 §2 – resource indicators', () => {
     const withResources = (...resources: readonly string[]): Form => [
       ...Object.entries(CLIENT_CREDENTIALS),
       ...resources.map(resource => ['resource', resource] as const),
     ]
 
-    it('addresses the token to the resource that is asked for', async () => {
+    it('addresses the token to the resource that is asked for (§2.2)', async () => {
       expect((await claimsOf(withResources(OTHER_API))).aud).toBe(OTHER_API)
     })
 

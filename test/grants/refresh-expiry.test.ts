@@ -36,7 +36,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     expect(Math.abs(after.idle_expires_at.getTime() - Date.now() - IDLE)).toBeLessThan(60_000)
   })
 
-  it('leaves idle for one second less than allowed alive, and for the whole time dead', async () => {
+  it('RFC 9700 §4.14.2 – leaves idle for one second less than allowed alive, and for the whole time dead', async () => {
     const [young, old] = [await seedFamily(place), await seedFamily(place)]
     await age(young.id, 7 * 86_400 - 30)
     await age(old.id, 7 * 86_400)

@@ -53,20 +53,20 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     })
   })
 
-  it('serves a confidential client, which must authenticate', async () => {
+  it('serves a confidential client, which must authenticate (§3.2.1)', async () => {
     const family = await seedFamily(place, { client_id: 'confidential' })
     const asPublic = await refresh(signet, family.refresh_token, { client_id: 'confidential' })
     expect([asPublic.status, asPublic.body.error]).toEqual([401, 'invalid_client'])
     await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
   })
 
-  it('needs the parameter refresh_token', async () => {
+  it('§5.2 – needs the parameter refresh_token', async () => {
     const { status, body } = await signet.token({ grant_type: 'refresh_token', client_id: 'app' })
     expect([status, body.error]).toEqual([400, 'invalid_request'])
   })
 
   it.each(['x', 'signet_rt_', `signet_rt_${'A'.repeat(94)}`, 'signet_rt_é', 'eyJhbGciOiJub25lIn0.e30.'])(
-    'refuses %j, which is no token of ours',
+    '§5.2 – refuses %j, which is no token of ours',
     async token => {
       expect(await refused(signet, token)).toEqual(INVALID_GRANT)
     },
@@ -87,7 +87,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it.each(['admin', 'read admin', ' read', 'read"'])(
-    'refuses the scope %j, and the token stays usable',
+    '§6, §3.3 – refuses the scope %j, and the token stays usable',
     async scope => {
       const family = await seedFamily(place)
       expect(await refused(signet, family.refresh_token, { form: { scope } })).toEqual([400, 'invalid_scope'])
@@ -134,7 +134,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it.each(['https://foreign.example', '/api', `${API}#f`])(
-    'refuses the resource %j, and the token stays usable',
+    'RFC 8707 §2 – refuses the resource %j, and the token stays usable',
     async resource => {
       const family = await seedFamily(place)
       expect(await refused(signet, family.refresh_token, { form: { resource } })).toEqual([

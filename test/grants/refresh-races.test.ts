@@ -15,108 +15,111 @@ const REDEMPTIONS = 200
 const PAIRS = 150
 
 /** The embedded database takes one process: there the two instances share its connection. */
-describe.each(deployments)('races of one refresh token over two instances on $name', ({ open }) => {
-  let place: Deployment
-  let instances: readonly [Instance, Instance]
-  beforeAll(async () => {
-    place = await open()
-    instances = [await place.start(), await place.start()]
-  })
-  afterAll(() => place.close())
+describe.each(deployments)(
+  'RFC 9700 §4.14.2 – races of one refresh token over two instances on $name',
+  ({ open }) => {
+    let place: Deployment
+    let instances: readonly [Instance, Instance]
+    beforeAll(async () => {
+      place = await open()
+      instances = [await place.start(), await place.start()]
+    })
+    afterAll(() => place.close())
 
-  const redeemAll = (token: string, request: RefreshRequest = {}): Promise<readonly Answer[]> =>
-    Promise.all(
-      Array.from({ length: REDEMPTIONS }, (_, turn) =>
-        refresh(instances[turn % 2 === 0 ? 0 : 1], token, request),
-      ),
-    )
-  const successorsOf = (answers: readonly Answer[]) =>
-    answers.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token)
-
-  it('strict: one at most wins, and the family is dead with everything it gave out', async () => {
-    const family = await seedFamily(place)
-    const bystanders = await createBystanders(place, family)
-    const answers = await redeemAll(family.refresh_token)
-    const winners = answers.filter(({ status }) => status === 200)
-    expect(winners.length).toBeLessThanOrEqual(1)
-    expect(new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => body.error))).toEqual(
-      new Set(['invalid_grant']),
-    )
-    const { generation, revoke_reason } = await rowOf(place, family.id)
-    expect([generation, revoke_reason]).toEqual([1, 'reuse'])
-    for (const { body } of winners) {
-      for (const instance of instances) {
-        expect(await isActive(instance, body.access_token)).toBe(false)
-        expect(await refused(instance, body.refresh_token)).toEqual([400, 'invalid_grant'])
-      }
-    }
-    await bystanders.expectAlive(instances[0])
-  })
-
-  it.each([
-    ['with one Idempotency-Key', {}, { key: 'attempt 1' }],
-    ['within a grace window', { client_id: 'grace-app' }, { client_id: 'grace-app' }],
-  ])('%s: all win the same successor, and the family lives', async (_, seed, request) => {
-    const family = await seedFamily(place, seed)
-    const successors = successorsOf(await redeemAll(family.refresh_token, request))
-    expect(successors).toHaveLength(REDEMPTIONS)
-    expect(new Set(successors)).toEqual(new Set([family.tokenAt(1)]))
-    const { generation, revoked_at } = await rowOf(place, family.id)
-    expect([generation, revoked_at]).toEqual([1, null])
-    await rotated(instances[1], family.tokenAt(1), { ...request, key: 'attempt 2' })
-  })
-
-  it('strict, two at a time: the loser is reuse, also when its statement began before the winner’s', async () => {
-    for (let turn = 0; turn < PAIRS; turn++) {
-      const family = await seedFamily(place)
-      const pair = await Promise.all(instances.map(instance => refresh(instance, family.refresh_token)))
-      expect(successorsOf(pair).length).toBeLessThanOrEqual(1)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
-    }
-  })
-
-  it('with different keys: never two living branches', async () => {
-    const family = await seedFamily(place)
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, turn) =>
-        refresh(instances[turn % 2 === 0 ? 0 : 1], family.refresh_token, { key: `thief ${turn}` }),
-      ),
-    )
-    expect(successorsOf(answers).length).toBeLessThanOrEqual(1)
-    expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
-  })
-
-  it('many families at once, in opposite orders: each gets its own successor, the same at both instances', async () => {
-    const families = await Promise.all(Array.from({ length: 100 }, () => seedFamily(place)))
-    const redeem = (instance: Instance, some: readonly SeededFamily[]) =>
+    const redeemAll = (token: string, request: RefreshRequest = {}): Promise<readonly Answer[]> =>
       Promise.all(
-        some.map(async family => ({
-          id: family.id,
-          answer: await refresh(instance, family.refresh_token, { key: family.id }),
-        })),
+        Array.from({ length: REDEMPTIONS }, (_, turn) =>
+          refresh(instances[turn % 2 === 0 ? 0 : 1], token, request),
+        ),
       )
-    const answers = await Promise.all([
-      redeem(instances[0], families),
-      redeem(instances[1], families.toReversed()),
-    ])
-    const seen = answers.flat().map(({ id, answer }) => [id, answer.body.refresh_token] as const)
-    expect(seen).toHaveLength(2 * families.length)
-    const successors = new Map(families.map(family => [family.id, family.tokenAt(1)]))
-    expect(seen.filter(([id, token]) => token !== successors.get(id))).toEqual([])
-  })
+    const successorsOf = (answers: readonly Answer[]) =>
+      answers.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token)
 
-  it('two generations at once: thief and victim never both go on', async () => {
-    for (let turn = 0; turn < 20; turn++) {
+    it('strict: one at most wins, and the family is dead with everything it gave out', async () => {
       const family = await seedFamily(place)
-      const current = await rotated(instances[0], family.refresh_token)
-      const answers = await Promise.all([
-        refresh(instances[0], family.refresh_token),
-        refresh(instances[1], current),
-      ])
-      for (const token of successorsOf(answers)) {
-        expect(await refused(instances[0], token)).toEqual([400, 'invalid_grant'])
+      const bystanders = await createBystanders(place, family)
+      const answers = await redeemAll(family.refresh_token)
+      const winners = answers.filter(({ status }) => status === 200)
+      expect(winners.length).toBeLessThanOrEqual(1)
+      expect(new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => body.error))).toEqual(
+        new Set(['invalid_grant']),
+      )
+      const { generation, revoke_reason } = await rowOf(place, family.id)
+      expect([generation, revoke_reason]).toEqual([1, 'reuse'])
+      for (const { body } of winners) {
+        for (const instance of instances) {
+          expect(await isActive(instance, body.access_token)).toBe(false)
+          expect(await refused(instance, body.refresh_token)).toEqual([400, 'invalid_grant'])
+        }
       }
+      await bystanders.expectAlive(instances[0])
+    })
+
+    it.each([
+      ['with one Idempotency-Key', {}, { key: 'attempt 1' }],
+      ['within a grace window', { client_id: 'grace-app' }, { client_id: 'grace-app' }],
+    ])('%s: all win the same successor, and the family lives', async (_, seed, request) => {
+      const family = await seedFamily(place, seed)
+      const successors = successorsOf(await redeemAll(family.refresh_token, request))
+      expect(successors).toHaveLength(REDEMPTIONS)
+      expect(new Set(successors)).toEqual(new Set([family.tokenAt(1)]))
+      const { generation, revoked_at } = await rowOf(place, family.id)
+      expect([generation, revoked_at]).toEqual([1, null])
+      await rotated(instances[1], family.tokenAt(1), { ...request, key: 'attempt 2' })
+    })
+
+    it('strict, two at a time: the loser is reuse, also when its statement began before the winner’s', async () => {
+      for (let turn = 0; turn < PAIRS; turn++) {
+        const family = await seedFamily(place)
+        const pair = await Promise.all(instances.map(instance => refresh(instance, family.refresh_token)))
+        expect(successorsOf(pair).length).toBeLessThanOrEqual(1)
+        expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      }
+    })
+
+    it('with different keys: never two living branches', async () => {
+      const family = await seedFamily(place)
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, turn) =>
+          refresh(instances[turn % 2 === 0 ? 0 : 1], family.refresh_token, { key: `thief ${turn}` }),
+        ),
+      )
+      expect(successorsOf(answers).length).toBeLessThanOrEqual(1)
       expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
-    }
-  })
-})
+    })
+
+    it('many families at once, in opposite orders: each gets its own successor, the same at both instances', async () => {
+      const families = await Promise.all(Array.from({ length: 100 }, () => seedFamily(place)))
+      const redeem = (instance: Instance, some: readonly SeededFamily[]) =>
+        Promise.all(
+          some.map(async family => ({
+            id: family.id,
+            answer: await refresh(instance, family.refresh_token, { key: family.id }),
+          })),
+        )
+      const answers = await Promise.all([
+        redeem(instances[0], families),
+        redeem(instances[1], families.toReversed()),
+      ])
+      const seen = answers.flat().map(({ id, answer }) => [id, answer.body.refresh_token] as const)
+      expect(seen).toHaveLength(2 * families.length)
+      const successors = new Map(families.map(family => [family.id, family.tokenAt(1)]))
+      expect(seen.filter(([id, token]) => token !== successors.get(id))).toEqual([])
+    })
+
+    it('two generations at once: thief and victim never both go on', async () => {
+      for (let turn = 0; turn < 20; turn++) {
+        const family = await seedFamily(place)
+        const current = await rotated(instances[0], family.refresh_token)
+        const answers = await Promise.all([
+          refresh(instances[0], family.refresh_token),
+          refresh(instances[1], current),
+        ])
+        for (const token of successorsOf(answers)) {
+          expect(await refused(instances[0], token)).toEqual([400, 'invalid_grant'])
+        }
+        expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      }
+    })
+  },
+)

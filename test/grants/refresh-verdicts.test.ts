@@ -83,7 +83,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       )
     })
 
-    it('from another client, whose attempts never end the family, not even with a spent token', async () => {
+    it('from another client, whose attempts never end the family, not even with a spent token (RFC 6749 §6)', async () => {
       const family = await seedFamily(place)
       const next = await rotated(signet, family.refresh_token)
       for (const token of [family.refresh_token, next, family.tokenAt(7)]) {
@@ -131,7 +131,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     })
   })
 
-  describe('5: an older token is reuse', () => {
+  describe('RFC 9700 §4.14.2 – 5: an older token is reuse', () => {
     it.each([1, 2, 5])(
       'ends the family and its access tokens, %i generations on, and nothing else',
       async age => {

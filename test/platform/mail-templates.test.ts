@@ -8,7 +8,7 @@ import { openMailTemplates } from '../../src/platform/mail-templates.ts'
 const NAMES = Object.keys(MAILS) as MailName[]
 const letterOf = openMailTemplates({ issuer: 'https://id.example' })
 
-describe('the language of a request', () => {
+describe('RFC 9110 §12.5.4, RFC 4647 §3.4 – the language of a request', () => {
   it.each([
     [undefined, 'en'],
     ['', 'en'],

@@ -22,7 +22,7 @@ const openForged = async () => {
   return { keys, jwk, forge, publicKey, header: { alg: 'RS256', typ: 'at+jwt', kid: jwk.kid } }
 }
 
-describe('RFC 7515: what we sign', () => {
+describe('RFC 7515 §5.1 – what we sign', () => {
   it('is verified by jose from the JWKS', async () => {
     const keys = await open(makeDirectory())
     const jws = await keys.sign('at+jwt', claims)
@@ -51,8 +51,8 @@ describe('RFC 7515: what we sign', () => {
   })
 })
 
-describe('RFC 8725: what we verify', () => {
-  it('is our own, by its type', async () => {
+describe('RFC 8725 §3 – what we verify', () => {
+  it('is our own, by its type (§3.11)', async () => {
     const keys = await open(makeDirectory())
     const [access, id] = await Promise.all([keys.sign('at+jwt', claims), keys.sign('JWT', claims)])
     expect(keys.verify('at+jwt', access)).toEqual(claims)
@@ -72,7 +72,7 @@ describe('RFC 8725: what we verify', () => {
     }
   })
 
-  it('is refused with another algorithm, none, or our public key as a shared secret', async () => {
+  it('is refused with another algorithm, none, or our public key as a shared secret (§3.1)', async () => {
     const { keys, forge, header, publicKey } = await openForged()
     const none = `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`
     const input = `${encode({ ...header, alg: 'HS256' })}.${encode(claims)}`
@@ -99,14 +99,14 @@ describe('RFC 8725: what we verify', () => {
     expect(keys.verify('at+jwt', forge({ ...header, jwk }))).toEqual(claims)
   })
 
-  it('is refused with an extension that it calls critical', async () => {
+  it('is refused with an extension that it calls critical (RFC 7515 §4.1.11)', async () => {
     const { keys, forge, header } = await openForged()
     for (const crit of [['b64'], ['exp'], [], null, 'b64']) {
       expect(keys.verify('at+jwt', forge({ ...header, crit, b64: false }))).toBeNull()
     }
   })
 
-  it('is refused with an unknown kid, or with none', async () => {
+  it('is refused with an unknown kid, or with none (RFC 7515 §4.1.4)', async () => {
     const { keys, forge, header } = await openForged()
     for (const kid of ['x', '', '../own.pem', 1, null, undefined, [header.kid]]) {
       expect(keys.verify('at+jwt', forge({ ...header, kid }))).toBeNull()
@@ -127,7 +127,7 @@ describe('RFC 8725: what we verify', () => {
     expect(keys.verify('at+jwt', jws)).toEqual(claims)
   })
 
-  it('has three segments of canonical base64url, and one spelling', async () => {
+  it('has three segments of canonical base64url, and one spelling (RFC 7515 §2, §7.1)', async () => {
     const { keys, forge, header } = await openForged()
     const jws = forge(header)
     const [head = '', payload = '', signature = ''] = jws.split('.')
@@ -149,7 +149,7 @@ describe('RFC 8725: what we verify', () => {
     for (const spelling of spellings) expect(keys.verify('at+jwt', spelling)).toBeNull()
   })
 
-  it('has a JSON object for header and payload, and 8192 characters at most', async () => {
+  it('has a JSON object for header and payload (RFC 7515 §5.2), and 8192 characters at most', async () => {
     const { keys, forge, header } = await openForged()
     for (const payload of ['[]', 'null', '1', '"x"', '{', '']) {
       expect(keys.verify('at+jwt', forge(header, Buffer.from(payload).toString('base64url')))).toBeNull()

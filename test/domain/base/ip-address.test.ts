@@ -6,7 +6,7 @@ import {
   parseAddressRanges,
 } from '../../../src/domain/base/ip-address.ts'
 
-describe('an address as a proxy writes it', () => {
+describe('RFC 7239 §6 – an address as a proxy writes it', () => {
   it.each([
     ['192.0.2.1', '192.0.2.1'],
     [' 192.0.2.1 ', '192.0.2.1'],
@@ -49,7 +49,7 @@ describe('ranges', () => {
     const parsed = parseAddressRanges(texts)
     return 'ranges' in parsed && isWithin(address, parsed.ranges)
   }
-  it('hold their first and last address, and not their neighbours', () => {
+  it('hold their first and last address, and not their neighbours (RFC 4632, RFC 4291)', () => {
     expect(within('10.0.0.0', '10.0.0.0/8')).toBe(true)
     expect(within('10.255.255.255', '10.0.0.0/8')).toBe(true)
     expect(within('9.255.255.255', '10.0.0.0/8')).toBe(false)

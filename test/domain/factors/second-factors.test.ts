@@ -34,7 +34,7 @@ describe('RFC 4648 §10', () => {
   })
 })
 
-describe('a sealed secret', () => {
+describe('NIST SP 800-38D – a sealed secret', () => {
   const secret = randomBytes(20)
   const nonce = randomBytes(12)
   const [pepper, other] = [createPepper(Buffer.alloc(32, 1)), createPepper(Buffer.alloc(32, 2))]
@@ -82,7 +82,7 @@ describe('the authentication class', () => {
     expect(acrOf(['otp'])).toBe(null)
     expect(acrOf([])).toBe(null)
   })
-  it('gathers methods, each once, with "mfa" at the end', () => {
+  it('gathers methods, each once, with "mfa" at the end (RFC 8176 §2)', () => {
     expect(amrWith(['pwd'], 'otp')).toEqual(['pwd', 'otp', 'mfa'])
     expect(amrWith(['pwd', 'otp', 'mfa'], 'otp')).toEqual(['pwd', 'otp', 'mfa'])
     expect(amrWith(['pwd', 'otp', 'mfa'], 'hwk')).toEqual(['pwd', 'otp', 'hwk', 'mfa'])
@@ -93,7 +93,7 @@ describe('the authentication class', () => {
     expect(rolesAt('urn:example:gold', ['admin'], ['admin'])).toEqual([])
     expect(rolesAt(ACR.mfa, ['user', 'admin'], ['admin'])).toEqual(['user', 'admin'])
   })
-  it('is asked for by name', () => {
+  it('is asked for by name (RFC 9470 §4)', () => {
     expect(parseAcrValues(`urn:example:gold ${ACR.mfa}`)).toEqual([ACR.mfa])
     expect(parseAcrValues('mfa')).toBe(null)
     expect(parseAcrValues('')).toBe(null)

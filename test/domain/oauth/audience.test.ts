@@ -25,7 +25,7 @@ const WIDE = {
 
 let people = 0
 
-describe.each(deployments)('RFC 8707 – the audience of people’s tokens, on $name', ({ open }) => {
+describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, on $name', ({ open }) => {
   let place: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -115,7 +115,7 @@ describe.each(deployments)('RFC 8707 – the audience of people’s tokens, on $
     expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
   })
 
-  it.each(['/auth/refresh', '/token'])('is chosen anew at each refresh by %s', async path => {
+  it.each(['/auth/refresh', '/token'])('is chosen anew at each refresh by %s (§2.2)', async path => {
     let { refresh_token } = (await post('/auth/register', credentials())).body
     const next = async (resource?: string) => {
       const more = resource === undefined ? {} : { resource }

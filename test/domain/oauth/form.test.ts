@@ -140,7 +140,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     }
   })
 
-  it('tells an honest developer what is wrong, and repeats nothing of what was sent', async () => {
+  it('§5.2 – tells an honest developer what is wrong, and repeats nothing of what was sent', async () => {
     for (const sent of [`${CC}&${CC}`, `${CC}&scope=hunter2`, 'grant_type=hunter2']) {
       const { body, text } = await send(sent)
       expect(body.error_description.length).toBeGreaterThan(10)
@@ -149,7 +149,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     }
   })
 
-  it('needs a token at /revoke and /introspect', async () => {
+  it('needs a token at /revoke and /introspect (RFC 7009 §2.1, RFC 7662 §2.1)', async () => {
     for (const path of ['/revoke', '/introspect'])
       for (const body of ['token=', 'token_type_hint=access_token', ''])
         expect(verdictOf(await send(body, {}, path))).toEqual(INVALID)

@@ -59,7 +59,7 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
     await place.close()
   })
 
-  it('names every limit that a sign-in counts against', async () => {
+  it('draft-ietf-httpapi-ratelimit-headers §3, §4 – names every limit that a sign-in counts against', async () => {
     const { headers } = await attempt(signet, 'nobody@limit.example', from('198.51.100.1'))
     expect(headers.get('ratelimit-policy')).toBe('"accounts";q=40;w=60, "login";q=5;w=60')
     expect(headers.get('ratelimit')).toBe('"accounts";r=39;t=60, "login";r=4;t=60')

@@ -39,7 +39,7 @@ const IMPORTED: readonly (readonly [string, string, string])[] = [
   ['PBKDF2 of Django', 'password', `pbkdf2_sha256$1000$seasalt$${django}`],
 ]
 
-describe('a new password', () => {
+describe('NIST SP 800-63B §5.1.1.2 – a new password', () => {
   const judge = (password: string, email = 'grace.hopper@navy.example') =>
     judgePassword({ password, email, min_characters: 8, isCommon: false })
 

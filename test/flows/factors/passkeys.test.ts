@@ -82,7 +82,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ])
   })
 
-  it('is asked for with what the browser needs', async () => {
+  it('WebAuthn §5.4 – is asked for with what the browser needs', async () => {
     const tokens = await signUp(signet, 'options@passkey.example')
     const { access_token, user } = tokens
     const authenticator = createAuthenticator()
@@ -135,11 +135,16 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['a signature of a byte', { signature: Buffer.alloc(1) }],
     ['another key', { key: createAuthenticator().privateKey }],
     ['another person', { userHandle: randomBytes(16).toString('base64url') }],
-  ] satisfies readonly (readonly [string, Bent])[])('says no to an assertion with %s', async (what, bent) => {
-    const ada = await withPasskey(`${what.replaceAll(/\W/g, '-')}@assert.example`)
-    expect(outcomeOf(await enter(ada.email, ada.authenticator, bent))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
-    expect((await enter(ada.email, ada.authenticator)).status).toBe(200)
-  })
+  ] satisfies readonly (readonly [string, Bent])[])(
+    'WebAuthn §7.2 – says no to an assertion with %s',
+    async (what, bent) => {
+      const ada = await withPasskey(`${what.replaceAll(/\W/g, '-')}@assert.example`)
+      expect(outcomeOf(await enter(ada.email, ada.authenticator, bent))).toBe(
+        '401 AUTH_SECOND_FACTOR_INVALID',
+      )
+      expect((await enter(ada.email, ada.authenticator)).status).toBe(200)
+    },
+  )
 
   it.each([
     ...tampered.filter(([what]) => what !== 'a copy of one that cannot be copied'),
@@ -152,16 +157,19 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['an attestation of a vendor', { fmt: 'fido-u2f' }],
     ['a statement about nothing', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
     ['no key', { flags: 1 | 4 }],
-  ] satisfies readonly (readonly [string, Bent])[])('enrols none with %s', async (what, bent) => {
-    const tokens = await signUp(signet, `${what.replaceAll(/\W/g, '-')}@enrol.example`)
-    const { access_token } = tokens
-    const refused = await enrol(tokens, createAuthenticator(), bent)
-    expect([refused.status, refused.body.errors?.[0]?.pointer]).toEqual([422, '#/passkey'])
-    const { body } = await ask(signet, '/auth/factors', { token: access_token })
-    expect(body).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
-  })
+  ] satisfies readonly (readonly [string, Bent])[])(
+    'WebAuthn §7.1 – enrols none with %s',
+    async (what, bent) => {
+      const tokens = await signUp(signet, `${what.replaceAll(/\W/g, '-')}@enrol.example`)
+      const { access_token } = tokens
+      const refused = await enrol(tokens, createAuthenticator(), bent)
+      expect([refused.status, refused.body.errors?.[0]?.pointer]).toEqual([422, '#/passkey'])
+      const { body } = await ask(signet, '/auth/factors', { token: access_token })
+      expect(body).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
+    },
+  )
 
-  it('says no to a counter that does not go on', async () => {
+  it('WebAuthn §6.1.1 – says no to a counter that does not go on', async () => {
     const ada = await withPasskey('counter@passkey.example')
     expect((await enter(ada.email, ada.authenticator, { counter: 7 })).status).toBe(200)
     for (const counter of [7, 6, 0])
@@ -171,7 +179,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect((await enter(ada.email, ada.authenticator, { counter: 8 })).status).toBe(200)
   })
 
-  it('answers a challenge once, its own, and no other ceremony’s', async () => {
+  it('WebAuthn §13.4.3 – answers a challenge once, its own, and no other ceremony’s', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('replay@passkey.example', authenticator)
     const { body: first } = await signIn(signet, ada.email)

@@ -81,7 +81,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect(claimsOf(body.access_token)).toMatchObject({ amr: ['pwd'], acr: PWD })
   })
 
-  it('takes each code once, at sign-in and step-up alike, and none before it', async () => {
+  it('RFC 6238 §5.2 – takes each code once, at sign-in and step-up alike, and none before it', async () => {
     const ada = await withTotp(signet, time, 'once@totp.example')
     const code = ada.code()
     const before = ada.code(-1)
@@ -121,7 +121,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     [0, 200],
     [1, 200],
     [2, 401],
-  ])('takes a code that is %i steps off: %i', async (steps, status) => {
+  ])('RFC 6238 §5.2 – takes a code that is %i steps off: %i', async (steps, status) => {
     const ada = await withTotp(signet, time, `off${steps}@totp.example`)
     time.advance(60)
     const { body } = await signIn(signet, ada.email)

@@ -18,7 +18,7 @@ import { refresh, rotated } from '../../support/refresh.ts'
 const INACTIVE = '{"active":false}'
 const STRANGER = basic('stranger', SECRETS.stranger)
 
-describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => {
+describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open }) => {
   let place: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => 
     expect(body).toEqual({ active: true, token_type: 'Bearer', ...decodeJwt(token) })
   })
 
-  it('tells a resource server of tokens that are addressed to it, and of no others', async () => {
+  it('tells a resource server of tokens that are addressed to it, and of no others (§2.2)', async () => {
     const family = await seedFamily(place)
     const person = (await refresh(signet, family.refresh_token)).body.access_token
     const { body } = await introspect(person, INTROSPECTOR)
@@ -67,7 +67,7 @@ describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => 
     expect((await introspect(await tokenOf(SERVICE, { resource: API }), issuer)).text).toBe(INACTIVE)
   })
 
-  it('answers one and the same to everything that is not live or not the caller’s', async () => {
+  it('answers one and the same to everything that is not live or not the caller’s (§2.2)', async () => {
     const token = await tokenOf()
     const family = await seedFamily(place)
     const { body } = await refresh(signet, family.refresh_token)
@@ -101,7 +101,7 @@ describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => 
     expect(answers[0]?.text).toBe(INACTIVE)
   })
 
-  it('stops at the second at which a token expires', async () => {
+  it('stops at the second at which a token expires (§4)', async () => {
     let now = new Date()
     const aging = await place.start({ clock: () => now })
     const token = (await aging.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
@@ -112,7 +112,7 @@ describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => 
     expect((await introspect(token, SERVICE, aging)).text).toBe(INACTIVE)
   })
 
-  it('refuses public clients, and who does not authenticate', async () => {
+  it('refuses public clients, and who does not authenticate (§2.1)', async () => {
     const token = await tokenOf()
     for (const form of [{ token, client_id: 'app' }, { token }]) {
       const { status, body } = await signet.post('/introspect', form)
@@ -172,7 +172,7 @@ describe.each(deployments)('RFC 7662 – introspection on $name', ({ open }) => 
     })
   })
 
-  it('knows after an emptied Redis and a restart what was revoked before', async () => {
+  it('knows after an emptied Redis and a restart what was revoked before (§4)', async () => {
     const family = await seedFamily(place, { client_id: 'confidential' })
     const first = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL })
     const alone = await tokenOf()

@@ -13,7 +13,7 @@ import {
 
 const APP = { client_id: 'app' }
 
-describe.each(deployments)('RFC 7009 – revocation on $name', ({ open }) => {
+describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) => {
   let place: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -32,7 +32,7 @@ describe.each(deployments)('RFC 7009 – revocation on $name', ({ open }) => {
   }
   const DONE = [200, '']
 
-  it('ends an access token alone: those of the same client live on', async () => {
+  it('ends an access token alone: those of the same client live on (§2.1)', async () => {
     const [first, second] = [
       await signet.token(CLIENT_CREDENTIALS, SERVICE),
       await signet.token(CLIENT_CREDENTIALS, SERVICE),
@@ -73,7 +73,7 @@ describe.each(deployments)('RFC 7009 – revocation on $name', ({ open }) => {
     expect(await isActive(signet, body.access_token)).toBe(false)
   })
 
-  it('ends nothing of another client, and does not tell', async () => {
+  it('ends nothing of another client, and does not tell (§2.1)', async () => {
     const family = await seedFamily(place)
     const { body } = await refresh(signet, family.refresh_token)
     const own = await signet.token(CLIENT_CREDENTIALS, SERVICE)
@@ -114,7 +114,7 @@ describe.each(deployments)('RFC 7009 – revocation on $name', ({ open }) => {
     }
   })
 
-  it('needs a client: anyone who finds a token must not end it', async () => {
+  it('needs a client: anyone who finds a token must not end it (§2.1)', async () => {
     const family = await seedFamily(place)
     const { status } = await signet.post('/revoke', { token: family.refresh_token })
     expect(status).toBe(401)
@@ -145,7 +145,7 @@ describe.each(deployments)('RFC 7009 – revocation on $name', ({ open }) => {
     }
   })
 
-  it('is seen at once by every instance, and by one that starts later', async () => {
+  it('is seen at once by every instance, and by one that starts later (§2.1)', async () => {
     const other = await place.start()
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     expect(await isActive(other, body.access_token)).toBe(true)

@@ -131,7 +131,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect((await other.token(form)).status).toBe(200)
   })
 
-  it('gives each token a place of its own, whichever instance issues it', async () => {
+  it('§6.1 – gives each token a place of its own, whichever instance issues it', async () => {
     const tokens = await Promise.all([own(one), own(other), own(one), own(other)])
     const { first } = await register()
     const refreshed = await one.token({
@@ -306,14 +306,14 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect(await statuses(tokens)).toEqual([0, 0])
   })
 
-  it('lets any website read it', async () => {
+  it('§8 – lets any website read it', async () => {
     const { headers } = await one.fetch(pathOf(referenceOf(await own()).uri), {
       headers: { origin: 'https://anywhere.example' },
     })
     expect(headers.get('access-control-allow-origin')).toBe('*')
   })
 
-  it('goes on in another list when one is full, and names both', async () => {
+  it('§9 – goes on in another list when one is full, and names both', async () => {
     await own()
     await place.database.sql`select setval('status_entries_idx_seq', ${3 * LIST_SIZE - 1})`
     const next = await own()
@@ -329,12 +329,15 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect((await one.fetch('/status-lists/4')).status).toBe(404)
   })
 
-  it.each(['x', '-1', '01', '1.5', '999999999', '9999999999', '0%00'])('knows no list %s', async list => {
-    const { status, body } = await one.fetch(`/status-lists/${list}`)
-    expect([status, body['code']]).toEqual([404, 'NOT_FOUND'])
-  })
+  it.each(['x', '-1', '01', '1.5', '999999999', '9999999999', '0%00'])(
+    '§8 – knows no list %s',
+    async list => {
+      const { status, body } = await one.fetch(`/status-lists/${list}`)
+      expect([status, body['code']]).toEqual([404, 'NOT_FOUND'])
+    },
+  )
 
-  it('knows of no past', async () => {
+  it('§8.4 – knows of no past', async () => {
     const { status, body } = await one.fetch('/status-lists/0?time=1')
     expect([status, body['code']]).toEqual([501, 'TIME_UNSUPPORTED'])
   })

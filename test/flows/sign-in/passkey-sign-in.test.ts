@@ -35,7 +35,7 @@ describe.each(deployments)('a passkey alone ($name)', ({ open }) => {
   const finish = (handle: string, passkey: object, headers: Readonly<Record<string, string>> = {}) =>
     ask(signet, '/auth/login/passkey', { body: { handle, passkey }, headers })
 
-  it('signs its person in, with two factors', async () => {
+  it('WebAuthn §1.3.3 – signs its person in, with two factors', async () => {
     const ada = await withPasskey('ada@alone.example')
     const { handle, expires_in, passkey } = await begin()
     expect([expires_in, passkey['allowCredentials']]).toEqual([300, []])
@@ -72,7 +72,7 @@ describe.each(deployments)('a passkey alone ($name)', ({ open }) => {
     ['another person', { userHandle: randomBytes(16).toString('base64url') }],
     ['nobody named', { userHandle: '' }],
     ['an id that nobody has', { id: randomBytes(32).toString('base64url') }],
-  ] satisfies readonly (readonly [string, Bent])[])('says no with %s', async (what, bent) => {
+  ] satisfies readonly (readonly [string, Bent])[])('WebAuthn §7.2 – says no with %s', async (what, bent) => {
     const { authenticator } = await withPasskey(`${what.replaceAll(/\W/g, '-')}@alone.example`)
     const { handle, passkey } = await begin()
     expect(outcomeOf(await finish(handle, authenticator.get(passkey, bent)))).toBe(
@@ -95,7 +95,7 @@ describe.each(deployments)('a passkey alone ($name)', ({ open }) => {
     expect((await finish(handle, eve.authenticator.get(passkey))).body.user.id).toBe(eve.tokens.user.id)
   })
 
-  it('answers its challenge once, of many at once, and is judged five times', async () => {
+  it('WebAuthn §13.4.3 – answers its challenge once, of many at once, and is judged five times', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     await withPasskey('once@alone.example', authenticator)
     const { handle, passkey } = await begin()

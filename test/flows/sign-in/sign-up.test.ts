@@ -188,7 +188,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [{ email: 'a@example.com', password: PASSWORD, client_id: 1 }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: '' }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: 'unknown' }, ['#/client_id']],
-    ])('are all named at once: %j', async (json, pointers) => {
+    ])('are all named at once (RFC 9457 §3.2): %j', async (json, pointers) => {
       const { status, headers, body } = await register(json)
       expect(status).toBe(422)
       expect(headers.get('content-type')).toBe('application/problem+json')

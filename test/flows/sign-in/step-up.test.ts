@@ -48,7 +48,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
   })
   beforeEach(time.reset)
 
-  it('opens a sign-in of the higher class, and ends the one that it was, with every token of it', async () => {
+  it('RFC 9470 §5 – opens a sign-in of the higher class, and ends the one that it was, with every token of it', async () => {
     const ada = await withTotp(signet, time, 'ada@step.example')
     const before = claimsOf(ada.tokens.access_token)
     expect(before).toMatchObject({ amr: ['pwd'], acr: PWD })
@@ -115,7 +115,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(await lives(signet, ada.tokens)).toEqual(DEAD)
   })
 
-  it('is told where a fresh sign-in is needed, in the words of RFC 9470', async () => {
+  it('RFC 9470 §3 – is told where a fresh sign-in is needed', async () => {
     const ada = await withTotp(signet, time, 'fresh@step.example')
     const remove = (tokens: Body) => ask(signet, '/auth/factors/totp', asOwner(tokens, 'DELETE'))
     const weak = await remove(ada.tokens)
@@ -157,7 +157,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
   })
 
   describe('acr_values', () => {
-    it('at a sign-in that cannot reach them is a refusal of its own, for the right password alone', async () => {
+    it('at a sign-in that cannot reach them is a refusal of its own, for the right password alone (RFC 9470 §5)', async () => {
       await signUp(signet, 'unmet@acr.example')
       const ask_for = (acr_values: unknown, more: object = {}) =>
         signIn(signet, 'unmet@acr.example', { acr_values, ...more })
@@ -179,7 +179,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
         )
     })
 
-    it('are in the metadata', async () => {
+    it('are in the metadata (RFC 9470 §7)', async () => {
       const { body } = await ask(signet, '/.well-known/oauth-authorization-server')
       expect(body.acr_values_supported).toEqual([PWD, MFA])
     })

@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(headers.get('cache-control')).toBe('no-store')
     })
 
-    it('asks for a token when there is none, without saying what would be wrong with it', async () => {
+    it('asks for a token when there is none, without saying what would be wrong with it (RFC 6750 §3.1)', async () => {
       const { status, headers, body } = await server.call('/auth/me')
       expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_MISSING' })
       expect(headers.get('www-authenticate')).toBe('Bearer realm="signet"')
@@ -135,7 +135,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       ],
       ['no jti', () => signed('at+jwt', ({ jti: _, ...claims }) => claims)],
       ['exp in words', () => signed('at+jwt', claims => ({ ...claims, exp: 'never' }))],
-    ])('says AUTH_TOKEN_INVALID to %s', async (_, make) => {
+    ])('says AUTH_TOKEN_INVALID to %s (RFC 9068 §4)', async (_, make) => {
       const { status, headers, body } = await me(await make())
       expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_INVALID' })
       expect(headers.get('www-authenticate')).toBe('Bearer realm="signet", error="invalid_token"')
@@ -155,7 +155,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect((await server.call('/auth/me', { headers: { Authorization } })).status).toBe(200)
     })
 
-    it('takes no token from the query', async () => {
+    it('takes no token from the query (RFC 6750 §2.1)', async () => {
       const { access_token } = await signUp()
       const { body } = await server.call(`/auth/me?access_token=${access_token}`)
       expect(body.code).toBe('AUTH_TOKEN_MISSING')

@@ -144,7 +144,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect((await server.call('/auth/login', { json: person })).status).toBe(200)
   })
 
-  it('answers 404 as a problem where there is nothing', async () => {
+  it('answers 404 as a problem where there is nothing (RFC 9457 §3)', async () => {
     const { status, headers, body } = await server.call('/auth/nothing')
     expect({ status, code: body.code }).toEqual({ status: 404, code: 'NOT_FOUND' })
     expect(headers.get('content-type')).toBe('application/problem+json')

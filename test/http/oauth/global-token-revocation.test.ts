@@ -17,7 +17,7 @@ const basic = (client_id: string, client_secret: string) =>
 
 let people = 0
 
-describe.each(deployments)('draft-parecki-oauth-global-token-revocation, on $name', ({ open }) => {
+describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on $name', ({ open }) => {
   let place: Deployment
   let instance: Instance
   let admin: string
@@ -71,7 +71,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation, on $nam
     ['iss_sub', ({ sub }: { sub: string }) => ({ format: 'iss_sub', iss: ISSUER, sub })],
     ['email', ({ email }: { email: string }) => ({ format: 'email', email: ` ${email.toUpperCase()} ` })],
   ])(
-    'ends every sign-in and token of the person that is named by %s, and of nobody else',
+    'ends every sign-in and token of the person that is named by %s, and of nobody else (RFC 9493 §3.2)',
     async (_, name) => {
       const [person, bystander] = [await register(), await register()]
       const second = await person.login()

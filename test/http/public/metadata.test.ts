@@ -15,7 +15,7 @@ describe('discovery', () => {
   })
   afterAll(() => place.close())
 
-  describe('RFC 8414 – metadata', () => {
+  describe('RFC 8414 §3 – metadata', () => {
     it('names the endpoints, what they take, and no member without a value (§3.2)', async () => {
       const { status, body, headers } = await signet.fetch(METADATA)
       expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
@@ -36,7 +36,7 @@ describe('discovery', () => {
       expect(Object.values(body)).not.toContain(null)
     })
 
-    it('names only endpoints that are there', async () => {
+    it('names only endpoints that are there (§2)', async () => {
       const { body } = await signet.fetch(METADATA)
       for (const [name, url] of Object.entries(body).filter(([name]) => /_endpoint$|_uri$/.test(name))) {
         const path = new URL(String(url)).pathname
@@ -44,7 +44,7 @@ describe('discovery', () => {
       }
     })
 
-    it('announces grants that the token endpoint knows', async () => {
+    it('announces grants that the token endpoint knows (§2)', async () => {
       const { body } = await signet.fetch(METADATA)
       for (const grant_type of body['grant_types_supported'] as string[]) {
         expect((await signet.token({ grant_type }, SERVICE)).body.error).not.toBe('unsupported_grant_type')
@@ -52,8 +52,8 @@ describe('discovery', () => {
     })
   })
 
-  describe('RFC 7517 – the JWKS', () => {
-    it('holds public members only, and names each key by its thumbprint (RFC 7638)', async () => {
+  describe('RFC 7517 §5 – the JWKS', () => {
+    it('holds public members only (§4), and names each key by its thumbprint (RFC 7638 §3)', async () => {
       const { body, headers } = await signet.fetch(JWKS)
       expect(headers.get('cache-control')).toBe('public, max-age=300')
       const keys = body['keys'] as JWK[]
@@ -66,7 +66,7 @@ describe('discovery', () => {
       }
     })
 
-    it('answers 304 to who has it, however the tag comes back (RFC 9110 §13.1.2)', async () => {
+    it('answers 304 to who has it, however the tag comes back (RFC 9110 §13.1.2, §15.4.5)', async () => {
       const etag = (await signet.fetch(JWKS)).headers.get('etag') ?? ''
       expect(etag).toMatch(/^"[^"]+"$/)
       for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {

@@ -16,7 +16,7 @@ describe('the HTTP around the endpoints', () => {
   afterAll(() => place.close())
 
   describe('RFC 9110 §15.5 – methods and paths', () => {
-    it.each(POSTS)('answers anything but POST on %s with 405 and Allow', async path => {
+    it.each(POSTS)('§15.5.6 – answers anything but POST on %s with 405 and Allow', async path => {
       for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH']) {
         const { status, headers, text } = await signet.fetch(path, { method })
         expect([status, headers.get('allow')]).toEqual([405, 'POST'])
@@ -24,7 +24,7 @@ describe('the HTTP around the endpoints', () => {
       }
     })
 
-    it.each(GETS)('answers GET and HEAD on %s, and 405 to others', async path => {
+    it.each(GETS)('§15.5.6 – answers GET and HEAD on %s, and 405 to others', async path => {
       expect((await signet.fetch(path)).status).toBe(200)
       const head = await signet.fetch(path, { method: 'HEAD' })
       expect([head.status, head.text]).toEqual([200, ''])
@@ -33,19 +33,19 @@ describe('the HTTP around the endpoints', () => {
     })
 
     it.each(['/', '/Token', '/token/', '/token/x', '//token', '/.well-known/', '/admin', '/metrics'])(
-      'answers %j with 404',
+      '§15.5.5 – answers %j with 404',
       async path => {
         expect((await signet.fetch(path)).status).toBe(404)
       },
     )
 
-    it('answers OPTIONS with what is allowed, and does nothing', async () => {
+    it('§9.3.7 – answers OPTIONS with what is allowed, and does nothing', async () => {
       const { status, headers, text } = await signet.fetch('/token', { method: 'OPTIONS' })
       expect([status, headers.get('allow'), text]).toEqual([204, 'POST', ''])
     })
   })
 
-  describe('the Fetch Standard – CORS', () => {
+  describe('Fetch Standard – CORS', () => {
     const from = (origin: string) => ({ origin })
     const originOf = ({ headers }: Answer) => headers.get('access-control-allow-origin')
     const preflight = (path: string, origin: string, asked?: string) =>
@@ -111,7 +111,7 @@ describe('the HTTP around the endpoints', () => {
       'a,,b',
       '"authorization"',
       `${' ,'.repeat(2_000)}a`,
-    ])('gives back no list that is none: %j', async asked => {
+    ])('RFC 9110 §5.6.1 – gives back no list that is none: %j', async asked => {
       const answer = await preflight('/token', 'https://inspector.example', asked)
       expect(answer.status).toBe(204)
       expect(allowedBy(answer)).toMatch(/^Authorization, Content-Type, /)

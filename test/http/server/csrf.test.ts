@@ -43,7 +43,7 @@ const OPERATIONS = Object.entries(openapi.paths)
     Object.keys(methods).map(method => [method.toUpperCase(), path.replace('{id}', 'x')] as const),
   )
 
-describe('a foreign page', () => {
+describe('W3C Fetch Metadata §2 – a foreign page', () => {
   let place: Deployment
   let server: Listening
   beforeAll(async () => {

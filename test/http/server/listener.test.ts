@@ -48,7 +48,7 @@ describe('RFC 9112 – what a socket may bring', () => {
 
   it('answers an ordinary request', expectAlive)
 
-  it('answers a body that is announced too large before it comes, and ends the connection', async () => {
+  it('RFC 9110 §15.5.14 – answers a body that is announced too large before it comes, and ends the connection', async () => {
     const socket = open()
     socket.write([...HEAD, AUTHORIZATION, 'Content-Length: 1000000000', '', ''].join('\r\n'))
     expect(statusesOf(await text(socket))).toEqual([413])
@@ -83,7 +83,7 @@ describe('RFC 9112 – what a socket may bring', () => {
     await expectAlive()
   })
 
-  it('does not choose between two Authorization headers', async () => {
+  it('RFC 9110 §5.3 – does not choose between two Authorization headers', async () => {
     const wrong = 'Authorization: Basic c2VydmljZTp3cm9uZw=='
     for (const pair of [
       [AUTHORIZATION, wrong],

@@ -74,19 +74,19 @@ describe('what cannot be read as a request', () => {
   })
 
   it.each(['/?a=%61/../#', '/.well-known/x', '/a..b/..c', '/a%20b', '/a%2Fb'])(
-    'a target may be %s',
+    'RFC 9112 §3.2 – a target may be %s',
     async target => {
       const { status } = await say(`GET ${target} HTTP/1.1`, 'Host: localhost', 'Connection: close')
       expect(status).toBe(target.startsWith('/?') ? 200 : 404)
     },
   )
 
-  it('what a client expects, and nobody knows, is passed over', async () => {
+  it('RFC 9110 §10.1.1 – what a client expects, and nobody knows, is passed over', async () => {
     const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
   })
 
-  it('an absolute target is read as its path is', async () => {
+  it('RFC 9112 §3.2 – an absolute target is read as its path is', async () => {
     const { answer } = await say('GET http://localhost/ HTTP/1.1', 'Host: localhost', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
   })

@@ -177,7 +177,7 @@ describe.each([
     expect((await service.call('/orders?access_token=x')).status).not.toBe(200)
   })
 
-  it('answers 401 invalid_token, without saying more than it must', async () => {
+  it('answers 401 invalid_token, without saying more than it must (RFC 6750 §3.1)', async () => {
     const answer = await service.call('/orders', `Bearer ${await issuer.issue({ exp: 1 })}`)
     expect(answer.status).toBe(401)
     expect(answer.headers.get('WWW-Authenticate')).toBe(
@@ -186,7 +186,7 @@ describe.each([
     expect(answer.body).toEqual({ error: 'invalid_token', error_description: 'The access token expired.' })
   })
 
-  it('answers 403 insufficient_scope with the scope that is missing', async () => {
+  it('answers 403 insufficient_scope with the scope that is missing (RFC 6750 §3.1)', async () => {
     const poor = await service.call('/admin', `Bearer ${await issuer.issue({ scope: 'orders:read' })}`)
     expect(poor.status).toBe(403)
     expect(poor.headers.get('WWW-Authenticate')).toContain('error="insufficient_scope"')
@@ -200,7 +200,7 @@ describe.each([
     })
   })
 
-  it('answers 400 invalid_request to two tokens in one request', async () => {
+  it('answers 400 invalid_request to two tokens in one request (RFC 6750 §2, §3.1)', async () => {
     const token = `Bearer ${await issuer.issue()}`
     const answer = await service.call('/orders', [token, token])
     expect(answer.status).toBe(400)
@@ -215,7 +215,7 @@ describe.each([
     expect((await service.call('/orders', `Bearer ${other}`)).status).toBe(200)
   })
 
-  it('serves the metadata of the resource (RFC 9728) without a token, and nothing else', async () => {
+  it('serves the metadata of the resource (RFC 9728 §3) without a token, and nothing else', async () => {
     expect(await service.call('/.well-known/oauth-protected-resource')).toMatchObject({
       status: 200,
       body: {

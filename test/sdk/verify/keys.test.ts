@@ -41,7 +41,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     issuer().keys.splice(1)
   })
 
-  describe('RFC 8414 – discovery', () => {
+  describe('RFC 8414 §3 – discovery', () => {
     it('asks once for the metadata and once for the keys, however many tokens come at once', async () => {
       const verifier = create()
       const tokens = await Promise.all(Array.from({ length: 50 }, () => issue()))
@@ -65,7 +65,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
         () => ({ issuer: issuer().issuer, jwks_uri: 'https://a:b@keys.example/' }),
       ],
       ['is a list', () => []],
-    ])('refuses metadata that %s', async (_, metadata) => {
+    ])('refuses metadata that %s (§3.3)', async (_, metadata) => {
       issuer().faults.set(METADATA, (_request, response) => json(response, metadata()))
       expect(await refusalOf(create().verify(await issue()))).toBe('keys_unavailable')
     })
@@ -78,7 +78,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('RFC 7517 – what is a key', () => {
+  describe('RFC 7517 §5 – what is a key', () => {
     const twin = createKey('twin')
     const short = createKey('short', 1024)
     const { d, p, q } = twin.privateKey.export({ format: 'jwk' })
@@ -113,7 +113,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       expect(await refusalOf(verifier.verify(await issue({}, {}, odd)))).toBe('key_unknown')
     })
 
-    it('takes keys of 2048 to 8192 bits, with or without use, alg and key_ops', async () => {
+    it('takes keys of 2048 to 8192 bits, with or without use, alg and key_ops (RFC 7518 §3.3)', async () => {
       const { use: _, alg: __, ...bare } = twin.jwk
       const large = createKey('large', 3072)
       publish({ ...bare, key_ops: ['verify'] }, large.jwk)
@@ -212,7 +212,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       ['max-age=999999', 3600],
       ['no-store', 300],
       ['s-maxage=9, max-age=120', 120],
-    ])('for Cache-Control %s is within bounds', async (header, seconds) => {
+    ])('for Cache-Control %s is within bounds (RFC 9111 §5.2.2.1)', async (header, seconds) => {
       issuer().faults.set(JWKS, (_, response) =>
         json(response, { keys: [key().jwk] }, { 'Cache-Control': header }),
       )

@@ -76,7 +76,7 @@ describe('createVerifier', () => {
   })
 })
 
-describe('RFC 6750 – the Authorization header', () => {
+describe('RFC 6750 §2.1 – the Authorization header', () => {
   const { issue, verifier } = stage()
 
   it.each([null, undefined, '', 'Basic YTpi', 'DPoP abc', 'Bearertoken', 'token'])(
@@ -102,7 +102,7 @@ describe('RFC 6750 – the Authorization header', () => {
     expect(error.challenge).toMatch(/^Bearer error="invalid_request", error_description="[^"]+"$/)
   })
 
-  it.each(['Bearer', 'bearer', 'BEARER', 'Bearer  '])('%j is the scheme', async scheme => {
+  it.each(['Bearer', 'bearer', 'BEARER', 'Bearer  '])('%j is the scheme (RFC 9110 §11.1)', async scheme => {
     await expect(verifier().authenticate(`${scheme} ${await issue()}`)).resolves.toBeDefined()
   })
 })
@@ -121,7 +121,7 @@ describe('the challenge', () => {
     },
   )
 
-  it('cannot be split or broken out of', () => {
+  it('cannot be split or broken out of (RFC 9110 §5.6.4, §11.2)', () => {
     const { challenge } = new TokenError('token_missing', { scope: 'a"b\\c\r\nX: y\u0000é' })
     expect(challenge).toBe('Bearer scope="a\\"b\\\\cX: y"')
   })
@@ -150,13 +150,13 @@ describe('requirements', () => {
         (error: TokenError) => error.code,
       )
 
-  it('scope wants every scope, whole and in its own letters', async () => {
+  it('scope wants every scope, whole and in its own letters (RFC 6749 §3.3)', async () => {
     expect(await verdict({ scope: 'c b a' }, scope('a', 'b'))).toBe('met')
     for (const granted of ['a', 'ab', 'A B', 'a,b', '', undefined, 'a b2', 'xa b'])
       expect(await verdict({ scope: granted }, scope('a', 'b'))).toBe('scope_insufficient')
   })
 
-  it('role wants one of the roles', async () => {
+  it('role wants one of the roles (RFC 9068 §2.2.3.1)', async () => {
     expect(await verdict({ roles: ['writer'] }, role('admin', 'writer'))).toBe('met')
     for (const roles of [[], ['reader'], ['Admin'], undefined])
       expect(await verdict({ roles }, role('admin', 'writer'))).toBe('role_insufficient')
@@ -167,7 +167,7 @@ describe('requirements', () => {
     expect(await verdict({ aud: AUDIENCE }, resource('https://b.example'))).toBe('audience_mismatch')
   })
 
-  it('authentication wants a class or an age (RFC 9470), on both sides of the age', async () => {
+  it('authentication wants a class or an age (RFC 9470 §3), on both sides of the age', async () => {
     const recent = authentication({ max_age: 300 })
     expect(await verdict({ auth_time: scene.now - 300 }, recent)).toBe('met')
     expect(await verdict({ auth_time: scene.now - 301 }, recent)).toBe('authentication_insufficient')
