@@ -47,13 +47,18 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
       await signet.post('/revoke', { token, client_id: 'app' })
       await signet.post(`/token?refresh_token=${token}`, CLIENT_CREDENTIALS, SERVICE)
       await signet.fetch(`/reset-password/${token}`)
-      await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })
+      await signet.fetch(`/auth/me?token=${token}`, { headers: { authorization: `Bearer ${token}` } })
     }
     const account = { email: 'ada@example.com', password: PASSWORD }
     for (const path of ['/auth/register', '/auth/register', '/auth/login']) {
       const headers = { 'content-type': 'application/json' }
       const { body } = await signet.fetch(path, { method: 'POST', headers, body: JSON.stringify(account) })
-      if (body.access_token) tokens.push(body.access_token, body.refresh_token)
+      if (!body.access_token) continue
+      tokens.push(body.access_token, body.refresh_token)
+      const presented = JSON.stringify({ refresh_token: body.refresh_token })
+      const next = await signet.fetch('/auth/refresh', { method: 'POST', headers, body: presented })
+      expect(next.status).toBe(200)
+      tokens.push(next.body.access_token, next.body.refresh_token)
     }
     expect(signet.lines.length).toBeGreaterThan(20)
     expectSecret([
@@ -63,6 +68,7 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
       assertion,
       guess,
       PASSWORD,
+      account.email,
       place.pepper,
     ])
     // Nor the beginning of one.

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createLimits } from '../../src/ephemeral/limits.ts'
-import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
-import { absentMetrics } from '../../src/platform/metrics.ts'
+import { times } from '../support/call.ts'
 import { SERVICE } from '../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'
@@ -9,7 +7,6 @@ import { createBystanders, isActive, refresh, rotated } from '../support/refresh
 
 const LIMITS = { RATE_LIMIT_REFRESH: '20/60', RATE_LIMIT_REVOKE: '40/60' }
 const APP = { client_id: 'app' }
-const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 describe.each(deployments)(
   'what one sign-in may do in a minute, over two instances on $name',
@@ -158,29 +155,3 @@ describe.each(deployments)(
     })
   },
 )
-
-describe('a limit that asks the shared count only about busy keys', () => {
-  const limits = createLimits({ redis: null, metrics: absentMetrics })
-  const rate = { count: 100, window_seconds: 60 }
-
-  it('lets a tenth pass by its own count, and tells of it with the next', async () => {
-    const shared = limits('shared', rate)
-    const [one, other] = [createSparingLimit(shared, rate), createSparingLimit(shared, rate)]
-    for (const _ of times(10)) expect(await one.consume('a')).toBeNull()
-    expect(await one.consume('a')).toMatchObject({ isAllowed: true, remaining: 89 })
-    for (const _ of times(10)) await other.consume('a')
-    expect(await other.consume('a')).toMatchObject({ isAllowed: true, remaining: 78 })
-    for (const _ of times(78)) await one.consume('a')
-    expect(await one.consume('a')).toMatchObject({ isAllowed: false })
-    expect(await other.consume('a')).toMatchObject({ isAllowed: false })
-    expect(await other.consume('b')).toBeNull()
-  })
-
-  it('is exact where it is small, and off where it is off', async () => {
-    const small = { count: 3, window_seconds: 60 }
-    const limit = createSparingLimit(limits('small', small), small)
-    for (const _ of times(3)) expect(await limit.consume('a')).toMatchObject({ isAllowed: true })
-    expect(await limit.consume('a')).toMatchObject({ isAllowed: false })
-    expect(await createSparingLimit(limits('off', null), null).consume('a')).toBeNull()
-  })
-})

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
+import { IMPORTED_DIGESTS } from '../support/accounts/imported-digests.ts'
+import { PASSWORD } from '../support/call.ts'
 
 const COST = 10
 
@@ -27,8 +29,23 @@ describe('password workers', () => {
     expect(await passwords.matches('password', digest)).toBe(true)
   })
 
-  it('match nothing where there is no digest', async () => {
+  it.each(IMPORTED_DIGESTS)('verify %s', async (_, password, digest) => {
+    expect(await passwords.matches(password, digest as PasswordDigest)).toBe(true)
+    expect(await passwords.matches(`${password} `, digest as PasswordDigest)).toBe(false)
+  })
+
+  it('match nothing without a digest, or with one that nobody understands', async () => {
     for (const password of ['', 'password', '\0']) expect(await passwords.matches(password, null)).toBe(false)
+    expect(await passwords.matches('password', 'password' as PasswordDigest)).toBe(false)
+  })
+
+  it.each(['password', 'PassWord1', 'iloveyou!', 'qwerty123'])('know %s for a common one', async password => {
+    expect(await passwords.isCommon(password)).toBe(true)
+  })
+
+  it('know no other for one', async () => {
+    for (const password of [PASSWORD, '', 'constructor', '__proto__'])
+      expect(await passwords.isCommon(password)).toBe(false)
   })
 
   it('leave the event loop free: it turns between the first hash and the last of fifty', async () => {

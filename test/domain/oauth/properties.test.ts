@@ -1,15 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createPepper } from '../../../src/domain/base/pepper.ts'
 import { decodeBasic } from '../../../src/domain/oauth/basic-credentials.ts'
 import { parseForm } from '../../../src/domain/oauth/form.ts'
 import { OAuthError } from '../../../src/domain/oauth/oauth-error.ts'
 import { narrowScope, parseScope } from '../../../src/domain/oauth/scope.ts'
-import {
-  GENERATION_MAX,
-  parseRefreshToken,
-  refreshTokenAt,
-} from '../../../src/domain/sign-in/refresh-token.ts'
 import { basic } from '../../support/clients.ts'
 
 /** Text that a parameter may hold. */
@@ -80,64 +74,6 @@ describe('RFC 6749 §2.3.1 – any pair', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), text => {
         expect(() => decodeBasic(`Basic ${text}`)).not.toThrow()
-      }),
-    )
-  })
-})
-
-describe('any refresh token', () => {
-  const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
-  const position = fc.record({
-    family_id: fc.uuid(),
-    salt: bytes(16),
-    generation: fc.integer({ min: 0, max: GENERATION_MAX }),
-  })
-  const pepper = bytes(32).map(createPepper)
-
-  it('names its position, and looks like one to a scanner', () => {
-    fc.assert(
-      fc.property(position, pepper, (at, pepper) => {
-        const token = refreshTokenAt(at, pepper)
-        expect(token).toMatch(/^signet_rt_[\w-]{94}$/)
-        expect(parseRefreshToken(token, [pepper])).toEqual({
-          family_id: at.family_id,
-          salt: Buffer.from(at.salt),
-          generation: at.generation,
-          digest: expect.any(Uint8Array),
-        })
-      }),
-    )
-  })
-
-  it('is nothing with any bit turned', () => {
-    fc.assert(
-      fc.property(position, pepper, fc.integer({ min: 0, max: 70 * 8 - 1 }), (at, pepper, bit) => {
-        const token = Buffer.from(refreshTokenAt(at, pepper).slice('signet_rt_'.length), 'base64url')
-        token.writeUInt8(token.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
-        expect(parseRefreshToken(`signet_rt_${token.toString('base64url')}`, [pepper])).toBeNull()
-      }),
-      { numRuns: 1000 },
-    )
-  })
-
-  it('has one spelling: any other character anywhere makes it nothing', () => {
-    const change = fc.tuple(fc.nat({ max: 103 }), fc.string({ unit: 'binary', minLength: 0, maxLength: 2 }))
-    fc.assert(
-      fc.property(position, pepper, change, (at, pepper, [place, text]) => {
-        const token = refreshTokenAt(at, pepper)
-        const changed = token.slice(0, place) + text + token.slice(place + 1)
-        fc.pre(changed !== token)
-        expect(parseRefreshToken(changed, [pepper])).toBeNull()
-      }),
-      { numRuns: 1000 },
-    )
-  })
-
-  it('is nothing to who has another pepper', () => {
-    fc.assert(
-      fc.property(position, pepper, pepper, (at, mine, other) => {
-        fc.pre(!mine.key.equals(other.key))
-        expect(parseRefreshToken(refreshTokenAt(at, mine), [other])).toBeNull()
       }),
     )
   })

@@ -2,15 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { guessDelayAfter } from '../../../src/domain/sign-in/guess-delay.ts'
 import { createGuessFailures } from '../../../src/ephemeral/guess-failures.ts'
 import { createGuessDelay } from '../../../src/flows/access/guess-delay.ts'
-import { bearerOf, login, outcome, register, send, type Tokens } from '../../support/accounts/account-api.ts'
+import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
-import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
+import { times } from '../../support/call.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })
 const attempt = (signet: Instance, email: string, headers: Record<string, string> = {}, password = 'wrong') =>
   send(signet, 'POST', '/auth/login', { email, password }, headers)
-const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 const deviceOf = ({ headers }: Response) => ({ 'Signet-Device': headers.get('signet-device') ?? '' })
 
 describe('the delay after failures in a row', () => {
@@ -43,120 +42,6 @@ describe('the delay after failures in a row', () => {
     })
     for (const go of started) go()
     await Promise.all(held)
-  })
-})
-
-describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }) => {
-  let place: Deployment
-  let signet: Instance
-  beforeAll(async () => {
-    place = await open([])
-    const limits = { RATE_LIMIT_LOGIN: '5/60', RATE_LIMIT_ACCOUNTS: '40/60', RATE_LIMIT_REFRESH: '3/60' }
-    signet = await place.start({ environment: limits, wait: async () => {} })
-  })
-  afterAll(async () => {
-    await signet.close()
-    await place.close()
-  })
-
-  it('draft-ietf-httpapi-ratelimit-headers §3, §4 – names every limit that a sign-in counts against', async () => {
-    const { headers } = await attempt(signet, 'nobody@limit.example', from('198.51.100.1'))
-    expect(headers.get('ratelimit-policy')).toBe('"accounts";q=40;w=60, "login";q=5;w=60')
-    expect(headers.get('ratelimit')).toBe('"accounts";r=39;t=60, "login";r=4;t=60')
-    expect(headers.get('x-ratelimit-limit')).toBe('5')
-    expect(headers.get('x-ratelimit-remaining')).toBe('4')
-    expect(headers.get('x-ratelimit-reset')).toBe('60')
-  })
-
-  it('refuses the sixth sign-in of one address, and of no other', async () => {
-    const all = await Promise.all(
-      times(6).map(() => attempt(signet, 'nobody@limit.example', from('198.51.100.2'))),
-    )
-    expect(all.map(each => each.status).toSorted((a, b) => a - b)).toEqual([401, 401, 401, 401, 401, 429])
-    const refused = all.find(each => each.status === 429)
-    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
-    expect(refused?.headers.get('ratelimit')).toContain('"login";r=0;')
-    expect((await attempt(signet, 'nobody@limit.example', from('198.51.100.3'))).status).toBe(401)
-  })
-
-  it('takes an IPv6 subscriber for one address, and believes no forged one', async () => {
-    for (const last of times(5))
-      await attempt(signet, 'nobody@limit.example', from(`2001:db8:1:2:${last}::${last + 1}`))
-    expect((await attempt(signet, 'nobody@limit.example', from('2001:db8:1:2:ffff::1'))).status).toBe(429)
-    expect((await attempt(signet, 'nobody@limit.example', from('2001:db8:1:3::1'))).status).toBe(401)
-    // What the client wrote itself stands before what the trusted proxy saw.
-    for (const last of times(5))
-      await attempt(signet, 'nobody@limit.example', from(`203.0.113.${last}, 198.51.100.4`))
-    const forged = await attempt(signet, 'nobody@limit.example', from('203.0.113.9, 198.51.100.4'))
-    expect(forged.status).toBe(429)
-  })
-
-  it('counts what one account signs in, from whatever addresses, and no other account', async () => {
-    const alone = await open([])
-    const own = await alone.start({
-      environment: { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: '4/60' },
-      wait: async () => {},
-    })
-    const email = 'busy@limit.example'
-    const right = (index: number, who = email) => attempt(own, who, from(`192.0.2.${index}`), PASSWORD)
-    // The registration is the first.
-    await register(own, email, {}, from('192.0.2.100'))
-    const statuses = []
-    for (const index of times(5)) statuses.push((await right(index + 1)).status)
-    expect(statuses).toEqual([200, 200, 200, 429, 429])
-    await register(own, 'calm@limit.example', {}, from('192.0.2.101'))
-    expect((await right(7, 'calm@limit.example')).status).toBe(200)
-    await own.close()
-    await alone.close()
-  })
-
-  it('gives registrations a limit of their own, half of the whole', async () => {
-    const all = await Promise.all(
-      times(21).map(index =>
-        send(
-          signet,
-          'POST',
-          '/auth/register',
-          { email: `r${index}@limit.example`, password: PASSWORD },
-          from('198.51.100.5'),
-        ),
-      ),
-    )
-    expect(all.filter(each => each.status === 201)).toHaveLength(20)
-    expect(all.find(each => each.status === 429)?.headers.get('ratelimit-policy')).toContain(
-      '"register";q=20;w=60',
-    )
-  })
-
-  it('limits the refreshes of one sign-in wherever they come from, and lets it live', async () => {
-    const { tokens } = await register(signet, 'refresh@limit.example', {}, from('198.51.100.6'))
-    let current: Tokens = tokens
-    const next = (index: number) =>
-      send(
-        signet,
-        'POST',
-        '/auth/refresh',
-        { refresh_token: current.refresh_token },
-        from(`198.51.100.${10 + index}`),
-      )
-    for (const index of times(3)) {
-      const answer = await next(index)
-      expect(answer.status).toBe(200)
-      current = (await answer.json()) as Tokens
-    }
-    const refused = await next(3)
-    expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
-    const me = await send(signet, 'GET', '/auth/me', undefined, {
-      ...bearerOf(current),
-      ...from('198.51.100.14'),
-    })
-    expect(me.status).toBe(200)
-    // Another sign-in of the same person has a count of its own.
-    const other = await login(signet, 'refresh@limit.example', {}, from('198.51.100.15'))
-    const { refresh_token } = other.tokens
-    expect(
-      (await send(signet, 'POST', '/auth/refresh', { refresh_token }, from('198.51.100.15'))).status,
-    ).toBe(200)
   })
 })
 

@@ -3,7 +3,7 @@ import { ask, outcomeOf, signIn } from '../../support/accounts/account-api.ts'
 import { asOwner, second, start, stepUp, type WithTotp, withTotp } from '../../support/accounts/factors.ts'
 import { FROM, SUBJECTS } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD, times } from '../../support/call.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
 import { linkIn, type Mailbox, openMailbox } from '../../support/services/mailbox.ts'
@@ -12,7 +12,6 @@ const AT_MOST = 20
 const WRONG = '401 AUTH_SECOND_FACTOR_INVALID'
 const CLOSED = '403 AUTH_TOTP_CLOSED'
 const TOLD = { failed: /Wrong codes were tried/, closed: /Codes are closed/ }
-const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () => {
   const time = createClock()

@@ -17,13 +17,12 @@ import {
   verify,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD, times } from '../../support/call.ts'
 import { type Database } from '../../support/database.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
 const GONE = '400 LINK_INVALID'
-const times = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 describe.each(deployments)('mailed links ($name)', ({ open }) => {
   let place: Deployment

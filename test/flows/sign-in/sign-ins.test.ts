@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeDevice } from '../../../src/domain/base/user-agent.ts'
 import {
   ALIVE,
   bearerOf,
@@ -38,38 +37,6 @@ const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_toke
   send(signet, 'POST', '/auth/refresh', { refresh_token })
 const change = (signet: Instance, tokens: Pick<Tokens, 'access_token'>, body: object = CHANGE) =>
   send(signet, 'POST', '/auth/password', body, bearerOf(tokens))
-
-/** Both ways in which a sign-in could go on. */
-
-describe('a device in words', () => {
-  it.each([
-    [FIREFOX, 'Firefox on Linux'],
-    [
-      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36 Edg/143.0',
-      'Edge on Windows',
-    ],
-    [
-      'Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Mobile Safari/537.36',
-      'Chrome on Android',
-    ],
-    [
-      'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1',
-      'Safari on an iPhone',
-    ],
-    [
-      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/605.1.15',
-      'Safari on a Mac',
-    ],
-    ['curl/8.5.0', 'curl'],
-    ['Something (Windows)', 'A program on Windows'],
-    ['okhttp/5.0', 'An application'],
-    ['<b>Your bank</b>, call 555 0100', 'An unknown device'],
-    ['', 'An unknown device'],
-    [null, 'An unknown device'],
-  ])('%s is %s', (user_agent, words) => {
-    expect(describeDevice(user_agent)).toBe(words)
-  })
-})
 
 describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
   let place: Deployment

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { createLimits } from '../../src/ephemeral/limits.ts'
+import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
+import { absentMetrics } from '../../src/platform/metrics.ts'
+import { times } from '../support/call.ts'
+
+describe('a limit that asks the shared count only about busy keys', () => {
+  const limits = createLimits({ redis: null, metrics: absentMetrics })
+  const rate = { count: 100, window_seconds: 60 }
+
+  it('lets a tenth pass by its own count, and tells of it with the next', async () => {
+    const shared = limits('shared', rate)
+    const [one, other] = [createSparingLimit(shared, rate), createSparingLimit(shared, rate)]
+    for (const _ of times(10)) expect(await one.consume('a')).toBeNull()
+    expect(await one.consume('a')).toMatchObject({ isAllowed: true, remaining: 89 })
+    for (const _ of times(10)) await other.consume('a')
+    expect(await other.consume('a')).toMatchObject({ isAllowed: true, remaining: 78 })
+    for (const _ of times(78)) await one.consume('a')
+    expect(await one.consume('a')).toMatchObject({ isAllowed: false })
+    expect(await other.consume('a')).toMatchObject({ isAllowed: false })
+    expect(await other.consume('b')).toBeNull()
+  })
+
+  it('is exact where it is small, and off where it is off', async () => {
+    const small = { count: 3, window_seconds: 60 }
+    const limit = createSparingLimit(limits('small', small), small)
+    for (const _ of times(3)) expect(await limit.consume('a')).toMatchObject({ isAllowed: true })
+    expect(await limit.consume('a')).toMatchObject({ isAllowed: false })
+    expect(await createSparingLimit(limits('off', null), null).consume('a')).toBeNull()
+  })
+})
