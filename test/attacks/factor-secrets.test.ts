@@ -11,12 +11,12 @@ const TABLES = ['totp_factors', 'recovery_codes', 'passkeys', 'ceremonies']
 
 describe.skipIf(!hasPostgres)('a second factor', () => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   const secrets: string[] = []
   beforeAll(async () => {
-    place = await openDeployment([])
-    signet = await place.start({ clock: time.clock })
+    deployment = await openDeployment([])
+    signet = await deployment.start({ clock: time.clock })
     const tokens = await signUp(signet, EMAIL)
     const { access_token: token } = tokens
     const { body: begun } = await ask(signet, '/auth/factors/totp', asOwner(tokens))
@@ -53,7 +53,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('leaves nothing in the log that would open anything', () => {
@@ -65,7 +65,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
   })
 
   it('leaves nothing in the database that would open anything, but the challenges, which need the key as well', async () => {
-    const { database } = place
+    const { database } = deployment
     const rows = await Promise.all(
       TABLES.map(table => database.sql`select t::text as row from ${database.sql(table)} t`),
     )

@@ -46,15 +46,15 @@ const bent = (body: unknown): readonly unknown[] => {
 describe.each(deployments)('fields that nobody honest sends ($name)', { timeout: 60_000 }, ({ open }) => {
   const time = createClock()
   const email = 'ada@hostile.example'
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let token = ''
   let strong: Body
   let authenticator: Authenticator
   beforeAll(async () => {
-    place = await open([])
+    deployment = await open([])
     const limits = { RATE_LIMIT_SECOND_FACTOR: 'off', RATE_LIMIT_PASSWORD: 'off', RATE_LIMIT_MAIL: 'off' }
-    signet = await place.start({ environment: limits, clock: time.clock })
+    signet = await deployment.start({ environment: limits, clock: time.clock })
     const ada = await withTotp(signet, time, email)
     strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
     token = strong.access_token
@@ -64,7 +64,7 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(time.reset)
 

@@ -106,17 +106,17 @@ const endpoints = Object.entries(openapi.paths)
 const attacks = endpoints.flatMap(endpoint => TRICKS.map(trick => ({ ...endpoint, ...trick })))
 
 describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let database: Database
   beforeAll(async () => {
-    place = await openDeployment([])
-    signet = await place.start()
-    database = place.database
+    deployment = await openDeployment([])
+    signet = await deployment.start()
+    database = deployment.database
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   const ask = async (method: string, path: string, body: string, headers: Readonly<Record<string, string>>) =>

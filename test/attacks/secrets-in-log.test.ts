@@ -7,13 +7,13 @@ import { seedFamily } from '../support/families.ts'
 import { refresh } from '../support/refresh.ts'
 
 describe.each(deployments)('contract: no secret ever reaches the log, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open()
-    signet = await place.start()
+    deployment = await open()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   /** The signature and MAC are what makes a token a secret: whole, or by its last part. */
   const expectSecret = (secrets: readonly string[]) => {
@@ -27,7 +27,7 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
 
   it('neither what was accepted nor what was refused', async () => {
     const key = await createClientKey('ES256')
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const service = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     const first = await refresh(signet, family.refresh_token, { key: 'idempotency-key-of-mine' })
     const assertion = await signAssertion(key, assertionClaims('jwt'))
@@ -69,7 +69,7 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
       guess,
       PASSWORD,
       account.email,
-      place.pepper,
+      deployment.pepper,
     ])
     // Nor the beginning of one.
     expectSecret(tokens.filter(token => token !== undefined).map(token => token.slice(0, 60)))

@@ -19,16 +19,16 @@ import { linkIn } from '../support/services/mailbox.ts'
 
 describe.each(deployments)('an account with second factors ($name)', ({ open }) => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await open([])
+    deployment = await open([])
     const environment = { RATE_LIMIT_SECOND_FACTOR: 'off' }
-    post = await startWithMail(place, { environment, clock: time.clock })
+    post = await startWithMail(deployment, { environment, clock: time.clock })
   })
   afterAll(async () => {
     await post.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(time.reset)
 

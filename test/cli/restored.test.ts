@@ -26,7 +26,7 @@ const signetd = async (environment: Readonly<Record<string, string>>, ...words: 
   return { code: await runProgram(words, io, async () => {}), out, err }
 }
 
-/** A dump of the database of a place that no server uses, and the place with what was in it then. */
+/** Dumps the database of a storage that no server uses. Restoring it answers with the settings for the state of that moment. */
 const dump = async ({ environment }: Storage): Promise<() => Promise<Storage['environment']>> => {
   const { DATABASE_URL, DATA_DIR = '' } = environment
   const server = inject('postgres')
@@ -49,8 +49,8 @@ const dump = async ({ environment }: Storage): Promise<() => Promise<Storage['en
 
 describe.each(storages)('signetd restored on $name', ({ name, create }) => {
   const setUp = async () => {
-    const place = await create()
-    onTestFinished(() => place.remove())
+    const storage = await create()
+    onTestFinished(() => storage.remove())
     const mailbox = await openMailbox()
     onTestFinished(() => mailbox.close())
     const directory = mkdtempSync(join(tmpdir(), 'signet-restored-'))
@@ -62,7 +62,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     )
     const more = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, CLIENTS_FILE }
     return {
-      place,
+      storage,
       mailbox,
       start: (environment: Storage['environment']) => startAt({ environment: { ...environment, ...more } }),
     }
@@ -84,13 +84,13 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))
 
   it('leaves nothing alive of what was before: tokens of any key, refresh tokens, links', async () => {
-    const { place, mailbox, start } = await setUp()
-    let signet = await start(place.environment)
+    const { storage, mailbox, start } = await setUp()
+    let signet = await start(storage.environment)
     const early = (await register(signet, EMAIL)).tokens
     const machine = (await ask(signet, '/token', { grant_type: 'client_credentials' })) as {
       access_token: string
     }
-    expect((await signetd(place.environment, 'keys', 'rotate', '--now')).code).toBe(0)
+    expect((await signetd(storage.environment, 'keys', 'rotate', '--now')).code).toBe(0)
     await signet.reload()
     const late = (await login(signet, EMAIL)).tokens
     const verifyToken = linkIn(await mailbox.mailTo(EMAIL, SUBJECTS.verify)).token
@@ -98,8 +98,8 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     const resetToken = linkIn(await mailbox.mailTo(EMAIL, SUBJECTS.reset)).token
     await signet.close()
 
-    const restore = await dump(place)
-    signet = await start(place.environment)
+    const restore = await dump(storage)
+    signet = await start(storage.environment)
     const { bearer } = await login(signet, EMAIL)
     expect(await outcome(send(signet, 'POST', '/auth/logout', { everywhere: true }, bearer))).toBe('204')
     const after = (await login(signet, EMAIL)).tokens
@@ -144,13 +144,13 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
   }, 120_000)
 
   it('ends everything but the keys where they are read-only, and says so with 2', async () => {
-    const { place, start } = await setUp()
-    let signet = await start(place.environment)
+    const { storage, start } = await setUp()
+    let signet = await start(storage.environment)
     const { tokens } = await register(signet, EMAIL)
     await signet.close()
-    const KEYS_DIR = place.environment['KEYS_DIR'] ?? ''
+    const KEYS_DIR = storage.environment['KEYS_DIR'] ?? ''
     chmodSync(KEYS_DIR, 0o500)
-    const { code, out, err } = await signetd(place.environment, 'restored')
+    const { code, out, err } = await signetd(storage.environment, 'restored')
     chmodSync(KEYS_DIR, 0o700)
     expect(code).toBe(2)
     expect(out.join('\n')).toMatch(/^sign-ins ended: 1, of 1 accounts/)
@@ -158,25 +158,25 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
       expect.stringMatching(/^KEYS_DIR is read-only/),
       expect.stringMatching(/^the signing keys are not revoked/),
     ])
-    signet = await start(place.environment)
+    signet = await start(storage.environment)
     expect(await refreshWith(signet, tokens.refresh_token)).toMatch(/^401 /)
     await signet.close()
   }, 60_000)
 
   it('makes the first key on a machine that has none', async () => {
-    const { place, start } = await setUp()
-    const signet = await start(place.environment)
+    const { storage, start } = await setUp()
+    const signet = await start(storage.environment)
     await signet.close()
-    const KEYS_DIR = join(place.environment['KEYS_DIR'] ?? '', 'none')
-    const { code, out, err } = await signetd({ ...place.environment, KEYS_DIR }, 'restored', '--json')
+    const KEYS_DIR = join(storage.environment['KEYS_DIR'] ?? '', 'none')
+    const { code, out, err } = await signetd({ ...storage.environment, KEYS_DIR }, 'restored', '--json')
     expect({ code, err }).toEqual({ code: 0, err: [] })
     expect(JSON.parse(out.join(''))).toMatchObject({ revoked_keys: [], signing_key: expect.any(String) })
   }, 60_000)
 
   it('says where there is no database, and changes no key', async () => {
-    const { place } = await setUp()
-    const DATA_DIR = join(place.environment['KEYS_DIR'] ?? '', 'none')
-    const nowhere = { KEYS_DIR: place.environment['KEYS_DIR'] ?? '', DATA_DIR }
+    const { storage } = await setUp()
+    const DATA_DIR = join(storage.environment['KEYS_DIR'] ?? '', 'none')
+    const nowhere = { KEYS_DIR: storage.environment['KEYS_DIR'] ?? '', DATA_DIR }
     const { code, out, err } = await signetd(nowhere, 'restored')
     expect({ code, out, err }).toEqual({
       code: 2,

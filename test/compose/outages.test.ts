@@ -17,7 +17,7 @@ const proxyOf = async (url: string) => {
 }
 
 describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
-  let place: Deployment
+  let deployment: Deployment
   let postgres: FaultProxy
   let redis: FaultProxy
   let signet: Instance
@@ -30,15 +30,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       jwks: { keys: [key.jwk] },
       grant_types: ['client_credentials'],
     }
-    place = await openDeployment([...CLIENTS, jwt])
-    const database = await proxyOf(place.environment['DATABASE_URL'] ?? '')
-    const cache = await proxyOf(place.environment['REDIS_URL'] ?? '')
+    deployment = await openDeployment([...CLIENTS, jwt])
+    const database = await proxyOf(deployment.environment['DATABASE_URL'] ?? '')
+    const cache = await proxyOf(deployment.environment['REDIS_URL'] ?? '')
     postgres = database.proxy
     redis = cache.proxy
-    signet = await place.start({ environment: { DATABASE_URL: database.url, REDIS_URL: cache.url } })
+    signet = await deployment.start({ environment: { DATABASE_URL: database.url, REDIS_URL: cache.url } })
   })
   afterAll(async () => {
-    await place.close()
+    await deployment.close()
     await Promise.all([postgres.close(), redis.close()])
   })
 
@@ -53,7 +53,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
 
   describe('Postgres', () => {
     it('is answered with 503 wherever it is needed, changes nothing, and recovers by itself', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const token = (await signet.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
       const assertion = await signAssertion(key, assertionClaims('jwt'))
       await postgres.refuse()
@@ -71,7 +71,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
         expect((await signet.fetch(path)).status).toBe(200)
       await postgres.accept()
       await answersAgain()
-      expect((await rowOf(place, family.id)).generation).toBe(0)
+      expect((await rowOf(deployment, family.id)).generation).toBe(0)
       await rotated(signet, family.refresh_token)
       expect(await isActive(signet, token)).toBe(true)
       expect((await signet.token(withAssertion(assertion))).status).toBe(200)
@@ -87,7 +87,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
     })
 
     it('that goes in the middle of a rotation costs nobody their sign-in: the retry has its proof', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       let token: string = family.refresh_token
       for (let turn = 0; turn < 10; turn++) {
         const attempt = { key: `attempt ${turn}` }
@@ -98,7 +98,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
         await answersAgain()
         token = await rotated(signet, token, attempt)
       }
-      expect((await rowOf(place, family.id)).generation).toBe(10)
+      expect((await rowOf(deployment, family.id)).generation).toBe(10)
     })
 
     it('refuses garbage without being asked', async () => {
@@ -113,7 +113,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
 
   describe('Redis', () => {
     it('lets nobody in who was shut out: the answer is Postgres’s', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const { body } = await refresh(signet, family.refresh_token)
       await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })
       await redis.refuse()
@@ -123,7 +123,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
     })
 
     it('is missed by nobody while it is away: tokens are issued, refreshed, and revoked for good', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       await redis.refuse()
       const { body } = await refresh(signet, family.refresh_token)
       expect(await isActive(signet, body.access_token)).toBe(true)

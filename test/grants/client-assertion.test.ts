@@ -14,7 +14,7 @@ import { type Deployment, deployments, type Instance, ISSUER } from '../support/
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let key: ClientKey
   let twins: readonly [ClientKey, ClientKey]
@@ -32,7 +32,7 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
     twins = [await createClientKey('RS256'), await createClientKey('RS256')]
     for (const alg of ['ES256', 'PS256', 'EdDSA']) curves.push(await createClientKey(alg))
     const nameless = twins.map(({ jwk }) => ({ ...jwk, kid: undefined }))
-    place = await open([
+    deployment = await open([
       ...CLIENTS,
       registration('jwt', key.jwk),
       registration('jwt-too', key.jwk),
@@ -40,9 +40,9 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
       registration('nameless-twins', ...nameless),
       ...curves.map(({ alg, jwk }) => registration(alg, jwk)),
     ])
-    signet = await place.start()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const send = async (assertion: string, more?: Readonly<Record<string, string>>, to = signet) => {
     const { status, body } = await to.token(withAssertion(assertion, more))
@@ -107,15 +107,15 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
 
   describe('§3 – the jti is spent once', () => {
     it('refuses the replay: here, at another instance, after an emptied Redis, after a restart', async () => {
-      const other = await place.start()
+      const other = await deployment.start()
       const assertion = await signAssertion(key, assertionClaims('jwt'))
       expect(await send(assertion)).toEqual(ACCEPTED)
       expect(await send(assertion)).toEqual(REFUSED)
       expect(await send(assertion, {}, other)).toEqual(REFUSED)
-      await place.redis?.flush()
+      await deployment.redis?.flush()
       expect(await send(assertion, {}, other)).toEqual(REFUSED)
       await other.close()
-      expect(await send(assertion, {}, await place.start())).toEqual(REFUSED)
+      expect(await send(assertion, {}, await deployment.start())).toEqual(REFUSED)
     })
 
     it('refuses a new assertion with a spent jti, but not another client’s', async () => {
@@ -126,7 +126,7 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
     })
 
     it('lets one of 50 win, over two instances', async () => {
-      const other = await place.start()
+      const other = await deployment.start()
       const assertion = await signAssertion(key, assertionClaims('jwt'))
       const sent = Array.from({ length: 50 }, (_, turn) =>
         send(assertion, {}, turn % 2 === 0 ? signet : other),

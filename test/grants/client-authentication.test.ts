@@ -12,13 +12,13 @@ const raw = (pair: string | Uint8Array) => ({
 })
 
 describe('RFC 6749 §2.3 – client authentication', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openDeployment()
-    signet = await place.start()
+    deployment = await openDeployment()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const expectAccepted = async (form: Form, headers?: Readonly<Record<string, string>>) =>
     expect((await signet.token(form, headers)).status).toBe(200)

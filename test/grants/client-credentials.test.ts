@@ -16,13 +16,13 @@ const MORE_CLIENTS = [
 ]
 
 describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open(MORE_CLIENTS)
-    signet = await place.start()
+    deployment = await open(MORE_CLIENTS)
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const claimsOf = async (form: Form, headers = SERVICE) => {
     const { body } = await signet.token(form, headers)
@@ -147,7 +147,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
 
     it('lives as long as configured, and goes to DEFAULT_AUDIENCE when that is set', async () => {
       const environment = { ACCESS_TOKEN_TTL_SECONDS: '60', DEFAULT_AUDIENCE: 'https://default.example' }
-      const other = await place.start({ environment })
+      const other = await deployment.start({ environment })
       const { body } = await other.token(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))
       const { iat = 0, exp = 0, aud } = decodeJwt(body.access_token)
       expect([body['expires_in'], exp - iat, aud]).toEqual([60, 60, 'https://default.example'])

@@ -28,16 +28,16 @@ let turn = 0
 const createAddress = () => `198.51.100.${++turn}`
 
 describe.each(deployments)('contract: the limit on failed client authentication, on $name', ({ open }) => {
-  let place: Deployment | undefined
+  let deployment: Deployment | undefined
   const start = async (environment: Readonly<Record<string, string>> = {}) => {
-    place ??= await open()
-    return place.start({ environment: { ...LIMITED, ...environment } })
+    deployment ??= await open()
+    return deployment.start({ environment: { ...LIMITED, ...environment } })
   }
   let from: string
   beforeEach(() => {
     from = createAddress()
   })
-  afterAll(() => place?.close())
+  afterAll(() => deployment?.close())
 
   it('refuses the 21st failure of an address with 429 and says when to come back', async () => {
     const signet = await start()
@@ -139,10 +139,10 @@ describe.each(deployments)('contract: the limit on failed client authentication,
 
 describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instances', () => {
   it('counts in the Redis that they share', async () => {
-    const place = await openDeployment()
+    const deployment = await openDeployment()
     const [one, other] = [
-      await place.start({ environment: LIMITED }),
-      await place.start({ environment: LIMITED }),
+      await deployment.start({ environment: LIMITED }),
+      await deployment.start({ environment: LIMITED }),
     ]
     const from = createAddress()
     expect(await fail(one, 10, from)).toEqual(TWENTY_FAILURES.slice(10))
@@ -150,15 +150,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     expect(await fail(other, 1, from)).toEqual([429])
     expect(await fail(one, 1, from)).toEqual([429])
     expect((await one.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
-    await place.close()
+    await deployment.close()
   })
 
   it('goes on counting, in process, while Redis is away, and says that it is degraded', async () => {
-    const place = await openDeployment()
-    const { hostname, port, pathname } = new URL(place.redis?.url ?? '')
+    const deployment = await openDeployment()
+    const { hostname, port, pathname } = new URL(deployment.redis?.url ?? '')
     const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
     const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
-    const signet = await place.start({ environment })
+    const signet = await deployment.start({ environment })
     expect((await signet.fetch('/readyz')).body['status']).toBe('ready')
     await proxy.refuse()
     const from = createAddress()
@@ -168,18 +168,18 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     await vi.waitFor(() => {
       expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
     })
-    await place.close()
+    await deployment.close()
   })
 
   it('says that it is degraded while Redis answers, and takes nothing', async () => {
-    const place = await openDeployment()
-    const url = new URL(place.redis?.url ?? '')
+    const deployment = await openDeployment()
+    const url = new URL(deployment.redis?.url ?? '')
     const redis = new Redis(url.href)
     // As one that is full, or has become a replica: it refuses writes, to this user.
     const user = `reader-${crypto.randomUUID()}`
     await redis.call('acl', 'setuser', user, 'on', 'nopass', '~*', '+@all', '-@write')
     const REDIS_URL = Object.assign(url, { username: user, password: 'any' }).href
-    const signet = await place.start({ environment: { ...LIMITED, REDIS_URL } })
+    const signet = await deployment.start({ environment: { ...LIMITED, REDIS_URL } })
     const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
     await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis'])
     expect(await fail(signet, 21, createAddress())).toEqual([...TWENTY_FAILURES, 429])
@@ -188,13 +188,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     await expect.poll(degraded, { timeout: 5000 }).toEqual([])
     await redis.call('acl', 'deluser', user)
     await redis.quit()
-    await place.close()
+    await deployment.close()
   })
 
   it('is not reset by a Redis that evicts, which shows in its health', async () => {
-    const place = await openDeployment()
+    const deployment = await openDeployment()
     const own = await openOwnRedis()
-    const signet = await place.start({ environment: { ...LIMITED, REDIS_URL: own.url } })
+    const signet = await deployment.start({ environment: { ...LIMITED, REDIS_URL: own.url } })
     const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
     expect(await degraded()).toEqual([])
     await own.admin.config('SET', 'maxmemory-policy', 'allkeys-random')
@@ -209,16 +209,16 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     expect(await fail(signet, 1, createAddress())).toEqual([401])
     await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
     await expect.poll(degraded, { timeout: 5000 }).toEqual([])
-    await place.close()
+    await deployment.close()
     await own.close()
   })
 
   it('leaves a Redis that hangs like one that is gone', async () => {
-    const place = await openDeployment()
-    const { hostname, port, pathname } = new URL(place.redis?.url ?? '')
+    const deployment = await openDeployment()
+    const { hostname, port, pathname } = new URL(deployment.redis?.url ?? '')
     const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
     const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
-    const signet = await place.start({ environment })
+    const signet = await deployment.start({ environment })
     proxy.stall()
     const from = createAddress()
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
@@ -229,7 +229,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     await expect
       .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 10_000 })
       .toEqual([])
-    await place.close()
+    await deployment.close()
     await proxy.close()
   })
 })

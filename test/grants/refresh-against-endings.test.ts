@@ -12,17 +12,17 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 describe.each(deployments)(
   'a rotation against what ends its family, over two instances on $name',
   ({ open }) => {
-    let place: Deployment
+    let deployment: Deployment
     let one: Instance
     let other: Instance
     beforeAll(async () => {
-      place = await open()
-      one = await place.start()
-      other = await place.start()
+      deployment = await open()
+      one = await deployment.start()
+      other = await deployment.start()
     })
-    afterAll(() => place.close())
+    afterAll(() => deployment.close())
 
-    const seed = () => seedFamily(place, { audience: [API, ISSUER] })
+    const seed = () => seedFamily(deployment, { audience: [API, ISSUER] })
     const logout = (signet: Instance, fields: object, bearer?: string) =>
       signet.fetch('/auth/logout', {
         method: 'POST',
@@ -50,7 +50,7 @@ describe.each(deployments)(
       [
         'a raised credential epoch',
         async ({ user_id }) => {
-          await place.database
+          await deployment.database
             .sql`update users set credential_epoch = credential_epoch + 1 where id = ${user_id}`
           return {}
         },
@@ -58,7 +58,7 @@ describe.each(deployments)(
       [
         'a disabled account',
         async ({ user_id }) => {
-          await place.database.sql`update users set disabled_at = now() where id = ${user_id}`
+          await deployment.database.sql`update users set disabled_at = now() where id = ${user_id}`
           return {}
         },
       ],
@@ -97,7 +97,7 @@ describe.each(deployments)(
 
     it('a sign-out ends its own sign-in alone', async () => {
       const family = await seed()
-      const bystanders = await createBystanders(place, family)
+      const bystanders = await createBystanders(deployment, family)
       const { access_token, bearer } = await use(family)
       expect((await logout(other, {}, bearer)).status).toBe(204)
       expect(await isActive(one, access_token)).toBe(false)
@@ -106,7 +106,7 @@ describe.each(deployments)(
 
     it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
       const [family, stranger] = [await seed(), await seed()]
-      const second = await seedFamily(place, { user_id: family.user_id, audience: [API, ISSUER] })
+      const second = await seedFamily(deployment, { user_id: family.user_id, audience: [API, ISSUER] })
       const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
       expect((await logout(other, { everywhere: true }, mine?.bearer)).status).toBe(204)
       const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
@@ -117,18 +117,18 @@ describe.each(deployments)(
 
 describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of credentials', () => {
   it('gets nothing when its password was checked before the change and its family comes after it', async () => {
-    const place = await (deployments.at(-1)?.open() ?? Promise.reject(new Error('no place')))
-    const signet = await place.start()
+    const deployment = await (deployments.at(-1)?.open() ?? Promise.reject(new Error('no place')))
+    const signet = await deployment.start()
     const account = { email: 'ada@example.com', password: 'correct horse battery' }
     const enter = (path: string) =>
       signet.fetch(path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(account) })
     expect((await enter('/auth/register')).status).toBe(201)
-    const { sql } = place.database
+    const { sql } = deployment.database
 
     const signIn = await sql.begin(async change => {
       await change`update users set credential_epoch = credential_epoch + 1 where email = ${account.email}`
       const pending = enter('/auth/login')
-      await waitingForLock(place)
+      await waitingForLock(deployment)
       return { pending }
     })
     const { status, body } = await signIn.pending
@@ -138,7 +138,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of creden
       where f.credential_epoch = u.credential_epoch and f.revoked_at is null`
     expect(living).toBe(0)
     expect((await enter('/auth/login')).status).toBe(200)
-    await place.close()
+    await deployment.close()
   })
 })
 

@@ -8,16 +8,16 @@ const DAY = 86_400_000
 const IDLE = 7 * DAY
 
 describe.each(deployments)('refresh families: how long they live, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open()
-    signet = await place.start()
+    deployment = await open()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   /** Makes a family older than it is: every time in its row moves into the past. */
-  const age = (id: string, seconds: number) => place.database.sql`
+  const age = (id: string, seconds: number) => deployment.database.sql`
     update refresh_families
     set created_at = created_at - make_interval(secs => ${seconds}),
       auth_time = auth_time - make_interval(secs => ${seconds}),
@@ -27,17 +27,17 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     where id = ${id}`
 
   it('slides the idle expiry with use', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     await age(family.id, 6 * 86_400)
-    const before = await rowOf(place, family.id)
+    const before = await rowOf(deployment, family.id)
     await rotated(signet, family.refresh_token)
-    const after = await rowOf(place, family.id)
+    const after = await rowOf(deployment, family.id)
     expect(after.idle_expires_at.getTime() - before.idle_expires_at.getTime()).toBeGreaterThan(5 * DAY)
     expect(Math.abs(after.idle_expires_at.getTime() - Date.now() - IDLE)).toBeLessThan(60_000)
   })
 
   it('RFC 9700 §4.14.2 – leaves idle for one second less than allowed alive, and for the whole time dead', async () => {
-    const [young, old] = [await seedFamily(place), await seedFamily(place)]
+    const [young, old] = [await seedFamily(deployment), await seedFamily(deployment)]
     await age(young.id, 7 * 86_400 - 30)
     await age(old.id, 7 * 86_400)
     await rotated(signet, young.refresh_token)
@@ -45,30 +45,30 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
   })
 
   it('never moves the absolute expiry, and never slides past it', async () => {
-    const family = await seedFamily(place)
-    const { expires_at } = await rowOf(place, family.id)
+    const family = await seedFamily(deployment)
+    const { expires_at } = await rowOf(deployment, family.id)
     let token: string = family.refresh_token
     let aged = 0
     for (const days of [6, 6, 6, 6, 5]) {
       aged += days * DAY
       await age(family.id, days * 86_400)
       token = await rotated(signet, token, { key: `${aged}` })
-      await rotated(signet, family.tokenAt((await rowOf(place, family.id)).generation - 1), {
+      await rotated(signet, family.tokenAt((await rowOf(deployment, family.id)).generation - 1), {
         key: `${aged}`,
       })
-      const row = await rowOf(place, family.id)
+      const row = await rowOf(deployment, family.id)
       expect(row.expires_at.getTime()).toBe(expires_at.getTime() - aged)
       expect(row.idle_expires_at.getTime()).toBeLessThanOrEqual(row.expires_at.getTime())
     }
-    const { idle_expires_at, expires_at: end } = await rowOf(place, family.id)
+    const { idle_expires_at, expires_at: end } = await rowOf(deployment, family.id)
     expect(idle_expires_at).toEqual(end)
     await age(family.id, 86_400)
     expect(await refused(signet, token)).toEqual(INVALID_GRANT)
   })
 
   it('gives no access token a longer life than the sign-in has left', async () => {
-    const family = await seedFamily(place)
-    await place.database
+    const family = await seedFamily(deployment)
+    await deployment.database
       .sql`update refresh_families set expires_at = now() + interval '100 seconds' where id = ${family.id}`
     const { body } = await refresh(signet, family.refresh_token)
     const { iat = 0, exp = 0 } = decodeJwt(body.access_token)
@@ -80,22 +80,22 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
   it('does not let a dead family be revived by a retry or within a grace window', async () => {
     const GRACE = { client_id: 'grace-app', key: 'k' }
     for (const column of ['idle_expires_at', 'expires_at']) {
-      const family = await seedFamily(place, GRACE)
+      const family = await seedFamily(deployment, GRACE)
       await rotated(signet, family.refresh_token, GRACE)
-      const { sql } = place.database
+      const { sql } = deployment.database
       await sql`update refresh_families set ${sql(column)} = now() where id = ${family.id}`
       expect(await refused(signet, family.refresh_token, GRACE)).toEqual(INVALID_GRANT)
-      expect((await rowOf(place, family.id)).revoked_at).toBeNull()
+      expect((await rowOf(deployment, family.id)).revoked_at).toBeNull()
     }
   })
 
   it('answers no access token at introspection once the account is disabled or its epoch has passed', async () => {
-    const { sql } = place.database
+    const { sql } = deployment.database
     for (const end of [
       (id: string) => sql`update users set disabled_at = now() where id = ${id}`,
       (id: string) => sql`update users set credential_epoch = credential_epoch + 1 where id = ${id}`,
     ]) {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const { body } = await refresh(signet, family.refresh_token)
       expect(await isActive(signet, body.access_token)).toBe(true)
       await end(family.user_id)

@@ -11,13 +11,16 @@ const APP = { client_id: 'app' }
 describe.each(deployments)(
   'what one sign-in may do in a minute, over two instances on $name',
   ({ name, open }) => {
-    let place: Deployment
+    let deployment: Deployment
     let instances: readonly [Instance, Instance]
     beforeAll(async () => {
-      place = await open()
-      instances = [await place.start({ environment: LIMITS }), await place.start({ environment: LIMITS })]
+      deployment = await open()
+      instances = [
+        await deployment.start({ environment: LIMITS }),
+        await deployment.start({ environment: LIMITS }),
+      ]
     })
-    afterAll(() => place.close())
+    afterAll(() => deployment.close())
     // Without a Redis each instance counts for itself: one is asked then.
     const at = (turn: number): Instance => instances[name === 'embedded' || turn % 2 === 0 ? 0 : 1]
 
@@ -33,8 +36,8 @@ describe.each(deployments)(
     }
 
     it('is some refreshes at /token; the token that was refused is not spent, and others go on', async () => {
-      const family = await seedFamily(place)
-      const bystanders = await createBystanders(place, family)
+      const family = await seedFamily(deployment)
+      const bystanders = await createBystanders(deployment, family)
       const { statuses, token } = await refreshOften(family, 30)
       const passed = statuses.filter(status => status === 200).length
       expect(passed).toBe(20)
@@ -42,31 +45,31 @@ describe.each(deployments)(
       const refused = await refresh(at(0), token)
       expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
       expect(refused.body.error).toBe('temporarily_unavailable')
-      expect(await rowOf(place, family.id)).toMatchObject({ generation: 20, revoked_at: null })
+      expect(await rowOf(deployment, family.id)).toMatchObject({ generation: 20, revoked_at: null })
       await bystanders.expectAlive(at(0))
     })
 
     it('still ends a family whose spent token comes back while a thief keeps it busy', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       await refreshOften(family, 21)
       expect((await refresh(at(0), family.tokenAt(3))).body.error).toBe('invalid_grant')
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
     })
 
     it('answers no retry beyond the limit either, and spends nothing', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const request = { key: 'the same attempt' }
       const statuses: number[] = []
       for (const turn of times(25))
         statuses.push((await refresh(at(turn), family.refresh_token, request)).status)
       expect(statuses.filter(status => status === 200)).toHaveLength(20)
-      expect(await rowOf(place, family.id)).toMatchObject({ generation: 1, revoked_at: null })
+      expect(await rowOf(deployment, family.id)).toMatchObject({ generation: 1, revoked_at: null })
     })
 
     it('is some revocations of single tokens, and then the end of the family as one entry', async () => {
-      const family = await seedFamily(place)
-      const bystanders = await createBystanders(place, family)
-      const unlimited = await place.start()
+      const family = await seedFamily(deployment)
+      const bystanders = await createBystanders(deployment, family)
+      const unlimited = await deployment.start()
       let token: string = family.refresh_token
       const access: string[] = []
       for (const _ of times(36)) {
@@ -75,7 +78,7 @@ describe.each(deployments)(
         access.push(body.access_token)
       }
       const entries = async () => {
-        const rows = await place.database.sql<{ kind: string; count: number }[]>`
+        const rows = await deployment.database.sql<{ kind: string; count: number }[]>`
         select kind, count(*)::int as count from revocations group by kind`
         return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]))
       }
@@ -91,7 +94,7 @@ describe.each(deployments)(
       const after = await entries()
       expect((after['jti'] ?? 0) - (before['jti'] ?? 0)).toBe(30)
       expect((after['sid'] ?? 0) - (before['sid'] ?? 0)).toBe(1)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('tokens_revoked')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('tokens_revoked')
       for (const each of access) expect(await isActive(at(0), each)).toBe(false)
       expect((await refresh(unlimited, token)).body.error).toBe('invalid_grant')
       await bystanders.expectAlive(at(1))
@@ -103,12 +106,12 @@ describe.each(deployments)(
       expect(statuses.slice(42)).toEqual(statuses.slice(42).map(() => 429))
     }
     const accessTokenOf = async (user_id?: string) => {
-      const { refresh_token } = await seedFamily(place, user_id === undefined ? {} : { user_id })
+      const { refresh_token } = await seedFamily(deployment, user_id === undefined ? {} : { user_id })
       return (await refresh(at(0), refresh_token)).body.access_token
     }
 
     it('is some revocations of access tokens of one person at one client, and still a sign-out', async () => {
-      const own = await seedFamily(place)
+      const own = await seedFamily(deployment)
       const statuses: number[] = []
       for (const turn of times(46)) {
         const token = await accessTokenOf(own.user_id)
@@ -117,14 +120,14 @@ describe.each(deployments)(
       }
       expectAbout40(statuses)
       expect((await at(0).post('/revoke', { ...APP, token: own.refresh_token })).status).toBe(200)
-      expect((await rowOf(place, own.id)).revoke_reason).toBe('revoked')
+      expect((await rowOf(deployment, own.id)).revoke_reason).toBe('revoked')
       const stranger = await accessTokenOf()
       expect((await at(0).post('/revoke', { ...APP, token: stranger })).status).toBe(200)
       expect(await isActive(at(0), stranger)).toBe(false)
     })
 
     it('counts no token twice: one stolen one uses up nothing', async () => {
-      const own = await seedFamily(place)
+      const own = await seedFamily(deployment)
       const [stolen, mine] = [await accessTokenOf(own.user_id), await accessTokenOf(own.user_id)]
       for (const turn of times(60))
         expect((await at(turn).post('/revoke', { ...APP, token: stolen })).status).toBe(200)
@@ -143,8 +146,8 @@ describe.each(deployments)(
     })
 
     it('starts anew when no single token was revoked for the life of one', async () => {
-      const family = await seedFamily(place)
-      await place.database.sql`
+      const family = await seedFamily(deployment)
+      await deployment.database.sql`
       update refresh_families
       set tokens_revoked = 30, tokens_revoked_since = now() - interval '901 seconds'
       where id = ${family.id}`

@@ -6,13 +6,13 @@ import { rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refresh, refused, rotated } from '../support/refresh.ts'
 
 describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open()
-    signet = await place.start()
+    deployment = await open()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const claimsAfter = async (token: string, form: Readonly<Record<string, string>> = {}) => {
     const { status, body } = await refresh(signet, token, { form })
@@ -21,7 +21,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   }
 
   it('answers with a token for the person, in the name of the sign-in (RFC 9068 §2.2)', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { status, body, headers } = await refresh(signet, family.refresh_token)
     expect([status, headers.get('cache-control'), headers.get('pragma')]).toEqual([
       200,
@@ -54,7 +54,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it('serves a confidential client, which must authenticate (§3.2.1)', async () => {
-    const family = await seedFamily(place, { client_id: 'confidential' })
+    const family = await seedFamily(deployment, { client_id: 'confidential' })
     const asPublic = await refresh(signet, family.refresh_token, { client_id: 'confidential' })
     expect([asPublic.status, asPublic.body.error]).toEqual([401, 'invalid_client'])
     await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
@@ -73,7 +73,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   )
 
   it('narrows the scope for one access token; the sign-in keeps what it has', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const narrow = await claimsAfter(family.refresh_token, { scope: 'read' })
     expect([narrow.claims['scope'], narrow.scope]).toEqual(['read', 'read'])
     const whole = await claimsAfter(narrow.next)
@@ -81,7 +81,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it('grants each scope value once', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { claims, scope } = await claimsAfter(family.refresh_token, { scope: 'read read' })
     expect([claims['scope'], scope]).toEqual(['read', 'read'])
   })
@@ -89,15 +89,15 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   it.each(['admin', 'read admin', ' read', 'read"'])(
     '§6, §3.3 – refuses the scope %j, and the token stays usable',
     async scope => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       expect(await refused(signet, family.refresh_token, { form: { scope } })).toEqual([400, 'invalid_scope'])
-      expect((await rowOf(place, family.id)).generation).toBe(0)
+      expect((await rowOf(deployment, family.id)).generation).toBe(0)
       await rotated(signet, family.refresh_token)
     },
   )
 
   it('does not let a sign-in grow with its client: what was granted is the most', async () => {
-    const family = await seedFamily(place, { scope: 'read', audience: [API] })
+    const family = await seedFamily(deployment, { scope: 'read', audience: [API] })
     expect(await refused(signet, family.refresh_token, { form: { scope: 'write' } })).toEqual([
       400,
       'invalid_scope',
@@ -109,7 +109,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it('takes a sign-in without a scope for just that', async () => {
-    const family = await seedFamily(place, { scope: '' })
+    const family = await seedFamily(deployment, { scope: '' })
     expect(await refused(signet, family.refresh_token, { form: { scope: 'read' } })).toEqual([
       400,
       'invalid_scope',
@@ -118,7 +118,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it('RFC 8707 §2.2 – narrows the audience for one access token; that for the issuer is for nothing else', async () => {
-    const family = await seedFamily(place, { audience: [API, OTHER_API, ISSUER] })
+    const family = await seedFamily(deployment, { audience: [API, OTHER_API, ISSUER] })
     const narrow = await claimsAfter(family.refresh_token, { resource: OTHER_API })
     expect(narrow.claims.aud).toBe(OTHER_API)
     const own = await claimsAfter(narrow.next, { resource: ISSUER })
@@ -127,7 +127,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it('RFC 8707 §2.2 – gives one audience to a client that asks for one', async () => {
-    const family = await seedFamily(place, { client_id: 'confidential' })
+    const family = await seedFamily(deployment, { client_id: 'confidential' })
     const form = { resource: API }
     const { body } = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL, form })
     expect(decodeJwt(body.access_token).aud).toBe(API)
@@ -136,7 +136,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   it.each(['https://foreign.example', '/api', `${API}#f`])(
     'RFC 8707 §2 – refuses the resource %j, and the token stays usable',
     async resource => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       expect(await refused(signet, family.refresh_token, { form: { resource } })).toEqual([
         400,
         'invalid_target',
@@ -148,11 +148,11 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   it('gives no more than the client is registered for by now', async () => {
     const entry = CLIENTS.find(({ client_id }) => client_id === 'app')
     const serve = async (changed: Readonly<Record<string, unknown>>) => {
-      place.register([{ ...entry, client_id: 'app', ...changed }])
-      return place.start()
+      deployment.register([{ ...entry, client_id: 'app', ...changed }])
+      return deployment.start()
     }
     // From when the client was not first-party.
-    const family = await seedFamily(place, { audience: [API, OTHER_API] })
+    const family = await seedFamily(deployment, { audience: [API, OTHER_API] })
     const claimsOf = async (instance: Instance, token: string) => {
       const { body } = await refresh(instance, token)
       return decodeJwt(body.access_token)
@@ -169,26 +169,26 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     const moved = await serve({ audience: ['https://new.example'], first_party: false })
     expect(await claimsOf(moved, token)).toMatchObject({ scope: 'read write', aud: 'https://new.example' })
     const own = await serve({ audience: ['https://new.example'] })
-    const first_party = await seedFamily(place, { audience: [API, ISSUER] })
+    const first_party = await seedFamily(deployment, { audience: [API, ISSUER] })
     expect(await claimsOf(own, first_party.refresh_token)).toMatchObject({
       aud: 'https://new.example',
     })
-    const issuerAlone = await seedFamily(place, { audience: [ISSUER] })
+    const issuerAlone = await seedFamily(deployment, { audience: [ISSUER] })
     expect(await claimsOf(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
-    place.register(CLIENTS)
+    deployment.register(CLIENTS)
   })
 
   it('takes the roles of now', async () => {
-    const family = await seedFamily(place)
-    await place.database.sql`update users set roles = '{user,editor}' where id = ${family.user_id}`
+    const family = await seedFamily(deployment)
+    await deployment.database.sql`update users set roles = '{user,editor}' where id = ${family.user_id}`
     expect((await claimsAfter(family.refresh_token)).claims['roles']).toEqual(['user', 'editor'])
   })
 
   it('remembers where the sign-in was last used from', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const headers = { 'user-agent': `Browser ${'x'.repeat(1000)}` }
     await rotated(signet, family.refresh_token, { headers })
-    const [row] = await place.database
+    const [row] = await deployment.database
       .sql`select last_ip, length(last_user_agent) as length from refresh_families where id = ${family.id}`
     expect(row).toEqual({ last_ip: '127.0.0.1', length: 256 })
   })

@@ -5,27 +5,27 @@ import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refused, rotated } from '../support/refresh.ts'
 
 describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let fresh: string
   let stages: Readonly<Record<'old' | 'oldNew' | 'newOld' | 'new', Instance>>
   beforeAll(async () => {
-    place = await open()
+    deployment = await open()
     // Two peppers of one id are refused at the start: one in 256 is.
     do fresh = createPepperText()
-    while (pepperOf(fresh).id === pepperOf(place.pepper).id)
+    while (pepperOf(fresh).id === pepperOf(deployment.pepper).id)
     const start = (...peppers: readonly string[]) =>
-      place.start({ environment: { REFRESH_TOKEN_PEPPER: peppers.join(',') } })
+      deployment.start({ environment: { REFRESH_TOKEN_PEPPER: peppers.join(',') } })
     stages = {
-      old: await start(place.pepper),
-      oldNew: await start(place.pepper, fresh),
-      newOld: await start(fresh, place.pepper),
+      old: await start(deployment.pepper),
+      oldNew: await start(deployment.pepper, fresh),
+      newOld: await start(fresh, deployment.pepper),
       new: await start(fresh),
     }
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   it('carries a sign-in through every step of the roll-out', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     let token: string = family.refresh_token
     for (const stage of [stages.old, stages.oldNew, stages.newOld, stages.oldNew, stages.newOld, stages.new])
       token = await rotated(stage, token)
@@ -40,8 +40,8 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
   ] as const)(
     'answers a retry with the same successor: rotated at %s, retried at %s and %s',
     async (first, second, third) => {
-      const pepper = first === 'newOld' ? fresh : place.pepper
-      const family = await seedFamily(place, second === 'new' ? { pepper: fresh } : {})
+      const pepper = first === 'newOld' ? fresh : deployment.pepper
+      const family = await seedFamily(deployment, second === 'new' ? { pepper: fresh } : {})
       const next = await rotated(stages[first], family.refresh_token, { key: 'k' })
       expect(next).toBe(family.tokenAt(1, { pepper }))
       for (const other of [second, third])
@@ -51,20 +51,20 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
   )
 
   it('still tells reuse after a change of pepper', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const next = await rotated(stages.newOld, family.refresh_token)
     expect(await refused(stages.oldNew, family.refresh_token)).toEqual(INVALID_GRANT)
     expect(await refused(stages.newOld, next)).toEqual(INVALID_GRANT)
   })
 
   it('takes the current generation under another of its peppers for forged', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     expect(await refused(stages.oldNew, family.tokenAt(0, { pepper: fresh }))).toEqual(INVALID_GRANT)
-    expect((await rowOf(place, family.id)).revoke_reason).toBe('forged')
+    expect((await rowOf(deployment, family.id)).revoke_reason).toBe('forged')
   })
 
   it('refuses a token of a pepper that is gone, and of one that is not there yet, and ends nothing', async () => {
-    const [old, young] = [await seedFamily(place), await seedFamily(place, { pepper: fresh })]
+    const [old, young] = [await seedFamily(deployment), await seedFamily(deployment, { pepper: fresh })]
     expect(await refused(stages.new, old.refresh_token)).toEqual(INVALID_GRANT)
     expect(await refused(stages.old, young.refresh_token)).toEqual(INVALID_GRANT)
     await rotated(stages.old, old.refresh_token)
@@ -72,7 +72,7 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
   })
 
   it('refuses a retry whose successor’s pepper this instance does not know, and ends nothing', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const next = await rotated(stages.newOld, family.refresh_token, { key: 'k' })
     expect(await refused(stages.old, family.refresh_token, { key: 'k' })).toEqual(INVALID_GRANT)
     await rotated(stages.newOld, next)

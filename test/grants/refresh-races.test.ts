@@ -18,13 +18,13 @@ const PAIRS = 150
 describe.each(deployments)(
   'RFC 9700 §4.14.2 – races of one refresh token over two instances on $name',
   ({ open }) => {
-    let place: Deployment
+    let deployment: Deployment
     let instances: readonly [Instance, Instance]
     beforeAll(async () => {
-      place = await open()
-      instances = [await place.start(), await place.start()]
+      deployment = await open()
+      instances = [await deployment.start(), await deployment.start()]
     })
-    afterAll(() => place.close())
+    afterAll(() => deployment.close())
 
     const redeemAll = (token: string, request: RefreshRequest = {}): Promise<readonly Answer[]> =>
       Promise.all(
@@ -36,15 +36,15 @@ describe.each(deployments)(
       answers.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token)
 
     it('strict: one at most wins, and the family is dead with everything it gave out', async () => {
-      const family = await seedFamily(place)
-      const bystanders = await createBystanders(place, family)
+      const family = await seedFamily(deployment)
+      const bystanders = await createBystanders(deployment, family)
       const answers = await redeemAll(family.refresh_token)
       const winners = answers.filter(({ status }) => status === 200)
       expect(winners.length).toBeLessThanOrEqual(1)
       expect(new Set(answers.filter(({ status }) => status !== 200).map(({ body }) => body.error))).toEqual(
         new Set(['invalid_grant']),
       )
-      const { generation, revoke_reason } = await rowOf(place, family.id)
+      const { generation, revoke_reason } = await rowOf(deployment, family.id)
       expect([generation, revoke_reason]).toEqual([1, 'reuse'])
       for (const { body } of winners) {
         for (const instance of instances) {
@@ -59,37 +59,37 @@ describe.each(deployments)(
       ['with one Idempotency-Key', {}, { key: 'attempt 1' }],
       ['within a grace window', { client_id: 'grace-app' }, { client_id: 'grace-app' }],
     ])('%s: all win the same successor, and the family lives', async (_, seed, request) => {
-      const family = await seedFamily(place, seed)
+      const family = await seedFamily(deployment, seed)
       const successors = successorsOf(await redeemAll(family.refresh_token, request))
       expect(successors).toHaveLength(REDEMPTIONS)
       expect(new Set(successors)).toEqual(new Set([family.tokenAt(1)]))
-      const { generation, revoked_at } = await rowOf(place, family.id)
+      const { generation, revoked_at } = await rowOf(deployment, family.id)
       expect([generation, revoked_at]).toEqual([1, null])
       await rotated(instances[1], family.tokenAt(1), { ...request, key: 'attempt 2' })
     })
 
     it('strict, two at a time: the loser is reuse, also when its statement began before the winner’s', async () => {
       for (let turn = 0; turn < PAIRS; turn++) {
-        const family = await seedFamily(place)
+        const family = await seedFamily(deployment)
         const pair = await Promise.all(instances.map(instance => refresh(instance, family.refresh_token)))
         expect(successorsOf(pair).length).toBeLessThanOrEqual(1)
-        expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+        expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
       }
     })
 
     it('with different keys: never two living branches', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, turn) =>
           refresh(instances[turn % 2 === 0 ? 0 : 1], family.refresh_token, { key: `thief ${turn}` }),
         ),
       )
       expect(successorsOf(answers).length).toBeLessThanOrEqual(1)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
     })
 
     it('many families at once, in opposite orders: each gets its own successor, the same at both instances', async () => {
-      const families = await Promise.all(Array.from({ length: 100 }, () => seedFamily(place)))
+      const families = await Promise.all(Array.from({ length: 100 }, () => seedFamily(deployment)))
       const redeem = (instance: Instance, some: readonly SeededFamily[]) =>
         Promise.all(
           some.map(async family => ({
@@ -109,7 +109,7 @@ describe.each(deployments)(
 
     it('two generations at once: thief and victim never both go on', async () => {
       for (let turn = 0; turn < 20; turn++) {
-        const family = await seedFamily(place)
+        const family = await seedFamily(deployment)
         const current = await rotated(instances[0], family.refresh_token)
         const answers = await Promise.all([
           refresh(instances[0], family.refresh_token),
@@ -118,7 +118,7 @@ describe.each(deployments)(
         for (const token of successorsOf(answers)) {
           expect(await refused(instances[0], token)).toEqual([400, 'invalid_grant'])
         }
-        expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+        expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
       }
     })
   },

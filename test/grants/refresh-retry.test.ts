@@ -5,19 +5,19 @@ import { rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 
 describe.each(deployments)('refresh families: retries and grace, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open()
-    signet = await place.start()
+    deployment = await open()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   describe('4: the same Idempotency-Key proves a retry', () => {
     it('gets the same successor and a fresh access token, as often as it asks, and changes no row', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const first = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
-      const before = await rowOf(place, family.id)
+      const before = await rowOf(deployment, family.id)
       const seen = new Set([first.body.access_token])
       for (let turn = 0; turn < 3; turn++) {
         const retry = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
@@ -27,13 +27,13 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
         seen.add(retry.body.access_token)
       }
       expect(seen.size).toBe(4)
-      expect(await rowOf(place, family.id)).toEqual(before)
+      expect(await rowOf(deployment, family.id)).toEqual(before)
       await rotated(signet, first.body.refresh_token, { key: 'attempt 2' })
     })
 
     it('is answered by another instance too', async () => {
-      const other = await place.start()
-      const family = await seedFamily(place)
+      const other = await deployment.start()
+      const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token, { key: 'attempt 1' })
       expect(await rotated(other, family.refresh_token, { key: 'attempt 1' })).toBe(next)
     })
@@ -45,18 +45,18 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       ['the key with other scope', { key: 'attempt 1', form: { scope: 'read' } }],
       ['the key with other resources', { key: 'attempt 1', form: { resource: API } }],
     ])('takes %s for reuse', async (_, request) => {
-      const family = await seedFamily(place)
-      const bystanders = await createBystanders(place, family)
+      const family = await seedFamily(deployment)
+      const bystanders = await createBystanders(deployment, family)
       const next = await rotated(signet, family.refresh_token, { key: 'attempt 1' })
       expect(await refused(signet, family.refresh_token, request)).toEqual(INVALID_GRANT)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
       expect(await refused(signet, next)).toEqual(INVALID_GRANT)
       await bystanders.expectAlive(signet)
     })
 
     it('proves nothing to a rotation that brought no key', async () => {
       for (const key of [undefined, '', 'attempt 1']) {
-        const family = await seedFamily(place)
+        const family = await seedFamily(deployment)
         await rotated(signet, family.refresh_token, key === '' ? { key } : {})
         const request = key === undefined ? {} : { key }
         expect(await refused(signet, family.refresh_token, request)).toEqual(INVALID_GRANT)
@@ -64,7 +64,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
 
     it('is bound to scope and resources as they were asked for, in any order', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const both = [API, OTHER_API].map(resource => ['resource', resource] as const)
       const form = [['scope', 'read'] as const, ...both]
       const next = await rotated(signet, family.refresh_token, { key: 'k', form })
@@ -73,7 +73,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
 
     it('is of no use to another client, whose attempt ends nothing', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token, { key: 'k' })
       const headers = basic('stranger', SECRETS.stranger)
       expect(await refused(signet, family.refresh_token, { key: 'k', headers })).toEqual(INVALID_GRANT)
@@ -81,15 +81,15 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
 
     it('reaches back one generation, not two', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const second = await rotated(signet, family.refresh_token, { key: 'a' })
       await rotated(signet, second, { key: 'b' })
       expect(await refused(signet, family.refresh_token, { key: 'a' })).toEqual(INVALID_GRANT)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
     })
 
     it.each([2, 3, 4, 5])('counts for nothing when it never changes: %i rotations', async rotations => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       let token: string = family.refresh_token
       for (let turn = 1; turn < rotations; turn++) token = await rotated(signet, token, { key: 'device' })
       const next = await rotated(signet, token, { key: 'device' })
@@ -98,7 +98,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
 
     it('counts again as soon as it changes', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const second = await rotated(signet, family.refresh_token, { key: 'device' })
       const third = await rotated(signet, second, { key: 'device' })
       const fourth = await rotated(signet, third, { key: 'fresh' })
@@ -106,7 +106,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
 
     it('does not bring a dead family back', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       await rotated(signet, family.refresh_token, { key: 'k' })
       await signet.post('/revoke', { token: family.refresh_token, client_id: 'app' })
       expect(await refused(signet, family.refresh_token, { key: 'k' })).toEqual(INVALID_GRANT)
@@ -116,20 +116,20 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
   describe('4: the grace window of a client that asks for one', () => {
     const GRACE = { client_id: 'grace-app' }
     const setBack = (id: string, seconds: number) =>
-      place.database
+      deployment.database
         .sql`update refresh_families set rotated_at = statement_timestamp() - make_interval(secs => ${seconds}) where id = ${id}`
 
     it('answers a used token with the same successor, without any key', async () => {
-      const family = await seedFamily(place, GRACE)
+      const family = await seedFamily(deployment, GRACE)
       const next = await rotated(signet, family.refresh_token, GRACE)
-      const before = await rowOf(place, family.id)
+      const before = await rowOf(deployment, family.id)
       expect(await rotated(signet, family.refresh_token, GRACE)).toBe(next)
-      expect(await rowOf(place, family.id)).toEqual(before)
+      expect(await rowOf(deployment, family.id)).toEqual(before)
       await rotated(signet, next, GRACE)
     })
 
     it('ends with its seconds', async () => {
-      const family = await seedFamily(place, GRACE)
+      const family = await seedFamily(deployment, GRACE)
       const next = await rotated(signet, family.refresh_token, GRACE)
       await setBack(family.id, 25)
       expect(await rotated(signet, family.refresh_token, GRACE)).toBe(next)
@@ -139,25 +139,25 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
 
     it('does not slide: using it leaves its end where it was', async () => {
-      const family = await seedFamily(place, GRACE)
+      const family = await seedFamily(deployment, GRACE)
       await rotated(signet, family.refresh_token, GRACE)
       await setBack(family.id, 20)
-      const { rotated_at } = await rowOf(place, family.id)
+      const { rotated_at } = await rowOf(deployment, family.id)
       for (let turn = 0; turn < 3; turn++) await rotated(signet, family.refresh_token, GRACE)
-      expect((await rowOf(place, family.id)).rotated_at).toEqual(rotated_at)
+      expect((await rowOf(deployment, family.id)).rotated_at).toEqual(rotated_at)
     })
 
     it('covers the generation before, and no older one', async () => {
-      const family = await seedFamily(place, GRACE)
+      const family = await seedFamily(deployment, GRACE)
       const second = await rotated(signet, family.refresh_token, GRACE)
       const third = await rotated(signet, second, GRACE)
       expect(await refused(signet, family.refresh_token, GRACE)).toEqual(INVALID_GRANT)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
       expect(await refused(signet, third, GRACE)).toEqual(INVALID_GRANT)
     })
 
     it('is zero for every other client, also when its statement began before the rotation', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       await rotated(signet, family.refresh_token)
       await setBack(family.id, -60)
       expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)

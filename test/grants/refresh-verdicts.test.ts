@@ -8,13 +8,13 @@ import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 
 describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open()
-    signet = await place.start()
+    deployment = await open()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const alerts = (sid: string) =>
     signet.lines.filter(line => line['event'] === 'refresh_token_alert' && line['sid'] === sid)
@@ -22,12 +22,12 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
   describe('1: denied writes nothing', () => {
     /** Sets the row to something, presents its current token, sets it back, and finds the same token good. */
     const deniedWhile = async (set: (id: string, user_id: string) => Promise<unknown>, undo: typeof set) => {
-      const family = await seedFamily(place)
-      const bystanders = await createBystanders(place, family)
+      const family = await seedFamily(deployment)
+      const bystanders = await createBystanders(deployment, family)
       await set(family.id, family.user_id)
-      const before = await rowOf(place, family.id)
+      const before = await rowOf(deployment, family.id)
       expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
-      expect(await rowOf(place, family.id)).toEqual(before)
+      expect(await rowOf(deployment, family.id)).toEqual(before)
       await undo(family.id, family.user_id)
       await rotated(signet, family.refresh_token)
       return { family, bystanders }
@@ -35,26 +35,26 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
 
     it('once the family is revoked', async () => {
       const { bystanders } = await deniedWhile(
-        id => place.database.sql`update refresh_families set revoked_at = now() where id = ${id}`,
-        id => place.database.sql`update refresh_families set revoked_at = null where id = ${id}`,
+        id => deployment.database.sql`update refresh_families set revoked_at = now() where id = ${id}`,
+        id => deployment.database.sql`update refresh_families set revoked_at = null where id = ${id}`,
       )
       await bystanders.expectAlive(signet)
     })
 
     it('once it has idled too long', async () => {
       await deniedWhile(
-        id => place.database.sql`update refresh_families set idle_expires_at = now() where id = ${id}`,
+        id => deployment.database.sql`update refresh_families set idle_expires_at = now() where id = ${id}`,
         id =>
-          place.database
+          deployment.database
             .sql`update refresh_families set idle_expires_at = now() + interval '1 minute' where id = ${id}`,
       )
     })
 
     it('once it has expired, however it is used', async () => {
       await deniedWhile(
-        id => place.database.sql`update refresh_families set expires_at = now() where id = ${id}`,
+        id => deployment.database.sql`update refresh_families set expires_at = now() where id = ${id}`,
         id =>
-          place.database
+          deployment.database
             .sql`update refresh_families set expires_at = now() + interval '1 minute' where id = ${id}`,
       )
     })
@@ -62,29 +62,31 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     it('once the credential epoch has passed', async () => {
       const { bystanders } = await deniedWhile(
         (_, user_id) =>
-          place.database.sql`update users set credential_epoch = credential_epoch + 1 where id = ${user_id}`,
+          deployment.database
+            .sql`update users set credential_epoch = credential_epoch + 1 where id = ${user_id}`,
         (_, user_id) =>
-          place.database.sql`update users set credential_epoch = credential_epoch - 1 where id = ${user_id}`,
+          deployment.database
+            .sql`update users set credential_epoch = credential_epoch - 1 where id = ${user_id}`,
       )
       await bystanders.expectAlive(signet)
     })
 
     it('while the account is disabled', async () => {
       await deniedWhile(
-        (_, user_id) => place.database.sql`update users set disabled_at = now() where id = ${user_id}`,
-        (_, user_id) => place.database.sql`update users set disabled_at = null where id = ${user_id}`,
+        (_, user_id) => deployment.database.sql`update users set disabled_at = now() where id = ${user_id}`,
+        (_, user_id) => deployment.database.sql`update users set disabled_at = null where id = ${user_id}`,
       )
     })
 
     it('when it is bound to a key that the sender does not prove', async () => {
       await deniedWhile(
-        id => place.database.sql`update refresh_families set sender_key = 'thumbprint' where id = ${id}`,
-        id => place.database.sql`update refresh_families set sender_key = null where id = ${id}`,
+        id => deployment.database.sql`update refresh_families set sender_key = 'thumbprint' where id = ${id}`,
+        id => deployment.database.sql`update refresh_families set sender_key = null where id = ${id}`,
       )
     })
 
     it('from another client, whose attempts never end the family, not even with a spent token (RFC 6749 §6)', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token)
       for (const token of [family.refresh_token, next, family.tokenAt(7)]) {
         expect(await refused(signet, token, { client_id: 'grace-app' })).toEqual(INVALID_GRANT)
@@ -95,14 +97,14 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
 
     it('for a family that never was, and for a token of somebody else’s making', async () => {
       const position = { family_id: uuidv7(), salt: randomBytes(16), generation: 0 }
-      for (const pepper of [place.pepper, createPepperText()]) {
+      for (const pepper of [deployment.pepper, createPepperText()]) {
         expect(await refused(signet, refreshTokenAt(position, pepperOf(pepper)))).toEqual(INVALID_GRANT)
       }
     })
 
     it('for a wrong salt under a right MAC, and alerts: a pepper has leaked', async () => {
-      const family = await seedFamily(place)
-      const bystanders = await createBystanders(place, family)
+      const family = await seedFamily(deployment)
+      const bystanders = await createBystanders(deployment, family)
       for (const generation of [0, 1, 5]) {
         const token = family.tokenAt(generation, { salt: randomBytes(16) })
         expect(await refused(signet, token)).toEqual(INVALID_GRANT)
@@ -115,7 +117,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
 
   describe('3: the current token rotates', () => {
     it('to a successor and a fresh access token, one generation a time', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       let token: string = family.refresh_token
       const seen = new Set([token])
       for (let generation = 1; generation <= 5; generation++) {
@@ -125,7 +127,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
         token = body.refresh_token
         seen.add(token)
         expect(token).toBe(family.tokenAt(generation))
-        expect((await rowOf(place, family.id)).generation).toBe(generation)
+        expect((await rowOf(deployment, family.id)).generation).toBe(generation)
       }
       expect(seen.size).toBe(6)
     })
@@ -135,8 +137,8 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     it.each([1, 2, 5])(
       'ends the family and its access tokens, %i generations on, and nothing else',
       async age => {
-        const family = await seedFamily(place)
-        const bystanders = await createBystanders(place, family)
+        const family = await seedFamily(deployment)
+        const bystanders = await createBystanders(deployment, family)
         let token: string = family.refresh_token
         let access_token = ''
         for (let turn = 0; turn < age; turn++) {
@@ -148,8 +150,8 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
         expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
         expect(await isActive(signet, access_token)).toBe(false)
         expect(await refused(signet, token)).toEqual(INVALID_GRANT)
-        expect((await rowOf(place, family.id)).revoke_reason).toBe('reuse')
-        const entries = await place.database.sql`select kind from revocations where value = ${family.id}`
+        expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
+        const entries = await deployment.database.sql`select kind from revocations where value = ${family.id}`
         expect(entries).toHaveLength(1)
         expect(alerts(family.id)).toHaveLength(1)
         await bystanders.expectAlive(signet)
@@ -161,10 +163,10 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     it.each([1, 2, 2 ** 31 - 1, 2 ** 32 - 1])(
       'ends the family when a token is %i generations ahead',
       async ahead => {
-        const family = await seedFamily(place)
-        const bystanders = await createBystanders(place, family)
+        const family = await seedFamily(deployment)
+        const bystanders = await createBystanders(deployment, family)
         expect(await refused(signet, family.tokenAt(ahead))).toEqual(INVALID_GRANT)
-        expect((await rowOf(place, family.id)).revoke_reason).toBe('forged')
+        expect((await rowOf(deployment, family.id)).revoke_reason).toBe('forged')
         expect(alerts(family.id)).toHaveLength(1)
         expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
         await bystanders.expectAlive(signet)
@@ -172,21 +174,21 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     )
 
     it('ends the family when the current generation comes with another digest', async () => {
-      const family = await seedFamily(place)
-      await place.database
+      const family = await seedFamily(deployment)
+      await deployment.database
         .sql`update refresh_families set token_digest = ${randomBytes(32)} where id = ${family.id}`
       expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('forged')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('forged')
       expect(alerts(family.id)).toHaveLength(1)
     })
 
     it('notices a database that was set back to before a rotation', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token)
-      await place.database
+      await deployment.database
         .sql`update refresh_families set generation = 0, token_digest = ${randomBytes(32)} where id = ${family.id}`
       expect(await refused(signet, next)).toEqual(INVALID_GRANT)
-      expect((await rowOf(place, family.id)).revoke_reason).toBe('forged')
+      expect((await rowOf(deployment, family.id)).revoke_reason).toBe('forged')
     })
   })
 })

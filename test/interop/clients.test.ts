@@ -12,7 +12,7 @@ import { listen } from '../support/listen.ts'
 const ASCII = 'a+b:c%d e&f=g/h?i-long-enough-to-be-taken'
 
 describe('clients that nobody here wrote', () => {
-  let place: Deployment
+  let deployment: Deployment
   let issuer: string
   let key: ClientKey
   let close: () => Promise<void>
@@ -31,12 +31,12 @@ describe('clients that nobody here wrote', () => {
       grant_types: ['client_credentials'],
       scope: 'read',
     }
-    place = await openDeployment([...CLIENTS, jwt, ascii])
-    ;({ issuer, close } = await listen(place))
+    deployment = await openDeployment([...CLIENTS, jwt, ascii])
+    ;({ issuer, close } = await listen(deployment))
   })
   afterAll(async () => {
     await close()
-    await place.close()
+    await deployment.close()
   })
 
   describe('oauth4webapi', () => {
@@ -68,7 +68,7 @@ describe('clients that nobody here wrote', () => {
     })
 
     it('refreshes as a public client, and sees what reuse comes to', async () => {
-      const [server, client, family] = [await discover(), { client_id: 'app' }, await seedFamily(place)]
+      const [server, client, family] = [await discover(), { client_id: 'app' }, await seedFamily(deployment)]
       const redeem = async (token: string) => {
         const response = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), token, insecure)
         return oauth.processRefreshTokenResponse(server, client, response)
@@ -137,7 +137,7 @@ describe('clients that nobody here wrote', () => {
     })
 
     it('refreshes as a public client', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const configuration = await discover('app', openid.None())
       const { refresh_token } = await openid.refreshTokenGrant(configuration, family.refresh_token)
       expect(refresh_token).toBe(family.tokenAt(1))
@@ -167,7 +167,7 @@ describe('clients that nobody here wrote', () => {
     })
 
     it('refreshes', async () => {
-      const family = await seedFamily(place, { client_id: 'confidential' })
+      const family = await seedFamily(deployment, { client_id: 'confidential' })
       const client = new ResourceOwnerPassword(optionsOf('confidential', SECRETS.confidential))
       const old = client.createToken({ refresh_token: family.refresh_token, expires_in: 0 })
       const fresh = await old.refresh()
@@ -176,7 +176,7 @@ describe('clients that nobody here wrote', () => {
     })
 
     it('revokes', async () => {
-      const family = await seedFamily(place, { client_id: 'confidential' })
+      const family = await seedFamily(deployment, { client_id: 'confidential' })
       const client = new ResourceOwnerPassword(optionsOf('confidential', SECRETS.confidential))
       const token = client.createToken({ refresh_token: family.refresh_token, expires_in: 0 })
       await token.revoke('refresh_token')

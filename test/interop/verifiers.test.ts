@@ -9,14 +9,14 @@ import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 
 describe('verifiers that nobody here wrote', () => {
-  let place: Deployment
+  let deployment: Deployment
   let issuer: string
   let jwks_uri: string
   let token: string
   let close: () => Promise<void>
   beforeAll(async () => {
-    place = await openDeployment()
-    ;({ issuer, close } = await listen(place))
+    deployment = await openDeployment()
+    ;({ issuer, close } = await listen(deployment))
     jwks_uri = `${issuer}/.well-known/jwks.json`
     const response = await fetch(`${issuer}/token`, {
       method: 'POST',
@@ -27,7 +27,7 @@ describe('verifiers that nobody here wrote', () => {
   })
   afterAll(async () => {
     await close()
-    await place.close()
+    await deployment.close()
   })
 
   /** The same token with another claim in it, under the old signature. */

@@ -47,9 +47,9 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
     closers.push(cluster.close)
     await cluster.attach()
     await migrate({ url: cluster.url })
-    const place = await openSandbox()
-    closers.push(place.close)
-    const CLIENTS_FILE = join(place.directory, 'clients.json')
+    const sandbox = await openSandbox()
+    closers.push(sandbox.close)
+    const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
     writeFileSync(CLIENTS_FILE, JSON.stringify(CLIENTS))
     const environment = {
       DATABASE_URL: cluster.url,
@@ -59,8 +59,8 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
       ISSUER: 'http://localhost:8080',
       RATE_LIMIT_REVOKE: 'off',
     }
-    const ports = [place.port, await freePort()]
-    const start = (port: number) => place.start({ ...environment, PORT: String(port) })
+    const ports = [sandbox.port, await freePort()]
+    const start = (port: number) => sandbox.start({ ...environment, PORT: String(port) })
     const programs: Program[] = ports.map(start)
     await Promise.all(programs.map(becomesReady))
     const origins = ports.map(port => `http://127.0.0.1:${port}`)

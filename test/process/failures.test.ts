@@ -23,15 +23,15 @@ const proxyTo = async (url: string): Promise<{ proxy: FaultProxy; url: string }>
 }
 
 describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
-  let place: Sandbox
+  let sandbox: Sandbox
   let database: Awaited<ReturnType<typeof createDatabase>>
   let redis: Awaited<ReturnType<typeof createRedis>>
   let proxies: FaultProxy[]
   let environment: Record<string, string>
   beforeEach(async () => {
-    ;[place, database, redis] = await Promise.all([openSandbox(), createDatabase(), createRedis()])
+    ;[sandbox, database, redis] = await Promise.all([openSandbox(), createDatabase(), createRedis()])
     proxies = []
-    const CLIENTS_FILE = join(place.directory, 'clients.json')
+    const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
     writeFileSync(CLIENTS_FILE, JSON.stringify([CLIENT]))
     environment = {
       DATABASE_URL: database.url,
@@ -43,7 +43,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     }
   })
   afterEach(async () => {
-    await place.close()
+    await sandbox.close()
     for (const proxy of proxies) await proxy.close()
     await database.drop()
   })
@@ -54,11 +54,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     return proxy
   }
   const start = async (more: Readonly<Record<string, string>> = {}) => {
-    const program = place.start({ ...environment, ...more })
+    const program = sandbox.start({ ...environment, ...more })
     await becomesReady(program)
     return program
   }
-  const call = () => createCall(place.origin)
+  const call = () => createCall(sandbox.origin)
   const register = async () =>
     (await call()('/auth/register', { json: { email: newEmail(), password: PASSWORD } })).body
   const clientCredentials = () =>
@@ -153,7 +153,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
 
   it('ends with 2 and a line when Redis has no database of the number in its URL', async () => {
     const own = await openOwnRedis('--databases', '16')
-    const program = place.start({ ...environment, REDIS_URL: `${own.url}/16` })
+    const program = sandbox.start({ ...environment, REDIS_URL: `${own.url}/16` })
     expect(await program.ended).toMatchObject({ code: 2 })
     expect(program.err()).toBe(
       'signetd: REDIS_URL: its database cannot be selected: ERR DB index is out of range\n',
@@ -201,7 +201,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const generation = async () =>
       (await sql`select generation from refresh_families where user_id = ${user.id}`)[0]?.['generation']
     const body = JSON.stringify({ refresh_token })
-    const lost = connect(place.port, '127.0.0.1').on('error', () => {})
+    const lost = connect(sandbox.port, '127.0.0.1').on('error', () => {})
     // Whatever is answered, this client never reads it.
     lost.pause()
     lost.write(

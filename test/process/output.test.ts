@@ -42,14 +42,14 @@ const openPipe = (directory: string, name: string) => {
 }
 
 describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
-  let place: Sandbox
+  let sandbox: Sandbox
   let database: Awaited<ReturnType<typeof createDatabase>>
   let internal: string
   beforeEach(async () => {
-    ;[place, database] = await Promise.all([openSandbox(), createDatabase()])
+    ;[sandbox, database] = await Promise.all([openSandbox(), createDatabase()])
   })
   afterEach(async () => {
-    await place.close()
+    await sandbox.close()
     await database.drop()
   })
 
@@ -58,14 +58,14 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
     const INTERNAL_PORT = String(await freePort())
     internal = `http://127.0.0.1:${INTERNAL_PORT}`
     const own = { DATABASE_URL: database.url, REFRESH_TOKEN_PEPPER: PEPPER, INTERNAL_PORT }
-    const env = { PATH: process.env['PATH'] ?? '', ...place.environment, ...own }
+    const env = { PATH: process.env['PATH'] ?? '', ...sandbox.environment, ...own }
     const child = spawn(command[0] ?? '', command.slice(1), { env, stdio: ['ignore', out, err] })
     onTestFinished(() => void child.kill('SIGKILL'))
     const ended = new Promise<number | null>(resolve => child.once('close', resolve))
     await expect
       .poll(
         () =>
-          fetch(`${place.origin}/readyz`).then(
+          fetch(`${sandbox.origin}/readyz`).then(
             ({ status }) => status,
             () => 0,
           ),
@@ -79,7 +79,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
     return Number(/^signet_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
   }
   const serves = async (requests: number) => {
-    const call = createCall(place.origin)
+    const call = createCall(sandbox.origin)
     for (let left = requests; left > 0; left -= 50)
       await Promise.all(
         Array.from({ length: Math.min(50, left) }, async () =>
@@ -96,8 +96,8 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
   }
 
   it('serves on while a reader has stopped, drops and counts what is too much, and says so when it is read again', async () => {
-    const pipe = openPipe(place.directory, 'out')
-    const full = openPipe(place.directory, 'err')
+    const pipe = openPipe(sandbox.directory, 'out')
+    const full = openPipe(sandbox.directory, 'err')
     pipe.fill()
     full.fill()
     const server = await start(pipe.writer, full.writer)
@@ -130,7 +130,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
   }, 60_000)
 
   it('serves on when the reader has gone', async () => {
-    const [out, err] = [openPipe(place.directory, 'out'), openPipe(place.directory, 'err')]
+    const [out, err] = [openPipe(sandbox.directory, 'out'), openPipe(sandbox.directory, 'err')]
     const server = await start(out.writer, err.writer)
     for (const pipe of [out, err]) {
       closeSync(pipe.writer)
@@ -144,7 +144,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
   it.runIf(existsSync(SCRIPT))(
     'serves on when its terminal has gone, and ends with 0',
     async () => {
-      const code = join(place.directory, 'code')
+      const code = join(sandbox.directory, 'code')
       const [out, err] = [openSync('/dev/null', 'w'), openSync('/dev/null', 'w')]
       const inTerminal = `trap '' HUP; ${process.execPath} ${MAIN} & echo $! > ${code}.pid; wait $!; echo $? > ${code}`
       const { child } = await start(out, err, [SCRIPT, '-qfc', inTerminal, '/dev/null'])

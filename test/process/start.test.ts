@@ -11,23 +11,23 @@ import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
 
-let place: Sandbox
+let sandbox: Sandbox
 beforeEach(async () => {
-  place = await openSandbox()
+  sandbox = await openSandbox()
 })
-afterEach(() => place.close())
+afterEach(() => sandbox.close())
 
 const fails = async (environment: Record<string, string>) => {
-  const program = place.start(environment)
+  const program = sandbox.start(environment)
   const { code } = await program.ended
   return { code, out: program.out(), lines: program.err().trim().split('\n') }
 }
 
 describe('the first start on the embedded default', () => {
   it('prints the issuer, a demo client and a line that answers with a token anybody can verify', async () => {
-    const program = place.start()
+    const program = sandbox.start()
     await becomesReady(program)
-    const issuer = `http://localhost:${place.port}`
+    const issuer = `http://localhost:${sandbox.port}`
     const lines = program.err().trim().split('\n')
     expect(lines).toEqual([
       `Signet is ready: ${issuer}`,
@@ -50,14 +50,14 @@ describe('the first start on the embedded default', () => {
   })
 
   it('keeps accounts, key and demo client for the second start', async () => {
-    const first = place.start()
+    const first = sandbox.start()
     await becomesReady(first)
-    const call = createCall(place.origin)
+    const call = createCall(sandbox.origin)
     const jwks = (await call('/.well-known/jwks.json')).text
     const json = { email: 'ada@example.com', password: PASSWORD }
     const { body } = await call('/auth/register', { json })
     expect(await stopProgram(first)).toMatchObject({ code: 0 })
-    const second = place.start()
+    const second = sandbox.start()
     await becomesReady(second)
     expect((await call('/.well-known/jwks.json')).text).toBe(jwks)
     expect(first.err().startsWith(second.err())).toBe(true)
@@ -72,9 +72,9 @@ describe('the first start on the embedded default', () => {
   })
 
   it('keeps every row through kill -9', async () => {
-    const first = place.start()
+    const first = sandbox.start()
     await becomesReady(first)
-    const call = createCall(place.origin)
+    const call = createCall(sandbox.origin)
     const people = await Promise.all(
       [1, 2, 3].map(number =>
         call('/auth/register', { json: { email: `p${number}@example.com`, password: PASSWORD } }),
@@ -82,13 +82,13 @@ describe('the first start on the embedded default', () => {
     )
     await call('/auth/logout', { method: 'POST', bearer: people[0]?.body.access_token ?? '' })
     await stopProgram(first, 'SIGKILL')
-    await becomesReady(place.start())
+    await becomesReady(sandbox.start())
     const shown = await Promise.all(people.map(({ body }) => call('/auth/me', { bearer: body.access_token })))
     expect(shown.map(({ status }) => status)).toEqual([401, 200, 200])
   })
 
   it('refuses a second process on the same DATA_DIR in one line, and the first one serves on', async () => {
-    const first = place.start()
+    const first = sandbox.start()
     await becomesReady(first)
     const second = await fails({ PORT: String(await freePort()) })
     expect(second).toEqual({
@@ -96,7 +96,7 @@ describe('the first start on the embedded default', () => {
       out: '',
       lines: [expect.stringMatching(/^signetd: DATA_DIR .* is in use by another process/)],
     })
-    expect((await createCall(place.origin)('/readyz')).status).toBe(200)
+    expect((await createCall(sandbox.origin)('/readyz')).status).toBe(200)
   })
 })
 
@@ -113,11 +113,11 @@ describe('a start that is refused', () => {
       expect.stringMatching(/^signetd: LOG_LEVEL /),
       expect.stringMatching(/^signetd: ISSUER /),
     ])
-    expect(readdirSync(place.directory)).toEqual([])
+    expect(readdirSync(sandbox.directory)).toEqual([])
   })
 
   it('says every fault of CLIENTS_FILE, a line each, and touches nothing', async () => {
-    const CLIENTS_FILE = join(place.directory, 'clients.json')
+    const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
     writeFileSync(
       CLIENTS_FILE,
       JSON.stringify([{ client_id: 'a' }, { client_id: 'b', client_secret: 'short' }]),
@@ -128,30 +128,30 @@ describe('a start that is refused', () => {
       expect.stringMatching(/^signetd: CLIENTS_FILE .*client 0: client_secret is required/),
       expect.stringMatching(/^signetd: CLIENTS_FILE .*client 1: client_secret must be 32 characters/),
     ])
-    expect(readdirSync(place.directory)).toEqual(['clients.json'])
+    expect(readdirSync(sandbox.directory)).toEqual(['clients.json'])
   })
 
   it('says in one line that the port is taken', async () => {
     const squatter = createServer()
-    await new Promise<void>(resolve => squatter.listen(place.port, '127.0.0.1', resolve))
+    await new Promise<void>(resolve => squatter.listen(sandbox.port, '127.0.0.1', resolve))
     const { code, out, lines } = await fails({})
     await new Promise(resolve => squatter.close(resolve))
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(lines).toEqual([`signetd: cannot listen on HOST 127.0.0.1, PORT ${place.port}: EADDRINUSE`])
+    expect(lines).toEqual([`signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: EADDRINUSE`])
   })
 
   it('says in one line that the keys are open to others, and makes no database', async () => {
-    const KEYS_DIR = join(place.directory, 'lax')
+    const KEYS_DIR = join(sandbox.directory, 'lax')
     mkdirSync(KEYS_DIR)
     writeFileSync(join(KEYS_DIR, 'own.pem'), 'x')
     chmodSync(KEYS_DIR, 0o755)
     const { code, lines } = await fails({ KEYS_DIR })
     expect({ code, lines }).toEqual({ code: 2, lines: [expect.stringMatching(/^signetd: KEYS_DIR/)] })
-    expect(existsSync(join(place.directory, 'data'))).toBe(false)
+    expect(existsSync(join(sandbox.directory, 'data'))).toBe(false)
   })
 
   it('says in a line each what is wrong with the directories, and puts no secret into them', async () => {
-    const lax = join(place.directory, 'lax')
+    const lax = join(sandbox.directory, 'lax')
     mkdirSync(lax)
     chmodSync(lax, 0o777)
     const [KEYS_DIR, DATA_DIR] = [join(lax, 'keys'), join(lax, 'data')]
@@ -172,7 +172,7 @@ describe('a start that is refused', () => {
       expect.stringMatching(/^signetd: DATABASE_URL: the database (?:does not answer|cannot be reached)/),
     ])
     expect(lines.join()).not.toContain('hidden')
-    expect(readdirSync(place.directory)).toEqual([])
+    expect(readdirSync(sandbox.directory)).toEqual([])
   })
 })
 
@@ -186,7 +186,7 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
       out: '',
       lines: [expect.stringMatching(/^signetd: the database lacks 0000_core.*: run signetd migrate$/)],
     })
-    expect(readdirSync(place.directory)).toEqual([])
+    expect(readdirSync(sandbox.directory)).toEqual([])
   })
 
   it('names signetd migrate on a schema of a newer version', async () => {

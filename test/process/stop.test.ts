@@ -11,26 +11,26 @@ import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } fr
 const SECONDS = 5
 
 describe.skipIf(!hasPostgres)('a graceful stop', () => {
-  let place: Sandbox
+  let sandbox: Sandbox
   let own: Awaited<ReturnType<typeof createDatabase>>
   const sockets: Socket[] = []
   beforeEach(async () => {
-    place = await openSandbox()
+    sandbox = await openSandbox()
     own = await createDatabase()
   })
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy()
-    await place.close()
+    await sandbox.close()
     await own.drop()
   })
   const environment = () => ({ DATABASE_URL: own.url, REFRESH_TOKEN_PEPPER: PEPPER })
   const start = async (...command: readonly string[]): Promise<Program> => {
-    const program = place.start(environment(), ...command)
+    const program = sandbox.start(environment(), ...command)
     await becomesReady(program)
     return program
   }
   const open = async (text: string): Promise<Socket> => {
-    const socket = connect(place.port, '127.0.0.1')
+    const socket = connect(sandbox.port, '127.0.0.1')
     socket.on('error', () => {})
     sockets.push(socket)
     await once(socket, 'connect')
@@ -45,7 +45,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     const agent = new Agent({ keepAlive: true })
     const ask = () =>
       new Promise<number>((resolve, reject) => {
-        request({ port: place.port, host: '127.0.0.1', path: '/livez', agent }, answer => {
+        request({ port: sandbox.port, host: '127.0.0.1', path: '/livez', agent }, answer => {
           answer.resume().once('end', () => resolve(answer.statusCode ?? 0))
         })
           .once('error', reject)
@@ -63,7 +63,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     socket.on('data', data => {
       answer += String(data)
     })
-    await expect.poll(() => createCall(place.origin)('/livez').then(({ status }) => status)).toBe(200)
+    await expect.poll(() => createCall(sandbox.origin)('/livez').then(({ status }) => status)).toBe(200)
     const stopped = stopProgram(program)
     await expect.poll(() => program.out()).toContain('"stopping"')
     socket.write(BODY.slice(10))
@@ -91,7 +91,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     const held = await open(HEAD)
     const stopped = stopProgram(program)
     await expect.poll(() => program.out()).toContain('"stopping"')
-    await expect(fetch(`${place.origin}/livez`)).rejects.toThrow('fetch failed')
+    await expect(fetch(`${sandbox.origin}/livez`)).rejects.toThrow('fetch failed')
     held.destroy()
     expect(await stopped).toMatchObject({ code: 0 })
   })
@@ -106,10 +106,10 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
   })
 
   it('comes through Ctrl-C, which reaches it twice: from the terminal and from npm', async () => {
-    const program = place.startDetached(environment(), 'npm', 'start', '--silent')
+    const program = sandbox.startDetached(environment(), 'npm', 'start', '--silent')
     await becomesReady(program)
     const socket = await open(HEAD + BODY.slice(0, 10))
-    await expect.poll(() => createCall(place.origin)('/livez').then(({ status }) => status)).toBe(200)
+    await expect.poll(() => createCall(sandbox.origin)('/livez').then(({ status }) => status)).toBe(200)
     process.kill(-(program.process.pid ?? 0), 'SIGINT')
     await expect.poll(() => program.out()).toContain('"stopping"')
     program.process.kill('SIGINT')

@@ -17,7 +17,7 @@ export type Seed = Readonly<{
   scope?: string
   audience?: readonly string[]
   user_id?: string
-  /** base64url; the place's newest by default. */
+  /** base64url; the deployment's by default. */
   pepper?: string
 }>
 
@@ -49,17 +49,17 @@ export const createUser = async ({ database }: Ground): Promise<string> => {
 }
 
 /** Opens a family by the store's own verb, as a sign-in would. */
-export const seedFamily = async (place: Ground, seed: Seed = {}): Promise<SeededFamily> => {
-  const user_id = seed.user_id ?? (await createUser(place))
+export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<SeededFamily> => {
+  const user_id = seed.user_id ?? (await createUser(deployment))
   const id = uuidv7()
   const salt = randomBytes(16)
-  const pepper = pepperOf(seed.pepper ?? place.pepper)
+  const pepper = pepperOf(seed.pepper ?? deployment.pepper)
   const tokenAt: SeededFamily['tokenAt'] = (generation, other = {}) =>
     refreshTokenAt(
       { family_id: id, salt: other.salt ?? salt, generation },
       other.pepper === undefined ? pepper : pepperOf(other.pepper),
     )
-  const family = await createRefreshFamilies(place.database, LIFETIMES).open({
+  const family = await createRefreshFamilies(deployment.database, LIFETIMES).open({
     id,
     user_id,
     credential_epoch: 0,

@@ -16,10 +16,10 @@ export type Listening = Readonly<{
 }>
 
 /** It is the issuer that it is found at, unless it is told another. */
-export const listen = async (place: Deployment, given: Given = {}): Promise<Listening> => {
+export const listen = async (deployment: Deployment, given: Given = {}): Promise<Listening> => {
   const port = await freePort()
   const environment = { ISSUER: `http://localhost:${port}`, ...given.environment }
-  const signet = await place.start({ ...given, environment })
+  const signet = await deployment.start({ ...given, environment })
   const server = createAdaptorServer({ fetch: request => signet.listenable(request) }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${port}`

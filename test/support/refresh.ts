@@ -53,8 +53,8 @@ export const isActive = async (signet: Instance, token: string): Promise<unknown
 }
 
 /** Sign-ins that nothing in a test may touch: another one of the same person, and one of somebody else. */
-export const createBystanders = async (place: Deployment, family: SeededFamily) => {
-  const others = [await seedFamily(place, { user_id: family.user_id }), await seedFamily(place)]
+export const createBystanders = async (deployment: Deployment, family: SeededFamily) => {
+  const others = [await seedFamily(deployment, { user_id: family.user_id }), await seedFamily(deployment)]
   let tokens: readonly string[] = others.map(other => other.refresh_token)
   return {
     expectAlive: async (signet: Instance) => {

@@ -17,13 +17,13 @@ const people = (count: number, domain: string) =>
   range(count).map(index => ({ email: `p${index}@${domain}`, password_digest: OLD_DIGEST }))
 
 describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
-  let place: Storage
+  let storage: Storage
   beforeAll(async () => {
-    place = await create()
+    storage = await create()
   })
-  afterAll(() => place.remove())
+  afterAll(() => storage.remove())
   const importing = (input: string | Buffer | Readable, ...words: string[]) =>
-    accounts(place.environment, ['import', '-', '--json', ...words], input)
+    accounts(storage.environment, ['import', '-', '--json', ...words], input)
 
   it('makes the accounts, goes past what it refuses, and says why', async () => {
     const said = await importing(
@@ -56,7 +56,7 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
       { line: 11, code: 'json_invalid', field: null },
       { summary: { lines: 11, created: 3, created_before: 0, refused: 7 } },
     ])
-    const signet = await startAt(place)
+    const signet = await startAt(storage)
     const answer = await send(signet, 'POST', '/auth/login', {
       email: 'one@import.example',
       password: 'correct horse battery',
@@ -99,24 +99,24 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
 })
 
 describe.runIf(hasPostgres)('an import', () => {
-  let place: Storage
+  let storage: Storage
   let directory: string
   let sql: Sql
   let close: () => Promise<void>
   beforeEach(async () => {
-    place = await createPostgresStorage()
+    storage = await createPostgresStorage()
     directory = mkdtempSync(join(tmpdir(), 'signet-import-'))
-    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 2 })
+    const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 2 })
     sql = database.sql
     close = () => database.close()
   })
   afterEach(async () => {
     await close()
-    await place.remove()
+    await storage.remove()
     rmSync(directory, { recursive: true, force: true })
   })
   const importing = (input: string | Readable, ...words: string[]) =>
-    accounts(place.environment, ['import', '-', '--json', ...words], input)
+    accounts(storage.environment, ['import', '-', '--json', ...words], input)
   const summary = (said: Awaited<ReturnType<typeof accounts>>) => sumOf(parsed(said))
   const sumOf = (lines: readonly Readonly<Record<string, unknown>>[]) =>
     (lines.at(-1)?.['summary'] ?? {}) as Readonly<Record<string, number>>
@@ -130,7 +130,7 @@ describe.runIf(hasPostgres)('an import', () => {
     return path
   }
   const start = (...words: string[]) =>
-    startProgram(place.environment, [process.execPath, SIGNETD, 'accounts', ...words])
+    startProgram(storage.environment, [process.execPath, SIGNETD, 'accounts', ...words])
 
   it('that is killed at any line loses and doubles nobody when it is run again', async () => {
     const lines = people(6000, 'killed.example')
@@ -232,7 +232,7 @@ describe.runIf(hasPostgres)('an import', () => {
       ...people(1500, 'round.example'),
     ]
     await importing(jsonLines(lines))
-    const exported = await accounts(place.environment, ['export', '--with-digests', '--json'])
+    const exported = await accounts(storage.environment, ['export', '--with-digests', '--json'])
     expect({ code: exported.code, err: exported.err }).toEqual({ code: 0, err: ['{"accounts":1502}'] })
     const other = await createPostgresStorage()
     const said = await accounts(other.environment, ['import', '-', '--json'], jsonLines(exported.out))

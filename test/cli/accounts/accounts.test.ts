@@ -34,12 +34,12 @@ const enter = (signet: Instance, email: string) =>
 const fastest = storages.slice(-1)
 
 describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
-  let place: Storage
+  let storage: Storage
   beforeAll(async () => {
-    place = await create()
+    storage = await create()
   })
-  afterAll(() => place.remove())
-  const run = (words: readonly string[], input?: string) => accounts(place.environment, words, input)
+  afterAll(() => storage.remove())
+  const run = (words: readonly string[], input?: string) => accounts(storage.environment, words, input)
 
   it('makes an account that can sign in, with the password from standard input', async () => {
     const made = await run(
@@ -50,7 +50,7 @@ describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
     expect(parsed(made)).toEqual([
       { id: expect.any(String), email: 'ada@create.example', roles: ['admin', 'user'] },
     ])
-    const signet = await startAt(place)
+    const signet = await startAt(storage)
     try {
       expect(await (await enter(signet, 'ada@create.example')).json()).toMatchObject({
         user: { email: 'ada@create.example', roles: ['admin', 'user'] },
@@ -64,17 +64,17 @@ describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
 })
 
 describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
-  let place: Storage
+  let storage: Storage
   let directory: string
   beforeAll(async () => {
-    place = await create()
+    storage = await create()
   })
-  afterAll(() => place.remove())
+  afterAll(() => storage.remove())
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'signet-cli-'))
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
-  const run = (words: readonly string[], input?: string) => accounts(place.environment, words, input)
+  const run = (words: readonly string[], input?: string) => accounts(storage.environment, words, input)
 
   it('reads the password from a file, or makes an account without one', async () => {
     const file = join(directory, 'password')
@@ -155,7 +155,7 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
   })
 
   it('says a fault of the settings in a line, as JSON too, with 2', async () => {
-    const broken = { ...place.environment, ACCESS_TOKEN_TTL_SECONDS: 'x' }
+    const broken = { ...storage.environment, ACCESS_TOKEN_TTL_SECONDS: 'x' }
     const said = await accounts(broken, ['list', '--json'])
     expect(said.code).toBe(2)
     expect(parsed(said)).toEqual([{ faults: [expect.stringContaining('ACCESS_TOKEN_TTL_SECONDS')] }])
@@ -198,32 +198,32 @@ describe('the embedded database', () => {
   it('that a running server holds is one clear line', async () => {
     const embedded = storages.find(({ name }) => name === 'embedded')
     if (embedded === undefined) throw new Error('there is no embedded database')
-    const place = await embedded.create()
-    const signet = await startAt(place)
-    const said = await accounts(place.environment, ['list'])
+    const storage = await embedded.create()
+    const signet = await startAt(storage)
+    const said = await accounts(storage.environment, ['list'])
     await signet.close()
     expect(said.code).toBe(2)
     expect(said.err).toEqual([expect.stringContaining('is in use by another process: stop it first')])
-    expect((await accounts(place.environment, ['list'])).code).toBe(0)
-    await place.remove()
+    expect((await accounts(storage.environment, ['list'])).code).toBe(0)
+    await storage.remove()
   })
 })
 
 describe.runIf(hasPostgres)('while servers run', () => {
-  let place: Storage
+  let storage: Storage
   let one: Instance
   let other: Instance
   beforeAll(async () => {
-    place = await createSharedStorage()
-    one = await startAt(place)
-    other = await startAt(place)
+    storage = await createSharedStorage()
+    one = await startAt(storage)
+    other = await startAt(storage)
   })
   afterAll(async () => {
     await one.close()
     await other.close()
-    await place.remove()
+    await storage.remove()
   })
-  const run = (...words: readonly string[]) => accounts(place.environment, words)
+  const run = (...words: readonly string[]) => accounts(storage.environment, words)
   const rounds = Array.from({ length: 6 }, (_, round) => round)
 
   it('disabling takes effect at once, and enabling brings no sign-in back', async () => {
@@ -264,7 +264,7 @@ describe.runIf(hasPostgres)('while servers run', () => {
     expect((await run('end-sessions', 'feed@servers.example')).out).toEqual([
       'signed out: feed@servers.example; sign-ins ended: 1',
     ])
-    const database = openDatabase({ url: place.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 1 })
     const kinds = await database.sql`
       select kind from revocations where value in (${tokens.user.id}, ${sidOf(tokens)}) order by kind`
     await database.close()

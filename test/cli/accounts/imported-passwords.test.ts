@@ -37,27 +37,27 @@ const WHOLE = ['argon2', 'pbkdf2', 'scrypt'] as const
 const RIGHT = 'a lantern for the harbour'
 const LONG = `${'passphrase '.repeat(9)}end`
 
-// What a password is compared with does not depend on the database: one place will do.
+// What a password is compared with does not depend on the database: one storage will do.
 describe.each(storages.slice(-1))(
   'passwords of imported accounts ($name)',
   { timeout: 120_000 },
   ({ create }) => {
-    let place: Storage
+    let storage: Storage
     let signet: Instance
     let people = 0
     beforeAll(async () => {
-      place = await create()
+      storage = await create()
     })
-    afterAll(() => place.remove())
+    afterAll(() => storage.remove())
     const importing = async (digests: readonly string[]) => {
       const emails = digests.map(() => `p${(people += 1)}@imported.example`)
       const lines = emails.map((email, index) => ({ email, password_digest: digests[index] }))
-      const { code } = await accounts(place.environment, ['import', '-'], jsonLines(lines))
+      const { code } = await accounts(storage.environment, ['import', '-'], jsonLines(lines))
       expect(code).toBe(0)
       return emails
     }
     const serving = async (act: () => Promise<void>) => {
-      signet = await startAt(place, { wait: async () => {} })
+      signet = await startAt(storage, { wait: async () => {} })
       try {
         await act()
       } finally {

@@ -44,13 +44,13 @@ const clients: readonly ClientEntry[] = [
 const resources = (count: number) => AUDIENCE.slice(0, count).map(each => ['resource', each] as const)
 
 describe.each(deployments)('the length of an access token, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open(clients)
-    signet = await place.start()
+    deployment = await open(clients)
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const ask = (count: number) =>
     signet.token([['grant_type', 'client_credentials'], ...resources(count)], SERVICE)
@@ -84,7 +84,11 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
   })
 
   it('spends no refresh token of a family whose scope is too long, and is told to ask for less', async () => {
-    const family = await seedFamily(place, { client_id: 'scopes', scope: SCOPE.join(' '), audience: [API] })
+    const family = await seedFamily(deployment, {
+      client_id: 'scopes',
+      scope: SCOPE.join(' '),
+      audience: [API],
+    })
     const whole = await signet.token(
       { grant_type: 'refresh_token', refresh_token: family.refresh_token },
       SCOPES,
@@ -99,7 +103,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
 
   it('takes no place in a status list for a token that is refused', async () => {
     const count = async () => {
-      const [row] = await place.database.sql<
+      const [row] = await deployment.database.sql<
         { count: number }[]
       >`select count(*)::int as count from status_entries`
       return row?.count
@@ -110,35 +114,35 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
   })
 
   it('spends no refresh token on resources that are too many together', async () => {
-    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE })
+    const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE })
     const { body } = await refresh(signet, family.refresh_token, {
       client_id: 'console',
       form: resources(60),
     })
     expect(body.error).toBe('invalid_target')
-    expect(await rowOf(place, family.id)).toMatchObject({ generation: 0, revoked_at: null })
+    expect(await rowOf(deployment, family.id)).toMatchObject({ generation: 0, revoked_at: null })
     await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(2) })
   })
 
   it('spends no refresh token of a family that was granted too many, and is told to name some', async () => {
-    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE })
+    const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE })
     const { body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
     expect(body.error).toBe('invalid_target')
-    expect(await rowOf(place, family.id)).toMatchObject({ generation: 0, revoked_at: null })
+    expect(await rowOf(deployment, family.id)).toMatchObject({ generation: 0, revoked_at: null })
     const next = await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(1) })
     expect(next).toBe(family.tokenAt(1))
   })
 
   it('leaves a family alone that was granted few of many', async () => {
-    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE.slice(0, 2) })
+    const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE.slice(0, 2) })
     const { status, body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
     expect([status, decodeJwt(body.access_token).aud]).toEqual([200, AUDIENCE.slice(0, 2)])
   })
 
   it('has room for every role that an account may have, and carries no more', async () => {
-    const family = await seedFamily(place, { client_id: 'console', audience: AUDIENCE.slice(0, 1) })
+    const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE.slice(0, 1) })
     const roles = Array.from({ length: 400 }, (_, index) => String(index).padStart(64, 'r'))
-    await place.database.sql`update users set roles = ${roles} where id = ${family.user_id}`
+    await deployment.database.sql`update users set roles = ${roles} where id = ${family.user_id}`
     const { status, body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
     expect([status, body.access_token.length <= MOST]).toEqual([200, true])
     expect(decodeJwt(body.access_token)['roles']).toEqual(roles.slice(0, 32))

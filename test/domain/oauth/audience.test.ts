@@ -26,13 +26,13 @@ const WIDE = {
 let people = 0
 
 describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([...CLIENTS, PLAIN, WIDE])
-    signet = await place.start()
+    deployment = await open([...CLIENTS, PLAIN, WIDE])
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const post = (path: string, body: object, access_token?: string) =>
     signet.fetch(path, {
@@ -176,7 +176,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
   })
 
   it('narrows a family from before, whose tokens carried the issuer too', async () => {
-    const family = await seedFamily(place, { audience: [API, ISSUER] })
+    const family = await seedFamily(deployment, { audience: [API, ISSUER] })
     const usual = await post('/auth/refresh', { refresh_token: family.refresh_token })
     expect([audienceOf(usual), await me(usual.body.access_token)]).toEqual([API, '401 AUTH_TOKEN_INVALID'])
     const ours = await post('/auth/refresh', { refresh_token: usual.body.refresh_token, resource: ISSUER })
@@ -184,11 +184,11 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     // Not granted then: it is no more than it was.
     const more = await post('/auth/refresh', { refresh_token: ours.body.refresh_token, resource: OTHER_API })
     expect(more.status).toBe(422)
-    expect(await rowOf(place, family.id)).toMatchObject({ generation: 2, revoked_at: null })
+    expect(await rowOf(deployment, family.id)).toMatchObject({ generation: 2, revoked_at: null })
   })
 
   it('goes to DEFAULT_AUDIENCE where it is another than the issuer and the client names none', async () => {
-    const instance = await place.start({ environment: { DEFAULT_AUDIENCE: API } })
+    const instance = await deployment.start({ environment: { DEFAULT_AUDIENCE: API } })
     const open = async (more: object) =>
       audienceOf(
         await instance.fetch('/auth/register', {

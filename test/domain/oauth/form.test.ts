@@ -21,17 +21,17 @@ const chunked = (body: string, bytes_each = 10_000) =>
   })
 
 describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openDeployment()
-    signet = await place.start()
+    deployment = await openDeployment()
+    signet = await deployment.start()
   })
   afterAll(async () => {
     // Whatever was sent: nobody foresaw nothing.
     expect(signet.lines.filter(line => Number(line['status']) >= 500)).toEqual([])
     expect(signet.lines.filter(line => line['message'] === 'unexpected error')).toEqual([])
-    await place.close()
+    await deployment.close()
   })
 
   const send = (

@@ -36,20 +36,20 @@ const PUBLIC = {
 let people = 0
 
 describe.each(deployments)('a registration that is changed while tokens live, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   const register = (...clients: readonly ClientEntry[]) => {
-    place.register([RESOURCES, OTHER_ADMIN, ...clients])
+    deployment.register([RESOURCES, OTHER_ADMIN, ...clients])
     return signet?.reload()
   }
   beforeAll(async () => {
-    place = await open()
+    deployment = await open()
     await register(ADMIN, APP)
-    signet = await place.start()
+    signet = await deployment.start()
   })
   beforeEach(() => register(ADMIN, APP))
   afterAll(async () => {
-    await place.close()
+    await deployment.close()
   })
 
   const tokenOf = async (client_id: string, secret: string, more: Readonly<Record<string, string>> = {}) =>
@@ -96,12 +96,12 @@ describe.each(deployments)('a registration that is changed while tokens live, on
 
   it('lets an administrator with a changed secret go on with a new token, and so after a restart', async () => {
     const before = await tokenOf('admin', SECRET)
-    const elsewhere = await place.start()
+    const elsewhere = await deployment.start()
     expect(await administer(before, elsewhere)).toBe(204)
     await register({ ...ADMIN, client_secret: NEW_SECRET }, APP)
     await elsewhere.reload()
     const after = await tokenOf('admin', NEW_SECRET)
-    for (const instance of [signet, elsewhere, await place.start()]) {
+    for (const instance of [signet, elsewhere, await deployment.start()]) {
       expect(await administer(before, instance)).toBe(401)
       expect(await administer(after, instance)).toBe(204)
       expect((await introspect(after, instance))['active']).toBe(true)

@@ -36,16 +36,16 @@ const everywhere = (...roles: readonly string[]) => [roles, roles, roles, roles]
 
 describe.each(deployments)('a role that wants a second factor ($name)', ({ open }) => {
   const time: TestClock = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
-  const serve = (SECOND_FACTOR_ROLES: string) => start(place, time, { SECOND_FACTOR_ROLES })
+  const serve = (SECOND_FACTOR_ROLES: string) => start(deployment, time, { SECOND_FACTOR_ROLES })
   beforeAll(async () => {
-    place = await open([SERVICE])
+    deployment = await open([SERVICE])
     signet = await serve('user, admin')
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(time.reset)
 

@@ -46,19 +46,19 @@ describe('the delay after failures in a row', () => {
 })
 
 describe.skipIf(!hasPostgres)('failures in a row', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let waits: number[] = []
   const wait = async (milliseconds: number) => {
     waits.push(milliseconds)
   }
   beforeAll(async () => {
-    place = await openDeployment([])
-    signet = await place.start({ wait })
+    deployment = await openDeployment([])
+    signet = await deployment.start({ wait })
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
   const waitsOf = async (use: () => Promise<unknown>) => {
     waits = []
@@ -140,20 +140,20 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
 })
 
 describe.skipIf(!hasPostgres || !hasRedis)('limits over two instances', () => {
-  let place: Deployment
+  let deployment: Deployment
   let pair: readonly Instance[]
   let waits: number[] = []
   const wait = async (milliseconds: number) => {
     waits.push(milliseconds)
   }
   beforeAll(async () => {
-    place = await openDeployment([])
-    const one = await place.start({ environment: { RATE_LIMIT_LOGIN: '30/60' }, wait })
-    pair = [one, await place.start({ environment: { RATE_LIMIT_LOGIN: '30/60' }, wait })]
+    deployment = await openDeployment([])
+    const one = await deployment.start({ environment: { RATE_LIMIT_LOGIN: '30/60' }, wait })
+    pair = [one, await deployment.start({ environment: { RATE_LIMIT_LOGIN: '30/60' }, wait })]
   })
   afterAll(async () => {
     await Promise.all(pair.map(signet => signet.close()))
-    await place.close()
+    await deployment.close()
   })
 
   it('let no more through than one would, and lose no failure', async () => {

@@ -13,19 +13,19 @@ import { PASSWORD } from '../../support/call.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 
 describe.skipIf(!hasPostgres)('a known device', { timeout: 60_000 }, () => {
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   const waits: number[] = []
   beforeAll(async () => {
-    place = await openDeployment([])
-    post = await startWithMail(place, {
+    deployment = await openDeployment([])
+    post = await startWithMail(deployment, {
       environment: { RATE_LIMIT_PASSWORD: 'off' },
       wait: async milliseconds => void waits.push(milliseconds),
     })
   })
   afterAll(async () => {
     await post.close()
-    await place.close()
+    await deployment.close()
   })
   const someone = async (email: string) => {
     const { response, bearer } = await register(post.signet, email)

@@ -28,15 +28,15 @@ const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_toke
   send(signet, 'POST', '/auth/refresh', { refresh_token })
 
 describe.each(deployments)('the own account ($name)', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([])
-    signet = await place.start()
+    deployment = await open([])
+    signet = await deployment.start()
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('is deleted with the password alone, every sign-in with it, and the e-mail is free again', async () => {
@@ -113,20 +113,20 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
 })
 
 describe.runIf(hasPostgres)('the end of an account over two instances', () => {
-  let place: Deployment
+  let deployment: Deployment
   let sql: Sql
   let one: Instance
   let other: Instance
   beforeAll(async () => {
-    place = await openDeployment([])
-    one = await place.start()
-    other = await place.start()
-    sql = place.database.sql
+    deployment = await openDeployment([])
+    one = await deployment.start()
+    other = await deployment.start()
+    sql = deployment.database.sql
   })
   afterAll(async () => {
     await one.close()
     await other.close()
-    await place.close()
+    await deployment.close()
   })
   const rounds = Array.from({ length: 8 }, (_, round) => round)
   it('leaves entries in the feed that name nobody, and nothing else', async () => {
@@ -213,7 +213,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
   })
 
   it('has one guess at the password for both, and a limit for exports', async () => {
-    const limited = await place.start({ environment: { RATE_LIMIT_PASSWORD: '3/60' } })
+    const limited = await deployment.start({ environment: { RATE_LIMIT_PASSWORD: '3/60' } })
     try {
       const { tokens, bearer } = await register(limited, 'guessed@life.example')
       const wrong = { current_password: 'not the lantern', new_password: 'a lighthouse on the cliff' }

@@ -8,17 +8,17 @@ import { type Database } from '../../support/database.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
 describe.skipIf(!hasPostgres)('passwords at the account API', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let database: Database
   beforeAll(async () => {
-    place = await openDeployment([])
-    signet = await place.start({ environment: { PASSWORD_MIN_CHARACTERS: '10', PASSWORD_COST: '11' } })
-    database = place.database
+    deployment = await openDeployment([])
+    signet = await deployment.start({ environment: { PASSWORD_MIN_CHARACTERS: '10', PASSWORD_COST: '11' } })
+    database = deployment.database
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
   const insert = (email: string, digest: string) => database.sql`
     insert into users (id, email, password_digest, roles)

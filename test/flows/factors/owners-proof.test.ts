@@ -43,22 +43,25 @@ const CHANGES: readonly (readonly [string, 'POST' | 'DELETE', object])[] = [
 
 describe.each(deployments)('what changes how an account signs in ($name)', ({ open }) => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let other: Instance
   let waited: number[] = []
   beforeAll(async () => {
-    place = await open([])
+    deployment = await open([])
     const limits = { RATE_LIMIT_SECOND_FACTOR: 'off', RATE_LIMIT_MAIL: 'off', SMTP_URL: 'smtp://127.0.0.1:1' }
     const environment = { ...limits, MAIL_FROM: 'signet@proof.example' }
     const wait = async (milliseconds: number) => void waited.push(milliseconds)
-    signet = await place.start({ environment, clock: time.clock, wait })
-    other = place.environment['DATABASE_URL'] === undefined ? signet : await start(place, time, environment)
+    signet = await deployment.start({ environment, clock: time.clock, wait })
+    other =
+      deployment.environment['DATABASE_URL'] === undefined
+        ? signet
+        : await start(deployment, time, environment)
   })
   afterAll(async () => {
     await signet.close()
     if (other !== signet) await other.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(() => {
     time.reset()
@@ -311,8 +314,8 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
 
 describe('what changes how an account signs in', () => {
   it('is limited for one sign-in, and so are its endings of others', async () => {
-    const place = await openDeployment([])
-    const limited = await place.start({ environment: { RATE_LIMIT_PASSWORD: '2/60' } })
+    const deployment = await openDeployment([])
+    const limited = await deployment.start({ environment: { RATE_LIMIT_PASSWORD: '2/60' } })
     const tokens = await signUp(limited, 'limited@proof.example')
     const token = tokens.access_token
     const nothing = { method: 'DELETE', token } as const
@@ -330,6 +333,6 @@ describe('what changes how an account signs in', () => {
     for (const each of [tokens, others]) expect(await lives(limited, each)).toEqual(DEAD)
     expect(await lives(limited, bystander)).toEqual(ALIVE)
     await limited.close()
-    await place.close()
+    await deployment.close()
   })
 })

@@ -27,15 +27,15 @@ const APP = {
 
 describe.each(deployments)('a passkey ($name)', ({ open }) => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([APP])
-    signet = await start(place, time)
+    deployment = await open([APP])
+    signet = await start(deployment, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   const begin = async (tokens: Body) => (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body

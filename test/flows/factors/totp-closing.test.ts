@@ -15,19 +15,19 @@ const TOLD = { failed: /Wrong codes were tried/, closed: /Codes are closed/ }
 
 describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let mailbox: Mailbox
   let instances: readonly [Instance, Instance]
   beforeAll(async () => {
-    place = await openDeployment([])
+    deployment = await openDeployment([])
     mailbox = await openMailbox()
     const mail = { SMTP_URL: mailbox.url, MAIL_FROM: FROM, RATE_LIMIT_SECOND_FACTOR: '' }
-    instances = [await start(place, time, mail), await start(place, time, mail)]
+    instances = [await start(deployment, time, mail), await start(deployment, time, mail)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
     await mailbox.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(time.reset)
 
@@ -159,15 +159,15 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
 
 describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once', { timeout: 60_000 }, () => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let instances: readonly [Instance, Instance]
   beforeAll(async () => {
-    place = await openDeployment([])
-    instances = [await start(place, time), await start(place, time)]
+    deployment = await openDeployment([])
+    instances = [await start(deployment, time), await start(deployment, time)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
-    await place.close()
+    await deployment.close()
   })
 
   it('are given once, and those work', async () => {

@@ -34,15 +34,15 @@ import { createClock } from '../../support/effects.ts'
 
 describe.each(deployments)('a TOTP ($name)', ({ open }) => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([])
-    signet = await start(place, time)
+    deployment = await open([])
+    signet = await start(deployment, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(time.reset)
 
@@ -367,15 +367,15 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
 
 describe('the tries of codes', () => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   beforeAll(async () => {
-    place = await openEmbeddedDeployment([])
+    deployment = await openEmbeddedDeployment([])
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   it('wait beyond the limit of an account, and the right one is still taken', async () => {
     const waits: number[] = []
-    const signet = await place.start({
+    const signet = await deployment.start({
       environment: { RATE_LIMIT_SECOND_FACTOR: '3/900' },
       clock: time.clock,
       wait: async milliseconds => void waits.push(milliseconds),
@@ -402,15 +402,15 @@ describe('the tries of codes', () => {
 
 describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let instances: readonly Instance[]
   beforeAll(async () => {
-    place = await openDeployment([])
-    instances = [await start(place, time), await start(place, time)]
+    deployment = await openDeployment([])
+    instances = [await start(deployment, time), await start(deployment, time)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
-    await place.close()
+    await deployment.close()
   })
 
   beforeEach(time.reset)
@@ -433,12 +433,12 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
   it('is kept sealed, and is sealed again under a newer pepper at its next use', async () => {
     const [one] = instances
     if (one === undefined) throw new Error('an instance')
-    const former = place.environment['REFRESH_TOKEN_PEPPER'] ?? ''
+    const former = deployment.environment['REFRESH_TOKEN_PEPPER'] ?? ''
     const newer = Buffer.alloc(32, 9).toString('base64url')
     const ada = await withTotp(one, time, 'sealed@totp.example')
-    const { database } = place
+    const { database } = deployment
     const enter = async (peppers: string) => {
-      const signet = await start(place, time, { REFRESH_TOKEN_PEPPER: peppers })
+      const signet = await start(deployment, time, { REFRESH_TOKEN_PEPPER: peppers })
       const { body } = await signIn(signet, ada.email)
       const answer = await second(signet, body.handle, { totp: ada.code() })
       time.advance(30)

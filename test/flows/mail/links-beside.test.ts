@@ -17,17 +17,17 @@ import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
 describe.skipIf(!hasPostgres)('a mailed link that is followed beside something else', () => {
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   let database: Database
   beforeAll(async () => {
-    place = await openDeployment([])
-    post = await startWithMail(place)
-    database = place.database
+    deployment = await openDeployment([])
+    post = await startWithMail(deployment)
+    database = deployment.database
   })
   afterAll(async () => {
     await post.close()
-    await place.close()
+    await deployment.close()
   })
   const isWaiting = async () => {
     const [row] = await database.sql`

@@ -25,15 +25,15 @@ import { linkIn } from '../../support/services/mailbox.ts'
 const GONE = '400 LINK_INVALID'
 
 describe.each(deployments)('mailed links ($name)', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await open([])
-    post = await startWithMail(place)
+    deployment = await open([])
+    post = await startWithMail(deployment)
   })
   afterAll(async () => {
     await post.close()
-    await place.close()
+    await deployment.close()
   })
   const verifyToken = async (email: string, count = 1) =>
     linkIn(await post.mailbox.mailTo(email, SUBJECTS.verify, count)).token
@@ -274,19 +274,19 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
 })
 
 describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   let other: Instance
   let database: Database
   beforeAll(async () => {
-    place = await openDeployment([])
-    post = await startWithMail(place)
-    other = await place.start()
-    database = place.database
+    deployment = await openDeployment([])
+    post = await startWithMail(deployment)
+    other = await deployment.start()
+    database = deployment.database
   })
   afterAll(async () => {
     await Promise.all([post.close(), other.close()])
-    await place.close()
+    await deployment.close()
   })
   const both = <T>(count: number, ask: (signet: Instance) => Promise<T>) =>
     Promise.all(times(count).map(index => ask(index % 2 === 0 ? post.signet : other)))

@@ -10,15 +10,15 @@ const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1'
 
 describe.each(deployments)('notices ($name)', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await open([])
-    post = await startWithMail(place)
+    deployment = await open([])
+    post = await startWithMail(deployment)
   })
   afterAll(async () => {
     await post.close()
-    await place.close()
+    await deployment.close()
   })
   const to = (email: string) =>
     post.mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject ?? '')

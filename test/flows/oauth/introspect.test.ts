@@ -19,16 +19,16 @@ const INACTIVE = '{"active":false}'
 const STRANGER = basic('stranger', SECRETS.stranger)
 
 describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([
+    deployment = await open([
       ...CLIENTS,
       { client_id: 'issuer-resource', client_secret: SECRETS.service, protected_resources: [ISSUER] },
     ])
-    signet = await place.start()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const introspect = async (token: string, headers: Readonly<Record<string, string>>, to = signet) => {
     const answer = await to.post('/introspect', { token }, headers)
@@ -46,7 +46,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
   })
 
   it('tells a resource server of tokens that are addressed to it, and of no others (§2.2)', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const person = (await refresh(signet, family.refresh_token)).body.access_token
     const { body } = await introspect(person, INTROSPECTOR)
     expect([body['active'], body['sub'], body['sid']]).toEqual([true, family.user_id, family.id])
@@ -59,7 +59,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     // The issuer is a resource, too, and shares no token.
     const issuer = basic('issuer-resource', SECRETS.service)
     expect((await introspect(person, issuer)).text).toBe(INACTIVE)
-    const signedIn = await seedFamily(place, { audience: [API, ISSUER] })
+    const signedIn = await seedFamily(deployment, { audience: [API, ISSUER] })
     const form = { resource: ISSUER }
     const own = (await refresh(signet, signedIn.refresh_token, { form })).body.access_token
     expect((await introspect(own, issuer)).body['active']).toBe(true)
@@ -69,7 +69,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
 
   it('answers one and the same to everything that is not live or not the caller’s (§2.2)', async () => {
     const token = await tokenOf()
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { body } = await refresh(signet, family.refresh_token)
     const revoked = await tokenOf()
     await signet.post('/revoke', { token: revoked }, SERVICE)
@@ -103,7 +103,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
 
   it('stops at the second at which a token expires (§4)', async () => {
     let now = new Date()
-    const aging = await place.start({ clock: () => now })
+    const aging = await deployment.start({ clock: () => now })
     const token = (await aging.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
     const { exp = 0 } = decodeJwt(token)
     now = new Date(exp * 1000 - 1)
@@ -121,12 +121,12 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
   })
 
   describe('refresh tokens', () => {
-    const seed = () => seedFamily(place, { client_id: 'confidential' })
+    const seed = () => seedFamily(deployment, { client_id: 'confidential' })
 
     it('tells their client of the current one, and of the scope that is left to it', async () => {
-      const family = await seedFamily(place, { client_id: 'confidential', scope: 'read write narrowed' })
+      const family = await seedFamily(deployment, { client_id: 'confidential', scope: 'read write narrowed' })
       const { body } = await introspect(family.refresh_token, CONFIDENTIAL)
-      const { idle_expires_at } = await rowOf(place, family.id)
+      const { idle_expires_at } = await rowOf(deployment, family.id)
       expect(body).toEqual({
         active: true,
         iss: ISSUER,
@@ -157,7 +157,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
       'calls one inactive once %s has come',
       async column => {
         const family = await seed()
-        const { sql } = place.database
+        const { sql } = deployment.database
         await sql`update refresh_families set ${sql(column)} = now() where id = ${family.id}`
         expect((await introspect(family.refresh_token, CONFIDENTIAL)).text).toBe(INACTIVE)
       },
@@ -173,13 +173,13 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
   })
 
   it('knows after an emptied Redis and a restart what was revoked before (§4)', async () => {
-    const family = await seedFamily(place, { client_id: 'confidential' })
+    const family = await seedFamily(deployment, { client_id: 'confidential' })
     const first = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL })
     const alone = await tokenOf()
     await signet.post('/revoke', { token: alone }, SERVICE)
     await signet.post('/revoke', { token: first.body.refresh_token }, CONFIDENTIAL)
-    await place.redis?.flush()
-    for (const instance of [signet, await place.start()]) {
+    await deployment.redis?.flush()
+    for (const instance of [signet, await deployment.start()]) {
       expect((await introspect(alone, SERVICE, instance)).text).toBe(INACTIVE)
       expect((await introspect(first.body.access_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)
       expect((await introspect(first.body.refresh_token, CONFIDENTIAL, instance)).text).toBe(INACTIVE)

@@ -14,13 +14,13 @@ import {
 const APP = { client_id: 'app' }
 
 describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open()
-    signet = await place.start()
+    deployment = await open()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const revoke = async (
     form: Readonly<Record<string, string>>,
@@ -45,7 +45,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('ends a person’s access token, and neither its sign-in nor its siblings', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const first = await refresh(signet, family.refresh_token)
     const second = await refresh(signet, first.body.refresh_token)
     expect(await revoke({ token: first.body.access_token, ...APP })).toEqual(DONE)
@@ -55,18 +55,18 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('ends a refresh token with its whole sign-in, and nothing else (§2.1)', async () => {
-    const family = await seedFamily(place)
-    const bystanders = await createBystanders(place, family)
+    const family = await seedFamily(deployment)
+    const bystanders = await createBystanders(deployment, family)
     const { body } = await refresh(signet, family.refresh_token)
     expect(await revoke({ token: body.refresh_token, ...APP })).toEqual(DONE)
     expect(await isActive(signet, body.access_token)).toBe(false)
     expect(await refused(signet, body.refresh_token)).toEqual(INVALID_GRANT)
-    expect((await rowOf(place, family.id)).revoke_reason).toBe('revoked')
+    expect((await rowOf(deployment, family.id)).revoke_reason).toBe('revoked')
     await bystanders.expectAlive(signet)
   })
 
   it('contract: a spent refresh token from its own client ends the sign-in too', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { body } = await refresh(signet, family.refresh_token)
     expect(await revoke({ token: family.refresh_token, ...APP })).toEqual(DONE)
     expect(await refused(signet, body.refresh_token)).toEqual(INVALID_GRANT)
@@ -74,7 +74,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('ends nothing of another client, and does not tell (§2.1)', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { body } = await refresh(signet, family.refresh_token)
     const own = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     for (const token of [
@@ -92,7 +92,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('answers 200 for what is unknown, malformed, forged, or ended already (§2.2)', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     const tampered = `${body.access_token.slice(0, -4)}AAAA`
     const unknown = ['x', 'a.b.c', '...', tampered, `signet_rt_${'A'.repeat(94)}`, '\u{1f600}']
@@ -105,7 +105,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
 
   it('takes a token for what it is, whatever the hint says (§2.1)', async () => {
     for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
       expect(await revoke({ token: family.refresh_token, token_type_hint, ...APP })).toEqual(DONE)
       expect(await revoke({ token: body.access_token, token_type_hint }, SERVICE)).toEqual(DONE)
@@ -115,7 +115,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('needs a client: anyone who finds a token must not end it (§2.1)', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { status } = await signet.post('/revoke', { token: family.refresh_token })
     expect(status).toBe(401)
     const wrong = basic('confidential', SECRETS.service)
@@ -124,18 +124,18 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('cannot be aimed at a sign-in by who knows its public sid and not its salt', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const token = family.tokenAt(0, { salt: new Uint8Array(16) })
     expect(await revoke({ token, ...APP })).toEqual(DONE)
     await rotated(signet, family.refresh_token)
   })
 
   it('keeps its entries as long as the token would have lived', async () => {
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     await revoke({ token: family.refresh_token, ...APP })
     await revoke({ token: body.access_token }, SERVICE)
-    const entries = await place.database.sql<{ kind: string; seconds: number }[]>`
+    const entries = await deployment.database.sql<{ kind: string; seconds: number }[]>`
       select kind, extract(epoch from expires_at - now())::float as seconds from revocations
       order by revoked_at desc limit 2`
     expect(entries.map(({ kind }) => kind).toSorted()).toEqual(['jti', 'sid'])
@@ -146,12 +146,12 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   })
 
   it('is seen at once by every instance, and by one that starts later (§2.1)', async () => {
-    const other = await place.start()
+    const other = await deployment.start()
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     expect(await isActive(other, body.access_token)).toBe(true)
     await revoke({ token: body.access_token }, SERVICE)
     expect(await isActive(other, body.access_token)).toBe(false)
-    await place.redis?.flush()
-    expect(await isActive(await place.start(), body.access_token)).toBe(false)
+    await deployment.redis?.flush()
+    expect(await isActive(await deployment.start(), body.access_token)).toBe(false)
   })
 })

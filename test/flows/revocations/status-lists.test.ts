@@ -69,18 +69,18 @@ const referenceOf = (token: string): Reference => {
 const pathOf = (uri: string) => uri.slice(ISSUER.length)
 
 describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on $name', ({ name, open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let one: Instance
   let other: Instance
   // Behind the database's clock all the time: a token that a client gets for itself has this one's time.
   let now = Date.now() - 800_000
   beforeAll(async () => {
-    place = await open(clients)
+    deployment = await open(clients)
     const clock = () => new Date(now)
-    one = await place.start({ clock })
-    other = await place.start({ clock })
+    one = await deployment.start({ clock })
+    other = await deployment.start({ clock })
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
   // What an instance has made before is too old.
   const later = () => {
     now += TTL_SECONDS * 1000
@@ -121,7 +121,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   // The embedded database has one connection: nobody can hold a table there while others ask.
   it.skipIf(name === 'embedded')('spends no refresh token for which there is no place', async () => {
     const { first } = await register()
-    const holder = await place.database.sql.reserve()
+    const holder = await deployment.database.sql.reserve()
     await holder`begin`
     await holder`lock table status_entries`
     const form = { grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'app' }
@@ -146,7 +146,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   })
 
   it('gives none to a client that did not ask for it, and writes nothing for it', async () => {
-    const rows = () => place.database.sql`select count(*)::int as rows from status_entries`
+    const rows = () => deployment.database.sql`select count(*)::int as rows from status_entries`
     const before = await rows()
     expect(decodeJwt(await own(one, CONFIDENTIAL))).not.toHaveProperty('status')
     expect(await rows()).toEqual(before)
@@ -161,7 +161,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     // The reuse itself is found out on the locked row.
     expect((await refresh(other, spent.first.refresh_token)).status).toBe(400)
     await one.post('/revoke', { token: ended.first.refresh_token, client_id: 'app' })
-    const { sql } = place.database
+    const { sql } = deployment.database
     await sql`update refresh_families set idle_expires_at = now() where user_id = ${idle.sub}`
     await sql`update users set disabled_at = now() where id = ${disabled.sub}`
     const dead = [spent.first, { refresh_token: next }, ended.first, idle.first, disabled.first]
@@ -220,16 +220,16 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     ],
     [
       'a disabled account',
-      ({ sub }) => place.database.sql`update users set disabled_at = now() where id = ${sub}`,
+      ({ sub }) => deployment.database.sql`update users set disabled_at = now() where id = ${sub}`,
       [1, 1],
     ],
     [
       'a raised credential epoch',
       ({ sub }) =>
-        place.database.sql`update users set credential_epoch = credential_epoch + 1 where id = ${sub}`,
+        deployment.database.sql`update users set credential_epoch = credential_epoch + 1 where id = ${sub}`,
       [1, 1],
     ],
-    ['a deleted account', ({ sub }) => place.database.sql`delete from users where id = ${sub}`, [1, 1]],
+    ['a deleted account', ({ sub }) => deployment.database.sql`delete from users where id = ${sub}`, [1, 1]],
   ]
 
   it.each(endings)(
@@ -253,10 +253,10 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect(await statuses([before])).toEqual([0])
     await postJson('/global-token-revocation', { client_id: 'service' }, await admin())
     expect(await statuses([before])).toEqual([1])
-    await place.database
+    await deployment.database
       .sql`update revocations set issued_until = issued_until - interval '1 hour' where value = 'service'`
     expect(await statuses([before, await own()])).toEqual([0, 0])
-    await place.database.sql`delete from revocations where value = 'service'`
+    await deployment.database.sql`delete from revocations where value = 'service'`
   })
 
   it('signs a list once in its time, however many ask', async () => {
@@ -288,9 +288,12 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     const { first } = await register()
     const tokens = [await own(), first.access_token]
     const withEntry = async (change: (entry: ClientEntry) => readonly ClientEntry[]) => {
-      const file = join(place.keys_dir, '..', `${randomUUID()}.json`)
+      const file = join(deployment.keys_dir, '..', `${randomUUID()}.json`)
       writeFileSync(file, JSON.stringify(clients.flatMap(change)))
-      const instance = await place.start({ clock: () => new Date(now), environment: { CLIENTS_FILE: file } })
+      const instance = await deployment.start({
+        clock: () => new Date(now),
+        environment: { CLIENTS_FILE: file },
+      })
       later()
       const seen = await Promise.all(tokens.map(token => statusOf(instance, token, now)))
       await instance.close()
@@ -315,7 +318,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
 
   it('§9 – goes on in another list when one is full, and names both', async () => {
     await own()
-    await place.database.sql`select setval('status_entries_idx_seq', ${3 * LIST_SIZE - 1})`
+    await deployment.database.sql`select setval('status_entries_idx_seq', ${3 * LIST_SIZE - 1})`
     const next = await own()
     const { idx, uri } = referenceOf(next)
     expect([idx, uri]).toEqual([0, `${ISSUER}/status-lists/3`])
@@ -357,13 +360,13 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
 
 describe.each(deployments)('the status lists before the first token, on $name', ({ open }) => {
   it('are none', async () => {
-    const place = await open(clients)
-    const instance = await place.start()
+    const deployment = await open(clients)
+    const instance = await deployment.start()
     expect((await instance.fetch('/status-lists')).body).toEqual({ status_lists: [] })
     expect((await instance.fetch('/status-lists/0')).status).toBe(404)
     const answer = await instance.token({ grant_type: 'client_credentials' }, SERVICE)
     expect(referenceOf(answer.body.access_token)).toEqual({ idx: 0, uri: `${ISSUER}/status-lists/0` })
     expect(decodeJwt(answer.body.access_token).aud).toBe(API)
-    await place.close()
+    await deployment.close()
   })
 })

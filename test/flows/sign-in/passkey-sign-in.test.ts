@@ -10,15 +10,15 @@ const OWN_PAGE = { Origin: 'http://localhost:8080', 'Sec-Fetch-Site': 'same-orig
 
 describe.each(deployments)('a passkey alone ($name)', ({ open }) => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([])
-    signet = await start(place, time)
+    deployment = await open([])
+    signet = await start(deployment, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {

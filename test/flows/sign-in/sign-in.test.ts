@@ -8,7 +8,7 @@ import { type Listening, listenForAccounts } from '../../support/listen.ts'
 const SECRET = 'a-secret-of-the-resource-server-0123456789'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
-  let place: Deployment
+  let deployment: Deployment
   let server: Listening
   const email = newEmail()
   beforeAll(async () => {
@@ -22,13 +22,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       { client_id: 'other', token_endpoint_auth_method: 'none', grant_types: ['refresh_token'] },
       { client_id: 'resource', client_secret: SECRET, protected_resources: [ISSUER] },
     ]
-    place = await openDeployment(clients)
-    server = await listenForAccounts(place)
+    deployment = await openDeployment(clients)
+    server = await listenForAccounts(deployment)
     await server.call('/auth/register', { json: { email, password: PASSWORD } })
   })
   afterAll(async () => {
     await server.close()
-    await place.close()
+    await deployment.close()
   })
   const login = (json: object) => server.call('/auth/login', { json })
 
@@ -59,8 +59,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     beforeAll(async () => {
       for (const one of [disabled, withoutPassword])
         await server.call('/auth/register', { json: { email: one, password: PASSWORD } })
-      await place.database.sql`update users set disabled_at = now() where email = ${disabled}`
-      await place.database.sql`update users set password_digest = null where email = ${withoutPassword}`
+      await deployment.database.sql`update users set disabled_at = now() where email = ${disabled}`
+      await deployment.database.sql`update users set password_digest = null where email = ${withoutPassword}`
     })
 
     it.each([
@@ -183,7 +183,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       from: '192.0.2.7',
       headers: { 'User-Agent': agent },
     })
-    const rows = await place.database
+    const rows = await deployment.database
       .sql`select last_user_agent from refresh_families where last_ip = '192.0.2.7'`
     expect([...rows]).toEqual([{ last_user_agent: 'a'.repeat(256) }])
   })

@@ -39,15 +39,15 @@ const change = (signet: Instance, tokens: Pick<Tokens, 'access_token'>, body: ob
   send(signet, 'POST', '/auth/password', body, bearerOf(tokens))
 
 describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([])
-    signet = await place.start()
+    deployment = await open([])
+    signet = await deployment.start()
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('are listed with what the person can recognise them by, and nobody else’s', async () => {
@@ -171,17 +171,17 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
 })
 
 describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
-  let place: Deployment
+  let deployment: Deployment
   let one: Instance
   let other: Instance
   beforeAll(async () => {
-    place = await openDeployment([])
-    one = await place.start()
-    other = await place.start()
+    deployment = await openDeployment([])
+    one = await deployment.start()
+    other = await deployment.start()
   })
   afterAll(async () => {
     await Promise.all([one.close(), other.close()])
-    await place.close()
+    await deployment.close()
   })
   const rounds = Array.from({ length: 12 }, (_, index) => index)
   const tokensOf = async (response: Response): Promise<Tokens | null> =>
@@ -237,7 +237,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
 
   it('a change that is about to be committed does not end the refresh that waits for it', async () => {
     const { tokens } = await register(one, 'waiting@race.example')
-    const { database } = place
+    const { database } = deployment
     const isWaiting = async () => {
       const [row] = await database.sql`
         select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
@@ -289,7 +289,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
   )
 
   it('a stolen token guesses the password five times a minute, and keeps nobody from changing it', async () => {
-    const limited = await place.start({ environment: { RATE_LIMIT_PASSWORD: '5/60' } })
+    const limited = await deployment.start({ environment: { RATE_LIMIT_PASSWORD: '5/60' } })
     try {
       const { tokens } = await register(limited, 'guessed@race.example')
       const { tokens: owners } = await login(limited, 'guessed@race.example')

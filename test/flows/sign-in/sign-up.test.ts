@@ -6,15 +6,15 @@ import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
-  let place: Deployment
+  let deployment: Deployment
   let server: Listening
   beforeAll(async () => {
-    place = await openDeployment([])
-    server = await listenForAccounts(place)
+    deployment = await openDeployment([])
+    server = await listenForAccounts(deployment)
   })
   afterAll(async () => {
     await server.close()
-    await place.close()
+    await deployment.close()
   })
   const register = (json: unknown) => server.call('/auth/register', { json })
 

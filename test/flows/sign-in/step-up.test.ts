@@ -36,15 +36,15 @@ const refresh = (signet: Instance, { refresh_token }: Body) =>
 
 describe.each(deployments)('a step-up ($name)', ({ open }) => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([])
-    signet = await start(place, time)
+    deployment = await open([])
+    signet = await start(deployment, time)
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
   beforeEach(time.reset)
 
@@ -231,15 +231,15 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
 
 describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
   const time = createClock()
-  let place: Deployment
+  let deployment: Deployment
   let instances: readonly Instance[]
   beforeAll(async () => {
-    place = await openDeployment([])
-    instances = [await start(place, time), await start(place, time)]
+    deployment = await openDeployment([])
+    instances = [await start(deployment, time), await start(deployment, time)]
   })
   afterAll(async () => {
     await Promise.all(instances.map(signet => signet.close()))
-    await place.close()
+    await deployment.close()
   })
 
   beforeEach(time.reset)
@@ -248,7 +248,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const [one] = instances
     if (one === undefined) throw new Error('an instance')
     const hour = { REFRESH_TOKEN_MAX_SECONDS: '3600', REFRESH_TOKEN_IDLE_SECONDS: '3600' }
-    const brief = await start(place, time, hour)
+    const brief = await start(deployment, time, hour)
     const ada = await withTotp(brief, time, 'brief@two.example')
     await brief.close()
     const { status, body } = await stepUp(one, ada.tokens, { totp: ada.code() })
@@ -260,8 +260,8 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
   it('gives no more than the client is registered for by now', async () => {
     const serve = (registered: Readonly<Record<string, unknown>>) => {
       const client = { client_id: 'first-party', first_party: true, token_endpoint_auth_method: 'none' }
-      place.register([{ ...client, grant_types: ['refresh_token'], ...registered }])
-      return start(place, time)
+      deployment.register([{ ...client, grant_types: ['refresh_token'], ...registered }])
+      return start(deployment, time)
     }
     const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
     const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
@@ -284,7 +284,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const { body } = await stepUp(narrow, own.body, { totp: ada.code() })
     expect(claimsOf(body.access_token)).toMatchObject({ scope: 'read', aud: ISSUER })
     await Promise.all([wide.close(), narrow.close()])
-    place.register([])
+    deployment.register([])
   })
 
   it('that races a refresh of the sign-in that it was leaves that one dead, and no token of its class with its successor', async () => {
@@ -309,7 +309,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
   })
 
   it('counts against the sign-ins of the account what succeeds alone: a stolen access token locks nobody out', async () => {
-    const signet = await start(place, time, { RATE_LIMIT_ACCOUNTS: '20/60' })
+    const signet = await start(deployment, time, { RATE_LIMIT_ACCOUNTS: '20/60' })
     const ada = await withTotp(signet, time, 'locked@step.example')
     const from = (turn: number) => ({ 'X-Forwarded-For': `2001:db8:${turn}::1` })
     const { access_token: token } = ada.tokens

@@ -10,7 +10,7 @@ import { type Listening, listenForAccounts } from '../../support/listen.ts'
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 
 describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
-  let place: Deployment
+  let deployment: Deployment
   let server: Listening
   let ahead_milliseconds = 0
   beforeAll(async () => {
@@ -22,12 +22,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
         audience: [ISSUER],
       },
     ]
-    place = await openDeployment(clients)
-    server = await listenForAccounts(place, { clock: () => new Date(Date.now() + ahead_milliseconds) })
+    deployment = await openDeployment(clients)
+    server = await listenForAccounts(deployment, { clock: () => new Date(Date.now() + ahead_milliseconds) })
   })
   afterAll(async () => {
     await server.close()
-    await place.close()
+    await deployment.close()
   })
 
   const signUp = async () => {
@@ -55,7 +55,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
   const signed = async (typ: 'at+jwt' | 'JWT', change: (claims: Record<string, unknown>) => object) => {
     const { access_token } = await signUp()
     const { log } = createLog()
-    const keys = await openKeys({ directory: place.keys_dir, clock: () => new Date(), log })
+    const keys = await openKeys({ directory: deployment.keys_dir, clock: () => new Date(), log })
     if ('faults' in keys) throw new Error(keys.faults.join())
     const token = await keys.sign(typ, { ...change(claimsOf(access_token)) })
     await keys.close()
@@ -163,7 +163,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
 
     it('refuses the tokens of a disabled account at once, and its refresh', async () => {
       const person = await signUp()
-      const { sql } = place.database
+      const { sql } = deployment.database
       await sql`update users set disabled_at = now() where id = ${person.user.id}`
       expect(await isAlive(person)).toEqual(DEAD)
     })
@@ -208,7 +208,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
     it('says AUTH_TOKEN_EXPIRED when the sign-in has idled out or is over', async () => {
       for (const column of ['idle_expires_at', 'expires_at']) {
         const person = await signUp()
-        const { sql } = place.database
+        const { sql } = deployment.database
         await sql`update refresh_families set ${sql(column)} = now() where user_id = ${person.user.id}`
         const { status, body } = await refresh(person.refresh_token)
         expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_EXPIRED' })
@@ -351,11 +351,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       const pairs = await Promise.all(racing)
       expect((await end).status).toBe(204)
       const epoch = Number(
-        (await place.database.sql`select credential_epoch from users where id = ${person.user.id}`)[0]?.[
+        (await deployment.database.sql`select credential_epoch from users where id = ${person.user.id}`)[0]?.[
           'credential_epoch'
         ],
       )
-      const alive = await place.database.sql`
+      const alive = await deployment.database.sql`
         select 1 from refresh_families
         where user_id = ${person.user.id} and revoked_at is null and credential_epoch <> ${epoch}`
       expect([...alive]).toEqual([])

@@ -36,15 +36,15 @@ const refresh = (signet: Instance, cookie: string, headers: Record<string, strin
 const valueOf = (cookie: string) => /signet-refresh=([^;]*)/.exec(cookie)?.[1] ?? ''
 
 describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([WEB, OTHER])
-    signet = await place.start({ environment: { CORS_ORIGINS: 'https://app.example' } })
+    deployment = await open([WEB, OTHER])
+    signet = await deployment.start({ environment: { CORS_ORIGINS: 'https://app.example' } })
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('keeps the refresh token out of every body, in a cookie that no script can read', async () => {
@@ -234,19 +234,19 @@ const known = async (signet: Instance, email: string) => {
 }
 
 describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
-  let place: Deployment
+  let deployment: Deployment
   let one: Instance
   let other: Instance
   let database: Database
   beforeAll(async () => {
-    place = await openDeployment([])
-    one = await place.start()
-    other = await place.start()
-    database = place.database
+    deployment = await openDeployment([])
+    one = await deployment.start()
+    other = await deployment.start()
+    database = deployment.database
   })
   afterAll(async () => {
     await Promise.all([one.close(), other.close()])
-    await place.close()
+    await deployment.close()
   })
 
   it('gives racing tabs one successor', async () => {
@@ -275,8 +275,8 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
 
 describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
   it('is bound to its host and to https', async () => {
-    const place = await openDeployment([])
-    const signet = await place.start({ environment: { ISSUER: 'https://id.example' } })
+    const deployment = await openDeployment([])
+    const signet = await deployment.start({ environment: { ISSUER: 'https://id.example' } })
     try {
       const { response } = await register(signet, 'host@cookie.example', COOKIE)
       expect(refreshCookieOf(response)).toMatch(
@@ -293,7 +293,7 @@ describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
       expect((await send(signet, 'POST', '/auth/refresh', undefined, good)).status).toBe(200)
     } finally {
       await signet.close()
-      await place.close()
+      await deployment.close()
     }
   })
 })

@@ -13,16 +13,16 @@ const attempt = (signet: Instance, email: string, headers: Record<string, string
   send(signet, 'POST', '/auth/login', { email, password }, headers)
 
 describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await open([])
+    deployment = await open([])
     const limits = { RATE_LIMIT_LOGIN: '5/60', RATE_LIMIT_ACCOUNTS: '40/60', RATE_LIMIT_REFRESH: '3/60' }
-    signet = await place.start({ environment: limits, wait: async () => {} })
+    signet = await deployment.start({ environment: limits, wait: async () => {} })
   })
   afterAll(async () => {
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('draft-ietf-httpapi-ratelimit-headers §3, §4 – names every limit that a sign-in counts against', async () => {
@@ -115,16 +115,16 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
 })
 
 describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () => {
-  let place: Deployment
+  let deployment: Deployment
   let servers: readonly [Listening, Listening]
   beforeAll(async () => {
-    place = await openDeployment([])
+    deployment = await openDeployment([])
     const given = { environment: { TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48' } }
-    servers = [await listenForAccounts(place, given), await listenForAccounts(place, given)]
+    servers = [await listenForAccounts(deployment, given), await listenForAccounts(deployment, given)]
   })
   afterAll(async () => {
     for (const server of servers) await server.close()
-    await place.close()
+    await deployment.close()
   })
   const login = (from: string, server = servers[0]) => server.call('/auth/login', { json: WRONG, from })
   const limitsOf = (headers: Headers) =>
@@ -205,7 +205,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
         TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48',
         TRUSTED_PROXY_HEADER: 'Forwarded',
       }
-      forwarding = await listenForAccounts(place, { environment })
+      forwarding = await listenForAccounts(deployment, { environment })
     })
     afterAll(() => forwarding.close())
     /** The address that is counted is remembered with the sign-in, and named in the log. */
@@ -311,8 +311,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 
 describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
   it('nobody is believed: inventing addresses does not get around the limit', async () => {
-    const place = await openDeployment([])
-    const server = await listenForAccounts(place, { environment: { TRUSTED_PROXIES: '' } })
+    const deployment = await openDeployment([])
+    const server = await listenForAccounts(deployment, { environment: { TRUSTED_PROXIES: '' } })
     const statuses = []
     for (let attempt = 0; attempt < 6; attempt++) {
       const Forwarded = `for=${newAddress()}`
@@ -323,19 +323,19 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
     const said = server.lines.filter(line => line['event'] === 'forwarded_header_ignored')
     expect(said).toEqual([expect.objectContaining({ level: 'warn', reason: 'from_no_trusted_proxy' })])
     await server.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('off means off', async () => {
-    const place = await openDeployment([])
+    const deployment = await openDeployment([])
     const environment = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off' }
-    const server = await listenForAccounts(place, { environment })
+    const server = await listenForAccounts(deployment, { environment })
     for (let attempt = 0; attempt < 8; attempt++) {
       const { status, headers } = await server.call('/auth/login', { json: WRONG, from: '192.0.2.1' })
       expect(status).toBe(401)
       expect(headers.get('x-ratelimit-limit')).toBeNull()
     }
     await server.close()
-    await place.close()
+    await deployment.close()
   })
 })

@@ -10,19 +10,19 @@ import { type Listening, listenForAccounts } from '../../support/listen.ts'
 const PATHS = ['/auth/register', '/auth/login', '/auth/refresh', '/auth/logout']
 
 describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () => {
-  let place: Deployment
+  let deployment: Deployment
   let server: Listening
   beforeAll(async () => {
     const redirect_uris = ['https://app.example/callback', 'com.example.app:/callback']
     const app = { client_id: 'app', token_endpoint_auth_method: 'none', first_party: true, redirect_uris }
     const third = { ...app, client_id: 'third', first_party: false, grant_types: ['refresh_token'] }
-    place = await openDeployment([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
+    deployment = await openDeployment([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
     const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
-    server = await listenForAccounts(place, { environment: { CORS_ORIGINS } })
+    server = await listenForAccounts(deployment, { environment: { CORS_ORIGINS } })
   })
   afterAll(async () => {
     await server.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {

@@ -17,15 +17,15 @@ import { type Deployment, ISSUER, openDeployment, openEmbeddedDeployment } from 
 import { linkIn } from '../../support/services/mailbox.ts'
 
 describe('the pages of mailed links', () => {
-  let place: Deployment
+  let deployment: Deployment
   let post: Post
   beforeAll(async () => {
-    place = await openEmbeddedDeployment([])
-    post = await startWithMail(place)
+    deployment = await openEmbeddedDeployment([])
+    post = await startWithMail(deployment)
   })
   afterAll(async () => {
     await post.close()
-    await place.close()
+    await deployment.close()
   })
   const fetch = (url: string, init: RequestInit = {}) => post.signet.listenable(new Request(url, init))
   const submit = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
@@ -150,10 +150,10 @@ describe('the words of the pages', () => {
 
 describe('where mail is not configured', () => {
   it('the embedded default shows it to the developer', async () => {
-    const place = await openEmbeddedDeployment([])
+    const deployment = await openEmbeddedDeployment([])
     const shown: string[] = []
     const more = { MAIL_LINK_URL: 'https://app.example/account' }
-    const signet = await place.start({ environment: more, printMail: text => void shown.push(text) })
+    const signet = await deployment.start({ environment: more, printMail: text => void shown.push(text) })
     await register(signet, 'dev@console.example')
     await expect.poll(() => shown).toHaveLength(1)
     expect(shown[0]).toMatch(/^Mail to dev@console\.example: Confirm your e-mail address\n\n/)
@@ -161,12 +161,12 @@ describe('where mail is not configured', () => {
       /\nhttps:\/\/app\.example\/account#purpose=verify_email&token=signet_el_[\w-]{43}\n/,
     )
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it.skipIf(!hasPostgres)('on Postgres it is off, and says so; accounts are as ever', async () => {
-    const place = await openDeployment([])
-    const signet = await place.start()
+    const deployment = await openDeployment([])
+    const signet = await deployment.start()
     expect(signet.lines).toContainEqual(
       expect.objectContaining({ level: 'warn', message: expect.stringContaining('SMTP_URL') }),
     )
@@ -180,19 +180,19 @@ describe('where mail is not configured', () => {
     const refresh = () => send(signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token })
     expect([await outcome(refresh()), await outcome(refresh())]).toEqual(['200', '401 AUTH_TOKEN_INVALID'])
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('limits those who ask, by address', async () => {
-    const place = await openEmbeddedDeployment([])
-    const signet = await place.start({ environment: { RATE_LIMIT_MAIL: '2/60' } })
+    const deployment = await openEmbeddedDeployment([])
+    const signet = await deployment.start({ environment: { RATE_LIMIT_MAIL: '2/60' } })
     const from = (ip: string) => ({ 'X-Forwarded-For': ip })
     const ask = (ip: string) => outcome(forgot(signet, 'anybody@limit.example', from(ip)))
     expect([await ask('198.51.100.1'), await ask('198.51.100.1')]).toEqual(['202', '202'])
     expect(await ask('198.51.100.1')).toBe('429 RATE_LIMITED')
     expect(await ask('198.51.100.2')).toBe('202')
     await signet.close()
-    await place.close()
+    await deployment.close()
   })
 
   it('is refused with a line when half of it is', () => {

@@ -18,15 +18,15 @@ const basic = (client_id: string, client_secret: string) =>
 let people = 0
 
 describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let instance: Instance
   let admin: string
   beforeAll(async () => {
-    place = await open([...CLIENTS, ADMIN])
-    instance = await place.start()
+    deployment = await open([...CLIENTS, ADMIN])
+    instance = await deployment.start()
     admin = await tokenFor(ADMIN.client_id, secret)
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const tokenFor = async (client_id: string, client_secret: string, more: Record<string, string> = {}) => {
     const form = { grant_type: 'client_credentials', ...more }
@@ -90,7 +90,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
 
   /** Of the feed's entry for whatever ended a token by its time: null when there is none. */
   const untilOf = async (kind: string, value: string): Promise<number | null> => {
-    const [row] = await place.database.run(
+    const [row] = await deployment.database.run(
       sql => sql<{ until: number }[]>`
         select floor(extract(epoch from issued_until))::float8 as until
         from revocations
@@ -112,7 +112,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
       expect(await isActive(before.access_token)).toBe(false)
       const { sid, iat: issued = 0 } = decodeJwt<{ sid: string }>(before.access_token)
       const isCovered = issued <= ((await untilOf('sub', person.sub)) ?? 0)
-      const named = await place.database.run(
+      const named = await deployment.database.run(
         sql => sql`select from revocations where kind = 'sid' and value = ${sid}`,
       )
       expect(isCovered || named.length === 1).toBe(true)
@@ -131,7 +131,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
   it('announces the person and each sign-in in the feed', async () => {
     const person = await register()
     await end({ sub_id: { format: 'opaque', id: person.sub } })
-    const rows = await place.database.run(
+    const rows = await deployment.database.run(
       sql => sql`
         select r.kind, r.issued_until is not null as is_bounded
         from revocations r

@@ -7,13 +7,13 @@ const METADATA = '/.well-known/oauth-authorization-server'
 const JWKS = '/.well-known/jwks.json'
 
 describe('discovery', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openDeployment()
-    signet = await place.start()
+    deployment = await openDeployment()
+    signet = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   describe('RFC 8414 §3 – metadata', () => {
     it('names the endpoints, what they take, and no member without a value (§3.2)', async () => {
@@ -79,7 +79,7 @@ describe('discovery', () => {
     })
 
     it('is the same for every instance', async () => {
-      const other = await place.start()
+      const other = await deployment.start()
       expect((await other.fetch(JWKS)).text).toBe((await signet.fetch(JWKS)).text)
     })
   })

@@ -23,13 +23,13 @@ const bare = (uuid: string) => uuid.replaceAll('-', '')
 let people = 0
 
 describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
-  let place: Deployment
+  let deployment: Deployment
   let instance: Instance
   beforeAll(async () => {
-    place = await open()
-    instance = await place.start()
+    deployment = await open()
+    instance = await deployment.start()
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   const read = (query = '', headers: Record<string, string> = {}) =>
     instance.fetch(`/revocations${query}`, { headers })

@@ -7,13 +7,13 @@ const POSTS = ['/token', '/revoke', '/introspect', '/auth/login']
 const GETS = ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server', '/livez', '/readyz']
 
 describe('the HTTP around the endpoints', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    place = await openDeployment()
-    signet = await place.start({ environment: { CORS_ORIGINS: 'https://console.example' } })
+    deployment = await openDeployment()
+    signet = await deployment.start({ environment: { CORS_ORIGINS: 'https://console.example' } })
   })
-  afterAll(() => place.close())
+  afterAll(() => deployment.close())
 
   describe('RFC 9110 §15.5 – methods and paths', () => {
     it.each(POSTS)('§15.5.6 – answers anything but POST on %s with 405 and Allow', async path => {
@@ -169,7 +169,7 @@ describe('the HTTP around the endpoints', () => {
     })
 
     it('asks for https for ever where the issuer has it', async () => {
-      const secure = await place.start({ environment: { ISSUER: 'https://id.example' } })
+      const secure = await deployment.start({ environment: { ISSUER: 'https://id.example' } })
       const { headers } = await secure.fetch('/livez')
       expect(headers.get('strict-transport-security')).toMatch(/^max-age=\d{7,}/)
     })

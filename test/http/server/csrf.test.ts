@@ -44,16 +44,16 @@ const OPERATIONS = Object.entries(openapi.paths)
   )
 
 describe('W3C Fetch Metadata §2 – a foreign page', () => {
-  let place: Deployment
+  let deployment: Deployment
   let server: Listening
   beforeAll(async () => {
-    place = await openDeployment([...CLIENTS, THIRD])
+    deployment = await openDeployment([...CLIENTS, THIRD])
     const environment = { CORS_ORIGINS: 'https://spa.example', RATE_LIMIT_TOKEN_FAILURES: '5/60' }
-    server = await listenForAccounts(place, { environment })
+    server = await listenForAccounts(deployment, { environment })
   })
   afterAll(async () => {
     await server.close()
-    await place.close()
+    await deployment.close()
   })
   const json = { email: 'nobody@example.com', password: PASSWORD }
   const limitsOf = async (from: string) => {
@@ -137,15 +137,15 @@ describe('W3C Fetch Metadata §2 – a foreign page', () => {
 })
 
 describe('a request that cannot be carried out', () => {
-  let place: Deployment
+  let deployment: Deployment
   let server: Listening
   beforeAll(async () => {
-    place = await openDeployment()
-    server = await listenForAccounts(place, { environment: { RATE_LIMIT_ACCOUNTS: '20/60' } })
+    deployment = await openDeployment()
+    server = await listenForAccounts(deployment, { environment: { RATE_LIMIT_ACCOUNTS: '20/60' } })
   })
   afterAll(async () => {
     await server.close()
-    await place.close()
+    await deployment.close()
   })
   const fields = { email: 'nobody@example.com', password: PASSWORD }
   const bad: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [

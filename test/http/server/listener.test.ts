@@ -16,22 +16,22 @@ const AUTHORIZATION = `Authorization: ${SERVICE.authorization}`
 const LENGTH = `Content-Length: ${CC.length}`
 
 describe('RFC 9112 – what a socket may bring', () => {
-  let place: Deployment
+  let deployment: Deployment
   let signet: Instance
   let issuer: string
   let listener: Listener
   beforeAll(async () => {
-    place = await openDeployment()
+    deployment = await openDeployment()
     const port = await freePort()
     issuer = `http://localhost:${port}`
-    signet = await place.start({ environment: { ISSUER: issuer } })
+    signet = await deployment.start({ environment: { ISSUER: issuer } })
     const unreadable = createUnreadable({ random: systemRandom, log: createLog().log })
     listener = await openListener(signet.app, { host: '127.0.0.1', port }, unreadable)
   })
   afterAll(async () => {
     expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
     await listener.drain(1)
-    await place.close()
+    await deployment.close()
   })
 
   const open = () => connect(Number(new URL(issuer).port), '127.0.0.1')

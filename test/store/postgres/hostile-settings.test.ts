@@ -56,18 +56,18 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
   ['directly', false],
   ['through PgBouncer', true],
 ])('a database with hostile defaults, %s', (_, isPooled) => {
-  let place: Deployment
+  let deployment: Deployment
   let bouncer: Service | null = null
   let signet: Instance
   beforeAll(async () => {
-    place = await openDeployment()
-    const url = place.environment['DATABASE_URL'] ?? ''
+    deployment = await openDeployment()
+    const url = deployment.environment['DATABASE_URL'] ?? ''
     await setDefaults(url, { ...HOSTILE, ...(isPooled ? BEHIND_POOLER : {}) })
     if (isPooled) bouncer = await startPgBouncer(url)
-    signet = await place.start(bouncer ? { environment: { DATABASE_URL: bouncer.url } } : {})
+    signet = await deployment.start(bouncer ? { environment: { DATABASE_URL: bouncer.url } } : {})
   })
   afterAll(async () => {
-    await place.close()
+    await deployment.close()
     await bouncer?.stop()
   })
   const isLeftOut = () => isPooled && findPgBouncer() === null
@@ -117,8 +117,8 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
 
   it('gives a retry the living successor, ends a family that is reused, and feeds the ending', async () => {
     if (isLeftOut()) return
-    const family = await seedFamily(place)
-    const bystander = await seedFamily(place)
+    const family = await seedFamily(deployment)
+    const bystander = await seedFamily(deployment)
     const retry = { key: 'an-attempt-of-this-client' }
     const first = await refresh(signet, family.refresh_token, retry)
     const second = await refresh(signet, family.refresh_token, retry)
@@ -133,7 +133,7 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
 
   it('lets one of many redemptions win', async () => {
     if (isLeftOut()) return
-    const family = await seedFamily(place)
+    const family = await seedFamily(deployment)
     const answers = await Promise.all(Array.from({ length: 40 }, () => refresh(signet, family.refresh_token)))
     expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
     expect(answers.filter(({ status }) => status >= 500)).toEqual([])
@@ -145,33 +145,33 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
     [{ default_transaction_read_only: 'on' }, /default_transaction_read_only = on/],
     [{ session_replication_role: 'replica' }, /session_replication_role = replica/],
   ])('is refused at the start in one line: %j', async (settings, line) => {
-    const place = await openDeployment()
-    const url = place.environment['DATABASE_URL'] ?? ''
+    const deployment = await openDeployment()
+    const url = deployment.environment['DATABASE_URL'] ?? ''
     await setDefaults(url, settings)
     const opening = openStore({ ...STORE, DATABASE_URL: url })
     await expect(opening).rejects.toMatchObject({ lines: [expect.stringMatching(line)] })
-    await place.close()
+    await deployment.close()
   })
 
   it.skipIf(findPgBouncer() === null)(
     'learns once what a PgBouncer refuses, also with many connections',
     async () => {
-      const place = await openDeployment()
-      const bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
+      const deployment = await openDeployment()
+      const bouncer = await startPgBouncer(deployment.environment['DATABASE_URL'] ?? '')
       const database = openDatabase({ url: bouncer?.url ?? '', pool_size: 60 })
       await expect(database.ping()).resolves.toBeUndefined()
       expect(database.load().statements).toBe(0)
       await database.close()
       await bouncer?.stop()
-      await place.close()
+      await deployment.close()
     },
   )
 
   it.skipIf(findPgBouncer() === null)(
     'is refused behind a PgBouncer that leaves the isolation to it',
     async () => {
-      const place = await openDeployment()
-      const url = place.environment['DATABASE_URL'] ?? ''
+      const deployment = await openDeployment()
+      const url = deployment.environment['DATABASE_URL'] ?? ''
       await setDefaults(url, {
         default_transaction_isolation: 'repeatable read',
         search_path: 'nowhere, pg_catalog',
@@ -182,7 +182,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
         lines: [expect.stringContaining("default_transaction_isolation = 'repeatable read'")],
       })
       await bouncer?.stop()
-      await place.close()
+      await deployment.close()
     },
   )
 })

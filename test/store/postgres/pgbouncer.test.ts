@@ -9,21 +9,21 @@ import { findPgBouncer, type Service, startPgBouncer } from '../../support/servi
 describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
   'behind a PgBouncer in transaction mode',
   () => {
-    let place: Deployment
+    let deployment: Deployment
     let bouncer: Service | null
     let signet: Instance
     beforeAll(async () => {
-      place = await openDeployment()
-      bouncer = await startPgBouncer(place.environment['DATABASE_URL'] ?? '')
-      signet = await place.start({ environment: { DATABASE_URL: bouncer?.url ?? '' } })
+      deployment = await openDeployment()
+      bouncer = await startPgBouncer(deployment.environment['DATABASE_URL'] ?? '')
+      signet = await deployment.start({ environment: { DATABASE_URL: bouncer?.url ?? '' } })
     })
     afterAll(async () => {
-      await place.close()
+      await deployment.close()
       await bouncer?.stop()
     })
 
     it('rotates, and what it gives out is active', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const { status, body } = await refresh(signet, family.refresh_token)
       expect(status).toBe(200)
       expect(await isActive(signet, body.access_token)).toBe(true)
@@ -31,17 +31,17 @@ describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
     })
 
     it('lets one of a hundred redemptions win, and ends the family', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const answers = await Promise.all(
         Array.from({ length: 100 }, () => refresh(signet, family.refresh_token)),
       )
       expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
-      const { generation, revoke_reason } = await rowOf(place, family.id)
+      const { generation, revoke_reason } = await rowOf(deployment, family.id)
       expect([generation, revoke_reason]).toEqual([1, 'reuse'])
     })
 
     it('revokes for good', async () => {
-      const family = await seedFamily(place)
+      const family = await seedFamily(deployment)
       const { body } = await refresh(signet, family.refresh_token)
       await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })
       expect(await isActive(signet, body.access_token)).toBe(false)

@@ -17,7 +17,7 @@ const SERVER = `server_${randomBytes(6).toString('hex')}`
 const as = (url: string, role: string) => url.replace(/\/\/[^@]+@/, `//${role}:${role}@`)
 
 describe.skipIf(!hasPostgres || !hasRedis)('a database that another application uses too', () => {
-  let place: Deployment
+  let deployment: Deployment
   let own: Awaited<ReturnType<typeof createEmptyDatabase>>
   let admin: Database
   let signet: Instance
@@ -25,7 +25,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
 
   /** As docs/deploy.md has it: neither role may make a schema. */
   beforeAll(async () => {
-    place = await openDeployment()
+    deployment = await openDeployment()
     own = await createEmptyDatabase()
     admin = openDatabase({ url: own.url, pool_size: 1 })
     for (const role of [OWNER, SERVER]) {
@@ -45,13 +45,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     ]
     for (const grant of grants) await admin.sql.unsafe(grant)
     await migrate({ url: as(own.url, OWNER), schema: SCHEMA })
-    signet = await place.start({ environment: environment() })
+    signet = await deployment.start({ environment: environment() })
   })
   afterAll(async () => {
     await admin.close()
     await own.drop()
-    for (const role of [OWNER, SERVER]) await place.database.sql`drop role ${place.database.sql(role)}`
-    await place.close()
+    for (const role of [OWNER, SERVER])
+      await deployment.database.sql`drop role ${deployment.database.sql(role)}`
+    await deployment.close()
   })
 
   const call = (path: string, body: unknown, token?: string) =>

@@ -21,14 +21,14 @@ const ENTRIES = 10_000
 
 /** Two processes of the program on one Postgres and on a Redis of their own, which fails as it is told. */
 export const openFaultyRedis = async () => {
-  const [place, database, redis] = await Promise.all([openSandbox(), createDatabase(), startOwnRedis()])
+  const [sandbox, database, redis] = await Promise.all([openSandbox(), createDatabase(), startOwnRedis()])
   if (redis === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   await seedRevocations(database.url)
   const target = new URL(redis.url)
   const proxy = await openFaultProxy({ host: target.hostname, port: Number(target.port) })
   // Past the proxy: it configures what the servers see, and looks at what they wrote.
   const admin = new Redis(redis.url)
-  const CLIENTS_FILE = join(place.directory, 'clients.json')
+  const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
   writeFileSync(CLIENTS_FILE, '[]')
   const environment = {
     DATABASE_URL: database.url,
@@ -39,12 +39,12 @@ export const openFaultyRedis = async () => {
     ISSUER,
   }
   const second = await freePort()
-  const programs = [place.start(environment), place.start({ ...environment, PORT: String(second) })]
+  const programs = [sandbox.start(environment), sandbox.start({ ...environment, PORT: String(second) })]
   await Promise.all(programs.map(becomesReady))
   const config = (name: string, value: string) => admin.config('SET', name, value)
   return {
     programs,
-    calls: [createCall(place.origin), createCall(`http://127.0.0.1:${second}`)] as const,
+    calls: [createCall(sandbox.origin), createCall(`http://127.0.0.1:${second}`)] as const,
     admin,
     faults: {
       'is away': { begin: proxy.refuse, end: proxy.accept },
@@ -98,7 +98,7 @@ export const openFaultyRedis = async () => {
       'was emptied': { begin: () => admin.flushall(), end: async () => {} },
     } satisfies Record<string, Fault>,
     close: async () => {
-      await place.close()
+      await sandbox.close()
       admin.disconnect()
       await proxy.close()
       await Promise.all([redis.stop(), database.drop()])
