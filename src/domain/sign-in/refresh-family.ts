@@ -82,25 +82,5 @@ export type Presentation = Position &
     source: RequestSource
   }>
 
-/** Why nothing was written. */
-export type Denial =
-  | 'unknown_family'
-  | 'wrong_salt'
-  | 'revoked'
-  | 'idle'
-  | 'expired'
-  | 'epoch_passed'
-  | 'account_disabled'
-  | 'wrong_client'
-  | 'wrong_sender_key'
-  | 'wrong_transport'
-
-/** The verdicts of docs/refresh-families.md. `rotated` and `replayed` carry the family as it now stands. */
-export type Rotation =
-  | Readonly<{ verdict: 'rotated' | 'replayed'; family: Family }>
-  | Readonly<{ verdict: 'denied'; denial: Denial }>
-  | Readonly<{ verdict: 'scope_exceeded' | 'resource_exceeded' }>
-  | Readonly<{ verdict: 'reused' | 'forged' }>
-
 /** Seconds: how long a refresh token waits, how long a sign-in lasts, how long the feed must name what was ended. */
 export type Lifetimes = Readonly<{ idle_seconds: number; max_seconds: number; access_token_seconds: number }>

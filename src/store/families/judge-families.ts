@@ -1,18 +1,17 @@
-import type {
-  Denial,
-  Family,
-  Lifetimes,
-  Presentation,
-  Rotation,
-} from '../../domain/sign-in/refresh-family.ts'
+import type { Family, Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
+import { parseRefreshVerdict, type Rotation, rotationOf } from '../../domain/sign-in/refresh-verdict.ts'
 import type { Database } from '../postgres/database.ts'
 
 /** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
 const COOKIE_GRACE_SECONDS = 10
 
-/** `late`: whoever asked is about to be told to try again, or has been, and may have done so. */
-export type Verdict = 'late' | Denial | Exclude<Rotation['verdict'], 'denied'>
-export type JudgedFamily = Family & { verdict: Verdict }
+/** `rotation` is null when it was judged too late: the caller is about to be told to try again, or has been, and may have done so. */
+export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
+
+/** The verdict on a statement that outlasted its caller. */
+const LATE = 'late'
+
+type Row = Family & { readonly verdict: string }
 
 /**
  * Judges presented refresh tokens, of a family each, and does what the verdicts say: one statement, one round trip, one row a
@@ -29,12 +28,12 @@ export type JudgedFamily = Family & { verdict: Verdict }
  */
 export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
-  (
+  async (
     tokens: readonly Presentation[],
     { waits, rotates = true }: Readonly<{ waits: boolean; rotates?: boolean }>,
-  ): Promise<readonly JudgedFamily[]> =>
-    database.run(
-      (sql, { seconds_left }) => sql<JudgedFamily[]>`
+  ): Promise<readonly JudgedFamily[]> => {
+    const rows = await database.run(
+      (sql, { seconds_left }) => sql<Row[]>`
         with presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
@@ -55,7 +54,7 @@ export const createJudge =
         ),
         judged as (
           select *, case
-            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then 'late'
+            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then ${LATE}
             when salt <> presented_salt then 'wrong_salt'
             when revoked_at is not null then 'revoked'
             when expires_at <= statement_timestamp() then 'expired'
@@ -117,6 +116,13 @@ export const createJudge =
         from judged
         left join rotated on rotated.id = judged.id`,
     )
+    return rows.map(toJudged)
+  }
+
+const toJudged = ({ verdict, ...family }: Row): JudgedFamily => ({
+  id: family.id,
+  rotation: verdict === LATE ? null : rotationOf(parseRefreshVerdict(verdict), family),
+})
 
 /** As jsonb_to_recordset reads it. */
 const rowOf = (token: Presentation) => ({

@@ -2,8 +2,7 @@ import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
-import { createPresent } from './present-token.ts'
-import { createRotateFamily } from './rotate-family.ts'
+import { createPresentToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
@@ -12,7 +11,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findLiving: createFindLiving(database),
   stepUp: createStepUpFamily(database, lifetimes),
   rotate: createRotateFamily(database, lifetimes),
-  present: createPresent(database, lifetimes),
+  present: createPresentToken(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),
