@@ -2,6 +2,7 @@ import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
+import { announceSignIns } from './announce-endings.ts'
 import { createOpenFamily } from './open-family.ts'
 import { createPresentToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
@@ -60,12 +61,7 @@ const createRevoke =
             and user_id = coalesce(${user_id}::uuid, user_id)
           returning id
         ),
-        announced as (
-          insert into signet.revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${announceSignIns(sql, access_token_seconds)}
         select id from ended`,
     )
     return ended.length > 0

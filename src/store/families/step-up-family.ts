@@ -6,6 +6,7 @@ import type {
 } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
+import { announceSignIns } from './announce-endings.ts'
 import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
@@ -46,13 +47,10 @@ export const createStepUpFamily =
           set revoked_at = statement_timestamp(), revoke_reason = ${STEPPED_UP}
           returning *
         ),
-        announced as (
-          insert into signet.revocations (kind, value, expires_at)
-          select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
-          from written
-          where id = ${replaces}
-          on conflict do nothing
-        )
+        ended as (
+          select id from written where id = ${replaces}
+        ),
+        ${announceSignIns(sql, access_token_seconds)}
         select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
         from written opened, origin
         where opened.id = ${opening.id}`,

@@ -1,7 +1,7 @@
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
-import { announceUntilNow, endedColumns } from '../families/end-families.ts'
+import { announceClient, endedColumns } from '../families/announce-endings.ts'
 import type { Database } from '../postgres/database.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
@@ -39,7 +39,7 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       counted as materialized (
         select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
-      ${announceUntilNow(sql, { kind: 'client_id', value: client_id, access_token_seconds })}
+      ${announceClient(sql, { value: client_id, access_token_seconds })}
       select ${endedColumns(sql)}, families
       from announced, counted`,
   )
