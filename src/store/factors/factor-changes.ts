@@ -83,7 +83,7 @@ const insertPasskey = (sql: ISql, { passkey, label }: Parameters<Factors['addPas
 const giveRecoveryCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
   given as (
     insert into signet.recovery_codes as known (user_id, digests)
-    select id, ${bytesOf(sql, digests)}
+    select id, ${digestArray(sql, digests)}
     from account
     where ${digests.length > 0} and exists (select from done)
     on conflict (user_id) do update
@@ -117,7 +117,7 @@ const deletePasskey = (sql: ISql, { id }: Parameters<Factors['removePasskey']>[0
   ),
   given as (select where false)`
 
-export const bytesOf = (sql: ISql, digests: readonly Uint8Array[]) => {
+export const digestArray = (sql: ISql, digests: readonly Uint8Array[]) => {
   const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
   return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`
 }

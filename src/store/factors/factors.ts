@@ -4,7 +4,7 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Database } from '../postgres/database.ts'
 import { accountColumns } from '../schema/account-columns.ts'
-import { bytesOf, createFactorChanges } from './factor-changes.ts'
+import { createFactorChanges, digestArray } from './factor-changes.ts'
 import { createFactorProofs } from './factor-proofs.ts'
 
 type Found = {
@@ -64,7 +64,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
         ),
         replaced as (
           insert into signet.recovery_codes as known (user_id, digests, renewed_at)
-          select id, ${bytesOf(sql, digests)}, statement_timestamp() from account
+          select id, ${digestArray(sql, digests)}, statement_timestamp() from account
           on conflict (user_id) do update
           set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = statement_timestamp()
           where known.set_number = ${replaces}::int
