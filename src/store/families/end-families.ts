@@ -91,7 +91,7 @@ const holding = <T>(
     inTransaction(sql, async held => {
       if (!isWaiting()) throw new Error('abandoned before it had a connection')
       // The library sends a statement when its `then` is called: the one that holds the row goes first.
-      const whenHeld = hold(held).then(() => {})
+      const whenHeld = hold(held).then(() => null)
       const workHeld = async () => work(held)
       const [, result] = await Promise.all([whenHeld, workHeld()])
       return result
