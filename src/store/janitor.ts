@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
+import { RETENTION_SECONDS, SHORT_RETENTION_SECONDS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/database.ts'
@@ -9,12 +9,6 @@ const BATCH_ROWS = 500
 
 /** For as long as nobody else may start after the last sign of life. */
 const LEASE_SECONDS = 60
-
-/**
- * Seconds that a row is kept after it died by the database's clock: an assertion is judged by the clock of a server, and an
- * operator who looks into something that happened yesterday still finds the sign-in.
- */
-const DEAD_FOR_SECONDS = 86_400
 
 /** What dies by itself. Every table here has `expires_at`, with an index. */
 const TABLES = [
@@ -41,11 +35,8 @@ const KEYS: Readonly<Record<JanitorTable, string>> = {
   ceremonies: 'digest',
 }
 
-/** A row for each access token, or for each change of the feed: operators do not look into those, and a day of them would be many. */
 const deadFor = (table: JanitorTable): number =>
-  table === 'status_entries' || table === 'feed_positions'
-    ? 2 * CLOCK_TOLERANCE_MAX_SECONDS
-    : DEAD_FOR_SECONDS
+  table === 'status_entries' || table === 'feed_positions' ? SHORT_RETENTION_SECONDS : RETENTION_SECONDS
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>

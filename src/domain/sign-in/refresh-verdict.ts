@@ -1,5 +1,5 @@
 import type { Reason } from '../oauth/oauth-error.ts'
-import type { Family } from './refresh-family.ts'
+import type { Family, RevokeReason } from './refresh-family.ts'
 
 /**
  * docs/refresh-families.md – Every verdict on a presented refresh token, as store/families/judge-families.ts gives it in SQL, with
@@ -35,6 +35,11 @@ type VerdictOf<O extends RefreshOutcome> = {
 export type Denial = VerdictOf<'denied'>
 /** The verdicts that end the family. */
 export type EndingVerdict = VerdictOf<'reused' | 'forged'>
+
+export const REVOKE_REASONS = { reused: 'reuse', forged: 'forged' } as const satisfies Record<
+  EndingVerdict,
+  RevokeReason
+>
 
 export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),

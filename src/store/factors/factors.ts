@@ -1,5 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Passkey } from '../../domain/factors/passkey.ts'
+import { RECOVERY_RENEWED_SECONDS } from '../../domain/factors/recovery-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Database } from '../postgres/database.ts'
@@ -14,12 +15,6 @@ type Found = {
   recovery_codes: number
   recovery_set: number | null
 }
-
-/**
- * For so long a new set of recovery codes is not replaced: of two requests at once, one that looks when the other has committed would
- * void the codes that the person has just been given.
- */
-const RENEWED_SECONDS = 10
 
 export const createFactors = (database: Database, lifetimes: Lifetimes): Factors => ({
   find: async account_id => {
@@ -70,7 +65,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
           where known.set_number = ${replaces}::int
             and (
               known.renewed_at is null
-              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RENEWED_SECONDS})
+              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RECOVERY_RENEWED_SECONDS})
             )
           returning user_id
         )

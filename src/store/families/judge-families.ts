@@ -1,10 +1,17 @@
-import type { Family, Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
-import { parseRefreshVerdict, type Rotation, rotationOf } from '../../domain/sign-in/refresh-verdict.ts'
+import {
+  COOKIE_GRACE_SECONDS,
+  type Family,
+  type Lifetimes,
+  type Presentation,
+} from '../../domain/sign-in/refresh-family.ts'
+import {
+  parseRefreshVerdict,
+  REVOKE_REASONS,
+  type Rotation,
+  rotationOf,
+} from '../../domain/sign-in/refresh-verdict.ts'
 import type { Database } from '../postgres/database.ts'
 import { announceSignIns } from './announce-endings.ts'
-
-/** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
-const COOKIE_GRACE_SECONDS = 10
 
 /** `rotation` is null when it was judged too late: the caller is about to be told to try again, or has been, and may have done so. */
 export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
@@ -99,7 +106,7 @@ export const createJudge =
             last_ip = case when is_rotated then presented_ip else f.last_ip end,
             last_user_agent = case when is_rotated then presented_user_agent else f.last_user_agent end,
             revoked_at = case when not is_rotated then statement_timestamp() end,
-            revoke_reason = case verdict when 'reused' then 'reuse' when 'forged' then 'forged' end
+            revoke_reason = case verdict when 'reused' then ${REVOKE_REASONS.reused} when 'forged' then ${REVOKE_REASONS.forged} end
           from changing
           where f.id = changing.id
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at

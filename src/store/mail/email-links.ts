@@ -4,7 +4,7 @@ import type { EmailLinks } from '../../ports/mail.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
 import type { Database } from '../postgres/database.ts'
 import { codeOf } from '../postgres/outage.ts'
-import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
+import { CHANGE_EMAIL, isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
 import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
@@ -36,7 +36,7 @@ const createFind =
         where ${isOfToken(sql, digest)}
           and ${isLiving(sql, digest)}
           and ${isBound(sql, digest)}
-          and (link.purpose = 'change_email' or link.email = u.email)
+          and (link.purpose = ${CHANGE_EMAIL} or link.email = u.email)
           and u.disabled_at is null`,
     )
     return link ?? null
