@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readSources, type SourceFile } from './support/source.ts'
@@ -7,6 +7,19 @@ import { readSources, type SourceFile } from './support/source.ts'
 
 const src = readSources('src')
 const everything = [...src, ...readSources('test'), ...readSources('bench')]
+
+/** Paths in comments: from the top level, or from src. `store/families` is one, `and/or` is none. */
+const citationsOf = (text: string): readonly string[] => {
+  const comments = text.match(/\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*$/gm) ?? []
+  const roots = ['src', 'test', 'docs', 'bench', 'drizzle', ...Object.keys(FLOORS)].join('|')
+  const path = new RegExp(
+    String.raw`(?<![\w/.-])(?:${roots})/[\w/-]+(?:\.(?:ts|mjs|md|sql))?(?![\w/]|\.\w)`,
+    'g',
+  )
+  return comments.flatMap(comment => comment.match(path) ?? [])
+}
+
+const existsInTree = (path: string): boolean => existsSync(path) || existsSync(`src/${path}`)
 
 const breakers = (files: readonly SourceFile[], breaks: (file: SourceFile) => unknown) =>
   files.filter(breaks).map(file => file.path)
@@ -200,6 +213,14 @@ describe('every file', () => {
       names.some(other => other.name === name && other.path !== path),
     )
     expect(twice).toEqual([])
+  })
+
+  it('of src cites only files that are there', () => {
+    const cited = src.flatMap(({ path, text }) =>
+      citationsOf(text).map(citation => ({ path, citation, exists: existsInTree(citation) })),
+    )
+    expect(cited.filter(({ exists }) => !exists)).toEqual([])
+    expect(cited.filter(({ citation }) => citation.startsWith('store/')).length).toBeGreaterThan(15)
   })
 
   it('leaves no type open: no any', () => {
