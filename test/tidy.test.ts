@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readSources, type SourceFile } from './support/repository/source.ts'
@@ -8,6 +8,19 @@ import { readSources, type SourceFile } from './support/repository/source.ts'
 const src = readSources('src')
 const tests = readSources('test')
 const everything = [...src, ...tests, ...readSources('bench')]
+
+/** Paths in comments: from the top level, or from src. `store/families` is one, `and/or` is none. */
+const citationsOf = (text: string): readonly string[] => {
+  const comments = text.match(/\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*$/gm) ?? []
+  const roots = ['src', 'test', 'docs', 'bench', 'drizzle', ...Object.keys(FLOORS)].join('|')
+  const path = new RegExp(
+    String.raw`(?<![\w/.-])(?:${roots})/[\w/-]+(?:\.(?:ts|mjs|md|sql))?(?![\w/]|\.\w)`,
+    'g',
+  )
+  return comments.flatMap(comment => comment.match(path) ?? [])
+}
+
+const existsInTree = (path: string): boolean => existsSync(path) || existsSync(`src/${path}`)
 
 const breakers = (files: readonly SourceFile[], breaks: (file: SourceFile) => unknown) =>
   files.filter(breaks).map(file => file.path)
@@ -77,9 +90,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/platform/mail-queue.ts openMailQueue',
   'src/sdk/feed/id-set.ts createIdSet',
   'src/sdk/feed/known-revocations.ts createKnownRevocations',
-  'src/store/accounts/account-administration.ts createAccountAdministration',
-  'src/store/factors/factors.ts createChanges',
-  'src/store/families/judge-families.ts createJudge',
   'src/store/postgres/database.ts openDatabase',
   'src/store/postgres/pool.ts createPool',
   'src/store/postgres/sockets.ts trackSockets',
@@ -207,6 +217,14 @@ describe('every file', () => {
 
   it('of test exports names that no other one exports', () => {
     expect(exportedTwice(tests)).toEqual([])
+  })
+
+  it('of src cites only files that are there', () => {
+    const cited = src.flatMap(({ path, text }) =>
+      citationsOf(text).map(citation => ({ path, citation, exists: existsInTree(citation) })),
+    )
+    expect(cited.filter(({ exists }) => !exists)).toEqual([])
+    expect(cited.filter(({ citation }) => citation.startsWith('store/')).length).toBeGreaterThan(15)
   })
 
   it('leaves no type open: no any', () => {

@@ -5,7 +5,7 @@ import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
-import type { Denial, Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
   type PresentedRefreshToken,
@@ -14,6 +14,7 @@ import {
   refreshTokenAt,
   retryProofOf,
 } from '../domain/sign-in/refresh-token.ts'
+import { type EndingVerdict, reasonOf } from '../domain/sign-in/refresh-verdict.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import type { Blocklist } from '../ports/revocations.ts'
@@ -76,22 +77,21 @@ export const createRotate = (needs: Needs): Rotate => {
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(REASONS[rotation.denial], { client_id: client.client_id, sid: token.family_id })
+        throw new OAuthError(reasonOf(rotation.denial), { client_id: client.client_id, sid: token.family_id })
       case 'scope_exceeded':
-        throw new OAuthError('scope_not_granted', { client_id: client.client_id })
       case 'resource_exceeded':
-        throw new OAuthError('resource_not_granted', { client_id: client.client_id })
+        throw new OAuthError(reasonOf(rotation.verdict), { client_id: client.client_id })
       case 'forged':
         alert(
           needs.log,
           request,
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        return endFamily(needs, request, 'refresh_forged')
+        return endFamily(needs, request, rotation.verdict)
       case 'reused':
         alert(needs.log, request, 'a spent refresh token was presented: its family is ended')
         needs.onReuse(token.family_id)
-        return endFamily(needs, request, 'refresh_reused')
+        return endFamily(needs, request, rotation.verdict)
     }
   }
 }
@@ -210,10 +210,10 @@ const answer = async (
 const endFamily = async (
   { blocklist, access_token_seconds }: Needs,
   { client, token }: RotateRequest,
-  reason: 'refresh_forged' | 'refresh_reused',
+  verdict: EndingVerdict,
 ): Promise<never> => {
   await blocklist.add([{ kind: 'sid', value: token.family_id }], access_token_seconds)
-  throw new OAuthError(reason, { client_id: client.client_id, sid: token.family_id })
+  throw new OAuthError(reasonOf(verdict), { client_id: client.client_id, sid: token.family_id })
 }
 
 const alert = (log: Log, { client, token, source }: RotateRequest, message: string) =>
@@ -221,16 +221,3 @@ const alert = (log: Log, { client, token, source }: RotateRequest, message: stri
     { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: source.ip },
     message,
   )
-
-const REASONS = {
-  unknown_family: 'refresh_unknown_family',
-  wrong_salt: 'refresh_wrong_salt',
-  revoked: 'refresh_revoked',
-  idle: 'refresh_idle',
-  expired: 'refresh_expired',
-  epoch_passed: 'refresh_epoch_passed',
-  account_disabled: 'refresh_account_disabled',
-  wrong_client: 'refresh_wrong_client',
-  wrong_sender_key: 'refresh_wrong_sender_key',
-  wrong_transport: 'refresh_wrong_transport',
-} as const satisfies Record<Denial, string>

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
-import type { Rotation } from '../domain/sign-in/refresh-family.ts'
+import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
 import type { Metrics } from '../ports/effects.ts'
 import { VERSION } from './version.ts'
 
@@ -33,16 +33,6 @@ export type OpenMetrics = Metrics &
 
 /** Seconds. A signature takes about a millisecond, a password a hundred; what takes longer than five was given up. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
-
-const VERDICTS = [
-  'rotated',
-  'replayed',
-  'denied',
-  'scope_exceeded',
-  'resource_exceeded',
-  'reused',
-  'forged',
-] as const satisfies readonly Rotation['verdict'][]
 
 /** Metrics of one server, beside those of the process around it. */
 export const openMetrics = (): OpenMetrics => {
@@ -91,7 +81,7 @@ const createCounters = (registry: Registry): Metrics => {
     registers,
   }).set({ version: VERSION }, 1)
   // An alert on the first theft needs the zero before it.
-  for (const verdict of VERDICTS) verdicts.inc({ verdict }, 0)
+  for (const verdict of REFRESH_OUTCOMES) verdicts.inc({ verdict }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
   return {
     answered: request => {

@@ -1,7 +1,7 @@
 /** What any part of the core may ask for, whatever its subject. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
-import type { Rotation } from '../domain/sign-in/refresh-family.ts'
+import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
 
 /** Wall clock. */
 export type Clock = () => Date
@@ -43,7 +43,7 @@ export type Metrics = {
   /** Tokens went out, by grant type; `sign_in` where there was none. */
   issued(grant: string): void
   /** A refresh token was judged. */
-  judged(verdict: Rotation['verdict']): void
+  judged(verdict: RefreshOutcome): void
   /** Somebody was refused because a limit was used up. */
   limited(limit: string): void
   /** A mail went out, was given up, or found no room in the queue. */

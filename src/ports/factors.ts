@@ -50,7 +50,7 @@ export type Factors = {
   usePasskey(use: { account_id: string; id: string; counter: number; backed_up: boolean }): Promise<boolean>
   /**
    * Atomic: a new set voids the former one, `replaces`. Null, and nothing is done, when the epoch is another by now; 'overtaken' when
-   * the set is, or was made anew within the last ten seconds.
+   * the set is, or was made anew within the last RECOVERY_RENEWED_SECONDS.
    */
   replaceRecoveryCodes(account: {
     id: string

@@ -6,9 +6,9 @@ import type {
   Presentation,
   RefreshTransport,
   RevokeReason,
-  Rotation,
   SteppedUpFamily,
 } from '../domain/sign-in/refresh-family.ts'
+import type { RefreshOutcome, Rotation } from '../domain/sign-in/refresh-verdict.ts'
 import type { SignIn } from '../domain/sign-in/sign-in.ts'
 
 /** What of a living family never changes. */
@@ -30,10 +30,10 @@ export type RefreshFamilies = {
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
   /**
-   * Atomic: judges a refresh token as `rotate` does, and rotates nothing. 'current' is one that would have been rotated or replayed;
-   * for one that is 'reused' or 'forged' the family has been ended.
+   * Atomic: judges a refresh token as `rotate` does, and rotates nothing: 'rotated' is a token that would have been. The family of
+   * one that is 'reused' or 'forged' has been ended.
    */
-  present(presentation: Presentation): Promise<'current' | 'denied' | 'reused' | 'forged'>
+  present(presentation: Presentation): Promise<RefreshOutcome>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
   revoke(family: {
     id: string

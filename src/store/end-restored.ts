@@ -1,3 +1,4 @@
+import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
 import type { Database } from './postgres/database.ts'
 
 /** What one step has ended. */
@@ -7,8 +8,6 @@ export type Restored = Readonly<{ accounts: number; sign_ins: number; links: num
 
 /** Rows of one statement, which has four seconds on a database that was just restored and is still cold. */
 const BATCH_ROWS = 500
-/** More than the past that was lost may have raised a device epoch: a device that became known there must not be known here. */
-const LOST_EPOCHS = 1_000
 
 /**
  * Ours – Ends what a restored database revived: every sign-in, by the credential epoch of its account, every device that is known,
@@ -42,7 +41,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
       ),
       raised as (
         update signet.users u
-        set credential_epoch = u.credential_epoch + 1, device_epoch = u.device_epoch + ${LOST_EPOCHS}::int
+        set credential_epoch = u.credential_epoch + 1, device_epoch = u.device_epoch + ${LOST_DEVICE_EPOCHS}::int
         from batch
         where u.id = batch.id
         returning u.id, u.credential_epoch - 1 as former_epoch

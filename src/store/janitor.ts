@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
+import { RETENTION_SECONDS, SHORT_RETENTION_SECONDS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/database.ts'
@@ -10,13 +10,7 @@ const BATCH_ROWS = 500
 /** For as long as nobody else may start after the last sign of life. */
 const LEASE_SECONDS = 60
 
-/**
- * Seconds that a row is kept after it died by the database's clock: an assertion is judged by the clock of a server, and an
- * operator who looks into something that happened yesterday still finds the sign-in.
- */
-const DEAD_FOR_SECONDS = 86_400
-
-/** What dies by itself. Every table here has `expires_at`, with an index, and a key by which a row is found again. */
+/** What dies by itself. Every table here has `expires_at`, with an index. */
 const TABLES = [
   'refresh_families',
   'revocations',
@@ -29,11 +23,20 @@ const TABLES = [
 ] as const
 export type JanitorTable = (typeof TABLES)[number]
 
-/** A row for each access token, or for each change of the feed: operators do not look into those, and a day of them would be many. */
+/** The columns of each primary key, by which a dead row is found again. */
+const KEYS: Readonly<Record<JanitorTable, string>> = {
+  refresh_families: 'id',
+  revocations: 'kind, value',
+  feed_positions: 'number',
+  spent_assertions: 'client_id, jti_digest',
+  status_entries: 'idx',
+  import_batches: 'digest',
+  email_links: 'user_id, purpose',
+  ceremonies: 'digest',
+}
+
 const deadFor = (table: JanitorTable): number =>
-  table === 'status_entries' || table === 'feed_positions'
-    ? 2 * CLOCK_TOLERANCE_MAX_SECONDS
-    : DEAD_FOR_SECONDS
+  table === 'status_entries' || table === 'feed_positions' ? SHORT_RETENTION_SECONDS : RETENTION_SECONDS
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>
@@ -76,25 +79,26 @@ const takeLease = async (database: Database, holder: string): Promise<boolean> =
   return taken.length > 0
 }
 
+/** The limit is a literal, for the planner: a plan for any limit would read the whole table to find the rows of the batch again. */
 const deleteBatch = async (database: Database, table: JanitorTable): Promise<number> => {
-  const [deleted] = await database.run(
-    sql => sql<{ rows: number }[]>`
+  const [deleted] = await database.run(sql => {
+    const key = sql.unsafe(KEYS[table])
+    return sql<{ rows: number }[]>`
       with dead as materialized (
-        select ctid
+        select ${key}
         from signet.${sql(table)}
         where expires_at < statement_timestamp() - make_interval(secs => ${deadFor(table)})
         order by expires_at
-        limit ${BATCH_ROWS}
+        limit ${sql.unsafe(String(BATCH_ROWS))}
         for update skip locked
       ),
       deleted as (
-        delete from signet.${sql(table)} t
-        using dead
-        where t.ctid = dead.ctid
+        delete from signet.${sql(table)}
+        where (${key}) in (select ${key} from dead)
         returning 1
       )
-      select count(*)::integer as rows from deleted`,
-  )
+      select count(*)::integer as rows from deleted`
+  })
   return deleted?.rows ?? 0
 }
 

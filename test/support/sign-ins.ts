@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
-import type { Rotation } from '../../src/domain/sign-in/refresh-family.ts'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
+import type { Rotation } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import type { Database } from './database.ts'
 

@@ -16,6 +16,9 @@ export type SignInRecord = Readonly<{
   last_user_agent: string | null
 }>
 
+/** Sign-ins of one export: a person has fewer, and a program that made more must not fill the memory with them. */
+export const SIGN_INS_AT_MOST = 5_000
+
 /** GDPR art. 15, 20 – What is kept of a person, in a form that other programs read. No digest and no salt: they are no data about anybody. */
 export const presentExport = <F>(
   account: Account,

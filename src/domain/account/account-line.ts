@@ -16,7 +16,13 @@ export type AccountLine = Readonly<{
   created_at: string
 }>
 
-/** Why a line was refused; `field` is null where it is the whole line. */
+/** Days in which an interrupted import can be taken up. */
+export const IMPORT_REMEMBERED_DAYS = 7
+
+/**
+ * Why a line was refused; `field` is null where it is the whole line. `email_taken` and `id_taken` are judged in SQL, by
+ * store/accounts/import-batch.ts.
+ */
 export type LineFault = Readonly<{ code: LineFaultCode; field: string | null }>
 export type LineFaultCode =
   | 'line_too_long'

@@ -5,7 +5,7 @@ export type Account = Readonly<{
   id: string
   email: string
   roles: readonly string[]
-  /** Raised by whatever ends every sign-in: a family of an earlier epoch is dead. */
+  /** Raised by whatever ends every sign-in: a family of an earlier epoch is dead. Judged in SQL, in store/families. */
   credential_epoch: number
   /** Raised by whatever takes the trust from devices: a device token of an earlier epoch makes none known. */
   device_epoch: number

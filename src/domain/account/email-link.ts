@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Plain } from '../base/digest.ts'
 import type { Pepper } from '../base/pepper.ts'
 
-/** What a mailed link stands for. */
+/** What a mailed link stands for. Whether it may be followed is judged in SQL, by store/schema/link-predicates.ts. */
 export const LINK_PURPOSES = ['verify_email', 'reset_password', 'change_email'] as const
 export type LinkPurpose = (typeof LINK_PURPOSES)[number]
 
@@ -12,7 +12,10 @@ export type LinkToken = Plain<'email_link'>
 /** Contract: how long a link may be followed. */
 export const LINK_SECONDS = 1_800
 export const LINK_SEED_BYTES = 32
-/** A link that is asked for again is the same one for as long as it may still be followed for so many seconds. */
+/**
+ * A link that is asked for again is the same one for as long as it may still be followed for so many seconds. Judged in SQL, by
+ * store/mail/issue-links.ts.
+ */
 export const LINK_KEPT_SECONDS = LINK_SECONDS / 2
 
 const PREFIX = 'signet_el_'

@@ -19,10 +19,16 @@ export type CeremonyPurpose = (typeof CEREMONY_PURPOSES)[number]
 /** Seconds from the first half of a ceremony to the second. */
 export const CEREMONY_SECONDS = 300
 
+/** Tries that one ceremony is good for. */
+export const CEREMONY_ATTEMPTS = 5
+
 /** WebAuthn §13.4.3 – 16 at least. */
 export const CHALLENGE_BYTES = 32
 
-/** Something in two halves, between which a person takes their time: a sign-in with two factors, or an enrolment. */
+/**
+ * Something in two halves, between which a person takes their time: a sign-in with two factors, or an enrolment. Whether it may be
+ * tried is judged in SQL, by store/factors/ceremonies.ts.
+ */
 export type Ceremony = Readonly<{
   account: Account
   client_id: string

@@ -6,7 +6,10 @@ export type Passkey = Readonly<{
   /** WebAuthn §4 – The credential id, base64url: its authenticator made it. */
   id: string
   public_key: Uint8Array
-  /** WebAuthn §6.1.1 – Of the last assertion; 0 for ever where the authenticator does not count. */
+  /**
+   * WebAuthn §6.1.1 – Of the last assertion; 0 for ever where the authenticator does not count. That it rises is judged in SQL, by
+   * store/factors/factor-proofs.ts.
+   */
   counter: number
   transports: readonly string[]
   /** WebAuthn §6.1.3 – True for one that may be copied to other devices, and for one that has been. */

@@ -1,11 +1,16 @@
 import { BASE32 } from '../base/base32.ts'
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 
-/** What opens a sign-in once when the second factor is lost. */
+/** What opens a sign-in once when the second factor is lost. That it does so once is judged in SQL, by store/factors/factor-proofs.ts. */
 export type RecoveryCode = Plain<'recovery_code'>
 
 /** How many a person is given. */
 export const RECOVERY_CODES = 10
+/**
+ * For so long a new set is not replaced: of two requests at once, one that looks when the other has committed would void the codes that
+ * the person has just been given. Judged in SQL, by store/factors/factors.ts.
+ */
+export const RECOVERY_RENEWED_SECONDS = 10
 /** Characters of five bits: 125, which nobody searches; it is why a plain digest will do, and why their tries need no delay. */
 export const RECOVERY_CODE_CHARACTERS = 25
 const SHAPE = new RegExp(`^[${BASE32}]{${RECOVERY_CODE_CHARACTERS}}$`)

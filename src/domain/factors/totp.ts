@@ -5,10 +5,13 @@ import { base32Of } from '../base/base32.ts'
 export const TOTP_SECRET_BYTES = 20
 /**
  * Ours: wrong codes in a row after which TOTP is closed for devices of that kind, known or unknown. A guess is right with a chance of 3
- * in a million: 20 of them with 6 in 100,000.
+ * in a million: 20 of them with 6 in 100,000. Judged in SQL, by store/factors/factor-proofs.ts.
  */
 export const TOTP_FAILURES_AT_MOST = 20
-/** Ours: tries that a mailed link for a new password gives where TOTP was closed. Who reads the mailbox gets a link again and again. */
+/**
+ * Ours: tries that a mailed link for a new password gives where TOTP was closed. Who reads the mailbox gets a link again and again.
+ * Carried out in SQL, by store/mail/redeem-reset.ts.
+ */
 export const TOTP_TRIES_OF_A_RESET = 3
 /** The account's owner is told at this one, and when TOTP closes. */
 export const TOTP_FAILURES_TOLD = 3
@@ -26,7 +29,7 @@ export const totpAt = (secret: Uint8Array, step: number): string => {
   return String(truncated % 10 ** DIGITS).padStart(DIGITS, '0')
 }
 
-/** RFC 6238 §5.2 – The time step whose code this is; null when it is none's. That a step is good for one code is the store's to see. */
+/** RFC 6238 §5.2 – The time step whose code this is; null when it is none's. That a step is good for one code is judged in SQL, by store/factors/factor-proofs.ts. */
 export const findTotpStep = (text: string, secret: Uint8Array, now: Date): number | null => {
   const code = text.replaceAll(' ', '')
   if (!/^\d{6}$/.test(code)) return null

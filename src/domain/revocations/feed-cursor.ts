@@ -5,9 +5,13 @@ import type { Revocation } from './revocation.ts'
 
 /**
  * Ours – A place in the order of the feed. The tag was drawn at random when the number was given: a database that was restored, or
- * promoted before it had everything, gives the number again with another tag.
+ * promoted before it had everything, gives the number again with another tag. Whether the database has it is judged in SQL, by
+ * store/revocations/revocation-feed.ts.
  */
 export type FeedPosition = Readonly<{ number: number; tag: string }>
+
+/** Seconds for which a position leads somewhere after the next one was given. */
+export const POSITION_SECONDS = 3_600
 
 /** What a follower has: everything up to `position`, or of a large set the first `part` of `parts` equal shares. */
 export type Cursor = Readonly<{

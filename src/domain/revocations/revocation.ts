@@ -1,7 +1,10 @@
 /** What an entry names: one access token, one sign-in, or what a person or a client was given until a moment. */
 export type RevocationKind = 'jti' | 'sid' | 'sub' | 'client_id'
 
-/** One entry of the revocation feed. Times are seconds since 1970. */
+/**
+ * One entry of the revocation feed. Times are seconds since 1970. Whether it ends a token is judged in SQL, by
+ * store/revocations/revocations.ts, and for the tokens of status lists by store/revocations/status-entries.ts.
+ */
 export type Revocation = Readonly<{
   kind: RevocationKind
   value: string
@@ -11,7 +14,10 @@ export type Revocation = Readonly<{
   issued_until: number | null
 }>
 
-/** An entry with its place in the feed, which it shares with those that were numbered together. */
+/**
+ * An entry with its place in the feed, which it shares with those that were numbered together. Given in SQL, by
+ * store/revocations/number-revocations.ts.
+ */
 export type NumberedRevocation = Revocation & Readonly<{ number: number }>
 
 /** What stands for these sign-ins on the blocklist. */

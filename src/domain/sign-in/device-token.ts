@@ -6,6 +6,9 @@ import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 /** Proves that its holder has signed in to the account from this device before. It authenticates no request: it only spares the device the delay that strangers' failures cause. */
 export type DeviceToken = Plain<'device_token'>
 
+/** More than the past that a restored database has lost may have raised a device epoch: a device that became known there is not known. */
+export const LOST_DEVICE_EPOCHS = 1_000
+
 const PREFIX = 'signet_dt_'
 const VERSION = 2
 /** Of the version before: bound to the account alone. */

@@ -8,6 +8,18 @@ export type RequestSource = Readonly<{ ip: string; user_agent: string | null }>
 export const REFRESH_TRANSPORTS = ['body', 'cookie'] as const
 export type RefreshTransport = (typeof REFRESH_TRANSPORTS)[number]
 
+/**
+ * Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. Judged in SQL, by
+ * store/families/judge-families.ts.
+ */
+export const COOKIE_GRACE_SECONDS = 10
+
+/**
+ * Single access tokens of one sign-in that may be revoked within the life of one: the next ends the sign-in. Judged in SQL, by
+ * store/revocations/revocations.ts.
+ */
+export const TOKENS_REVOKED_AT_MOST = 30
+
 /** Why a family was ended. */
 export type RevokeReason =
   | 'signed_out'
@@ -45,6 +57,7 @@ export type Family = Readonly<{
   at: Date
 }>
 
+/** Whether its account may still open it is judged in SQL, by store/families/open-family.ts. */
 export type NewFamily = Readonly<{
   id: string
   user_id: string
@@ -61,11 +74,14 @@ export type NewFamily = Readonly<{
   source: RequestSource
 }>
 
-/** What a family becomes with one factor more. Everything else is handed on from the one that it `replaces`. */
+/**
+ * What a family becomes with one factor more. Everything else is handed on from the one that it `replaces`. Whether that one lives is
+ * judged in SQL, by store/families/step-up-family.ts.
+ */
 export type SteppedUpFamily = Omit<NewFamily, 'client_id' | 'scope' | 'audience' | 'refresh_transport'> &
   Readonly<{ replaces: string }>
 
-/** A refresh token as presented, with everything that the verdict depends on. */
+/** A refresh token as presented, with everything that the verdict depends on. Judged in SQL, by store/families/judge-families.ts. */
 export type Presentation = Position &
   Readonly<{
     digest: RefreshTokenDigest
@@ -81,26 +97,6 @@ export type Presentation = Position &
     successor: Readonly<{ pepper_id: number; digest: RefreshTokenDigest }>
     source: RequestSource
   }>
-
-/** Why nothing was written. */
-export type Denial =
-  | 'unknown_family'
-  | 'wrong_salt'
-  | 'revoked'
-  | 'idle'
-  | 'expired'
-  | 'epoch_passed'
-  | 'account_disabled'
-  | 'wrong_client'
-  | 'wrong_sender_key'
-  | 'wrong_transport'
-
-/** The verdicts of docs/refresh-families.md. `rotated` and `replayed` carry the family as it now stands. */
-export type Rotation =
-  | Readonly<{ verdict: 'rotated' | 'replayed'; family: Family }>
-  | Readonly<{ verdict: 'denied'; denial: Denial }>
-  | Readonly<{ verdict: 'scope_exceeded' | 'resource_exceeded' }>
-  | Readonly<{ verdict: 'reused' | 'forged' }>
 
 /** Seconds: how long a refresh token waits, how long a sign-in lasts, how long the feed must name what was ended. */
 export type Lifetimes = Readonly<{ idle_seconds: number; max_seconds: number; access_token_seconds: number }>

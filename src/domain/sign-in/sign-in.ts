@@ -1,6 +1,9 @@
 import { describeDevice } from '../base/user-agent.ts'
 
-/** One living sign-in of a person, as the person sees it. `id` is the refresh family: the `sid` of its tokens. */
+/**
+ * One living sign-in of a person, as the person sees it. `id` is the refresh family: the `sid` of its tokens. Which ones live is judged
+ * in SQL, by store/families/refresh-families.ts.
+ */
 export type SignIn = Readonly<{
   id: string
   created_at: Date

@@ -2,6 +2,7 @@ import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import { type EndingVerdict, reasonOf } from '../../domain/sign-in/refresh-verdict.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics } from '../../ports/effects.ts'
 import type { Blocklist } from '../../ports/revocations.ts'
@@ -55,11 +56,11 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
     })
     if (verdict === 'reused' || verdict === 'forged')
       return end(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
-    return verdict === 'current'
+    return verdict === 'rotated' || verdict === 'replayed'
   }
 }
 
-type Ending = Readonly<{ verdict: 'reused' | 'forged'; ip: string; client_id: string }>
+type Ending = Readonly<{ verdict: EndingVerdict; ip: string; client_id: string }>
 
 /** What a refresh does when such a token comes. Postgres has ended the family by now. */
 const end = async (
@@ -72,5 +73,5 @@ const end = async (
   log.warn(fields, `a refresh token that is ${verdict} came with a change: its family is ended`)
   if (verdict === 'reused') onReuse(family_id)
   await blocklist.add([{ kind: 'sid', value: family_id }], access_token_seconds)
-  throw new Problem('AUTH_TOKEN_INVALID', `refresh_${verdict}`)
+  throw new Problem('AUTH_TOKEN_INVALID', reasonOf(verdict))
 }

@@ -43,44 +43,8 @@ export const createAccountAdministration = (
     return created.length > 0
   },
 
-  readPage: async (after, { role, disabled, email_prefix }) => {
-    const rows = await database.run(
-      sql => sql<(AccountLine & { last: string | null })[]>`
-        with page as materialized (
-          select *
-          from signet.users
-          where id > ${after ?? NIL}
-          order by id
-          limit ${PAGE_ROWS}
-        ),
-        matching as (
-          select *
-          from page
-          where (${role}::text is null or ${role}::text = any(roles))
-            and (${disabled}::boolean is null or ${disabled}::boolean = (disabled_at is not null))
-            and (${email_prefix}::text is null or starts_with(email, ${email_prefix}::text))
-        )
-        select (select id from page order by id desc limit 1) as last, ${accountLineColumns(sql)}
-        from (values (1)) one
-        left join matching u on true
-        order by u.id`,
-    )
-    const accounts = rows.flatMap(({ last: _, ...account }) => (account.id === null ? [] : [account]))
-    return { accounts, last: rows[0]?.last ?? null }
-  },
-
-  countSignIns: async account_id => {
-    const [counted] = await database.run(
-      sql => sql<{ count: number }[]>`
-        select count(*)::int as count
-        from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
-        where f.user_id = ${account_id}
-          and f.revoked_at is null
-          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()`,
-    )
-    return counted?.count ?? 0
-  },
+  readPage: createReadPage(database),
+  countSignIns: createCountSignIns(database),
 
   changeAndSignOut: async (id, change) => {
     const ended = await endPerson(database, { id, ...change, access_token_seconds })
@@ -108,3 +72,46 @@ export const createAccountAdministration = (
 
   importBatch: createImportBatch(database),
 })
+
+const createReadPage =
+  (database: Database): AccountAdministration['readPage'] =>
+  async (after, { role, disabled, email_prefix }) => {
+    const rows = await database.run(
+      sql => sql<(AccountLine & { last: string | null })[]>`
+        with page as materialized (
+          select *
+          from signet.users
+          where id > ${after ?? NIL}
+          order by id
+          limit ${PAGE_ROWS}
+        ),
+        matching as (
+          select *
+          from page
+          where (${role}::text is null or ${role}::text = any(roles))
+            and (${disabled}::boolean is null or ${disabled}::boolean = (disabled_at is not null))
+            and (${email_prefix}::text is null or starts_with(email, ${email_prefix}::text))
+        )
+        select (select id from page order by id desc limit 1) as last, ${accountLineColumns(sql)}
+        from (values (1)) one
+        left join matching u on true
+        order by u.id`,
+    )
+    const accounts = rows.flatMap(({ last: _, ...account }) => (account.id === null ? [] : [account]))
+    return { accounts, last: rows[0]?.last ?? null }
+  }
+
+const createCountSignIns =
+  (database: Database): AccountAdministration['countSignIns'] =>
+  async account_id => {
+    const [counted] = await database.run(
+      sql => sql<{ count: number }[]>`
+        select count(*)::int as count
+        from signet.refresh_families f
+        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        where f.user_id = ${account_id}
+          and f.revoked_at is null
+          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()`,
+    )
+    return counted?.count ?? 0
+  }

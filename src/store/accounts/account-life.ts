@@ -1,11 +1,8 @@
-import type { SignInRecord } from '../../domain/account/account-export.ts'
+import { SIGN_INS_AT_MOST, type SignInRecord } from '../../domain/account/account-export.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/database.ts'
 import { deletePerson } from './delete-person.ts'
-
-/** Rows of one answer: nobody has as many sign-ins, and a program that made them may not fill the memory with them. */
-const SIGN_INS_AT_MOST = 5_000
 
 export const createAccountLife = (database: Database, { access_token_seconds }: Lifetimes): AccountLife => ({
   delete: ({ id, credential_epoch }) =>

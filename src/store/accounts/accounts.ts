@@ -3,7 +3,8 @@ import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import { announceRest, endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
+import { announceRest } from '../families/announce-endings.ts'
+import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/database.ts'
@@ -58,9 +59,9 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           update signet.users
           set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
           where id = ${account_id}
-          returning id
+          returning id, credential_epoch
         ),
-        ${endFamilies(sql, { reason, access_token_seconds })},
+        ${endFamilies(sql, { reason })},
         ${announceRest(sql, { value: account_id, access_token_seconds })}
         select array(select id::text from ended) as ended, ${foundCount(sql)} as found`,
     )

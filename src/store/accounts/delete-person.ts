@@ -1,6 +1,8 @@
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { announceUntilNow, endedColumns, endFamilies, onHeldAccount } from '../families/end-families.ts'
-import { FAMILIES_AT_ONCE, goOnEnding } from '../families/unfinished-endings.ts'
+import { announcePerson, endedColumns } from '../families/announce-endings.ts'
+import { endFamilies, onHeldAccount } from '../families/end-families.ts'
+import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
+import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/database.ts'
 
 type Deletion = Readonly<{
@@ -52,21 +54,11 @@ const deleteAtOnce = async (
         where f.user_id = account.id
         returning f.id, f.revoked_at is null and f.expires_at > statement_timestamp() as was_living
       ),
-      sign_ins as (
-        insert into signet.revocations (kind, value, expires_at)
-        select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
-        from gone
-        where was_living
-        on conflict do nothing
+      ended as materialized (
+        select id from gone where was_living
       ),
-      counted as materialized (
-        select count(gone.id)::int as families
-        from account
-        left join gone on true
-        group by account.id
-      ),
-      ${announceUntilNow(sql, { kind: 'sub', value: id, access_token_seconds })}
-      select ${endedColumns(sql)}, array(select id::text from gone where was_living) as families
+      ${announcePerson(sql, { value: id, access_token_seconds })}
+      select ${endedColumns(sql)}, array(select id::text from ended) as families
       from announced`,
   )
   return end ?? null
@@ -98,19 +90,13 @@ const deleteInBatches = async (
             ${credential_epoch}::int is null
             or credential_epoch = ${credential_epoch}::int and disabled_at is null
           )
-        returning id
+        returning id, credential_epoch
       ),
       links as (
         delete from signet.email_links l using account where l.user_id = account.id
       ),
-      ${endFamilies(sql, { reason: 'deleted', access_token_seconds })},
-      counted as materialized (
-        select count(ended.id)::int as families
-        from account
-        left join ended on true
-        group by account.id
-      ),
-      ${announceUntilNow(sql, { kind: 'sub', value: id, access_token_seconds })}
+      ${endFamilies(sql, { reason: 'deleted' })},
+      ${announcePerson(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from announced`,
   )

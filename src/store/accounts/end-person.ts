@@ -1,12 +1,8 @@
+import type { Fragment, ISql } from 'postgres'
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import {
-  announceUntilNow,
-  endedColumns,
-  endFamilies,
-  foundCount,
-  onHeldAccount,
-} from '../families/end-families.ts'
+import { announcePerson, endedColumns } from '../families/announce-endings.ts'
+import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/database.ts'
 
@@ -37,28 +33,14 @@ export const endPerson = async (
             then coalesce(disabled_at, statement_timestamp()) else disabled_at end,
           roles = coalesce(${roles ?? null}::text[], roles)
         where id = ${id}
-        returning id
+        returning id, credential_epoch
       ),
       links as (
         delete from signet.email_links l using account where l.user_id = account.id
       ),
-      totp as (
-        delete from signet.totp_factors t using account where t.user_id = account.id and ${withoutFactors ?? false}::boolean
-      ),
-      keys as (
-        delete from signet.passkeys p using account where p.user_id = account.id and ${withoutFactors ?? false}::boolean
-      ),
-      codes as (
-        delete from signet.recovery_codes r using account where r.user_id = account.id and ${withoutFactors ?? false}::boolean
-      ),
-      ${endFamilies(sql, { reason, access_token_seconds })},
-      counted as materialized (
-        select count(ended.id)::int as families
-        from account
-        left join ended on true
-        group by account.id
-      ),
-      ${announceUntilNow(sql, { kind: 'sub', value: id, access_token_seconds })}
+      ${withoutFactors ? sql`${removeFactors(sql)},` : sql``}
+      ${endFamilies(sql, { reason })},
+      ${announcePerson(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
       from announced`,
   )
@@ -67,3 +49,15 @@ export const endPerson = async (
   await goOnEnding(database, { user_id: id, found, access_token_seconds })
   return end
 }
+
+/** Takes away every second factor, and the recovery codes, for a `with` in which `account` gives the `id` of whose; of none if it is empty. */
+export const removeFactors = (sql: ISql): Fragment => sql`
+  totp as (
+    delete from signet.totp_factors t using account where t.user_id = account.id
+  ),
+  keys as (
+    delete from signet.passkeys p using account where p.user_id = account.id
+  ),
+  codes as (
+    delete from signet.recovery_codes r using account where r.user_id = account.id
+  )`

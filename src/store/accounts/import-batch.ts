@@ -1,10 +1,9 @@
+import { IMPORT_REMEMBERED_DAYS } from '../../domain/account/account-line.ts'
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/database.ts'
 import { codeOf } from '../postgres/outage.ts'
 
-/** For as long as an interrupted import can be taken up. The janitor deletes the rows some time later. */
-const REMEMBERED_DAYS = 7
 /** SQLSTATE unique_violation: somebody else wrote the same batch at the same time. */
 const RACED = '23505'
 const TRIES = 5
@@ -73,7 +72,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
           (select count(*) from created),
           array(select number from refused where not is_id order by number),
           array(select number from refused where is_id order by number),
-          statement_timestamp() + make_interval(days => ${REMEMBERED_DAYS})
+          statement_timestamp() + make_interval(days => ${IMPORT_REMEMBERED_DAYS})
         where not exists (select from known)
         returning created, email_taken, id_taken
       )

@@ -1,11 +1,15 @@
 import type { Account } from '../../domain/account/account.ts'
-import { CEREMONY_SECONDS, type Ceremony } from '../../domain/factors/ceremony.ts'
+import {
+  CEREMONY_ATTEMPTS,
+  CEREMONY_SECONDS,
+  type Ceremony,
+  type CeremonyPurpose,
+} from '../../domain/factors/ceremony.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
 import type { Database } from '../postgres/database.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
-/** Tries that one ceremony is good for. */
-const ATTEMPTS = 5
+const PASSKEY_SIGN_IN: CeremonyPurpose = 'passkey_sign_in'
 
 type UnboundCeremony = Omit<Ceremony, 'account'>
 type Row = Account & UnboundCeremony
@@ -36,7 +40,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
           where digest = ${digest}
             and purpose = ${purpose}
             and family_id is not distinct from ${family_id}
-            and attempts < ${ATTEMPTS}
+            and attempts < ${CEREMONY_ATTEMPTS}
             and expires_at > statement_timestamp()
           returning user_id, credential_epoch, client_id, refresh_transport, payload
         )
@@ -56,8 +60,8 @@ export const createCeremonies = (database: Database): Ceremonies => ({
         update signet.ceremonies
         set attempts = attempts + 1
         where digest = ${digest}
-          and purpose = 'passkey_sign_in'
-          and attempts < ${ATTEMPTS}
+          and purpose = ${PASSKEY_SIGN_IN}
+          and attempts < ${CEREMONY_ATTEMPTS}
           and expires_at > statement_timestamp()
         returning client_id, refresh_transport, payload`,
     )

@@ -1,14 +1,11 @@
-import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
-import type { Digest } from '../../domain/base/digest.ts'
 import type { Passkey } from '../../domain/factors/passkey.ts'
+import { RECOVERY_RENEWED_SECONDS } from '../../domain/factors/recovery-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
-import { foundCount, onHeldAccount } from '../families/end-families.ts'
-import { endOtherFamilies } from '../families/end-other-families.ts'
-import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/database.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { createFactorChanges, digestArray } from './factor-changes.ts'
 import { createFactorProofs } from './factor-proofs.ts'
 
 type Found = {
@@ -18,12 +15,6 @@ type Found = {
   recovery_codes: number
   recovery_set: number | null
 }
-
-/**
- * For so long a new set of recovery codes is not replaced: of two requests at once, one that looks when the other has committed would
- * void the codes that the person has just been given.
- */
-const RENEWED_SECONDS = 10
 
 export const createFactors = (database: Database, lifetimes: Lifetimes): Factors => ({
   find: async account_id => {
@@ -68,13 +59,13 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
         ),
         replaced as (
           insert into signet.recovery_codes as known (user_id, digests, renewed_at)
-          select id, ${bytesOf(sql, digests)}, statement_timestamp() from account
+          select id, ${digestArray(sql, digests)}, statement_timestamp() from account
           on conflict (user_id) do update
           set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = statement_timestamp()
           where known.set_number = ${replaces}::int
             and (
               known.renewed_at is null
-              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RENEWED_SECONDS})
+              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RECOVERY_RENEWED_SECONDS})
             )
           returning user_id
         )
@@ -84,113 +75,8 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     return replaced.isReplaced ? 'replaced' : 'overtaken'
   },
 
-  ...createChanges(database, lifetimes),
+  ...createFactorChanges(database, lifetimes),
 })
-
-/** The verbs that end every other sign-in. Each names what it does `done`, so that nothing counts as done that was not. */
-const createChanges = (
-  database: Database,
-  { access_token_seconds }: Lifetimes,
-): Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'> => {
-  type Change = Parameters<Factors['removeTotp']>[0]
-  const change = async (
-    { account_id: id, credential_epoch, keep }: Change,
-    members: (sql: ISql) => Fragment,
-  ): Promise<{ ended: readonly string[]; isRecoveryGiven: boolean } | null> => {
-    const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
-    const [row] = await onHeldAccount(
-      database,
-      id,
-      sql => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
-        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql)}
-        select
-          array(select id::text from ended) as ended, ${foundCount(sql)} as found,
-          exists (select from given) as "isRecoveryGiven"
-        from account
-        where exists (select from done)`,
-    )
-    if (row === undefined) return null
-    const { found, ...account } = row
-    await goOnEnding(database, { user_id: id, found, access_token_seconds })
-    return account
-  }
-
-  return {
-    addTotp: given =>
-      change(
-        given,
-        sql => sql`
-          done as (
-            insert into signet.totp_factors (user_id, secret, last_step)
-            select id, ${given.secret}, ${given.step} from account
-            on conflict do nothing
-            returning user_id
-          ), ${givingCodes(sql, given.recovery)}`,
-      ),
-
-    addPasskey: ({ passkey, label, ...given }) =>
-      change(
-        given,
-        sql => sql`
-          done as (
-            insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
-            select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
-              ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
-            from account
-            on conflict do nothing
-            returning user_id
-          ), ${givingCodes(sql, given.recovery)}`,
-      ),
-
-    removeTotp: async given => {
-      const removed = await change(
-        given,
-        sql => sql`
-          done as (
-            delete from signet.totp_factors t using account where t.user_id = account.id returning t.user_id
-          ),
-          voided as (
-            delete from signet.recovery_codes r using account
-            where r.user_id = account.id
-              and not exists (select from signet.passkeys p where p.user_id = account.id)
-          ), ${givingCodes(sql, [])}`,
-      )
-      return removed && removed.ended
-    },
-
-    removePasskey: async ({ id, ...given }) => {
-      const removed = await change(
-        given,
-        sql => sql`
-          done as (
-            delete from signet.passkeys p using account
-            where p.user_id = account.id and p.id = ${id}
-            returning p.user_id
-          ),
-          voided as (
-            delete from signet.recovery_codes r using account
-            where r.user_id = account.id
-              and not exists (select from signet.passkeys p where p.user_id = account.id and p.id <> ${id})
-              and not exists (select from signet.totp_factors t where t.user_id = account.id)
-          ), ${givingCodes(sql, [])}`,
-      )
-      return removed && removed.ended
-    },
-  }
-}
-
-/** A set that was made since the request looked still has its codes, which the person holds: it stays. */
-const givingCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
-  given as (
-    insert into signet.recovery_codes as known (user_id, digests)
-    select id, ${bytesOf(sql, digests)}
-    from account
-    where ${digests.length > 0} and exists (select from done)
-    on conflict (user_id) do update
-    set digests = excluded.digests, set_number = known.set_number + 1
-    where cardinality(known.digests) = 0
-    returning user_id
-  )`
 
 const findSecrets = (database: Database, account_id: string) =>
   database.run(
@@ -214,8 +100,3 @@ const findPasskeys = (database: Database, account_id: string): Promise<readonly 
       where user_id = ${account_id}
       order by created_at, id`,
   )
-
-const bytesOf = (sql: ISql, digests: readonly Uint8Array[]) => {
-  const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
-  return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`
-}

@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import { announceSignIns } from './announce-endings.ts'
 import { endFamilies } from './end-families.ts'
 
 type Ending = Readonly<{
@@ -14,8 +15,8 @@ type Ending = Readonly<{
 }>
 
 /**
- * The first members of a statement that changes how somebody signs in: `account` in its new epoch, `kept`, and those of
- * `endFamilies`. Devices stay known without a new
+ * The first members of a statement that changes how somebody signs in: `account` in its new epoch, and those of `endFamilies`, with
+ * their entries in the revocation feed. Devices stay known without a new
  * password: a stolen sign-in must not make strangers of the owner's. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
  * that asks was ended while it asked.
  */
@@ -37,13 +38,5 @@ export const endOtherFamilies = (
       )
     returning id, credential_epoch, device_epoch
   ),
-  kept as (
-    update signet.refresh_families f
-    set credential_epoch = account.credential_epoch
-    from account
-    where f.id = ${keep}
-      and f.user_id = account.id
-      and f.credential_epoch = account.credential_epoch - 1
-      and f.revoked_at is null
-  ),
-  ${endFamilies(sql, { reason, access_token_seconds, keep })}`
+  ${endFamilies(sql, { reason, keep })},
+  ${announceSignIns(sql, access_token_seconds)}`

@@ -1,18 +1,25 @@
-import type {
-  Denial,
-  Family,
-  Lifetimes,
-  Presentation,
-  Rotation,
+import {
+  COOKIE_GRACE_SECONDS,
+  type Family,
+  type Lifetimes,
+  type Presentation,
 } from '../../domain/sign-in/refresh-family.ts'
+import {
+  parseRefreshVerdict,
+  REVOKE_REASONS,
+  type Rotation,
+  rotationOf,
+} from '../../domain/sign-in/refresh-verdict.ts'
 import type { Database } from '../postgres/database.ts'
+import { announceSignIns } from './announce-endings.ts'
 
-/** Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. */
-const COOKIE_GRACE_SECONDS = 10
+/** `rotation` is null when it was judged too late: the caller is about to be told to try again, or has been, and may have done so. */
+export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
 
-/** `late`: whoever asked is about to be told to try again, or has been, and may have done so. */
-export type Verdict = 'late' | Denial | Exclude<Rotation['verdict'], 'denied'>
-export type JudgedFamily = Family & { verdict: Verdict }
+/** The verdict on a statement that outlasted its caller. */
+const LATE = 'late'
+
+type Row = Family & { readonly verdict: string }
 
 /**
  * Judges presented refresh tokens, of a family each, and does what the verdicts say: one statement, one round trip, one row a
@@ -29,12 +36,13 @@ export type JudgedFamily = Family & { verdict: Verdict }
  */
 export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
-  (
+  async (
     tokens: readonly Presentation[],
     { waits, rotates = true }: Readonly<{ waits: boolean; rotates?: boolean }>,
-  ): Promise<readonly JudgedFamily[]> =>
-    database.run(
-      (sql, { seconds_left }) => sql<JudgedFamily[]>`
+  ): Promise<readonly JudgedFamily[]> => {
+    const rows = await database.run((sql, { seconds_left }) => {
+      const locking = waits ? sql`` : sql`skip locked`
+      return sql<Row[]>`
         with presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
@@ -49,13 +57,13 @@ export const createJudge =
             successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text
           )
           cross join lateral (
-            select * from signet.refresh_families where id = presented_id for no key update ${waits ? sql`` : sql`skip locked`}
+            select * from signet.refresh_families where id = presented_id for no key update ${locking}
           ) f
           join signet.users u on u.id = f.user_id
         ),
         judged as (
           select *, case
-            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then 'late'
+            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then ${LATE}
             when salt <> presented_salt then 'wrong_salt'
             when revoked_at is not null then 'revoked'
             when expires_at <= statement_timestamp() then 'expired'
@@ -78,45 +86,52 @@ export const createJudge =
           end as verdict
           from presented
         ),
-        rotated as (
-          update signet.refresh_families f
-          set generation = f.generation + 1,
-            token_digest = successor_digest,
-            pepper_id = successor_pepper_id,
-            rotated_at = statement_timestamp(),
-            retry_proof = presented_retry_proof,
-            previous_retry_proof = f.retry_proof,
-            idle_expires_at = least(statement_timestamp() + make_interval(secs => ${idle_seconds}), f.expires_at),
-            last_ip = presented_ip,
-            last_user_agent = presented_user_agent
+        changing as (
+          select *, verdict = 'rotated' as is_rotated
           from judged
-          where f.id = judged.id and judged.verdict = 'rotated' ${rotates ? sql`` : sql`and false`}
-          returning f.id, f.generation, f.pepper_id, f.idle_expires_at
+          where verdict in ('reused', 'forged') or verdict = 'rotated' and ${rotates}
+        ),
+        changed as (
+          update signet.refresh_families f
+          set generation = case when is_rotated then f.generation + 1 else f.generation end,
+            token_digest = case when is_rotated then successor_digest else f.token_digest end,
+            pepper_id = case when is_rotated then successor_pepper_id else f.pepper_id end,
+            rotated_at = case when is_rotated then statement_timestamp() else f.rotated_at end,
+            retry_proof = case when is_rotated then presented_retry_proof else f.retry_proof end,
+            previous_retry_proof = case when is_rotated then f.retry_proof else f.previous_retry_proof end,
+            idle_expires_at = case
+              when is_rotated then least(statement_timestamp() + make_interval(secs => ${idle_seconds}), f.expires_at)
+              else f.idle_expires_at
+            end,
+            last_ip = case when is_rotated then presented_ip else f.last_ip end,
+            last_user_agent = case when is_rotated then presented_user_agent else f.last_user_agent end,
+            revoked_at = case when not is_rotated then statement_timestamp() end,
+            revoke_reason = case verdict when 'reused' then ${REVOKE_REASONS.reused} when 'forged' then ${REVOKE_REASONS.forged} end
+          from changing
+          where f.id = changing.id
+          returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
         ),
         ended as (
-          update signet.refresh_families f
-          set revoked_at = statement_timestamp(),
-            revoke_reason = case judged.verdict when 'reused' then 'reuse' else 'forged' end
-          from judged
-          where f.id = judged.id and judged.verdict in ('reused', 'forged')
-          returning f.id
+          select id from changed where revoked_at is not null
         ),
-        announced as (
-          insert into signet.revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${announceSignIns(sql, access_token_seconds)}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at,
-          coalesce(rotated.pepper_id, judged.pepper_id) as pepper_id,
-          coalesce(rotated.generation, judged.generation) as generation,
-          coalesce(rotated.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
+          coalesce(changed.pepper_id, judged.pepper_id) as pepper_id,
+          coalesce(changed.generation, judged.generation) as generation,
+          coalesce(changed.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
           statement_timestamp() as at
         from judged
-        left join rotated on rotated.id = judged.id`,
-    )
+        left join changed on changed.id = judged.id`
+    })
+    return rows.map(toJudged)
+  }
+
+const toJudged = ({ verdict, ...family }: Row): JudgedFamily => ({
+  id: family.id,
+  rotation: verdict === LATE ? null : rotationOf(parseRefreshVerdict(verdict), family),
+})
 
 /** As jsonb_to_recordset reads it. */
 const rowOf = (token: Presentation) => ({

@@ -1,69 +1,23 @@
-import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
+import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
-import { createPresent } from './present-token.ts'
-import { createRotateFamily } from './rotate-family.ts'
+import { announceSignIns } from './announce-endings.ts'
+import { createOpenFamily } from './open-family.ts'
+import { createPresentToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
-  open: createOpen(database, lifetimes),
+  open: createOpenFamily(database, lifetimes),
   findOwner: createFindOwner(database),
   findLiving: createFindLiving(database),
   stepUp: createStepUpFamily(database, lifetimes),
   rotate: createRotateFamily(database, lifetimes),
-  present: createPresent(database, lifetimes),
+  present: createPresentToken(database, lifetimes),
   revoke: createRevoke(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),
 })
-
-/**
- * Ours: the account's row is held while the family is inserted. A password change under way is waited for and then seen, so
- * that a sign-in whose password was checked before the change gets no family after it. One at a client that was ended in this very
- * second counts from the next: what ends the client's tokens up to a second must not end one that was made after that.
- */
-const createOpen =
-  (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
-  async (family: NewFamily) => {
-    const [opened] = await database.run(
-      sql => sql<Family[]>`
-        with account as (
-          select id, roles
-          from signet.users
-          where id = ${family.user_id} and credential_epoch = ${family.credential_epoch} and disabled_at is null
-          for share
-        ),
-        opened as (
-          insert into signet.refresh_families (
-            id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-            refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent
-          )
-          select
-            ${family.id}, id, ${family.credential_epoch}, ${family.client_id}, ${family.scope}, ${family.audience}::text[],
-            statement_timestamp(), ${family.amr}::text[], ${family.salt}, ${family.pepper_id}, ${family.token_digest},
-            ${family.refresh_transport},
-            statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
-            statement_timestamp() + make_interval(secs => ${max_seconds}),
-            ${family.source.ip}, ${family.source.user_agent}
-          from account
-          returning *
-        )
-        select
-          opened.id, user_id, client_id, scope, audience, account.roles, auth_time, amr, salt, pepper_id, generation,
-          idle_expires_at, expires_at,
-          greatest(
-            statement_timestamp(),
-            (
-              select issued_until + interval '1 second'
-              from signet.revocations
-              where kind = 'client_id' and value = ${family.client_id}
-            )
-          ) as at
-        from opened, account`,
-    )
-    return opened ?? null
-  }
 
 const createFindOwner =
   (database: Database): RefreshFamilies['findOwner'] =>
@@ -107,12 +61,7 @@ const createRevoke =
             and user_id = coalesce(${user_id}::uuid, user_id)
           returning id
         ),
-        announced as (
-          insert into signet.revocations (kind, value, expires_at)
-          select 'sid', id::text, statement_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        )
+        ${announceSignIns(sql, access_token_seconds)}
         select id from ended`,
     )
     return ended.length > 0

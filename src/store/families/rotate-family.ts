@@ -1,6 +1,8 @@
 import postgres from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { Lifetimes, Presentation, Rotation } from '../../domain/sign-in/refresh-family.ts'
+import type { Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
+import type { Rotation } from '../../domain/sign-in/refresh-verdict.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { inBatches } from '../postgres/batches.ts'
 import type { Database } from '../postgres/database.ts'
 import { createJudge, type JudgedFamily } from './judge-families.ts'
@@ -10,52 +12,31 @@ import { createJudge, type JudgedFamily } from './judge-families.ts'
  * several waits for nobody: whoever waits while it holds other rows makes their clients wait too, or for ever. A family whose row
  * somebody holds gets a statement of its own, which waits.
  */
-export const createRotateFamily = (
-  database: Database,
-  lifetimes: Lifetimes,
-): ((token: Presentation) => Promise<Rotation>) => {
+export const createRotateFamily = (database: Database, lifetimes: Lifetimes): RefreshFamilies['rotate'] => {
   const judge = createJudge(database, lifetimes)
   return inBatches<Presentation, Rotation>({
     keyOf: token => token.family_id,
     together: async tokens => {
       const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))
-      return tokens.map(({ family_id }) => {
-        const family = families.get(family_id)
-        // The answer came in time, so nobody has been told to try again: what was too late for this statement gets one of its own.
-        return family === undefined || family.verdict === 'late' ? undefined : toRotation(family)
-      })
+      // The answer came in time, so nobody has been told to try again: what was too late for this statement gets one of its own.
+      return tokens.map(({ family_id }) => families.get(family_id)?.rotation ?? undefined)
     },
-    alone: async token => {
-      const [family] = await judge([token], { waits: true })
-      return family === undefined ? { verdict: 'denied', denial: 'unknown_family' } : toRotation(family)
-    },
+    alone: async token => rotationOfOne(await judge([token], { waits: true })),
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
   })
 }
 
-const toRotation = (family: JudgedFamily): Rotation => {
-  const { verdict } = family
-  switch (verdict) {
-    case 'late':
-      throw new Unavailable('database', 1, 'judged too late')
-    case 'rotated':
-    case 'replayed':
-      return { verdict, family }
-    case 'scope_exceeded':
-    case 'resource_exceeded':
-    case 'reused':
-    case 'forged':
-      return { verdict }
-    case 'unknown_family':
-    case 'wrong_salt':
-    case 'revoked':
-    case 'idle':
-    case 'expired':
-    case 'epoch_passed':
-    case 'account_disabled':
-    case 'wrong_client':
-    case 'wrong_sender_key':
-    case 'wrong_transport':
-      return { verdict: 'denied', denial: verdict }
+/** Judges a refresh token by the rules of a rotation, and rotates nothing: a spent one ends its family, a current one stays current. */
+export const createPresentToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['present'] => {
+  const judge = createJudge(database, lifetimes)
+  return async token => {
+    const { verdict } = rotationOfOne(await judge([token], { waits: true, rotates: false }))
+    return verdict
   }
+}
+
+const rotationOfOne = ([family]: readonly JudgedFamily[]): Rotation => {
+  if (family === undefined) return { verdict: 'denied', denial: 'unknown_family' }
+  if (family.rotation === null) throw new Unavailable('database', 1, 'judged too late')
+  return family.rotation
 }

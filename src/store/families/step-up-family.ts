@@ -1,17 +1,27 @@
-import type { Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type {
+  Family,
+  Lifetimes,
+  RefreshTransport,
+  RevokeReason,
+} from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/database.ts'
+import { announceSignIns } from './announce-endings.ts'
+import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
+
+const STEPPED_UP: RevokeReason = 'stepped_up'
 
 /**
  * Opens the family that a sign-in becomes with one factor more, and ends the one that it was: one statement, so that there is
  * never a moment with both. The account's row is held as by `open`. A rotation of the former family that runs beside is waited for
  * and its successor dies with it; of two step-ups one gets a family. The absolute expiry is handed on: nothing extends it.
+ * The former family's row, inserted once more, conflicts with itself, so that one insert writes both.
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
-  async ({ id, replaces, user_id, credential_epoch, amr, salt, pepper_id, token_digest, source }) => {
+  async ({ replaces, user_id, credential_epoch, ...opening }) => {
     const [family] = await database.run(
       sql => sql<SteppedUp[]>`
         with account as (
@@ -20,40 +30,30 @@ export const createStepUpFamily =
           where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
         ),
-        ended as (
-          update signet.refresh_families f
-          set revoked_at = statement_timestamp(), revoke_reason = 'stepped_up'
-          from account
+        origin as materialized (
+          select f.*, account.roles
+          from signet.refresh_families f
+          join account on account.id = f.user_id and account.credential_epoch = f.credential_epoch
           where f.id = ${replaces}
-            and f.user_id = account.id
-            and f.credential_epoch = account.credential_epoch
             and f.revoked_at is null
             and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
-          returning f.*
+          for no key update of f
         ),
-        announced as (
-          insert into signet.revocations (kind, value, expires_at)
-          select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
-          from ended
-          on conflict do nothing
-        ),
-        opened as (
-          insert into signet.refresh_families (
-            id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-            refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent
-          )
-          select
-            ${id}, user_id, credential_epoch, client_id, scope, audience, statement_timestamp(), ${amr}::text[],
-            ${salt}, ${pepper_id}, ${token_digest}, refresh_transport,
-            least(statement_timestamp() + make_interval(secs => ${idle_seconds}), expires_at), expires_at,
-            ${source.ip}, ${source.user_agent}
-          from ended
+        written as (
+          ${openFamily(sql, { ...opening, idle_seconds })}
+          union all
+          select ${insertedColumns(sql)} from origin
+          on conflict (id) do update
+          set revoked_at = statement_timestamp(), revoke_reason = ${STEPPED_UP}
           returning *
-        )
-        select
-          opened.id, user_id, client_id, scope, audience, account.roles, auth_time, amr, salt, pepper_id, generation,
-          refresh_transport, idle_expires_at, expires_at, statement_timestamp() as at
-        from opened, account`,
+        ),
+        ended as (
+          select id from written where id = ${replaces}
+        ),
+        ${announceSignIns(sql, access_token_seconds)}
+        select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
+        from written opened, origin
+        where opened.id = ${opening.id}`,
     )
     return family ?? null
   }

@@ -1,14 +1,11 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
 import type { Database } from '../postgres/database.ts'
+import { announceSignIns } from './announce-endings.ts'
+import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
-/** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
-export const FAMILIES_AT_ONCE = 2_000
 /** How long the caller that ends everything waits for the rest, which is dead already. */
 const WAIT_MILLISECONDS = 1_000
-/** Seconds after which another instance may go on: the one that began has died, or is slow. */
-const DUE_SECONDS = 10
 /** People whose endings one look takes up. */
 const PEOPLE_AT_ONCE = 20
 
@@ -32,21 +29,6 @@ const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
       or coalesce(f.rotated_at, f.created_at) >= person.issued_until + interval '1 second'
     )`
 
-/**
- * For a `with` in which `account` gives the person and `living` what the statement has found: notes that more may be left. Not by what
- * it has ended: one of them may have signed out meanwhile, and there are more behind it.
- */
-export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql`
-  unfinished as (
-    insert into signet.unfinished_endings as known (user_id, reason, due_at)
-    select account.id, ${reason}, statement_timestamp() + make_interval(secs => ${DUE_SECONDS})
-    from account
-    where ${reason === 'deleted'}::boolean or (select count(*) from living) >= ${FAMILIES_AT_ONCE}
-    on conflict (user_id) do update
-    set due_at = excluded.due_at,
-      reason = case known.reason when 'deleted' then known.reason else excluded.reason end
-  )`
-
 type Person = Readonly<{ user_id: string; access_token_seconds: number }>
 
 /**
@@ -65,8 +47,8 @@ export const goOnEnding = async (
 /** Ends what is left of one person's sign-ins, a batch a statement. */
 export const finishEnding = async (database: Database, person: Person): Promise<void> => {
   for (;;) {
-    const batch = await endBatch(database, person)
-    if (batch === null || batch.found < FAMILIES_AT_ONCE) return
+    const found = await endBatch(database, person)
+    if (found === null || found < FAMILIES_AT_ONCE) return
   }
 }
 
@@ -107,63 +89,91 @@ const claim = async (database: Database, { user_id }: Person): Promise<boolean> 
 }
 
 /**
- * Atomic. Null when nothing is left, or another instance is at it. A family of the account's present epoch lives. Of an account that
- * is deleted the families go, and with the last of them its row.
+ * Null when nothing is left, or another instance is at it; the number of families that were found otherwise. Of an account that is
+ * deleted the families go, and with the last of them its row.
  */
-const endBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
+const endBatch = async (database: Database, person: Person): Promise<number | null> => {
+  const ended = await markBatch(database, person)
+  if (ended !== null) return ended
+  const gone = await deleteFamilies(database, person)
+  if (gone !== null && gone < FAMILIES_AT_ONCE) await deleteLast(database, person.user_id)
+  return gone
+}
+
+/** Atomic. A family of the account's present epoch lives. */
+const markBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
-    sql => sql<{ found: number; reason: string }[]>`
-      with person as materialized (
-        select e.user_id, e.reason, u.credential_epoch, all_until.issued_until
-        from signet.unfinished_endings e
-        join signet.users u on u.id = e.user_id
-        left join signet.revocations all_until on all_until.kind = 'sub' and all_until.value = e.user_id::text
-        where e.user_id = ${user_id}
-        for no key update of e skip locked
-      ),
+    sql => sql<{ found: number }[]>`
+      with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason <> ${DELETED}` })},
       rest as materialized (
         select f.id
         from signet.refresh_families f
         join person on person.user_id = f.user_id
-        where person.reason = 'deleted'
-          or f.credential_epoch < person.credential_epoch
-            and f.revoked_at is null
-            and f.expires_at > statement_timestamp()
+        where f.credential_epoch < person.credential_epoch
+          and f.revoked_at is null
+          and f.expires_at > statement_timestamp()
         limit ${FAMILIES_AT_ONCE}
       ),
-      ended as (
+      marked as (
         update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = person.reason
         from rest, person
-        where f.id = rest.id and f.revoked_at is null and person.reason <> 'deleted'
+        where f.id = rest.id and f.revoked_at is null
         returning f.id, ${needsEntry(sql, access_token_seconds)} as needs_entry
+      ),
+      ended as (
+        select id from marked where needs_entry
+      ),
+      ${announceSignIns(sql, access_token_seconds)},
+      done as (
+        delete from signet.unfinished_endings e
+        using person
+        where e.user_id = person.user_id and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
+      )
+      select (select count(*) from rest)::int as found from person`,
+  )
+  return batch?.found ?? null
+}
+
+/** Atomic. */
+const deleteFamilies = async (database: Database, { user_id, access_token_seconds }: Person) => {
+  const [batch] = await database.run(
+    sql => sql<{ found: number }[]>`
+      with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason = ${DELETED}` })},
+      rest as materialized (
+        select f.id
+        from signet.refresh_families f
+        join person on person.user_id = f.user_id
+        limit ${FAMILIES_AT_ONCE}
       ),
       gone as (
         delete from signet.refresh_families f
         using rest, person
-        where f.id = rest.id and person.reason = 'deleted'
+        where f.id = rest.id
         returning f.id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry
       ),
-      sign_ins as (
-        insert into signet.revocations (kind, value, expires_at)
-        select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
-        from (select * from ended union all select * from gone) f
-        where needs_entry
-        on conflict do nothing
+      ended as (
+        select id from gone where needs_entry
       ),
-      done as (
-        delete from signet.unfinished_endings e
-        using person
-        where e.user_id = person.user_id
-          and person.reason <> 'deleted'
-          and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
-      )
-      select (select count(*) from rest)::int as found, reason from person`,
+      ${announceSignIns(sql, access_token_seconds)}
+      select (select count(*) from rest)::int as found from person`,
   )
-  if (batch === undefined) return null
-  if (batch.reason === 'deleted' && batch.found < FAMILIES_AT_ONCE) await deleteLast(database, user_id)
-  return batch
+  return batch?.found ?? null
 }
+
+/** The `person` whose ending is unfinished, held; none while another instance is at it. */
+const unfinishedPerson = (
+  sql: ISql,
+  { user_id, condition }: Readonly<{ user_id: string; condition: Fragment }>,
+): Fragment => sql`
+  person as materialized (
+    select e.user_id, e.reason, u.credential_epoch, all_until.issued_until
+    from signet.unfinished_endings e
+    join signet.users u on u.id = e.user_id
+    left join signet.revocations all_until on all_until.kind = 'sub' and all_until.value = e.user_id::text
+    where e.user_id = ${user_id} and ${condition}
+    for no key update of e skip locked
+  )`
 
 /** The account itself, and with it what noted that it was to go. */
 const deleteLast = (database: Database, user_id: string) =>
@@ -171,5 +181,5 @@ const deleteLast = (database: Database, user_id: string) =>
     sql => sql`
       delete from signet.users u
       using signet.unfinished_endings e
-      where u.id = ${user_id} and e.user_id = u.id and e.reason = 'deleted'`,
+      where u.id = ${user_id} and e.user_id = u.id and e.reason = ${DELETED}`,
   )

@@ -4,7 +4,8 @@ import type { EmailLinks } from '../../ports/mail.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
 import type { Database } from '../postgres/database.ts'
 import { codeOf } from '../postgres/outage.ts'
-import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
+import { CHANGE_EMAIL, isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
+import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
 import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
@@ -35,7 +36,7 @@ const createFind =
         where ${isOfToken(sql, digest)}
           and ${isLiving(sql, digest)}
           and ${isBound(sql, digest)}
-          and (link.purpose = 'change_email' or link.email = u.email)
+          and (link.purpose = ${CHANGE_EMAIL} or link.email = u.email)
           and u.disabled_at is null`,
     )
     return link ?? null
@@ -48,18 +49,16 @@ const createRedeemVerification =
       database,
       digest,
       sql => sql<Addressee[]>`
-        with link as (
-          delete from signet.email_links link
-          where ${isOfToken(sql, digest)} and purpose = 'verify_email' and ${isLiving(sql, digest)}
-          returning link.*
+        with ${followLink(sql, { digest, purpose: 'verify_email' })},
+        spent as (
+          delete from signet.email_links l
+          using link
+          where l.user_id = link.user_id and l.purpose = link.purpose
         )
         update signet.users u
         set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
         from link
-        where u.id = link.user_id
-          and u.email = link.email
-          and ${isBound(sql, digest)}
-          and u.disabled_at is null
+        where ${isFollowedBy(sql, digest)} and u.email = link.email
         returning u.id as account_id, u.email, u.language`,
     )
     return addressee ?? null
@@ -73,30 +72,15 @@ const createRedeemChange =
         database,
         digest,
         sql => sql<Addressee[]>`
-          with link as (
-            delete from signet.email_links link
-            using signet.users u
-            where ${isOfToken(sql, digest)}
-              and link.purpose = 'change_email'
-              and ${isLiving(sql, digest)}
-              and u.id = link.user_id
-            returning link.*, u.email as old_email
-          ),
+          with ${followLink(sql, { digest, purpose: 'change_email' })},
           account as (
             update signet.users u
             set email = link.email, email_verified_at = statement_timestamp()
             from link
-            where u.id = link.user_id
-              and u.email = link.old_email
-              and ${isBound(sql, digest)}
-              and u.disabled_at is null
+            where ${isFollowedBy(sql, digest)} and u.email = link.old_email
             returning u.id, link.old_email, u.language
           ),
-          others as (
-            delete from signet.email_links l
-            using account
-            where l.user_id = account.id and l.purpose <> 'change_email'
-          )
+          ${spendLinks(sql)}
           select id as account_id, old_email as email, language from account`,
       )
       return addressee ?? null

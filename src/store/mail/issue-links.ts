@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import { LINK_KEPT_SECONDS, LINK_SECONDS } from '../../domain/account/email-link.ts'
+import { LINK_KEPT_SECONDS, LINK_SECONDS, type LinkPurpose } from '../../domain/account/email-link.ts'
 import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
 import type { Database } from '../postgres/database.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
@@ -12,7 +12,7 @@ export const createIssueLinks = (
     const [addressee] = await database.run(
       sql => sql<IssuedLink[]>`
         with account as (
-          select id, email, credential_epoch, password_digest, language, 'reset_password' as purpose
+          select id, email, credential_epoch, password_digest, language, ${'reset_password' satisfies LinkPurpose}::text as purpose
           from signet.users
           where email = ${email} and disabled_at is null
           for key share
@@ -26,7 +26,7 @@ export const createIssueLinks = (
     const [addressee] = await database.run(
       sql => sql<IssuedLink[]>`
         with account as (
-          select id, email, credential_epoch, password_digest, language, 'verify_email' as purpose
+          select id, email, credential_epoch, password_digest, language, ${'verify_email' satisfies LinkPurpose}::text as purpose
           from signet.users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
           for key share
@@ -40,7 +40,7 @@ export const createIssueLinks = (
     const [addressee] = await database.run(
       sql => sql<IssuedLink[]>`
         with account as (
-          select id, ${new_email}::text as email, credential_epoch, password_digest, language, 'change_email' as purpose
+          select id, ${new_email}::text as email, credential_epoch, password_digest, language, ${'change_email' satisfies LinkPurpose}::text as purpose
           from signet.users
           where id = ${account_id}
             and credential_epoch = ${credential_epoch}

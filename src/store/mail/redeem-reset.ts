@@ -2,10 +2,19 @@ import type { Addressee } from '../../domain/account/mail.ts'
 import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/factors/totp.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
+import { removeFactors } from '../accounts/end-person.ts'
+import { announceSignIns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/database.ts'
-import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
+import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
+
+type Reset = Addressee & {
+  readonly families: readonly string[]
+  readonly found: number
+  /** Of the mailbox: no link to this address was followed before. */
+  readonly isFirstProof: boolean
+}
 
 /**
  * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:
@@ -16,15 +25,9 @@ import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
   async ({ digest, password_digest }) => {
-    const [row] = await onAccountOfLink(
-      database,
-      digest,
-      sql => sql<(Addressee & { families: string[]; found: number })[]>`
-        with link as (
-          delete from signet.email_links link
-          where ${isOfToken(sql, digest)} and purpose = 'reset_password' and ${isLiving(sql, digest)}
-          returning link.*
-        ),
+    const row = await onAccountOfLink(database, digest, async sql => {
+      const [reset] = await sql<Reset[]>`
+        with ${followLink(sql, { digest, purpose: 'reset_password' })},
         account as (
           update signet.users u
           set password_digest = ${password_digest},
@@ -32,48 +35,35 @@ export const createRedeemReset =
             device_epoch = u.device_epoch + 1,
             email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
           from link
-          where u.id = link.user_id
-            and u.email = link.email
-            and ${isBound(sql, digest)}
-            and u.disabled_at is null
-          returning u.id, u.email, u.language
+          where ${isFollowedBy(sql, digest)} and u.email = link.email
+          returning u.id, u.email, u.language, u.credential_epoch
         ),
-        others as (
-          delete from signet.email_links l
-          using account
-          where l.user_id = account.id and l.purpose <> 'reset_password'
-        ),
-        unproven as (
-          -- As it was before this statement.
-          select u.id
-          from signet.users u
-          join account on account.id = u.id
-          where u.email_verified_at is null
-        ),
+        ${spendLinks(sql)},
         opened as (
           update signet.totp_factors t
           set failures = least(t.failures, ${TOTP_FAILURES_AT_MOST - TOTP_TRIES_OF_A_RESET}),
             known_failures = least(t.known_failures, ${TOTP_FAILURES_AT_MOST - TOTP_TRIES_OF_A_RESET})
           from account
-          where t.user_id = account.id and not exists (select from unproven)
+          where t.user_id = account.id
         ),
-        totp as (
-          delete from signet.totp_factors t using unproven where t.user_id = unproven.id
-        ),
-        keys as (
-          delete from signet.passkeys p using unproven where p.user_id = unproven.id
-        ),
-        codes as (
-          delete from signet.recovery_codes r using unproven where r.user_id = unproven.id
-        ),
-        ${endFamilies(sql, { reason: 'password_changed', access_token_seconds })}
+        ${endFamilies(sql, { reason: 'password_changed' })},
+        ${announceSignIns(sql, access_token_seconds)}
         select
-          id as account_id, email, language, array(select id::text from ended) as families,
-          ${foundCount(sql)} as found
-        from account`,
-    )
+          account.id as account_id, account.email, account.language,
+          array(select id::text from ended) as families, ${foundCount(sql)} as found,
+          -- As it was before this statement.
+          former.email_verified_at is null as "isFirstProof"
+        from account
+        join signet.users former on former.id = account.id`
+      if (reset?.isFirstProof)
+        await sql`
+          with account as (select ${reset.account_id}::uuid as id),
+          ${removeFactors(sql)}
+          select`
+      return reset
+    })
     if (row === undefined) return null
-    const { found, ...reset } = row
+    const { found, isFirstProof: _, ...reset } = row
     await goOnEnding(database, { user_id: reset.account_id, found, access_token_seconds })
     return reset
   }

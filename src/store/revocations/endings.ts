@@ -1,20 +1,22 @@
-import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { Lifetimes, RevokeReason } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
-import { announceUntilNow, endedColumns } from '../families/end-families.ts'
+import { announceClient, endedColumns } from '../families/announce-endings.ts'
 import type { Database } from '../postgres/database.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
-const FAMILIES_AT_ONCE = 10_000
+const CLIENT_FAMILIES_AT_ONCE = 10_000
+
+const REVOKED_GLOBALLY: RevokeReason = 'revoked_globally'
 
 export const createEndings = (database: Database, { access_token_seconds }: Lifetimes): Endings => ({
-  endPerson: id => endPerson(database, { id, reason: 'revoked_globally', access_token_seconds }),
+  endPerson: id => endPerson(database, { id, reason: REVOKED_GLOBALLY, access_token_seconds }),
 
   endClient: async client_id => {
     for (;;) {
       const { families, ...end } = await endSomeOfClient(database, client_id, access_token_seconds)
       // Those that were found, not those that it ended: somebody may have signed out meanwhile, and there are more behind them.
-      if (families < FAMILIES_AT_ONCE) return end
+      if (families < CLIENT_FAMILIES_AT_ONCE) return end
     }
   },
 })
@@ -27,11 +29,11 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
         select id
         from signet.refresh_families
         where client_id = ${client_id} and revoked_at is null and expires_at > statement_timestamp()
-        limit ${FAMILIES_AT_ONCE}
+        limit ${CLIENT_FAMILIES_AT_ONCE}
       ),
       ended as (
         update signet.refresh_families f
-        set revoked_at = statement_timestamp(), revoke_reason = 'revoked_globally'
+        set revoked_at = statement_timestamp(), revoke_reason = ${REVOKED_GLOBALLY}
         from living
         where f.id = living.id and f.revoked_at is null
         returning f.id
@@ -39,7 +41,7 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       counted as materialized (
         select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
-      ${announceUntilNow(sql, { kind: 'client_id', value: client_id, access_token_seconds })}
+      ${announceClient(sql, { value: client_id, access_token_seconds })}
       select ${endedColumns(sql)}, families
       from announced, counted`,
   )

@@ -1,10 +1,8 @@
+import { POSITION_SECONDS } from '../../domain/revocations/feed-cursor.ts'
 import type { Database } from '../postgres/database.ts'
 
 /** Entries that one statement numbers, at most: it is to stay short. */
 const BATCH_ROWS = 1000
-
-/** For how long a position is kept after the next one: a cursor that names it leads somewhere until then. */
-const POSITION_SECONDS = 3600
 
 /**
  * Ours – Numbers what is committed and not numbered yet, and returns how many that were. Atomic, and waits for no row: while another

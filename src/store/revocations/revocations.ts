@@ -1,11 +1,14 @@
 import type { Account } from '../../domain/account/account.ts'
-import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import {
+  type Lifetimes,
+  type RevokeReason,
+  TOKENS_REVOKED_AT_MOST,
+} from '../../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/database.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
-/** Single tokens of one family that may be revoked within the life of one: the next ends the family. */
-const TOKENS_OF_A_FAMILY = 30
+const TOKENS_REVOKED: RevokeReason = 'tokens_revoked'
 
 export const createRevocations = (
   database: Database,
@@ -30,8 +33,8 @@ export const createRevocations = (
           update signet.refresh_families f
           set tokens_revoked = coalesce(lately, 0) + 1,
             tokens_revoked_since = case when lately is null then statement_timestamp() else tokens_revoked_since end,
-            revoked_at = case when lately >= ${TOKENS_OF_A_FAMILY} then statement_timestamp() end,
-            revoke_reason = case when lately >= ${TOKENS_OF_A_FAMILY} then 'tokens_revoked' end
+            revoked_at = case when lately >= ${TOKENS_REVOKED_AT_MOST} then statement_timestamp() end,
+            revoke_reason = case when lately >= ${TOKENS_REVOKED_AT_MOST} then ${TOKENS_REVOKED} end
           from family
           where f.id = family.id
             and family.revoked_at is null

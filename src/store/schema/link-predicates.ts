@@ -1,4 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
+import type { LinkPurpose } from '../../domain/account/email-link.ts'
+
+export const CHANGE_EMAIL: LinkPurpose = 'change_email'
 
 type Of = Readonly<{ purpose: Fragment; epoch: Fragment; password: Fragment }>
 
@@ -8,7 +11,7 @@ type Of = Readonly<{ purpose: Fragment; epoch: Fragment; password: Fragment }>
  */
 export const bindingOf = (sql: ISql, { purpose, epoch, password }: Of): Fragment => sql`
   sha256(convert_to(
-    case when ${purpose} = 'change_email' then ${epoch}::text else '' end || ':' || coalesce(${password}, ''), 'UTF8'
+    case when ${purpose} = ${CHANGE_EMAIL} then ${epoch}::text else '' end || ':' || coalesce(${password}, ''), 'UTF8'
   ))`
 
 /** Of `email_links link`: true for the row of this token, be it the newer or the older of its two. */

@@ -87,7 +87,7 @@ export const revocations = pgTable(
     expires_at: instant().notNull(),
     /** Of `sub` and `client_id`: the last second whose tokens it ends. */
     issued_until: instant(),
-    /** Read by the version before this one alone, until the next one drops it (docs/decisions/0017). */
+    /** Read by the version before this one alone, until the next one drops it (docs/decisions/0017-the-feed-has-an-order-of-its-own.md). */
     transaction_id: xid8().notNull().default(sql`pg_current_xact_id()`),
     /** Its place in the feed, the same for all entries that were numbered together; null until it is numbered, after its commit. */
     number: bigint({ mode: 'number' }),

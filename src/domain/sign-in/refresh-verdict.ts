@@ -1,0 +1,72 @@
+import type { Reason } from '../oauth/oauth-error.ts'
+import type { Family, RevokeReason } from './refresh-family.ts'
+
+/**
+ * docs/refresh-families.md – Every verdict on a presented refresh token, as store/families/judge-families.ts gives it in SQL, with
+ * the outcome that operators count and the reason for the log. The causes of a denial are told apart in the log alone.
+ */
+export const REFRESH_VERDICTS = {
+  rotated: ['rotated', null],
+  replayed: ['replayed', null],
+  unknown_family: ['denied', 'refresh_unknown_family'],
+  wrong_salt: ['denied', 'refresh_wrong_salt'],
+  revoked: ['denied', 'refresh_revoked'],
+  idle: ['denied', 'refresh_idle'],
+  expired: ['denied', 'refresh_expired'],
+  epoch_passed: ['denied', 'refresh_epoch_passed'],
+  account_disabled: ['denied', 'refresh_account_disabled'],
+  wrong_client: ['denied', 'refresh_wrong_client'],
+  wrong_sender_key: ['denied', 'refresh_wrong_sender_key'],
+  wrong_transport: ['denied', 'refresh_wrong_transport'],
+  scope_exceeded: ['scope_exceeded', 'scope_not_granted'],
+  resource_exceeded: ['resource_exceeded', 'resource_not_granted'],
+  reused: ['reused', 'refresh_reused'],
+  forged: ['forged', 'refresh_forged'],
+} as const satisfies Record<string, readonly [outcome: string, reason: Reason | null]>
+
+type Verdicts = typeof REFRESH_VERDICTS
+export type RefreshVerdict = keyof Verdicts
+export type RefreshOutcome = Verdicts[RefreshVerdict][0]
+type VerdictOf<O extends RefreshOutcome> = {
+  [V in RefreshVerdict]: Verdicts[V][0] extends O ? V : never
+}[RefreshVerdict]
+
+/** Why nothing was written. */
+export type Denial = VerdictOf<'denied'>
+/** The verdicts that end the family. */
+export type EndingVerdict = VerdictOf<'reused' | 'forged'>
+
+export const REVOKE_REASONS = { reused: 'reuse', forged: 'forged' } as const satisfies Record<
+  EndingVerdict,
+  RevokeReason
+>
+
+export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
+  ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),
+]
+
+/** What a refresh came to. `rotated` and `replayed` carry the family as it now stands. */
+export type Rotation =
+  | Readonly<{ verdict: VerdictOf<'rotated' | 'replayed'>; family: Family }>
+  | Readonly<{ verdict: 'denied'; denial: Denial }>
+  | Readonly<{ verdict: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
+
+export const rotationOf = (verdict: RefreshVerdict, family: Family): Rotation => {
+  if (isDenial(verdict)) return { verdict: 'denied', denial: verdict }
+  return verdict === 'rotated' || verdict === 'replayed' ? { verdict, family } : { verdict }
+}
+
+const isDenial = (verdict: RefreshVerdict): verdict is Denial => REFRESH_VERDICTS[verdict][0] === 'denied'
+
+/** The reason for which a presented token was refused. */
+export const reasonOf = <V extends Exclude<RefreshVerdict, 'rotated' | 'replayed'>>(
+  verdict: V,
+): Verdicts[V][1] => REFRESH_VERDICTS[verdict][1]
+
+/** Reads the verdict of a row. Throws for a text that is none: the statement and the list have come apart. */
+export const parseRefreshVerdict = (text: string): RefreshVerdict => {
+  if (!isRefreshVerdict(text)) throw new Error(`${text} is no verdict on a refresh token`)
+  return text
+}
+
+const isRefreshVerdict = (text: string): text is RefreshVerdict => Object.hasOwn(REFRESH_VERDICTS, text)

@@ -1,0 +1,123 @@
+import type { Fragment, ISql } from 'postgres'
+import type { Digest } from '../../domain/base/digest.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { Factors } from '../../ports/factors.ts'
+import { foundCount, onHeldAccount } from '../families/end-families.ts'
+import { endOtherFamilies } from '../families/end-other-families.ts'
+import { goOnEnding } from '../families/unfinished-endings.ts'
+import type { Database } from '../postgres/database.ts'
+
+type Changes = Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'>
+
+/** The verbs that end every other sign-in. */
+export const createFactorChanges = (database: Database, lifetimes: Lifetimes): Changes => {
+  const change = createChange(database, lifetimes)
+  return {
+    addTotp: given =>
+      change(given, sql => sql`${insertTotp(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`),
+
+    addPasskey: given =>
+      change(given, sql => sql`${insertPasskey(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`),
+
+    removeTotp: async given => {
+      const removed = await change(given, sql => deleteTotp(sql))
+      return removed && removed.ended
+    },
+
+    removePasskey: async given => {
+      const removed = await change(given, sql => deletePasskey(sql, given))
+      return removed && removed.ended
+    },
+  }
+}
+
+type Changed = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
+
+/**
+ * The members of each change beside those of `endOtherFamilies`: `done` has a row when the factor was changed, so that nothing counts
+ * as done that was not, and `given` one when recovery codes were given.
+ */
+const createChange =
+  (database: Database, { access_token_seconds }: Lifetimes) =>
+  async (
+    { account_id: id, credential_epoch, keep }: Parameters<Factors['removeTotp']>[0],
+    members: (sql: ISql) => Fragment,
+  ): Promise<Changed | null> => {
+    const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
+    const [row] = await onHeldAccount(
+      database,
+      id,
+      sql => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql)}
+        select
+          array(select id::text from ended) as ended, ${foundCount(sql)} as found,
+          exists (select from given) as "isRecoveryGiven"
+        from account
+        where exists (select from done)`,
+    )
+    if (row === undefined) return null
+    const { found, ...changed } = row
+    await goOnEnding(database, { user_id: id, found, access_token_seconds })
+    return changed
+  }
+
+const insertTotp = (sql: ISql, { secret, step }: Parameters<Factors['addTotp']>[0]) => sql`
+  done as (
+    insert into signet.totp_factors (user_id, secret, last_step)
+    select id, ${secret}, ${step} from account
+    on conflict do nothing
+    returning user_id
+  )`
+
+const insertPasskey = (sql: ISql, { passkey, label }: Parameters<Factors['addPasskey']>[0]) => sql`
+  done as (
+    insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
+    select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
+      ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
+    from account
+    on conflict do nothing
+    returning user_id
+  )`
+
+/** A set that was made since the request looked still has its codes, which the person holds: it stays. */
+const giveRecoveryCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
+  given as (
+    insert into signet.recovery_codes as known (user_id, digests)
+    select id, ${digestArray(sql, digests)}
+    from account
+    where ${digests.length > 0} and exists (select from done)
+    on conflict (user_id) do update
+    set digests = excluded.digests, set_number = known.set_number + 1
+    where cardinality(known.digests) = 0
+    returning user_id
+  )`
+
+const deleteTotp = (sql: ISql) => sql`
+  done as (
+    delete from signet.totp_factors t using account where t.user_id = account.id returning t.user_id
+  ),
+  voided as (
+    delete from signet.recovery_codes r using account
+    where r.user_id = account.id
+      and not exists (select from signet.passkeys p where p.user_id = account.id)
+  ),
+  given as (select where false)`
+
+const deletePasskey = (sql: ISql, { id }: Parameters<Factors['removePasskey']>[0]) => sql`
+  done as (
+    delete from signet.passkeys p using account
+    where p.user_id = account.id and p.id = ${id}
+    returning p.user_id
+  ),
+  voided as (
+    delete from signet.recovery_codes r using account
+    where r.user_id = account.id
+      and not exists (select from signet.passkeys p where p.user_id = account.id and p.id <> ${id})
+      and not exists (select from signet.totp_factors t where t.user_id = account.id)
+  ),
+  given as (select where false)`
+
+export const digestArray = (sql: ISql, digests: readonly Uint8Array[]) => {
+  const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
+  return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`
+}

@@ -1,0 +1,71 @@
+import type { Fragment, ISql } from 'postgres'
+import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { Database } from '../postgres/database.ts'
+
+/**
+ * Ours: the account's row is held while the family is inserted. A password change under way is waited for and then seen, so
+ * that a sign-in whose password was checked before the change gets no family after it. One at a client that was ended in this very
+ * second counts from the next: what ends the client's tokens up to a second must not end one that was made after that.
+ */
+export const createOpenFamily =
+  (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
+  async (family: NewFamily) => {
+    const [opened] = await database.run(
+      sql => sql<Family[]>`
+        with origin as materialized (
+          select
+            id as user_id, roles, credential_epoch, ${family.client_id}::text as client_id, ${family.scope}::text as scope,
+            ${family.audience}::text[] as audience, ${family.refresh_transport}::text as refresh_transport,
+            statement_timestamp() + make_interval(secs => ${max_seconds}) as expires_at
+          from signet.users
+          where id = ${family.user_id} and credential_epoch = ${family.credential_epoch} and disabled_at is null
+          for share
+        ),
+        opened as (
+          ${openFamily(sql, { ...family, idle_seconds })}
+          returning *
+        )
+        select
+          ${openedColumns(sql)},
+          greatest(
+            statement_timestamp(),
+            (
+              select issued_until + interval '1 second'
+              from signet.revocations
+              where kind = 'client_id' and value = ${family.client_id}
+            )
+          ) as at
+        from opened, origin`,
+    )
+    return opened ?? null
+  }
+
+type Opening = Pick<NewFamily, 'id' | 'amr' | 'salt' | 'pepper_id' | 'token_digest' | 'source'> &
+  Pick<Lifetimes, 'idle_seconds'>
+
+/**
+ * Inserts a family, for a `with` in which `origin` gives what it is handed on: whose it is, in which epoch, at which client, for
+ * what, by which transport and until when.
+ */
+export const openFamily = (
+  sql: ISql,
+  { id, amr, salt, pepper_id, token_digest, source, idle_seconds }: Opening,
+): Fragment => sql`
+  insert into signet.refresh_families (${insertedColumns(sql)})
+  select
+    ${id}, user_id, credential_epoch, client_id, scope, audience, statement_timestamp(), ${amr}::text[], ${salt},
+    ${pepper_id}, ${token_digest}, refresh_transport,
+    least(statement_timestamp() + make_interval(secs => ${idle_seconds}), expires_at), expires_at,
+    ${source.ip}, ${source.user_agent}
+  from origin`
+
+/** What `openFamily` inserts; every other column has its default. */
+export const insertedColumns = (sql: ISql): Fragment => sql`
+  id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+  refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent`
+
+/** Of `opened` and `origin`, as the domain's Family without its `at`. */
+export const openedColumns = (sql: ISql): Fragment => sql`
+  opened.id, opened.user_id, opened.client_id, opened.scope, opened.audience, origin.roles, opened.auth_time, opened.amr,
+  opened.salt, opened.pepper_id, opened.generation, opened.idle_expires_at, opened.expires_at`

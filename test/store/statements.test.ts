@@ -1,0 +1,350 @@
+import { randomBytes } from 'node:crypto'
+import { loadModule } from 'libpg-query'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { linkTokenOf } from '../../src/domain/account/email-link.ts'
+import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
+import { digestOf } from '../../src/domain/base/digest.ts'
+import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
+import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
+import { seal } from '../../src/domain/factors/sealed-secret.ts'
+import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
+import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
+import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
+import { createAccountLife } from '../../src/store/accounts/account-life.ts'
+import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createAssertions } from '../../src/store/clients/assertions.ts'
+import { endRestored } from '../../src/store/end-restored.ts'
+import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
+import { createFactors } from '../../src/store/factors/factors.ts'
+import { FAMILIES_AT_ONCE } from '../../src/store/families/note-unfinished.ts'
+import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
+import { createFinishEndings } from '../../src/store/families/unfinished-endings.ts'
+import { createSweep } from '../../src/store/janitor.ts'
+import { createAddressees } from '../../src/store/mail/addressees.ts'
+import { createEmailLinks } from '../../src/store/mail/email-links.ts'
+import type { Database } from '../../src/store/postgres/database.ts'
+import { createEndings } from '../../src/store/revocations/endings.ts'
+import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
+import { createRevocations } from '../../src/store/revocations/revocations.ts'
+import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
+import { readMigrations } from '../../src/store/schema/migrations.ts'
+import { TABLES } from '../../src/store/schema/privileges.ts'
+import { pepperOf } from '../support/families.ts'
+import { readSources } from '../support/source.ts'
+import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
+import { findOffences, findUnqualified } from '../support/statement-rules.ts'
+
+const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
+const ID = '00000000-0000-7000-8000-000000000001'
+const pepper = pepperOf(randomBytes(32).toString('base64url'))
+const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
+const salt = randomBytes(16)
+const token_digest = digestOf(refreshTokenAt({ family_id: ID, salt, generation: 0 }, pepper))
+const source = { ip: '127.0.0.1', user_agent: null }
+const secret = seal(randomBytes(20), { owner: ID, nonce: randomBytes(12) }, pepper)
+const code = digestOfRecoveryCode(recoveryCodeOf(randomBytes(25)))
+const codes = code === null ? [] : [code]
+const ceremony = digestOf(ceremonyHandleOf(randomBytes(32)))
+const link = digestOf(linkTokenOf(randomBytes(32)))
+const claims = { jti: ID, sid: ID, sub: ID, client_id: 'app', iat: 0, exp: 900 }
+const account = { id: ID, credential_epoch: 0 }
+const change = { account_id: ID, credential_epoch: 0, keep: ID }
+const line = {
+  id: ID,
+  email: 'a@example.com',
+  password_digest,
+  roles: [],
+  email_verified: true,
+  disabled: false,
+  created_at: '2026-01-01T00:00:00Z',
+}
+
+const { answering, statements, templates } = createStatementRecorder()
+const silent = answering([])
+const many = { found: FAMILIES_AT_ONCE }
+
+/** Asks every verb of the store for something. That none is forgotten, a test below sees by the templates. */
+const askEverything = async () => {
+  await askFamilies()
+  await askAccounts()
+  await askFactors()
+  await askMail()
+  await askRevocations()
+  await createAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
+  await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
+}
+
+const askFamilies = async () => {
+  const families = (database: Database) => createRefreshFamilies(database, LIFETIMES)
+  const opening = {
+    id: ID,
+    user_id: ID,
+    credential_epoch: 0,
+    amr: ['pwd'],
+    salt,
+    pepper_id: 1,
+    token_digest,
+    source,
+  }
+  const presentation = {
+    family_id: ID,
+    salt,
+    generation: 0,
+    digest: token_digest,
+    client_id: 'app',
+    refresh_transport: 'body',
+    sender_key: null,
+    scope: null,
+    resources: [],
+    retry_proof: null,
+    grace_seconds: 0,
+    successor: { pepper_id: 1, digest: token_digest },
+    source,
+  } as const
+  await families(silent).open({
+    ...opening,
+    client_id: 'app',
+    scope: 'read',
+    audience: [],
+    refresh_transport: 'body',
+  })
+  await families(silent).stepUp({ ...opening, replaces: ID })
+  await families(silent).findOwner(ID)
+  await families(silent).findLiving({ family_id: ID, salt })
+  await families(silent).rotate(presentation)
+  await families(silent).present(presentation)
+  await families(silent).revoke({ id: ID, salt, client_id: 'app', reason: 'revoked' })
+  await families(silent).list(ID)
+  await families(silent).findCurrent({ family_id: ID, digest: token_digest })
+  const ending = [[{ user_id: ID }], [{ user_id: ID }]]
+  const onFailure = (error: unknown) => {
+    throw error
+  }
+  for (const batches of [
+    [[many], []],
+    [[], [{ found: 0 }], []],
+  ])
+    await createFinishEndings(answering([...ending, ...batches]), { access_token_seconds: 900, onFailure })()
+}
+
+const askAccounts = async () => {
+  const accounts = createAccounts(silent, LIFETIMES)
+  await accounts.create({ id: ID, email: line.email, password_digest, roles: [], language: 'en' })
+  await accounts.findByEmail(line.email)
+  await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
+  await accounts.endEverySignIn(ID, 'signed_out_everywhere')
+  await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
+  const administration = (database: Database) => createAccountAdministration(database, LIFETIMES)
+  await administration(silent).find({ id: ID })
+  await administration(silent).find({ email: line.email })
+  await administration(silent).create(line)
+  await administration(silent).readPage(null, { role: null, disabled: null, email_prefix: null })
+  await administration(silent).countSignIns(ID)
+  await administration(silent).changeAndSignOut(ID, { reason: 'disabled', isDisabled: true })
+  await administration(silent).changeAndSignOut(ID, { reason: 'factors_changed', withoutFactors: true })
+  await administration(silent).enable(ID)
+  await administration(silent).setRoles(ID, [])
+  await administration(silent).delete(ID)
+  await administration(answering([[{ count: FAMILIES_AT_ONCE }]])).delete(ID)
+  await administration(answering([[{ created: 1 }]])).importBatch({
+    digest: token_digest,
+    accounts: [{ number: 1, account: line }],
+  })
+  await createAccountLife(silent, LIFETIMES).delete(account)
+  await createAccountLife(silent, LIFETIMES).listSignIns(ID)
+}
+
+const askFactors = async () => {
+  const factors = createFactors(silent, LIFETIMES)
+  await factors.find(ID)
+  await factors.hasPasskey('key')
+  await factors.findOwner('key')
+  await factors.attemptTotp({ account_id: ID, isKnownDevice: true })
+  await factors.spendTotpStep({ account_id: ID, step: 1, resealed: secret, isKnownDevice: true })
+  for (const digest of codes) await factors.spendRecoveryCode({ account_id: ID, digest })
+  await factors.usePasskey({ account_id: ID, id: 'key', counter: 1, backed_up: false })
+  await factors.replaceRecoveryCodes({ ...account, replaces: null, digests: codes })
+  await factors.addTotp({ ...change, secret, step: 1, recovery: codes })
+  const passkey = {
+    id: 'key',
+    public_key: salt,
+    counter: 0,
+    transports: [],
+    backup_eligible: false,
+    backed_up: false,
+  }
+  await factors.addPasskey({ ...change, passkey, label: 'key', recovery: [] })
+  await factors.removeTotp(change)
+  await factors.removePasskey({ ...change, id: 'key' })
+  const ceremonies = createCeremonies(silent)
+  for (const purpose of CEREMONY_PURPOSES) {
+    const bound = { digest: ceremony, purpose, family_id: null }
+    await ceremonies.attempt(bound)
+    await ceremonies.begin({ ...bound, account, client_id: 'app', refresh_transport: 'body', payload: salt })
+  }
+  await ceremonies.attemptUnbound(ceremony)
+  await ceremonies.redeem(ceremony)
+}
+
+const askMail = async () => {
+  const links = (database: Database) => createEmailLinks(database, LIFETIMES)
+  const mailed = { link: { digest: link, seed: salt, pepper_id: 1 }, pepper_ids: [1] }
+  await links(silent).issueReset({ email: line.email, ...mailed })
+  await links(silent).issueVerification({ account_id: ID, email: line.email, ...mailed })
+  await links(silent).issueChange({ ...change, new_email: line.email, ...mailed })
+  await links(silent).find(link)
+  await links(silent).redeemVerification(link)
+  const reset = [[], [{ account_id: ID, families: [], found: 0, isFirstProof: true }]]
+  await links(answering(reset)).redeemReset({ digest: link, password_digest })
+  await links(silent).redeemChange(link)
+  await createAddressees(silent).findByFamily(ID)
+  await createAddressees(silent).findByAccount(ID)
+  await createAddressees(silent).rememberLanguage({ id: ID, language: 'en' })
+}
+
+const askRevocations = async () => {
+  await createEndings(silent, LIFETIMES).endPerson(ID)
+  await createEndings(answering([[{ families: 0 }]]), LIFETIMES).endClient('app')
+  const revocations = createRevocations(silent, LIFETIMES)
+  await revocations.revokeAccessToken({ jti: ID, sid: ID, expires_at: new Date(0) })
+  await revocations.isLive(claims)
+  await revocations.findAccount(claims)
+  await createRevocationFeed(silent).readSince({ number: 0, tag: ID })
+  const feed = [[], [{ number: 0, tag: ID }]]
+  await createRevocationFeed(answering(feed)).readAll(() => {})
+  await createStatusEntries(answering([[{ idx: 0 }]])).reserve(claims)
+  await createStatusEntries(silent).bounds()
+  await createStatusEntries(silent).findEnded({
+    first: 0,
+    size: 8,
+    registered: [{ client_id: 'app', mayActForItself: true }],
+  })
+}
+
+/** What has a connection of its own, or asks for the connection itself, and of whose templates none is part of another. */
+const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:migrate|privileges)\.ts$)/
+/** drizzle's, for the defaults of columns: the migrations have them. */
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-)?tables\.ts$/
+
+const written = readSources('src/store')
+  .filter(({ path }) => !OF_THE_SCHEMA.test(path))
+  .flatMap(({ path, text }) => templatesIn(path, text))
+const outside = written.filter(({ path }) => OUTSIDE_THE_VERBS.test(path))
+const ofVerbs = written.filter(({ path }) => !OUTSIDE_THE_VERBS.test(path))
+const migrations = readMigrations().flatMap(({ name, up, down }) =>
+  [...up, ...(down ?? [])].map(text => ({ path: `drizzle/${name}`, text })),
+)
+
+/** Every one that there is, with its reason. */
+const EXCEPTIONS: readonly string[] = [
+  // The order of the feed before docs/decisions/0017, for servers of the version before this one.
+  'drizzle/0002_feed pg_current_xact_id()',
+  // The watchdog tells its own connection from those whose statements it ends.
+  'src/store/postgres/watchdog.ts pg_backend_pid()',
+  // Replicas that migrate at once take turns.
+  'src/store/schema/migrate.ts pg_advisory_xact_lock()',
+]
+
+const offencesOf = ({ path, text }: Readonly<{ path: string; text: string }>): readonly string[] =>
+  findOffences(text).map(offence => `${path} ${offence}`)
+
+describe('every statement', () => {
+  beforeAll(async () => {
+    await loadModule()
+    await askEverything()
+  })
+
+  it('is asked for here: no template of the store is left out', () => {
+    const heads = [...templates].map(([head = '']) => head)
+    expect(ofVerbs.map(({ head }) => head).toSorted()).toEqual(heads.toSorted())
+  })
+
+  it('has the grammar of Postgres, and nothing that distributed Postgres or a pooler does not have', () => {
+    const texts = [...statements].map(text => ({ path: text.trim(), text }))
+    expect(texts.length).toBeGreaterThan(70)
+    const offences = [...texts, ...outside, ...migrations].flatMap(offencesOf)
+    expect([...new Set(offences)].toSorted()).toEqual(EXCEPTIONS.toSorted())
+  })
+
+  it('names its tables with their schema, and no part of itself as a table', () => {
+    // Migrations are run where their schema is the only one.
+    const texts = outside.filter(({ path }) => !path.endsWith('/migrate.ts')).map(({ text }) => text)
+    expect([...statements, ...texts].flatMap(text => findUnqualified(text, TABLES))).toEqual([])
+  })
+})
+
+describe('the statement that judges refresh tokens', () => {
+  it('gives every verdict of the list, and no other', () => {
+    const [judging = ''] = [...statements].flatMap(text => text.split('end as verdict').slice(0, -1))
+    const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
+    // No row is no family.
+    expect(new Set([...given, 'unknown_family'])).toEqual(new Set(Object.keys(REFRESH_VERDICTS)))
+  })
+})
+
+describe('the rules of a statement', () => {
+  beforeAll(() => loadModule())
+
+  it.each([
+    ['select pg_advisory_lock(1)', 'pg_advisory_lock()'],
+    ['select pg_try_advisory_xact_lock(1)', 'pg_try_advisory_xact_lock()'],
+    ['select txid_current()', 'txid_current()'],
+    ['insert into a values (pg_catalog.pg_current_xact_id())', 'pg_current_xact_id()'],
+    ['create table a (b xid8 default pg_current_xact_id())', 'pg_current_xact_id()'],
+    ['select pg_snapshot_xmin(pg_current_snapshot())', 'pg_snapshot_xmin()'],
+    ['select from a where b = pg_backend_pid()', 'pg_backend_pid()'],
+    [`select pg_notify('a', 'b')`, 'pg_notify()'],
+    [`select currval('a')`, 'currval()'],
+    ['delete from a using b where a.ctid = b.ctid', 'ctid'],
+    ['select xmin from a', 'xmin'],
+    ['listen a', 'ListenStmt'],
+    [`notify a, 'b'`, 'NotifyStmt'],
+    ['set search_path to a', 'VariableSetStmt'],
+    [`select set_config('a', 'b', false)`, 'set_config() for the session'],
+    ['discard all', 'DiscardStmt'],
+    ['prepare a as select 1', 'PrepareStmt'],
+    ['declare a cursor for select 1', 'DeclareCursorStmt'],
+    ['lock table a', 'LockStmt'],
+    ['create temporary table a (b int)', 'a temporary table'],
+    ['with a as (update b set c = 1) delete from b', 'b is changed twice'],
+    ['with a as (insert into b values (1)), c as (update b set d = 1) select', 'b is changed twice'],
+  ])('refuse %s', (text, offence) => {
+    expect(findOffences(text)).toContain(offence)
+  })
+
+  it.each([
+    'with a as (update b set c = 1 returning d) insert into e select d from a on conflict do nothing',
+    'select from a for no key update skip locked',
+    `select set_config('lock_timeout', '5s', true)`,
+    'create table a (b int default 1)',
+  ])('allow %s', text => {
+    expect(findOffences(text)).toEqual([])
+  })
+
+  it('refuse what is no statement', () => {
+    expect(() => findOffences('select from where')).toThrow('syntax error')
+  })
+
+  it.each([
+    'select from users',
+    'select from signet.accounts join users u on true',
+    'with a as (select) select from a, users u',
+    'with users as (select) select from users',
+    'delete from users where true',
+  ])('refuse %s, where tables are named with their schema', text => {
+    expect(findUnqualified(text, ['users'])).toHaveLength(1)
+  })
+
+  it('allow what a statement names itself, and the tables of Postgres', () => {
+    const text = 'with a as (select) select from a, signet.users u, pg_class for update of u'
+    expect(findUnqualified(text, ['users'])).toEqual([])
+  })
+})
+
+describe('the templates of a source', () => {
+  it('are found inside one another, and behind a type', () => {
+    const source = 'sql<{ a: 1 }[]>`one ${b ? sql`two ${{ c }}` : sql``} three`'
+    expect(templatesIn('a', source).map(({ text }) => text)).toEqual(['one x three', 'two x', ''])
+  })
+})

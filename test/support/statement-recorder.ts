@@ -1,0 +1,124 @@
+import postgres, { type Sql, type TransactionSql } from 'postgres'
+import type { Database } from '../../src/store/postgres/database.ts'
+
+type Rows = readonly Readonly<Record<string, unknown>>[]
+
+/** FLOAT8 in pg_type.dat. */
+const FLOAT8 = 701
+
+/**
+ * A database that carries nothing out: it notes the text of every statement that is asked of it, and every template from which one
+ * was put together.
+ */
+export const createStatementRecorder = () => {
+  // Never connects: no statement reaches it.
+  const client = postgres({ fetch_types: false })
+  const statements = new Set<string>()
+  const templates = new Set<TemplateStringsArray>()
+
+  /** The answers of one caller's statements, in their order; after them, no rows. */
+  const answering = (answers: readonly Rows[]): Database => {
+    const left = [...answers]
+    const send = (query: object): Promise<unknown> => {
+      statements.add(render(query))
+      const rows = left.shift() ?? []
+      return Promise.resolve(Object.assign([...rows], { count: rows.length }))
+    }
+    const record = <S extends Sql | TransactionSql>(sql: S): S =>
+      new Proxy(sql, {
+        apply: (target, self, [first, ...values]: readonly unknown[]) => {
+          const made: unknown = Reflect.apply(target, self, [first, ...values])
+          if (!isTemplate(first) || !isObject(made)) return made
+          templates.add(first)
+          // The library sends a query when it is awaited, and not when it is part of another one.
+          return new Proxy(made, {
+            get: (query, name) =>
+              name === 'then'
+                ? (...callbacks: Parameters<Promise<unknown>['then']>) => send(query).then(...callbacks)
+                : Reflect.get(query, name),
+          })
+        },
+        get: (target, name) => (name === 'begin' ? begin : Reflect.get(target, name)),
+      })
+    const begin = async (...parts: readonly unknown[]) => {
+      const work = parts.at(-1)
+      if (typeof work !== 'function') throw new TypeError('a transaction is a function')
+      return Reflect.apply(work, undefined, [record(client)])
+    }
+    const run: Database['run'] = async query =>
+      query(record(client), { seconds_left: client.typed(1, FLOAT8), isWaiting: () => true })
+    return {
+      run,
+      load: () => ({ connections: 1, statements: 0, isLost: false }),
+      ping: async () => {},
+      ensure: async () => {},
+      close: async () => {},
+    }
+  }
+
+  return { answering, statements, templates }
+}
+
+const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** The text as the library would send it, from its own queries, identifiers and parameters. */
+const render = (query: object): string => {
+  let parameters = 0
+  const renderPart = (part: object): string => {
+    const strings: unknown = Reflect.get(part, 'strings')
+    const args: unknown = Reflect.get(part, 'args')
+    if (!Array.isArray(strings) || !Array.isArray(args)) throw new TypeError('this is no query')
+    return strings
+      .map((text, index) => text + (index < strings.length - 1 ? valueOf(args[index]) : ''))
+      .join('')
+  }
+  const valueOf = (value: unknown): string => {
+    if (isObject(value) && 'strings' in value) return renderPart(value)
+    // What the library makes of `sql(name)`.
+    if (isObject(value) && value.constructor.name === 'Identifier') return String(Reflect.get(value, 'value'))
+    parameters += 1
+    return `$${parameters}`
+  }
+  return renderPart(query)
+}
+
+/** A template as it stands in a source. `text` has an `x` for each value. */
+export type SourceTemplate = Readonly<{ path: string; head: string; text: string }>
+
+/** Every SQL template of a source, those inside others too. */
+export const templatesIn = (path: string, source: string): readonly SourceTemplate[] =>
+  [...source.matchAll(/(?<![.\w`])sql(?:<[^`]*?>)?\s*`/g)].map(({ 0: { length }, index }) => {
+    const parts = readTemplate(source, index + length)
+    return { path, head: parts[0] ?? '', text: parts.join('x') }
+  })
+
+/** The constant parts of the template that begins here. */
+const readTemplate = (source: string, start: number): readonly string[] => {
+  const parts = ['']
+  let at = start
+  for (; source[at] !== '`'; at += 1) {
+    if (source.startsWith('${', at)) {
+      at = endOfValue(source, at + 2)
+      parts.push('')
+    } else parts.push(`${parts.pop() ?? ''}${source[at] ?? ''}`)
+  }
+  return parts
+}
+
+/** Where the brace of a value closes: it may hold objects and further templates. */
+const endOfValue = (source: string, start: number): number => {
+  let depth = 0
+  for (let at = start; at < source.length; at += 1) {
+    if (source[at] === '`') at = endOfTemplate(source, at + 1)
+    else if (source[at] === '{') depth += 1
+    else if (source[at] === '}' && depth-- === 0) return at
+  }
+  throw new Error('a value without an end')
+}
+
+const endOfTemplate = (source: string, start: number): number => {
+  let at = start
+  for (; source[at] !== '`'; at += 1) if (source.startsWith('${', at)) at = endOfValue(source, at + 2)
+  return at
+}
