@@ -30,7 +30,7 @@ import { createStatusEntries } from '../../src/store/revocations/status-entries.
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
 import { pepperOf } from '../support/families.ts'
-import { readSources } from '../support/source.ts'
+import { readSources } from '../support/repository/source.ts'
 import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
 import { findOffences, findUnqualified } from '../support/statement-rules.ts'
 
