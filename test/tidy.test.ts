@@ -236,7 +236,17 @@ describe('every file', () => {
   })
 })
 
-type Lock = { packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }> }
+type Lock = {
+  packages: Record<
+    string,
+    {
+      version?: string
+      dependencies?: Record<string, string>
+      optionalDependencies?: Record<string, string>
+      resolved?: string
+    }
+  >
+}
 type Manifest = { dependencies: Record<string, string>; devDependencies: Record<string, string> }
 
 describe('the dependencies', () => {
@@ -252,6 +262,13 @@ describe('the dependencies', () => {
   it('name no registry: every machine asks its own', () => {
     expect(Object.entries(packages).filter(([, entry]) => /^https?:/.test(entry.resolved ?? ''))).toEqual([])
     expect(lockText).not.toMatch(/https?:\/\/[^"]*\.tgz/)
+  })
+
+  it('pin the driver exactly: store/postgres closes the faults of this version', () => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
+    const locked = packages['node_modules/postgres']?.version
+    expect(locked).toMatch(/^\d+\.\d+\.\d+$/)
+    expect([dependencies['postgres'], packages['']?.dependencies?.['postgres']]).toEqual([locked, locked])
   })
 
   it('are each justified in docs/dependencies.md', () => {
