@@ -1,7 +1,7 @@
 import { StartFault } from '../domain/base/start-fault.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { type Database, openDatabase } from './postgres/database.ts'
-import { faultOf, findDatabaseFaults } from './schema/migrate.ts'
+import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
 
 type Place = Readonly<{
   DATABASE_URL: string | null
