@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { errorCodeOf } from '../../src/domain/base/error-code.ts'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { onHeldAccount } from '../../src/store/families/end-families.ts'
-import { codeOf, isOutage } from '../../src/store/postgres/outage.ts'
+import { isOutage } from '../../src/store/postgres/outage.ts'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
 import { type Database, openDatabase } from '../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
@@ -282,7 +283,9 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
       const lone = openDatabase({ url: own.url, pool_size: 1 })
       for (let turn = 0; turn < 3; turn++) {
         const broken = await lone.run(sql => sql.unsafe(text)).catch((error: unknown) => error)
-        expect([codeOf(broken), codeOf(broken instanceof Error ? broken.cause : null)]).toContain(code)
+        expect([errorCodeOf(broken), errorCodeOf(broken instanceof Error ? broken.cause : null)]).toContain(
+          code,
+        )
         expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
       }
       await lone.close()

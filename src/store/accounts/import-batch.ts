@@ -1,7 +1,7 @@
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/database.ts'
-import { codeOf } from '../postgres/outage.ts'
 
 /** For as long as an interrupted import can be taken up. The janitor deletes the rows some time later. */
 const REMEMBERED_DAYS = 7
@@ -20,7 +20,7 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        if (tries === TRIES || codeOf(error) !== RACED) throw error
+        if (tries === TRIES || errorCodeOf(error) !== RACED) throw error
       }
     }
   }

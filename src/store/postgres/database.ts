@@ -1,8 +1,9 @@
 import postgres, { type Parameter, type Sql } from 'postgres'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { CONNECT_SECONDS, clientOptions, STATEMENT_SHARE } from './client-options.ts'
 import { addressesOf, type DatabasePlace, isStandby } from './hosts.ts'
-import { CANNOT_CONNECT, codeOf, DEADLOCK, isOutage, READ_ONLY, STANDBY } from './outage.ts'
+import { CANNOT_CONNECT, DEADLOCK, isOutage, READ_ONLY, STANDBY } from './outage.ts'
 import { createPool } from './pool.ts'
 import { createQualify, tag } from './qualify.ts'
 import type { Asked } from './send.ts'
@@ -112,11 +113,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   }
 
   const judge = (error: unknown): unknown => {
-    const code = codeOf(error)
+    const code = errorCodeOf(error)
     if (!isOutage(code)) return error
     isLost = true
     freshUntil = 0
-    if (CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
+    if (code !== null && CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
     // After a failover these connections lead to what has become a standby.
     if (code === READ_ONLY) sockets.cutAll()
     return new Unavailable('database', RETRY_AFTER_SECONDS, error)
@@ -137,7 +138,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       const end = performance.now() + answer_seconds * STATEMENT_SHARE * 1000
       let isAwaited = true
       let others = addresses.length - 1
-      const mayGoOn = (code: string) => code === DEADLOCK || (code === STANDBY && others-- > 0)
+      const mayGoOn = (code: string | null) => code === DEADLOCK || (code === STANDBY && others-- > 0)
       const isWaiting = () => isAwaited
       const rest = secondsUntil(end)
       let wasPooled = isPooled
@@ -173,7 +174,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
           setTimeout(again, POOLER_PAUSE_MILLISECONDS)
           return
         }
-        if (isAwaited && mayGoOn(codeOf(fault))) return again()
+        if (isAwaited && mayGoOn(errorCodeOf(fault))) return again()
         statements--
         clearTimeout(timer)
         reject(judge(fault))

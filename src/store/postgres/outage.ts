@@ -45,7 +45,5 @@ const OUTAGES = new Set([
 ])
 
 /** SQLSTATE classes 08 (connection) and 53 (out of connections, memory or disk), and the list above. */
-export const isOutage = (code: string): boolean => OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code)
-
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
+export const isOutage = (code: string | null): boolean =>
+  code !== null && (OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code))

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Address } from './hosts.ts'
-import { codeOf } from './outage.ts'
 
 /** The sockets of one connection, one after the other. */
 export type SocketLine = Readonly<{
@@ -49,7 +49,7 @@ export const trackSockets = (
         failure = null
       })
       .once('error', error => {
-        if (failure !== null) failure = codeOf(error)
+        if (failure !== null) failure = errorCodeOf(error) ?? ''
       })
     // The name that TLS asks the certificate for.
     Object.assign(socket, address)

@@ -1,5 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
-import { codeOf } from './outage.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 
 /** Whatever the database has as its default: a statement that waited for a row judges the row's newest version. */
 const READ_COMMITTED = 'isolation level read committed'
@@ -23,4 +23,4 @@ export const inTransaction = async <T>(sql: Sql, work: (held: TransactionSql) =>
 
 /** The system's errors, the library's of connections, and those of TLS; not Postgres' own, nor ours. */
 const isOfConnection = (fault: unknown): boolean =>
-  fault instanceof Error && ('errno' in fault || codeOf(fault).startsWith('ERR_'))
+  fault instanceof Error && ('errno' in fault || errorCodeOf(fault)?.startsWith('ERR_') === true)

@@ -1,7 +1,8 @@
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Database } from '../postgres/database.ts'
-import { codeOf, isOutage } from '../postgres/outage.ts'
+import { isOutage } from '../postgres/outage.ts'
 import { findSettingFaults, isRefusedByPooler } from '../postgres/session-settings.ts'
 import { readApplied } from './history.ts'
 import { AHEAD, judgeNewer, type Migration, readMigrations } from './migrations.ts'
@@ -43,7 +44,7 @@ export const schemaFault = (schema: SchemaState): string | null => {
 
 /** What an operator can do something about is one line. */
 export const faultOf = (error: unknown): unknown => {
-  const code = codeOf(error)
+  const code = errorCodeOf(error) ?? ''
   const detail = oneLine(error instanceof Error ? error.message : code)
   if (error instanceof StartFault) return error
   if (error instanceof Unavailable && isRefusedByPooler(error.cause)) return faultOf(error.cause)
