@@ -74,9 +74,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/store/accounts/account-administration.ts createAccountAdministration',
   'src/store/factors/factors.ts createChanges',
   'src/store/families/judge-families.ts createJudge',
-  'src/store/postgres/database.ts openDatabase',
-  'src/store/postgres/pool.ts createPool',
-  'src/store/postgres/sockets.ts trackSockets',
 ]
 
 /** What each runtime's entry of the library exports under one name. */

@@ -1,7 +1,7 @@
-/** Entries of one batch, at most: a statement is to stay short. */
-const MOST = 64
-/** A batch that has no answer by then holds up nobody else. */
-const LATE_MILLISECONDS = 50
+/** A statement is to stay short. */
+const MAX_ENTRIES = 64
+/** A batch that has no answer by then does not hold up the next one. */
+const PATIENCE_MILLISECONDS = 50
 
 type Work<Entry, Answer> = Readonly<{
   keyOf: (entry: Entry) => string
@@ -61,14 +61,14 @@ export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: W
       waiting.set(key, { entry, resolve, reject })
       if (!isHeld) proceed()
       // A full one has no company to wait for: while the database hangs, nobody's time begins later than their request.
-      else if (waiting.size >= MOST) void dispatch()
+      else if (waiting.size >= MAX_ENTRIES) void dispatch()
     })
   }
 }
 
 const settledOrLate = (answered: Promise<unknown>): Promise<void> =>
   new Promise(resolve => {
-    const timer = setTimeout(resolve, LATE_MILLISECONDS)
+    const timer = setTimeout(resolve, PATIENCE_MILLISECONDS)
     const settle = () => {
       clearTimeout(timer)
       resolve()

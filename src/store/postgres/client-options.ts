@@ -1,7 +1,7 @@
 import { arrayTypes, byteaType } from './array-types.ts'
+import type { Connector } from './connector.ts'
 import { type Address, connectionOptions } from './hosts.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './session-settings.ts'
-import type { SocketLine } from './sockets.ts'
 
 /** Of its caller's time, what a statement may take. */
 export const STATEMENT_SHARE = 0.8
@@ -10,12 +10,12 @@ export const CONNECT_SECONDS = 3
 export type ClientOptions = Readonly<{
   schema: string
   /** Behind a pooler that refuses the rest, what any takes. */
-  isPooled: boolean
+  isBehindPooler: boolean
   url: string
   address: Address
   answer_seconds: number
   isEmbedded: boolean
-  socket: SocketLine['open']
+  socket: Connector['connect']
 }>
 
 /**
@@ -29,7 +29,7 @@ export const clientOptions = ({
   isEmbedded,
   socket,
   schema,
-  isPooled,
+  isBehindPooler,
 }: ClientOptions) => {
   const { startup, ...signIn } = connectionOptions(url, address)
   return {
@@ -51,7 +51,7 @@ export const clientOptions = ({
     connection: {
       application_name: 'signetd',
       ...startup,
-      ...(isPooled ? PINNED_EVERYWHERE : { ...PINNED, search_path: searchPathOf(schema) }),
+      ...(isBehindPooler ? PINNED_EVERYWHERE : { ...PINNED, search_path: searchPathOf(schema) }),
       // A statement that waited for a row then judges the row's newest version: rotation depends on it.
       default_transaction_isolation: 'read committed' as const,
       // Before the caller gives up: a statement without a caller ends, and a connection that is silent for longer is dead.

@@ -66,7 +66,7 @@ const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>
     onUnreachable: () => {},
   })
   for (let others = addresses.length - 1; ; others--) {
-    const line = sockets.openLine(() => {})
+    const connector = sockets.createConnector(() => {})
     const [address] = addresses
     const { startup, ...signIn } = connectionOptions(place.url, address)
     const options = {
@@ -74,14 +74,14 @@ const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>
       ...signIn,
       ...address,
       connection: { application_name: 'signetd migrate', ...startup },
-      socket: line.open,
+      socket: connector.connect,
     }
     const sql = postgres(options)
     try {
       // The driver asks again, for ever, where each connection is ended before it is ready.
       const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
       if (!isUseless || others === 0) return await work(sql)
-      line.leave()
+      connector.failOver()
     } finally {
       await sql.end({ timeout: CONNECT_SECONDS })
     }
