@@ -1,8 +1,11 @@
 /** SQLSTATE of a write on what has become a standby. */
 export const READ_ONLY = '25006'
 
-/** SQLSTATE of a statement that was rolled back, whole, because it and others waited for each other: it may be carried out now. */
-export const DEADLOCK = '40P01'
+/**
+ * SQLSTATE of work that was rolled back, whole and before its commit, for the sake of other transactions: serialization_failure and
+ * deadlock_detected. It may be carried out now.
+ */
+export const ROLLED_BACK: ReadonlySet<string> = new Set(['40001', '40P01'])
 
 /** Ours: of several hosts, one that is a standby. Nothing was sent there. */
 export const STANDBY = 'STANDBY'

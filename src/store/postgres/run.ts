@@ -5,7 +5,7 @@ import type { Checkout } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
 import type { Connections } from './connections.ts'
 import type { Health } from './health.ts'
-import { DEADLOCK, isOutage, READ_ONLY, STANDBY } from './outage.ts'
+import { isOutage, READ_ONLY, ROLLED_BACK, STANDBY } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
 /** The caller of a statement, and what is left of its time. */
@@ -23,6 +23,9 @@ type Needs = Readonly<{ connections: Connections; health: Health; answer_seconds
 const RETRY_AFTER_SECONDS = 1
 /** For a connection that a pooler refused to close: the next one is opened with what any pooler takes. */
 const POOLER_PAUSE_MILLISECONDS = 100
+/** Before work that was rolled back is carried out again: up to the first, twice as long each time, up to the second. */
+const FIRST_BACKOFF_MILLISECONDS = 5
+const LONGEST_BACKOFF_MILLISECONDS = 200
 /** pg_type.dat. */
 const FLOAT8 = 701
 
@@ -39,6 +42,7 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
       let isAwaited = true
       const isWaiting = () => isAwaited
       let standbysLeft = connections.hosts - 1
+      let rollbacks = 0
       let wasBehindPooler = false
 
       const send = () => {
@@ -64,11 +68,13 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
       }
       /** What was not carried out, for sure, is carried out again while its caller waits. */
       const fail = (fault: unknown) => {
-        const code = errorCodeOf(fault)
+        const code = errorCodeOf(fault) ?? ''
         if (isAwaited && !wasBehindPooler && isRefusedByPooler(fault)) {
           connections.expectPooler()
           setTimeout(retry, POOLER_PAUSE_MILLISECONDS)
-        } else if (isAwaited && (code === DEADLOCK || (code === STANDBY && standbysLeft-- > 0))) {
+        } else if (isAwaited && ROLLED_BACK.has(code)) {
+          setTimeout(retry, backoffMilliseconds(rollbacks++))
+        } else if (isAwaited && code === STANDBY && standbysLeft-- > 0) {
           retry()
         } else {
           settle()
@@ -112,6 +118,10 @@ const createOutages = ({ connections, health }: Pick<Needs, 'connections' | 'hea
     },
   }
 }
+
+/** Random, so that transactions that were in each other's way do not meet again. */
+const backoffMilliseconds = (rollbacks: number) =>
+  Math.random() * Math.min(FIRST_BACKOFF_MILLISECONDS * 2 ** rollbacks, LONGEST_BACKOFF_MILLISECONDS)
 
 const unavailable = (cause: unknown) => new Unavailable('database', RETRY_AFTER_SECONDS, cause)
 
