@@ -3,8 +3,9 @@ import { quoteIdentifier } from '../postgres/qualify.ts'
 import type { Applied } from './migrations.ts'
 
 /** Where drizzle's own migrator keeps its own; beside the tables where another application may use drizzle in this database. */
-export const historyOf = (schema: string): string =>
-  `${schema === 'public' ? 'drizzle' : schema}.__drizzle_migrations`
+export const historyOf = (schema: string): string => `${schemaOfHistory(schema)}.__drizzle_migrations`
+
+export const schemaOfHistory = (schema: string): string => (schema === 'public' ? 'drizzle' : schema)
 
 const quoteName = (name: string): string => name.split('.').map(quoteIdentifier).join('.')
 
@@ -17,7 +18,6 @@ export const createSchema = async (sql: TransactionSql, schema: string) => {
 /** As drizzle's own migrator makes it, with a column of ours: either may go on where the other stopped. */
 export const createHistory = async (sql: TransactionSql, schema: string) => {
   const history = historyOf(schema)
-  if (schema === 'public') await createSchema(sql, 'drizzle')
   await sql`
     create table if not exists ${sql(history)} (
       id serial primary key,

@@ -3,9 +3,9 @@ import { StartFault } from '../../domain/base/start-fault.ts'
 import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from '../postgres/hosts.ts'
 import { quoteIdentifier } from '../postgres/qualify.ts'
 import { trackSockets } from '../postgres/sockets.ts'
-import { inTransaction } from '../postgres/transaction.ts'
 import { faultOf } from './database-faults.ts'
 import { createHistory, createSchema, historyOf, readApplied } from './history.ts'
+import { createLease, holdLease, inPatientTransaction } from './lease.ts'
 import { type Applied, type Migration, planSteps, readMigrations, type Step } from './migrations.ts'
 
 export type MigrateOptions = DatabasePlace &
@@ -20,13 +20,11 @@ export type MigrateOptions = DatabasePlace &
     known?: readonly Migration[]
   }>
 
-/** Any number, the same in every version: replicas that start at once take turns on it. */
-const LOCK = 5_372_697_473
 const CONNECT_SECONDS = 5
 
 /**
  * Brings the schema to where it should be, and returns the steps taken. Each migration is one transaction, which holds the
- * lock that replicas take turns on (so it serves behind PgBouncer too) and reads anew what is left to do.
+ * lease that instances take turns on (so it serves behind PgBouncer too) and reads anew what is left to do.
  * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
  */
 export const migrate = async ({
@@ -38,11 +36,11 @@ export const migrate = async ({
 }: MigrateOptions): Promise<readonly Step[]> => {
   try {
     return await onPrimary(place, async sql => {
-      if (!isDryRun) return takeSteps(sql, { known, to, schema })
-      return stepsOf(known, await readApplied(sql, schema), to).map(({ name, direction }) => ({
-        name,
-        direction,
-      }))
+      const applied = await inPatientTransaction(sql, held => readApplied(held, schema))
+      const steps = stepsOf(known, applied, to)
+      if (isDryRun || steps.length === 0) return steps.map(({ name, direction }) => ({ name, direction }))
+      await createLease(sql, schema)
+      return takeSteps(sql, { known, to, schema })
     })
   } catch (error) {
     throw faultOf(error)
@@ -100,15 +98,14 @@ type Wanted = Readonly<{ known: readonly Migration[]; to: string; schema: string
 const takeSteps = async (sql: Sql, wanted: Wanted): Promise<readonly Step[]> => {
   const taken: Step[] = []
   for (;;) {
-    const step = await inTransaction(sql, held => takeStep(held, wanted))
+    const step = await inPatientTransaction(sql, held => takeStep(held, wanted))
     if (step === null) return taken
     taken.push(step)
   }
 }
 
 const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Promise<Step | null> => {
-  await sql`select set_config('statement_timeout', '0', true)`
-  await sql`select pg_advisory_xact_lock(${LOCK})`
+  await holdLease(sql, schema)
   const [step] = stepsOf(known, await readApplied(sql, schema), to)
   if (step === undefined) return null
   // Behind a waiting change of a table every request to it waits: better to fail, and be run again.
