@@ -1,5 +1,4 @@
 import type { Sql } from 'postgres'
-import { createBacklog } from './backlog.ts'
 import type { Checkout } from './checkout.ts'
 import { type Connection, createConnection, type PoolClient } from './connection.ts'
 
@@ -87,6 +86,39 @@ export const createPool = ({ size, spare }: PoolSize, openClient: (onClose: () =
       await Promise.all(connections.map(({ end }) => end(options)))
     },
   }
+}
+
+/** The waiting queue of a pool: work that came while no connection could be acquired, the oldest first. */
+const createBacklog = (acquire: () => Connection | undefined) => {
+  const waiting = new Set<(connection: Connection) => void>()
+
+  const serve = () => {
+    for (const start of waiting) {
+      const connection = acquire()
+      if (connection === undefined) return
+      waiting.delete(start)
+      start(connection)
+    }
+  }
+
+  const enqueue = <T>(work: (sql: Sql) => Promise<T>): Checkout<T> => {
+    let abandon = () => {}
+    const answer = new Promise<T>((resolve, reject) => {
+      const start = (connection: Connection) => {
+        const sent = connection.send(work)
+        abandon = sent.abandon
+        resolve(sent.answer)
+      }
+      waiting.add(start)
+      abandon = () => {
+        waiting.delete(start)
+        reject(new Error('abandoned before it had a connection'))
+      }
+    })
+    return { answer, abandon: () => abandon() }
+  }
+
+  return { serve, enqueue }
 }
 
 const countAbandoned = (connections: readonly Connection[]) =>

@@ -1,8 +1,8 @@
-import postgres, { type Sql, type TransactionSql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from '../postgres/hosts.ts'
+import type { DatabasePlace } from '../postgres/hosts.ts'
+import { onPrimary } from '../postgres/primary.ts'
 import { quoteIdentifier } from '../postgres/qualify.ts'
-import { trackSockets } from '../postgres/sockets.ts'
 import { faultOf } from './database-faults.ts'
 import { createHistory, createSchema, historyOf, readApplied } from './history.ts'
 import { createLease, holdLease, inPatientTransaction } from './lease.ts'
@@ -19,8 +19,6 @@ export type MigrateOptions = DatabasePlace &
     /** Another version's, for tests. Default: those of this version. */
     known?: readonly Migration[]
   }>
-
-const CONNECT_SECONDS = 5
 
 /**
  * Brings the schema to where it should be, and returns the steps taken. Each migration is one transaction, which holds the
@@ -46,52 +44,6 @@ export const migrate = async ({
     throw faultOf(error)
   }
 }
-
-const CLIENT_OPTIONS = {
-  max: 1,
-  connect_timeout: CONNECT_SECONDS,
-  backoff: () => 0,
-  onnotice: () => {},
-  // See arrayTypes.
-  fetch_types: false,
-}
-
-/** On one connection: of several hosts, to the first that is no standby. */
-const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
-  const addresses = addressesOf(place)
-  const sockets = trackSockets(addresses, {
-    connect_seconds: CONNECT_SECONDS,
-    onUnreachable: () => {},
-  })
-  for (let others = addresses.length - 1; ; others--) {
-    const connector = sockets.createConnector(() => {})
-    const [address] = addresses
-    const { startup, ...signIn } = connectionOptions(place.url, address)
-    const options = {
-      ...CLIENT_OPTIONS,
-      ...signIn,
-      ...address,
-      connection: { application_name: 'signetd migrate', ...startup },
-      socket: connector.connect,
-    }
-    const sql = postgres(options)
-    try {
-      // The driver asks again, for ever, where each connection is ended before it is ready.
-      const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
-      if (!isUseless || others === 0) return await work(sql)
-      connector.failOver()
-    } finally {
-      await sql.end({ timeout: CONNECT_SECONDS })
-    }
-  }
-}
-
-const inTime = <T>(answer: Promise<T>, seconds: number): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const fault = Object.assign(new Error(`no answer in ${seconds} seconds`), { code: 'CONNECT_TIMEOUT' })
-    const timer = setTimeout(() => reject(fault), seconds * 1000)
-    void answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 
 type Wanted = Readonly<{ known: readonly Migration[]; to: string; schema: string }>
 
