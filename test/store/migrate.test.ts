@@ -291,7 +291,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
     if (bouncer === null) throw new Error('no PgBouncer')
     const taken = await Promise.all(Array.from({ length: 4 }, () => migrate({ url: bouncer.url })))
     await bouncer.stop()
-    expect(taken.flat().map(({ name }) => name)).toEqual(names)
+    expect(taken.flat().map(({ name }) => name).toSorted()).toEqual(names)
   })
 })
 
