@@ -3,13 +3,13 @@ import type { Connector } from './connector.ts'
 import { type Address, connectionOptions } from './hosts.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './session-settings.ts'
 
-/** Of its caller's time, what a statement may take. */
+/** The share of its caller's time that a statement may take. */
 export const STATEMENT_SHARE = 0.8
 export const CONNECT_SECONDS = 3
 
 export type ClientOptions = Readonly<{
   schema: string
-  /** Behind a pooler that refuses the rest, what any takes. */
+  /** Only the settings that every pooler takes are named. */
   isBehindPooler: boolean
   url: string
   address: Address
@@ -36,10 +36,10 @@ export const clientOptions = ({
     max: 1,
     ...signIn,
     ...address,
-    // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
+    // Ours are watched: a dead machine closes no connection, and postgres.js would wait on it for as long as TCP does.
     socket,
     connect_timeout: CONNECT_SECONDS,
-    // The pauses are ours: the library's grow to 20 seconds, and it takes none after a connection that ended before it was ready.
+    // The pauses are ours: those of postgres.js grow to 20 seconds, and it takes none after a connection that ended before it was ready.
     backoff: () => 0,
     // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
     idle_timeout: isEmbedded ? 0 : 300,

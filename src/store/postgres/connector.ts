@@ -53,7 +53,7 @@ export const createConnector = (
     // postgres.js knows of one host: of several it would keep the failures to itself.
     connect: async () => {
       const rest = closed + PAUSE_MILLISECONDS - performance.now()
-      // Never at once: what fails in this turn would fail before the library listens, and end the process.
+      // Never at once: what fails in this turn would fail before postgres.js listens, and end the process.
       await (rest > 0 ? pause(rest) : null)
       for (let others = hosts.size - 1; others > 0; others--) {
         const socket = connectNext()

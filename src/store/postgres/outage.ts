@@ -10,7 +10,7 @@ export const ROLLED_BACK: ReadonlySet<string> = new Set(['40001', '40P01'])
 /** Ours: of several hosts, one that is a standby. Nothing was sent there. */
 export const STANDBY = 'STANDBY'
 
-/** Nobody listens, or whoever listens is starting up, or a standby: the next caller need not wait to hear it. */
+/** Nothing listens there, or a server that is starting up, or a standby: the next caller need not wait to be told. */
 export const CANNOT_CONNECT = new Set([
   'ECONNREFUSED',
   'ENOENT',

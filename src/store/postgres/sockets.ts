@@ -30,7 +30,7 @@ export const trackSockets = (
       if (!sockets.delete(socket)) return
       const code = failure()
       if (code !== null && UNREACHABLE.has(code)) onUnreachable(address)
-      // The library hears of it after us.
+      // postgres.js hears of it after us.
       setImmediate(onClose, socket)
     })
     if (isStopped) socket.destroy()
@@ -38,8 +38,8 @@ export const trackSockets = (
   }
 
   /**
-   * What was handed to the library in this turn is written first: under TLS, a write on a socket that is being destroyed is an error
-   * that has no listener any more, and would end the process.
+   * What was handed to postgres.js in this turn is written first: under TLS, a write on a socket that is being destroyed is an error
+   * without a listener, and would end the process.
    */
   const destroy = (socket: Socket) => {
     doomed.add(socket)
@@ -77,7 +77,7 @@ const watchFailure = (socket: Socket): (() => string | null) => {
   return () => failure
 }
 
-/** Before it wraps a socket in TLS, postgres.js takes everybody's listeners off it: its end would be heard of nowhere. */
+/** Before it wraps a socket in TLS, postgres.js 3.4.9 takes every listener off it, also ours that waits for its end. */
 const keepListening = (socket: Socket, onClose: () => void) => {
   const removeAllListeners = socket.removeAllListeners.bind(socket)
   socket.removeAllListeners = (...event) => {

@@ -20,8 +20,8 @@ const PAUSE_MILLISECONDS = 1_000
 const HANGING_MILLISECONDS = 60_000
 
 /**
- * Ours – While callers have given up on a connection, one more asks Postgres what became of it: a process that is not there any more
- * leaves its place, although no word of its end came through; one that waits for a row is cancelled; one that never got the statement,
+ * Ours – While a connection is abandoned, one more asks Postgres what became of its process: where that is gone, the connection is
+ * destroyed, although no word of the end came through; a process that waits for a row is cancelled; one that never got the statement,
  * or whose answer was lost, is ended. A commit that waits for its standby is left alone: cancelled, it would be seen here and not
  * be there, so that a retry, which finds nothing to write and waits for no standby, would acknowledge what a failover forgets.
  */

@@ -32,7 +32,7 @@ export const readApplied = async (sql: Sql | TransactionSql, schema: string): Pr
   const table = historyOf(schema)
   const [history] = await sql`select to_regclass(${quoteName(table)}) is not null as exists`
   if (history?.['exists'] !== true) return new Map()
-  // By way of JSON: the column of ours is not there where nobody but drizzle has migrated.
+  // By way of JSON: the column of ours is not there where drizzle's own migrator alone was at work.
   const rows = await sql<{ when: string; compatible_with: string | null }[]>`
     select created_at::text as when, to_jsonb(migration) ->> 'compatible_with' as compatible_with
     from ${sql(table)} as migration`
