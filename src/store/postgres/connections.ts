@@ -67,7 +67,7 @@ export const openConnections = (options: Options) => {
   return {
     pool,
     /** How many hosts may be the primary. */
-    hosts: addresses.length,
+    hostCount: addresses.length,
     isBehindPooler: () => isBehindPooler,
     /** New connections name the few settings that every pooler takes. */
     expectPooler: () => {

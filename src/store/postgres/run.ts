@@ -31,7 +31,7 @@ const FLOAT8 = 701
 
 /** Carries out queries, each within its caller's time: see `Database.run`. */
 export const createRun = ({ connections, health, answer_seconds }: Needs) => {
-  const { findRefusal, giveUp, judge } = createOutages({ connections, health })
+  const { findRefusal, giveUp, judge } = createRefusals({ connections, health })
   let statements = 0
 
   const run = <T>(query: Query<T>): Promise<T> => {
@@ -41,7 +41,7 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
       const rest = secondsUntil(performance.now() + answer_seconds * STATEMENT_SHARE * 1000)
       let isAwaited = true
       const isWaiting = () => isAwaited
-      let standbysLeft = connections.hosts - 1
+      let standbysLeft = connections.hostCount - 1
       let rollbacks = 0
       let wasBehindPooler = false
 
@@ -95,7 +95,7 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
 }
 
 /** When a caller is told that the database is unavailable, and what is learnt from it. */
-const createOutages = ({ connections, health }: Pick<Needs, 'connections' | 'health'>) => {
+const createRefusals = ({ connections, health }: Pick<Needs, 'connections' | 'health'>) => {
   const { pool } = connections
   return {
     findRefusal: (): Unavailable | null => {
