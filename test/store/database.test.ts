@@ -262,6 +262,18 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await lone.close()
   })
 
+  it('never sends a statement whose caller gave up while its connection was being opened', async () => {
+    await database.sql`create table sent (what text)`
+    const release = proxy.hold()
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    await expect(lone.run(sql => sql`insert into sent values ('late')`)).rejects.toThrow(Unavailable)
+    release()
+    // There is one connection: whatever was sent on it is over before this.
+    await expect.poll(() => works(lone), { timeout: 3000 }).toBe(true)
+    expect(await database.sql`select from sent`).toHaveLength(0)
+    await lone.close()
+  })
+
   it('never begins a transaction whose caller gave up while its connection was being opened', async () => {
     await database.sql`create table begun (what text)`
     const release = proxy.hold()
