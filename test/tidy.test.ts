@@ -90,9 +90,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/platform/mail-queue.ts openMailQueue',
   'src/sdk/feed/id-set.ts createIdSet',
   'src/sdk/feed/known-revocations.ts createKnownRevocations',
-  'src/store/postgres/database.ts openDatabase',
-  'src/store/postgres/pool.ts createPool',
-  'src/store/postgres/sockets.ts trackSockets',
 ]
 
 /** What each runtime's entry of the library exports under one name. */
@@ -258,7 +255,17 @@ describe('every file', () => {
   })
 })
 
-type Lock = { packages: Record<string, { optionalDependencies?: Record<string, string>; resolved?: string }> }
+type Lock = {
+  packages: Record<
+    string,
+    {
+      version?: string
+      dependencies?: Record<string, string>
+      optionalDependencies?: Record<string, string>
+      resolved?: string
+    }
+  >
+}
 type Manifest = { dependencies: Record<string, string>; devDependencies: Record<string, string> }
 
 /** Folders of tests that test no folder of src alone: what crosses floors, and what the tests are made with. */
@@ -286,6 +293,13 @@ describe('the dependencies', () => {
   it('name no registry: every machine asks its own', () => {
     expect(Object.entries(packages).filter(([, entry]) => /^https?:/.test(entry.resolved ?? ''))).toEqual([])
     expect(lockText).not.toMatch(/https?:\/\/[^"]*\.tgz/)
+  })
+
+  it('pin the driver exactly: store/postgres closes the faults of this version', () => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
+    const locked = packages['node_modules/postgres']?.version
+    expect(locked).toMatch(/^\d+\.\d+\.\d+$/)
+    expect([dependencies['postgres'], packages['']?.dependencies?.['postgres']]).toEqual([locked, locked])
   })
 
   it('are each justified in docs/dependencies.md', () => {

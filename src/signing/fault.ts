@@ -1,10 +1,6 @@
 /** What an operator has to put right, a clear line each. */
 export type Faults = Readonly<{ faults: readonly string[] }>
 
-/** The code of a failed system call; null for every other error. */
-export const errnoOf = (error: unknown): string | null =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
-
 /** A full disk, a missing right, a share that went away: a line for the operator. Anything else is our own fault and thrown on. */
 export const toFault = (error: unknown): string => {
   if (error instanceof Error && 'syscall' in error) return `KEYS_DIR: ${error.message}`

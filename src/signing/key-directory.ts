@@ -1,6 +1,7 @@
 import { readdirSync, type Stats } from 'node:fs'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { errorCodeOf } from '../domain/base/error-code.ts'
 import { parseKeyDates } from '../domain/keys/key-dates.ts'
 import { formatKeyName, parseKeyName, startAnnounced } from '../domain/keys/key-ring.ts'
 import {
@@ -12,7 +13,7 @@ import {
   writeErrorOf,
 } from '../files/judge-directory.ts'
 import { thisUser } from '../files/this-user.ts'
-import { errnoOf, type Faults, toFault } from './fault.ts'
+import { type Faults, toFault } from './fault.ts'
 import { importKey, type SigningKey } from './signing-key.ts'
 
 /** A key with the state of its file when it was read: as long as that stays, it need not be read again. */
@@ -119,7 +120,7 @@ const inspect = async (home: Home, file: string): Promise<KeyFile> => {
     const fault = judgeFile(home, { path, stats, target })
     return { file, fault, isMounted: home.isReadOnly, modified_at, fingerprint }
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
+    if (errorCodeOf(error) !== 'ENOENT') throw error
     return {
       file,
       fault: NO_FILE,
@@ -181,7 +182,7 @@ const readKey = async (
 ): Promise<SigningKey | { readonly fault: string }> => {
   if (fault !== null) return { fault }
   const pem = await readFile(join(directory, file), 'utf8').catch((error: unknown) => ({
-    code: errnoOf(error),
+    code: errorCodeOf(error),
   }))
   if (typeof pem !== 'string') return { fault: `cannot be read (${pem.code})` }
   const dates = parseKeyDates(pem)

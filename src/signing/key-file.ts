@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorCodeOf } from '../domain/base/error-code.ts'
 import { formatKeyDates } from '../domain/keys/key-dates.ts'
 import { formatKeyName } from '../domain/keys/key-ring.ts'
 import { thisUser } from '../files/this-user.ts'
-import { errnoOf } from './fault.ts'
 import { generatePem } from './signing-key.ts'
 
 /** No `*.pem`, so that a half-written key is never taken for one. */
@@ -77,7 +77,7 @@ const shareWithGroup = async (handle: FileHandle, gid: number): Promise<void> =>
     if ((await handle.stat()).gid !== gid) await handle.chown(thisUser(), gid)
     await handle.chmod(0o640)
   } catch (error) {
-    if (errnoOf(error) !== 'EPERM') throw error
+    if (errorCodeOf(error) !== 'EPERM') throw error
   }
 }
 

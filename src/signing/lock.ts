@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { access, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { errnoOf } from './fault.ts'
+import { errorCodeOf } from '../domain/base/error-code.ts'
 
 const PREFIX = '.lock-'
 
@@ -61,7 +61,7 @@ const modifiedAt = async (path: string): Promise<number | null> => {
   try {
     return (await stat(path)).mtimeMs
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null
+    if (errorCodeOf(error) === 'ENOENT') return null
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import { StartFault } from '../domain/base/start-fault.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { type Database, openDatabase } from './postgres/database.ts'
-import { faultOf, findDatabaseFaults } from './schema/migrate.ts'
+import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
 
 type Place = Readonly<{
   DATABASE_URL: string | null
@@ -11,7 +11,7 @@ type Place = Readonly<{
 }>
 
 /**
- * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database lets nobody in or when the
+ * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database refuses us or when the
  * schema is not the one that this version knows, and with Unavailable when there is no answer.
  */
 export const openStore = async ({

@@ -1,11 +1,11 @@
 import postgres, { type Sql } from 'postgres'
 import {
-  type Caller,
   type DatabaseOptions,
   openDatabase as openPool,
   type Database as Pool,
 } from '../../src/store/postgres/database.ts'
 import { createQualify, tag } from '../../src/store/postgres/qualify.ts'
+import type { Caller } from '../../src/store/postgres/run.ts'
 
 /** The store's pool, and a client beside it for setting rows back and looking at them. */
 export type Database = Pool & Readonly<{ sql: Sql }>

@@ -1,8 +1,8 @@
 import { IMPORT_REMEMBERED_DAYS } from '../../domain/account/account-line.ts'
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/database.ts'
-import { codeOf } from '../postgres/outage.ts'
 
 /** SQLSTATE unique_violation: somebody else wrote the same batch at the same time. */
 const RACED = '23505'
@@ -19,7 +19,7 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        if (tries === TRIES || codeOf(error) !== RACED) throw error
+        if (tries === TRIES || errorCodeOf(error) !== RACED) throw error
       }
     }
   }

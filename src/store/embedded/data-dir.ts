@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import {
   isOfStranger,
@@ -22,7 +23,6 @@ import {
   writeErrorOf,
 } from '../../files/judge-directory.ts'
 import { thisUser } from '../../files/this-user.ts'
-import { codeOf } from '../postgres/outage.ts'
 
 /** Makes DATA_DIR, for this user alone. Throws a StartFault when it cannot be made or written, or when others may enter it. */
 export const openDataDir = (data_dir: string): void => {
@@ -42,9 +42,11 @@ const judgeWith = (
     if (faults.length > 0 || !existsSync(data_dir)) return faults
     return [...judgeAccess(data_dir), ...judgeDatabase(data_dir)]
   } catch (error) {
-    if (codeOf(error) === '') throw error
+    if (errorCodeOf(error) === null) throw error
     const verb = existsSync(data_dir) ? 'used' : 'made'
-    return [`DATA_DIR ${data_dir} cannot be ${verb}: ${codeOf(error)} (this process is uid ${thisUser()})`]
+    return [
+      `DATA_DIR ${data_dir} cannot be ${verb}: ${errorCodeOf(error)} (this process is uid ${thisUser()})`,
+    ]
   }
 }
 
@@ -90,8 +92,8 @@ export const localSecret = (data_dir: string, name: string, make: () => string):
   try {
     return readSecret(path) ?? createSecret(data_dir, path, make()) ?? getSecret(path)
   } catch (error) {
-    if (codeOf(error) === '') throw error
-    throw new StartFault([`${path} cannot be read or made: ${codeOf(error)}`], error)
+    if (errorCodeOf(error) === null) throw error
+    throw new StartFault([`${path} cannot be read or made: ${errorCodeOf(error)}`], error)
   }
 }
 
@@ -103,7 +105,7 @@ const createSecret = (data_dir: string, path: string, secret: string): string | 
     sync(data_dir)
     return secret
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return null
+    if (errorCodeOf(error) === 'EEXIST') return null
     throw error
   } finally {
     rmSync(draft, { force: true })
@@ -114,7 +116,7 @@ const readSecret = (path: string): string | null => {
   try {
     return getSecret(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
+    if (errorCodeOf(error) === 'ENOENT') return null
     throw error
   }
 }

@@ -1,8 +1,8 @@
 import { linkSync, readdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join, relative } from 'node:path'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { codeOf } from '../postgres/outage.ts'
 
 export type DirectoryLock = Readonly<{ release: () => Promise<void> }>
 
@@ -62,7 +62,7 @@ const linkIfFree = (existing: string, path: string): boolean => {
     linkSync(existing, path)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    if (errorCodeOf(error) === 'EEXIST') return false
     throw error
   }
 }
@@ -82,7 +82,7 @@ const isAlive = (path: string): Promise<boolean> =>
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', error => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))))
+    socket.once('error', error => resolve(!['ECONNREFUSED', 'ENOENT'].includes(errorCodeOf(error) ?? '')))
   })
 
 /** The shorter of the absolute path and the one relative to the working directory: the kernel's limit is short. */

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { codeOf } from '../postgres/outage.ts'
 import { migrate } from '../schema/migrate.ts'
 import { openDataDir } from './data-dir.ts'
 import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
@@ -53,8 +53,8 @@ const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
     rmSync(path, { force: true })
     return lock
   } catch (error) {
-    if (error instanceof StartFault || codeOf(error) === '') throw error
-    throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${codeOf(error)}`], error)
+    if (error instanceof StartFault || errorCodeOf(error) === null) throw error
+    throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${errorCodeOf(error)}`], error)
   }
 }
 /** Makes the database in a thread that then ends: the memory that making it takes goes with the thread. */

@@ -1,9 +1,9 @@
 import type { Addressee } from '../../domain/account/mail.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
 import type { Database } from '../postgres/database.ts'
-import { codeOf } from '../postgres/outage.ts'
 import { CHANGE_EMAIL, isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
 import { createIssueLinks } from './issue-links.ts'
@@ -85,7 +85,7 @@ const createRedeemChange =
       )
       return addressee ?? null
     } catch (error) {
-      if (codeOf(error) === TAKEN) return 'taken'
+      if (errorCodeOf(error) === TAKEN) return 'taken'
       throw error
     }
   }

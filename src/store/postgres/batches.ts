@@ -1,11 +1,11 @@
-/** Entries of one batch, at most: a statement is to stay short. */
-const MOST = 64
-/** A batch that has no answer by then holds up nobody else. */
-const LATE_MILLISECONDS = 50
+/** A statement is to stay short. */
+const MAX_ENTRIES = 64
+/** A batch that has no answer by then does not hold up the next one. */
+const PATIENCE_MILLISECONDS = 50
 
 type Work<Entry, Answer> = Readonly<{
   keyOf: (entry: Entry) => string
-  /** All or nothing, and no two entries of one key. Whoever gets undefined is asked for alone. */
+  /** All or nothing, and no two entries of one key. An entry whose answer is undefined is asked for alone. */
   together: (batch: readonly Entry[]) => Promise<readonly (Answer | undefined)[]>
   alone: (entry: Entry) => Promise<Answer>
   /** Whether a batch that failed has done nothing, for sure. */
@@ -19,13 +19,13 @@ type Waiting<Entry, Answer> = Readonly<{
 }>
 
 /**
- * Ours, after the group commit of databases: what is asked for while a batch is under way makes up the next one, so that a busy
- * server sends few statements, and on an idle one nobody waits. An entry whose key is in the batch already is asked for alone,
- * and so is each of a batch that was undone because of one of them.
+ * Ours, after the group commit of databases: the entries that come while a batch is under way make up the next one, so that a busy
+ * server sends few statements, and an idle one sends each entry at once. An entry whose key is in the batch already is asked for
+ * alone, and so is each entry of a batch that was undone because of one of them.
  */
 export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
   let waiting = new Map<string, Waiting<Entry, Answer>>()
-  let isHeld = false
+  let isUnderWay = false
 
   const take = () => {
     const batch = [...waiting.values()]
@@ -48,10 +48,10 @@ export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: W
     if (waiting.size === 0) return proceed()
     void settledOrLate(dispatch()).then(proceed)
   }
-  /** Whatever has arrived by now is read first. */
+  /** The event loop reads first what has arrived by now. */
   const proceed = () => {
-    isHeld = waiting.size > 0
-    if (isHeld) setImmediate(send)
+    isUnderWay = waiting.size > 0
+    if (isUnderWay) setImmediate(send)
   }
 
   return (entry: Entry): Promise<Answer> => {
@@ -59,16 +59,16 @@ export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: W
     if (waiting.has(key)) return alone(entry)
     return new Promise((resolve, reject) => {
       waiting.set(key, { entry, resolve, reject })
-      if (!isHeld) proceed()
-      // A full one has no company to wait for: while the database hangs, nobody's time begins later than their request.
-      else if (waiting.size >= MOST) void dispatch()
+      if (!isUnderWay) proceed()
+      // A full batch does not wait for the one before: while the database hangs, a caller's time begins with its request.
+      else if (waiting.size >= MAX_ENTRIES) void dispatch()
     })
   }
 }
 
 const settledOrLate = (answered: Promise<unknown>): Promise<void> =>
   new Promise(resolve => {
-    const timer = setTimeout(resolve, LATE_MILLISECONDS)
+    const timer = setTimeout(resolve, PATIENCE_MILLISECONDS)
     const settle = () => {
       clearTimeout(timer)
       resolve()

@@ -1,21 +1,21 @@
 import { arrayTypes, byteaType } from './array-types.ts'
+import type { Connector } from './connector.ts'
 import { type Address, connectionOptions } from './hosts.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './session-settings.ts'
-import type { SocketLine } from './sockets.ts'
 
-/** Of its caller's time, what a statement may take. */
+/** The share of its caller's time that a statement may take. */
 export const STATEMENT_SHARE = 0.8
 export const CONNECT_SECONDS = 3
 
 export type ClientOptions = Readonly<{
   schema: string
-  /** Behind a pooler that refuses the rest, what any takes. */
-  isPooled: boolean
+  /** Only the settings that every pooler takes are named. */
+  isBehindPooler: boolean
   url: string
   address: Address
   answer_seconds: number
   isEmbedded: boolean
-  socket: SocketLine['open']
+  socket: Connector['connect']
 }>
 
 /**
@@ -29,17 +29,17 @@ export const clientOptions = ({
   isEmbedded,
   socket,
   schema,
-  isPooled,
+  isBehindPooler,
 }: ClientOptions) => {
   const { startup, ...signIn } = connectionOptions(url, address)
   return {
     max: 1,
     ...signIn,
     ...address,
-    // Ours are watched: a dead machine closes no connection, and the library would wait on it for a quarter of an hour.
+    // Ours are watched: a dead machine closes no connection, and postgres.js would wait on it for as long as TCP does.
     socket,
     connect_timeout: CONNECT_SECONDS,
-    // The pauses are ours: the library's grow to 20 seconds, and it takes none after a connection that ended before it was ready.
+    // The pauses are ours: those of postgres.js grow to 20 seconds, and it takes none after a connection that ended before it was ready.
     backoff: () => 0,
     // The embedded database takes one connection, and takes the next one only when it has noticed the end of the last.
     idle_timeout: isEmbedded ? 0 : 300,
@@ -51,7 +51,7 @@ export const clientOptions = ({
     connection: {
       application_name: 'signetd',
       ...startup,
-      ...(isPooled ? PINNED_EVERYWHERE : { ...PINNED, search_path: searchPathOf(schema) }),
+      ...(isBehindPooler ? PINNED_EVERYWHERE : { ...PINNED, search_path: searchPathOf(schema) }),
       // A statement that waited for a row then judges the row's newest version: rotation depends on it.
       default_transaction_isolation: 'read committed' as const,
       // Before the caller gives up: a statement without a caller ends, and a connection that is silent for longer is dead.

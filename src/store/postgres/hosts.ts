@@ -27,6 +27,31 @@ export const addressesOf = ({ url, path }: DatabasePlace): readonly [Address, ..
     : [{ host: standard.host[0] ?? 'localhost', port: standardPort }]
 }
 
+/**
+ * Which address of several the next connection leads to. One is kept until it is of no use: a connection that merely ends, for its
+ * age or idleness, leads to no standby.
+ */
+export type HostRing = Readonly<{
+  size: number
+  current: () => Address
+  /** Counts the addresses that proved to be of no use. */
+  turn: () => number
+  /** What was opened in this turn is of no use. */
+  failOver: (turn: number | undefined) => void
+}>
+
+export const createHostRing = (addresses: readonly [Address, ...Address[]]): HostRing => {
+  let turn = 0
+  return {
+    size: addresses.length,
+    current: () => addresses[turn % addresses.length] ?? addresses[0],
+    turn: () => turn,
+    failOver: opened => {
+      if (opened === turn) turn++
+    },
+  }
+}
+
 /** The settings have judged the URL; other callers that open a database hear of a fault in it here. */
 const targetOf = (url: string): PostgresTarget => {
   const read = readPostgresUrl(url)

@@ -1,13 +1,16 @@
 /** SQLSTATE of a write on what has become a standby. */
 export const READ_ONLY = '25006'
 
-/** SQLSTATE of a statement that was rolled back, whole, because it and others waited for each other: it may be carried out now. */
-export const DEADLOCK = '40P01'
+/**
+ * SQLSTATE of work that was rolled back, whole and before its commit, for the sake of other transactions: serialization_failure and
+ * deadlock_detected. It may be carried out now.
+ */
+export const ROLLED_BACK: ReadonlySet<string> = new Set(['40001', '40P01'])
 
 /** Ours: of several hosts, one that is a standby. Nothing was sent there. */
 export const STANDBY = 'STANDBY'
 
-/** Nobody listens, or whoever listens is starting up, or a standby: the next caller need not wait to hear it. */
+/** Nothing listens there, or a server that is starting up, or a standby: the next caller need not wait to be told. */
 export const CANNOT_CONNECT = new Set([
   'ECONNREFUSED',
   'ENOENT',
@@ -45,7 +48,5 @@ const OUTAGES = new Set([
 ])
 
 /** SQLSTATE classes 08 (connection) and 53 (out of connections, memory or disk), and the list above. */
-export const isOutage = (code: string): boolean => OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code)
-
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
+export const isOutage = (code: string | null): boolean =>
+  code !== null && (OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code))

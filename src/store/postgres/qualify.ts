@@ -1,6 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres'
 
-/** The library's client as statements see it, and the process of Postgres that serves it; null until one was asked. */
+/** A client of postgres.js as statements see it, and the process of Postgres that serves it; null until a statement was sent. */
 export type Tagged = Readonly<{ sql: Sql; pid: () => number | null }>
 
 /** What a statement's constant text becomes. */
@@ -8,7 +8,7 @@ export type Rewrite = (strings: TemplateStringsArray) => TemplateStringsArray
 
 /**
  * Ours – Statements name every table as `signet.users`: here the prefix becomes the schema of DATABASE_SCHEMA, once for each
- * template, so that the library still prepares each statement once.
+ * template, so that postgres.js still prepares each statement once.
  */
 export const createQualify = (schema: string): Rewrite => {
   const known = new WeakMap<TemplateStringsArray, TemplateStringsArray>()
@@ -25,7 +25,7 @@ export const createQualify = (schema: string): Rewrite => {
 
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** Ours – Qualifies, and remembers the last statement, from which the library can tell whom it talks to. */
+/** Ours – Qualifies, and remembers the last statement, from which postgres.js tells the process that serves it. */
 export const tag = (client: Sql, qualify: Rewrite): Tagged => {
   let last: unknown
   const wrap = <S extends Sql | TransactionSql>(sql: S): S =>

@@ -1,20 +1,14 @@
-import type { Address } from './hosts.ts'
+import type { Connection } from './connection.ts'
+import type { Connector } from './connector.ts'
 import type { Tagged } from './qualify.ts'
-import type { SocketLine } from './sockets.ts'
 
 /** A connection of the pool, as the watchdog sees it. */
-export type WatchedConnection = Readonly<{
-  pid: () => number | null
-  address: () => Address
-  /** Its caller has given up, and it was not heard of since. */
-  isOverdue: boolean
-  cut: () => void
-}>
+type WatchedConnection = Pick<Connection, 'pid' | 'address' | 'isAbandoned' | 'destroy'>
 
 type Needs = Readonly<{
   /** A client of its own: those of the pool may all be waiting. */
-  open: () => Tagged & Pick<SocketLine, 'address' | 'cut'>
-  watched: () => readonly WatchedConnection[]
+  open: () => Tagged & Pick<Connector, 'address' | 'destroy'>
+  connections: () => readonly WatchedConnection[]
   /** How long a statement must have waited to be cancelled. */
   patience_seconds: number
 }>
@@ -26,12 +20,12 @@ const PAUSE_MILLISECONDS = 1_000
 const HANGING_MILLISECONDS = 60_000
 
 /**
- * Ours – While callers have given up on a connection, one more asks Postgres what became of it: a process that is not there any more
- * leaves its place, although no word of its end came through; one that waits for a row is cancelled; one that never got the statement,
+ * Ours – While a connection is abandoned, one more asks Postgres what became of its process: where that is gone, the connection is
+ * destroyed, although no word of the end came through; a process that waits for a row is cancelled; one that never got the statement,
  * or whose answer was lost, is ended. A commit that waits for its standby is left alone: cancelled, it would be seen here and not
  * be there, so that a retry, which finds nothing to write and waits for no standby, would acknowledge what a failover forgets.
  */
-export const createWatchdog = ({ open, watched, patience_seconds }: Needs) => {
+export const createWatchdog = ({ open, connections, patience_seconds }: Needs) => {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   /** Behind a pooler the processes have other numbers. */
@@ -44,26 +38,25 @@ export const createWatchdog = ({ open, watched, patience_seconds }: Needs) => {
 
   const lookUntilQuiet = async () => {
     const watchdog = open()
-    const giveUp = setTimeout(watchdog.cut, HANGING_MILLISECONDS).unref()
+    const giveUp = setTimeout(watchdog.destroy, HANGING_MILLISECONDS).unref()
     await look(watchdog).catch(() => undefined)
     clearTimeout(giveUp)
     await watchdog.sql.end({ timeout: 0 }).catch(() => undefined)
     timer = undefined
-    if (watched().some(({ isOverdue }) => isOverdue)) watch()
+    if (connections().some(({ isAbandoned }) => isAbandoned())) watch()
   }
 
   const look = async ({ sql, pid, address }: ReturnType<Needs['open']>) => {
-    const asked = watched().filter(connection => connection.pid() !== null)
-    const pidsOf = (connections: readonly WatchedConnection[]) =>
-      connections.map(connection => connection.pid() ?? 0)
-    const overdue = pidsOf(asked.filter(({ isOverdue }) => isOverdue))
+    const asked = connections().filter(connection => connection.pid() !== null)
+    const pidsOf = (some: readonly WatchedConnection[]) => some.map(connection => connection.pid() ?? 0)
+    const abandoned = pidsOf(asked.filter(({ isAbandoned }) => isAbandoned()))
     const known = asked.map(connection => ({ connection, pid: connection.pid() }))
     const rows = await sql<{ own: number; pid: number | null }[]>`
       select
         pg_backend_pid() as own,
         backend.pid,
         case
-          when backend.pid <> all(${sql.typed(overdue, INT_ARRAY)}::int[]) then null
+          when backend.pid <> all(${sql.typed(abandoned, INT_ARRAY)}::int[]) then null
           when state = 'active' and wait_event_type in ('Lock', 'Timeout')
             and extract(epoch from statement_timestamp() - query_start) > ${patience_seconds}::float8
             then pg_cancel_backend(backend.pid)
@@ -80,7 +73,7 @@ export const createWatchdog = ({ open, watched, patience_seconds }: Needs) => {
     const living = new Set(rows.map(row => row.pid))
     for (const { connection, pid: before } of known)
       if (!living.has(before) && connection.pid() === before && connection.address() === address())
-        connection.cut()
+        connection.destroy()
   }
 
   const stop = () => {

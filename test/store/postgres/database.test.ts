@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { errorCodeOf } from '../../../src/domain/base/error-code.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { onHeldAccount } from '../../../src/store/families/end-families.ts'
-import { codeOf, isOutage } from '../../../src/store/postgres/outage.ts'
+import { isOutage } from '../../../src/store/postgres/outage.ts'
+import { inTransaction } from '../../../src/store/postgres/transaction.ts'
 import { createDatabase, hasPostgres } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../../support/services/fault-proxy.ts'
@@ -260,6 +262,18 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await lone.close()
   })
 
+  it('never sends a statement whose caller gave up while its connection was being opened', async () => {
+    await database.sql`create table sent (what text)`
+    const release = proxy.hold()
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    await expect(lone.run(sql => sql`insert into sent values ('late')`)).rejects.toThrow(Unavailable)
+    release()
+    // There is one connection: whatever was sent on it is over before this.
+    await expect.poll(() => works(lone), { timeout: 3000 }).toBe(true)
+    expect(await database.sql`select from sent`).toHaveLength(0)
+    await lone.close()
+  })
+
   it('never begins a transaction whose caller gave up while its connection was being opened', async () => {
     await database.sql`create table begun (what text)`
     const release = proxy.hold()
@@ -282,7 +296,9 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
       const lone = openDatabase({ url: own.url, pool_size: 1 })
       for (let turn = 0; turn < 3; turn++) {
         const broken = await lone.run(sql => sql.unsafe(text)).catch((error: unknown) => error)
-        expect([codeOf(broken), codeOf(broken instanceof Error ? broken.cause : null)]).toContain(code)
+        expect([errorCodeOf(broken), errorCodeOf(broken instanceof Error ? broken.cause : null)]).toContain(
+          code,
+        )
         expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
       }
       await lone.close()
@@ -438,6 +454,62 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     ])
     await patient.close()
   })
+
+  it.each(['40001', '40P01'])('carries out again, as one, what was rolled back with %s', async code => {
+    await failing(code, 2)
+    const written = await database.run(sql =>
+      inTransaction(sql, async held => {
+        await held`insert into tried values (${code})`
+        return held`select fail_first() as failures`
+      }),
+    )
+    expect(written).toEqual([{ failures: 2 }])
+    expect(await database.sql`select code from tried`).toEqual([{ code }])
+  })
+
+  it('carries out again what was rolled back at its commit', async () => {
+    await failing('40001', 2)
+    await database.sql`
+      create constraint trigger at_commit after insert on tried
+      deferrable initially deferred for each row execute function fail_first_at_commit()`
+    await database.run(sql => sql`insert into tried values ('once')`)
+    expect(await database.sql`select code from tried`).toEqual([{ code: 'once' }])
+  })
+
+  it('gives up with its caller what is rolled back again and again', async () => {
+    await failing('40001', 1_000_000)
+    await expect(
+      database.run(sql => sql`insert into tried select 'never' where fail_first() > 0`),
+    ).rejects.toThrow(Unavailable)
+    // Nothing is left that would try on.
+    await expect.poll(() => database.load().statements, { timeout: 2000 }).toBe(0)
+    expect(await database.sql`select from tried`).toHaveLength(0)
+  })
+
+  it('does not carry out again what Postgres refuses for another reason', async () => {
+    await failing('40003', 1)
+    await expect(database.run(sql => sql`select fail_first()`)).rejects.toMatchObject({ code: '40003' })
+  })
+
+  /** `fail_first` raises so often. A sequence counts for it: what is rolled back leaves nothing else behind. */
+  const failing = async (code: string, times: number) => {
+    await database.sql.unsafe(`
+      drop table if exists tried;
+      create table tried (code text);
+      drop sequence if exists failures;
+      create sequence failures minvalue 0;
+      create or replace function fail_first() returns int language plpgsql as $$
+        declare failure int := nextval('failures');
+        begin
+          if failure < ${times} then raise exception using errcode = '${code}'; end if;
+          return failure;
+        end $$;
+      create or replace function fail_first_at_commit() returns trigger language plpgsql as $$
+        begin
+          perform fail_first();
+          return null;
+        end $$`)
+  }
 
   it('passes on the fault of a statement as it is', async () => {
     await expect(database.run(sql => sql`select nonsense`)).rejects.toMatchObject({ code: '42703' })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
 import { openStore } from '../../../src/store/open-store.ts'
 import { migrate } from '../../../src/store/schema/migrate.ts'
+import { readMigrations } from '../../../src/store/schema/migrations.ts'
 import { createEmptyDatabase, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
 import { PASSWORD } from '../../support/call.ts'
 import { PEPPER } from '../../support/clients.ts'
@@ -81,6 +82,21 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     expect(await migrate({ url: as(own.url, OWNER), schema: SCHEMA })).toEqual([])
   })
 
+  it('lets a role that may make nothing find out that there is nothing to migrate', async () => {
+    expect(await migrate({ url: as(own.url, SERVER), schema: SCHEMA })).toEqual([])
+  })
+
+  it('is migrated once in each of several schemas, by several instances that begin at once', async () => {
+    const schemas = [`${SCHEMA}3`, `${SCHEMA}4`].flatMap(schema => [schema, schema, schema])
+    const taken = await Promise.all(schemas.map(schema => migrate({ url: own.url, schema })))
+    expect(
+      taken
+        .flat()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(readMigrations().flatMap(({ name }) => [name, name]))
+  })
+
   it('serves there, and touches nothing of the other application', async () => {
     const email = 'ann@b.example'
     expect((await call('/auth/register', { email, password: PASSWORD })).status).toBe(201)
@@ -108,8 +124,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     await migrate({ url: own.url, schema: other })
     await migrate({ url: own.url, schema: other, to: 'none' })
     expect(
-      await admin.sql`select tablename from pg_tables where schemaname = ${other} and tablename <> '__drizzle_migrations'`,
-    ).toEqual([])
+      await admin.sql`select tablename from pg_tables where schemaname = ${other} order by tablename`,
+    ).toEqual([{ tablename: '__drizzle_migrations' }, { tablename: '__signet_migration_lease' }])
     expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
     expect(await admin.sql`select from refresh_families`).toHaveLength(0)
   })

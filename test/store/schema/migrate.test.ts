@@ -1,10 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRevocationFeed } from '../../../src/store/revocations/revocation-feed.ts'
-import { migrate, schemaFault, schemaState } from '../../../src/store/schema/migrate.ts'
+import { schemaFault, schemaState } from '../../../src/store/schema/database-faults.ts'
+import { migrate } from '../../../src/store/schema/migrate.ts'
 import { type Migration, planSteps, readMigrations } from '../../../src/store/schema/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
+import { openFaultProxy } from '../../support/services/fault-proxy.ts'
+import { findPgBouncer, startPgBouncer } from '../../support/services/services.ts'
 import { keepRefreshing, openOldestSignIn, openSignIn } from '../../support/sign-ins.ts'
 
 const newest = readMigrations()
@@ -139,6 +143,160 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     await migrate({ url: own.url })
     const [row] = await database.sql`select reloptions from pg_class where relname = 'refresh_families'`
     expect(row).toEqual({ reloptions: ['fillfactor=80'] })
+  })
+})
+
+describe.skipIf(!hasPostgres)('the lease of migrations', () => {
+  let own: Awaited<ReturnType<typeof createEmptyDatabase>>
+  let database: Database
+  beforeEach(async () => {
+    own = await createEmptyDatabase()
+    database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 30 })
+  })
+  afterEach(async () => {
+    await database.close()
+    await own.drop()
+  })
+
+  const migrationOf = (...up: readonly string[]): readonly Migration[] => [
+    { name: '0000_only', when: 1, hash: 'only', up, down: [], compatible_with: null },
+  ]
+  const PATIENT = { timeout: 5000 }
+  const STEP = { name: '0000_only', direction: 'up' }
+
+  /** A migration that takes its time, until `finish`: as many seconds as a table says. */
+  const slow = async (...first: readonly string[]) => {
+    await database.sql`create table slow as select 600 as seconds`
+    const known = migrationOf(
+      ...first,
+      'create table made (id integer)',
+      'select pg_sleep(seconds) from slow',
+    )
+    const isWorking = () =>
+      database.sql<{ pid: number }[]>`
+        select pid from pg_stat_activity
+        where datname = current_database() and query like 'select pg_sleep(seconds)%' and wait_event = 'PgSleep'`
+    const isWaiting = () =>
+      database.sql`
+        select from pg_stat_activity
+        where datname = current_database() and query like '%migration_lease%' and wait_event_type = 'Lock'`
+    const finish = () => database.sql`update slow set seconds = 0`
+    return { known, isWorking, isWaiting, finish }
+  }
+  const made = () => database.sql`select from pg_tables where tablename = 'made'`
+
+  it('is made once in an empty database, however many instances begin there at once', async () => {
+    for (let turn = 0; turn < 5; turn++) {
+      const schema = `turn${turn}`
+      const known = migrationOf('create table made (id integer)')
+      const taken = await Promise.all(
+        Array.from({ length: 10 }, () => migrate({ url: own.url, schema, known })),
+      )
+      expect(taken.flat()).toEqual([STEP])
+    }
+  })
+
+  it('is waited for, and passes on when the connection of its holder ends', async () => {
+    const { known, isWorking, isWaiting, finish } = await slow()
+    const holder = expect(migrate({ url: own.url, known })).rejects.toThrow('cannot be reached')
+    await expect.poll(isWorking, PATIENT).toHaveLength(1)
+    const others = Array.from({ length: 2 }, () => migrate({ url: own.url, known }))
+    await expect.poll(isWaiting, PATIENT).toHaveLength(2)
+    expect(await made()).toHaveLength(0)
+    await finish()
+    for (const { pid } of await isWorking()) await database.sql`select pg_terminate_backend(${pid})`
+    await holder
+    // What the holder had begun is undone: one of the others does all of it.
+    expect((await Promise.all(others)).flat()).toEqual([STEP])
+    expect(await made()).toHaveLength(1)
+  })
+
+  it('passes on when its holder hangs: Postgres waits a minute for the next statement of a migration', async () => {
+    const { hostname, port } = new URL(own.url)
+    const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
+    const { known, isWorking, isWaiting, finish } = await slow(
+      `create table waits as select current_setting('idle_in_transaction_session_timeout') as waits`,
+      `select set_config('idle_in_transaction_session_timeout', '500ms', true)`,
+      // A sleep of the holder alone.
+      `update slow set seconds = 1 where seconds = 600`,
+    )
+    const url = Object.assign(new URL(own.url), { port: String(proxy.port) }).href
+    const hanging = expect(migrate({ url, known })).rejects.toThrow('cannot be reached')
+    await expect.poll(isWorking, PATIENT).toHaveLength(1)
+    proxy.stall()
+    const other = migrate({ url: own.url, known })
+    await expect.poll(isWaiting, PATIENT).toHaveLength(1)
+    await finish()
+    expect(await other).toEqual([STEP])
+    expect(await database.sql`select waits from waits`).toEqual([{ waits: '1min' }])
+    proxy.cut()
+    await hanging
+    await proxy.close()
+  })
+
+  it('outlasts the timeouts of the role', async () => {
+    const [{ name } = { name: '' }] = await database.sql<
+      { name: string }[]
+    >`select current_database() as name`
+    for (const timeout of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
+      await database.sql.unsafe(`alter database ${name} set ${timeout} = '200ms'`)
+    const { known, isWorking, isWaiting, finish } = await slow()
+    const first = expect(migrate({ url: own.url, known })).rejects.toThrow('cannot be reached')
+    await expect.poll(isWorking, PATIENT).toHaveLength(1)
+    const second = migrate({ url: own.url, known })
+    await expect.poll(isWaiting, PATIENT).toHaveLength(1)
+    await pause(500)
+    await finish()
+    const [{ pid } = { pid: 0 }] = await isWorking()
+    await database.sql`select pg_terminate_backend(${pid})`
+    await first
+    expect(await second).toEqual([STEP])
+  })
+
+  it('is kept with a version that took turns by an advisory lock: each waits for the other', async () => {
+    await migrate({ url: own.url, known: migrationOf('create table made (id integer)') })
+    const known = [
+      ...migrationOf(),
+      {
+        name: '0001_later',
+        when: 2,
+        hash: 'later',
+        up: ['create table later ()'],
+        down: [],
+        compatible_with: null,
+      },
+    ]
+    const before = await database.sql.reserve()
+    await before`begin`
+    await before`select pg_advisory_xact_lock(5372697473)`
+    await before`select from drizzle.__drizzle_migrations`
+    await before`alter table drizzle.__drizzle_migrations add column if not exists compatible_with bigint`
+    const now = migrate({ url: own.url, known })
+    await expect
+      .poll(
+        () =>
+          database.sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        PATIENT,
+      )
+      .toHaveLength(1)
+    await before`create table later ()`
+    await before`insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 2)`
+    await before`commit`
+    before.release()
+    expect(await now).toEqual([])
+  })
+
+  it.skipIf(findPgBouncer() === null)('is held behind a PgBouncer in transaction mode too', async () => {
+    const bouncer = await startPgBouncer(own.url)
+    if (bouncer === null) throw new Error('no PgBouncer')
+    const taken = await Promise.all(Array.from({ length: 4 }, () => migrate({ url: bouncer.url })))
+    await bouncer.stop()
+    expect(
+      taken
+        .flat()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(names)
   })
 })
 

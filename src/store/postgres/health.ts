@@ -1,0 +1,34 @@
+import { CANNOT_CONNECT } from './outage.ts'
+
+/** How long an answer vouches for Postgres, while no connection ends. */
+const FRESH_MILLISECONDS = 1_000
+/** How long to believe that Postgres is away, once it has refused a connection. */
+const REFUSED_MILLISECONDS = 200
+
+export type Health = ReturnType<typeof trackHealth>
+
+/** What the last answers tell of Postgres. */
+export const trackHealth = () => {
+  let freshUntil = 0
+  let refusedUntil = 0
+  let isLost = false
+
+  return {
+    noteAnswer: () => {
+      isLost = false
+      freshUntil = performance.now() + FRESH_MILLISECONDS
+    },
+    /** `code` is null where there was no answer in time. */
+    noteOutage: (code: string | null) => {
+      isLost = true
+      freshUntil = 0
+      if (code !== null && CANNOT_CONNECT.has(code)) refusedUntil = performance.now() + REFUSED_MILLISECONDS
+    },
+    noteClosed: () => {
+      freshUntil = 0
+    },
+    isFresh: () => performance.now() < freshUntil,
+    isRefused: () => performance.now() < refusedUntil,
+    isLost: () => isLost,
+  }
+}

@@ -1,0 +1,9 @@
+/** All that the rest of the program may know of the pool, the driver and its faults. */
+export { inBatches } from './batches.ts'
+export { type Database, openDatabase } from './database.ts'
+export type { DatabasePlace } from './hosts.ts'
+export { isOutage, ROLLED_BACK } from './outage.ts'
+export { onPrimary } from './primary.ts'
+export { quoteIdentifier } from './qualify.ts'
+export { findSettingFaults, isRefusedByPooler } from './session-settings.ts'
+export { inTransaction } from './transaction.ts'

@@ -1,0 +1,51 @@
+import postgres, { type Sql } from 'postgres'
+import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from './hosts.ts'
+import { trackSockets } from './sockets.ts'
+
+const CONNECT_SECONDS = 5
+
+const CLIENT_OPTIONS = {
+  max: 1,
+  connect_timeout: CONNECT_SECONDS,
+  backoff: () => 0,
+  onnotice: () => {},
+  // arrayTypes tells why.
+  fetch_types: false,
+}
+
+/** Work of a migration, on one connection beside the pool: of several hosts, to the first that is no standby. */
+export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
+  const addresses = addressesOf(place)
+  const sockets = trackSockets(addresses, {
+    connect_seconds: CONNECT_SECONDS,
+    onUnreachable: () => {},
+  })
+  for (let others = addresses.length - 1; ; others--) {
+    const connector = sockets.createConnector(() => {})
+    const [address] = addresses
+    const { startup, ...signIn } = connectionOptions(place.url, address)
+    const options = {
+      ...CLIENT_OPTIONS,
+      ...signIn,
+      ...address,
+      connection: { application_name: 'signetd migrate', ...startup },
+      socket: connector.connect,
+    }
+    const sql = postgres(options)
+    try {
+      // postgres.js asks again, for ever, where each connection is ended before it is ready.
+      const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
+      if (!isUseless || others === 0) return await work(sql)
+      connector.failOver()
+    } finally {
+      await sql.end({ timeout: CONNECT_SECONDS })
+    }
+  }
+}
+
+const inTime = <T>(answer: Promise<T>, seconds: number): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const fault = Object.assign(new Error(`no answer in ${seconds} seconds`), { code: 'CONNECT_TIMEOUT' })
+    const timer = setTimeout(() => reject(fault), seconds * 1000)
+    void answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  })

@@ -1,0 +1,45 @@
+import type { Sql, TransactionSql } from 'postgres'
+import { quoteIdentifier } from '../postgres/qualify.ts'
+import type { Applied } from './migrations.ts'
+
+/** Where drizzle's own migrator keeps its own; beside the tables where another application may use drizzle in this database. */
+export const historyOf = (schema: string): string => `${schemaOfHistory(schema)}.__drizzle_migrations`
+
+export const schemaOfHistory = (schema: string): string => (schema === 'public' ? 'drizzle' : schema)
+
+const quoteName = (name: string): string => name.split('.').map(quoteIdentifier).join('.')
+
+/** Only where it is not there: to ask with `if not exists` takes the right to make one all the same. */
+export const createSchema = async (sql: TransactionSql, schema: string) => {
+  const there = await sql`select from pg_namespace where nspname = ${schema}`
+  if (there.length === 0) await sql`create schema ${sql(schema)}`
+}
+
+/** As drizzle's own migrator makes it, with a column of ours: either may go on where the other stopped. */
+export const createHistory = async (sql: TransactionSql, schema: string) => {
+  const history = historyOf(schema)
+  await sql`
+    create table if not exists ${sql(history)} (
+      id serial primary key,
+      hash text not null,
+      created_at bigint
+    )
+  `
+  await sql`alter table ${sql(history)} add column if not exists compatible_with bigint`
+}
+
+export const readApplied = async (sql: Sql | TransactionSql, schema: string): Promise<Applied> => {
+  const table = historyOf(schema)
+  const [history] = await sql`select to_regclass(${quoteName(table)}) is not null as exists`
+  if (history?.['exists'] !== true) return new Map()
+  // By way of JSON: the column of ours is not there where drizzle's own migrator alone was at work.
+  const rows = await sql<{ when: string; compatible_with: string | null }[]>`
+    select created_at::text as when, to_jsonb(migration) ->> 'compatible_with' as compatible_with
+    from ${sql(table)} as migration`
+  return new Map(
+    rows.map(({ when, compatible_with }) => [
+      Number(when),
+      compatible_with === null ? null : Number(compatible_with),
+    ]),
+  )
+}
