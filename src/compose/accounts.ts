@@ -26,41 +26,33 @@ import type { Rotate } from '../grants/rotate.ts'
 import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import { createCsrf } from '../http/server/csrf.ts'
-import type { Accounts } from '../ports/accounts.ts'
 import type { Clients } from '../ports/clients.ts'
 import type { Clock, Log, Metrics, Passwords, Random, Wait } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
-import type { Blocklist } from '../ports/revocations.ts'
-import type { RefreshFamilies } from '../ports/sign-ins.ts'
-import { createAccountLife } from '../store/accounts/account-life.ts'
-import { createFactors } from '../store/factors/factors.ts'
-import type { Database } from '../store/postgres/database.ts'
 import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
+import type { Stores } from './stores.ts'
 
-type Parts = Readonly<{
-  accounts: Accounts
-  blocklist: Blocklist
-  clients: Clients
-  clock: Clock
-  database: Database
-  issue: Issue
-  lifetimes: Lifetimes
-  limits: Limits
-  log: Log
-  metrics: Metrics
-  openSignIn: OpenSignIn
-  passwords: Passwords
-  peppers: Peppers
-  policy: AudiencePolicy
-  random: Random
-  redis: RedisConnection | null
-  refreshFamilies: RefreshFamilies
-  rotate: Rotate
-  signInLimit: Limit
-  wait: Wait
-  mail: ComposedMail
-}>
+type Parts = Stores &
+  Readonly<{
+    clients: Clients
+    clock: Clock
+    issue: Issue
+    lifetimes: Lifetimes
+    limits: Limits
+    log: Log
+    metrics: Metrics
+    openSignIn: OpenSignIn
+    passwords: Passwords
+    peppers: Peppers
+    policy: AudiencePolicy
+    random: Random
+    redis: RedisConnection | null
+    rotate: Rotate
+    signInLimit: Limit
+    wait: Wait
+    mail: ComposedMail
+  }>
 
 /** The account API's own parts, put in their places. */
 export const composeAccounts = (config: Config, parts: Parts) => {
@@ -82,24 +74,18 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     min_characters: config.PASSWORD_MIN_CHARACTERS,
   })
   const guessDelay = createGuessDelay({ failures: createGuessFailures(parts.redis), wait: parts.wait })
-  const accountLife = createAccountLife(parts.database, parts.lifetimes)
-  const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
-  const ending = { ...parts, endingLimit: limits.ending, access_token_seconds }
-  const factors = createFactors(parts.database, parts.lifetimes)
   const proofs = composeProofs(config, {
     ...parts,
-    factors,
     guessDelay,
     knownDevices,
     notices: parts.mail.notices,
   })
   const requireStepUp = createRequireStepUp({
     ...parts,
-    factors,
     guessDelay,
     knownDevices,
     proveOwnFactor: proofs.proveOwnFactor,
-    holdsRefreshToken: createHoldsRefreshToken({ ...ending, onReuse: parts.mail.notices.refreshReused }),
+    holdsRefreshToken: createHoldsRefreshToken({ ...parts, onReuse: parts.mail.notices.refreshReused }),
     limit: limits.password,
   })
   const { notifyOwner, ...mail } = parts.mail.withAccounts({
@@ -111,7 +97,6 @@ export const composeAccounts = (config: Config, parts: Parts) => {
   const completeSignIn = createCompleteSignIn({ ...parts, knownDevices, second_factor_roles })
   const withFactors = composeFactors(config, {
     ...parts,
-    factors,
     guessDelay,
     knownDevices,
     notices: parts.mail.notices,
@@ -139,13 +124,13 @@ export const composeAccounts = (config: Config, parts: Parts) => {
       }),
     ),
     refresh: createRefresh(parts),
-    signOut: createSignOut({ ...parts, access_token_seconds }),
-    signIns: createSignIns(ending),
+    signOut: createSignOut(parts),
+    signIns: createSignIns({ ...parts, endingLimit: limits.ending }),
     changePassword: notifyOwner.changePassword(
-      createChangePassword({ ...ending, judgeNewPassword, requireStepUp }),
+      createChangePassword({ ...parts, judgeNewPassword, requireStepUp }),
     ),
-    deleteAccount: createDeleteAccount({ ...parts, accountLife, requireStepUp }),
-    exportAccount: createExportAccount({ ...parts, ...withFactors, accountLife, limit: limits.export }),
+    deleteAccount: createDeleteAccount({ ...parts, requireStepUp }),
+    exportAccount: createExportAccount({ ...parts, ...withFactors, limit: limits.export }),
     deviceCookie: createCookie('signet-device', issuer),
     csrf,
     cookieTransport: createCookieTransport({ cookie: createCookie('signet-refresh', issuer), csrf }),

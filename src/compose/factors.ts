@@ -3,7 +3,6 @@ import type { Peppers } from '../domain/base/pepper.ts'
 import { passkeyOrigins } from '../domain/factors/passkey.ts'
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
-import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import type { Limits } from '../ephemeral/limits.ts'
 import type { GuessDelay } from '../flows/access/guess-delay.ts'
 import type { KnownDevices } from '../flows/access/known-devices.ts'
@@ -27,39 +26,31 @@ import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
 import type { Clients } from '../ports/clients.ts'
 import type { Clock, Metrics, Random } from '../ports/effects.ts'
-import type { Factors } from '../ports/factors.ts'
 import type { Limit } from '../ports/limits.ts'
-import type { Blocklist } from '../ports/revocations.ts'
-import type { RefreshFamilies } from '../ports/sign-ins.ts'
-import { createCeremonies } from '../store/factors/ceremonies.ts'
-import type { Database } from '../store/postgres/database.ts'
+import type { Stores } from './stores.ts'
 
-type Parts = Readonly<{
-  blocklist: Blocklist
-  guessDelay: GuessDelay
-  clients: Clients
-  clock: Clock
-  database: Database
-  issue: Issue
-  factors: Factors
-  knownDevices: KnownDevices
-  notices: Notices
-  lifetimes: Lifetimes
-  limits: Limits
-  metrics: Metrics
-  peppers: Peppers
-  policy: AudiencePolicy
-  random: Random
-  refreshFamilies: RefreshFamilies
-  signInLimit: Limit
-  proofs: ReturnType<typeof composeProofs>
-  requireResources: RequireResources
-  requireStepUp: RequireStepUp
-  /** Notifies the owner of a new device. */
-  completeSignIn: CompleteSignIn
-  /** Notifies the owner of changed factors. */
-  notifyOwner: NotifyOwner
-}>
+type Parts = Stores &
+  Readonly<{
+    guessDelay: GuessDelay
+    clients: Clients
+    clock: Clock
+    issue: Issue
+    knownDevices: KnownDevices
+    notices: Notices
+    limits: Limits
+    metrics: Metrics
+    peppers: Peppers
+    policy: AudiencePolicy
+    random: Random
+    signInLimit: Limit
+    proofs: ReturnType<typeof composeProofs>
+    requireResources: RequireResources
+    requireStepUp: RequireStepUp
+    /** Notifies the owner of a new device. */
+    completeSignIn: CompleteSignIn
+    /** Notifies the owner of changed factors. */
+    notifyOwner: NotifyOwner
+  }>
 
 type ProofParts = Omit<
   Parts,
@@ -68,12 +59,12 @@ type ProofParts = Omit<
 
 /** What judges second factors, at a sign-in and afterwards. */
 export const composeProofs = (config: Config, parts: ProofParts) => {
-  const { database, limits, random } = parts
+  const { limits } = parts
   const issuer = config.ISSUER
   const { hostname } = new URL(issuer)
   const rp_id = config.PASSKEY_RP_ID ?? hostname
   const passkeyVerifier = createPasskeyVerifier({ rp_id })
-  const ceremonySteps = createCeremonySteps({ ceremonies: createCeremonies(database), random })
+  const ceremonySteps = createCeremonySteps(parts)
   const limit = limits('second-factor', config.RATE_LIMIT_SECOND_FACTOR)
   const needs = {
     ...parts,
@@ -88,12 +79,11 @@ export const composeProofs = (config: Config, parts: ProofParts) => {
 
 /** The parts of second factors, put in their places. */
 export const composeFactors = (config: Config, parts: Parts) => {
-  const { lifetimes, proofs, notifyOwner } = parts
+  const { proofs, notifyOwner } = parts
   const needs = {
     ...parts,
     ...proofs,
     issuer_name: new URL(config.ISSUER).host,
-    access_token_seconds: lifetimes.access_token_seconds,
   }
   const halves = { ...needs, offerFactors: createOfferFactors(needs) }
   const enrolling = { ...needs, change: createChangeFactors(needs) }

@@ -2,7 +2,6 @@ import { audiencePolicyOf, type Config } from '../config.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
-import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
 import { createAuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
@@ -27,16 +26,12 @@ import { systemRandom as random } from '../platform/random.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, Wait } from '../ports/effects.ts'
 import { reportKeys } from '../signing/schedule.ts'
-import { createAccounts } from '../store/accounts/accounts.ts'
-import { createAssertions } from '../store/clients/assertions.ts'
-import { createRefreshFamilies } from '../store/families/refresh-families.ts'
 import type { Database } from '../store/postgres/database.ts'
-import { createEndings } from '../store/revocations/endings.ts'
-import { createRevocations } from '../store/revocations/revocations.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeMail } from './mail.ts'
 import { type OnClose, openParts } from './open.ts'
 import { composeRevocations } from './revocations.ts'
+import { composeStores } from './stores.ts'
 
 /** What the process around it is told and may do. */
 export type Signet = Readonly<{
@@ -106,20 +101,13 @@ const assemble = async (
   const { clients, database, demo, keys, metrics, passwords, peppers, redis } = opened
 
   // What is kept
-  const accounts = createAccounts(database, lifetimes)
-  const assertions = createAssertions(database)
-  const refreshFamilies = createRefreshFamilies(database, lifetimes)
-  const revocations = createRevocations(database, lifetimes)
-  const endings = createEndings(database, lifetimes)
-  const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
+  const stores = composeStores({ database, redis, lifetimes, clock })
   const limits = createLimits({ redis, metrics })
 
   // What is done with it
   const own = {
-    accounts,
-    blocklist,
+    ...stores,
     clock,
-    database,
     issuer,
     keys,
     lifetimes,
@@ -145,29 +133,25 @@ const assemble = async (
   })
   const rotate = createRotate({
     ...own,
-    refreshFamilies,
     issue,
     isBounded,
     limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
-    access_token_seconds,
     onReuse: mail.notices.refreshReused,
   })
   const authenticateClient = createAuthenticateClient({
     ...own,
     clients,
-    assertions,
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
   })
   const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
   const signInLimit = limits('sign-ins', config.RATE_LIMIT_ACCOUNTS)
   const openSignIn = createOpenSignIn({
     ...own,
-    refreshFamilies,
     issue,
     limit: signInLimit,
   })
-  const people = { clients, openSignIn, signInLimit, refreshFamilies, rotate, wait, mail }
-  const tokens = { ...own, authenticateClient, clients, refreshFamilies, revocations }
+  const people = { clients, openSignIn, signInLimit, rotate, wait, mail }
+  const tokens = { ...own, authenticateClient, clients }
 
   // What the world sees of it
   let isDraining = false
@@ -180,14 +164,13 @@ const assemble = async (
     exchange: createExchange({ authenticateClient, grants, metrics }),
     revoke: createRevoke({
       ...tokens,
-      access_token_seconds,
       limit: limits('revoke', config.RATE_LIMIT_REVOKE),
     }),
     introspect: createIntrospect({ ...tokens, second_factor_roles }),
     ...composeAccounts(config, { ...own, ...people, issue }),
     ...published,
     authenticateAdmin: createAuthenticateAdmin(tokens),
-    endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
+    endEverything: createEndEverything(own),
     authenticateBearer: createAuthenticateBearer({ ...tokens, second_factor_roles }),
     metadata: authorizationServerMetadata({
       issuer,

@@ -10,28 +10,25 @@ import { createRevocationTail } from '../flows/revocations/tail.ts'
 import type { Clients } from '../ports/clients.ts'
 import type { Clock, Log, Metrics } from '../ports/effects.ts'
 import type { Keys } from '../ports/keys.ts'
-import type { Database } from '../store/postgres/database.ts'
-import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
-import { createStatusEntries } from '../store/revocations/status-entries.ts'
 import type { OnClose } from './open.ts'
+import type { Stores } from './stores.ts'
 
-type Parts = Readonly<{
-  database: Database
-  clients: Clients
-  redis: RedisConnection | null
-  keys: Keys
-  peppers: Peppers
-  clock: Clock
-  issuer: string
-  metrics: Metrics
-  log: Log
-  onClose: OnClose
-}>
+type Parts = Stores &
+  Readonly<{
+    clients: Clients
+    redis: RedisConnection | null
+    keys: Keys
+    peppers: Peppers
+    clock: Clock
+    issuer: string
+    metrics: Metrics
+    log: Log
+    onClose: OnClose
+  }>
 
 /** What tells other services of revocations, put in its place: the feed, its copy in Redis, and the status lists. */
-export const composeRevocations = ({ database, redis, peppers, onClose, ...parts }: Parts) => {
-  const { clock, log, metrics } = parts
-  const feed = createRevocationFeed(database)
+export const composeRevocations = ({ redis, peppers, onClose, ...parts }: Parts) => {
+  const { clock, log, metrics, revocationFeed: feed } = parts
   const tail = createRevocationTail({ feed, clock, log })
   onClose(() => tail.close())
   if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
@@ -40,7 +37,7 @@ export const composeRevocations = ({ database, redis, peppers, onClose, ...parts
   const making = inProcess('status-lists', STATUS_LIST_LIMIT)
   return {
     answerFeed: createAnswerFeed({ ...parts, tail, cursors: createCursors(peppers), signatures }),
-    statusLists: createStatusLists({ ...parts, making, statusEntries: createStatusEntries(database) }),
+    statusLists: createStatusLists({ ...parts, making }),
     /** Long polls are answered now. */
     drain: () => tail.drain(),
   }

@@ -16,21 +16,18 @@ import {
 } from '../domain/sign-in/refresh-token.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
-import type { Blocklist } from '../ports/revocations.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
 import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   issue: Issue
   peppers: Peppers
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
   /** For one sign-in, wherever its refreshes come from. */
   limit: Limit
-  access_token_seconds: number
   metrics: Metrics
   log: Log
   /** Takes no time and never fails. */
@@ -66,6 +63,7 @@ export const createRotate = (needs: Needs): Rotate => {
     const prepared = excess === null ? await prepare(needs, request) : NOTHING
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
+    const whose = { client_id: client.client_id, sid: token.family_id }
     switch (rotation.verdict) {
       case 'rotated':
         if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
@@ -76,7 +74,7 @@ export const createRotate = (needs: Needs): Rotate => {
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(REASONS[rotation.denial], { client_id: client.client_id, sid: token.family_id })
+        throw new OAuthError(REASONS[rotation.denial], whose)
       case 'scope_exceeded':
         throw new OAuthError('scope_not_granted', { client_id: client.client_id })
       case 'resource_exceeded':
@@ -87,11 +85,11 @@ export const createRotate = (needs: Needs): Rotate => {
           request,
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        return endFamily(needs, request, 'refresh_forged')
+        throw new OAuthError('refresh_forged', whose)
       case 'reused':
         alert(needs.log, request, 'a spent refresh token was presented: its family is ended')
         needs.onReuse(token.family_id)
-        return endFamily(needs, request, 'refresh_reused')
+        throw new OAuthError('refresh_reused', whose)
     }
   }
 }
@@ -205,15 +203,6 @@ const answer = async (
   }
   const tokens = await issue.toFamily(family, left, prepared)
   return { tokens, refresh_token, family }
-}
-
-const endFamily = async (
-  { blocklist, access_token_seconds }: Needs,
-  { client, token }: RotateRequest,
-  reason: 'refresh_forged' | 'refresh_reused',
-): Promise<never> => {
-  await blocklist.add([{ kind: 'sid', value: token.family_id }], access_token_seconds)
-  throw new OAuthError(reason, { client_id: client.client_id, sid: token.family_id })
 }
 
 const alert = (log: Log, { client, token, source }: RotateRequest, message: string) =>

@@ -4,16 +4,13 @@ import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refre
 import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics } from '../../ports/effects.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
 type Needs = Readonly<{
   clients: Clients
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   peppers: Peppers
-  access_token_seconds: number
   metrics: Metrics
   log: Log
   /** Takes no time and never fails. */
@@ -54,23 +51,22 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       source,
     })
     if (verdict === 'reused' || verdict === 'forged')
-      return end(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
+      throw superseded(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
     return verdict === 'current'
   }
 }
 
-type Ending = Readonly<{ verdict: 'reused' | 'forged'; ip: string; client_id: string }>
+type Superseded = Readonly<{ verdict: 'reused' | 'forged'; ip: string; client_id: string }>
 
-/** What a refresh does when such a token comes. Postgres has ended the family by now. */
-const end = async (
-  { blocklist, access_token_seconds, metrics, log, onReuse }: Needs,
+/** What a refresh does when such a token comes. The family has been ended by now. */
+const superseded = (
+  { metrics, log, onReuse }: Needs,
   { family_id }: PresentedRefreshToken,
-  { verdict, ip, client_id }: Ending,
-): Promise<never> => {
+  { verdict, ip, client_id }: Superseded,
+): Problem => {
   metrics.judged(verdict)
   const fields = { event: 'refresh_token_alert', client_id, sid: family_id, ip }
   log.warn(fields, `a refresh token that is ${verdict} came with a change: its family is ended`)
   if (verdict === 'reused') onReuse(family_id)
-  await blocklist.add([{ kind: 'sid', value: family_id }], access_token_seconds)
-  throw new Problem('AUTH_TOKEN_INVALID', `refresh_${verdict}`)
+  return new Problem('AUTH_TOKEN_INVALID', `refresh_${verdict}`)
 }

@@ -1,12 +1,9 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { AccessTokenClaims } from '../../domain/oauth/access-token.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
@@ -14,9 +11,7 @@ type Needs = Readonly<{
   accounts: Accounts
   clients: Clients
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   peppers: Peppers
-  access_token_seconds: number
 }>
 
 type ByRefreshToken = Readonly<{
@@ -27,28 +22,18 @@ type ByRefreshToken = Readonly<{
 
 /** Contract – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
 export const createSignOut = (needs: Needs) => {
-  const { accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds } = needs
+  const { accounts, clients, refreshFamilies, peppers } = needs
 
-  const block = (families: readonly string[], jti?: string) => {
-    const entries = signInEntries(families)
-    return blocklist.add(
-      jti === undefined ? entries : [...entries, { kind: 'jti', value: jti }],
-      access_token_seconds,
-    )
-  }
   /** No limit: it ends the sign-in that asks as well, which can ask no more. */
   const endEverywhere = async (account_id: string) => {
-    await block(await accounts.endEverySignIn(account_id, 'signed_out_everywhere'))
-  }
-  const endFamily = async (id: string, { jti }: Partial<AccessTokenClaims> = {}) => {
-    await refreshFamilies.revoke({ id, salt: null, client_id: null, reason: 'signed_out' })
-    await block([id], jti)
+    await accounts.endEverySignIn(account_id, 'signed_out_everywhere')
   }
 
   return {
     byBearer: async ({ claims, account }: Bearer, { everywhere }: { everywhere: boolean }): Promise<void> => {
       if (everywhere) return endEverywhere(account.id)
-      if (claims.sid !== undefined) await endFamily(claims.sid, claims)
+      const own = { salt: null, client_id: null, reason: 'signed_out' } as const
+      if (claims.sid !== undefined) await refreshFamilies.revoke({ ...own, id: claims.sid })
     },
 
     /**
@@ -68,10 +53,7 @@ export const createSignOut = (needs: Needs) => {
         return endEverywhere(family.user_id)
       }
       const { family_id: id, salt } = token
-      // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names somebody else's sign-in.
-      if (await refreshFamilies.revoke({ id, salt, client_id: client.client_id, reason: 'signed_out' })) {
-        await block([id])
-      }
+      await refreshFamilies.revoke({ id, salt, client_id: client.client_id, reason: 'signed_out' })
     },
   }
 }
