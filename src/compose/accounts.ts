@@ -7,6 +7,7 @@ import type { Limits } from '../ephemeral/limits.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import { createGuessDelay } from '../flows/access/guess-delay.ts'
 import { createKnownDevices } from '../flows/access/known-devices.ts'
+import { createReadFirstPartyToken } from '../flows/access/read-first-party-token.ts'
 import { createRequireResources } from '../flows/access/require-resources.ts'
 import { createChangePassword } from '../flows/account/change-password.ts'
 import { createDeleteAccount } from '../flows/account/delete-account.ts'
@@ -68,6 +69,7 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     mail: parts.mail.limit,
   }
   const knownDevices = createKnownDevices(parts)
+  const readFirstPartyToken = createReadFirstPartyToken(parts)
   const requireResources = createRequireResources(parts)
   const judgeNewPassword = createJudgeNewPassword({
     passwords: parts.passwords,
@@ -123,8 +125,8 @@ export const composeAccounts = (config: Config, parts: Parts) => {
         password_cost: config.PASSWORD_COST,
       }),
     ),
-    refresh: createRefresh(parts),
-    signOut: createSignOut(parts),
+    refresh: createRefresh({ ...parts, readFirstPartyToken }),
+    signOut: createSignOut({ ...parts, readFirstPartyToken }),
     signIns: createSignIns({ ...parts, endingLimit: limits.ending }),
     changePassword: notifyOwner.changePassword(
       createChangePassword({ ...parts, judgeNewPassword, requireStepUp }),

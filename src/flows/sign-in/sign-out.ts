@@ -1,17 +1,14 @@
-import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import type { Clients } from '../../ports/clients.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { ReadFirstPartyToken } from '../access/read-first-party-token.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
-  clients: Clients
   refreshFamilies: RefreshFamilies
-  peppers: Peppers
+  readFirstPartyToken: ReadFirstPartyToken
 }>
 
 type ByRefreshToken = Readonly<{
@@ -21,9 +18,7 @@ type ByRefreshToken = Readonly<{
 }>
 
 /** Contract – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
-export const createSignOut = (needs: Needs) => {
-  const { accounts, clients, refreshFamilies, peppers } = needs
-
+export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }: Needs) => {
   /** No limit: it ends the sign-in that asks as well, which can ask no more. */
   const endEverywhere = async (account_id: string) => {
     await accounts.endEverySignIn(account_id, 'signed_out_everywhere')
@@ -41,12 +36,7 @@ export const createSignOut = (needs: Needs) => {
      * or an old token out of a log could sign somebody out of every device.
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
-      const token = parseRefreshToken(text, peppers)
-      if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
-      const owner = await refreshFamilies.findOwner(token.family_id)
-      const client = owner === null ? null : await clients.find(owner.client_id)
-      if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
-      if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+      const { token, client } = await readFirstPartyToken(text, admits)
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
         if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_current')
