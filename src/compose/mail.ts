@@ -1,7 +1,5 @@
 import type { Config } from '../config.ts'
 import type { LinkPurpose, LinkToken } from '../domain/account/email-link.ts'
-import type { Peppers } from '../domain/base/pepper.ts'
-import type { Limits } from '../ephemeral/limits.ts'
 import type { JudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import type { RequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createNotices } from '../flows/mail/notices.ts'
@@ -11,19 +9,11 @@ import { createSendLinks } from '../flows/mail/send-links.ts'
 import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
-import type { Clock, Log, Metrics, Passwords, Random } from '../ports/effects.ts'
+import type { Base } from './base.ts'
 import type { OnClose } from './open.ts'
-import type { Stores } from './stores.ts'
 
-type Parts = Stores &
+type Parts = Base &
   Readonly<{
-    limits: Limits
-    passwords: Passwords
-    peppers: Peppers
-    random: Random
-    clock: Clock
-    metrics: Metrics
-    log: Log
     /** Where mails are shown when there is no SMTP_URL, on the embedded database alone. */
     printMail: (text: string) => void
     onClose: OnClose
@@ -35,7 +25,7 @@ type AccountApi = Readonly<{
   requireStepUp: RequireStepUp
 }>
 
-/** Mail, put in its place: what is sent after the answer, to whom, and what its links do. */
+/** Mail: what is sent after the answer, to whom, and what its links do. */
 export const composeMail = (config: Config, parts: Parts) => {
   const { limits, onClose } = parts
   const mailer = openMailer(config, parts)
