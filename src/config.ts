@@ -3,8 +3,9 @@ import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
-import { type Name, SETTINGS, type Setting, type Settings } from './settings/index.ts'
+import { type Name, SETTINGS, type Settings } from './settings/index.ts'
 import { quote } from './settings/schemas.ts'
+import type { Setting } from './settings/setting.ts'
 
 /** Everything that the process was told, parsed and frozen. The peppers are null where they are still to be generated. */
 export type Config = Omit<Settings, keyof Derived> & Derived

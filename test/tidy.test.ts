@@ -105,6 +105,13 @@ const packageOf = (specifier: string) =>
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/')
 
+/** What is left when the files that import none of the others are taken away, and so on: the files of circles, and those above them. */
+const circular = (files: readonly SourceFile[]): readonly SourceFile[] => {
+  const paths = new Set(files.map(({ path }) => path))
+  const left = files.filter(({ imports }) => imports.some(name => paths.has(name)))
+  return left.length === files.length ? left : circular(left)
+}
+
 describe('the import floors', () => {
   it('has a floor for every part', () => {
     expect(breakers(src, file => !(partOf(file.path) in FLOORS))).toEqual([])
@@ -126,6 +133,10 @@ describe('the import floors', () => {
       allowed.some(name => order.indexOf(name) >= order.indexOf(part)),
     )
     expect(wrong).toEqual([])
+  })
+
+  it('has no circle of files', () => {
+    expect(circular(src).map(({ path }) => path)).toEqual([])
   })
 
   it('has an inner floor for every folder', () => {

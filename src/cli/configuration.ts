@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { SETTINGS, type Setting } from '../settings/index.ts'
+import { SETTINGS } from '../settings/index.ts'
+import type { Setting } from '../settings/setting.ts'
 import type { Io } from './terminal/io.ts'
 
 /** Adds `configuration`, which prints docs/configuration.md. */

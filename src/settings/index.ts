@@ -17,16 +17,7 @@ import {
   refuse,
   text,
 } from './schemas.ts'
-
-export type Setting<T> = Readonly<{
-  /** What the environment variable's text becomes; throws or fails with a line for the operator. */
-  schema: z.ZodType<T, string | undefined>
-  /** Printed in docs/configuration.md. */
-  standard: string
-  help: string
-  /** May also be given as NAME_FILE. */
-  isSecret?: true
-}>
+import type { Setting } from './setting.ts'
 
 /** Every setting: its environment variable, what it may hold, and what docs/configuration.md says of it. */
 export const SETTINGS = {

@@ -1,5 +1,5 @@
-import type { Setting } from './index.ts'
 import { derivedRateLimit, rateLimit } from './schemas.ts'
+import type { Setting } from './setting.ts'
 
 /** The settings of limits: how often something may be asked for in a time. */
 export const LIMIT_SETTINGS = {

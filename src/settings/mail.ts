@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
 import { isLoopback } from '../domain/base/ip-address.ts'
-import type { Setting } from './index.ts'
 import { derivedRateLimit, rateLimit, refuse, url } from './schemas.ts'
+import type { Setting } from './setting.ts'
 
 /** RFC 5322 §3.4 – "name-addr" or "addr-spec", in one line, of plain words. */
 const MAILBOX = /^(?:[^\p{C}<>",;:@\\]{1,64} <(?<named>[^<>\s]+)>|(?<bare>[^<>\s]+))$/u
