@@ -12,10 +12,12 @@ export const addConfigurationCommand = (program: Command, io: Io): void => {
 }
 
 const configurationReference = (): string => {
-  const rows = Object.entries<Setting<unknown>>(SETTINGS).map(([name, { standard, help, isSecret }]) => {
-    const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``
-    return `| ${names} | ${standard} | ${help} |`
-  })
+  const rows = Object.entries<Setting<unknown>>(SETTINGS).map(
+    ([name, { standard, range, help, isSecret }]) => {
+      const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``
+      return `| ${names} | ${standard} | ${range === undefined ? help : `${help} ${range}.`} |`
+    },
+  )
   return [
     '# Configuration',
     '',

@@ -47,13 +47,11 @@ export const MAIL_SETTINGS = {
     help: 'A page of yours to which mailed links lead, with `#purpose=…&token=…` appended. See docs/accounts.md.',
   },
   RATE_LIMIT_MAIL: {
-    schema: derivedRateLimit('5/60'),
-    standard: '`RATE_LIMIT_LOGIN`',
+    ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
     help: 'Requests that ask for a mail: count/seconds for one IP.',
   },
   RATE_LIMIT_RECIPIENT: {
-    schema: rateLimit('5/900'),
-    standard: '`5/900`',
+    ...rateLimit('5/900'),
     help: 'Mails of one kind to one address. Beyond them requests are answered as ever, and nothing is sent. A window of less than 1800 seconds leaves whoever is flooded a link that works.',
   },
 } as const satisfies Record<string, Setting<unknown>>

@@ -7,6 +7,8 @@ export type Setting<T> = Readonly<{
   /** The default, in Markdown. */
   standard: string
   help: string
+  /** The least and the most of a number. */
+  range?: string
   /** May also be given as NAME_FILE. */
   isSecret?: true
 }>
