@@ -65,7 +65,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/flows/revocations/feed.ts createAnswerFeed',
   'src/flows/revocations/status-lists.ts createStatusLists',
   'src/flows/revocations/tail.ts createRevocationTail',
-  'src/grants/issue.ts createIssue',
   'src/platform/mail-queue.ts openMailQueue',
   'src/sdk/feed/id-set.ts createIdSet',
   'src/sdk/feed/known-revocations.ts createKnownRevocations',

@@ -5,6 +5,7 @@ import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
+import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
 import type { Denial, Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
@@ -17,7 +18,7 @@ import {
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
-import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
+import type { Issue, Prepared } from './issue.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
 
 type Needs = Readonly<{
