@@ -99,8 +99,8 @@ const blockFamilies = (families: RefreshFamilies, { blocked, signIns }: Blocking
     blocked(families.rotate(token), ({ verdict }) => signIns(isEnding(verdict) ? [token.family_id] : null)),
   present: token =>
     blocked(families.present(token), verdict => signIns(isEnding(verdict) ? [token.family_id] : null)),
-  revoke: family =>
-    blocked(families.revoke(family), hasEnded => {
+  end: family =>
+    blocked(families.end(family), hasEnded => {
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names the sign-in of another person.
       const isCertain = family.salt === null && family.client_id === null && family.user_id === undefined
       // A certain one has ended by now, by another request if not by this one, which may not have told Redis yet.

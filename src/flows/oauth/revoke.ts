@@ -34,7 +34,7 @@ export const createRevoke = (needs: Needs) => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return
     const { family_id: id, salt } = token
-    await refreshFamilies.revoke({ id, salt, client_id, reason: 'revoked' })
+    await refreshFamilies.end({ id, salt, client_id, reason: 'revoked' })
   }
 
   /**

@@ -28,7 +28,7 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
     byBearer: async ({ claims, account }: Bearer, { everywhere }: { everywhere: boolean }): Promise<void> => {
       if (everywhere) return endEverywhere(account.id)
       const own = { salt: null, client_id: null, reason: 'signed_out' } as const
-      if (claims.sid !== undefined) await refreshFamilies.revoke({ ...own, id: claims.sid })
+      if (claims.sid !== undefined) await refreshFamilies.end({ ...own, id: claims.sid })
     },
 
     /**
@@ -43,7 +43,7 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
         return endEverywhere(family.user_id)
       }
       const { family_id: id, salt } = token
-      await refreshFamilies.revoke({ id, salt, client_id: client.client_id, reason: 'signed_out' })
+      await refreshFamilies.end({ id, salt, client_id: client.client_id, reason: 'signed_out' })
     },
   }
 }
