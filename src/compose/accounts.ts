@@ -26,7 +26,9 @@ import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
-type Parts = Base & Pick<ComposedOAuth, 'issue' | 'rotate'> & Readonly<{ mail: ComposedMail }>
+type Parts = Base &
+  Pick<ComposedOAuth, 'alertRefresh' | 'issue' | 'rotate'> &
+  Readonly<{ mail: ComposedMail }>
 
 /** The account API: what it does, and how it travels. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
@@ -37,7 +39,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
   const openSignIn = createOpenSignIn({ ...parts, limit: signInLimit })
   const completeSignIn = createCompleteSignIn({ ...parts, openSignIn })
   const proofs = composeProofs(config, parts)
-  const holdsRefreshToken = createHoldsRefreshToken({ ...parts, onReuse: notices.refreshReused })
+  const holdsRefreshToken = createHoldsRefreshToken(parts)
   const requireStepUp = createRequireStepUp({
     ...parts,
     ...proofs,

@@ -15,10 +15,11 @@ import {
   refreshTokenAt,
   retryProofOf,
 } from '../domain/sign-in/refresh-token.ts'
-import type { Log, Metrics } from '../ports/effects.ts'
+import type { Metrics } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
 import type { Issue, Prepared } from './issue.ts'
+import type { AlertRefresh, Suspicion } from './refresh-alert.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
 
 type Needs = Readonly<{
@@ -30,9 +31,7 @@ type Needs = Readonly<{
   /** For one sign-in, wherever its refreshes come from. */
   limit: Limit
   metrics: Metrics
-  log: Log
-  /** Takes no time and never fails. */
-  onReuse: (family_id: string) => void
+  alertRefresh: AlertRefresh
 }>
 
 export type RotateRequest = Readonly<{
@@ -65,6 +64,7 @@ export const createRotate = (needs: Needs): Rotate => {
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
     const whose = { client_id: client.client_id, sid: token.family_id }
+    const alert = createAlert(needs, request)
     switch (rotation.verdict) {
       case 'rotated':
         if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
@@ -74,7 +74,7 @@ export const createRotate = (needs: Needs): Rotate => {
         return replay(needs, request, { family: rotation.family, prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
-          alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
+          alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')
         throw new OAuthError(REASONS[rotation.denial], whose)
       case 'scope_exceeded':
         throw new OAuthError('scope_not_granted', { client_id: client.client_id })
@@ -82,14 +82,12 @@ export const createRotate = (needs: Needs): Rotate => {
         throw new OAuthError('resource_not_granted', { client_id: client.client_id })
       case 'forged':
         alert(
-          needs.log,
-          request,
+          'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
         throw new OAuthError('refresh_forged', whose)
       case 'reused':
-        alert(needs.log, request, 'a spent refresh token was presented: its family is ended')
-        needs.onReuse(token.family_id)
+        alert('reused', 'a spent refresh token was presented: its family is ended')
         throw new OAuthError('refresh_reused', whose)
     }
   }
@@ -145,6 +143,11 @@ const isPresentable = (
     resources.every(each => family.audience.includes(each))
   )
 }
+
+const createAlert =
+  ({ alertRefresh }: Needs, { client: { client_id }, token: { family_id }, source: { ip } }: RotateRequest) =>
+  (verdict: Suspicion, message: string) =>
+    alertRefresh({ verdict, client_id, family_id, ip }, message)
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
@@ -205,12 +208,6 @@ const answer = async (
   const tokens = await issue.toFamily(family, left, prepared)
   return { tokens, refresh_token, family }
 }
-
-const alert = (log: Log, { client, token, source }: RotateRequest, message: string) =>
-  log.warn(
-    { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: source.ip },
-    message,
-  )
 
 const REASONS = {
   unknown_family: 'refresh_unknown_family',

@@ -1,9 +1,10 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
-import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import type { AlertRefresh } from '../../grants/refresh-alert.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Log, Metrics } from '../../ports/effects.ts'
+import type { Metrics } from '../../ports/effects.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
@@ -12,9 +13,7 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   peppers: Peppers
   metrics: Metrics
-  log: Log
-  /** Takes no time and never fails. */
-  onReuse: (family_id: string) => void
+  alertRefresh: AlertRefresh
 }>
 
 /** A refresh token beside an access token, and how it came. */
@@ -51,22 +50,27 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       source,
     })
     if (verdict === 'reused' || verdict === 'forged')
-      throw superseded(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
+      throw superseded(needs, {
+        verdict,
+        client_id: client.client_id,
+        family_id: token.family_id,
+        ip: source.ip,
+      })
     return verdict === 'current'
   }
 }
 
-type Superseded = Readonly<{ verdict: 'reused' | 'forged'; ip: string; client_id: string }>
+type Superseded = Readonly<{
+  verdict: 'reused' | 'forged'
+  client_id: string
+  family_id: string
+  ip: string
+}>
 
 /** What a refresh does when such a token comes. The family has been ended by now. */
-const superseded = (
-  { metrics, log, onReuse }: Needs,
-  { family_id }: PresentedRefreshToken,
-  { verdict, ip, client_id }: Superseded,
-): Problem => {
+const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Problem => {
+  const { verdict } = suspect
   metrics.judged(verdict)
-  const fields = { event: 'refresh_token_alert', client_id, sid: family_id, ip }
-  log.warn(fields, `a refresh token that is ${verdict} came with a change: its family is ended`)
-  if (verdict === 'reused') onReuse(family_id)
+  alertRefresh(suspect, `a refresh token that is ${verdict} came with a change: its family is ended`)
   return new Problem('AUTH_TOKEN_INVALID', `refresh_${verdict}`)
 }
