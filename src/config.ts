@@ -3,8 +3,9 @@ import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
-import { type Name, SETTINGS, type Setting, type Settings } from './settings/index.ts'
+import { type Name, SETTINGS, type Settings } from './settings/index.ts'
 import { quote } from './settings/schemas.ts'
+import type { Setting } from './settings/setting.ts'
 
 /** Everything that the process was told, parsed and frozen. The peppers are null where they are still to be generated. */
 export type Config = Omit<Settings, keyof Derived> & Derived
@@ -19,6 +20,8 @@ type Derived = Readonly<{
   RATE_LIMIT_MAIL: RateLimit
   REDIS_PREFIX: string
 }>
+
+type DerivedLimit = Extract<keyof Derived, `RATE_LIMIT_${string}`>
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Reading = Readonly<{ config: Config } | { faults: readonly string[] }>
@@ -39,20 +42,19 @@ export const readConfig = (environment: Environment): Reading => {
 }
 
 const derive = (settings: Settings): Derived => {
-  const { RATE_LIMIT_LOGIN, RATE_LIMIT_ACCOUNTS, RATE_LIMIT_REGISTER } = settings
-  // The retries of one refresh count too, and so do those of several processes that share a sign-in.
-  const { RATE_LIMIT_REFRESH = times(3, RATE_LIMIT_ACCOUNTS) } = settings
-  const { RATE_LIMIT_PASSWORD = RATE_LIMIT_LOGIN } = settings
-  const { RATE_LIMIT_MAIL = RATE_LIMIT_LOGIN } = settings
+  const limitOf = (name: DerivedLimit): RateLimit => {
+    const own = settings[name]
+    const { of, times: factor } = SETTINGS[name].follows
+    return own === undefined ? times(factor, settings[of]) : own
+  }
   const { issuer, default_audience } = audiencePolicyOf(settings)
   return {
     ISSUER: issuer,
     DEFAULT_AUDIENCE: default_audience,
-    RATE_LIMIT_REGISTER:
-      RATE_LIMIT_REGISTER === undefined ? halfOf(RATE_LIMIT_ACCOUNTS) : RATE_LIMIT_REGISTER,
-    RATE_LIMIT_REFRESH,
-    RATE_LIMIT_PASSWORD,
-    RATE_LIMIT_MAIL,
+    RATE_LIMIT_REGISTER: limitOf('RATE_LIMIT_REGISTER'),
+    RATE_LIMIT_REFRESH: limitOf('RATE_LIMIT_REFRESH'),
+    RATE_LIMIT_PASSWORD: limitOf('RATE_LIMIT_PASSWORD'),
+    RATE_LIMIT_MAIL: limitOf('RATE_LIMIT_MAIL'),
     REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(issuer),
   }
 }
@@ -68,9 +70,7 @@ export const audiencePolicyOf = ({
 }
 
 export const times = (factor: number, limit: RateLimit): RateLimit =>
-  limit && { ...limit, count: limit.count * factor }
-
-const halfOf = (limit: RateLimit): RateLimit => limit && { ...limit, count: Math.ceil(limit.count / 2) }
+  limit && { ...limit, count: Math.ceil(limit.count * factor) }
 
 /** Some settings alone, for a command that needs no more: a migration job is not handed the pepper. */
 export const readSettings = <N extends Name>(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { SETTINGS, type Setting } from '../settings/index.ts'
+import { SETTINGS } from '../settings/index.ts'
+import type { Setting } from '../settings/setting.ts'
 import type { Io } from './terminal/io.ts'
 
 /** Adds `configuration`, which prints docs/configuration.md. */
@@ -11,10 +12,12 @@ export const addConfigurationCommand = (program: Command, io: Io): void => {
 }
 
 const configurationReference = (): string => {
-  const rows = Object.entries<Setting<unknown>>(SETTINGS).map(([name, { standard, help, isSecret }]) => {
-    const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``
-    return `| ${names} | ${standard} | ${help} |`
-  })
+  const rows = Object.entries<Setting<unknown>>(SETTINGS).map(
+    ([name, { standard, range, help, isSecret }]) => {
+      const names = isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``
+      return `| ${names} | ${standard} | ${range === undefined ? help : `${help} ${range}.`} |`
+    },
+  )
   return [
     '# Configuration',
     '',

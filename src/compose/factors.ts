@@ -1,10 +1,6 @@
 import type { Config } from '../config.ts'
-import type { Peppers } from '../domain/base/pepper.ts'
 import { passkeyOrigins } from '../domain/factors/passkey.ts'
-import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
-import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
-import type { Limits } from '../ephemeral/limits.ts'
 import type { GuessDelay } from '../flows/access/guess-delay.ts'
 import type { KnownDevices } from '../flows/access/known-devices.ts'
 import type { RequireResources } from '../flows/access/require-resources.ts'
@@ -25,76 +21,49 @@ import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in
 import { createStepUp } from '../flows/sign-in/step-up.ts'
 import type { Issue } from '../grants/issue.ts'
 import { createPasskeyVerifier } from '../platform/passkeys.ts'
-import type { Clients } from '../ports/clients.ts'
-import type { Clock, Metrics, Random } from '../ports/effects.ts'
-import type { Factors } from '../ports/factors.ts'
 import type { Limit } from '../ports/limits.ts'
-import type { Blocklist } from '../ports/revocations.ts'
-import type { RefreshFamilies } from '../ports/sign-ins.ts'
-import { createCeremonies } from '../store/factors/ceremonies.ts'
-import type { Database } from '../store/postgres/database.ts'
+import type { Base } from './base.ts'
 
-type Parts = Readonly<{
-  blocklist: Blocklist
-  guessDelay: GuessDelay
-  clients: Clients
-  clock: Clock
-  database: Database
-  issue: Issue
-  factors: Factors
-  knownDevices: KnownDevices
-  notices: Notices
-  lifetimes: Lifetimes
-  limits: Limits
-  metrics: Metrics
-  peppers: Peppers
-  policy: AudiencePolicy
-  random: Random
-  refreshFamilies: RefreshFamilies
-  signInLimit: Limit
-  proofs: ReturnType<typeof composeProofs>
-  requireResources: RequireResources
-  requireStepUp: RequireStepUp
-  /** Notifies the owner of a new device. */
-  completeSignIn: CompleteSignIn
-  /** Notifies the owner of changed factors. */
-  notifyOwner: NotifyOwner
-}>
+type ProofParts = Base &
+  Readonly<{
+    guessDelay: GuessDelay
+    knownDevices: KnownDevices
+    notices: Notices
+  }>
 
-type ProofParts = Omit<
-  Parts,
-  'completeSignIn' | 'notifyOwner' | 'proofs' | 'requireResources' | 'requireStepUp'
->
+type Parts = ProofParts &
+  ReturnType<typeof composeProofs> &
+  Readonly<{
+    issue: Issue
+    signInLimit: Limit
+    requireResources: RequireResources
+    requireStepUp: RequireStepUp
+    /** Notifies the owner of a new device. */
+    completeSignIn: CompleteSignIn
+    /** Notifies the owner of changed factors. */
+    notifyOwner: NotifyOwner
+  }>
 
 /** What judges second factors, at a sign-in and afterwards. */
 export const composeProofs = (config: Config, parts: ProofParts) => {
-  const { database, limits, random } = parts
-  const issuer = config.ISSUER
-  const { hostname } = new URL(issuer)
-  const rp_id = config.PASSKEY_RP_ID ?? hostname
-  const passkeyVerifier = createPasskeyVerifier({ rp_id })
-  const ceremonySteps = createCeremonySteps({ ceremonies: createCeremonies(database), random })
-  const limit = limits('second-factor', config.RATE_LIMIT_SECOND_FACTOR)
-  const needs = {
-    ...parts,
-    passkeyVerifier,
-    ceremonySteps,
+  const { issuer, limits } = parts
+  const rp_id = config.PASSKEY_RP_ID ?? new URL(issuer).hostname
+  const shared = {
     rp_id,
+    passkeyVerifier: createPasskeyVerifier({ rp_id }),
+    ceremonySteps: createCeremonySteps(parts),
     originsOf: (client: Client) => passkeyOrigins(client, { issuer, origins: config.CORS_ORIGINS }),
   }
-  const proveFactor = createProveFactor({ ...needs, limit })
-  return { ...needs, proveFactor, proveOwnFactor: createProveOwnFactor({ ...needs, proveFactor }) }
+  const limit = limits('second-factor', config.RATE_LIMIT_SECOND_FACTOR)
+  const proveFactor = createProveFactor({ ...parts, ...shared, limit })
+  const proveOwnFactor = createProveOwnFactor({ ...parts, ...shared, proveFactor })
+  return { ...shared, proveFactor, proveOwnFactor }
 }
 
-/** The parts of second factors, put in their places. */
+/** Second factors: signing in with them, and changing them. */
 export const composeFactors = (config: Config, parts: Parts) => {
-  const { lifetimes, proofs, notifyOwner } = parts
-  const needs = {
-    ...parts,
-    ...proofs,
-    issuer_name: new URL(config.ISSUER).host,
-    access_token_seconds: lifetimes.access_token_seconds,
-  }
+  const { notifyOwner } = parts
+  const needs = { ...parts, issuer_name: new URL(config.ISSUER).host }
   const halves = { ...needs, offerFactors: createOfferFactors(needs) }
   const enrolling = { ...needs, change: createChangeFactors(needs) }
   const totp = createTotpEnrolment(enrolling)

@@ -1,40 +1,13 @@
-import { audiencePolicyOf, type Config } from '../config.ts'
-import { createRequireLength } from '../domain/oauth/access-token-length.ts'
-import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
-import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
-import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts'
-import { createLimits } from '../ephemeral/limits.ts'
-import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
-import { createAuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
-import { createAuthenticateBearer } from '../flows/access/authenticate-bearer.ts'
-import { createIntrospect } from '../flows/oauth/introspect.ts'
-import { createRevoke } from '../flows/oauth/revoke.ts'
-import { createEndEverything } from '../flows/revocations/end-everything.ts'
-import { createOpenSignIn } from '../flows/sign-in/open-sign-in.ts'
-import { ASSERTION_ALGORITHMS } from '../grants/client-assertion.ts'
-import { createAuthenticateClient } from '../grants/client-authentication.ts'
-import { createExchange } from '../grants/exchange.ts'
-import { createGrants } from '../grants/index.ts'
-import { createIssue } from '../grants/issue.ts'
-import { createRotate } from '../grants/rotate.ts'
-import { createInternalApp } from '../http/internal/index.ts'
-import { createJudgeHealth } from '../http/public/health.ts'
-import { createRoutes } from '../http/routes.ts'
-import { type App, createApp } from '../http/server/app.ts'
-import { createClientAddress } from '../http/server/client-address.ts'
-import { createCors } from '../http/server/cors.ts'
-import { systemRandom as random } from '../platform/random.ts'
+import type { Config } from '../config.ts'
+import type { App } from '../http/server/app.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, Wait } from '../ports/effects.ts'
-import { reportKeys } from '../signing/schedule.ts'
-import { createAccounts } from '../store/accounts/accounts.ts'
-import { createAssertions } from '../store/clients/assertions.ts'
-import { createRefreshFamilies } from '../store/families/refresh-families.ts'
 import type { Database } from '../store/postgres/database.ts'
-import { createEndings } from '../store/revocations/endings.ts'
-import { createRevocations } from '../store/revocations/revocations.ts'
 import { composeAccounts } from './accounts.ts'
+import { composeApps } from './apps.ts'
+import { composeBase } from './base.ts'
 import { composeMail } from './mail.ts'
+import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
 import { composeRevocations } from './revocations.ts'
 
@@ -86,153 +59,41 @@ const assemble = async (
     log,
     clock = () => new Date(),
     wait = systemWait,
-    database: given,
+    database,
     printMail = () => {},
     logLinesDropped = () => 0,
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
-  const issuer = config.ISSUER
-  const policy = audiencePolicyOf(config)
-  const access_token_seconds = config.ACCESS_TOKEN_TTL_SECONDS
-  const lifetimes: Lifetimes = {
-    access_token_seconds,
-    idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
-    max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
-  }
-
-  const key_seconds = config.KEY_ROTATION_DAYS * 86_400
-  const opened = await openParts(config, { clock, log, database: given, key_seconds, onClose })
-  const { clients, database, demo, keys, metrics, passwords, peppers, redis } = opened
-
-  // What is kept
-  const accounts = createAccounts(database, lifetimes)
-  const assertions = createAssertions(database)
-  const refreshFamilies = createRefreshFamilies(database, lifetimes)
-  const revocations = createRevocations(database, lifetimes)
-  const endings = createEndings(database, lifetimes)
-  const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
-  const limits = createLimits({ redis, metrics })
-
-  // What is done with it
-  const own = {
-    accounts,
-    blocklist,
-    clock,
-    database,
-    issuer,
-    keys,
-    lifetimes,
-    limits,
-    log,
-    metrics,
-    passwords,
-    peppers,
-    policy,
-    random,
-    redis,
-  }
-  const published = composeRevocations({ ...own, clients, onClose })
-  const mail = composeMail(config, { ...own, printMail, onClose })
-  const second_factor_roles = config.SECOND_FACTOR_ROLES
-  const { isBounded, requireLength } = createRequireLength(policy)
-  const issue = createIssue({
-    ...own,
-    ttl_seconds: access_token_seconds,
-    second_factor_roles,
-    requireLength,
-    reserveStatus: published.statusLists.reserve,
-  })
-  const rotate = createRotate({
-    ...own,
-    refreshFamilies,
-    issue,
-    isBounded,
-    limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
-    access_token_seconds,
-    onReuse: mail.notices.refreshReused,
-  })
-  const authenticateClient = createAuthenticateClient({
-    ...own,
-    clients,
-    assertions,
-    failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
-  })
-  const grants = createGrants({ issue, rotate, policy, peppers, ensureStore: database.ensure })
-  const signInLimit = limits('sign-ins', config.RATE_LIMIT_ACCOUNTS)
-  const openSignIn = createOpenSignIn({
-    ...own,
-    refreshFamilies,
-    issue,
-    limit: signInLimit,
-  })
-  const people = { clients, openSignIn, signInLimit, refreshFamilies, rotate, wait, mail }
-  const tokens = { ...own, authenticateClient, clients, refreshFamilies, revocations }
-
-  // What the world sees of it
+  const opened = await openParts(config, { clock, log, database, onClose })
+  const base = composeBase(config, opened, { clock, log, wait })
+  const revocations = composeRevocations({ ...base, onClose })
+  const mail = composeMail(config, { ...base, printMail, onClose })
+  const { statusLists } = revocations
+  const { notices } = mail
+  const { ensure: ensureStore } = opened.database
+  const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
+  const accounts = composeAccounts(config, { ...base, ...oauth, mail })
   let isDraining = false
-  const judgeHealth = createJudgeHealth({
-    needs: { database: () => database.ping() },
-    helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
-    isDraining: () => isDraining,
-  })
-  const routes = createRoutes({
-    exchange: createExchange({ authenticateClient, grants, metrics }),
-    revoke: createRevoke({
-      ...tokens,
-      access_token_seconds,
-      limit: limits('revoke', config.RATE_LIMIT_REVOKE),
-    }),
-    introspect: createIntrospect({ ...tokens, second_factor_roles }),
-    ...composeAccounts(config, { ...own, ...people, issue }),
-    ...published,
-    authenticateAdmin: createAuthenticateAdmin(tokens),
-    endEverything: createEndEverything({ accounts, endings, blocklist, issuer }),
-    authenticateBearer: createAuthenticateBearer({ ...tokens, second_factor_roles }),
-    metadata: authorizationServerMetadata({
-      issuer,
-      grant_types: grants.map(grant => grant.grant_type),
-      assertion_algorithms: ASSERTION_ALGORITHMS,
-    }),
-    judgeHealth,
-    clients,
-    keys,
-    log,
-  })
-  const around = { random, log, isDraining: () => isDraining }
-  const app = createApp({
-    ...around,
-    routes,
-    cors: createCors({ origins: config.CORS_ORIGINS, clients }),
-    clientAddress: createClientAddress({
-      trusted: config.TRUSTED_PROXIES,
-      header: config.TRUSTED_PROXY_HEADER,
-      log,
-    }),
-    metrics,
-    isHttps: issuer.startsWith('https:'),
-  })
-  opened.openedMetrics?.watch({
-    database: database.load,
-    passwordsWaiting: passwords.waiting,
+  const apps = composeApps(config, {
+    base,
+    opened,
+    subjects: { ...revocations, ...oauth, ...accounts },
     mailsWaiting: mail.waiting,
     logLinesDropped,
-    isRedisHealthy: redis && redis.isHealthy,
-    keys: () => reportKeys(keys, { now: clock(), every_seconds: key_seconds }),
+    isDraining: () => isDraining,
   })
-  const internalApp =
-    opened.openedMetrics && createInternalApp({ ...around, render: opened.openedMetrics.render, judgeHealth })
+  const { demo } = opened
   return {
-    app,
-    internalApp,
+    ...apps,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
       // Neither waits for the other, whose files may hang.
-      await Promise.all([keys.reload(), opened.reloadClients()])
+      await Promise.all([opened.keys.reload(), opened.reloadClients()])
     },
     drain: () => {
       isDraining = true
-      published.drain()
+      revocations.drain()
     },
     close,
   }

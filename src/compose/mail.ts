@@ -1,8 +1,5 @@
 import type { Config } from '../config.ts'
 import type { LinkPurpose, LinkToken } from '../domain/account/email-link.ts'
-import type { Peppers } from '../domain/base/pepper.ts'
-import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
-import type { Limits } from '../ephemeral/limits.ts'
 import type { JudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import type { RequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createNotices } from '../flows/mail/notices.ts'
@@ -12,30 +9,15 @@ import { createSendLinks } from '../flows/mail/send-links.ts'
 import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
-import type { Accounts } from '../ports/accounts.ts'
-import type { Clock, Log, Metrics, Passwords, Random } from '../ports/effects.ts'
-import type { Blocklist } from '../ports/revocations.ts'
-import { createAddressees } from '../store/mail/addressees.ts'
-import { createEmailLinks } from '../store/mail/email-links.ts'
-import type { Database } from '../store/postgres/database.ts'
+import type { Base } from './base.ts'
 import type { OnClose } from './open.ts'
 
-type Parts = Readonly<{
-  database: Database
-  lifetimes: Lifetimes
-  limits: Limits
-  accounts: Accounts
-  passwords: Passwords
-  peppers: Peppers
-  blocklist: Blocklist
-  random: Random
-  clock: Clock
-  metrics: Metrics
-  log: Log
-  /** Where mails are shown when there is no SMTP_URL, on the embedded database alone. */
-  printMail: (text: string) => void
-  onClose: OnClose
-}>
+type Parts = Base &
+  Readonly<{
+    /** Where mails are shown when there is no SMTP_URL, on the embedded database alone. */
+    printMail: (text: string) => void
+    onClose: OnClose
+  }>
 
 /** What mail needs of the account API. */
 type AccountApi = Readonly<{
@@ -43,15 +25,14 @@ type AccountApi = Readonly<{
   requireStepUp: RequireStepUp
 }>
 
-/** Mail, put in its place: what is sent after the answer, to whom, and what its links do. */
+/** Mail: what is sent after the answer, to whom, and what its links do. */
 export const composeMail = (config: Config, parts: Parts) => {
-  const { database, lifetimes, limits, clock, onClose } = parts
+  const { limits, onClose } = parts
   const mailer = openMailer(config, parts)
   if (mailer) onClose(() => mailer.close())
   else parts.log.warn({}, 'SMTP_URL is unset: no mail is sent, and nobody can ask for a new password')
   const recipients = limits('mail-recipient', config.RATE_LIMIT_RECIPIENT)
-  const notices = createNotices({ mailer, addressees: createAddressees(database), recipients, clock })
-  const links = createEmailLinks(database, lifetimes)
+  const notices = createNotices({ ...parts, mailer, recipients })
   const limit = limits('mail', config.RATE_LIMIT_MAIL)
   return {
     notices,
@@ -63,15 +44,13 @@ export const composeMail = (config: Config, parts: Parts) => {
       const sendLinks = createSendLinks({
         ...parts,
         ...api,
-        links,
         mailer,
         recipients,
         linkTo: linksOf(config),
       })
-      const { access_token_seconds } = lifetimes
       return {
         sendLinks,
-        redeemLinks: createRedeemLinks({ ...parts, ...api, links, notices, access_token_seconds }),
+        redeemLinks: createRedeemLinks({ ...parts, ...api, notices }),
         notifyOwner: createNotifyOwner({ notices, sendLinks }),
       }
     },

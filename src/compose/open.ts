@@ -27,7 +27,6 @@ type Parts = Readonly<{
   log: Log
   /** Open already, and closed by whoever opened it. */
   database: Database | undefined
-  key_seconds: number
   onClose: OnClose
 }>
 
@@ -36,7 +35,8 @@ type Parts = Readonly<{
  * Rejects with a StartFault, or Unavailable when Postgres is away.
  */
 export const openParts = async (config: Config, parts: Parts) => {
-  const { clock, log, key_seconds, onClose } = parts
+  const { clock, log, onClose } = parts
+  const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = audiencePolicyOf(config)
   const registered =
@@ -72,6 +72,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     database,
     demo,
     keys,
+    key_seconds,
     metrics,
     openedMetrics,
     passwords,
@@ -80,6 +81,8 @@ export const openParts = async (config: Config, parts: Parts) => {
     reloadClients: reload,
   }
 }
+
+export type OpenParts = Awaited<ReturnType<typeof openParts>>
 
 /** Endings that cannot be finished keep no dead row. */
 const createWholeSweep = ({ ACCESS_TOKEN_TTL_SECONDS }: Config, database: Database, log: Log): Sweep => {

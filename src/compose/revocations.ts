@@ -1,37 +1,20 @@
-import type { Peppers } from '../domain/base/pepper.ts'
 import { createCursors } from '../domain/revocations/feed-cursor.ts'
 import { createBlocklistMirror } from '../ephemeral/blocklist-mirror.ts'
 import { createLimits } from '../ephemeral/limits.ts'
-import type { RedisConnection } from '../ephemeral/redis.ts'
+import { createAuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
+import { createEndEverything } from '../flows/revocations/end-everything.ts'
 import { createAnswerFeed, FEED_SIGNATURES } from '../flows/revocations/feed.ts'
 import { mirrorRevocations } from '../flows/revocations/mirror.ts'
 import { createStatusLists, STATUS_LIST_LIMIT } from '../flows/revocations/status-lists.ts'
 import { createRevocationTail } from '../flows/revocations/tail.ts'
-import type { Clients } from '../ports/clients.ts'
-import type { Clock, Log, Metrics } from '../ports/effects.ts'
-import type { Keys } from '../ports/keys.ts'
-import type { Database } from '../store/postgres/database.ts'
-import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
-import { createStatusEntries } from '../store/revocations/status-entries.ts'
+import type { Base } from './base.ts'
 import type { OnClose } from './open.ts'
 
-type Parts = Readonly<{
-  database: Database
-  clients: Clients
-  redis: RedisConnection | null
-  keys: Keys
-  peppers: Peppers
-  clock: Clock
-  issuer: string
-  metrics: Metrics
-  log: Log
-  onClose: OnClose
-}>
+type Parts = Base & Readonly<{ onClose: OnClose }>
 
-/** What tells other services of revocations, put in its place: the feed, its copy in Redis, and the status lists. */
-export const composeRevocations = ({ database, redis, peppers, onClose, ...parts }: Parts) => {
-  const { clock, log, metrics } = parts
-  const feed = createRevocationFeed(database)
+/** What tells other services of revocations: the feed, its copy in Redis, and the status lists; and what ends all that one party has. */
+export const composeRevocations = ({ onClose, ...parts }: Parts) => {
+  const { clock, log, metrics, peppers, redis, revocationFeed: feed } = parts
   const tail = createRevocationTail({ feed, clock, log })
   onClose(() => tail.close())
   if (redis) onClose(mirrorRevocations({ feed, mirror: createBlocklistMirror(redis), clock, log }))
@@ -40,8 +23,12 @@ export const composeRevocations = ({ database, redis, peppers, onClose, ...parts
   const making = inProcess('status-lists', STATUS_LIST_LIMIT)
   return {
     answerFeed: createAnswerFeed({ ...parts, tail, cursors: createCursors(peppers), signatures }),
-    statusLists: createStatusLists({ ...parts, making, statusEntries: createStatusEntries(database) }),
+    statusLists: createStatusLists({ ...parts, making }),
+    authenticateAdmin: createAuthenticateAdmin(parts),
+    endEverything: createEndEverything(parts),
     /** Long polls are answered now. */
     drain: () => tail.drain(),
   }
 }
+
+export type ComposedRevocations = ReturnType<typeof composeRevocations>

@@ -1,13 +1,13 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../domain/base/clock-tolerance.ts'
 import { blocklistKey as keyOf } from '../domain/revocations/blocklist-key.ts'
-import type { Blocklist } from '../ports/revocations.ts'
+import type { WritableBlocklist } from '../ports/revocations.ts'
 import type { RedisConnection } from './redis.ts'
 
 /**
  * Entries live as long as the token would have for the latest clock, so that the list cannot grow without bound. Of `sub` and
  * `client_id` the value is the last second whose tokens are ended.
  */
-export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Blocklist => ({
+export const createRedisBlocklist = ({ client, isReady }: RedisConnection): WritableBlocklist => ({
   add: async (entries, seconds) => {
     if (!isReady() || seconds <= 0) return
     const pipeline = client.pipeline()
@@ -31,7 +31,7 @@ export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Bloc
 })
 
 /** Without Redis there is nothing faster than Postgres to ask. */
-export const absentBlocklist: Blocklist = {
+export const absentBlocklist: WritableBlocklist = {
   add: async () => {},
   has: async () => false,
 }

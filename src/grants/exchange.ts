@@ -1,9 +1,10 @@
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import type { TokenResponse } from '../domain/oauth/token-response.ts'
 import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
 import type { Metrics } from '../ports/effects.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
-import type { Grant, TokenResponse } from './grant.ts'
+import type { Grant } from './grant.ts'
 
 export type ExchangeRequest = Readonly<{
   form: Form

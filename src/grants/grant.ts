@@ -1,7 +1,7 @@
 import type { Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
+import type { TokenResponse } from '../domain/oauth/token-response.ts'
 import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
-import type { AccessTokenResponse } from './issue.ts'
 
 /** A request to the token endpoint, once its client is known. */
 export type GrantRequest = Readonly<{
@@ -11,8 +11,6 @@ export type GrantRequest = Readonly<{
   /** The Idempotency-Key header: one for each attempt and its retries. */
   idempotency_key: string | undefined
 }>
-
-export type TokenResponse = AccessTokenResponse & Readonly<{ refresh_token?: string }>
 
 /** One way to get tokens. RFC 6749 §4. */
 export type Grant = Readonly<{

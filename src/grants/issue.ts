@@ -4,18 +4,11 @@ import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
 import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
+import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
 import type { Family } from '../domain/sign-in/refresh-family.ts'
 import type { Clock, Random } from '../ports/effects.ts'
 import type { Keys } from '../ports/keys.ts'
 import type { Listable } from '../ports/revocations.ts'
-
-/** RFC 6749 §5.1 – An access token on the wire. */
-export type AccessTokenResponse = Readonly<{
-  access_token: string
-  token_type: 'Bearer'
-  expires_in: number
-  scope?: string
-}>
 
 type Needs = Readonly<{
   keys: Keys
@@ -41,48 +34,9 @@ const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
 /** RFC 9068 – Issues access tokens. */
 export const createIssue = (needs: Needs) => {
-  const { keys, random, clock, issuer, ttl_seconds, second_factor_roles, requireLength, reserveStatus } =
-    needs
-  const sign = async (
-    claims: Omit<AccessTokenClaims, 'iss' | 'jti'>,
-    { jti, status }: Prepared,
-  ): Promise<AccessTokenResponse> => {
-    const { aud, scope, ...others } = claims
-    const access_token = await keys.sign('at+jwt', {
-      iss: issuer,
-      aud: Array.isArray(aud) && aud.length === 1 ? aud[0] : aud,
-      jti,
-      ...others,
-      ...(scope ? { scope } : {}),
-      ...(status === null ? {} : { status }),
-    })
-    return {
-      access_token,
-      token_type: 'Bearer',
-      expires_in: claims.exp - claims.iat,
-      ...(scope ? { scope } : {}),
-    }
-  }
-
-  /**
-   * Refuses a token that would be too long, and takes the token's place in a status list, where its client wants one: the one step
-   * that can fail for want of Postgres. Throws `invalid_target`.
-   */
-  const prepare = async (
-    client: Client,
-    grant: Grant,
-    token: Readonly<{ sub: string; sid?: string }> | null,
-  ): Promise<Prepared> => {
-    requireLength(client, grant)
-    // A UUIDv4, where a `sid` is a UUIDv7: a follower of the feed without room for both tells them apart by that.
-    const jti = random.tokenId()
-    const { client_id, status_list } = client
-    if (!status_list || token === null) return { jti, status: null }
-    const iat = secondsOf(clock())
-    const exp = iat + ttl_seconds + PREPARED_SECONDS
-    return { jti, status: await reserveStatus({ ...token, client_id, jti, iat, exp }) }
-  }
-
+  const { clock, ttl_seconds, second_factor_roles, requireLength } = needs
+  const prepare = createPrepare(needs)
+  const sign = createSign(needs)
   return {
     prepare,
     requireLength,
@@ -135,3 +89,46 @@ export const createIssue = (needs: Needs) => {
 }
 
 export type Issue = ReturnType<typeof createIssue>
+
+/**
+ * Refuses a token that would be too long, and takes the token's place in a status list, where its client wants one: the one step
+ * that can fail for want of Postgres. Throws `invalid_target`.
+ */
+const createPrepare =
+  ({ random, clock, ttl_seconds, requireLength, reserveStatus }: Needs) =>
+  async (
+    client: Client,
+    grant: Grant,
+    token: Readonly<{ sub: string; sid?: string }> | null,
+  ): Promise<Prepared> => {
+    requireLength(client, grant)
+    // A UUIDv4, where a `sid` is a UUIDv7: a follower of the feed without room for both tells them apart by that.
+    const jti = random.tokenId()
+    const { client_id, status_list } = client
+    if (!status_list || token === null) return { jti, status: null }
+    const iat = secondsOf(clock())
+    const exp = iat + ttl_seconds + PREPARED_SECONDS
+    return { jti, status: await reserveStatus({ ...token, client_id, jti, iat, exp }) }
+  }
+
+const createSign =
+  ({ keys, issuer }: Needs) =>
+  async (
+    { aud, scope, ...claims }: Omit<AccessTokenClaims, 'iss' | 'jti'>,
+    { jti, status }: Prepared,
+  ): Promise<AccessTokenResponse> => {
+    const access_token = await keys.sign('at+jwt', {
+      iss: issuer,
+      aud: Array.isArray(aud) && aud.length === 1 ? aud[0] : aud,
+      jti,
+      ...claims,
+      ...(scope ? { scope } : {}),
+      ...(status === null ? {} : { status }),
+    })
+    return {
+      access_token,
+      token_type: 'Bearer',
+      expires_in: claims.exp - claims.iat,
+      ...(scope ? { scope } : {}),
+    }
+  }

@@ -5,6 +5,7 @@ import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
+import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
 import type { Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
@@ -14,28 +15,24 @@ import {
   refreshTokenAt,
   retryProofOf,
 } from '../domain/sign-in/refresh-token.ts'
-import { type EndingVerdict, reasonOf } from '../domain/sign-in/refresh-verdict.ts'
-import type { Log, Metrics } from '../ports/effects.ts'
+import { reasonOf } from '../domain/sign-in/refresh-verdict.ts'
+import type { Metrics } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
-import type { Blocklist } from '../ports/revocations.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
-import type { AccessTokenResponse, Issue, Prepared } from './issue.ts'
+import type { Issue, Prepared } from './issue.ts'
+import type { AlertRefresh, Suspicion } from './refresh-alert.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   issue: Issue
   peppers: Peppers
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
   /** For one sign-in, wherever its refreshes come from. */
   limit: Limit
-  access_token_seconds: number
   metrics: Metrics
-  log: Log
-  /** Takes no time and never fails. */
-  onReuse: (family_id: string) => void
+  alertRefresh: AlertRefresh
 }>
 
 export type RotateRequest = Readonly<{
@@ -67,6 +64,8 @@ export const createRotate = (needs: Needs): Rotate => {
     const prepared = excess === null ? await prepare(needs, request) : NOTHING
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
+    const whose = { client_id: client.client_id, sid: token.family_id }
+    const alert = createAlert(needs, request)
     switch (rotation.verdict) {
       case 'rotated':
         if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
@@ -76,22 +75,20 @@ export const createRotate = (needs: Needs): Rotate => {
         return replay(needs, request, { family: rotation.family, prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
-          alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(reasonOf(rotation.denial), { client_id: client.client_id, sid: token.family_id })
+          alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')
+        throw new OAuthError(reasonOf(rotation.denial), whose)
       case 'scope_exceeded':
       case 'resource_exceeded':
         throw new OAuthError(reasonOf(rotation.verdict), { client_id: client.client_id })
       case 'forged':
         alert(
-          needs.log,
-          request,
+          'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        return endFamily(needs, request, rotation.verdict)
+        throw new OAuthError(reasonOf(rotation.verdict), whose)
       case 'reused':
-        alert(needs.log, request, 'a spent refresh token was presented: its family is ended')
-        needs.onReuse(token.family_id)
-        return endFamily(needs, request, rotation.verdict)
+        alert('reused', 'a spent refresh token was presented: its family is ended')
+        throw new OAuthError(reasonOf(rotation.verdict), whose)
     }
   }
 }
@@ -146,6 +143,11 @@ const isPresentable = (
     resources.every(each => family.audience.includes(each))
   )
 }
+
+const createAlert =
+  ({ alertRefresh }: Needs, { client: { client_id }, token: { family_id }, source: { ip } }: RotateRequest) =>
+  (verdict: Suspicion, message: string) =>
+    alertRefresh({ verdict, client_id, family_id, ip }, message)
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
@@ -206,18 +208,3 @@ const answer = async (
   const tokens = await issue.toFamily(family, left, prepared)
   return { tokens, refresh_token, family }
 }
-
-const endFamily = async (
-  { blocklist, access_token_seconds }: Needs,
-  { client, token }: RotateRequest,
-  verdict: EndingVerdict,
-): Promise<never> => {
-  await blocklist.add([{ kind: 'sid', value: token.family_id }], access_token_seconds)
-  throw new OAuthError(reasonOf(verdict), { client_id: client.client_id, sid: token.family_id })
-}
-
-const alert = (log: Log, { client, token, source }: RotateRequest, message: string) =>
-  log.warn(
-    { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: source.ip },
-    message,
-  )

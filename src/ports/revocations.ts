@@ -26,12 +26,15 @@ export type Revocations = {
 
 /** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
 export type Blocklist = {
-  add(
-    entries: readonly Readonly<{ kind: RevocationKind; value: string; issued_until?: number }>[],
-    seconds: number,
-  ): Promise<void>
   /** True: certainly revoked. False: ask Postgres. */
   has(claims: Revocable): Promise<boolean>
+}
+
+export type BlocklistEntry = Readonly<{ kind: RevocationKind; value: string; issued_until?: number }>
+
+/** What the composition alone is given: every verb that ends something in Postgres adds the entries itself. Never rejects. */
+export type WritableBlocklist = Blocklist & {
+  add(entries: readonly BlocklistEntry[], seconds: number): Promise<void>
 }
 
 /** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */

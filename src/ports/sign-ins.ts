@@ -35,7 +35,7 @@ export type RefreshFamilies = {
    */
   present(presentation: Presentation): Promise<RefreshOutcome>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
-  revoke(family: {
+  end(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null

@@ -9,6 +9,8 @@ import {
   integer,
   isOrigin,
   list,
+  oneOf,
+  parsed,
   parsePeppers,
   postgresUrl,
   quote,
@@ -17,41 +19,30 @@ import {
   refuse,
   text,
 } from './schemas.ts'
+import type { Setting } from './setting.ts'
 
-export type Setting<T> = Readonly<{
-  /** What the environment variable's text becomes; throws or fails with a line for the operator. */
-  schema: z.ZodType<T, string | undefined>
-  /** Printed in docs/configuration.md. */
-  standard: string
-  help: string
-  /** May also be given as NAME_FILE. */
-  isSecret?: true
-}>
+const WORKERS_BY_DEFAULT = 4
 
 /** Every setting: its environment variable, what it may hold, and what docs/configuration.md says of it. */
 export const SETTINGS = {
   PORT: {
-    schema: integer(8080, 1, 65_535),
-    standard: '`8080`',
+    ...integer({ standard: 8080, least: 1, most: 65_535 }),
     help: 'Port of the public listener.',
   },
   HOST: {
-    schema: text('127.0.0.1'),
-    standard: '`127.0.0.1`',
+    ...text('127.0.0.1'),
     help: 'Address of the public listener. The container image sets `0.0.0.0`.',
   },
   INTERNAL_PORT: {
-    schema: text('9090').transform((value, context) => {
+    ...parsed('9090', (value, context) => {
       if (value === 'off') return null
       if (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535) return Number(value)
       return refuse(context, `must be a port from 1 to 65535, or off, not ${quote(value)}`)
     }),
-    standard: '`9090`',
     help: 'Port of the internal listener (metrics); `off` disables it. Never expose it publicly.',
   },
   INTERNAL_HOST: {
-    schema: text('127.0.0.1'),
-    standard: '`127.0.0.1`',
+    ...text('127.0.0.1'),
     help: 'Address of the internal listener. In a container bind it to the network of the scraper, not to the ingress.',
   },
   ISSUER: {
@@ -66,7 +57,7 @@ export const SETTINGS = {
     isSecret: true,
   },
   DATABASE_SCHEMA: {
-    schema: text('public').transform((value, context) =>
+    ...parsed('public', (value, context) =>
       /^(?!pg_|information_schema$|drizzle$)[a-z_][\w$-]{0,62}$/i.test(value)
         ? value
         : refuse(
@@ -74,17 +65,14 @@ export const SETTINGS = {
             'must be the name of a schema, and not drizzle: a letter, then letters, digits, _, $ or -, 63 at most',
           ),
     ),
-    standard: '`public`',
     help: 'The schema of every table, in a database that other applications use too. `signetd migrate` makes it where it is not there. The embedded database has one.',
   },
   DATABASE_POOL_SIZE: {
-    schema: integer(10, 1, 200),
-    standard: '`10`',
+    ...integer({ standard: 10, least: 1, most: 200 }),
     help: 'Connections to Postgres, at most; up to four more while Postgres hangs. The embedded database always has exactly one.',
   },
   DATA_DIR: {
-    schema: text('./data').transform(path => resolve(path)),
-    standard: '`./data`',
+    ...parsed('./data', path => resolve(path)),
     help: 'The embedded database and generated local secrets; made with mode 0700 (2770 is taken where group 0 owns it). Refused when it belongs to neither this user nor root.',
   },
   REDIS_URL: {
@@ -99,14 +87,12 @@ export const SETTINGS = {
     help: 'What every key in Redis begins with, so that several deployments can share one. 1–100 letters, digits or `.:/@_-`.',
   },
   KEYS_DIR: {
-    schema: text('./keys').transform(path => resolve(path)),
-    standard: '`./keys`',
+    ...parsed('./keys', path => resolve(path)),
     help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it, or when it belongs to neither this user nor root. Read-only: rotation is manual.',
   },
   KEY_ROTATION_DAYS: {
-    schema: integer(30, 1, 365),
-    standard: '`30`',
-    help: 'Days a key signs before the next one is announced, by whichever replica is first. 1–365.',
+    ...integer({ standard: 30, least: 1, most: 365 }),
+    help: 'Days a key signs before the next one is announced, by whichever replica is first.',
   },
   CLIENTS_FILE: {
     schema: z
@@ -117,19 +103,16 @@ export const SETTINGS = {
     help: 'JSON array of clients in the names of RFC 7591. Read at start and again on SIGHUP. See docs/clients.md.',
   },
   ACCESS_TOKEN_TTL_SECONDS: {
-    schema: integer(900, 1, 86_400),
-    standard: '`900`',
-    help: 'Seconds an access token lives. 1–86400.',
+    ...integer({ standard: 900, least: 1, most: 86_400 }),
+    help: 'Seconds an access token lives.',
   },
   REFRESH_TOKEN_IDLE_SECONDS: {
-    schema: integer(604_800, 1, 31_536_000),
-    standard: '`604800`',
-    help: 'Seconds a refresh token waits for its use; slides with each, never past `REFRESH_TOKEN_MAX_SECONDS`. 1–31536000.',
+    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
+    help: 'Seconds a refresh token waits for its use; slides with each, never past `REFRESH_TOKEN_MAX_SECONDS`.',
   },
   REFRESH_TOKEN_MAX_SECONDS: {
-    schema: integer(2_592_000, 1, 31_536_000),
-    standard: '`2592000`',
-    help: 'Seconds a sign-in lasts, however often it is refreshed. Never extended. 1–31536000.',
+    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
+    help: 'Seconds a sign-in lasts, however often it is refreshed. Never extended.',
   },
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
@@ -143,19 +126,17 @@ export const SETTINGS = {
     help: '`aud` when neither the client nor the request names one. Counts as registered for clients that register no audience.',
   },
   PASSWORD_MIN_CHARACTERS: {
-    schema: integer(8, 8, 64),
-    standard: '`8`',
-    help: 'Characters of a new password, at least. 8–64; 72 bytes of UTF-8 at most in any case.',
+    ...integer({ standard: 8, least: 8, most: 64 }),
+    help: 'Characters of a new password, at least; 72 bytes of UTF-8 at most in any case.',
   },
   PASSWORD_COST: {
-    schema: integer(10, 10, 15),
-    standard: '`10`',
-    help: 'bcrypt cost of new password digests; each step doubles the work. 10–15.',
+    ...integer({ standard: 10, least: 10, most: 15 }),
+    help: 'bcrypt cost of new password digests; each step doubles the work.',
   },
   PASSWORD_WORKERS: {
-    schema: integer(Math.min(4, availableParallelism()), 1, 64),
-    standard: 'as many as processors, 4 at most',
-    help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md). 1–64.',
+    ...integer({ standard: Math.min(WORKERS_BY_DEFAULT, availableParallelism()), least: 1, most: 64 }),
+    standard: `as many as processors, ${WORKERS_BY_DEFAULT} at most`,
+    help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
   ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
@@ -189,11 +170,10 @@ export const SETTINGS = {
     help: 'CIDR ranges of your proxies, separated by commas: the client’s address is believed from these alone, and from the one header that `TRUSTED_PROXY_HEADER` names. See docs/deploy.md.',
   },
   TRUSTED_PROXY_HEADER: {
-    schema: text('x-forwarded-for').transform((value, context): ForwardedHeader => {
+    ...parsed('x-forwarded-for', (value, context): ForwardedHeader => {
       const name = FORWARDED_HEADERS.find(header => header === value.toLowerCase())
       return name ?? refuse(context, `must be ${FORWARDED_HEADERS.join(' or ')}, not ${quote(value)}`)
     }),
-    standard: '`x-forwarded-for`',
     help: 'The header in which those proxies append the client’s address: `x-forwarded-for` or `forwarded` (RFC 7239). The other one is never read.',
   },
   CORS_ORIGINS: {
@@ -207,15 +187,7 @@ export const SETTINGS = {
     help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
   LOG_LEVEL: {
-    schema: z
-      .string()
-      .default('info')
-      .pipe(
-        z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-          error: 'must be fatal, error, warn, info, debug, trace or silent',
-        }),
-      ),
-    standard: '`info`',
+    ...oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     help: 'JSON lines on standard output.',
   },
 } as const satisfies Record<string, Setting<unknown>>

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
 import { isLoopback } from '../domain/base/ip-address.ts'
-import type { Setting } from './index.ts'
 import { derivedRateLimit, rateLimit, refuse, url } from './schemas.ts'
+import type { Setting } from './setting.ts'
 
 /** RFC 5322 §3.4 – "name-addr" or "addr-spec", in one line, of plain words. */
 const MAILBOX = /^(?:[^\p{C}<>",;:@\\]{1,64} <(?<named>[^<>\s]+)>|(?<bare>[^<>\s]+))$/u
@@ -47,13 +47,11 @@ export const MAIL_SETTINGS = {
     help: 'A page of yours to which mailed links lead, with `#purpose=…&token=…` appended. See docs/accounts.md.',
   },
   RATE_LIMIT_MAIL: {
-    schema: derivedRateLimit('5/60'),
-    standard: '`RATE_LIMIT_LOGIN`',
+    ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
     help: 'Requests that ask for a mail: count/seconds for one IP.',
   },
   RATE_LIMIT_RECIPIENT: {
-    schema: rateLimit('5/900'),
-    standard: '`5/900`',
+    ...rateLimit('5/900'),
     help: 'Mails of one kind to one address. Beyond them requests are answered as ever, and nothing is sent. A window of less than 1800 seconds leaves whoever is flooded a link that works.',
   },
 } as const satisfies Record<string, Setting<unknown>>

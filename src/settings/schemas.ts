@@ -3,10 +3,14 @@ import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.t
 import { readPostgresUrl } from '../domain/base/postgres-url.ts'
 import type { RateLimit } from '../ports/limits.ts'
 
-/** What the text of an environment variable may be, and what it becomes. */
+/** What the text of an environment variable may be, and what it becomes. One that has a default prints it too. */
 
-export const integer = (standard: number, least: number, most: number) =>
-  z
+export const integer = ({
+  standard,
+  least,
+  most,
+}: Readonly<Record<'standard' | 'least' | 'most', number>>) => ({
+  schema: z
     .string()
     .optional()
     .transform((text, context) => {
@@ -16,21 +20,51 @@ export const integer = (standard: number, least: number, most: number) =>
       if (value < least || value > most)
         return refuse(context, `must be from ${least} to ${most}, not ${value}`)
       return value
-    })
+    }),
+  standard: `\`${standard}\``,
+  range: `${least}–${most}`,
+})
 
-export const text = (standard: string) => z.string().default(standard)
+export const text = (standard: string) => parsed(standard, value => value)
+
+export const parsed = <T>(standard: string, parse: (value: string, context: z.RefinementCtx) => T) => ({
+  schema: z.string().default(standard).transform(parse),
+  standard: `\`${standard}\``,
+})
+
+export const oneOf = <const T extends string>(standard: T, values: readonly T[]) =>
+  parsed(
+    standard,
+    (value, context): T =>
+      values.find(each => each === value) ??
+      refuse(context, `must be ${values.slice(0, -1).join(', ')} or ${values.at(-1)}`),
+  )
 
 export const rateLimit = (standard: string) =>
-  text(standard).transform((value, context) => parseRateLimit(value, standard, context))
+  parsed(standard, (value, context) => parseRateLimit(value, standard, context))
+
+type Share = Readonly<{
+  /** The setting that it follows when it is unset. */
+  of: 'RATE_LIMIT_ACCOUNTS' | 'RATE_LIMIT_LOGIN'
+  /** How many times as much as that one. */
+  times: keyof typeof IN_WORDS
+  /** For whoever gets it wrong. */
+  example: string
+}>
+
+const IN_WORDS = { 0.5: 'half of ', 1: '', 3: 'three times ' }
 
 /** Undefined when unset: what it is then follows from another setting. */
-export const derivedRateLimit = (example: string) =>
-  z
+export const derivedRateLimit = ({ of, times, example }: Share) => ({
+  schema: z
     .string()
     .optional()
     .transform((value, context) =>
       value === undefined ? undefined : parseRateLimit(value, example, context),
-    )
+    ),
+  follows: { of, times },
+  standard: `${IN_WORDS[times]}\`${of}\``,
+})
 
 const parseRateLimit = (value: string, example: string, context: z.RefinementCtx): RateLimit => {
   if (value === 'off') return null

@@ -114,7 +114,7 @@ const askFamilies = async () => {
   await families(silent).findLiving({ family_id: ID, salt })
   await families(silent).rotate(presentation)
   await families(silent).present(presentation)
-  await families(silent).revoke({ id: ID, salt, client_id: 'app', reason: 'revoked' })
+  await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).findCurrent({ family_id: ID, digest: token_digest })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]

@@ -1,8 +1,6 @@
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 import type { JudgeNewPassword } from './judge-new-password.ts'
@@ -11,9 +9,7 @@ type Needs = Readonly<{
   accounts: Accounts
   passwords: Passwords
   judgeNewPassword: JudgeNewPassword
-  blocklist: Blocklist
   requireStepUp: RequireStepUp
-  access_token_seconds: number
 }>
 
 export type ChangePassword = (
@@ -25,7 +21,7 @@ export type ChangePassword = (
 export const createChangePassword =
   (needs: Needs): ChangePassword =>
   async (bearer, { new_password, ownerProof }) => {
-    const { accounts, passwords, judgeNewPassword, blocklist, access_token_seconds } = needs
+    const { accounts, passwords, judgeNewPassword } = needs
     const { account, claims } = bearer
     const { id, email, credential_epoch } = account
     const { password, fault } = await judgeNewPassword(new_password, email)
@@ -36,5 +32,4 @@ export const createChangePassword =
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
     const ended = await accounts.endOtherSignIns({ ...change, reason: 'password_changed' })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-    await blocklist.add(signInEntries(ended), access_token_seconds)
   }

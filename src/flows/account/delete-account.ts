@@ -1,13 +1,10 @@
 import { Problem } from '../../domain/base/problem.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   accountLife: AccountLife
-  blocklist: Blocklist
   requireStepUp: RequireStepUp
 }>
 
@@ -15,13 +12,11 @@ export type DeleteAccount = (bearer: Bearer, ownerProof: OwnerProof) => Promise<
 
 /** Ours – A person deletes their account. There is no way back. */
 export const createDeleteAccount =
-  ({ accountLife, blocklist, requireStepUp }: Needs): DeleteAccount =>
+  ({ accountLife, requireStepUp }: Needs): DeleteAccount =>
   async (bearer, ownerProof) => {
     const { id, credential_epoch } = bearer.account
     await requireStepUp(bearer, ownerProof)
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })
     if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-    const { issued_until, seconds, families } = ended
-    await blocklist.add([{ kind: 'sub', value: id, issued_until }, ...signInEntries(families)], seconds)
   }

@@ -7,10 +7,8 @@ import {
   type RecoveryCode,
   recoveryCodeOf,
 } from '../../domain/factors/recovery-code.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { BegunCeremony, CeremonySteps, ResumedCeremony } from './ceremonies.ts'
 import type { RequireStepUp } from './require-step-up.ts'
@@ -18,17 +16,15 @@ import type { RequireStepUp } from './require-step-up.ts'
 type Needs = Readonly<{
   factors: Factors
   ceremonySteps: CeremonySteps
-  blocklist: Blocklist
   random: Random
   requireStepUp: RequireStepUp
-  access_token_seconds: number
 }>
 
 type Enrolment = Extract<CeremonyPurpose, 'totp_enrolment' | 'passkey_enrolment'>
 
 /** What every change of an account's factors has in common: its owner makes it, and the sign-in that asks is the only one left after it. */
 export const createChangeFactors = (needs: Needs) => {
-  const { factors, ceremonySteps, blocklist, random, requireStepUp, access_token_seconds } = needs
+  const { factors, ceremonySteps, random, requireStepUp } = needs
   const createCodes = () =>
     Array.from({ length: RECOVERY_CODES }, () => recoveryCodeOf(random.bytes(RECOVERY_CODE_CHARACTERS)))
 
@@ -62,10 +58,10 @@ export const createChangeFactors = (needs: Needs) => {
       keep: claims.sid ?? null,
     }),
 
-    /** Ours: the epoch has told already; Redis may tell sooner. Throws when somebody else made a change first. */
-    announce: async (ended: readonly string[] | null): Promise<void> => {
-      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-      await blocklist.add(signInEntries(ended), access_token_seconds)
+    /** The outcome of a change. Throws when another change came first, and nothing was done. */
+    requireMade: <Outcome>(outcome: Outcome | null): Outcome => {
+      if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      return outcome
     },
 
     createCodes,

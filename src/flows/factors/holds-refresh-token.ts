@@ -1,24 +1,20 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
-import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import { type EndingVerdict, reasonOf } from '../../domain/sign-in/refresh-verdict.ts'
+import type { AlertRefresh } from '../../grants/refresh-alert.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Log, Metrics } from '../../ports/effects.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
+import type { Metrics } from '../../ports/effects.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 
 type Needs = Readonly<{
   clients: Clients
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   peppers: Peppers
-  access_token_seconds: number
   metrics: Metrics
-  log: Log
-  /** Takes no time and never fails. */
-  onReuse: (family_id: string) => void
+  alertRefresh: AlertRefresh
 }>
 
 /** A refresh token beside an access token, and how it came. */
@@ -55,23 +51,27 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       source,
     })
     if (verdict === 'reused' || verdict === 'forged')
-      return end(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
+      throw superseded(needs, {
+        verdict,
+        client_id: client.client_id,
+        family_id: token.family_id,
+        ip: source.ip,
+      })
     return verdict === 'rotated' || verdict === 'replayed'
   }
 }
 
-type Ending = Readonly<{ verdict: EndingVerdict; ip: string; client_id: string }>
+type Superseded = Readonly<{
+  verdict: EndingVerdict
+  client_id: string
+  family_id: string
+  ip: string
+}>
 
-/** What a refresh does when such a token comes. Postgres has ended the family by now. */
-const end = async (
-  { blocklist, access_token_seconds, metrics, log, onReuse }: Needs,
-  { family_id }: PresentedRefreshToken,
-  { verdict, ip, client_id }: Ending,
-): Promise<never> => {
+/** What a refresh does when such a token comes. The family has been ended by now. */
+const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Problem => {
+  const { verdict } = suspect
   metrics.judged(verdict)
-  const fields = { event: 'refresh_token_alert', client_id, sid: family_id, ip }
-  log.warn(fields, `a refresh token that is ${verdict} came with a change: its family is ended`)
-  if (verdict === 'reused') onReuse(family_id)
-  await blocklist.add([{ kind: 'sid', value: family_id }], access_token_seconds)
-  throw new Problem('AUTH_TOKEN_INVALID', reasonOf(verdict))
+  alertRefresh(suspect, `a refresh token that is ${verdict} came with a change: its family is ended`)
+  return new Problem('AUTH_TOKEN_INVALID', reasonOf(verdict))
 }

@@ -48,16 +48,15 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       await finish()
       const codes = await change.codesFor(bearer)
       const added = { ...change.changeOf(bearer), passkey, label, recovery: digestsOf(codes) }
-      const outcome = await factors.addPasskey(added)
-      await change.announce(outcome && outcome.ended)
-      return { id: passkey.id, label, recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
+      const { isRecoveryGiven } = change.requireMade(await factors.addPasskey(added))
+      return { id: passkey.id, label, recovery_codes: isRecoveryGiven ? codes : [] }
     },
 
     remove: async (bearer: Bearer, id: string, ownerProof: OwnerProof): Promise<void> => {
       const { passkeys } = await change.find(bearer)
       if (!passkeys.some(passkey => passkey.id === id)) throw new Problem('NOT_FOUND', 'passkey_absent')
       await change.requireStepUp(bearer, ownerProof)
-      await change.announce(await factors.removePasskey({ ...change.changeOf(bearer), id }))
+      change.requireMade(await factors.removePasskey({ ...change.changeOf(bearer), id }))
     },
   }
 }

@@ -42,16 +42,15 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     await finish()
     const codes = await change.codesFor(bearer)
     const added = { ...change.changeOf(bearer), secret: sealed, step, recovery: digestsOf(codes) }
-    const outcome = await factors.addTotp(added)
-    await change.announce(outcome && outcome.ended)
-    return { recovery_codes: outcome?.isRecoveryGiven ? codes : [] }
+    const { isRecoveryGiven } = change.requireMade(await factors.addTotp(added))
+    return { recovery_codes: isRecoveryGiven ? codes : [] }
   },
 
   remove: async (bearer: Bearer, ownerProof: OwnerProof): Promise<void> => {
     const { totp } = await change.find(bearer)
     if (totp === null) throw new Problem('NOT_FOUND', 'totp_absent')
     await change.requireStepUp(bearer, ownerProof)
-    await change.announce(await factors.removeTotp(change.changeOf(bearer)))
+    change.requireMade(await factors.removeTotp(change.changeOf(bearer)))
   },
 })
 

@@ -6,7 +6,7 @@ import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { About, Addressees, Mailer } from '../../ports/mail.ts'
+import type { About, Addressees, Errand, Mailer } from '../../ports/mail.ts'
 
 type Needs = Readonly<{
   /** Null: this server sends no mail, and no notice. */
@@ -49,57 +49,25 @@ type TimedName =
   | 'totp-failed'
   | 'totp-closed'
 
-export const createNotices = ({ mailer, addressees, recipients, clock }: Needs): Notices => {
+export const createNotices = (needs: Needs): Notices => {
+  const { mailer, addressees, clock } = needs
+  const post = createPost(needs)
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  const toldOf = (name: TimedName, { account_id, email, language }: Addressee, at: string): Mail => ({
-    name,
-    language: languageOr(language),
-    to: email,
-    account_id,
-    values: { at },
-  })
-  const post = (find: () => Promise<Mail | null>, about = URGENT) =>
-    mailer?.post(async () => {
-      const mail = await find()
-      if (mail === null) return null
-      const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
-      return allowance === null || allowance.isAllowed ? mail : null
-    }, about)
-
-  const postTo = (name: TimedName, account_id: string) => {
+  const notify = (name: TimedName, find: () => Promise<Addressee | null>) => {
     const at = now()
     post(async () => {
-      const addressee = await addressees.findByAccount(account_id)
-      return addressee && toldOf(name, addressee, at)
+      const addressee = await find()
+      return addressee && timedMail(name, addressee, at)
     })
   }
 
   return {
-    passwordChanged: addressee => {
-      const mail = toldOf('password-changed', addressee, now())
-      post(async () => mail)
-    },
-
-    factorsChanged: addressee => {
-      const mail = toldOf('factors-changed', addressee, now())
-      post(async () => mail)
-    },
-
-    emailChanged: addressee => {
-      const mail = toldOf('email-changed', addressee, now())
-      post(async () => mail)
-    },
-
-    refreshReused: family_id => {
-      const at = now()
-      post(async () => {
-        const addressee = await addressees.findByFamily(family_id)
-        return addressee && toldOf('refresh-reused', addressee, at)
-      })
-    },
-
-    totpFailed: account_id => postTo('totp-failed', account_id),
-    totpClosed: account_id => postTo('totp-closed', account_id),
+    passwordChanged: addressee => notify('password-changed', async () => addressee),
+    factorsChanged: addressee => notify('factors-changed', async () => addressee),
+    emailChanged: addressee => notify('email-changed', async () => addressee),
+    refreshReused: family_id => notify('refresh-reused', () => addressees.findByFamily(family_id)),
+    totpFailed: account_id => notify('totp-failed', () => addressees.findByAccount(account_id)),
+    totpClosed: account_id => notify('totp-closed', () => addressees.findByAccount(account_id)),
 
     newDevice: ({ id, email, email_verified_at }, { source, language }) => {
       const device = describeDevice(source.user_agent, language)
@@ -121,3 +89,22 @@ export const createNotices = ({ mailer, addressees, recipients, clock }: Needs):
     },
   }
 }
+
+/** Posts what `find` comes back with, unless its recipient has had enough mails of the kind. */
+const createPost =
+  ({ mailer, recipients }: Needs) =>
+  (find: Errand, about = URGENT) =>
+    mailer?.post(async () => {
+      const mail = await find()
+      if (mail === null) return null
+      const allowance = await recipients.consume(`${mail.name}:${countingKeyOf(mail.to)}`)
+      return allowance === null || allowance.isAllowed ? mail : null
+    }, about)
+
+const timedMail = (name: TimedName, { account_id, email, language }: Addressee, at: string): Mail => ({
+  name,
+  language: languageOr(language),
+  to: email,
+  account_id,
+  values: { at },
+})

@@ -1,10 +1,8 @@
 import { parseLinkToken } from '../../domain/account/email-link.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { Notices } from './notices.ts'
 
@@ -12,9 +10,7 @@ type Needs = Readonly<{
   links: EmailLinks
   passwords: Passwords
   judgeNewPassword: JudgeNewPassword
-  blocklist: Blocklist
   notices: Notices
-  access_token_seconds: number
 }>
 
 /** Whose link it was, for the log. */
@@ -60,7 +56,6 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
-      await needs.blocklist.add(signInEntries(reset.families), needs.access_token_seconds)
       needs.notices.passwordChanged(reset)
       return reset
     },

@@ -7,6 +7,7 @@ import { requireParameter } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { type RemainingGrant, remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
+import type { TokenType } from '../../domain/oauth/token-response.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -29,7 +30,9 @@ type Needs = Readonly<{
   second_factor_roles: readonly string[]
 }>
 
-type Introspection = Readonly<{ active: false } | ({ active: true } & Record<string, unknown>)>
+type Introspection = Readonly<
+  { active: false } | ({ active: true; token_type?: TokenType } & Record<string, unknown>)
+>
 
 const INACTIVE = { active: false } as const
 

@@ -7,7 +7,7 @@ import type { AuthenticateClient, ClientRequest } from '../../grants/client-auth
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import type { Revocations } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 
 type Needs = Readonly<{
@@ -15,11 +15,9 @@ type Needs = Readonly<{
   keys: Keys
   refreshFamilies: RefreshFamilies
   revocations: Revocations
-  blocklist: Blocklist
   peppers: Peppers
   clock: Clock
   issuer: string
-  access_token_seconds: number
   /** For a client and a person, or for a client that acts for itself. */
   limit: Limit
 }>
@@ -29,15 +27,14 @@ type Needs = Readonly<{
  * Whatever is not the client's to end is left alone, and the answer does not tell. token_type_hint saves nothing here and is ignored.
  */
 export const createRevoke = (needs: Needs) => {
-  const { keys, clock, issuer, limit, revocations, refreshFamilies, blocklist, access_token_seconds } = needs
+  const { keys, clock, issuer, limit, revocations, refreshFamilies } = needs
 
   /** No count: a family ends once, and a limit would be a means against the person who signs out. */
   const revokeRefreshToken = async (text: string, client_id: string) => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return
     const { family_id: id, salt } = token
-    const hasEnded = await refreshFamilies.revoke({ id, salt, client_id, reason: 'revoked' })
-    if (hasEnded) await blocklist.add([{ kind: 'sid', value: id }], access_token_seconds)
+    await refreshFamilies.end({ id, salt, client_id, reason: 'revoked' })
   }
 
   /**
@@ -45,8 +42,8 @@ export const createRevoke = (needs: Needs) => {
    * so that one token cannot use up the limit of its person.
    */
   const revokeAccessToken = async (text: string, client_id: string) => {
-    const now = clock()
-    const judged = judgeAccessToken(keys.verify('at+jwt', text), { issuer, sole_audience: null, now })
+    const claims = keys.verify('at+jwt', text)
+    const judged = judgeAccessToken(claims, { issuer, sole_audience: null, now: clock() })
     if ('refusal' in judged || judged.claims.client_id !== client_id) return
     const { jti, sid, sub, exp } = judged.claims
     const key = `${sub} ${client_id}`
@@ -54,9 +51,7 @@ export const createRevoke = (needs: Needs) => {
     if (usedUp !== null)
       throw new OAuthError('revoke_limit', { client_id, retry_after_seconds: usedUp.reset_seconds })
     const expires_at = new Date(exp * 1000)
-    const { ended, is_new } = await revocations.revokeAccessToken({ jti, sid, expires_at })
-    if (ended === null) await blocklist.add([{ kind: 'jti', value: jti }], exp - now.getTime() / 1000)
-    else await blocklist.add([{ kind: 'sid', value: ended }], access_token_seconds)
+    const { is_new } = await revocations.revokeAccessToken({ jti, sid, expires_at })
     if (is_new) await limit.consume(key)
   }
 

@@ -1,27 +1,21 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import type { Blocklist, Ended, Endings } from '../../ports/revocations.ts'
+import type { Endings } from '../../ports/revocations.ts'
 
-type Needs = Readonly<{ accounts: Accounts; endings: Endings; blocklist: Blocklist; issuer: string }>
+type Needs = Readonly<{ accounts: Accounts; endings: Endings; issuer: string }>
 type Members = Readonly<Record<string, unknown>>
 
 /**
  * draft-parecki-oauth-global-token-revocation – Ends every sign-in and every token of a person (`sub_id`), or, ours, of a client
  * (`client_id`). Idempotent. Throws a Problem when it names nobody.
  */
-export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Needs) => {
-  const block = ({ issued_until, seconds }: Ended, kind: 'sub' | 'client_id', value: string) =>
-    blocklist.add([{ kind, value, issued_until }], seconds)
-
+export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
   const endPerson = async (sub_id: Members) => {
     const sub = await findSubject(sub_id)
     const ended = sub !== null && isUuid(sub) ? await endings.endPerson(sub) : null
     if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
-    await block(ended, 'sub', sub)
-    await blocklist.add(signInEntries(ended.families), ended.seconds)
     return { ended_sub: sub }
   }
 
@@ -49,7 +43,7 @@ export const createEndEverything = ({ accounts, endings, blocklist, issuer }: Ne
     if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(client_id))
       throw new Problem('REQUEST_MALFORMED', 'client_id')
     // Also one that is no longer registered: its tokens may live.
-    await block(await endings.endClient(client_id), 'client_id', client_id)
+    await endings.endClient(client_id)
     return { ended_client_id: client_id }
   }
 }

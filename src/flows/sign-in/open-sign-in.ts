@@ -9,16 +9,17 @@ import {
   grantedAudience,
 } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import type { AccessTokenResponse, TokenResponse } from '../../domain/oauth/token-response.ts'
 import type { Family, RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
-import type { AccessTokenResponse, Issue } from '../../grants/issue.ts'
+import type { Issue } from '../../grants/issue.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 
 /** Contract: what register, login and refresh answer with. */
-export type TokenPair = AccessTokenResponse &
+export type TokenPair = TokenResponse &
   Readonly<{ refresh_token: RefreshToken; refresh_token_expires_in: number }>
 
 type Needs = Readonly<{

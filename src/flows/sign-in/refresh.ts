@@ -1,21 +1,16 @@
-import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
-import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Rotate } from '../../grants/rotate.ts'
-import type { Clients } from '../../ports/clients.ts'
 import type { Metrics } from '../../ports/effects.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { ReadFirstPartyToken } from '../access/read-first-party-token.ts'
 import { resourceRefused } from '../access/require-resources.ts'
 import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
-  clients: Clients
-  refreshFamilies: RefreshFamilies
+  readFirstPartyToken: ReadFirstPartyToken
   rotate: Rotate
-  peppers: Peppers
   metrics: Metrics
 }>
 
@@ -32,14 +27,9 @@ type RefreshRequest = Readonly<{
 
 /** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ clients, refreshFamilies, rotate, peppers, metrics }: Needs) =>
+  ({ readFirstPartyToken, rotate, metrics }: Needs) =>
   async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
-    const token = parseRefreshToken(text, peppers)
-    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
-    const owner = await refreshFamilies.findOwner(token.family_id)
-    const client = owner === null ? null : await clients.find(owner.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
-    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+    const { token, client } = await readFirstPartyToken(text, admits)
     try {
       const presented = { ...request, client, token, scope: null }
       const { tokens, refresh_token, family } = await rotate(presented)

@@ -1,10 +1,8 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
-import { signInEntries } from '../../domain/revocations/revocation.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
@@ -12,16 +10,12 @@ import { requireAllowance } from '../access/require-allowance.ts'
 type Needs = Readonly<{
   accounts: Accounts
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   /** For one sign-in: a stolen one does not end the others as fast as their owner opens them. */
   endingLimit: Limit
-  access_token_seconds: number
 }>
 
 /** Contract – The sign-ins of a person, for the person to see and to end. */
-export const createSignIns = (needs: Needs) => {
-  const { accounts, refreshFamilies, blocklist, endingLimit, access_token_seconds } = needs
-  const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)
+export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs) => {
   return {
     list: ({ account }: Bearer): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
 
@@ -29,8 +23,7 @@ export const createSignIns = (needs: Needs) => {
     end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
       if (id !== claims.sid) await requireAllowance(endingLimit, claims.sid ?? account.id)
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-      if (!isUuid(id) || !(await refreshFamilies.revoke(family))) throw new Problem('NOT_FOUND')
-      await block([id])
+      if (!isUuid(id) || !(await refreshFamilies.end(family))) throw new Problem('NOT_FOUND')
     },
 
     endOthers: async ({ account, claims }: Bearer): Promise<void> => {
@@ -39,7 +32,6 @@ export const createSignIns = (needs: Needs) => {
       const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
       const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
       if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
-      await block(ended)
     },
   }
 }

@@ -12,7 +12,6 @@ import type { Issue } from '../../grants/issue.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { Blocklist } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
@@ -28,14 +27,12 @@ type Needs = Readonly<{
   knownDevices: KnownDevices
   proveOwnFactor: ProveOwnFactor
   refreshFamilies: RefreshFamilies
-  blocklist: Blocklist
   issue: Issue
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
   requireResources: RequireResources
   metrics: Metrics
-  access_token_seconds: number
   signInLimit: Limit
 }>
 
@@ -109,7 +106,7 @@ const replace = async (
   { client, resources }: Wanted,
   { grant, ...change }: Replacement,
 ): Promise<SteppedUp> => {
-  const { refreshFamilies, blocklist, issue, random, peppers, policy, metrics, access_token_seconds } = needs
+  const { refreshFamilies, issue, random, peppers, policy, metrics } = needs
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
   const [pepper] = peppers
@@ -125,7 +122,6 @@ const replace = async (
     token_digest: digestOf(refresh_token),
   })
   if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'ended_meanwhile')
-  await blocklist.add([{ kind: 'sid', value: change.replaces }], access_token_seconds)
   const left = {
     scope: scopeLeft(family.scope, client.scope),
     audience: audienceOf(client, resources, family, policy),

@@ -14,7 +14,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   stepUp: createStepUpFamily(database, lifetimes),
   rotate: createRotateFamily(database, lifetimes),
   present: createPresentToken(database, lifetimes),
-  revoke: createRevoke(database, lifetimes),
+  end: createEnd(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),
 })
@@ -46,8 +46,8 @@ const createFindLiving =
     return family ?? null
   }
 
-const createRevoke =
-  (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['revoke'] =>
+const createEnd =
+  (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] =>
   async ({ id, salt, client_id, user_id = null, reason }) => {
     const ended = await database.run(
       sql => sql`

@@ -1,5 +1,4 @@
 import type { Sql } from 'postgres'
-import type { Database } from './database.ts'
 import { quoteIdentifier } from './qualify.ts'
 
 /** What holds on each connection, whatever the database, the role or the server has as its default. */
@@ -39,8 +38,10 @@ type Surroundings = Readonly<{
   first_schema: string | null
 }>
 
+type Asked = Readonly<{ run: (query: typeof readSurroundings) => Promise<readonly Surroundings[]> }>
+
 /** A line for each setting of the database with which Signet would start and then fail, or answer wrongly. */
-export const findSettingFaults = async (database: Pick<Database, 'run'>): Promise<readonly string[]> => {
+export const findSettingFaults = async (database: Asked): Promise<readonly string[]> => {
   const [found] = await database.run(readSurroundings)
   if (found === undefined) throw new Error('settings without a row')
   return judge(found)

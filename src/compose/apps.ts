@@ -1,0 +1,68 @@
+import type { Config } from '../config.ts'
+import { createInternalApp } from '../http/internal/index.ts'
+import { createJudgeHealth } from '../http/public/health.ts'
+import { createRoutes } from '../http/routes.ts'
+import { type App, createApp } from '../http/server/app.ts'
+import { createClientAddress } from '../http/server/client-address.ts'
+import { createCors } from '../http/server/cors.ts'
+import { reportKeys } from '../signing/schedule.ts'
+import type { ComposedAccounts } from './accounts.ts'
+import type { Base } from './base.ts'
+import type { ComposedMail } from './mail.ts'
+import type { ComposedOAuth } from './oauth.ts'
+import type { OpenParts } from './open.ts'
+import type { ComposedRevocations } from './revocations.ts'
+
+type Parts = Readonly<{
+  base: Base
+  opened: OpenParts
+  subjects: ComposedRevocations & ComposedOAuth & ComposedAccounts
+  /** Null: no mail is sent. */
+  mailsWaiting: ComposedMail['waiting']
+  logLinesDropped: () => number
+  isDraining: () => boolean
+}>
+
+/** What the world sees: the public app, and the internal one; null where that is off. */
+export const composeApps = (
+  config: Config,
+  parts: Parts,
+): Readonly<{ app: App; internalApp: App | null }> => {
+  const { base, opened, subjects, isDraining } = parts
+  const { clients, issuer, keys, log, metrics, random, redis } = base
+  const judgeHealth = createJudgeHealth({
+    needs: { database: () => opened.database.ping() },
+    helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
+    isDraining,
+  })
+  const around = { random, log, isDraining }
+  const app = createApp({
+    ...around,
+    routes: createRoutes({ ...subjects, judgeHealth, clients, keys, log }),
+    cors: createCors({ origins: config.CORS_ORIGINS, clients }),
+    clientAddress: createClientAddress({
+      trusted: config.TRUSTED_PROXIES,
+      header: config.TRUSTED_PROXY_HEADER,
+      log,
+    }),
+    metrics,
+    isHttps: issuer.startsWith('https:'),
+  })
+  const { openedMetrics } = opened
+  if (openedMetrics === null) return { app, internalApp: null }
+  openedMetrics.watch(watchedOf(parts))
+  return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
+}
+
+/** What is measured at the moment in which it is asked for. */
+const watchedOf = ({ base, opened, mailsWaiting, logLinesDropped }: Parts) => {
+  const { clock, keys, passwords, redis } = base
+  return {
+    database: opened.database.load,
+    passwordsWaiting: passwords.waiting,
+    mailsWaiting,
+    logLinesDropped,
+    isRedisHealthy: redis && redis.isHealthy,
+    keys: () => reportKeys(keys, { now: clock(), every_seconds: opened.key_seconds }),
+  }
+}

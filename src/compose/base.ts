@@ -1,0 +1,38 @@
+import { audiencePolicyOf, type Config } from '../config.ts'
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
+import { createLimits } from '../ephemeral/limits.ts'
+import { systemRandom } from '../platform/random.ts'
+import type { Clock, Log, Wait } from '../ports/effects.ts'
+import type { OpenParts } from './open.ts'
+import { composeStores } from './stores.ts'
+
+type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
+
+/** What every subject is made of: what is open, what is kept, and the rules of the configuration that several subjects share. */
+export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait }: Effects) => {
+  const { clients, database, keys, metrics, passwords, peppers, redis } = opened
+  const lifetimes: Lifetimes = {
+    access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
+    idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
+    max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
+  }
+  return {
+    ...composeStores({ database, redis, lifetimes, clock }),
+    clients,
+    clock,
+    issuer: config.ISSUER,
+    keys,
+    limits: createLimits({ redis, metrics }),
+    log,
+    metrics,
+    passwords,
+    peppers,
+    policy: audiencePolicyOf(config),
+    random: systemRandom,
+    redis,
+    second_factor_roles: config.SECOND_FACTOR_ROLES,
+    wait,
+  }
+}
+
+export type Base = ReturnType<typeof composeBase>

@@ -1,0 +1,68 @@
+import type { Config } from '../config.ts'
+import { createRequireLength } from '../domain/oauth/access-token-length.ts'
+import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
+import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
+import type { Notices } from '../flows/mail/notices.ts'
+import { createIntrospect } from '../flows/oauth/introspect.ts'
+import { createRevoke } from '../flows/oauth/revoke.ts'
+import type { StatusLists } from '../flows/revocations/status-lists.ts'
+import { ASSERTION_ALGORITHMS } from '../grants/client-assertion.ts'
+import { createAuthenticateClient } from '../grants/client-authentication.ts'
+import { createExchange } from '../grants/exchange.ts'
+import { createGrants } from '../grants/index.ts'
+import { createIssue } from '../grants/issue.ts'
+import { createAlertRefresh } from '../grants/refresh-alert.ts'
+import { createRotate } from '../grants/rotate.ts'
+import type { EnsureStore } from '../ports/effects.ts'
+import type { Base } from './base.ts'
+
+type Parts = Base &
+  Readonly<{
+    ensureStore: EnsureStore
+    notices: Notices
+    statusLists: StatusLists
+  }>
+
+/** What the OAuth endpoints do, and the metadata that tells of it. */
+export const composeOAuth = (config: Config, parts: Parts) => {
+  const { issuer, limits } = parts
+  const { isBounded, requireLength } = createRequireLength(parts.policy)
+  const issue = createIssue({
+    ...parts,
+    requireLength,
+    ttl_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
+    reserveStatus: parts.statusLists.reserve,
+  })
+  const alertRefresh = createAlertRefresh({ ...parts, onReuse: parts.notices.refreshReused })
+  const rotate = createRotate({
+    ...parts,
+    issue,
+    isBounded,
+    limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
+    alertRefresh,
+  })
+  const authenticateClient = createAuthenticateClient({
+    ...parts,
+    failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
+  })
+  const grants = createGrants({ ...parts, issue, rotate })
+  return {
+    alertRefresh,
+    issue,
+    rotate,
+    exchange: createExchange({ ...parts, authenticateClient, grants }),
+    revoke: createRevoke({
+      ...parts,
+      authenticateClient,
+      limit: limits('revoke', config.RATE_LIMIT_REVOKE),
+    }),
+    introspect: createIntrospect({ ...parts, authenticateClient }),
+    metadata: authorizationServerMetadata({
+      issuer,
+      grant_types: grants.map(grant => grant.grant_type),
+      assertion_algorithms: ASSERTION_ALGORITHMS,
+    }),
+  }
+}
+
+export type ComposedOAuth = ReturnType<typeof composeOAuth>

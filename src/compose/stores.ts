@@ -1,0 +1,51 @@
+import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
+import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts'
+import type { RedisConnection } from '../ephemeral/redis.ts'
+import type { Clock } from '../ports/effects.ts'
+import type { Blocklist } from '../ports/revocations.ts'
+import { createAccountLife } from '../store/accounts/account-life.ts'
+import { createAccounts } from '../store/accounts/accounts.ts'
+import { createAssertions } from '../store/clients/assertions.ts'
+import { createCeremonies } from '../store/factors/ceremonies.ts'
+import { createFactors } from '../store/factors/factors.ts'
+import { createRefreshFamilies } from '../store/families/refresh-families.ts'
+import { createAddressees } from '../store/mail/addressees.ts'
+import { createEmailLinks } from '../store/mail/email-links.ts'
+import type { Database } from '../store/postgres/database.ts'
+import { createEndings } from '../store/revocations/endings.ts'
+import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
+import { createRevocations } from '../store/revocations/revocations.ts'
+import { createStatusEntries } from '../store/revocations/status-entries.ts'
+import { createBlockEnded } from './block-ended.ts'
+
+type Parts = Readonly<{
+  database: Database
+  redis: RedisConnection | null
+  lifetimes: Lifetimes
+  clock: Clock
+}>
+
+/** What is kept in Postgres, and the blocklist in Redis that follows it. */
+export const composeStores = ({ database, redis, lifetimes, clock }: Parts) => {
+  const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
+  const { access_token_seconds } = lifetimes
+  const blockEnded = createBlockEnded({ blocklist, clock, access_token_seconds })
+  const readable: Blocklist = blocklist
+  return {
+    accountLife: blockEnded.accountLife(createAccountLife(database, lifetimes)),
+    accounts: blockEnded.accounts(createAccounts(database, lifetimes)),
+    addressees: createAddressees(database),
+    assertions: createAssertions(database),
+    blocklist: readable,
+    ceremonies: createCeremonies(database),
+    endings: blockEnded.endings(createEndings(database, lifetimes)),
+    factors: blockEnded.factors(createFactors(database, lifetimes)),
+    links: blockEnded.links(createEmailLinks(database, lifetimes)),
+    refreshFamilies: blockEnded.refreshFamilies(createRefreshFamilies(database, lifetimes)),
+    revocationFeed: createRevocationFeed(database),
+    revocations: blockEnded.revocations(createRevocations(database, lifetimes)),
+    statusEntries: createStatusEntries(database),
+  }
+}
+
+export type Stores = ReturnType<typeof composeStores>

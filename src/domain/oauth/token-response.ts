@@ -1,0 +1,13 @@
+/** RFC 6749 §7.1 – How a client is to present an access token. One that is bound to a key of the client has another type. */
+export type TokenType = 'Bearer'
+
+/** RFC 6749 §5.1 – An access token on the wire. */
+export type AccessTokenResponse = Readonly<{
+  access_token: string
+  token_type: TokenType
+  expires_in: number
+  scope?: string
+}>
+
+/** RFC 6749 §5.1 – What the token endpoint answers. Whatever else a grant hands out beside the access token is a member here. */
+export type TokenResponse = AccessTokenResponse & Readonly<{ refresh_token?: string }>

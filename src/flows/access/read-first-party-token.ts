@@ -1,0 +1,32 @@
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+
+type Needs = Readonly<{ clients: Clients; refreshFamilies: RefreshFamilies; peppers: Peppers }>
+
+type FirstPartyToken = Readonly<{ token: PresentedRefreshToken; client: Client }>
+
+/**
+ * Ours – The refresh token of a request to the account API, and its client; whether it is still current is not judged here. `admits` is
+ * false where the browser's origin may not act for that client. Throws a 401 for a token that is not a first-party client's, and a 403
+ * for a client that is not admitted.
+ */
+export type ReadFirstPartyToken = (
+  text: string,
+  admits: (client: Client) => boolean,
+) => Promise<FirstPartyToken>
+
+export const createReadFirstPartyToken =
+  ({ clients, refreshFamilies, peppers }: Needs): ReadFirstPartyToken =>
+  async (text, admits) => {
+    const token = parseRefreshToken(text, peppers)
+    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    const owner = await refreshFamilies.findOwner(token.family_id)
+    const client = owner === null ? null : await clients.find(owner.client_id)
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
+    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+    return { token, client }
+  }
