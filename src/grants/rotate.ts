@@ -5,7 +5,7 @@ import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
-import type { Denial, Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
   type PresentedRefreshToken,
@@ -76,7 +76,10 @@ export const createRotate = (needs: Needs): Rotate => {
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert(needs.log, request, 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(REASONS[rotation.denial], { client_id: client.client_id, sid: token.family_id })
+        throw new OAuthError(`refresh_${rotation.denial}`, {
+          client_id: client.client_id,
+          sid: token.family_id,
+        })
       case 'scope_exceeded':
         throw new OAuthError('scope_not_granted', { client_id: client.client_id })
       case 'resource_exceeded':
@@ -221,16 +224,3 @@ const alert = (log: Log, { client, token, source }: RotateRequest, message: stri
     { event: 'refresh_token_alert', client_id: client.client_id, sid: token.family_id, ip: source.ip },
     message,
   )
-
-const REASONS = {
-  unknown_family: 'refresh_unknown_family',
-  wrong_salt: 'refresh_wrong_salt',
-  revoked: 'refresh_revoked',
-  idle: 'refresh_idle',
-  expired: 'refresh_expired',
-  epoch_passed: 'refresh_epoch_passed',
-  account_disabled: 'refresh_account_disabled',
-  wrong_client: 'refresh_wrong_client',
-  wrong_sender_key: 'refresh_wrong_sender_key',
-  wrong_transport: 'refresh_wrong_transport',
-} as const satisfies Record<Denial, string>
