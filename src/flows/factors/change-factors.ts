@@ -64,7 +64,7 @@ export const createChangeFactors = (needs: Needs) => {
 
     /** Ours: the epoch has told already; Redis may tell sooner. Throws when somebody else made a change first. */
     announce: async (ended: readonly string[] | null): Promise<void> => {
-      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
       await blocklist.add(signInEntries(ended), access_token_seconds)
     },
 
@@ -82,4 +82,4 @@ export const digestsOf = (codes: readonly RecoveryCode[]) =>
 
 /** Something that proves nothing, in the field where it was given. */
 export const unproven = (pointer: string, detail: string) =>
-  fieldInvalid({ pointer, detail }, 'factor_unproven')
+  fieldInvalid({ pointer, detail }, { reason: 'factor_unproven' })

@@ -72,5 +72,5 @@ const end = async (
   log.warn(fields, `a refresh token that is ${verdict} came with a change: its family is ended`)
   if (verdict === 'reused') onReuse(family_id)
   await blocklist.add([{ kind: 'sid', value: family_id }], access_token_seconds)
-  throw new Problem('AUTH_TOKEN_INVALID', `refresh_${verdict}`)
+  throw new Problem('AUTH_TOKEN_INVALID', { reason: `refresh_${verdict}` })
 }

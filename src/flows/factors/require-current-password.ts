@@ -17,5 +17,5 @@ export const requireCurrentPassword = async (
   const holder = await accounts.findByEmail(email)
   const digest = holder?.id === id ? holder.password_digest : null
   if (!(await passwords.matches(current_password, digest)))
-    throw new Problem('AUTH_CREDENTIALS_INVALID', 'password_wrong')
+    throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: 'password_wrong' })
 }

@@ -80,7 +80,7 @@ const requireFresh = async (
   const isHighest = acr === ACR.mfa || !hasFactor(has)
   if (isHeld && isFresh && isHighest) return
   const reason = !isHighest ? 'one_factor' : isFresh ? 'refresh_token_not_shown' : 'not_fresh'
-  throw new Problem('AUTH_STEP_UP_REQUIRED', reason, [], null, demandOf(has, device !== null))
+  throw new Problem('AUTH_STEP_UP_REQUIRED', { reason, ...demandOf(has, device !== null) })
 }
 
 /** What would be enough: as a challenge (RFC 9470 §3), and for the application in words. */

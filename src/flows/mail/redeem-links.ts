@@ -36,14 +36,15 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
     /** The address of a new account, or the new one of an old account, whose old address is told. */
     confirmEmail: async (token: string): Redeemed => {
       const { purpose, digest } = await find(token)
-      if (purpose === 'reset_password') throw new Problem('LINK_INVALID', 'link_of_another_purpose')
+      if (purpose === 'reset_password')
+        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
       if (purpose === 'verify_email') {
         const verified = await links.redeemVerification(digest)
-        if (verified === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
+        if (verified === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
         return verified
       }
       const before = await links.redeemChange(digest)
-      if (before === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
+      if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
       // No oracle: whoever holds the link reads what is sent to that address.
       if (before === 'taken') throw new Problem('EMAIL_TAKEN')
       needs.notices.emailChanged(before)
@@ -53,13 +54,14 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
     /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
     resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Redeemed => {
       const { purpose, digest, email } = await find(given.token)
-      if (purpose !== 'reset_password') throw new Problem('LINK_INVALID', 'link_of_another_purpose')
+      if (purpose !== 'reset_password')
+        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
       // Judged, and hashed, for whoever holds a link alone; one that is refused can be tried again.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
       if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
-      if (reset === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
+      if (reset === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
       await needs.blocklist.add(signInEntries(reset.families), needs.access_token_seconds)
       needs.notices.passwordChanged(reset)
       return reset

@@ -35,11 +35,11 @@ export const createRefresh =
   ({ clients, refreshFamilies, rotate, peppers, metrics }: Needs) =>
   async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
     const token = parseRefreshToken(text, peppers)
-    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_malformed' })
     const owner = await refreshFamilies.findOwner(token.family_id)
     const client = owner === null ? null : await clients.find(owner.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
-    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_first_party' })
+    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'origin_of_another_client' })
     try {
       const presented = { ...request, client, token, scope: null }
       const { tokens, refresh_token, family } = await rotate(presented)
@@ -53,10 +53,10 @@ export const createRefresh =
 const toProblem = (error: OAuthError): Problem => {
   const { code, reason, detail } = error
   const { retry_after_seconds } = detail
-  if (reason === 'refresh_limit' && typeof retry_after_seconds === 'number')
-    return new Problem('RATE_LIMITED', 'refresh', [], retry_after_seconds)
+  if (reason === 'refresh_limit' && retry_after_seconds !== undefined)
+    return new Problem('RATE_LIMITED', { reason: 'refresh', retry_after_seconds })
   // What would do is another resource, not another sign-in.
   if (code === 'invalid_target' || reason === 'token_too_long_by_scope') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
-  return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
+  return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', { cause: error })
 }

@@ -69,7 +69,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     } as const
     const members = await needs.offerFactors(occasion)
     if (members !== null)
-      throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', 'second_factor_required', [], null, { members })
+      throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason: 'second_factor_required', members })
     if (acr_values !== null && !acr_values.includes(ACR.pwd)) throw new Problem('AUTHENTICATION_UNMET')
   },
 
@@ -78,7 +78,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     const resumed = await ceremonySteps.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload } = resumed
     const client = await clients.find(resumed.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', { reason: 'client_gone' })
     admit(client, refresh_transport)
     const { challenge, resources } = readPayload(payload)
     needs.requireResources(client, resources)

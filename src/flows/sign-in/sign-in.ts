@@ -1,7 +1,7 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { isPasswordHashable, normalizePassword } from '../../domain/account/password.ts'
 import { isRenewalDue } from '../../domain/account/password-digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
@@ -47,7 +47,7 @@ export const createSignIn =
     const form = await needs.passwords.findForm(password, digest)
     if (account === null || form === null) {
       await attempt.failed()
-      throw new Problem('AUTH_CREDENTIALS_INVALID', reasonOf(account))
+      throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
     }
     await attempt.succeeded()
     await renewDigest(needs, account, normalizePassword(form))
@@ -75,7 +75,7 @@ const renewDigest = async (
 type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 
 /** Why not, for the log alone. */
-const reasonOf = (account: Found): string => {
+const reasonOf = (account: Found): ProblemReason<'AUTH_CREDENTIALS_INVALID'> => {
   if (account === null) return 'email_unknown'
   return account.disabled_at === null ? 'password_wrong' : 'account_disabled'
 }

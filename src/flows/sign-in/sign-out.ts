@@ -57,14 +57,14 @@ export const createSignOut = (needs: Needs) => {
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
       const token = parseRefreshToken(text, peppers)
-      if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+      if (token === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_malformed' })
       const owner = await refreshFamilies.findOwner(token.family_id)
       const client = owner === null ? null : await clients.find(owner.client_id)
-      if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
-      if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+      if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_first_party' })
+      if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'origin_of_another_client' })
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
-        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_current')
+        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current' })
         return endEverywhere(family.user_id)
       }
       const { family_id: id, salt } = token

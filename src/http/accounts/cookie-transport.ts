@@ -45,9 +45,11 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
   authenticate: async (call: Call, handle: Handle): Promise<Reply> => {
     const refresh_token = cookie.read(call)
     if (!csrf.isOurs(call))
-      throw new Problem(refresh_token === null ? 'AUTH_TOKEN_MISSING' : 'ORIGIN_NOT_ALLOWED', 'cookie_origin')
+      throw new Problem(refresh_token === null ? 'AUTH_TOKEN_MISSING' : 'ORIGIN_NOT_ALLOWED', {
+        reason: 'cookie_origin',
+      })
     try {
-      if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', 'cookie_missing')
+      if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', { reason: 'cookie_missing' })
       return await handle(refresh_token, client => csrf.isOf(call, client))
     } catch (error) {
       if (error instanceof Problem && PROBLEMS[error.code][0] === 401)

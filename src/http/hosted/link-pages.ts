@@ -11,6 +11,7 @@ import { TEXTS } from '../pages/texts.ts'
 import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { languageFor } from '../server/language.ts'
+import { reasonOf } from '../server/refusal.ts'
 import type { Handle, Reply, Route } from '../server/route.ts'
 
 type Needs = Readonly<{ redeemLinks: RedeemLinks; csrf: Csrf; limits: Readonly<{ accounts: Limit }> }>
@@ -77,9 +78,16 @@ const createPosting =
         return await carryOut(call)
       } catch (error) {
         if (error instanceof Problem) return refusal(error, language)
-        if (error instanceof OAuthError) return refusal(new Problem('LINK_INVALID', error.reason), language)
+        if (error instanceof OAuthError)
+          return refusal(new Problem('LINK_INVALID', { cause: error }), language)
         if (error instanceof Unavailable)
-          return refusal(new Problem('UNAVAILABLE', error.what, [], error.retry_after_seconds), language)
+          return {
+            ...refusal(
+              new Problem('UNAVAILABLE', { retry_after_seconds: error.retry_after_seconds }),
+              language,
+            ),
+            log: { error: 'UNAVAILABLE', reason: error.what },
+          }
         throw error
       }
     }
@@ -124,13 +132,14 @@ const done = (language: Language, title: 'confirmed' | 'resetDone'): Reply => {
   return pageReply(200, { language, title: texts[title], content: html`<p>${texts.closeHelp}</p>` })
 }
 
-const refusal = ({ code, reason, retry_after_seconds }: Problem, language: Language): Reply => {
+const refusal = (problem: Problem, language: Language): Reply => {
+  const { code, retry_after_seconds } = problem
   const [title, help] = WORDS[isWorded(code) ? code : 'LATER']
   const texts = TEXTS[language]
   const headers = retry_after_seconds === null ? {} : { 'Retry-After': String(retry_after_seconds) }
   const content = html`<p>${texts[help]}</p>`
   const reply = pageReply(PROBLEMS[code][0], { language, title: texts[title], content }, headers)
-  return { ...reply, log: { error: code, reason } }
+  return { ...reply, log: { error: code, reason: reasonOf(problem) } }
 }
 
 const isWorded = (code: Problem['code']): code is Problem['code'] & keyof typeof WORDS => code in WORDS

@@ -1,4 +1,4 @@
-import { PROBLEMS, Problem, type ProblemMore } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Log } from '../../ports/effects.ts'
@@ -29,7 +29,7 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
   const headers = {
     ...NO_STORE,
     ...(status === 401 ? { 'WWW-Authenticate': `Basic ${REALM}` } : {}),
-    ...retryAfter(detail['retry_after_seconds']),
+    ...retryAfter(detail.retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
   }
   return {
@@ -39,10 +39,8 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
 }
 
 /** RFC 9457 §3 */
-export const problemReply = (
-  { code, reason, errors, retry_after_seconds, more: { members, demand } }: Problem,
-  more: Reply['headers'] = {},
-): Reply => {
+export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Reply => {
+  const { code, errors, retry_after_seconds, members, demand } = problem
   const [status, title] = PROBLEMS[code]
   const body = {
     type: 'about:blank',
@@ -62,12 +60,12 @@ export const problemReply = (
     ...(status === 413 ? CLOSE : {}),
     ...more,
   }
-  return { status, body: JSON.stringify(body), headers, log: { error: code, reason } }
+  return { status, body: JSON.stringify(body), headers, log: { error: code, reason: reasonOf(problem) } }
 }
 
 /** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
-const challenge = (code: Problem['code'], demand: ProblemMore['demand']) => {
-  if (demand !== undefined) {
+const challenge = (code: Problem['code'], demand: Problem['demand']) => {
+  if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
     const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
     const age = max_age_seconds === null ? '' : `, max_age="${max_age_seconds}"`
@@ -78,6 +76,10 @@ const challenge = (code: Problem['code'], demand: ProblemMore['demand']) => {
     ? `Bearer ${REALM}, error="invalid_token"`
     : `Bearer ${REALM}`
 }
+
+/** A refusal that translates one of an OAuth request is known by the reason of that one; a code that leaves nothing open, by itself. */
+export const reasonOf = ({ code, reason, cause }: Problem): string =>
+  cause instanceof OAuthError ? cause.reason : (reason ?? code.toLowerCase())
 
 const unavailableReply = (
   errors: Route['errors'],
@@ -96,7 +98,7 @@ const unavailableReply = (
 /** The rest of a body that is too large is not read: the connection cannot be used again. */
 const CLOSE = { Connection: 'close' }
 
-const retryAfter = (seconds: unknown) =>
+const retryAfter = (seconds: number | null | undefined) =>
   typeof seconds === 'number' ? { 'Retry-After': String(seconds) } : {}
 
 export const describe = (error: unknown): string =>
