@@ -50,7 +50,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'clients',
   ],
-  http: ['server', 'pages', 'hosted', 'public', 'oauth', 'accounts', 'internal'],
+  http: ['pages', 'server', 'hosted', 'public', 'oauth', 'accounts', 'internal'],
   cli: ['terminal', 'accounts'],
   sdk: ['verify', 'feed', 'guards'],
 }
