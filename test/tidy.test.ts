@@ -205,6 +205,11 @@ describe('every file', () => {
     expect(twice).toEqual([])
   })
 
+  it('of a page catches nothing: an ordinary outcome is returned, and one place answers the rest', () => {
+    const pages = src.filter(({ path }) => /^src\/http\/(?:hosted|pages)\//.test(path))
+    expect(breakers(pages, file => /\bcatch\b/.test(file.code))).toEqual([])
+  })
+
   it('leaves no type open: no any', () => {
     expect(breakers(everything, file => /(?:[:<|&,]\s*|\bas\s+)any\b/.test(file.code))).toEqual([])
   })

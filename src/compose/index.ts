@@ -197,7 +197,6 @@ const assemble = async (
     judgeHealth,
     clients,
     keys,
-    log,
   })
   const around = { random, log, isDraining: () => isDraining }
   const app = createApp({
