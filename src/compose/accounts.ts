@@ -127,17 +127,15 @@ export const composeAccounts = (config: Config, parts: Parts) => {
     signUp: notifyOwner.signUp(
       createSignUp({ ...parts, requireResources, judgeNewPassword, completeSignIn }),
     ),
-    signIn: notifyOwner.signIn(
-      createSignIn({
-        ...parts,
-        requireResources,
-        knownDevices,
-        guessDelay,
-        completeSignIn,
-        demandSecondFactor: withFactors.secondFactorSignIn.demand,
-        password_cost: config.PASSWORD_COST,
-      }),
-    ),
+    signIn: createSignIn({
+      ...parts,
+      requireResources,
+      knownDevices,
+      guessDelay,
+      completeSignIn: notifyOwner.signIn(completeSignIn),
+      demandSecondFactor: withFactors.secondFactorSignIn.demand,
+      password_cost: config.PASSWORD_COST,
+    }),
     refresh: createRefresh(parts),
     signOut: createSignOut({ ...parts, access_token_seconds }),
     signIns: createSignIns(ending),

@@ -4,6 +4,7 @@ import type { DeleteAccount } from '../../flows/account/delete-account.ts'
 import type { ExportAccount } from '../../flows/account/export-account.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
+import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
@@ -31,7 +32,7 @@ import { handleSignOut } from './sign-out.ts'
 type Needs = Readonly<{
   clients: Clients
   signUp: (credentials: Credentials) => Promise<SignedIn>
-  signIn: (credentials: Credentials) => Promise<SignedIn>
+  signIn: (credentials: Credentials) => Promise<SignInOutcome>
   refresh: ReturnType<typeof createRefresh>
   signOut: SignOut
   signIns: SignIns
