@@ -53,9 +53,15 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       successor: { pepper_id: pepper.id, digest: token.digest },
       source,
     })
-    if (verdict === 'reused' || verdict === 'forged')
-      return end(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
-    return verdict === 'current'
+    switch (verdict) {
+      case 'current':
+        return true
+      case 'denied':
+        return false
+      case 'reused':
+      case 'forged':
+        return end(needs, token, { verdict, ip: source.ip, client_id: client.client_id })
+    }
   }
 }
 
