@@ -69,7 +69,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'clients',
   ],
-  http: ['server', 'pages', 'hosted', 'public', 'oauth', 'accounts', 'internal'],
+  http: ['pages', 'server', 'hosted', 'public', 'oauth', 'accounts', 'internal'],
   cli: ['terminal', 'accounts'],
   sdk: ['verify', 'feed', 'guards'],
 }
@@ -229,6 +229,11 @@ describe('every file', () => {
     )
     expect(cited.filter(({ exists }) => !exists)).toEqual([])
     expect(cited.filter(({ citation }) => citation.startsWith('store/')).length).toBeGreaterThan(15)
+  })
+
+  it('of a page catches nothing: an ordinary outcome is returned, and one place answers the rest', () => {
+    const pages = src.filter(({ path }) => /^src\/http\/(?:hosted|pages)\//.test(path))
+    expect(breakers(pages, file => /\bcatch\b/.test(file.code))).toEqual([])
   })
 
   it('leaves no type open: no any', () => {

@@ -62,14 +62,12 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     limits,
     authenticateBearer: createAuthenticateBearer(parts),
     signUp: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn })),
-    signIn: notifyOwner.signIn(
-      createSignIn({
-        ...parts,
-        completeSignIn,
-        demandSecondFactor: factors.secondFactorSignIn.demand,
-        password_cost: config.PASSWORD_COST,
-      }),
-    ),
+    signIn: createSignIn({
+      ...parts,
+      completeSignIn: notifyOwner.signIn(completeSignIn),
+      demandSecondFactor: factors.secondFactorSignIn.demand,
+      password_cost: config.PASSWORD_COST,
+    }),
     refresh: createRefresh(parts),
     signOut: createSignOut(parts),
     signIns: createSignIns({ ...parts, endingLimit: limits.ending }),

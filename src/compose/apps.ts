@@ -38,7 +38,7 @@ export const composeApps = (
   const around = { random, log, isDraining }
   const app = createApp({
     ...around,
-    routes: createRoutes({ ...subjects, judgeHealth, clients, keys, log }),
+    routes: createRoutes({ ...subjects, judgeHealth, clients, keys }),
     cors: createCors({ origins: config.CORS_ORIGINS, clients }),
     clientAddress: createClientAddress({
       trusted: config.TRUSTED_PROXIES,

@@ -1,3 +1,4 @@
+import type { LimitName } from '../domain/base/limit-names.ts'
 import type { Metrics } from '../ports/effects.ts'
 import type { Allowance, Limit, RateLimit } from '../ports/limits.ts'
 import { type Count, openCounts } from './counts.ts'
@@ -11,12 +12,12 @@ type Needs = Readonly<{ redis: RedisConnection | null; metrics: Pick<Metrics, 'l
 /** Makes limits, each under a name of its own. */
 export const createLimits =
   (needs: Needs) =>
-  (name: string, limit: RateLimit): Limit =>
+  (name: LimitName, limit: RateLimit): Limit =>
     limit === null ? unlimited : createLimit(needs, { name, ...limit })
 
 export type Limits = ReturnType<typeof createLimits>
 
-type Named = Readonly<{ name: string; count: number; window_seconds: number }>
+type Named = Readonly<{ name: LimitName; count: number; window_seconds: number }>
 
 const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }: Named): Limit => {
   const counts = openCounts(redis, { name: `limit:${name}`, seconds: window_seconds })

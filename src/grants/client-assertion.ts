@@ -27,8 +27,9 @@ export const peekClientId = (assertion: string): string | null => {
   try {
     const { sub } = decodeJwt<{ sub?: unknown }>(assertion)
     return typeof sub === 'string' ? sub : null
-  } catch {
-    return null
+  } catch (error) {
+    if (error instanceof errors.JWTInvalid) return null
+    throw error
   }
 }
 
@@ -77,11 +78,9 @@ const verifySignature = async (
       currentDate: now,
     })
   } catch (error) {
-    // A key that jose cannot import is a fault of the registration: still the client's credential that does not verify.
-    const detail = {
-      client_id: client.client_id,
-      cause: error instanceof errors.JOSEError ? error.code : String(error),
-    }
+    // A registered key that cannot be imported is no fault of the client.
+    if (!(error instanceof errors.JOSEError)) throw error
+    const detail = { client_id: client.client_id, cause: error.code }
     const isAboutClaims =
       error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired
     throw new OAuthError(isAboutClaims ? 'assertion_claims' : 'assertion_signature', detail)

@@ -1,6 +1,7 @@
 /** What any part of the core may ask for, whatever its subject. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { LimitName } from '../domain/base/limit-names.ts'
 import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
 
 /** Wall clock. */
@@ -45,7 +46,7 @@ export type Metrics = {
   /** A refresh token was judged. */
   judged(verdict: RefreshOutcome): void
   /** Somebody was refused because a limit was used up. */
-  limited(limit: string): void
+  limited(limit: LimitName): void
   /** A mail went out, was given up, or found no room in the queue. */
   mailed(outcome: MailOutcome): void
   /** The janitor deleted dead rows. */

@@ -1,12 +1,13 @@
 /** What counts attempts. A comment states atomicity and failure. */
 
+import type { LimitName } from '../domain/base/limit-names.ts'
+
 /** How many attempts in how many seconds; null switches the limit off. */
 export type RateLimit = Readonly<{ count: number; window_seconds: number }> | null
 
 /** The state of one limit for one caller. */
 export type Allowance = Readonly<{
-  /** Which limit; on the wire too. */
-  name: string
+  name: LimitName
   window_seconds: number
   isAllowed: boolean
   limit: number

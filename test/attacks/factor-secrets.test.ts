@@ -62,6 +62,15 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     expect(secrets.length).toBeGreaterThan(20)
     expect(secrets.filter(secret => written.includes(secret))).toEqual([])
     expect(written).toContain('AUTH_SECOND_FACTOR_INVALID')
+    expect(signet.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'info',
+        path: '/auth/login',
+        status: 401,
+        error: 'AUTH_SECOND_FACTOR_REQUIRED',
+        reason: 'second_factor_required',
+      }),
+    )
   })
 
   it('leaves nothing in the database that would open anything, but the challenges, which need the key as well', async () => {

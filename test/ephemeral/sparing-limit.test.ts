@@ -9,7 +9,7 @@ describe('a limit that asks the shared count only about busy keys', () => {
   const rate = { count: 100, window_seconds: 60 }
 
   it('lets a tenth pass by its own count, and tells of it with the next', async () => {
-    const shared = limits('shared', rate)
+    const shared = limits('refresh', rate)
     const [one, other] = [createSparingLimit(shared, rate), createSparingLimit(shared, rate)]
     for (const _ of times(10)) expect(await one.consume('a')).toBeNull()
     expect(await one.consume('a')).toMatchObject({ isAllowed: true, remaining: 89 })
@@ -23,9 +23,9 @@ describe('a limit that asks the shared count only about busy keys', () => {
 
   it('is exact where it is small, and off where it is off', async () => {
     const small = { count: 3, window_seconds: 60 }
-    const limit = createSparingLimit(limits('small', small), small)
+    const limit = createSparingLimit(limits('refresh', small), small)
     for (const _ of times(3)) expect(await limit.consume('a')).toMatchObject({ isAllowed: true })
     expect(await limit.consume('a')).toMatchObject({ isAllowed: false })
-    expect(await createSparingLimit(limits('off', null), null).consume('a')).toBeNull()
+    expect(await createSparingLimit(limits('refresh', null), null).consume('a')).toBeNull()
   })
 })

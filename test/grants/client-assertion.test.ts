@@ -36,6 +36,7 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
       ...CLIENTS,
       registration('jwt', key.jwk),
       registration('jwt-too', key.jwk),
+      registration('unusable', { kty: 'RSA', n: 'AQAB', e: 'AQAB', kid: key.kid }),
       registration('twins', ...twins.map(({ jwk }) => jwk)),
       registration('nameless-twins', ...nameless),
       ...curves.map(({ alg, jwk }) => registration(alg, jwk)),
@@ -197,6 +198,15 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
       for (const assertion of [body.access_token, 'x', 'a.b', 'a.b.c', '..', 'e30.'.repeat(5)])
         expect(await send(assertion)).toEqual(REFUSED)
     })
+  })
+
+  it('is a fault of the server, loudly, where the registered key cannot be used: never the client’s', async () => {
+    expect(await send(await signAssertion(key, assertionClaims('unusable')))).toEqual([500, 'server_error'])
+    expect(signet.lines.slice(-2)).toMatchObject([
+      { level: 'error', message: 'unexpected error', error: expect.stringContaining('modulusLength') },
+      { level: 'error', message: 'request', status: 500 },
+    ])
+    expect(await sendClaims({})).toEqual(ACCEPTED)
   })
 
   it('RFC 7521 §4.2 – refuses another client_id beside it, another type, and half of the pair', async () => {

@@ -1,3 +1,5 @@
+import { LIMIT_NAMES } from './limit-names.ts'
+
 /** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
@@ -38,43 +40,125 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
+/** Why a request was refused, for the log alone: what a code leaves open. A code that is not here leaves nothing open. */
+const REASONS = {
+  REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
+  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile'],
+  ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
+  AUTHENTICATION_UNMET: ['no_second_factor'],
+  AUTH_CREDENTIALS_INVALID: [
+    'email_unknown',
+    'account_disabled',
+    'password_wrong',
+    'credentials_changed_meanwhile',
+  ],
+  AUTH_TOKEN_MISSING: ['cookie_origin', 'cookie_missing'],
+  AUTH_TOKEN_INVALID: [
+    'not_a_bearer_token',
+    'malformed',
+    'foreign_issuer',
+    'foreign_audience',
+    'client_unknown',
+    'not_first_party',
+    'registration_changed',
+    'credentials_unknown',
+    'revoked',
+    'no_sign_in',
+    'credentials_changed_meanwhile',
+    'ended_meanwhile',
+    'refresh_malformed',
+    'refresh_not_first_party',
+    'refresh_not_current',
+    'refresh_reused',
+    'refresh_forged',
+  ],
+  AUTH_TOKEN_EXPIRED: ['expired'],
+  AUTH_SECOND_FACTOR_REQUIRED: ['second_factor_required'],
+  AUTH_SECOND_FACTOR_INVALID: [
+    'totp_absent',
+    'totp_unreadable',
+    'totp_wrong',
+    'totp_replayed',
+    'recovery_code_unknown',
+    'passkey_unknown',
+    'passkey_assertion',
+    'passkey_counter',
+    'user_handle_absent',
+  ],
+  AUTH_CEREMONY_OVER: [
+    'sign_in_over',
+    'passkey_sign_in_over',
+    'step_up_over',
+    'totp_enrolment_over',
+    'passkey_enrolment_over',
+    'client_gone',
+  ],
+  AUTH_STEP_UP_REQUIRED: ['one_factor', 'not_fresh', 'refresh_token_not_shown'],
+  NOT_FOUND: [
+    'no_second_factor',
+    'totp_absent',
+    'passkey_absent',
+    'subject_unknown',
+    'status_list_malformed',
+    'status_list_unknown',
+  ],
+  CURSOR_GONE: ['cursor_malformed', 'cursor_far_behind', 'cursor_of_another_past'],
+  FACTOR_EXISTS: ['totp_exists', 'passkey_exists', 'passkeys_at_most'],
+  PAYLOAD_TOO_LARGE: ['body_too_large'],
+  FIELDS_INVALID: ['not_first_party', 'factor_unproven', 'sub_id_format'],
+  RATE_LIMITED: [...LIMIT_NAMES, 'sign_in_delay', 'large_answers', 'feed_waiting'],
+} as const satisfies Partial<Record<ProblemCode, readonly string[]>>
+
+/** The reasons that a code may have; never for a code that leaves nothing open. */
+export type ProblemReason<C extends ProblemCode = ProblemCode> = C extends keyof typeof REASONS
+  ? (typeof REASONS)[C][number]
+  : never
+
 /** A field that was refused: `pointer` is a JSON pointer in URI fragment form (RFC 6901 §6), as in RFC 9457 §3. */
 export type FieldError = Readonly<{ pointer: string; detail: string }>
 
-/** What a refusal tells beside its code. */
-export type ProblemMore = Readonly<{
+/** What is told of a refusal beside its code. */
+type Told<C extends ProblemCode> = Readonly<{
+  /** For the log alone. */
+  reason?: ProblemReason<C>
+  /** RFC 9457 §3 */
+  errors?: readonly FieldError[]
+  /** Whole seconds after which a retry makes sense. */
+  retry_after_seconds?: number
   /** RFC 9457 §3.2 – Extension members. */
   members?: Readonly<Record<string, unknown>>
   /** RFC 9470 §3 – What would be enough. */
-  demand?: Readonly<{ acr_values: string | null; max_age_seconds: number | null }>
+  demand?: Demand
+  /** A refusal of an OAuth request that this one translates. The log names its reason. */
+  cause?: Error
 }>
 
-/** A refusal of the account API. `reason` is for the log alone. */
+type Demand = Readonly<{ acr_values: string | null; max_age_seconds: number | null }>
+
+/** Each code with what may be told of it. */
+type Arguments = { [C in ProblemCode]: readonly [code: C, told?: Told<C>] }[ProblemCode]
+
+/** A refusal of the account API. The code decides the status and the public text. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: ProblemCode
-  readonly reason: string
+  readonly reason: ProblemReason | null
   readonly errors: readonly FieldError[]
-  /** Whole seconds after which a retry makes sense; null where none does. */
   readonly retry_after_seconds: number | null
-  readonly more: ProblemMore
+  readonly members: Readonly<Record<string, unknown>>
+  readonly demand: Demand | null
 
-  constructor(
-    code: ProblemCode,
-    reason: string = code.toLowerCase(),
-    errors: readonly FieldError[] = [],
-    retry_after_seconds: number | null = null,
-    more: ProblemMore = {},
-  ) {
-    super(`${code}: ${reason}`)
+  constructor(...[code, told = {}]: Arguments) {
+    super(told.reason === undefined ? code : `${code}: ${told.reason}`, { cause: told.cause })
     this.code = code
-    this.reason = reason
-    this.errors = errors
-    this.retry_after_seconds = retry_after_seconds
-    this.more = more
+    this.reason = told.reason ?? null
+    this.errors = told.errors ?? []
+    this.retry_after_seconds = told.retry_after_seconds ?? null
+    this.members = told.members ?? {}
+    this.demand = told.demand ?? null
   }
 }
 
 /** A refusal of one field. */
-export const fieldInvalid = (error: FieldError, reason = 'fields_invalid'): Problem =>
-  new Problem('FIELDS_INVALID', reason, [error])
+export const fieldInvalid = (error: FieldError, told: Told<'FIELDS_INVALID'> = {}): Problem =>
+  new Problem('FIELDS_INVALID', { ...told, errors: [error] })

@@ -86,15 +86,33 @@ const REFUSALS = {
 export type ErrorCode = keyof typeof ERRORS
 export type Reason = keyof typeof REFUSALS
 
-/** A refusal on its way to the one place that maps it to the wire. `detail` is for the log alone. */
+/** What the log is told of a refusal beside its reason. None of it is a secret. */
+type Detail = Readonly<{
+  client_id?: string
+  /** The sign-in. */
+  sid?: string
+  grant_type?: string
+  /** The method of client authentication. */
+  method?: string
+  /** The name of the parameter that is missing. */
+  parameter?: string
+  /** The length of the token that would be too long. */
+  characters?: number
+  /** What the library says of a client assertion. */
+  cause?: string
+  /** Whole seconds after which a retry makes sense; told to the client too. */
+  retry_after_seconds?: number
+}>
+
+/** A refusal on its way to the one place that maps it to the wire. The reason decides the code, and with it the status and the public text. */
 export class OAuthError extends Error {
   override readonly name = 'OAuthError'
   readonly reason: Reason
   readonly code: ErrorCode
   readonly description: string
-  readonly detail: Readonly<Record<string, string | number>>
+  readonly detail: Detail
 
-  constructor(reason: Reason, detail: Readonly<Record<string, string | number>> = {}) {
+  constructor(reason: Reason, detail: Detail = {}) {
     const [code, description] = REFUSALS[reason]
     super(`${code}: ${reason}`)
     this.reason = reason

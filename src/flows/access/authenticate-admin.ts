@@ -33,13 +33,14 @@ export const createAuthenticateAdmin =
   async authorization => {
     const claims = readAccessToken(authorization, reading)
     const client = await clients.find(claims.client_id)
-    if (client === null) throw new Problem('AUTH_TOKEN_INVALID', 'client_unknown')
+    if (client === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'client_unknown' })
     if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))
-      throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
+      throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
     const remaining = remainingGrantOf(claims, client, policy)
-    if (remaining === null) throw new Problem('AUTH_TOKEN_INVALID', 'registration_changed')
+    if (remaining === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'registration_changed' })
     if (!remaining.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
     // Issued by a version that did not write the hash, or to a person: with which credentials, nothing tells.
-    if (claims.credentials_hash === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_unknown')
+    if (claims.credentials_hash === undefined)
+      throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_unknown' })
     return { client_id: client.client_id }
   }

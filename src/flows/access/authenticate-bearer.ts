@@ -29,9 +29,9 @@ export const createAuthenticateBearer =
   async authorization => {
     const claims = readAccessToken(authorization, reading)
     const client = await clients.find(claims.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'not_first_party')
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party' })
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
-    if (account === null) throw new Problem('AUTH_TOKEN_INVALID', 'revoked')
+    if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
     return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
   }
 
@@ -42,13 +42,13 @@ export const readAccessToken = (
 ): AccessTokenClaims => {
   if (authorization === undefined) throw new Problem('AUTH_TOKEN_MISSING')
   const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? []
-  if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'not_a_bearer_token')
+  if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_a_bearer_token' })
   const judged = judgeAccessToken(keys.verify('at+jwt', token), {
     issuer,
     sole_audience: issuer,
     now: clock(),
   })
   if ('claims' in judged) return judged.claims
-  const isExpired = judged.refusal === 'expired'
-  throw new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', judged.refusal)
+  if (judged.refusal === 'expired') throw new Problem('AUTH_TOKEN_EXPIRED', { reason: judged.refusal })
+  throw new Problem('AUTH_TOKEN_INVALID', { reason: judged.refusal })
 }

@@ -32,7 +32,10 @@ export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   const hold = async (milliseconds: number) => {
     if (milliseconds === 0) return
     if (waiting >= WAITING_AT_MOST)
-      throw new Problem('RATE_LIMITED', 'sign_in_delay', [], Math.ceil(milliseconds / 1000))
+      throw new Problem('RATE_LIMITED', {
+        reason: 'sign_in_delay',
+        retry_after_seconds: Math.ceil(milliseconds / 1000),
+      })
     waiting += 1
     try {
       await wait(milliseconds)

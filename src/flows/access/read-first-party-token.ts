@@ -23,10 +23,10 @@ export const createReadFirstPartyToken =
   ({ clients, refreshFamilies, peppers }: Needs): ReadFirstPartyToken =>
   async (text, admits) => {
     const token = parseRefreshToken(text, peppers)
-    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_malformed')
+    if (token === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_malformed' })
     const owner = await refreshFamilies.findOwner(token.family_id)
     const client = owner === null ? null : await clients.find(owner.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_first_party')
-    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', 'origin_of_another_client')
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_first_party' })
+    if (!admits(client)) throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'origin_of_another_client' })
     return { token, client }
   }

@@ -9,6 +9,7 @@ export const requireAllowance = async (limit: Limit, key: string): Promise<void>
 export const refuseExhausted = (limit: Limit, key: string): void => refuse(limit.isExhausted(key))
 
 const refuse = (allowance: Allowance | null): void => {
-  if (allowance?.isAllowed === false)
-    throw new Problem('RATE_LIMITED', allowance.name, [], allowance.reset_seconds)
+  if (allowance === null || allowance.isAllowed) return
+  const { name, reset_seconds } = allowance
+  throw new Problem('RATE_LIMITED', { reason: name, retry_after_seconds: reset_seconds })
 }

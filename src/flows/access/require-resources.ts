@@ -30,5 +30,5 @@ export const refusingResources = (judge: () => void): void => {
 }
 
 /** A refused resource as the account API says it. */
-export const resourceRefused = ({ reason, description }: OAuthError): Problem =>
-  fieldInvalid({ pointer: '#/resource', detail: description }, reason)
+export const resourceRefused = (cause: OAuthError): Problem =>
+  fieldInvalid({ pointer: '#/resource', detail: cause.description }, { cause })

@@ -31,5 +31,5 @@ export const createChangePassword =
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
     const ended = await accounts.endOtherSignIns({ ...change, reason: 'password_changed' })
-    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
   }

@@ -18,5 +18,5 @@ export const createDeleteAccount =
     await requireStepUp(bearer, ownerProof)
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
     const ended = await accountLife.delete({ id, credential_epoch })
-    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
   }

@@ -23,7 +23,7 @@ type Resuming = Readonly<{ handle: string; purpose: CeremonyPurpose; family_id: 
 
 /** Ours – Begins what takes a person's time, and goes on with it once. Each resumption is a try, and there are few of them. */
 export const createCeremonySteps = ({ ceremonies, random }: { ceremonies: Ceremonies; random: Random }) => {
-  const over = (purpose: CeremonyPurpose) => new Problem('AUTH_CEREMONY_OVER', `${purpose}_over`)
+  const over = (purpose: CeremonyPurpose) => new Problem('AUTH_CEREMONY_OVER', { reason: `${purpose}_over` })
   const finishing = (digest: Digest<'ceremony_handle'>, purpose: CeremonyPurpose) => async () => {
     if (!(await ceremonies.redeem(digest))) throw over(purpose)
   }

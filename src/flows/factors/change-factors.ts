@@ -60,7 +60,8 @@ export const createChangeFactors = (needs: Needs) => {
 
     /** The outcome of a change. Throws when another change came first, and nothing was done. */
     requireMade: <Outcome>(outcome: Outcome | null): Outcome => {
-      if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      if (outcome === null)
+        throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
       return outcome
     },
 
@@ -78,4 +79,4 @@ export const digestsOf = (codes: readonly RecoveryCode[]) =>
 
 /** Something that proves nothing, in the field where it was given. */
 export const unproven = (pointer: string, detail: string) =>
-  fieldInvalid({ pointer, detail }, 'factor_unproven')
+  fieldInvalid({ pointer, detail }, { reason: 'factor_unproven' })

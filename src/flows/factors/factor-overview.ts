@@ -22,13 +22,13 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
   /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
   renewRecoveryCodes: async (bearer: Bearer, ownerProof: OwnerProof) => {
     const has = await change.find(bearer)
-    if (!hasFactor(has)) throw new Problem('NOT_FOUND', 'no_second_factor')
+    if (!hasFactor(has)) throw new Problem('NOT_FOUND', { reason: 'no_second_factor' })
     await change.requireStepUp(bearer, ownerProof)
     const codes = change.createCodes()
     const { id, credential_epoch } = bearer.account
     const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }
     const outcome = await factors.replaceRecoveryCodes(set)
-    if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+    if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
     if (outcome === 'overtaken') throw new Problem('RECOVERY_CODES_CHANGED')
     return { recovery_codes: codes }
   },

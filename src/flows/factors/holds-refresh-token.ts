@@ -50,14 +50,23 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       successor: { pepper_id: pepper.id, digest: token.digest },
       source,
     })
-    if (verdict === 'reused' || verdict === 'forged')
-      throw superseded(needs, {
-        verdict,
-        client_id: client.client_id,
-        family_id: token.family_id,
-        ip: source.ip,
-      })
-    return verdict === 'rotated' || verdict === 'replayed'
+    switch (verdict) {
+      case 'rotated':
+      case 'replayed':
+        return true
+      case 'denied':
+      case 'scope_exceeded':
+      case 'resource_exceeded':
+        return false
+      case 'reused':
+      case 'forged':
+        throw superseded(needs, {
+          verdict,
+          client_id: client.client_id,
+          family_id: token.family_id,
+          ip: source.ip,
+        })
+    }
   }
 }
 
@@ -73,5 +82,5 @@ const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Prob
   const { verdict } = suspect
   metrics.judged(verdict)
   alertRefresh(suspect, `a refresh token that is ${verdict} came with a change: its family is ended`)
-  return new Problem('AUTH_TOKEN_INVALID', reasonOf(verdict))
+  return new Problem('AUTH_TOKEN_INVALID', { reason: reasonOf(verdict) })
 }

@@ -30,7 +30,8 @@ export const createPasskeyEnrolment = (needs: Needs) => {
   return {
     begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
       const { passkeys } = await change.find(bearer)
-      if (passkeys.length >= PASSKEYS_AT_MOST) throw new Problem('FACTOR_EXISTS', 'passkeys_at_most')
+      if (passkeys.length >= PASSKEYS_AT_MOST)
+        throw new Problem('FACTOR_EXISTS', { reason: 'passkeys_at_most' })
       await change.requireStepUp(bearer, ownerProof)
       const challenge = random.bytes(CHALLENGE_BYTES)
       const begun = await change.begin(bearer, 'passkey_enrolment', challenge)
@@ -44,7 +45,8 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       const passkey = await passkeyVerifier.judgeEnrolment({ attestation, challenge, origins })
       if (passkey === null) throw unproven('#/passkey', 'must be the answer to this challenge')
       // WebAuthn §7.1 step 26 – One credential, one person.
-      if (await factors.hasPasskey(passkey.id)) throw new Problem('FACTOR_EXISTS', 'passkey_exists')
+      if (await factors.hasPasskey(passkey.id))
+        throw new Problem('FACTOR_EXISTS', { reason: 'passkey_exists' })
       await finish()
       const codes = await change.codesFor(bearer)
       const added = { ...change.changeOf(bearer), passkey, label, recovery: digestsOf(codes) }
@@ -54,7 +56,8 @@ export const createPasskeyEnrolment = (needs: Needs) => {
 
     remove: async (bearer: Bearer, id: string, ownerProof: OwnerProof): Promise<void> => {
       const { passkeys } = await change.find(bearer)
-      if (!passkeys.some(passkey => passkey.id === id)) throw new Problem('NOT_FOUND', 'passkey_absent')
+      if (!passkeys.some(passkey => passkey.id === id))
+        throw new Problem('NOT_FOUND', { reason: 'passkey_absent' })
       await change.requireStepUp(bearer, ownerProof)
       change.requireMade(await factors.removePasskey({ ...change.changeOf(bearer), id }))
     },

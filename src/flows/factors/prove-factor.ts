@@ -1,5 +1,5 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
 import type { Assertion } from '../../domain/factors/passkey.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import {
@@ -75,7 +75,9 @@ export const createProveFactor = (needs: Needs): ProveFactor => {
   }
 }
 
-const invalid = (reason: string) => new Problem('AUTH_SECOND_FACTOR_INVALID', reason)
+type Reason = ProblemReason<'AUTH_SECOND_FACTOR_INVALID'>
+
+const invalid = (reason: Reason) => new Problem('AUTH_SECOND_FACTOR_INVALID', { reason })
 
 const proveTotp = async (
   needs: Needs,
@@ -110,7 +112,7 @@ type Attempted = Readonly<{ code: string; account_id: string; sealed: SealedSecr
 const spendTotp = async (
   needs: Needs,
   { code, account_id, sealed, isKnownDevice }: Attempted,
-): Promise<string | null> => {
+): Promise<Reason | null> => {
   const { factors, peppers, clock } = needs
   const secret = unseal(sealed, account_id, peppers)
   if (secret === null) return 'totp_unreadable'

@@ -27,7 +27,8 @@ export const createProveOwnFactor =
   ({ clients, ceremonySteps, proveFactor, knownDevices, originsOf }: Needs): ProveOwnFactor =>
   async ({ account, claims }, { handle, proof, device_token }) => {
     const client = await clients.find(claims.client_id)
-    if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+    if (client === null || claims.sid === undefined)
+      throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
     const family_id = claims.sid
     const { payload: challenge, finish } =
       handle === null ? NO_CHALLENGE : await ceremonySteps.resume({ handle, purpose: 'step_up', family_id })

@@ -9,10 +9,10 @@ import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
+import { isCurrentPassword } from './current-password.ts'
 import type { HoldsRefreshToken, OwnRefreshToken } from './holds-refresh-token.ts'
 import { hasFactor, openKinds } from './offer-factors.ts'
 import type { OwnFactorProof, ProveOwnFactor } from './prove-own-factor.ts'
-import { requireCurrentPassword } from './require-current-password.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -80,7 +80,7 @@ const requireFresh = async (
   const isHighest = acr === ACR.mfa || !hasFactor(has)
   if (isHeld && isFresh && isHighest) return
   const reason = !isHighest ? 'one_factor' : isFresh ? 'refresh_token_not_shown' : 'not_fresh'
-  throw new Problem('AUTH_STEP_UP_REQUIRED', reason, [], null, demandOf(has, device !== null))
+  throw new Problem('AUTH_STEP_UP_REQUIRED', { reason, ...demandOf(has, device !== null) })
 }
 
 /** What would be enough: as a challenge (RFC 9470 §3), and for the application in words. */
@@ -100,11 +100,9 @@ type Guess = Readonly<{ account: Account; device: Uint8Array | null; current_pas
  */
 const provePassword = async (needs: Needs, { account, device, current_password }: Guess): Promise<void> => {
   const attempt = await needs.guessDelay({ subject: account.email, device })
-  try {
-    await requireCurrentPassword(needs, account, current_password)
-  } catch (error) {
-    if (error instanceof Problem) await attempt.failed()
-    throw error
+  if (!(await isCurrentPassword(needs, account, current_password))) {
+    await attempt.failed()
+    throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: 'password_wrong' })
   }
   await attempt.succeeded()
 }

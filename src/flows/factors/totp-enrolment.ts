@@ -23,7 +23,7 @@ type Needs = Readonly<{
 export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
   begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
     const { totp } = await change.find(bearer)
-    if (totp !== null) throw new Problem('FACTOR_EXISTS', 'totp_exists')
+    if (totp !== null) throw new Problem('FACTOR_EXISTS', { reason: 'totp_exists' })
     await change.requireStepUp(bearer, ownerProof)
     const { id: owner, email } = bearer.account
     const secret = random.bytes(TOTP_SECRET_BYTES)
@@ -48,7 +48,7 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
 
   remove: async (bearer: Bearer, ownerProof: OwnerProof): Promise<void> => {
     const { totp } = await change.find(bearer)
-    if (totp === null) throw new Problem('NOT_FOUND', 'totp_absent')
+    if (totp === null) throw new Problem('NOT_FOUND', { reason: 'totp_absent' })
     await change.requireStepUp(bearer, ownerProof)
     change.requireMade(await factors.removeTotp(change.changeOf(bearer)))
   },

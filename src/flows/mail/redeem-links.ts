@@ -1,6 +1,6 @@
 import { parseLinkToken } from '../../domain/account/email-link.ts'
 import { digestOf } from '../../domain/base/digest.ts'
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
@@ -14,7 +14,12 @@ type Needs = Readonly<{
 }>
 
 /** Whose link it was, for the log. */
-type Redeemed = Promise<Readonly<{ account_id: string }>>
+type Redeemed = Readonly<{ account_id: string }>
+
+/** A password that was refused has spent no link: another one can be tried. */
+type Reset =
+  | (Redeemed & Readonly<{ outcome: 'reset' }>)
+  | Readonly<{ outcome: 'password_refused'; fault: string }>
 
 /**
  * Contract – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
@@ -30,16 +35,17 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
 
   return {
     /** The address of a new account, or the new one of an old account, whose old address is told. */
-    confirmEmail: async (token: string): Redeemed => {
+    confirmEmail: async (token: string): Promise<Redeemed> => {
       const { purpose, digest } = await find(token)
-      if (purpose === 'reset_password') throw new Problem('LINK_INVALID', 'link_of_another_purpose')
+      if (purpose === 'reset_password')
+        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
       if (purpose === 'verify_email') {
         const verified = await links.redeemVerification(digest)
-        if (verified === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
+        if (verified === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
         return verified
       }
       const before = await links.redeemChange(digest)
-      if (before === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
+      if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
       // No oracle: whoever holds the link reads what is sent to that address.
       if (before === 'taken') throw new Problem('EMAIL_TAKEN')
       needs.notices.emailChanged(before)
@@ -47,17 +53,18 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
     },
 
     /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
-    resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Redeemed => {
+    resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Promise<Reset> => {
       const { purpose, digest, email } = await find(given.token)
-      if (purpose !== 'reset_password') throw new Problem('LINK_INVALID', 'link_of_another_purpose')
-      // Judged, and hashed, for whoever holds a link alone; one that is refused can be tried again.
+      if (purpose !== 'reset_password')
+        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
+      // Judged, and hashed, for whoever holds a link alone.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
-      if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
+      if (fault !== null) return { outcome: 'password_refused', fault }
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
-      if (reset === null) throw new Problem('LINK_INVALID', 'link_spent_meanwhile')
+      if (reset === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
       needs.notices.passwordChanged(reset)
-      return reset
+      return { outcome: 'reset', account_id: reset.account_id }
     },
   }
 }

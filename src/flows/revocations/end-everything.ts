@@ -15,7 +15,7 @@ export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
   const endPerson = async (sub_id: Members) => {
     const sub = await findSubject(sub_id)
     const ended = sub !== null && isUuid(sub) ? await endings.endPerson(sub) : null
-    if (sub === null || ended === null) throw new Problem('NOT_FOUND', 'subject_unknown')
+    if (sub === null || ended === null) throw new Problem('NOT_FOUND', { reason: 'subject_unknown' })
     return { ended_sub: sub }
   }
 
@@ -26,7 +26,7 @@ export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
       return iss === issuer ? sub : null
     if (format === 'email' && typeof email === 'string') return findByEmail(normalizeEmail(email))
     const detail = 'must be of format opaque, iss_sub or email, with its members'
-    throw fieldInvalid({ pointer: '#/sub_id', detail }, 'sub_id_format')
+    throw fieldInvalid({ pointer: '#/sub_id', detail }, { reason: 'sub_id_format' })
   }
 
   /** The database is asked for nothing that can be no account's. */
@@ -35,13 +35,14 @@ export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
 
   return async ({ sub_id, client_id }: Members): Promise<Members> => {
     if ((sub_id === undefined) === (client_id === undefined))
-      throw new Problem('REQUEST_MALFORMED', 'neither_or_both')
+      throw new Problem('REQUEST_MALFORMED', { reason: 'neither_or_both' })
     if (client_id === undefined) {
-      if (typeof sub_id !== 'object' || sub_id === null) throw new Problem('REQUEST_MALFORMED', 'sub_id')
+      if (typeof sub_id !== 'object' || sub_id === null)
+        throw new Problem('REQUEST_MALFORMED', { reason: 'sub_id' })
       return endPerson({ ...sub_id })
     }
     if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(client_id))
-      throw new Problem('REQUEST_MALFORMED', 'client_id')
+      throw new Problem('REQUEST_MALFORMED', { reason: 'client_id' })
     // Also one that is no longer registered: its tokens may live.
     await endings.endClient(client_id)
     return { ended_client_id: client_id }

@@ -96,7 +96,7 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
   const answer = (since: string | null, cursor: Cursor, known: Tail): Promise<SignedFeedAnswer> => {
     if (cursor.part < cursor.parts) return signPart(since, cursor, known)
     const entries = isCaughtUp(known, cursor) ? NOTHING : entriesSince(cursor, known)
-    if (entries === null) throw new Problem('CURSOR_GONE', 'cursor_far_behind')
+    if (entries === null) throw new Problem('CURSOR_GONE', { reason: 'cursor_far_behind' })
     const next = isEmpty(entries) ? cursor : atTipOf(known)
     return sign({ since, cursor: next, more: false, entries, read_at: known.read_at })
   }
@@ -120,14 +120,19 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
     if (cursor === null) return known
     // From an instance that asked the database a moment later than this one, or from a past that is gone.
     if (cursor.position.number > known.tip.number) known = await tail.lookAgain()
-    if (!hasPosition(known, cursor.position)) throw new Problem('CURSOR_GONE', 'cursor_of_another_past')
+    if (!hasPosition(known, cursor.position))
+      throw new Problem('CURSOR_GONE', { reason: 'cursor_of_another_past' })
     return known
   }
 
   /** Until there is news, or the time is over. False when there is no place to wait in: the answer then is of now. */
   const wait = async (known: Tail, { wait_seconds, signal, ip }: FeedRequest): Promise<boolean> => {
     const leave = polls.enter(limitKeyOf(ip))
-    if (leave === 'taken') throw new Problem('RATE_LIMITED', 'feed_waiting', [], WAITING_RETRY_SECONDS)
+    if (leave === 'taken')
+      throw new Problem('RATE_LIMITED', {
+        reason: 'feed_waiting',
+        retry_after_seconds: WAITING_RETRY_SECONDS,
+      })
     if (leave === 'full') return false
     try {
       await tail.news(known.version, Math.min(wait_seconds, WAIT_MAX_SECONDS) * 1000, signal)
@@ -140,7 +145,7 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
   return async (request: FeedRequest): Promise<SignedFeedAnswer> => {
     const { cursor: text, ip } = request
     const cursor = text === null ? null : cursors.parse(text)
-    if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', 'cursor_malformed')
+    if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', { reason: 'cursor_malformed' })
     let known = await locate(cursor)
     const mayWait = cursor !== null && request.wait_seconds > 0 && isCaughtUp(known, cursor)
     const hasWaited = mayWait && (await wait(known, request))

@@ -92,7 +92,7 @@ export const createStatusLists = ({ statusEntries, clients, keys, clock, issuer,
         await requireAllowance(making, limitKeyOf(ip))
         const living = await bounds()
         if (living === null || list < living.first || list > living.last)
-          throw new Problem('NOT_FOUND', 'status_list_unknown')
+          throw new Problem('NOT_FOUND', { reason: 'status_list_unknown' })
         // Another request may have had it made meanwhile.
         known = recall(list) ?? lists.make(String(list), 0, () => make(list))
       }

@@ -27,6 +27,7 @@ export type Proven = Readonly<{
 }>
 
 export type SignedIn = Readonly<{
+  outcome: 'signed_in'
   account: Account
   tokens: TokenPair
   device_token: DeviceToken
@@ -43,6 +44,7 @@ export const createCompleteSignIn =
     const device = knownDevices.recognise(device_token, account)
     const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, source })
     return {
+      outcome: 'signed_in',
       account: accountAt(account, acrOf(amr), second_factor_roles),
       tokens,
       device_token: knownDevices.remember(account, device),

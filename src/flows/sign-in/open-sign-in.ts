@@ -70,7 +70,8 @@ export const createOpenSignIn =
       token_digest: digestOf(refresh_token),
       source,
     })
-    if (family === null) throw new Problem('AUTH_CREDENTIALS_INVALID', 'credentials_changed_meanwhile')
+    if (family === null)
+      throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: 'credentials_changed_meanwhile' })
     const audience = audienceLeft(client, family.audience, policy)
     const tokens = await issue.toFamily(family, { scope: family.scope, audience }, prepared)
     metrics.issued('sign_in')

@@ -57,17 +57,15 @@ export const createPasskeySignIn = (needs: Needs) => ({
     const { clients, ceremonySteps, factors, proveFactor, completeSignIn, originsOf } = needs
     const { client_id, refresh_transport, payload, finish } = await ceremonySteps.resumeUnbound(handle)
     const client = await clients.find(client_id)
-    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', { reason: 'client_gone' })
     admit(client, refresh_transport)
     const { challenge, resources } = readPayload(payload)
     needs.requireResources(client, resources)
     const account = await factors.findOwner(assertion.id)
+    if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
     // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
-    if (account === null || !assertion.response.userHandle)
-      throw new Problem(
-        'AUTH_SECOND_FACTOR_INVALID',
-        account === null ? 'passkey_unknown' : 'user_handle_absent',
-      )
+    if (!assertion.response.userHandle)
+      throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
     const asked = { account_id: account.id, challenge, origins: originsOf(client) }
     const method = await proveFactor({ kind: 'passkey', assertion }, asked)
     await finish()

@@ -43,10 +43,10 @@ export const createRefresh =
 const toProblem = (error: OAuthError): Problem => {
   const { code, reason, detail } = error
   const { retry_after_seconds } = detail
-  if (reason === 'refresh_limit' && typeof retry_after_seconds === 'number')
-    return new Problem('RATE_LIMITED', 'refresh', [], retry_after_seconds)
+  if (reason === 'refresh_limit' && retry_after_seconds !== undefined)
+    return new Problem('RATE_LIMITED', { reason: 'refresh', retry_after_seconds })
   // What would do is another resource, not another sign-in.
   if (code === 'invalid_target' || reason === 'token_too_long_by_scope') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
-  return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', reason)
+  return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', { cause: error })
 }

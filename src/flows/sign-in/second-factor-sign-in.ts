@@ -9,7 +9,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 import type { CeremonySteps } from '../factors/ceremonies.ts'
-import type { OfferFactors } from '../factors/offer-factors.ts'
+import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { Proof, ProveFactor } from '../factors/prove-factor.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
@@ -48,7 +48,10 @@ type SecondHalf = Readonly<{
 
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
 export const createSecondFactorSignIn = (needs: Needs) => ({
-  /** Called after the password was verified, so that a wrong password never tells that there is a second factor. Throws unless the password is enough. */
+  /**
+   * Begins the second half; null where the password is enough. Called after the password was verified, so that a wrong password never
+   * tells that there is a second factor. Throws a 403 where a higher class was asked for than the account can reach.
+   */
   demand: async ({
     account,
     client,
@@ -56,7 +59,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     resources,
     acr_values,
     device,
-  }: PasswordChecked): Promise<void> => {
+  }: PasswordChecked): Promise<Offer | null> => {
     const { client_id } = client
     const occasion = {
       purpose: 'sign_in',
@@ -67,10 +70,10 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
       resources,
       isKnownDevice: device !== null,
     } as const
-    const members = await needs.offerFactors(occasion)
-    if (members !== null)
-      throw new Problem('AUTH_SECOND_FACTOR_REQUIRED', 'second_factor_required', [], null, { members })
-    if (acr_values !== null && !acr_values.includes(ACR.pwd)) throw new Problem('AUTHENTICATION_UNMET')
+    const offer = await needs.offerFactors(occasion)
+    if (offer === null && acr_values !== null && !acr_values.includes(ACR.pwd))
+      throw new Problem('AUTHENTICATION_UNMET')
+    return offer
   },
 
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
@@ -78,7 +81,7 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     const resumed = await ceremonySteps.resume({ handle, purpose: 'sign_in', family_id: null })
     const { account, refresh_transport, payload } = resumed
     const client = await clients.find(resumed.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', 'client_gone')
+    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', { reason: 'client_gone' })
     admit(client, refresh_transport)
     const { challenge, resources } = readPayload(payload)
     needs.requireResources(client, resources)

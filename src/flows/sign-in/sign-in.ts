@@ -1,13 +1,14 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { isPasswordHashable, normalizePassword } from '../../domain/account/password.ts'
 import { isRenewalDue } from '../../domain/account/password-digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { RequireResources } from '../access/require-resources.ts'
+import type { Offer } from '../factors/offer-factors.ts'
 import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
@@ -20,13 +21,15 @@ type Needs = Readonly<{
   passwords: Passwords
   knownDevices: KnownDevices
   guessDelay: GuessDelay
-  /** Throws where the password alone is not enough. */
   demandSecondFactor: SecondFactorSignIn['demand']
   completeSignIn: CompleteSignIn
   requireResources: RequireResources
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
+
+/** What comes of the right password: a sign-in, or the factors of which one is still needed. */
+export type SignInOutcome = SignedIn | Readonly<{ outcome: 'second_factor_needed'; offer: Offer }>
 
 /**
  * Ours – Signs in with e-mail and password. Every refusal has the same answer and takes the same time. Each attempt costs one look-up,
@@ -35,7 +38,7 @@ type Needs = Readonly<{
  */
 export const createSignIn =
   (needs: Needs) =>
-  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignedIn> => {
+  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignInOutcome> => {
     const { client, refresh_transport, resources, device_token } = request
     needs.requireResources(client, resources)
     const email = normalizeEmail(given)
@@ -47,11 +50,13 @@ export const createSignIn =
     const form = await needs.passwords.findForm(password, digest)
     if (account === null || form === null) {
       await attempt.failed()
-      throw new Problem('AUTH_CREDENTIALS_INVALID', reasonOf(account))
+      throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
     }
     await attempt.succeeded()
     await renewDigest(needs, account, normalizePassword(form))
-    await needs.demandSecondFactor({ account, client, refresh_transport, resources, acr_values, device })
+    const asked = { account, client, refresh_transport, resources, acr_values, device }
+    const offer = await needs.demandSecondFactor(asked)
+    if (offer !== null) return { outcome: 'second_factor_needed', offer }
     return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
   }
 
@@ -75,7 +80,7 @@ const renewDigest = async (
 type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 
 /** Why not, for the log alone. */
-const reasonOf = (account: Found): string => {
+const reasonOf = (account: Found): ProblemReason<'AUTH_CREDENTIALS_INVALID'> => {
   if (account === null) return 'email_unknown'
   return account.disabled_at === null ? 'password_wrong' : 'account_disabled'
 }

@@ -31,7 +31,7 @@ export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs)
       await requireAllowance(endingLimit, claims.sid ?? id)
       const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
       const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
-      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', 'credentials_changed_meanwhile')
+      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
     },
   }
 }

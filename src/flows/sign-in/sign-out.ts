@@ -39,7 +39,7 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
       const { token, client } = await readFirstPartyToken(text, admits)
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
-        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'refresh_not_current')
+        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current' })
         return endEverywhere(family.user_id)
       }
       const { family_id: id, salt } = token

@@ -66,6 +66,6 @@ const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: str
   const errors = Object.entries(judged).flatMap(([field, detail]): FieldError[] =>
     detail === null ? [] : [{ pointer: `#/${field}`, detail }],
   )
-  if (errors.length > 0) throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
+  if (errors.length > 0) throw new Problem('FIELDS_INVALID', { errors })
   return { email, password }
 }

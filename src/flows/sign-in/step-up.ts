@@ -59,14 +59,15 @@ export const createStepUp = (needs: Needs) => ({
       resources: [],
       isKnownDevice: needs.knownDevices.recognise(device_token, account) !== null,
     })
-    if (offer === null) throw new Problem('AUTHENTICATION_UNMET', 'no_second_factor')
+    if (offer === null) throw new Problem('AUTHENTICATION_UNMET', { reason: 'no_second_factor' })
     return offer
   },
 
   finish: async (bearer: Bearer, { resources, source, ...shown }: SecondHalf): Promise<SteppedUp> => {
     const { account, claims } = bearer
     const client = await needs.clients.find(claims.client_id)
-    if (client === null || claims.sid === undefined) throw new Problem('AUTH_TOKEN_INVALID', 'no_sign_in')
+    if (client === null || claims.sid === undefined)
+      throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
     refuseExhausted(needs.signInLimit, account.id)
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
@@ -121,7 +122,7 @@ const replace = async (
     pepper_id: pepper.id,
     token_digest: digestOf(refresh_token),
   })
-  if (family === null) throw new Problem('AUTH_TOKEN_INVALID', 'ended_meanwhile')
+  if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'ended_meanwhile' })
   const left = {
     scope: scopeLeft(family.scope, client.scope),
     audience: audienceOf(client, resources, family, policy),

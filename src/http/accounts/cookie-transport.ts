@@ -1,10 +1,10 @@
-import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { TokenPair } from '../../flows/sign-in/open-sign-in.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { problemReply } from '../server/refusal.ts'
+import { catching } from '../server/refusal.ts'
 import type { Call, Reply } from '../server/route.ts'
 
 type Needs = Readonly<{ cookie: Cookie; csrf: Csrf }>
@@ -45,15 +45,15 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
   authenticate: async (call: Call, handle: Handle): Promise<Reply> => {
     const refresh_token = cookie.read(call)
     if (!csrf.isOurs(call))
-      throw new Problem(refresh_token === null ? 'AUTH_TOKEN_MISSING' : 'ORIGIN_NOT_ALLOWED', 'cookie_origin')
-    try {
-      if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', 'cookie_missing')
-      return await handle(refresh_token, client => csrf.isOf(call, client))
-    } catch (error) {
-      if (error instanceof Problem && PROBLEMS[error.code][0] === 401)
-        return { ...problemReply(error), cookies: [cookie.clear] }
-      throw error
-    }
+      throw new Problem(refresh_token === null ? 'AUTH_TOKEN_MISSING' : 'ORIGIN_NOT_ALLOWED', {
+        reason: 'cookie_origin',
+      })
+    const answer = catching('problem', async () => {
+      if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', { reason: 'cookie_missing' })
+      return handle(refresh_token, client => csrf.isOf(call, client))
+    })
+    const reply = await answer(call)
+    return reply.status === 401 ? { ...reply, cookies: [cookie.clear] } : reply
   },
 
   /** For a sign-out that something else authenticated: the browser's cookie goes with it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { SendLinks } from '../../flows/mail/send-links.ts'
@@ -54,8 +55,13 @@ export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
     return { ...noContent, log: { sub } }
   }
   const reset: Handle = async call => {
-    const { account_id: sub } = await redeemLinks.resetPassword(await readFields(call, NEW_PASSWORD))
-    return { ...noContent, log: { sub } }
+    const redeemed = await redeemLinks.resetPassword(await readFields(call, NEW_PASSWORD))
+    switch (redeemed.outcome) {
+      case 'reset':
+        return { ...noContent, log: { sub: redeemed.account_id } }
+      case 'password_refused':
+        throw fieldInvalid({ pointer: '#/new_password', detail: redeemed.fault })
+    }
   }
 
   return [

@@ -18,7 +18,7 @@ export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
   const errors = parsed.error.issues.map(
     (issue): FieldError => ({ pointer: `#/${issue.path.join('/')}`, detail: issue.message }),
   )
-  throw new Problem('FIELDS_INVALID', 'fields_invalid', errors)
+  throw new Problem('FIELDS_INVALID', { errors })
 }
 
 export const TEXT = z.string('must be a string')
@@ -54,5 +54,6 @@ export const findFirstParty = async (
 ): Promise<Client> => {
   const client = await clients.find(client_id)
   if (client?.first_party) return client
-  throw fieldInvalid({ pointer: '#/client_id', detail: 'must name a first-party client' }, 'not_first_party')
+  const detail = 'must name a first-party client'
+  throw fieldInvalid({ pointer: '#/client_id', detail }, { reason: 'not_first_party' })
 }

@@ -4,11 +4,11 @@ import type { DeleteAccount } from '../../flows/account/delete-account.ts'
 import type { ExportAccount } from '../../flows/account/export-account.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
+import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Log } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
@@ -32,7 +32,7 @@ import { handleSignOut } from './sign-out.ts'
 type Needs = Readonly<{
   clients: Clients
   signUp: (credentials: Credentials) => Promise<SignedIn>
-  signIn: (credentials: Credentials) => Promise<SignedIn>
+  signIn: (credentials: Credentials) => Promise<SignInOutcome>
   refresh: ReturnType<typeof createRefresh>
   signOut: SignOut
   signIns: SignIns
@@ -44,7 +44,6 @@ type Needs = Readonly<{
   csrf: Csrf
   deviceCookie: Cookie
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
-  log: Log
 }> &
   Omit<Parameters<typeof factorRoutes>[0], 'readOwnerProof'> &
   Parameters<typeof handleStepUp>[0] &
@@ -58,10 +57,10 @@ type Needs = Readonly<{
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
   const showing = { ...needs, readOwnerProof: createReadOwnerProof(needs) }
-  const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle, needs.log))
+  const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle))
   const against = (limit: Limit): Needs & Within => ({
     ...needs,
-    within: handle => limited(limit, catching('problem', handle, needs.log)),
+    within: handle => limited(limit, catching('problem', handle)),
   })
   const routes: readonly AccountRoute[] = [
     post('/auth/register', counted(handleSignIn(201, against(limits.register), needs.signUp))),

@@ -16,7 +16,10 @@ export const limited =
     const allowance = await limit.consume(limitKeyOf(call.ip))
     if (allowance === null) return handle(call)
     if (!allowance.isAllowed) {
-      const refusal = new Problem('RATE_LIMITED', allowance.name, [], allowance.reset_seconds)
+      const refusal = new Problem('RATE_LIMITED', {
+        reason: allowance.name,
+        retry_after_seconds: allowance.reset_seconds,
+      })
       return problemReply(refusal, headersOf(allowance, {}))
     }
     const reply = await handle(call)

@@ -1,18 +1,22 @@
 import { presentAccount } from '../../domain/account/account.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Offer } from '../../flows/factors/offer-factors.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
+import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { languageFor } from '../server/language.ts'
+import { problemReply } from '../server/refusal.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
 import type { Within } from './limited.ts'
 
-type SignInFlow = (credentials: Credentials) => Promise<SignedIn>
+type SignInFlow = (credentials: Credentials) => Promise<SignInOutcome>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
 
 /** Half a year: what a device that nobody used for longer proves is not worth keeping. */
@@ -29,12 +33,21 @@ export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: S
     const client = await findFirstParty(clients, client_id)
     cookieTransport.admit(call, client, refresh_transport)
     const judge = within(async () => {
-      const signedIn = await signIn({ ...given, resources, ...seenOf(call, deviceCookie), client })
-      return replyWith(status, { signedIn, client, refresh_transport }, needs)
+      const result = await signIn({ ...given, resources, ...seenOf(call, deviceCookie), client })
+      switch (result.outcome) {
+        case 'signed_in':
+          return replyWith(status, { signedIn: result, client, refresh_transport }, needs)
+        case 'second_factor_needed':
+          return secondFactorNeeded(result.offer)
+      }
     })
     return judge(call)
   }
 }
+
+/** Contract – 401, with the handle of the second half and the factors that would do. */
+const secondFactorNeeded = (members: Offer): Reply =>
+  problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason: 'second_factor_required', members }))
 
 /** What a sign-in learns of the request that makes it. */
 export const seenOf = (call: Call, deviceCookie: Cookie) => ({

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import type { Language } from '../../domain/base/language.ts'
-import { NO_STORE, type Reply } from '../server/route.ts'
 
 /** HTML that was put together here. */
 export type Html = Readonly<{ html: string }>
@@ -24,7 +23,7 @@ button{border-color:#1a4fa0;background:#1a4fa0;color:#fff;cursor:pointer}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}.fault{color:#ff9d9d}}`
 
 /** W3C CSP Level 3 – No script at all, this one style, forms to here alone, and in nobody's frame. */
-const CONTENT_SECURITY_POLICY = [
+export const PAGE_SECURITY_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${hash('sha256', STYLE, 'base64')}'`,
   "form-action 'self'",
@@ -32,26 +31,11 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const HEADERS = {
-  ...NO_STORE,
-  'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  // The address of the page holds a token: it goes to no other site. Under no-referrer, browsers send our own forms with `Origin: null`.
-  'Referrer-Policy': 'same-origin',
-  Vary: 'Accept-Language',
-}
-
-type Page = Readonly<{ language: Language; title: string; content: Html }>
+export type Page = Readonly<{ language: Language; title: string; content: Html }>
 
 /** A whole page, for people. */
-export const pageReply = (
-  status: number,
-  { language, title, content }: Page,
-  more: Reply['headers'] = {},
-): Reply => {
-  const { html: body } = html`<!doctype html>
+export const renderPage = ({ language, title, content }: Page): string =>
+  html`<!doctype html>
 <html lang="${language}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -64,6 +48,4 @@ export const pageReply = (
 ${content}
 </main>
 </html>
-`
-  return { status, body, headers: { ...HEADERS, ...more } }
-}
+`.html

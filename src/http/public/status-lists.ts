@@ -22,7 +22,7 @@ export const statusListRoutes = ({
     errors: 'problem',
     handle: async ({ context, header, ip }) => {
       const list = /^(?:0|[1-9]\d{0,8})$/.exec(context.req.param('list') ?? '')
-      if (list === null) throw new Problem('NOT_FOUND', 'status_list_malformed')
+      if (list === null) throw new Problem('NOT_FOUND', { reason: 'status_list_malformed' })
       // §8.4 – A list of the past: none are kept, and today's would mislead.
       if (context.req.query('time') !== undefined) throw new Problem('TIME_UNSUPPORTED')
       const { jws, max_age_seconds } = await find({ list: Number(list[0]), ip })

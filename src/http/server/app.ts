@@ -38,7 +38,7 @@ export const createApp = (needs: Needs): App => {
   const answer = createAnswer(needs)
   const app = new Hono<Http>()
   for (const { method, path, errors, handle, cors: policy } of needs.routes) {
-    const safe = catching(errors, handle, needs.log)
+    const safe = catching(errors, handle)
     app.on(method, path, context => answer(context, path, policy, safe))
   }
   const rest = createRest(needs, answer)
@@ -91,8 +91,10 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
       headers,
       cookies = [],
       log: fields,
+      fault,
     } = await handle({ context, request_id, ip, header })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
+    if (fault !== undefined) log.error({ request_id, error: fault }, 'unexpected error')
     const { method } = context.req
     const route = known.has(path) ? path : 'unmatched'
     metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })

@@ -33,11 +33,20 @@ export const readOptionalJson = async (call: Call): Promise<Json | null> => {
 }
 
 const parseObject = (body: Body): Json => {
-  if ('fault' in body) throw new Problem(PROBLEMS_OF_BODIES[body.fault], body.fault)
+  if ('fault' in body) throw bodyRefused(body.fault)
   const value = parseJson(body.text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Problem('REQUEST_MALFORMED')
   return { ...value }
+}
+
+const bodyRefused = (fault: BodyFault): Problem => {
+  switch (fault) {
+    case 'body_too_large':
+      return new Problem('PAYLOAD_TOO_LARGE', { reason: fault })
+    case 'body_cut_off':
+      return new Problem('REQUEST_MALFORMED', { reason: fault })
+  }
 }
 
 const parseJson = (body: string): unknown => {
@@ -53,9 +62,9 @@ const parseJson = (body: string): unknown => {
 const mediaTypeOf = ({ header }: Call): string | undefined =>
   header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
 
-type Body = Readonly<{ text: string } | { fault: 'body_too_large' | 'body_cut_off' }>
+type BodyFault = 'body_too_large' | 'body_cut_off'
+type Body = Readonly<{ text: string } | { fault: BodyFault }>
 
-const PROBLEMS_OF_BODIES = { body_too_large: 'PAYLOAD_TOO_LARGE', body_cut_off: 'REQUEST_MALFORMED' } as const
 const TOO_LARGE = { fault: 'body_too_large' } as const
 const CUT_OFF = { fault: 'body_cut_off' } as const
 

@@ -28,7 +28,7 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
     refuseForeign:
       (handle: Handle): Handle =>
       async call => {
-        if (isForeign(call, isFirstParty)) throw new Problem('ORIGIN_NOT_ALLOWED', 'foreign_page')
+        if (isForeign(call, isFirstParty)) throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
         return handle(call)
       },
     /**

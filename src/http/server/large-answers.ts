@@ -28,7 +28,7 @@ export const createLargeAnswers = ({ seconds = 30 }: Readonly<{ seconds?: number
   const enter = (body: Uint8Array, address: string): (() => void) => {
     const ofOne: Readers = byAddress.get(address) ?? new Map()
     if (!ofOne.has(body) && ofOne.size >= BODIES_OF_ONE_MOST)
-      throw new Problem('RATE_LIMITED', 'large_answers', [], RETRY_AFTER_SECONDS)
+      throw new Problem('RATE_LIMITED', { reason: 'large_answers', retry_after_seconds: RETRY_AFTER_SECONDS })
     if (!inAll.has(body) && inAll.size >= BODIES_MOST) throw new Unavailable('answers', RETRY_AFTER_SECONDS)
     byAddress.set(address, ofOne)
     for (const readers of [inAll, ofOne]) readers.set(body, (readers.get(body) ?? 0) + 1)

@@ -1,35 +1,90 @@
-import { PROBLEMS, Problem, type ProblemMore } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
-import type { Log } from '../../ports/effects.ts'
-import { type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
+import { refusalPage } from '../pages/refusal.ts'
+import { languageFor } from './language.ts'
+import { pageReply } from './page-reply.ts'
+import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
-const REALM = 'realm="signet"'
+/** How one kind of route answers errors. */
+type Answers = Readonly<{
+  /** The answer to a refusal; null for an error that refuses nothing on a route of this kind. */
+  refused: (error: unknown, call: Call) => Reply | null
+  unavailable: (fault: Unavailable, call: Call) => Reply
+  /** The answer to an error that was not foreseen. It tells nothing. */
+  failed: () => Reply
+}>
 
-/** The one place where an error becomes an answer. What nobody foresaw is a 500, loudly, and tells nothing. */
+/**
+ * The one place where an error becomes an answer, of the kind that the route says. An error that is neither a refusal of that kind nor
+ * Unavailable is a fault of ours: a 500, loudly, and never a client's fault.
+ */
 export const catching =
-  (errors: Route['errors'], handle: Handle, log: Log): Handle =>
+  (errors: Route['errors'], handle: Handle): Handle =>
   async call => {
     try {
       return await handle(call)
     } catch (error) {
-      if (error instanceof OAuthError) return oauthReply(error)
-      if (error instanceof Problem) return problemReply(error)
-      if (error instanceof Unavailable) return unavailableReply(errors, error)
-      log.error({ request_id: call.request_id, error: describe(error) }, 'unexpected error')
-      return errors === 'oauth'
-        ? json(500, { error: 'server_error', error_description: 'Something went wrong here.' }, NO_STORE)
-        : problemReply(new Problem('INTERNAL'))
+      return replyTo(error, ANSWERS[errors], call)
     }
   }
 
+const replyTo = (error: unknown, { refused, unavailable, failed }: Answers, call: Call): Reply => {
+  const refusal = refused(error, call)
+  if (refusal !== null) return refusal
+  if (!(error instanceof Unavailable)) return { ...failed(), fault: describe(error) }
+  const log = { error: 'unavailable', reason: error.what, cause: describe(error.cause) }
+  return { ...unavailable(error, call), log }
+}
+
+export const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
 /** RFC 6749 §5.2 */
+const OAUTH: Answers = {
+  refused: error => (error instanceof OAuthError ? oauthReply(error) : null),
+  unavailable: ({ retry_after_seconds }) => {
+    const error_description = 'Temporarily unavailable. Try again later.'
+    const headers = { ...NO_STORE, ...retryAfter(retry_after_seconds) }
+    return json(503, { error: 'temporarily_unavailable', error_description }, headers)
+  },
+  failed: () => {
+    const error_description = 'Something went wrong here.'
+    return json(500, { error: 'server_error', error_description }, NO_STORE)
+  },
+}
+
+/** RFC 9457 §3 */
+const PROBLEM: Answers = {
+  refused: error => (error instanceof Problem ? problemReply(error) : null),
+  unavailable: ({ retry_after_seconds }) => problemReply(new Problem('UNAVAILABLE', { retry_after_seconds })),
+  failed: () => problemReply(new Problem('INTERNAL')),
+}
+
+/** Ours: a page for the person who reads it. openapi.yaml documents the 500 of such a route as a problem. */
+const PAGE: Answers = {
+  refused: (error, call) => {
+    if (error instanceof Problem) return pageRefusal(error, call)
+    // A form that cannot be read holds no link.
+    return error instanceof OAuthError
+      ? pageRefusal(new Problem('LINK_INVALID', { cause: error }), call)
+      : null
+  },
+  unavailable: ({ retry_after_seconds }, call) =>
+    pageRefusal(new Problem('UNAVAILABLE', { retry_after_seconds }), call),
+  failed: PROBLEM.failed,
+}
+
+const ANSWERS: Readonly<Record<Route['errors'], Answers>> = { oauth: OAUTH, problem: PROBLEM, page: PAGE }
+
+const REALM = 'realm="signet"'
+
 const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply => {
   const [status, error] = ERRORS[code]
   const headers = {
     ...NO_STORE,
     ...(status === 401 ? { 'WWW-Authenticate': `Basic ${REALM}` } : {}),
-    ...retryAfter(detail['retry_after_seconds']),
+    ...retryAfter(detail.retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
   }
   return {
@@ -38,11 +93,8 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
   }
 }
 
-/** RFC 9457 §3 */
-export const problemReply = (
-  { code, reason, errors, retry_after_seconds, more: { members, demand } }: Problem,
-  more: Reply['headers'] = {},
-): Reply => {
+export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Reply => {
+  const { code, errors, retry_after_seconds, members, demand } = problem
   const [status, title] = PROBLEMS[code]
   const body = {
     type: 'about:blank',
@@ -62,12 +114,12 @@ export const problemReply = (
     ...(status === 413 ? CLOSE : {}),
     ...more,
   }
-  return { status, body: JSON.stringify(body), headers, log: { error: code, reason } }
+  return { status, body: JSON.stringify(body), headers, log: { error: code, reason: reasonOf(problem) } }
 }
 
 /** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
-const challenge = (code: Problem['code'], demand: ProblemMore['demand']) => {
-  if (demand !== undefined) {
+const challenge = (code: Problem['code'], demand: Problem['demand']) => {
+  if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
     const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
     const age = max_age_seconds === null ? '' : `, max_age="${max_age_seconds}"`
@@ -79,25 +131,20 @@ const challenge = (code: Problem['code'], demand: ProblemMore['demand']) => {
     : `Bearer ${REALM}`
 }
 
-const unavailableReply = (
-  errors: Route['errors'],
-  { what, retry_after_seconds, cause }: Unavailable,
-): Reply => {
-  const headers = { ...NO_STORE, ...retryAfter(retry_after_seconds) }
-  const log = { error: 'unavailable', reason: what, cause: describe(cause) }
-  if (errors === 'problem') return { ...problemReply(new Problem('UNAVAILABLE'), headers), log }
-  const body = {
-    error: 'temporarily_unavailable',
-    error_description: 'Temporarily unavailable. Try again later.',
-  }
-  return { ...json(503, body, headers), log }
+/** A refusal that translates one of an OAuth request has the reason of that one. A code that leaves nothing open is its own reason. */
+const reasonOf = ({ code, reason, cause }: Problem): string =>
+  cause instanceof OAuthError ? cause.reason : (reason ?? code.toLowerCase())
+
+const pageRefusal = (problem: Problem, call: Call): Reply => {
+  const { code, retry_after_seconds } = problem
+  const [status] = PROBLEMS[code]
+  const page = refusalPage(code, languageFor(call))
+  const reply = pageReply(status, page, retryAfter(retry_after_seconds))
+  return { ...reply, log: { error: code, reason: reasonOf(problem) } }
 }
 
 /** The rest of a body that is too large is not read: the connection cannot be used again. */
 const CLOSE = { Connection: 'close' }
 
-const retryAfter = (seconds: unknown) =>
+const retryAfter = (seconds: number | null | undefined) =>
   typeof seconds === 'number' ? { 'Retry-After': String(seconds) } : {}
-
-export const describe = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error)

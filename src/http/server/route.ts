@@ -22,6 +22,8 @@ export type Reply = Readonly<{
   /** Each a Set-Cookie of its own (RFC 6265 §3). */
   cookies?: readonly string[]
   log?: Readonly<Record<string, unknown>>
+  /** An error that nobody foresaw: a line of its own in the log. */
+  fault?: string
 }>
 
 export type Handle = (call: Call) => Promise<Reply>
@@ -31,8 +33,8 @@ export type Route = Readonly<{
   path: string
   /** Which browser origins may read the answer: all of them, those of first-party clients with their cookies, or none. */
   cors: 'anyone' | 'clients-with-cookies' | 'nobody'
-  /** The shape of a refusal: RFC 6749 §5.2 or RFC 9457. */
-  errors: 'oauth' | 'problem'
+  /** How a refusal is answered: as JSON of RFC 6749 §5.2, as a problem of RFC 9457, or as a page for the person who reads it. */
+  errors: 'oauth' | 'problem' | 'page'
   handle: Handle
 }>
 

@@ -78,7 +78,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
       consume: async () => {
         left -= 1
         return {
-          name: 'test',
+          name: 'feed-signatures' as const,
           window_seconds: 1,
           isAllowed: left >= 0,
           limit: count,

@@ -1,0 +1,20 @@
+/** Every limit by its name, which is on the wire (RateLimit-Policy), in the metrics and in the log. */
+export const LIMIT_NAMES = [
+  'accounts',
+  'login',
+  'register',
+  'password',
+  'second-factor',
+  'sign-ins',
+  'sign-outs',
+  'export',
+  'mail',
+  'mail-recipient',
+  'refresh',
+  'revoke',
+  'token-failures',
+  'feed-signatures',
+  'status-lists',
+] as const
+
+export type LimitName = (typeof LIMIT_NAMES)[number]
