@@ -69,7 +69,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/flows/revocations/tail.ts createRevocationTail',
   'src/grants/issue.ts createIssue',
   'src/platform/mail-queue.ts openMailQueue',
-  'src/sdk/feed/known-revocations.ts createKnownRevocations',
   'src/store/accounts/account-administration.ts createAccountAdministration',
   'src/store/factors/factors.ts createChanges',
   'src/store/families/judge-families.ts createJudge',
