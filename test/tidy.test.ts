@@ -61,7 +61,6 @@ const LINES_OF_A_FUNCTION = 70
 const LONG_FUNCTIONS: readonly string[] = [
   'src/compose/accounts.ts composeAccounts',
   'src/compose/index.ts assemble',
-  'src/domain/revocations/revocation-log.ts createRevocationLog',
   'src/ephemeral/redis-trust.ts createRedisTrust',
   'src/flows/mail/notices.ts createNotices',
   'src/flows/revocations/feed.ts createAnswerFeed',
