@@ -63,7 +63,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/compose/index.ts assemble',
   'src/ephemeral/redis-trust.ts createRedisTrust',
   'src/flows/mail/notices.ts createNotices',
-  'src/flows/revocations/feed.ts createAnswerFeed',
   'src/flows/revocations/status-lists.ts createStatusLists',
   'src/flows/revocations/tail.ts createRevocationTail',
   'src/grants/issue.ts createIssue',
