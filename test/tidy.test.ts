@@ -64,7 +64,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/ephemeral/redis-trust.ts createRedisTrust',
   'src/flows/mail/notices.ts createNotices',
   'src/flows/revocations/status-lists.ts createStatusLists',
-  'src/flows/revocations/tail.ts createRevocationTail',
   'src/grants/issue.ts createIssue',
   'src/platform/mail-queue.ts openMailQueue',
   'src/store/accounts/account-administration.ts createAccountAdministration',

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { type Cursor, NOTHING_UNNUMBERED } from '../../domain/revocations/feed-cursor.ts'
 import type { Portion } from '../../domain/revocations/portion.ts'
-import type { Tail } from './tail.ts'
+import type { Tail } from './tail-reader.ts'
 
 /** What one answer of the feed says, before it is signed. */
 export type FeedContent = Readonly<{

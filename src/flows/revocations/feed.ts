@@ -15,7 +15,8 @@ import {
   isEmpty,
 } from './feed-content.ts'
 import { createLongPollLimit } from './long-poll-limit.ts'
-import type { RevocationTail, Tail } from './tail.ts'
+import type { RevocationTail } from './tail.ts'
+import type { Tail } from './tail-reader.ts'
 
 type Needs = Readonly<{
   tail: RevocationTail
