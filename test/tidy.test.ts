@@ -63,7 +63,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/compose/index.ts assemble',
   'src/ephemeral/redis-trust.ts createRedisTrust',
   'src/flows/mail/notices.ts createNotices',
-  'src/flows/revocations/status-lists.ts createStatusLists',
   'src/grants/issue.ts createIssue',
   'src/platform/mail-queue.ts openMailQueue',
   'src/store/accounts/account-administration.ts createAccountAdministration',
