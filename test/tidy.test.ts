@@ -61,7 +61,6 @@ const LINES_OF_A_FUNCTION = 70
 const LONG_FUNCTIONS: readonly string[] = [
   'src/compose/accounts.ts composeAccounts',
   'src/compose/index.ts assemble',
-  'src/ephemeral/redis-trust.ts createRedisTrust',
   'src/flows/mail/notices.ts createNotices',
   'src/grants/issue.ts createIssue',
   'src/platform/mail-queue.ts openMailQueue',
