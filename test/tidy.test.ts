@@ -63,7 +63,6 @@ const LONG_FUNCTIONS: readonly string[] = [
   'src/compose/index.ts assemble',
   'src/flows/mail/notices.ts createNotices',
   'src/grants/issue.ts createIssue',
-  'src/platform/mail-queue.ts openMailQueue',
   'src/store/accounts/account-administration.ts createAccountAdministration',
   'src/store/factors/factors.ts createChanges',
   'src/store/families/judge-families.ts createJudge',
