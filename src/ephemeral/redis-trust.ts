@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Log } from '../ports/effects.ts'
 import { examineRedis } from './examine-redis.ts'
 
-/** How often a Redis is examined that answers: one that is full, demoted or short of rights answers too. */
+/** How often Redis is examined, even while it answers: a full one, a demoted one and one without the needed rights answer too. */
 const EXAMINE_MILLISECONDS = 1_000
 
 type Needs = Readonly<{
