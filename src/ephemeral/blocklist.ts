@@ -4,8 +4,8 @@ import type { WritableBlocklist } from '../ports/revocations.ts'
 import type { RedisConnection } from './redis.ts'
 
 /**
- * Entries live as long as the token would have for the latest clock, so that the list cannot grow without bound. Of `sub` and
- * `client_id` the value is the last second whose tokens are ended.
+ * An entry lives until its token has expired by the latest clock that a service may have, so that the list cannot grow without bound.
+ * The value of a `sub` or `client_id` is the last second whose tokens are ended.
  */
 export const createRedisBlocklist = ({ client, isReady }: RedisConnection): WritableBlocklist => ({
   add: async (entries, seconds) => {
@@ -18,7 +18,7 @@ export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Writ
         'EX',
         Math.ceil(seconds) + CLOCK_TOLERANCE_MAX_SECONDS,
       )
-    // What is lost here is written by each instance that copies the feed, before it says again that nothing is missing.
+    // A lost entry does no harm: each instance that copies the feed writes it before it marks the copy as complete.
     await pipeline.exec().catch(() => null)
   },
   has: async ({ jti, sid, sub, client_id, iat }) => {
@@ -30,7 +30,7 @@ export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Writ
   },
 })
 
-/** Without Redis there is nothing faster than Postgres to ask. */
+/** Without Redis every question goes to Postgres. */
 export const absentBlocklist: WritableBlocklist = {
   add: async () => {},
   has: async () => false,

@@ -5,9 +5,9 @@ import { runScript } from './run-script.ts'
 type Operation = 'begin' | 'complete' | 'renew'
 
 /**
- * Judges and writes the marker of a complete blocklist in one step, so that nothing is evicted in between. Marker and ticket hold
- * the run of the server and how many keys it has evicted: another run may have lost its last writes, and another number means that
- * an entry may be gone, also when the policy was changed back since. A Redis that may evict, or does not tell, has no marker.
+ * Judges and writes the marker of a complete blocklist in one script, so that no key is evicted in between. Marker and ticket hold the
+ * server's run id and its number of evicted keys. With another run id the last writes may be lost; with another number an entry may
+ * have been evicted, even if the policy was changed back since. A Redis that may evict, or does not tell, gets no marker.
  */
 const SCRIPT = `
 local marker, ticket, operation = KEYS[1], KEYS[2], ARGV[1]
@@ -29,11 +29,11 @@ redis.call('del', ticket)
 redis.call('set', marker, state, 'EX', ARGV[2])
 return 'OK'`
 
-/** Seconds for which others may believe that nothing is missing. */
+/** Seconds for which services may believe the marker. */
 const COMPLETE_SECONDS = 5
 const LOADING_SECONDS = 60
 
-/** Atomic. Null when it is done; else why not, and then there is no marker that may not be believed. Rejects when Redis refuses. */
+/** Atomic. Null on success; otherwise the reason, and a marker that no longer holds has been deleted. Rejects when Redis refuses. */
 export const markComplete = async (
   client: Redis,
   operation: Operation,

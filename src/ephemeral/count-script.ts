@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis'
 import { runScript } from './run-script.ts'
 
-/** The points of a key as Redis has them, and when they were last reset: milliseconds since 1970, 0 for never. */
+/** The points of a key in Redis; when they were last reset, in milliseconds since 1970, 0 for never; and what is left of the window. */
 export type SharedCount = Readonly<{ points: number; reset: number; milliseconds: number }>
 
 export type CountOperation = 'add' | 'read' | 'reset'
 
 /**
- * One script for everything that is done with a count: a Redis that refuses a part of it refuses the whole. The window begins with
- * the first point. A reset leaves a record, so that another instance can tell a reset from an eviction; where there is nothing to
- * reset it leaves none, for most sign-ins come without a failure.
+ * One script for all operations on a count: a Redis that refuses a part of an operation refuses the whole. The window begins with the
+ * first point. A reset leaves a record, so that another instance can tell a reset from an eviction. It leaves none where there is
+ * nothing to reset, because most sign-ins come without a failure before.
  */
 const SCRIPT = `
 local key, operation, window = KEYS[1], ARGV[1], ARGV[2]

@@ -4,7 +4,7 @@ import type { RedisConnection } from './redis.ts'
 /** Points of one key in its window, and the milliseconds until the window ends. */
 export type Count = Readonly<{ points: number; milliseconds: number }>
 
-/** Keys that this process counts of one kind, at most: some 10 MB. Beyond them it forgets those that were counted longest ago. */
+/** Keys of one kind that this process counts, at most: some 10 MB. Beyond them the least recently counted keys are dropped. */
 const MOST_KEYS = 50_000
 
 type Row = {
@@ -16,9 +16,9 @@ type Row = {
 }
 
 /**
- * Counts in fixed windows, which begin with the first point of a key. Every point is counted in process too, and the larger number
- * holds: what this instance has counted is not lost when Redis goes, refuses, evicts, or comes back without it. While Redis is not
- * trusted with counts it is neither written nor read. Never rejects.
+ * Counts in fixed windows, each of which begins with the first point of a key. Every point is counted in process too, and the larger
+ * number holds: the points that this instance has counted survive a Redis that goes away, refuses, evicts, or comes back empty. While
+ * Redis is not trusted with counts it is neither written nor read. Never rejects.
  */
 export const openCounts = (
   redis: RedisConnection | null,
@@ -40,7 +40,7 @@ export const openCounts = (
     }
     return { points: 0, until: now + milliseconds, reset: Date.now() }
   }
-  /** The row becomes the youngest. */
+  /** The row becomes the most recently counted one. */
   const addOwn = (key: string, now: number): Row => {
     const row = findRow(key, now) ?? createRow(now)
     row.points += 1
@@ -54,7 +54,7 @@ export const openCounts = (
     )) ?? null
 
   return {
-    /** One point more, counted. */
+    /** Adds a point. Returns the count with it. */
     add: async (key: string): Promise<Count> => {
       const now = performance.now()
       const row = addOwn(key, now)

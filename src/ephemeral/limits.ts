@@ -4,12 +4,12 @@ import type { Allowance, Limit, RateLimit } from '../ports/limits.ts'
 import { type Count, openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
 
-/** Keys that this process remembers as used up, at most. Beyond them the store is asked again. */
+/** Exhausted keys that this process remembers, at most. Beyond them the counts are asked again. */
 const REMEMBERED = 10_000
 
 type Needs = Readonly<{ redis: RedisConnection | null; metrics: Pick<Metrics, 'limited'> }>
 
-/** Makes limits, each under a name of its own. */
+/** Creates limits. Each needs a name of its own, under which it counts. */
 export const createLimits =
   (needs: Needs) =>
   (name: LimitName, limit: RateLimit): Limit =>
@@ -58,7 +58,7 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
   }
 }
 
-/** A time that was added to a fractional one and taken from it again is a hair longer than it was. */
+/** Rounded first: a time that was added to a fraction and subtracted again has become a little longer by the rounding of floats. */
 const secondsUp = (milliseconds: number): number => Math.ceil(Math.round(milliseconds) / 1000)
 
 const unlimited: Limit = {

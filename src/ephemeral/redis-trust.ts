@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Log } from '../ports/effects.ts'
 import { examineRedis } from './examine-redis.ts'
 
-/** How often a Redis is examined that answers: one that is full, demoted or short of rights answers too. */
+/** How often Redis is examined, even while it answers: a full one, a demoted one and one without the needed rights answer too. */
 const EXAMINE_MILLISECONDS = 1_000
 
 type Needs = Readonly<{
@@ -13,45 +13,25 @@ type Needs = Readonly<{
 }>
 
 /**
- * Whether Redis is trusted with counts: from an examination of everything that they need, which succeeded on this connection, to the
- * first command of theirs that fails.
+ * A circuit breaker: whether Redis is trusted with counts. An examination of everything that they need resets it, for the connection on
+ * which it succeeded; the first command of theirs that fails trips it.
  */
 export const createRedisTrust = ({ client, connection, log }: Needs) => {
-  /** The connection that was examined, and has refused nothing since. */
-  let trusted: number | null = null
-  let refusal: string | null = null
+  const breaker = createBreaker(connection, log)
   const eviction = createEvictionWatch(log)
-  let leftAt = Number.NEGATIVE_INFINITY
+  const reconnect = createReconnect(client)
   let examining: Promise<void> | null = null
 
-  const isTrusted = () => trusted !== null && trusted === connection()
-  const accept = (examined: number) => {
-    if (refusal !== null) log.info({ component: 'redis' }, 'redis takes what the limits need again')
-    refusal = null
-    trusted = examined
-  }
   const refuse = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
-    if (refusal === null)
-      log.warn(
-        { component: 'redis', error: message },
-        'redis refuses what the limits need: they count in process',
-      )
-    refusal = message
-    trusted = null
-    if (message.includes('READONLY')) leave()
-  }
-  /** The name of a demoted primary may lead to its successor by now; once a second, for it may lead nowhere else either. */
-  const leave = () => {
-    if (performance.now() - leftAt < EXAMINE_MILLISECONDS) return
-    leftAt = performance.now()
-    client.disconnect(true)
+    breaker.trip(message)
+    if (message.includes('READONLY')) reconnect()
   }
   const examineNow = async (examined: number) => {
     try {
       const { policy } = await examineRedis(client)
       if (connection() !== examined) return
-      accept(examined)
+      breaker.reset(examined)
       eviction.judge(policy)
     } catch (error) {
       if (connection() === examined) refuse(error)
@@ -68,16 +48,16 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   const timer = setInterval(() => void examine(), EXAMINE_MILLISECONDS).unref()
 
   return {
-    isTrusted,
-    /** Why it is not trusted; null when it is. */
-    fault: () => (isTrusted() ? null : `redis refuses what the limits need: ${refusal ?? 'no answer yet'}`),
-    /** Why what is written may be forgotten; null when it may not, and while Redis is not trusted at all. */
-    eviction: () => (isTrusted() ? eviction.fault() : null),
+    isTrusted: breaker.isClosed,
+    /** Why Redis is not trusted; null when it is. */
+    fault: breaker.fault,
+    /** Why Redis may forget what is written; null when it may not, and while it is not trusted at all. */
+    eviction: () => (breaker.isClosed() ? eviction.fault() : null),
     /** Never rejects. */
     examine,
     /** What `work` answers; null while Redis is not trusted, and when `work` fails, which ends the trust. Never rejects. */
     count: async <T>(work: (client: Redis) => Promise<T>): Promise<T | null> => {
-      if (!isTrusted()) return null
+      if (!breaker.isClosed()) return null
       const begun = connection()
       try {
         return await work(client)
@@ -90,7 +70,45 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   }
 }
 
-/** Whether what is written may be forgotten, as of the last examination. */
+/** Closed, which means trusted, for the connection that was examined last, until it trips. Each change is logged once. */
+const createBreaker = (connection: Needs['connection'], log: Log) => {
+  let closedFor: number | null = null
+  let refusal: string | null = null
+  const isClosed = () => closedFor !== null && closedFor === connection()
+  return {
+    isClosed,
+    fault: () => (isClosed() ? null : `redis refuses what the limits need: ${refusal ?? 'no answer yet'}`),
+    reset: (examined: number): void => {
+      if (refusal !== null) log.info({ component: 'redis' }, 'redis takes what the limits need again')
+      refusal = null
+      closedFor = examined
+    },
+    trip: (message: string): void => {
+      if (refusal === null)
+        log.warn(
+          { component: 'redis', error: message },
+          'redis refuses what the limits need: they count in process',
+        )
+      refusal = message
+      closedFor = null
+    },
+  }
+}
+
+/**
+ * Leaves a demoted primary: its name may lead to its successor by now. Once a second at most, since the name may just as well lead to
+ * the same server again.
+ */
+const createReconnect = (client: Redis) => {
+  let left_at = Number.NEGATIVE_INFINITY
+  return (): void => {
+    if (performance.now() - left_at < EXAMINE_MILLISECONDS) return
+    left_at = performance.now()
+    client.disconnect(true)
+  }
+}
+
+/** Whether Redis may forget what is written, as of the last examination. */
 const createEvictionWatch = (log: Log) => {
   let fault: string | null = null
   return {

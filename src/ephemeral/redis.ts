@@ -9,7 +9,7 @@ const OPTIONS = {
   lazyConnect: true,
   connectTimeout: 2_000,
   commandTimeout: 500,
-  // A Redis that hangs keeps its connection, and every command would wait in vain: it is left like one that is gone.
+  // A Redis that hangs keeps its connection open, and every command would wait in vain: the connection is closed instead.
   socketTimeout: 1_000,
   maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
@@ -18,12 +18,12 @@ const OPTIONS = {
 
 type Needs = Readonly<{
   url: string
-  /** What every key begins with. */
+  /** The prefix of every key. */
   prefix: string
   log: Log
 }>
 
-/** One pooled, pipelining client. Answers at once when Redis is away: nothing here may hold a request up. */
+/** One client on one connection, which pipelines. Commands fail at once while Redis is away: no request may wait for Redis. */
 export const openRedis = ({ url, prefix, log }: Needs) => {
   const client = new Redis(url, { ...OPTIONS, keyPrefix: prefix })
   let isReady = false
@@ -41,7 +41,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     wrongDatabase = null
   })
   client.on('ready', () => {
-    // The library would go on in database 0, among the keys of others.
+    // The library would go on in database 0, among the keys of other programs.
     if (wrongDatabase !== null) return
     if (complaint !== null) log.info({ component: 'redis' }, 'redis is back')
     isReady = true
@@ -50,7 +50,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     void trust.examine()
   })
   client.on('close', () => {
-    // One that refused was complained of already, and may have been left by us.
+    // A Redis that refused has been logged already, and this process may have closed the connection itself.
     const isNews = !isClosing && complaint === null && (!isReady || trust.isTrusted())
     isReady = false
     if (isNews) complain(AWAY, 'the connection was closed')
@@ -69,19 +69,19 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   return {
     client,
     isReady: () => isReady,
-    /** Also that it takes everything that the limits need. */
+    /** True while Redis answers, and accepts everything that the limits need. */
     isHealthy: trust.isTrusted,
-    /** False while it may evict, so that services which look there cannot know what was revoked. */
+    /** False while Redis may evict: services that look there then cannot know what was revoked. */
     isKeeping: () => trust.eviction() === null,
-    /** What is wrong with it, for the operator; null when nothing is. */
+    /** The fault, for the operator; null when there is none. */
     fault,
-    /** Why the database that the URL names cannot be had; null where it can, or is not known yet. */
+    /** Why the database that the URL names cannot be selected; null where it can, and before the first attempt. */
     wrongDatabase: () => wrongDatabase,
-    /** One more with each connection: behind a new one there may be another Redis, or this one as it was before. */
+    /** One more with each connection: a new one may lead to another Redis, or to one that was restored to an earlier state. */
     connections: () => connections,
     /** What `work` answers; null while counts are kept in process. Never rejects. */
     count: trust.count,
-    /** Resolves when connected or when the first attempt has failed: a start without Redis is a degraded start. */
+    /** Resolves when connected, and also when the first attempt has failed: the program starts without Redis too, degraded. */
     connect: async () => {
       await client.connect().catch(() => undefined)
       await trust.examine()

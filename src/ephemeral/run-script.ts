@@ -5,14 +5,14 @@ type Arguments = Readonly<{ keys: readonly string[]; values: readonly (string | 
 
 const digests = new Map<string, string>()
 
-/** The scripts are constants: there are as many as there are in the code. */
+/** Kept for good: the scripts are constants, so that there are only a few. */
 const digestOf = (script: string): string => {
   const digest = digests.get(script) ?? createHash('sha1').update(script).digest('hex')
   digests.set(script, digest)
   return digest
 }
 
-/** Redis, "Scripting" – By its digest; whole where this server does not have it yet. */
+/** Redis, "Scripting" – Sends the digest of the script, and the whole script where this server does not have it yet. */
 export const runScript = async (
   client: Redis,
   script: string,

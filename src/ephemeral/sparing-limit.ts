@@ -1,14 +1,14 @@
 import type { Limit, RateLimit } from '../ports/limits.ts'
 
-/** The part of a limit that each instance lets pass by its own count. Small limits have none: they hold exactly. */
+/** The part of a limit that each instance allows by its own count. A limit under 10 has no such part, and holds exactly. */
 const OWN_SHARE = 0.1
-/** Keys that are counted here, at most: some megabytes. Beyond them counting begins anew. */
+/** Keys that are counted in process, at most: some megabytes. Beyond them all counts begin again at 0. */
 const KEYS_AT_MOST = 50_000
 
 /**
- * Ours – A limit for a path that must not ask Redis each time: a key is counted in process, and the shared count is asked only about
- * keys that are busy here, which then brings what was counted before. Of a limit of 100 each instance lets 10 pass unseen, so that
- * a key gets 10 more for each instance that it stays under them with.
+ * Ours – A limit for a path that must not ask Redis at each request. A key is counted in process first; only once it is busy here are
+ * all its points added to the shared count. Of a limit of 100 each instance allows 10 that the others do not see: a key that stays
+ * below that at several instances gets up to 10 more at each of them.
  */
 export const createSparingLimit = (shared: Limit, rate: RateLimit): Limit => {
   if (rate === null) return shared

@@ -9,7 +9,7 @@ import { createVerifier } from './verify-node.ts'
 export * from './verify/public.ts'
 export { createVerifier } from './verify-node.ts'
 
-/** What of a request and a response is used: those of HTTP/1.1 and of HTTP/2 both have it. */
+/** The members of a request and a response that are used: those of HTTP/1.1 and of HTTP/2 both have them. */
 type Incoming = Readonly<{
   method?: string | undefined
   url?: string | undefined
@@ -23,7 +23,7 @@ type Outgoing = {
 
 type Express = (request: Incoming, response: Outgoing, next: (error?: unknown) => void) => unknown
 
-/** What of a Fastify request and reply is used. */
+/** The members of a Fastify request and reply that are used. */
 type FastifyRequest = Readonly<{ raw: Incoming }>
 type FastifyReply = {
   code(status: number): FastifyReply
@@ -33,7 +33,7 @@ type FastifyReply = {
 type Fastify = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
 type Protection<Guard, Metadata> = {
-  /** A guard: nobody passes without a genuine token that meets every requirement. */
+  /** A guard: a request without a genuine token that meets every requirement is refused. */
   (...requirements: readonly Requirement[]): Guard
   readonly verifier: Verifier
   /** RFC 9728 – Serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
@@ -44,7 +44,7 @@ const verified = new WeakMap<object, Verified>()
 
 /** The verified token of a request that passed a guard: Express's or http's request, or Fastify's. Throws when there was no guard. */
 export const authOf = (request: Incoming | FastifyRequest): Verified => {
-  // By the request itself first: other middleware of Express may have put a `raw` of its own on it.
+  // The request itself comes first: other middleware of Express may have put its own `raw` on it.
   const auth = verified.get(request) ?? ('raw' in request ? verified.get(request.raw) : undefined)
   if (auth === undefined) throw new Error('authOf: no guard protects this route')
   return auth
@@ -106,7 +106,7 @@ export const createHttpProtect = (
       return answer === null
     }
   }
-  /** True: it was asked for the metadata, and has answered. */
+  /** True: the request asked for the metadata, and the answer has been sent. */
   const metadata = () => {
     const served = metadataOf(verifier)
     return (request: Incoming, response: Outgoing) => serve(served, request, response)
@@ -131,8 +131,9 @@ const judgeOn =
   }
 
 /**
- * Ours: Node keeps the first of two Authorization headers, a proxy before it may keep the last. Joined they are malformed. Counted
- * in the raw headers, which HTTP/2 and the requests of test tools have too; one that other middleware put there is not in them.
+ * Ours: Node keeps the first of two Authorization headers, while a proxy in front of it may have judged the last. Two headers are
+ * joined here, which makes them malformed. The raw headers are counted, which HTTP/2 and the requests of test tools have too; a header
+ * that other middleware has set is not among them.
  */
 const authorizationOf = ({ headers, rawHeaders }: Incoming): string | undefined => {
   const sent = rawHeaders.filter(

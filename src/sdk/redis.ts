@@ -7,7 +7,7 @@ export type RedisRevocationsOptions = Readonly<{
   issuer?: string
   /** What the issuer's keys begin with, where its REDIS_PREFIX is set. */
   prefix?: string
-  /** Whatever client the service has: `keys => redis.mget(keys)` of ioredis, `keys => redis.mGet(keys)` of node-redis. */
+  /** MGET by the service's own client: `keys => redis.mget(keys)` of ioredis, `keys => redis.mGet(keys)` of node-redis. */
   mget: (keys: string[]) => Promise<readonly (string | null)[]>
   /** Milliseconds that an answer may take; after them it counts as stale. 1–5000, default 250. */
   timeoutMilliseconds?: number
@@ -27,8 +27,8 @@ const KEYS_A_TOKEN = 4
 const TOKENS_AT_ONCE = 100
 
 /**
- * Ours – A source that looks each token up in Redis, all tokens of a moment in one command. It knows that a token was not revoked
- * only while Redis says that nothing is missing; else, and when there is no answer in time, it is stale.
+ * Ours – A source that looks tokens up in Redis, in one command for those of the same moment. A missing entry means `live` only while
+ * Redis holds the marker of a complete copy. Without the marker, or without an answer in time, the source is stale.
  */
 export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocations => {
   const { mget, issuer, timeoutMilliseconds = 250 } = options
@@ -72,7 +72,7 @@ const answer = async (batch: readonly Asked[], { mget, prefix, timeoutMillisecon
   }
 }
 
-/** One key for each claim, so that every token has as many: where there is no `sid`, the `jti` is asked for twice. */
+/** Four keys for every token: where there is no `sid`, the `jti` is asked for twice. */
 const keysOf = ({ jti, sid, sub, client_id }: RevocationQuery): readonly string[] => [
   blocklistKey('jti', jti),
   sid === undefined ? blocklistKey('jti', jti) : blocklistKey('sid', sid),

@@ -1,18 +1,18 @@
-/** signetd/testing: an issuer for a service's own tests, without a server. Not for production: anyone may have its tokens. */
+/** signetd/testing: an issuer for a service's own tests, without a server. Not for production: it gives tokens to every caller. */
 import type { Claims } from './verify/claims.ts'
 import { metadataUrl } from './verify/key-set.ts'
 import type { Fetch } from './verify/remote-json.ts'
 
-/** Claims that differ from the usual; `undefined` leaves one out. */
+/** Claims that replace the usual ones; `undefined` leaves a claim out. */
 export type TestClaims = Readonly<{ [Name in keyof Claims]?: Claims[Name] | undefined }>
 
 export type TestIssuer = Readonly<{
   issuer: string
-  /** A signed access token: an hour of life, this issuer and audience, and whatever `claims` say instead. */
+  /** A signed access token: valid for an hour, with this issuer and audience, unless `claims` replace them. */
   issue(claims?: TestClaims): Promise<string>
   /** For the verifier's option `fetch`: answers as this issuer, and reaches no network. */
   fetch: Fetch
-  /** The same for a verifier that the test cannot reach: replaces the global fetch, for this issuer's addresses alone. Call what it returns to undo it. */
+  /** For a verifier that the test cannot reach: replaces the global fetch for this issuer's addresses. Returns what undoes that. */
   install(): () => void
 }>
 

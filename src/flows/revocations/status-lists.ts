@@ -18,38 +18,86 @@ type Needs = Readonly<{
   keys: Keys
   clock: Clock
   issuer: string
-  /** Lists that one address may cause to be made, and questions for lists that are not there. */
+  /** Lists that one address may cause to be made, and its questions for lists that do not exist. */
   making: Limit
 }>
 
-/** A status list token, and the seconds for which it may be handed on. */
+/** A status list token, and the seconds for which a cache may keep it. */
 export type StatusList = Readonly<{ jws: string; max_age_seconds: number }>
 
-/** Ours: what verifiers behind one address need, who share what is made for one of them. */
+/** Ours: what verifiers behind one address need, since they share what is made for one of them. */
 export const STATUS_LIST_LIMIT: RateLimit = { count: 600, window_seconds: 60 }
 
 /** Tokens of one list: 16 kB before they are compressed. */
 const LIST_SIZE = 2 ** 17
-/** A list is made once in this time, however many ask. Whoever keeps it as long as it says learns of a revocation in twice that. */
+/** A list is made once in this time, however many ask. A verifier that keeps it for its `ttl` learns of a revocation in twice this time. */
 const TTL_SECONDS = 10
 /** How long a verifier may believe a list when it can get no other. */
 const VALID_SECONDS = 300
 const compress = promisify(deflate)
 
-type Made = Readonly<{ jws: string; made_at: number }>
-type Bounds = Readonly<{ first: number; last: number }> | null
+type SignedList = Readonly<{ jws: string; made_at: number }>
+/** The first and the last list that may have a living token; null when there is none. */
+type LivingLists = Readonly<{ first: number; last: number }> | null
 
 /** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
-export const createStatusLists = ({ statusEntries, clients, keys, clock, issuer, making }: Needs) => {
-  const uriOf = (list: number) => `${issuer}/status-lists/${list}`
-  const lists = createAnswerCache<Made>({
+export const createStatusLists = (needs: Needs) => {
+  const { statusEntries, clock, issuer, making } = needs
+  const cache = createAnswerCache<SignedList>({
     clock,
     sizeOf: ({ jws }) => jws.length,
     reuse_milliseconds: TTL_SECONDS * 1000,
   })
-  let aggregated: Readonly<{ bounds: Promise<Bounds>; made_at: number }> | null = null
+  const signList = createSignList(needs)
 
-  const make = async (list: number): Promise<Made> => {
+  const findLiving = async (): Promise<LivingLists> => {
+    const places = await statusEntries.bounds()
+    return places === null ? null : { first: listOf(places.first), last: listOf(places.last) }
+  }
+  const findRecentLiving = createRecent(findLiving, clock)
+
+  const recall = (list: number): Promise<SignedList> | null => cache.recall(String(list), 0)
+
+  return {
+    /** Durable before the token is issued. */
+    reserve: async (token: Listable): Promise<TokenStatus> => {
+      const place = await statusEntries.reserve(token)
+      return { status_list: { idx: place % LIST_SIZE, uri: uriOf(issuer, listOf(place)) } }
+    },
+
+    /** §8 – A status list token. Throws a Problem for a list that has no living token, and for too many lists. */
+    find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList> => {
+      let known = recall(list)
+      if (known === null) {
+        await requireAllowance(making, limitKeyOf(ip))
+        const living = await findLiving()
+        if (living === null || list < living.first || list > living.last)
+          throw new Problem('NOT_FOUND', { reason: 'status_list_unknown' })
+        // Another request may have had it made meanwhile.
+        known = recall(list) ?? cache.make(String(list), 0, () => signList(list))
+      }
+      const { jws, made_at } = await known
+      const age_seconds = Math.floor((clock().getTime() - made_at) / 1000)
+      return { jws, max_age_seconds: Math.max(0, TTL_SECONDS - age_seconds) }
+    },
+
+    /** §9 – The lists in which there may be a living token. */
+    aggregate: async (): Promise<Readonly<{ status_lists: readonly string[] }>> => {
+      const living = await findRecentLiving()
+      if (living === null) return { status_lists: [] }
+      const { first, last } = living
+      const uris = Array.from({ length: last - first + 1 }, (_, index) => uriOf(issuer, first + index))
+      return { status_lists: uris }
+    },
+  }
+}
+
+export type StatusLists = ReturnType<typeof createStatusLists>
+
+/** §5.1 – Makes a status list token of what is ended now. */
+const createSignList =
+  ({ statusEntries, clients, keys, clock, issuer }: Needs) =>
+  async (list: number): Promise<SignedList> => {
     const now = clock()
     const bytes = new Uint8Array(LIST_SIZE / 8)
     const registered = (await clients.all()).map(client => ({
@@ -62,7 +110,7 @@ export const createStatusLists = ({ statusEntries, clients, keys, clock, issuer,
     const iat = Math.floor(now.getTime() / 1000)
     const jws = await keys.sign('statuslist+jwt', {
       iss: issuer,
-      sub: uriOf(list),
+      sub: uriOf(issuer, list),
       iat,
       exp: iat + VALID_SECONDS,
       ttl: TTL_SECONDS,
@@ -71,55 +119,23 @@ export const createStatusLists = ({ statusEntries, clients, keys, clock, issuer,
     return { jws, made_at: now.getTime() }
   }
 
-  const recall = (list: number): Promise<Made> | null => lists.recall(String(list), 0)
-
-  const bounds = async (): Promise<Bounds> => {
-    const places = await statusEntries.bounds()
-    return places === null ? null : { first: listOf(places.first), last: listOf(places.last) }
-  }
-
-  return {
-    /** Durable before the token is issued. */
-    reserve: async (token: Listable): Promise<TokenStatus> => {
-      const place = await statusEntries.reserve(token)
-      return { status_list: { idx: place % LIST_SIZE, uri: uriOf(listOf(place)) } }
-    },
-
-    /** §8 – A status list token. Throws a Problem for a list that has no living token, and for too many lists. */
-    find: async ({ list, ip }: { list: number; ip: string }): Promise<StatusList> => {
-      let known = recall(list)
-      if (known === null) {
-        await requireAllowance(making, limitKeyOf(ip))
-        const living = await bounds()
-        if (living === null || list < living.first || list > living.last)
-          throw new Problem('NOT_FOUND', { reason: 'status_list_unknown' })
-        // Another request may have had it made meanwhile.
-        known = recall(list) ?? lists.make(String(list), 0, () => make(list))
-      }
-      const { jws, made_at } = await known
-      const age_seconds = Math.floor((clock().getTime() - made_at) / 1000)
-      return { jws, max_age_seconds: Math.max(0, TTL_SECONDS - age_seconds) }
-    },
-
-    /** §9 – The lists in which there may be a living token. */
-    aggregate: async (): Promise<Readonly<{ status_lists: readonly string[] }>> => {
-      const now = clock().getTime()
-      if (aggregated === null || !isYoung(aggregated, now)) aggregated = { bounds: bounds(), made_at: now }
-      const living = await aggregated.bounds.catch((error: unknown) => {
-        aggregated = null
-        throw error
-      })
-      if (living === null) return { status_lists: [] }
-      const { first, last } = living
-      return { status_lists: Array.from({ length: last - first + 1 }, (_, index) => uriOf(first + index)) }
-    },
+/** Asks once in TTL_SECONDS, however often it is called. A failure is not kept. */
+const createRecent = <T>(ask: () => Promise<T>, clock: Clock) => {
+  let kept: Readonly<{ answer: Promise<T>; asked_at: number }> | null = null
+  return async (): Promise<T> => {
+    const now = clock().getTime()
+    if (kept === null || !isRecent(kept.asked_at, now)) kept = { answer: ask(), asked_at: now }
+    return kept.answer.catch((error: unknown) => {
+      kept = null
+      throw error
+    })
   }
 }
 
-export type StatusLists = ReturnType<typeof createStatusLists>
+/** False for a time in the future: the clock was set back since. */
+const isRecent = (asked_at: number, now: number): boolean =>
+  now >= asked_at && now - asked_at < TTL_SECONDS * 1000
 
-/** A clock that was set back makes nothing younger. */
-const isYoung = ({ made_at }: Readonly<{ made_at: number }>, now: number): boolean =>
-  now >= made_at && now - made_at < TTL_SECONDS * 1000
+const uriOf = (issuer: string, list: number): string => `${issuer}/status-lists/${list}`
 
 const listOf = (place: number): number => Math.floor(place / LIST_SIZE)

@@ -1,9 +1,9 @@
 import { asObject, isCanonical } from '../verify/jws.ts'
 
-/** Ids of 16 bytes, one after another in base64url, that may be forgotten at the same time. They are decoded as they are added. */
+/** Ids of 16 bytes that expire together, one after another in base64url. They are decoded when they are added. */
 export type IdGroup = Readonly<{ expires_at: number; encoded: string; count: number }>
 
-/** `issued_until` null: the token of this `jti`, or of this `sid`, whenever it was issued. */
+/** `issued_until` null: the tokens of this `jti` or `sid` are revoked, whenever they were issued. */
 export type Named = Readonly<{ kind: string; value: string; expires_at: number; issued_until: number | null }>
 
 /** One answer of the feed. Times are seconds since 1970. */
@@ -11,10 +11,10 @@ export type FeedAnswer = Readonly<{
   iss: string
   iat: number
   exp: number
-  /** The cursor that was asked for; null: everything was. */
+  /** The cursor that was asked with; null: everything was asked for. */
   since: string | null
   cursor: string
-  /** More of the same is to be had at the cursor. */
+  /** The set has further parts, the next one at the cursor. */
   more: boolean
   ids: readonly IdGroup[]
   named: readonly Named[]
@@ -29,7 +29,7 @@ const BASE64URL = /^[\w-]*$/
 const isTime = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= SECONDS_MAX
 
-/** The payload as an answer. Throws when anything in it is not as it must be: what is half understood is not believed. */
+/** Parses the payload. Throws when any part of it is malformed: an answer is believed as a whole or not at all. */
 export const parseFeedAnswer = (payload: string): FeedAnswer => {
   const { iss, iat, exp, since, cursor, more, ...rest } = asObject(JSON.parse(payload)) ?? {}
   if (typeof iss !== 'string' || !isTime(iat) || !isTime(exp) || typeof more !== 'boolean')

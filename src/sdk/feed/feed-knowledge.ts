@@ -3,18 +3,18 @@ import type { FeedAnswer } from './feed-answer.ts'
 import type { FollowSettings } from './follow-options.ts'
 import { createKnownRevocations } from './known-revocations.ts'
 
-/** `old`: nothing was heard for too long. `overflow`: there is no room for every single token that was revoked. */
+/** `old`: the last answer is too long ago. `overflow`: there is no room for all revoked single tokens. */
 export type Staleness = 'old' | 'overflow'
 
-/** What a follower knows, and as of when. */
+/** What a follower knows of the revocations, and how old that knowledge is. */
 export const createFeedKnowledge = (settings: FollowSettings) => {
   const { issuer, now, elapsed, max_stale_seconds, clock_tolerance_seconds } = settings
   const known = createKnownRevocations(settings.max_entries)
   let cursor: string | null = null
-  /** The `iat` of the newest answer that was believed: whatever is clearly older is a replay. */
+  /** The `iat` of the newest answer that was accepted: an answer that is clearly older is a replay. */
   let newest = 0
   let as_of: number | null = null
-  /** By `elapsed`: until when what is known counts as current. A clock that is set changes nothing about it. */
+  /** By the monotonic clock: until when the knowledge counts as current. Setting the wall clock does not change that. */
   let fresh_until = 0
   let hasRoom = true
 
@@ -23,7 +23,7 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
     return known.isIncomplete(now()) ? 'overflow' : null
   }
 
-  /** Tells once when single tokens begin to be left out. */
+  /** Reports once when single tokens begin to be left out. */
   const noteRoom = (time: number) => {
     const isIncomplete = known.isIncomplete(time)
     if (isIncomplete && hasRoom)
@@ -31,7 +31,7 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
     hasRoom = !isIncomplete
   }
 
-  /** Anything but the very next answer of this issuer, and a recent one, is refused as a whole. */
+  /** Throws unless this is the next answer of this issuer, and a recent one. */
   const judge = ({ iss, iat, exp, since }: FeedAnswer, time: number) => {
     if (iss !== issuer) throw new Error('the feed is of another issuer')
     if (since !== cursor) throw new Error('the feed answers another question')
@@ -42,7 +42,7 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
 
   return {
     cursor: () => cursor,
-    /** Adds an answer. Throws, and changes nothing, when it is not to be believed. */
+    /** Adds an answer. Throws, and changes nothing, when it is refused. */
     take: (answer: FeedAnswer) => {
       const time = now()
       judge(answer, time)
@@ -52,10 +52,10 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
       newest = Math.max(newest, answer.iat)
       if (answer.more) return
       as_of = Math.max(as_of ?? 0, answer.iat)
-      // What the issuer signed a while ago is old already.
+      // The answer may have aged in a cache on its way.
       fresh_until = elapsed() + max_stale_seconds - Math.max(0, time - as_of)
     },
-    /** What is known stays; everything is asked for again, and added. */
+    /** Keeps what is known, and lets the next question ask for everything again. */
     beginAgain: () => {
       cursor = null
     },

@@ -9,13 +9,16 @@ export type FollowOptions = Readonly<{
   url?: string
   /** Where the keys are. Default: discovered (RFC 8414). https, or http on loopback. */
   jwks_uri?: string
-  /** Seconds after which what was last heard no longer counts as current. 5–3600, default 30. */
+  /** Seconds after which the last answer no longer counts as current. 5–3600, default 30. */
   maxStaleSeconds?: number
   /** Seconds by which the issuer's clock may differ. 0–300, default 5. */
   clockToleranceSeconds?: number
-  /** Entries that are kept, at most; a million takes 32 MB. Beyond them the feed is refused. 1–20000000, default 2000000. */
+  /**
+   * Entries that are kept, at most; a million takes 32 MB. Beyond them single tokens are left out; where that is not enough, the feed is
+   * refused. 1–20000000, default 2000000.
+   */
   maxEntries?: number
-  /** Told about each answer that was refused or did not come: for the log. */
+  /** Called for each answer that was refused or did not come: for the log. */
   onFault?: (fault: Error) => void
   /** Default: the runtime's. */
   fetch?: Fetch

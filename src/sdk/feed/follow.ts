@@ -8,25 +8,25 @@ import { createFeedKnowledge, type Staleness } from './feed-knowledge.ts'
 import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
 
 export type FollowState = Readonly<{
-  /** `checked`: what is not known to be revoked was not, `maxStaleSeconds` ago at most. */
+  /** `checked`: a token that is not known to be revoked was not revoked as of `maxStaleSeconds` ago, at most. */
   revocation: 'checked' | 'stale'
   /** Why `stale`; null while `checked`. */
   reason: Staleness | null
-  /** Entries that are known. */
+  /** Number of known entries. */
   entries: number
-  /** Seconds since 1970: when the issuer said what is known; null before its first answer. */
+  /** Seconds since 1970: when the issuer signed the newest answer; null before the first one. */
   as_of: number | null
-  /** Why the last answer was refused or did not come; null after a good one. */
+  /** Why the last answer was refused or did not come; null after an accepted one. */
   fault: Error | null
 }>
 
-/** A RevocationSource for the verifier's option `revocations`, which follows the issuer's feed until it is closed. */
+/** A RevocationSource for the verifier's option `revocations`, which follows the issuer's feed until `close` is called. */
 export type Following = Readonly<{
   check(token: RevocationQuery): Standing
-  /** Resolves when everything that is revoked has been heard once. Rejects when it is closed before. */
+  /** Resolves when the whole set has been received once. Rejects when `close` is called before. */
   ready(): Promise<void>
   state(): FollowState
-  /** Ends the following. What is known grows stale. */
+  /** Stops following. The knowledge then grows stale. */
   close(): void
 }>
 
@@ -36,13 +36,13 @@ const LARGEST_BYTES = 4_194_304
 const SLOWEST_SECONDS = 8
 /** Seconds between a failure and the next attempt: doubled each time, from the least to the most. */
 const BACKOFF_SECONDS = { least: 0.1, most: 5 } as const
-/** Seconds between two questions, at least, where an answer brought nothing and did not wait. */
+/** Seconds between two questions, at least, where an answer came at once and brought nothing. */
 const PAUSE_SECONDS = 1
-/** Seconds from one question to the next, at least, but for the parts of a large set: entries that come together are heard together. */
+/** Seconds from one question to the next, at least, so that entries of the same moment come in one answer. Parts of a large set do not wait. */
 const SPACING_SECONDS = 0.05
-/** Parts of one set, at most: an issuer cuts no more. */
+/** Parts of one set, at most: an issuer makes no more. */
 const PARTS_MOST = 4096
-/** Seconds that keys are used beyond their freshness while the issuer is away. */
+/** Seconds for which stale keys are used while the issuer is away. */
 const KEYS_MAX_STALE_SECONDS = 3600
 
 /** Ours – Follows the revocation feed of one issuer, in the background. Throws a TypeError when an option is at fault. */
@@ -64,7 +64,7 @@ export const followOn =
 
     const follow = async () => {
       let failures = 0
-      /** Cursors that led nowhere, since one has led on. */
+      /** Cursors that the issuer did not know, since it last accepted one. */
       let gone = 0
       for (;;) {
         if (closing.signal.aborted) return
@@ -105,10 +105,10 @@ export const followOn =
     }
   }
 
-/** Seconds to wait before the next question; and whether the answer went on from the end of another. */
+/** Seconds to wait before the next question; and whether the issuer accepted the cursor of a complete answer. */
 type Next = Readonly<{ pause: number; hasLedOn: boolean }>
 
-/** One question and its answer; resolves with what is to come next. Rejects, having changed nothing, on any doubt. */
+/** Asks one question, and adds its answer. Resolves with when to ask again. An answer that is refused changes nothing, and rejects. */
 const createAsk = <Key>(
   engine: Engine<Key>,
   settings: FollowSettings,
@@ -153,26 +153,26 @@ const createAsk = <Key>(
     if (parts > PARTS_MOST) throw new Error('the feed has no end')
     const took = (performance.now() - asked_at) / 1000
     if (answer.more) return { pause: 0, hasLedOn }
-    // An answer that leads nowhere further would be had again at once.
+    // An answer that ends where it began would come again at once.
     const hasNews = answer.count > 0 && answer.cursor !== answer.since
     return { pause: Math.max(0, (hasNews ? SPACING_SECONDS : PAUSE_SECONDS) - took), hasLedOn }
   }
 }
 
-/** RFC 9110 §15.5.11 – 410: the cursor leads nowhere any more. */
+/** RFC 9110 §15.5.11 – 410: the issuer does not know the cursor any more. */
 const isGone = (error: unknown): boolean => error instanceof StatusFault && error.status === 410
 
 const backoff = (failures: number): number =>
   scattered(Math.min(BACKOFF_SECONDS.least * 2 ** (failures - 1), BACKOFF_SECONDS.most))
 
 /**
- * Where each new cursor is gone at once (two issuers with different databases behind one name), everything would be asked for
- * again and again: less and less often, and often enough that what is known does not grow stale.
+ * Backoff for a follower whose every new cursor is unknown at once, because two issuers with different databases share one name: it
+ * would otherwise ask for everything again and again. Half of the staleness bound at most, so that the knowledge stays current.
  */
 const backoffOfBeginning = (gone: number, { max_stale_seconds }: FollowSettings): number =>
   scattered(Math.min(2 ** (gone - 1), max_stale_seconds / 2))
 
-/** A half to the whole of it: followers that lost one server together must not come back together. */
+/** Jitter, from a half to the whole: followers that lost a server together must not come back together. */
 const scattered = (seconds: number): number => seconds * (0.5 + Math.random() / 2)
 
 const sleep = (seconds: number, signal: AbortSignal): Promise<void> =>

@@ -9,7 +9,7 @@ import type { Verified, Verifier } from '../verify/verifier.ts'
 export type AuthEnv = { Variables: { auth: Verified } }
 
 export type HonoProtect = {
-  /** Middleware: nobody passes without a genuine token that meets every requirement. */
+  /** Middleware: a request without a genuine token that meets every requirement is refused. */
   (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv>
   readonly verifier: Verifier
   /** RFC 9728 – Middleware that serves the metadata of this resource, at its own path only. Throws without the option `resource`. */

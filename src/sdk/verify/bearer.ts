@@ -7,8 +7,8 @@ const CREDENTIALS = /^bearer +([\w.~+/-]+=*) *$/i
 type Presented = Readonly<{ token: string }> | Readonly<{ refusal: TokenErrorCode }>
 
 /**
- * RFC 6750 §2.1 – The token of an Authorization header. One of another scheme counts as none. Tokens in bodies and queries
- * are not looked for: they end in logs.
+ * RFC 6750 §2.1 – The token of an Authorization header. A header of another scheme counts as none. Tokens in bodies and
+ * queries are not looked for, because these end up in logs.
  */
 export const bearerOf = (authorization: string | null | undefined): Presented => {
   if (typeof authorization !== 'string' || !BEARER.test(authorization)) return { refusal: 'token_missing' }

@@ -2,10 +2,10 @@ import type { AccessTokenClaims } from '../../domain/oauth/access-token.ts'
 import { asObject } from './jws.ts'
 import type { TokenErrorCode } from './token-error.ts'
 
-/** RFC 9068 §2.2 – The claims of a verified token, deeply frozen. What it does not name is there too, as `unknown`. */
+/** RFC 9068 §2.2 – The claims of a verified token, deeply frozen. Claims that the RFC does not name are kept, as `unknown`. */
 export type Claims = AccessTokenClaims & Readonly<{ nbf?: number }> & Readonly<Record<string, unknown>>
 
-/** What a token must say. */
+/** What the claims of a token are compared with. */
 export type Expectation = Readonly<{
   issuer: string
   audience: readonly string[]
@@ -18,8 +18,8 @@ const isTime = (value: unknown): value is number =>
 const isTextList = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
 
 /**
- * RFC 9068 §2.2, §4 – The payload as claims, or null. Ours: optional claims must have their type as well, because the
- * service is promised it; and `__proto__` is refused, because a careless copy of the claims would obey it.
+ * RFC 9068 §2.2, §4 – The payload as claims, or null. Ours: optional claims must have their type as well, because the type
+ * `Claims` promises it; and `__proto__` is refused, because a careless copy of the claims would set a prototype by it.
  */
 export const parseClaims = (json: string): Claims | null => {
   const claims = asObject(parseJson(json))
@@ -57,7 +57,7 @@ const parseJson = (json: string): unknown => {
 
 const DEEPEST = 16
 
-/** Freezes as it goes: one object is handed to every request that brings the token. False when a member is `__proto__`. */
+/** False when a member is named `__proto__`. Freezes every member: all requests with the token are handed the same object. */
 const isPlain = (value: unknown, depth = 0): boolean => {
   if (typeof value !== 'object' || value === null) return true
   if (depth > DEEPEST || Object.hasOwn(value, '__proto__')) return false
@@ -67,7 +67,7 @@ const isPlain = (value: unknown, depth = 0): boolean => {
   return true
 }
 
-/** RFC 9068 §4 – Whether the claims are what is expected here; the times are judged by `judgeTimes`. */
+/** RFC 9068 §4 – Judges issuer, audience and binding; `judgeTimes` judges the times. */
 export const judgeClaims = (claims: Claims, { issuer, audience }: Expectation): TokenErrorCode | null => {
   if (claims.iss !== issuer) return 'issuer_mismatch'
   if (!audience.some(expected => isFor(claims, expected))) return 'audience_mismatch'
@@ -78,7 +78,7 @@ export const judgeClaims = (claims: Claims, { issuer, audience }: Expectation): 
 export const isFor = ({ aud }: Claims, audience: string): boolean =>
   typeof aud === 'string' ? aud === audience : aud.includes(audience)
 
-/** RFC 7519 §4.1.4–4.1.6 – Judged each time, also for a token that was verified before. `now` in seconds. */
+/** RFC 7519 §4.1.4–4.1.6 – Judged at each request, also for a token from the cache. `now` in seconds. */
 export const judgeTimes = (claims: Claims, now: number, tolerance: number): TokenErrorCode | null => {
   if (now - tolerance >= claims.exp) return 'token_expired'
   if (claims.iat > now + tolerance) return 'token_not_yet_valid'

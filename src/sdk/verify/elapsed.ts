@@ -1,10 +1,10 @@
-/** Seconds that only grow: what ages and pauses are measured by. */
+/** A monotonic clock in seconds, by which ages and pauses are measured. */
 export type Elapsed = () => number
 
 /**
- * The runtime's clock stands still while its machine is suspended: a second or more that only the wall clock has seen has passed too.
- * Less is drift. Where a service brings a clock of its own, by what that one goes forward. A step back is no time. `now` in
- * milliseconds.
+ * The runtime's monotonic clock stands still while its machine is suspended. A second or more by which the wall clock alone went
+ * forward is therefore added; less than a second is drift. A clock that the service brings (`now`, in milliseconds) is counted by its
+ * steps forward alone. A step back counts as no time.
  */
 export const elapsedBy = (now: (() => number) | undefined): Elapsed => {
   const steadyOf = () => (now ? 0 : performance.now())

@@ -2,7 +2,7 @@ import { Buffer, isUtf8 } from 'node:buffer'
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { Engine } from './engine.ts'
 
-/** node:crypto, on the calling thread: the thread pool and Web Crypto cost a third more for each token. */
+/** node:crypto, on the calling thread: the thread pool and Web Crypto each cost a third more for a token. */
 export const nodeEngine: Engine<KeyObject> = {
   importKey: ({ n, e }) => createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' }),
   verify: (key, signature, signingInput) =>

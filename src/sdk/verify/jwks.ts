@@ -12,7 +12,7 @@ const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /**
  * RFC 7517 §5 – The keys of a set that may verify RS256; others are ignored. Throws when the document is no key set, when
- * no key is left, and when two keys share a `kid`: then nobody can tell which of them is meant.
+ * no key is left, and when two keys share a `kid`, which then names neither of them.
  */
 export const parseJwks = (json: unknown): readonly RsaJwk[] => {
   const keys = asObject(json)?.['keys']

@@ -11,8 +11,8 @@ export type Reading<Key> = Signed<Key> | Readonly<{ refusal: TokenErrorCode; cau
 const MOST_HEADERS = 64
 
 /**
- * RFC 7515 §5.2, RFC 8725 §3 – Reads what the issuer signed with RS256 as this `typ`. Of the header only `kid` is used, and
- * only to choose among the issuer's own keys. The payload is not even parsed before the signature stands.
+ * RFC 7515 §5.2, RFC 8725 §3 – Reads a JWS of this `typ` that the issuer signed with RS256. The `kid` of the header only chooses
+ * among the issuer's own keys. The payload is not parsed before the signature has been verified.
  */
 export const createJwsReader = <Key>(
   engine: Engine<Key>,
@@ -20,7 +20,7 @@ export const createJwsReader = <Key>(
   typ: string,
   longest: number = LONGEST_TOKEN,
 ) => {
-  // Only headers under a good signature get in, so that no stranger can fill it.
+  // Only headers with a valid signature are added, so that no attacker can fill the cache.
   const known = new Map<string, Header>()
   const remember = (segment: string, header: Header) => {
     if (known.size >= MOST_HEADERS) known.clear()
@@ -41,7 +41,7 @@ export const createJwsReader = <Key>(
     if (key === null) return { refusal: 'key_unknown' }
     try {
       const verdict = engine.verify(key.key, jws.signature, jws.signingInput)
-      // Not awaited without need: each step through the queue costs a hundredth of the signature.
+      // A boolean is not awaited: each turn of the microtask queue costs 1% of the signature's check.
       if (!(typeof verdict === 'boolean' ? verdict : await verdict)) return { refusal: 'signature_invalid' }
       const payload = engine.decode(jws.payload)
       remember(jws.header, header)

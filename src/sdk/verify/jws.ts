@@ -1,10 +1,10 @@
-/** The three segments of a token, and where its signature begins. Nothing in it is believed yet. */
+/** The three segments of a token, and the text that its signature covers. Nothing in them is verified yet. */
 export type Jws = Readonly<{ header: string; payload: string; signature: string; signingInput: string }>
 
-/** What of a header is used. RFC 8725 §3.1, §3.11: the algorithm and the type are compared with what is expected, never followed. */
+/** The members of a header that are used. RFC 8725 §3.1, §3.11: its algorithm and type are compared with the expected ones, never followed. */
 export type Header = Readonly<{ kid: string; typ: string }>
 
-/** Ours: the longest token that is looked at, and the longest that the issuer makes. */
+/** Ours: characters of a token, at most. The issuer makes no longer ones. */
 export const LONGEST_TOKEN = 8192
 const LONGEST_KID = 256
 

@@ -4,11 +4,11 @@ import { parseJwks } from './jwks.ts'
 import { asObject } from './jws.ts'
 import { type Fetch, fetchJson, isTrustworthyUrl } from './remote-json.ts'
 
-/** Seconds after the last fetch before a `kid` that nobody knows may cause another: a flood of them costs one fetch. */
+/** Seconds after the last fetch before an unknown `kid` may cause another: a flood of unknown ones costs one fetch. */
 const COOL_DOWN_SECONDS = 20
-/** How long keys are fresh: what the issuer says, within these bounds. */
+/** Bounds of the seconds for which keys are fresh, which the issuer's `Cache-Control` says. */
 const FRESH_SECONDS = { least: 60, standard: 300, most: 3600 } as const
-/** The part of that time after which they are refreshed behind the requests. */
+/** The part of that time after which the keys are refreshed in the background. */
 const REFRESH_AT = 0.8
 /** RFC 8414 §2 – Seconds after which the issuer is asked again where its keys are. */
 const DISCOVERY_SECONDS = 3600
@@ -17,11 +17,11 @@ const DISCOVERY_SECONDS = 3600
 export type IssuerKey<Key> = Readonly<{ jwk: RsaJwk; key: Key }>
 
 export type KeySet<Key> = Readonly<{
-  /** Null: the issuer publishes no such key. Rejects when the keys cannot be had. */
+  /** Null: the issuer publishes no such key. Rejects when the keys cannot be fetched. */
   find(kid: string): Promise<IssuerKey<Key> | null>
-  /** The key, where it is known freshly enough at this moment. Starts a refresh behind the request where one is due. */
+  /** The key, where it is known and fresh enough; undefined otherwise. Starts a refresh in the background where one is due. */
   peek(kid: string): IssuerKey<Key> | undefined
-  /** Fetches the keys unless they are fresh. Rejects when they cannot be had. */
+  /** Fetches the keys unless they are fresh. Rejects when they cannot be fetched. */
   load(): Promise<void>
 }>
 
@@ -29,10 +29,10 @@ export type KeySetOptions = Readonly<{
   issuer: string
   /** Null: discovered. */
   jwks_uri: string | null
-  /** How long keys are used after they ceased to be fresh, while the issuer is away. */
+  /** How long stale keys are still used while the issuer is away. */
   max_stale_seconds: number
   fetch: Fetch
-  /** A key that was revoked must not live on by as much as a clock is set back. */
+  /** Monotonic: a clock that is set back must not prolong the life of a revoked key. */
   elapsed: Elapsed
   /** Told about each fetch that failed. */
   onFault: (fault: Error) => void
@@ -46,9 +46,9 @@ type Held<Key> = Readonly<{
 }>
 
 /**
- * RFC 7517, RFC 8414 – The issuer's keys, fetched when needed, one fetch in flight, refreshed behind the requests before
- * they expire. A fetch that fails changes nothing: the last good set stays, within its limit. Fetches are spaced by a
- * cool-down, whoever causes them, so that no sender of tokens can make this service hammer the issuer.
+ * RFC 7517, RFC 8414 – The issuer's keys: fetched when needed, by one fetch at a time, and refreshed in the background before
+ * they expire. A fetch that fails changes nothing: the last good set stays, within its limit. A cool-down lies between two
+ * fetches, so that no sender of tokens can make this service flood the issuer.
  */
 export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): KeySet<Key> => {
   const locate = createLocator(options)
@@ -87,7 +87,7 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
     return inFlight !== null || options.elapsed() >= started_at + pause
   }
 
-  /** The keys that may be used this moment. An issuer that failed once is no longer waited for. */
+  /** The keys that may be used now. After a failed fetch no request waits for the issuer while stale keys may still be used. */
   const current = (): Held<Key>['keys'] | null => {
     const now = options.elapsed()
     if (held === null || now >= held.usable_until) return null

@@ -18,13 +18,13 @@ export type VerifierOptions = Readonly<{
   keysMaxStaleSeconds?: number
   /** Verified tokens that are remembered, still checked for expiry, key and revocation each time. 0–1000000, default 5000. */
   cacheSize?: number
-  /** Whom to ask whether a token was revoked. Default: nobody, and a revoked token lives until it expires. */
+  /** The source that tells whether a token was revoked. Default: none, and a revoked token is accepted until it expires. */
   revocations?: RevocationSource
-  /** What becomes of a token while the revocations are not known freshly enough. Default: refuse. */
+  /** What to do with a token while the source's knowledge is too old. Default: refuse. */
   onStale?: 'accept' | 'refuse'
   /** RFC 9728 – What this service says of itself; its challenges then point there. */
   resource?: ResourceOptions
-  /** Told when the keys could not be refreshed: for the log. The last good ones stay in use within their limit. */
+  /** Called when the keys could not be refreshed: for the log. The last good keys stay in use within their limit. */
   onFault?: (fault: Error) => void
   /** Default: the runtime's. For a proxy, a private CA, or tests. */
   fetch?: Fetch
@@ -57,7 +57,7 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
   check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')
   const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
   check(audiences.length > 0 && audiences.every(isText), 'audience must be given: one text or several')
-  // A token for the issuer changes its owner's account: no other service is to be sent one, or to ask for one.
+  // A token for the issuer can change its owner's account: no other service may ask for one, or be sent one.
   check(
     !audiences.includes(issuer),
     `audience must be this service's own, such as https://api.example.com, not the issuer ${issuer}: register it as audience of the clients that call this service, and ask for it with resource`,
@@ -86,7 +86,7 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
     // Looked up at each call: a test may replace the global one.
     fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
     now: () => now() / 1000,
-    // A clock that is put forward makes no key old.
+    // Monotonic: a clock that is set forward must not age the keys.
     elapsed: options.now ? elapsedBy(options.now) : () => performance.now() / 1000,
   }
 }

@@ -9,7 +9,7 @@ type FetchInit = Readonly<{
 
 export type RemoteJson = Readonly<{ json: unknown; max_age_seconds: number | null }>
 
-/** What of an answer is waited for and read: the seconds to its last byte, and its size. */
+/** Limits of an answer: the seconds until its last byte, and its size. */
 export type FetchLimits = Readonly<{ accept: string; seconds: number; bytes: number; signal?: AbortSignal }>
 
 export type RemoteText = Readonly<{ text: string; headers: Headers }>
@@ -35,8 +35,8 @@ export const fetchJson = async (url: string, fetch: Fetch): Promise<RemoteJson> 
 }
 
 /**
- * One GET of a text. Rejects on anything but a prompt, small 200. A redirect is refused and not followed: who
- * controls an open redirect of the issuer must not choose its keys.
+ * One GET of a text. Rejects on anything but a prompt, small 200. A redirect is refused and not followed: an attacker
+ * who finds an open redirect at the issuer must not choose its keys.
  */
 export const fetchText = async (url: string, fetch: Fetch, limits: FetchLimits): Promise<RemoteText> => {
   const timeout = AbortSignal.timeout(limits.seconds * 1000)

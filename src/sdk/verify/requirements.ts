@@ -1,7 +1,7 @@
 import { type Claims, isFor } from './claims.ts'
 import type { ChallengeParameters, TokenErrorCode } from './token-error.ts'
 
-/** Why a genuine token does not suffice, with what the challenge should ask for. */
+/** Why a genuine token does not suffice, with the parameters of the challenge. */
 export type Shortfall = Readonly<{ code: TokenErrorCode; parameters?: ChallengeParameters }>
 
 /** What a route demands beyond a genuine token: null when the claims meet it. Pure; `now` in seconds since 1970. */
@@ -30,8 +30,8 @@ export const resource = (audience: string): Requirement => {
 }
 
 /**
- * RFC 9470 §3 – Step-up: one of these authentication classes, a sign-in at most `max_age` seconds ago, or both. A token that
- * does not say falls short.
+ * RFC 9470 §3 – Step-up: one of these authentication classes, a sign-in at most `max_age` seconds ago, or both. A token without
+ * the claim does not meet the requirement.
  */
 export const authentication = (demand: {
   acr_values?: readonly string[]

@@ -1,15 +1,15 @@
 import type { Claims } from './claims.ts'
 
 /**
- * `stale`: what the source knows is older than its bound, so that a missing entry proves nothing. `partial`: neither the sign-in nor
- * the person nor the client was ended, but the source has no room to know of each single token.
+ * `stale`: the source's knowledge is older than its bound, so that a missing entry proves nothing. `partial`: neither the sign-in nor
+ * the person nor the client was ended, but the source has no room for all single tokens.
  */
 export type Standing = 'live' | 'revoked' | 'stale' | 'partial'
 
 /** What a revocation may name. */
 export type RevocationQuery = Pick<Claims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat' | 'exp'>
 
-/** Where a verifier asks, for each token and each time, whether it was revoked. A source that throws or rejects counts as stale. */
+/** The verifier asks this at each request, also for a token from its cache. A source that throws or rejects counts as stale. */
 export type RevocationSource = Readonly<{
   check(token: RevocationQuery): Standing | Promise<Standing>
 }>
@@ -19,7 +19,7 @@ export type RevocationKnowledge = 'checked' | 'stale' | 'off'
 
 type Answer = RevocationKnowledge | 'revoked' | 'partial'
 
-/** Never throws or rejects: a source that fails, or says something else, knows nothing. No promise where the source needs none. */
+/** Never throws or rejects: a source that fails, or returns an unknown value, counts as stale. A synchronous source gets no promise. */
 export const askAbout = (
   token: RevocationQuery,
   source: RevocationSource | null,

@@ -1,4 +1,4 @@
-/** Tokens that were verified, by their text. Says nothing about their expiry, their key or their revocation. */
+/** Verified tokens, by their text. The caller still checks their expiry, their key and their revocation. */
 export type TokenCache<V> = Readonly<{
   find(token: string): V | undefined
   add(token: string, value: V): void
@@ -7,9 +7,9 @@ export type TokenCache<V> = Readonly<{
 type Entry<V> = Readonly<{ token: string; value: V }>
 
 /**
- * Ours – Two generations of at most half the size each: when the younger is full it becomes the older, and what was not used
- * since is forgotten. Found by the end of the signature, because hashing a kilobyte for each request would cost more than
- * everything else; believed only when every character is equal.
+ * Ours – An approximate LRU of two generations, each of half the size at most: when the younger one is full it becomes the older one,
+ * and entries that were not used since are dropped. The key is a hash of the signature's end, because hashing a kilobyte for each
+ * request would cost more than everything else. The whole token is compared before an entry is used.
  */
 export const createTokenCache = <V>(size: number): TokenCache<V> => {
   const half = Math.ceil(size / 2)
@@ -40,7 +40,7 @@ export const createTokenCache = <V>(size: number): TokenCache<V> => {
   }
 }
 
-/** A number from the last characters of the signature. Two tokens that share one displace each other, and nothing worse. */
+/** A hash of the last characters of the signature. Two tokens with the same hash displace each other, and nothing worse. */
 const tailOf = (token: string): number => {
   let tail = 0
   for (let index = token.length - 12; index < token.length; index += 1)

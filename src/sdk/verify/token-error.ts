@@ -57,7 +57,7 @@ const challengeOf = (...groups: readonly ChallengeParameters[]): string => {
     .trimEnd()
 }
 
-/** RFC 9110 §5.6.4 – Requirements and options are checked when they are made; this is the second lock on the header. */
+/** RFC 9110 §5.6.4 – Defence in depth: requirements and options were checked when they were made. */
 const quotable = (value: string): string => value.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')
 
 /** What a guard answers. RFC 6750 §3: no challenge where the credentials are not at fault. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import type { Portion } from '../../../src/domain/revocations/portion.ts'
 import type { NumberedRevocation } from '../../../src/domain/revocations/revocation.ts'
-import { createRevocationLog, type Portion } from '../../../src/domain/revocations/revocation-log.ts'
+import { createRevocationLog } from '../../../src/domain/revocations/revocation-log.ts'
 
 const NOW = 1_900_000_000
 const token = (number: number, expires_at = NOW + 900, value: string = randomUUID()): NumberedRevocation => ({

@@ -1,0 +1,70 @@
+import { Problem } from '../../domain/base/problem.ts'
+import { type Cursor, NOTHING_UNNUMBERED } from '../../domain/revocations/feed-cursor.ts'
+import type { Portion } from '../../domain/revocations/portion.ts'
+import type { Tail } from './tail-reader.ts'
+
+/** What one answer of the feed says, before it is signed. */
+export type FeedContent = Readonly<{
+  /** The cursor that was asked with, as it was sent; null: everything was asked for. */
+  since: string | null
+  /** Where the next question goes on. */
+  cursor: Cursor
+  /** The follower has not been told everything until `read_at` before it has asked again. */
+  more: boolean
+  entries: Portion
+  read_at: Date
+}>
+
+/** Entries of one answer, at most: 1.4 MB. A larger set is handed over in parts. */
+const PORTION_MOST = 50_000
+/** Entries that the last part may bring beside its share. */
+const LATE_MOST = 20_000
+
+const NOTHING: Portion = { ids: {}, named: [] }
+
+export const isEmpty = ({ ids, named }: Portion): boolean =>
+  Object.keys(ids).length === 0 && named.length === 0
+
+/** Where a follower without a cursor begins: before the first part of everything. */
+export const cursorOfBeginning = (known: Tail): Cursor => ({
+  ...cursorOfTip(known),
+  part: 0,
+  parts: 2 ** Math.ceil(Math.log2(Math.max(1, known.entries.size() / PORTION_MOST))),
+})
+
+/** Whether the follower has been told everything that is known. */
+export const isCaughtUp = ({ tip, unnumbered, unnumbered_digest }: Tail, cursor: Cursor): boolean =>
+  cursor.part === cursor.parts &&
+  cursor.position.number === tip.number &&
+  (unnumbered.length === 0 || cursor.unnumbered === unnumbered_digest)
+
+/** Ours – The answer to a question with `cursor`. Throws a Problem for a follower that has missed more than one answer may hold. */
+export const createFeedContent = (since: string | null, cursor: Cursor, known: Tail): FeedContent => {
+  if (cursor.part < cursor.parts) return createPart(since, cursor, known)
+  const entries = isCaughtUp(known, cursor)
+    ? NOTHING
+    : known.entries.since(cursor.position.number, known.unnumbered, PORTION_MOST)
+  if (entries === null) throw new Problem('CURSOR_GONE', { reason: 'cursor_far_behind' })
+  const next = isEmpty(entries) ? cursor : cursorOfTip(known)
+  return { since, cursor: next, more: false, entries, read_at: known.read_at }
+}
+
+/** The next part of a large set, from any instance at any time: only the last part brings what came since the first. */
+const createPart = (since: string | null, { position, part, parts }: Cursor, known: Tail): FeedContent => {
+  const { entries, unnumbered, read_at } = known
+  const isLast = part + 1 === parts && entries.countAfter(position.number) <= LATE_MOST
+  if (isLast) {
+    const late = entries.lastPart(parts, { number: position.number, unnumbered })
+    return { since, cursor: cursorOfTip(known), more: false, entries: late, read_at }
+  }
+  // Where too much has come for the last part, this cursor stands after the whole set, and the next answer brings the rest.
+  const next = { position, unnumbered: NOTHING_UNNUMBERED, part: part + 1, parts }
+  return { since, cursor: next, more: true, entries: entries.part(part, parts), read_at }
+}
+
+const cursorOfTip = ({ tip, unnumbered_digest }: Tail): Cursor => ({
+  position: tip,
+  unnumbered: unnumbered_digest,
+  part: 1,
+  parts: 1,
+})
