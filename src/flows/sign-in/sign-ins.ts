@@ -18,7 +18,7 @@ type Needs = Readonly<{
   access_token_seconds: number
 }>
 
-/** Contract – The sign-ins of a person, for the person to see and to end. */
+/** Ours (docs/decisions/0029) – The sign-ins of a person, for the person to see and to end. */
 export const createSignIns = (needs: Needs) => {
   const { accounts, refreshFamilies, blocklist, endingLimit, access_token_seconds } = needs
   const block = (families: readonly string[]) => blocklist.add(signInEntries(families), access_token_seconds)

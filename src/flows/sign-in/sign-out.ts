@@ -25,7 +25,7 @@ type ByRefreshToken = Readonly<{
   admits: (client: Client) => boolean
 }>
 
-/** Contract – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
+/** Ours (docs/decisions/0029) – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
 export const createSignOut = (needs: Needs) => {
   const { accounts, clients, refreshFamilies, blocklist, peppers, access_token_seconds } = needs
 
