@@ -299,6 +299,12 @@ describe('the documents', () => {
     expect(gone).toEqual([])
   })
 
+  it('are what a comment of src cites, and no contract that stands elsewhere', () => {
+    expect(breakers(src, file => /\bContract(?: –|:)|\bcontract(?:-people)?\.md\b/.test(file.text))).toEqual(
+      [],
+    )
+  })
+
   it('are there where a comment cites them', () => {
     const cited = everything.flatMap(({ path, text }) =>
       [...text.matchAll(/\bdocs\/(?:decisions\/\d{4}|[\w/-]+\.md)/g)].map(([name]) => ({ path, name })),
