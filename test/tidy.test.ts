@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { readDocuments } from './support/repository/documents.ts'
 import { readSources, type SourceFile } from './support/repository/source.ts'
 
 /** The rules of the house that a machine can check. A rule is a list of those who break it. */
@@ -308,5 +309,57 @@ describe('the dependencies', () => {
     const page = readFileSync('docs/dependencies.md', 'utf8')
     const names = Object.keys({ ...dependencies, ...devDependencies })
     expect(names.filter(name => !page.includes(`| \`${name}\` |`))).toEqual([])
+  })
+})
+
+describe('the documents', () => {
+  const documents = readDocuments()
+  const architecture = documents.find(({ path }) => path === 'docs/architecture.md')?.text ?? ''
+
+  it('have the tree of src: every part, and its folders from the lowest', () => {
+    const [, tree = ''] = /^```\nsrc\/\n([\s\S]*?)^```/m.exec(architecture) ?? []
+    const parts = tree.split(/^ {2}(?! )/m).slice(1)
+    const named = parts.map(part => {
+      const [name = '', ...folders] = part.match(/^(?: {4})?[\w-]+(?=\/|\.ts)/gm) ?? []
+      return [name, folders.map(folder => folder.trim())] as const
+    })
+    const real = Object.keys(FLOORS).map(part => [part, INNER_FLOORS[part] ?? []] as const)
+    expect(Object.fromEntries(named)).toEqual(Object.fromEntries(real))
+  })
+
+  it('have the floors as they are enforced', () => {
+    const rows = architecture.matchAll(/^\| `(\w+)` \|(.*)\|$/gm)
+    const floors = [...rows].map(
+      ([, part = '', allowed = '']) => [part, allowed.match(/\w+/g) ?? []] as const,
+    )
+    expect(Object.fromEntries(floors)).toEqual(FLOORS)
+  })
+
+  it('link to what is there, and name no file that is gone', () => {
+    const gone = documents.flatMap(({ path, references }) =>
+      references
+        .filter(reference => {
+          const [file = '', anchor] = reference.split('#')
+          const target = documents.find(document => document.path === file)
+          return !existsSync(file) || (anchor !== undefined && target?.anchors.has(anchor) !== true)
+        })
+        .map(reference => `${path}: ${reference}`),
+    )
+    expect(gone).toEqual([])
+  })
+
+  it('are what a comment of src cites, and no contract that stands elsewhere', () => {
+    expect(breakers(src, file => /\bContract(?: –|:)|\bcontract(?:-people)?\.md\b/.test(file.text))).toEqual(
+      [],
+    )
+  })
+
+  it('are there where a comment cites them', () => {
+    const cited = everything.flatMap(({ path, text }) =>
+      [...text.matchAll(/\bdocs\/(?:decisions\/\d{4}|[\w/-]+\.md)/g)].map(([name]) => ({ path, name })),
+    )
+    expect(cited.filter(({ name }) => !documents.some(document => document.path.startsWith(name)))).toEqual(
+      [],
+    )
   })
 })

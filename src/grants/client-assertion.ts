@@ -18,7 +18,7 @@ export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-beare
 /** RFC 7518 §3.1 – Asymmetric algorithms only: a client's public key must never be usable as a shared secret. */
 export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
-/** Contract: seconds that an assertion may live. */
+/** Ours (docs/decisions/0026): seconds that an assertion may live. */
 const LIFETIME_SECONDS = 600
 const JTI_MAX_CHARACTERS = 255
 

@@ -15,7 +15,7 @@ import type { SignIn } from '../domain/sign-in/sign-in.ts'
 export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope' | 'audience'> &
   Readonly<{ refresh_transport: RefreshTransport }>
 
-/** refresh-families: one row a family, one statement a verb. All reject with Unavailable when the database is away. */
+/** docs/refresh-families.md: one row a family, one statement a verb. All reject with Unavailable when the database is away. */
 export type RefreshFamilies = {
   /** Atomic. Null unless the account is enabled and its credential epoch is still the one that the sign-in checked. */
   open(family: NewFamily): Promise<Family | null>

@@ -24,7 +24,7 @@ export const accountAt = (
   second_factor_roles: readonly string[],
 ): Account => ({ ...account, roles: rolesAt(acr, account.roles, second_factor_roles) })
 
-/** Contract: what the account API shows of an account. */
+/** Ours (docs/decisions/0029): what the account API shows of an account. */
 export const presentAccount = ({ id, email, email_verified_at, roles, created_at }: Account) => ({
   id,
   email,
@@ -33,7 +33,7 @@ export const presentAccount = ({ id, email, email_verified_at, roles, created_at
   created_at: created_at.toISOString(),
 })
 
-/** Contract – An e-mail in its one form: trimmed, NFKC, lower case. */
+/** Ours (docs/decisions/0031) – An e-mail in its one form: trimmed, NFKC, lower case. */
 export const normalizeEmail = (email: string): string => email.trim().normalize('NFKC').toLowerCase()
 
 /** HTML Living Standard, "valid e-mail address", with a dot in the domain. Ours: ASCII only, so that nothing looks like something else. */

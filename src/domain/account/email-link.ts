@@ -9,7 +9,7 @@ export type LinkPurpose = (typeof LINK_PURPOSES)[number]
 /** What a link carries. Whoever holds it reads what is sent to the address. Its digest alone is stored. */
 export type LinkToken = Plain<'email_link'>
 
-/** Contract: how long a link may be followed. */
+/** Ours (docs/decisions/0013): how long a link may be followed. */
 export const LINK_SECONDS = 1_800
 export const LINK_SEED_BYTES = 32
 /**

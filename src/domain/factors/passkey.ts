@@ -45,7 +45,7 @@ export type Assertion = Readonly<{
   }>
 }>
 
-/** Contract: what the account API shows of a passkey. */
+/** Ours (docs/decisions/0029): what the account API shows of a passkey. */
 export const presentPasskey = ({ id, label, backed_up, created_at, last_used_at }: Passkey) => ({
   id,
   label,

@@ -12,7 +12,7 @@ export type SignIn = Readonly<{
   last_user_agent: string | null
 }>
 
-/** Contract: what the account API shows of a sign-in. */
+/** Ours (docs/decisions/0029): what the account API shows of a sign-in. */
 export const presentSignIn = (signIn: SignIn, current_id: string | undefined) => ({
   id: signIn.id,
   created_at: signIn.created_at.toISOString(),

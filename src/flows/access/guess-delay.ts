@@ -22,8 +22,8 @@ export type GuessDelay = (attempt: {
 const WAITING_AT_MOST = 1_000
 
 /**
- * Contract – Slows guessing down: after five failures in a row each further attempt waits, a second and then longer, and is
- * then judged. Ours: it is held rather than refused. A refusal until some time has passed would be a lock in a stranger's
+ * Ours (docs/decisions/0032) – Slows guessing down: after five failures in a row each further attempt waits, a second and then longer, and is
+ * then judged. It is held rather than refused. A refusal until some time has passed would be a lock in a stranger's
  * hand, who need only take every turn first. What waits holds a timer and no worker, the same for an unknown e-mail.
  * A known device does not wait for what strangers did: it has a row of failures of its own, so that a stolen one guesses no faster.
  */

@@ -9,7 +9,7 @@ export type JudgeNewPassword = (
   email: string,
 ) => Promise<Readonly<{ password: string; fault: string | null }>>
 
-/** Contract – The one rule for new passwords, at registration and at every change. */
+/** Ours (docs/decisions/0031) – The one rule for new passwords, at registration and at every change. */
 export const createJudgeNewPassword =
   ({ passwords, min_characters }: Needs): JudgeNewPassword =>
   async (given, email) => {

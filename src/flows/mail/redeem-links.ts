@@ -22,7 +22,7 @@ type Reset =
   | Readonly<{ outcome: 'password_refused'; fault: string }>
 
 /**
- * Contract – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
+ * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
  * change of password or e-mail: one refusal, LINK_INVALID.
  */
 export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs }: Needs) => {

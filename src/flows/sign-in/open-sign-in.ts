@@ -18,7 +18,7 @@ import type { Limit } from '../../ports/limits.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 
-/** Contract: what register, login and refresh answer with. */
+/** Ours (docs/decisions/0029): what register, login and refresh answer with. */
 export type TokenPair = TokenResponse &
   Readonly<{ refresh_token: RefreshToken; refresh_token_expires_in: number }>
 

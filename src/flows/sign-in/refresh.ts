@@ -25,7 +25,7 @@ type RefreshRequest = Readonly<{
   admits: (client: Client) => boolean
 }>
 
-/** Contract – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
+/** Ours (docs/decisions/0029) – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
   ({ readFirstPartyToken, rotate, metrics }: Needs) =>
   async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {

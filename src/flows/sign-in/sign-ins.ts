@@ -14,7 +14,7 @@ type Needs = Readonly<{
   endingLimit: Limit
 }>
 
-/** Contract – The sign-ins of a person, for the person to see and to end. */
+/** Ours (docs/decisions/0029) – The sign-ins of a person, for the person to see and to end. */
 export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs) => {
   return {
     list: ({ account }: Bearer): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),

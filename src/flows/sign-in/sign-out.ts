@@ -17,7 +17,7 @@ type ByRefreshToken = Readonly<{
   admits: (client: Client) => boolean
 }>
 
-/** Contract – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
+/** Ours (docs/decisions/0029) – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
 export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }: Needs) => {
   /** No limit: it ends the sign-in that asks as well, which can ask no more. */
   const endEverywhere = async (account_id: string) => {

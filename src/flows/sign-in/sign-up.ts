@@ -38,7 +38,7 @@ export type Credentials = Readonly<{
 /** RFC 8176 §2 – "pwd": password-based authentication. */
 export const PASSWORD_AMR = ['pwd']
 
-/** Contract – Registers an account and signs it in. */
+/** Ours (docs/decisions/0029) – Registers an account and signs it in. */
 export const createSignUp =
   (needs: Needs) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {

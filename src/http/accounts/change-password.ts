@@ -13,7 +13,7 @@ type Needs = Readonly<{
   readOwnerProof: ReadOwnerProof
 }>
 
-/** Contract – POST /auth/password */
+/** Ours (docs/decisions/0029) – POST /auth/password */
 export const handleChangePassword = ({ changePassword, authenticateBearer, readOwnerProof }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
     const { new_password, ...given } = await readFields(call, FIELDS)

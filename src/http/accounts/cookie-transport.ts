@@ -12,7 +12,7 @@ type Needs = Readonly<{ cookie: Cookie; csrf: Csrf }>
 /** Does what the cookie allows. `admits` tells whether the page that sent it is one of the client's. */
 type Handle = (refresh_token: string, admits: (client: Client) => boolean) => Promise<Reply>
 
-/** Contract – The refresh token in a cookie instead of the body: set, read and cleared here and nowhere else. */
+/** Ours (docs/decisions/0030) – The refresh token in a cookie instead of the body: set, read and cleared here and nowhere else. */
 export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
   /** What a token pair becomes: the refresh token leaves the body for the cookie. */
   deliver: ({ refresh_token, ...rest }: TokenPair) => ({

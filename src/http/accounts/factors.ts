@@ -33,7 +33,7 @@ type Needs = Readonly<{
   readOwnerProof: ReadOwnerProof
 }>
 
-/** Contract – What a person does about their second factors. */
+/** Ours (docs/decisions/0014) – What a person does about their second factors. */
 export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { factorOverview, totpEnrolment, passkeyEnrolment } = needs
   const own = (act: Parameters<typeof withBearer>[1]) => withBearer(needs.authenticateBearer, act)

@@ -47,7 +47,7 @@ export const CREDENTIALS = z.object({
     .default(null),
 })
 
-/** Contract – The first-party client that is meant; the built-in one when none is named. */
+/** Ours (docs/decisions/0029) – The first-party client that is meant; the built-in one when none is named. */
 export const findFirstParty = async (
   clients: Clients,
   client_id = FIRST_PARTY.client_id,

@@ -19,7 +19,7 @@ type Needs = Readonly<{
   readOwnerProof: ReadOwnerProof
 }>
 
-/** Contract – GET /auth/me */
+/** Ours (docs/decisions/0029) – GET /auth/me */
 export const handleShowAccount = ({ authenticateBearer }: Pick<Needs, 'authenticateBearer'>): Handle =>
   withBearer(authenticateBearer, async ({ account }) => json(200, presentAccount(account), NO_STORE))
 

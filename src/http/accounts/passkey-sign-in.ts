@@ -19,7 +19,7 @@ type Needs = Readonly<{
   deviceCookie: Cookie
 }>
 
-/** Contract – POST /auth/login/passkey/options: a challenge for whoever holds a passkey. */
+/** Ours (docs/decisions/0014) – POST /auth/login/passkey/options: a challenge for whoever holds a passkey. */
 export const handlePasskeyOptions =
   ({ clients, passkeySignIn, cookieTransport, within }: Needs & Within): Handle =>
   async call => {
@@ -32,7 +32,7 @@ export const handlePasskeyOptions =
     return begin(call)
   }
 
-/** Contract – POST /auth/login/passkey: what /auth/login answers. */
+/** Ours (docs/decisions/0014) – POST /auth/login/passkey: what /auth/login answers. */
 export const handlePasskeySignIn =
   (needs: Needs): Handle =>
   async call => {

@@ -12,7 +12,7 @@ const OPTIONAL = REQUIRED.extend({ refresh_token: FILLED.optional() })
 type Needs = Readonly<{ refresh: ReturnType<typeof createRefresh>; cookieTransport: CookieTransport }>
 
 /**
- * Contract – POST /auth/refresh: with the token in the body; or without, and then a browser means its cookie. A program that
+ * Ours (docs/decisions/0029) – POST /auth/refresh: with the token in the body; or without, and then a browser means its cookie. A program that
  * sends a body without it has forgotten a field.
  */
 export const handleRefresh =

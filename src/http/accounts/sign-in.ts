@@ -24,7 +24,7 @@ const DEVICE_SECONDS = 15_552_000
 /** Where there are no cookies, the application keeps the device's token and sends it back at the next sign-in. */
 const DEVICE_HEADER = 'Signet-Device'
 
-/** Contract – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
+/** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
 export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: SignInFlow): Handle => {
   const { clients, cookieTransport, deviceCookie, within } = needs
   return async call => {
@@ -45,7 +45,7 @@ export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: S
   }
 }
 
-/** Contract – 401, with the handle of the second half and the factors that would do. */
+/** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that would do. */
 const secondFactorNeeded = (members: Offer): Reply =>
   problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason: 'second_factor_required', members }))
 

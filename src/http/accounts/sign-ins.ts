@@ -11,14 +11,14 @@ type Needs = Readonly<{
   cookieTransport: CookieTransport
 }>
 
-/** Contract – GET /auth/sessions: the one used last comes first. */
+/** Ours (docs/decisions/0029) – GET /auth/sessions: the one used last comes first. */
 export const handleListSignIns = ({ signIns, authenticateBearer }: Needs): Handle =>
   withBearer(authenticateBearer, async bearer => {
     const list = await signIns.list(bearer)
     return json(200, { sessions: list.map(signIn => presentSignIn(signIn, bearer.claims.sid)) }, NO_STORE)
   })
 
-/** Contract – DELETE /auth/sessions/{id} */
+/** Ours (docs/decisions/0029) – DELETE /auth/sessions/{id} */
 export const handleEndSignIn = ({ signIns, authenticateBearer, cookieTransport }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
     const id = call.context.req.param('id') ?? ''

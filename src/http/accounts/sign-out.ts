@@ -19,7 +19,7 @@ type Needs = Readonly<{
 }>
 
 /**
- * Contract – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. An access token that has
+ * Ours (docs/decisions/0029) – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. An access token that has
  * expired since the page was opened is none beside another proof, and so is the one that the application sends to its own API: whoever
  * wants to be signed out is to be.
  */

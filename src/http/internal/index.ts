@@ -14,7 +14,7 @@ type Needs = Readonly<{
   isDraining: () => boolean
 }>
 
-/** Contract – The internal listener: for the scraper and the operator, never for the public, and not counted itself. */
+/** Ours (docs/decisions/0034) – The internal listener: for the scraper and the operator, never for the public, and not counted itself. */
 export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): App =>
   createApp({
     ...around,
