@@ -13,7 +13,7 @@ const everything = [...src, ...tests, ...readSources('bench')]
 /** Paths in comments: from the top level, or from src. `store/families` is one, `and/or` is none. */
 const citationsOf = (text: string): readonly string[] => {
   const comments = text.match(/\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*$/gm) ?? []
-  const roots = ['src', 'test', 'docs', 'bench', 'drizzle', ...Object.keys(FLOORS)].join('|')
+  const roots = ['src', 'test', 'bench', 'drizzle', ...Object.keys(FLOORS)].join('|')
   const path = new RegExp(
     String.raw`(?<![\w/.-])(?:${roots})/[\w/-]+(?:\.(?:ts|mjs|md|sql))?(?![\w/]|\.\w)`,
     'g',
