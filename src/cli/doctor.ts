@@ -8,7 +8,7 @@ import { readClientsFile } from '../platform/clients-file.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { examineKeys } from '../signing/rotation.ts'
 import { judgeDataDir } from '../store/embedded/data-dir.ts'
-import { openDatabase } from '../store/postgres/database.ts'
+import { openDatabase } from '../store/postgres/index.ts'
 import { faultOf, findDatabaseFaults } from '../store/schema/database-faults.ts'
 import type { Io } from './terminal/io.ts'
 

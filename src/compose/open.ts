@@ -17,7 +17,7 @@ import { judgeDataDir, localSecret } from '../store/embedded/data-dir.ts'
 import { createFinishEndings } from '../store/families/unfinished-endings.ts'
 import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
 import { openStore } from '../store/open-store.ts'
-import type { Database } from '../store/postgres/database.ts'
+import type { Database } from '../store/postgres/index.ts'
 
 /** Takes what is to be ended with the process, the last one first. */
 export type OnClose = (closer: () => Promise<void> | void) => void

@@ -1,5 +1,5 @@
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
-import type { Database } from './postgres/database.ts'
+import type { Database } from './postgres/index.ts'
 
 /** What one step has ended. */
 type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | null }>

@@ -1,7 +1,7 @@
 import { RETENTION_SECONDS, SHORT_RETENTION_SECONDS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
-import type { Database } from './postgres/database.ts'
+import type { Database } from './postgres/index.ts'
 import { numberAll } from './revocations/number-revocations.ts'
 
 /** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */

@@ -1,6 +1,6 @@
 import { StartFault } from '../domain/base/start-fault.ts'
 import { openEmbedded } from './embedded/embedded.ts'
-import { type Database, openDatabase } from './postgres/database.ts'
+import { type Database, openDatabase } from './postgres/index.ts'
 import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
 
 type Place = Readonly<{

@@ -6,7 +6,7 @@ import type { AccountAdministration } from '../../ports/accounts.ts'
 import { createAccountAdministration } from '../../store/accounts/account-administration.ts'
 import { hasEmbedded } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
-import type { Database } from '../../store/postgres/database.ts'
+import type { Database } from '../../store/postgres/index.ts'
 import type { Io } from '../terminal/io.ts'
 
 const SETTINGS = ['DATABASE_URL', 'DATABASE_SCHEMA', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const

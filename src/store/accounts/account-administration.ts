@@ -1,7 +1,7 @@
 import type { AccountLine } from '../../domain/account/account-line.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { accountLineColumns } from '../schema/account-columns.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson } from './end-person.ts'

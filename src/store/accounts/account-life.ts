@@ -1,7 +1,7 @@
 import { SIGN_INS_AT_MOST, type SignInRecord } from '../../domain/account/account-export.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { deletePerson } from './delete-person.ts'
 
 export const createAccountLife = (database: Database, { access_token_seconds }: Lifetimes): AccountLife => ({

@@ -7,7 +7,7 @@ import { announceRest } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 

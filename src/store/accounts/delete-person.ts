@@ -3,7 +3,7 @@ import { announcePerson, endedColumns } from '../families/announce-endings.ts'
 import { endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 type Deletion = Readonly<{
   id: string

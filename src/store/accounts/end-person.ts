@@ -4,7 +4,7 @@ import type { EndedPerson } from '../../ports/revocations.ts'
 import { announcePerson, endedColumns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 type Ending = Readonly<{
   id: string

@@ -2,7 +2,7 @@ import { IMPORT_REMEMBERED_DAYS } from '../../domain/account/account-line.ts'
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 /** SQLSTATE unique_violation: somebody else wrote the same batch at the same time. */
 const RACED = '23505'

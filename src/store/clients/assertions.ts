@@ -1,6 +1,6 @@
 import { digestOf, type Plain } from '../../domain/base/digest.ts'
 import type { Assertions } from '../../ports/clients.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 export const createAssertions = (database: Database): Assertions => ({
   redeem: async ({ client_id, jti, expires_at }) => {

@@ -6,7 +6,7 @@ import {
   type CeremonyPurpose,
 } from '../../domain/factors/ceremony.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
 const PASSKEY_SIGN_IN: CeremonyPurpose = 'passkey_sign_in'

@@ -5,7 +5,7 @@ import type { Factors } from '../../ports/factors.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 type Changes = Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'>
 

@@ -2,7 +2,7 @@ import type { ISql } from 'postgres'
 import type { SealedSecret } from '../../domain/factors/sealed-secret.ts'
 import { TOTP_FAILURES_AT_MOST } from '../../domain/factors/totp.ts'
 import type { Factors } from '../../ports/factors.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 type Proofs = Pick<Factors, 'attemptTotp' | 'spendTotpStep' | 'spendRecoveryCode' | 'usePasskey'>
 

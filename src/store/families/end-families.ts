@@ -1,7 +1,6 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
-import type { Database } from '../postgres/database.ts'
-import { inTransaction } from '../postgres/transaction.ts'
+import { type Database, inTransaction } from '../postgres/index.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 

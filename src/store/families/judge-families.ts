@@ -10,7 +10,7 @@ import {
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { announceSignIns } from './announce-endings.ts'
 
 /** `rotation` is null when it was judged too late: the caller is about to be told to try again, or has been, and may have done so. */

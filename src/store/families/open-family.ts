@@ -1,7 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 /**
  * Ours: the account's row is held while the family is inserted. A password change under way is waited for and then seen, so

@@ -1,7 +1,7 @@
 import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { announceSignIns } from './announce-endings.ts'
 import { createOpenFamily } from './open-family.ts'
 import { createPresentToken, createRotateFamily } from './rotate-family.ts'

@@ -3,8 +3,7 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
 import type { Rotation } from '../../domain/sign-in/refresh-verdict.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import { inBatches } from '../postgres/batches.ts'
-import type { Database } from '../postgres/database.ts'
+import { type Database, inBatches } from '../postgres/index.ts'
 import { createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**

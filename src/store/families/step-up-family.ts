@@ -5,7 +5,7 @@ import type {
   RevokeReason,
 } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { announceSignIns } from './announce-endings.ts'
 import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 

@@ -1,6 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { announceSignIns } from './announce-endings.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
 

@@ -1,6 +1,6 @@
 import type { Addressee } from '../../domain/account/mail.ts'
 import type { Addressees } from '../../ports/mail.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 export const createAddressees = (database: Database): Addressees => ({
   findByFamily: async family_id => {

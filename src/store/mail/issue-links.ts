@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import { LINK_KEPT_SECONDS, LINK_SECONDS, type LinkPurpose } from '../../domain/account/email-link.ts'
 import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 
 /** A password change at the same moment is not waited for: the link is bound to the former password then, and void. */

@@ -6,7 +6,7 @@ import { removeFactors } from '../accounts/end-person.ts'
 import { announceSignIns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
 
 type Reset = Addressee & {

@@ -2,7 +2,7 @@ import type { Lifetimes, RevokeReason } from '../../domain/sign-in/refresh-famil
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
 import { announceClient, endedColumns } from '../families/announce-endings.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 /** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000

@@ -1,5 +1,5 @@
 import { POSITION_SECONDS } from '../../domain/revocations/feed-cursor.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 /** Entries that one statement numbers, at most: it is to stay short. */
 const BATCH_ROWS = 1000

@@ -3,7 +3,7 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { FeedPosition } from '../../domain/revocations/feed-cursor.ts'
 import type { NumberedRevocation, Revocation } from '../../domain/revocations/revocation.ts'
 import type { FeedStep, RevocationFeed } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { numberAll } from './number-revocations.ts'
 
 type Entry = Omit<NumberedRevocation, 'number'> & Readonly<{ number: number | null; tag: null }>

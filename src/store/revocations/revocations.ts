@@ -5,7 +5,7 @@ import {
   TOKENS_REVOKED_AT_MOST,
 } from '../../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
 const TOKENS_REVOKED: RevokeReason = 'tokens_revoked'

@@ -1,6 +1,6 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { StatusEntries } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
   /** The place is taken before the token is issued, whose times may be the database's: no later than both clocks, and no shorter. */

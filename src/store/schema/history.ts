@@ -1,5 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
-import { quoteIdentifier } from '../postgres/qualify.ts'
+import { quoteIdentifier } from '../postgres/index.ts'
 import type { Applied } from './migrations.ts'
 
 /** Where drizzle's own migrator keeps its own; beside the tables where another application may use drizzle in this database. */

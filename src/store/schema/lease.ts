@@ -1,7 +1,6 @@
 import type { Sql, TransactionSql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
-import { ROLLED_BACK } from '../postgres/outage.ts'
-import { inTransaction } from '../postgres/transaction.ts'
+import { inTransaction, ROLLED_BACK } from '../postgres/index.ts'
 import { createSchema, schemaOfHistory } from './history.ts'
 
 /** Also unique_violation, duplicate_table and duplicate_schema: another instance has made the same thing at the same time. */

@@ -1,6 +1,6 @@
 import { getTableName, is } from 'drizzle-orm'
 import { PgTable } from 'drizzle-orm/pg-core'
-import type { Database } from '../postgres/database.ts'
+import type { Database } from '../postgres/index.ts'
 import * as factors from './factor-tables.ts'
 import * as core from './tables.ts'
 
