@@ -170,6 +170,15 @@ describe('the import floors', () => {
     ).toEqual([])
   })
 
+  it('enters store/postgres by its face alone', () => {
+    const inside = 'src/store/postgres/'
+    const wrong = src
+      .filter(({ path }) => !path.startsWith(inside))
+      .flatMap(({ path, imports }) => imports.map(name => [path, name] as const))
+      .filter(([, name]) => name.startsWith(inside) && name !== `${inside}index.ts`)
+    expect(wrong).toEqual([])
+  })
+
   it('keeps the domain pure: nothing of Node but node:crypto', () => {
     const domain = src.filter(file => partOf(file.path) === 'domain')
     expect(breakers(domain, file => file.imports.some(name => /^node:(?!crypto$)/.test(name)))).toEqual([])
