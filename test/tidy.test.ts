@@ -91,7 +91,6 @@ const HOMES: Readonly<Record<string, string>> = {
   ioredis: 'ephemeral',
   bcryptjs: 'platform',
   'hash-wasm': 'platform',
-  piscina: 'platform',
   'prom-client': 'platform',
   '@simplewebauthn/server': 'platform',
   nodemailer: 'platform',
@@ -215,6 +214,11 @@ describe('every file', () => {
 
   it('collects no promises to await them later: one that rejects meanwhile ends the process', () => {
     expect(breakers(src, file => /:\s*Promise<[^=;]*>\[\]\s*=\s*\[\]/.test(file.code))).toEqual([])
+  })
+
+  it('of src loads no other one after the start: a build may have replaced it by then', () => {
+    const later = src.filter(file => !/^src\/cli\/(?:signetd|start)\.ts$/.test(file.path))
+    expect(breakers(later, file => /\bimport\(\s*['"`]\./.test(file.code))).toEqual([])
   })
 
   it('is finished', () => {
