@@ -27,8 +27,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
 
   const pack = async (name: string): Promise<Packed> => {
     const [dist, out] = [join(directory, name, 'dist'), join(directory, name, 'package')]
-    await tsc('-p', join(ROOT, 'tsconfig.build.json'), '--outDir', dist)
-    await run(process.execPath, ['scripts/commonjs.mjs', dist], { cwd: ROOT })
+    await run(process.execPath, ['scripts/build.mjs', dist], { cwd: ROOT })
     await run(process.execPath, ['scripts/verify-package.mjs', dist, out], { cwd: ROOT })
     const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts'], { cwd: out })
     const [packed] = JSON.parse(stdout) as readonly [Packed]
