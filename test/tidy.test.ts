@@ -221,6 +221,10 @@ describe('every file', () => {
     expect(breakers(later, file => /\bimport\(\s*['"`]\./.test(file.code))).toEqual([])
   })
 
+  it("of src asks of a FileHandle nothing that the file system of Yarn Plug'n'Play lacks", () => {
+    expect(breakers(src, file => /\.(?:sync|datasync|utimes|readv|readLines)\(/.test(file.code))).toEqual([])
+  })
+
   it('is finished', () => {
     expect(breakers(everything, file => /\b(?:TO[D]O|FIX[M]E|XX[X])\b/.test(file.text))).toEqual([])
   })
