@@ -29,7 +29,7 @@ describe('signetd under a Node that is too old', () => {
   })
 
   it('is an entry that imports nothing before it has looked, also through npm start', () => {
-    const [entry] = readSources('src/cli').filter(({ path }) => path === 'src/cli/signetd.ts')
+    const entry = readSources('src/cli').find(({ path }) => path === 'src/cli/signetd.ts')
     expect(entry?.code).not.toMatch(/^\s*(?:import|export)\s[^(]/m)
     expect(entry?.code).not.toMatch(/\?\?=|\|\|=|&&=|#\w|\.at\(|\bstatic\b/)
     expect(readFileSync('package.json', 'utf8')).toContain('"start": "exec node dist/cli/signetd.js serve"')
