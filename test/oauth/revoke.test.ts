@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic, CONFIDENTIAL, SECRETS, SERVICE } from '../support/clients.ts'
 import { rowOf, seedFamily } from '../support/families.ts'
+import { listen } from '../support/listen.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 import { type Instance, type Place, places } from '../support/server.ts'
 
@@ -103,6 +104,22 @@ describe.each(places)('RFC 7009 – revocation on $name', ({ open }) => {
       expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
       expect(await isActive(signet, json.access_token)).toBe(false)
     }
+  })
+
+  it('answers without a body and without a Content-Type, which clients would parse (§2.2)', async () => {
+    const { origin, close } = await listen(place)
+    const body = new URLSearchParams({ token: 'unknown' })
+    const { headers } = await fetch(`${origin}/revoke`, { method: 'POST', headers: SERVICE, body })
+    expect(headers.get('content-type')).toBeNull()
+    expect(headers.get('content-length')).toBe('0')
+    expect(headers.get('transfer-encoding')).toBeNull()
+    await close()
+  })
+
+  it('answers a client that asks for JSON with an empty object', async () => {
+    const asked = { ...SERVICE, accept: 'application/json' }
+    const { status, text, headers } = await signet.post('/revoke', { token: 'unknown' }, asked)
+    expect([status, text, headers.get('content-type')]).toEqual([200, '{}', 'application/json'])
   })
 
   it('needs a client: anyone who finds a token must not end it', async () => {
