@@ -6,10 +6,13 @@ import type { App } from '../../src/http/server/app.ts'
 import { bindingsOf } from './bindings.ts'
 
 type Json = Readonly<Record<string, unknown>>
-type Content = Readonly<Record<string, { schema: Json; 'x-only-when-asked-for'?: boolean }>>
+type Content = Readonly<
+  Record<string, { schema: Json; example?: unknown; 'x-only-when-asked-for'?: boolean }>
+>
 type Header = Readonly<{ required?: boolean; schema: Json; $ref?: string }>
 type Described = Readonly<{ $ref?: string; headers?: Readonly<Record<string, Header>>; content?: Content }>
 type Operation = Readonly<{
+  operationId: string
   requestBody?: Readonly<{ required?: boolean; content: Content }>
   responses: Readonly<Record<string, Described>>
 }>
@@ -43,6 +46,18 @@ const judge = (schema: Json, value: unknown): string | null => {
   compiled.set(schema, validate)
   return validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' })
 }
+
+/** What each request of the reference page is prefilled with. */
+export const prefilled = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).flatMap(([method, { requestBody }]) =>
+    Object.entries(requestBody?.content ?? {}).map(([type, { schema, example }]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      type,
+      example,
+      fault: judge(schema, example),
+    })),
+  ),
+)
 
 /** The server, with every request that it serves and every answer held against openapi.yaml. Throws at the first that is not in it. */
 export const checked =
