@@ -17,9 +17,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
   && npm pkg delete devDependencies \
   && npm sbom --sbom-format=cyclonedx > sbom.json \
-  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete \
-  && find node_modules/swagger-ui-dist -type f ! -name 'swagger-ui.css' ! -name 'swagger-ui-bundle.js' \
-    ! -name 'package.json' ! -name 'LICENSE' ! -name 'NOTICE' -delete
+  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete
 # Node, what its loader asks for, a user, and two directories that a read-only root is given mounts for.
 RUN mkdir -p /run-root/etc /run-root/var/lib /run-root/usr/local/bin \
   && cp /usr/local/bin/node /run-root/usr/local/bin/ \

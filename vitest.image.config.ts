@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/image/*.image.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
+    globalSetup: ['test/image/tools.ts', 'test/support/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 1_200_000,
     teardownTimeout: 60_000,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PROBLEMS } from '../src/domain/base/problem.ts'
 import { type Deployment, type Instance, ISSUER, openEmbeddedDeployment } from './support/deployment.ts'
-import { judgeExchange, openapi } from './support/openapi.ts'
+import { judgeExchange, openapi, prefilled } from './support/openapi.ts'
 
 const methodsOf = (path: object) => Object.keys(path).filter(key => key !== 'servers')
 
@@ -10,9 +10,9 @@ describe('openapi.yaml', () => {
   let signet: Instance
   const mails: string[] = []
   beforeAll(async () => {
-    deployment = await openEmbeddedDeployment([])
+    deployment = await openEmbeddedDeployment()
     const printMail = (text: string) => void mails.push(text)
-    signet = await deployment.start({ environment: { RATE_LIMIT_MAIL: 'off' }, printMail })
+    signet = await deployment.start({ environment: { RATE_LIMIT_MAIL: 'off', CLIENTS_FILE: '' }, printMail })
   })
   afterAll(() => deployment.close())
   const fetch = (path: string, init?: RequestInit) => signet.listenable(new Request(`${ISSUER}${path}`, init))
@@ -28,6 +28,48 @@ describe('openapi.yaml', () => {
       methodsOf(methods).map(method => `${method.toUpperCase()} ${path}`),
     )
     expect(described.toSorted()).toEqual([...served].toSorted())
+  })
+
+  it('has no member beside a reference, and no default: clients that are generated drop the one and demand the other', () => {
+    const walk = (node: unknown, at: string): readonly string[] => {
+      if (typeof node !== 'object' || node === null) return []
+      const faults = ['$ref' in node && Object.keys(node).length > 1, 'default' in node && 'type' in node]
+      const own = faults.includes(true) ? [at] : []
+      return [...own, ...Object.entries(node).flatMap(([name, each]) => walk(each, `${at}/${name}`))]
+    }
+    expect(walk(openapi, '#')).toEqual([])
+  })
+
+  it('has an example of every request body, which its schema takes', () => {
+    expect(prefilled.length).toBeGreaterThan(20)
+    expect(prefilled.filter(({ example, fault }) => example === undefined || fault !== null)).toEqual([])
+  })
+
+  it('prefills requests that are carried out: "Execute" at /docs', async () => {
+    const { demo } = signet
+    if (demo === null) throw new Error('the embedded default has a demo client')
+    const basic = `Basic ${Buffer.from(`${demo.client_id}:${demo.client_secret}`).toString('base64')}`
+    const execute = async (name: string, authorization?: string) => {
+      const [method = '', path = ''] = name.split(' ')
+      const { type, example } = prefilled.find(each => each.name === name) ?? {}
+      const isForm = type === 'application/x-www-form-urlencoded'
+      const body = isForm ? new URLSearchParams(Object.entries(Object(example))) : JSON.stringify(example)
+      const headers = { 'content-type': type ?? '', ...(authorization ? { authorization } : {}) }
+      return fetch(path, { method, headers, ...(example === undefined ? {} : { body: String(body) }) })
+    }
+    for (const path of ['/token', '/revoke', '/introspect'])
+      expect((await execute(`POST ${path}`, basic)).status).toBe(200)
+    expect((await execute('POST /auth/register')).status).toBe(201)
+    const signedIn = await execute('POST /auth/login')
+    expect(signedIn.status).toBe(200)
+    const { access_token } = (await signedIn.json()) as Record<string, string>
+    const bearer = `Bearer ${access_token}`
+    expect((await execute('POST /auth/login/passkey/options')).status).toBe(200)
+    expect((await execute('POST /auth/password/forgot')).status).toBe(202)
+    expect((await execute('POST /auth/email', bearer)).status).toBe(202)
+    expect((await execute('POST /auth/factors/totp', bearer)).status).toBe(200)
+    expect((await execute('POST /auth/password', bearer)).status).toBe(204)
+    expect((await execute('POST /auth/logout', bearer)).status).toBe(204)
   })
 
   it('names every problem code', () => {

@@ -90,7 +90,6 @@ const HOMES: Readonly<Record<string, string>> = {
   ioredis: 'ephemeral',
   bcryptjs: 'platform',
   'hash-wasm': 'platform',
-  piscina: 'platform',
   'prom-client': 'platform',
   '@simplewebauthn/server': 'platform',
   nodemailer: 'platform',
@@ -245,6 +244,15 @@ describe('every file', () => {
 
   it('collects no promises to await them later: one that rejects meanwhile ends the process', () => {
     expect(breakers(src, file => /:\s*Promise<[^=;]*>\[\]\s*=\s*\[\]/.test(file.code))).toEqual([])
+  })
+
+  it('of src loads no other one after the start: a build may have replaced it by then', () => {
+    const later = src.filter(file => !/^src\/cli\/(?:signetd|start)\.ts$/.test(file.path))
+    expect(breakers(later, file => /\bimport\(\s*['"`]\./.test(file.code))).toEqual([])
+  })
+
+  it("of src asks of a FileHandle nothing that the file system of Yarn Plug'n'Play lacks", () => {
+    expect(breakers(src, file => /\.(?:sync|datasync|utimes|readv|readLines)\(/.test(file.code))).toEqual([])
   })
 
   it('is finished', () => {

@@ -1,28 +1,16 @@
 #!/usr/bin/env node
-import { runProgram } from './program.ts'
+/**
+ * The entry of the package. It imports nothing and keeps to the syntax of Node 14: an older Node refuses the other modules
+ * with a SyntaxError, where its user is to read which Node is needed.
+ */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
-const { stdout, stderr } = process
-const io = {
-  environment: process.env,
-  out: (line: string) => void stdout.write(`${line}\n`),
-  err: (line: string) => void stderr.write(`${line}\n`),
-  // Looked at only by who reads it: a server leaves it alone.
-  get input() {
-    return process.stdin
-  },
-  ...(stderr.isTTY ? { screen: stderr } : {}),
+// package.json, "engines", says the same to npm.
+if (major > 20 || (major === 20 && minor >= 19)) {
+  await import('./start.ts')
+} else {
+  process.stderr.write(
+    `signetd: this is Node.js ${process.versions.node}, and Signet needs 20.19 or later: install a current one from https://nodejs.org\n`,
+  )
+  process.exitCode = 2
 }
-
-// A reader that has gone has seen enough, as `head` has; a full disk has not.
-stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') io.err(`standard output cannot be written: ${error.code}`)
-  process.exit(error.code === 'EPIPE' ? 1 : 2)
-})
-// There is no other place to say so.
-stderr.on('error', () => {})
-
-const serve = async () => {
-  await import('../main.ts')
-}
-
-process.exitCode = await runProgram(process.argv.slice(2), io, serve)

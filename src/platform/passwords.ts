@@ -1,4 +1,4 @@
-import { Piscina } from 'piscina'
+import { readFileSync } from 'node:fs'
 import { passwordForms } from '../domain/account/password.ts'
 import {
   type ParsedDigest,
@@ -7,8 +7,10 @@ import {
 } from '../domain/account/password-digest.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Passwords, Wait } from '../ports/effects.ts'
+import { COMMON_PASSWORDS } from './common-passwords-list.ts'
 import { createTimingFloor } from './timing-floor.ts'
 import { systemWait } from './wait.ts'
+import { openWorkerThreads } from './worker-threads.ts'
 
 /** Sign-ins that may wait for a worker; about ten seconds of work a core at cost 10. More are told to come back. */
 const QUEUE_LENGTH = 256
@@ -18,6 +20,9 @@ const IDLE_MILLISECONDS = 60_000
 /** Megabytes for the objects of one thread. bcrypt needs four; argon2 and scrypt take theirs outside of this. */
 const OLD_GENERATION_MEGABYTES = 64
 const YOUNG_GENERATION_MEGABYTES = 4
+
+/** Read once, with the rest of this version: a build may replace the file while the server runs. */
+const WORKER = readFileSync(new URL('./password-worker.mjs', import.meta.url), 'utf8')
 
 type Pool = Readonly<{
   cost: number
@@ -32,22 +37,20 @@ export const openPasswords = ({
   workers,
   wait = systemWait,
 }: Pool): Passwords & { waiting: () => number; close(): Promise<void> } => {
-  const pool = new Piscina({
-    filename: new URL('./password-worker.mjs', import.meta.url).href,
-    minThreads: 0,
-    maxThreads: workers,
-    maxQueue: QUEUE_LENGTH,
-    idleTimeout: IDLE_MILLISECONDS,
-    resourceLimits: {
+  const pool = openWorkerThreads({
+    source: WORKER,
+    worker_data: { require_from: import.meta.url },
+    max_threads: workers,
+    idle_milliseconds: IDLE_MILLISECONDS,
+    resource_limits: {
       maxOldGenerationSizeMb: OLD_GENERATION_MEGABYTES,
       maxYoungGenerationSizeMb: YOUNG_GENERATION_MEGABYTES,
     },
-    recordTiming: false,
   })
   const timingFloor = createTimingFloor({ wait })
   const run = async (name: 'hash' | 'findForm', task: object): Promise<unknown> => {
-    if (pool.queueSize >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
-    return pool.run({ ...task, cost }, { name })
+    if (pool.waiting() >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
+    return pool.run({ name, task: { ...task, cost } })
   }
   const findForm: Passwords['findForm'] = async (typed, digest) => {
     const forms = passwordForms(typed)
@@ -63,10 +66,10 @@ export const openPasswords = ({
     hash: async password => (await run('hash', { password })) as PasswordDigest,
     findForm,
     matches: async (typed, digest) => (await findForm(typed, digest)) !== null,
-    isCommon: async password => (await readCommon()).has(password.toLowerCase()),
+    isCommon: async password => commonPasswords().has(password.toLowerCase()),
     /** Passwords that wait for a worker. */
-    waiting: () => pool.queueSize,
-    close: () => pool.destroy(),
+    waiting: pool.waiting,
+    close: pool.close,
   }
 }
 
@@ -77,12 +80,10 @@ type Verdict = Readonly<{ form: string | null; tried: number; milliseconds: numb
 const isUsual = (parsed: ParsedDigest | null, cost: number): boolean =>
   parsed === null || (parsed.scheme === 'bcrypt' && parsed.cost === cost)
 
-let common: Promise<ReadonlySet<string>> | undefined
+let common: ReadonlySet<string> | undefined
 
-/** Some megabytes, read when the first new password comes. */
-const readCommon = (): Promise<ReadonlySet<string>> => {
-  common ??= import('./common-passwords-list.ts').then(
-    ({ COMMON_PASSWORDS }) => new Set(COMMON_PASSWORDS.flatMap(line => line.split(' '))),
-  )
+/** A set of some megabytes, made when the first new password comes. */
+const commonPasswords = (): ReadonlySet<string> => {
+  common ??= new Set(COMMON_PASSWORDS.flatMap(line => line.split(' ')))
   return common
 }

@@ -1,5 +1,6 @@
 /** signetd/redis: for services that share the issuer's Redis. */
 import { BLOCKLIST_COMPLETE, blocklistKey, redisPrefixOf } from '../domain/revocations/blocklist-key.ts'
+import { type OptionNames, requireKnownOptions } from './verify/known-options.ts'
 import type { RevocationQuery, Standing } from './verify/revocation-source.ts'
 
 export type RedisRevocationsOptions = Readonly<{
@@ -12,6 +13,13 @@ export type RedisRevocationsOptions = Readonly<{
   /** Milliseconds that an answer may take; after them it counts as stale. 1–5000, default 250. */
   timeoutMilliseconds?: number
 }>
+
+const OPTIONS: OptionNames<RedisRevocationsOptions> = {
+  issuer: true,
+  prefix: true,
+  mget: true,
+  timeoutMilliseconds: true,
+}
 
 /** A RevocationSource for the verifier's option `revocations`. Rejects when Redis does not answer: to a verifier, `stale`. */
 export type RedisRevocations = Readonly<{ check(token: RevocationQuery): Promise<Standing> }>
@@ -31,6 +39,7 @@ const TOKENS_AT_ONCE = 100
  * Redis holds the marker of a complete copy. Without the marker, or without an answer in time, the source is stale.
  */
 export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocations => {
+  requireKnownOptions('redisRevocations', options, OPTIONS)
   const { mget, issuer, timeoutMilliseconds = 250 } = options
   const prefix = options.prefix ?? (issuer === undefined ? '' : redisPrefixOf(issuer))
   if (prefix === '') throw new TypeError('redisRevocations: issuer or prefix must be given')

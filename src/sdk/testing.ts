@@ -1,6 +1,7 @@
 /** signetd/testing: an issuer for a service's own tests, without a server. Not for production: it gives tokens to every caller. */
 import type { Claims } from './verify/claims.ts'
 import { metadataUrl } from './verify/key-set.ts'
+import { requireKnownOptions } from './verify/known-options.ts'
 import type { Fetch } from './verify/remote-json.ts'
 
 /** Claims that replace the usual ones; `undefined` leaves a claim out. */
@@ -28,6 +29,7 @@ export const createTestIssuer = async (options: {
   issuer: string
   audience: string | readonly string[]
 }): Promise<TestIssuer> => {
+  requireKnownOptions('createTestIssuer', options, { issuer: true, audience: true })
   const { issuer, audience } = options
   const kid = crypto.randomUUID()
   const { privateKey, publicKey } = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { fsync } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { errorCodeOf } from '../domain/base/error-code.ts'
 import { formatKeyDates } from '../domain/keys/key-dates.ts'
 import { formatKeyName } from '../domain/keys/key-ring.ts'
@@ -11,6 +13,9 @@ import { generatePem } from './signing-key.ts'
 const TEMPORARY = '.new-'
 
 const GROUP_ENTERS = 0o010
+
+/** By the descriptor: the file system of Yarn Plug'n'Play has no FileHandle.sync(). */
+const flush = promisify(fsync)
 
 /**
  * Makes a key and puts it into the schedule. Whole or not at all, also when the power goes: the data is on the disk
@@ -61,7 +66,7 @@ const write = async (directory: string, { path, text }: { path: string; text: st
   try {
     await handle.writeFile(text)
     if ((mode & GROUP_ENTERS) !== 0) await shareWithGroup(handle, gid)
-    await handle.sync()
+    await flush(handle.fd)
   } finally {
     await handle.close()
   }
@@ -85,7 +90,7 @@ const shareWithGroup = async (handle: FileHandle, gid: number): Promise<void> =>
 const sync = async (directory: string): Promise<void> => {
   const handle = await open(directory, 'r')
   try {
-    await handle.sync()
+    await flush(handle.fd)
   } finally {
     await handle.close()
   }

@@ -27,8 +27,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
 
   const pack = async (name: string): Promise<Packed> => {
     const [dist, out] = [join(directory, name, 'dist'), join(directory, name, 'package')]
-    await tsc('-p', join(ROOT, 'tsconfig.build.json'), '--outDir', dist)
-    await run(process.execPath, ['scripts/commonjs.mjs', dist], { cwd: ROOT })
+    await run(process.execPath, ['scripts/build.mjs', dist], { cwd: ROOT })
     await run(process.execPath, ['scripts/verify-package.mjs', dist, out], { cwd: ROOT })
     const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts'], { cwd: out })
     const [packed] = JSON.parse(stdout) as readonly [Packed]
@@ -125,6 +124,17 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
       expect(await tsc('-p', service).catch((error: unknown) => error)).toMatchObject({ stdout: '' })
     },
   )
+
+  it('has every entry that the documents and the examples import, under its name or as signetd/…', async () => {
+    const files = ['README.md', 'docs/verify.md', 'docs/revocation.md', 'examples/README.md']
+    const examples = ['examples/hono/server.mjs', 'examples/express/server.mjs']
+    const texts = await Promise.all([...files, ...examples].map(file => readFile(join(ROOT, file), 'utf8')))
+    const imported = texts.flatMap(text => [...text.matchAll(/'signetd(-verify)?(?:\/([\w-]+))?'/g)])
+    const entries = imported.map(([, isSmall, path]) => path ?? (isSmall ? '' : 'none'))
+    expect(entries.length).toBeGreaterThan(10)
+    const known = new Set(['', 'verify', ...names.map(([, path]) => path.slice(1))])
+    expect(entries.filter(entry => !known.has(entry))).toEqual([])
+  })
 
   it('is the same bytes from two builds', () => {
     expect(packs[0]?.shasum).toBe(packs[1]?.shasum)

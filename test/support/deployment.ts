@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compose } from '../../src/compose/index.ts'
+import { compose, type Signet } from '../../src/compose/index.ts'
 import { readConfig } from '../../src/config.ts'
 import type { App } from '../../src/http/server/app.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
@@ -30,6 +30,8 @@ export type Instance = Readonly<{
   app: App
   /** Of the internal listener; null where that is off. */
   internalApp: App | null
+  /** The client that a start without CLIENTS_FILE makes; null with one. */
+  demo: Signet['demo']
   reload: () => Promise<void>
   close: () => Promise<void>
 }>
@@ -148,7 +150,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const { app, internalApp, reload, close } = await compose(reading.config, {
+  const { app, internalApp, demo, reload, close } = await compose(reading.config, {
     log,
     // Failures in a row have tests of their own.
     wait: async () => {},
@@ -172,6 +174,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     listenable: serve,
     app,
     internalApp,
+    demo,
     reload,
     close,
   }

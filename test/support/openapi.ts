@@ -6,10 +6,13 @@ import type { App } from '../../src/http/server/app.ts'
 import { bindingsOf } from './bindings.ts'
 
 type Json = Readonly<Record<string, unknown>>
-type Content = Readonly<Record<string, { schema: Json }>>
+type Content = Readonly<
+  Record<string, { schema: Json; example?: unknown; 'x-only-when-asked-for'?: boolean }>
+>
 type Header = Readonly<{ required?: boolean; schema: Json; $ref?: string }>
 type Described = Readonly<{ $ref?: string; headers?: Readonly<Record<string, Header>>; content?: Content }>
 type Operation = Readonly<{
+  operationId: string
   requestBody?: Readonly<{ required?: boolean; content: Content }>
   responses: Readonly<Record<string, Described>>
 }>
@@ -43,6 +46,18 @@ const judge = (schema: Json, value: unknown): string | null => {
   compiled.set(schema, validate)
   return validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' })
 }
+
+/** What each request of the reference page is prefilled with. */
+export const prefilled = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).flatMap(([method, { requestBody }]) =>
+    Object.entries(requestBody?.content ?? {}).map(([type, { schema, example }]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      type,
+      example,
+      fault: judge(schema, example),
+    })),
+  ),
+)
 
 /** The server, with every request that it serves and every answer held against openapi.yaml. Throws at the first that is not in it. */
 export const checked =
@@ -119,13 +134,25 @@ const judgeHeaders = ({ headers = {} }: Described, response: Response): readonly
 
 const judgeBody = async (content: Content | undefined, response: Response): Promise<readonly string[]> => {
   const text = await response.text()
-  if (content === undefined) return text === '' ? [] : ['a body is not described']
+  if (content === undefined || isOnlyWhenAskedFor(content, response))
+    return text === '' ? judgeEmpty(response) : ['a body is not described']
   const type = mediaTypeOf(response.headers)
   const schema = content[type]?.schema
   if (schema === undefined) return [`the content type ${type} is not described`]
   const fault = judge(schema, type.endsWith('json') ? JSON.parse(text) : text)
   return fault === null ? [] : [`body: ${fault}`]
 }
+
+/** RFC 9110 §8.6 – Clients parse a body where no length says that there is none. */
+const judgeEmpty = ({ status, headers }: Response): readonly string[] =>
+  [204, 304].includes(status) || headers.get('content-length') === '0'
+    ? []
+    : ['an answer without a body does not say so']
+
+/** An answer whose body depends on the Accept of the request: without a Content-Type it has none. */
+const isOnlyWhenAskedFor = (content: Content, { headers }: Response): boolean =>
+  !headers.has('content-type') &&
+  Object.values(content).every(media => media['x-only-when-asked-for'] === true)
 
 const mediaTypeOf = (headers: Headers): string =>
   headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''

@@ -1,9 +1,9 @@
 import type { createRevoke } from '../../flows/oauth/revoke.ts'
 import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { NO_STORE, type Route } from '../server/route.ts'
+import { type Call, json, NO_STORE, type Reply, type Route } from '../server/route.ts'
 
-/** RFC 7009 §2 – The revocation endpoint: 200 without a body, whatever the token was. */
+/** RFC 7009 §2.2 – The revocation endpoint: 200, whatever the token was, with a body that says nothing. */
 export const revokeRoute = (
   revoke: ReturnType<typeof createRevoke>,
   { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>,
@@ -19,9 +19,15 @@ export const revokeRoute = (
       authorization: call.header('authorization'),
       limit_key: clientLimitKey(call),
     })
-    return { status: 200, body: null, headers: EMPTY_JSON, log }
+    const revoked = wantsJson(call) ? json(200, {}, NO_STORE) : EMPTY
+    return { ...revoked, log }
   },
 })
 
-/** Ours: named as JSON although there is nothing in it, because widely used clients (simple-oauth2) take no other answer. */
-const EMPTY_JSON = { ...NO_STORE, 'Content-Type': 'application/json' }
+const EMPTY: Reply = { status: 200, body: null, headers: NO_STORE }
+
+/**
+ * Ours: no body and no Content-Type, because clients parse an answer that is named JSON; but an empty object for a client that asks for
+ * JSON, because some of those take no other answer (simple-oauth2).
+ */
+const wantsJson = ({ header }: Call) => /\bapplication\/json\b/i.test(header('accept') ?? '')

@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Reply, Route } from '../server/route.ts'
 
 /** Three levels up from src/http/public and from dist/http/public alike. */
-const OPENAPI = fileURLToPath(new URL('../../../openapi.yaml', import.meta.url))
+const OPENAPI = new URL('../../../openapi.yaml', import.meta.url)
+/** Where the build puts the files of Swagger UI. A server that runs from src takes those of the package. */
+const BUILT = new URL('./swagger-ui/', import.meta.url)
 
 const PAGE = Buffer.from(`<!doctype html>
 <html lang="en">
@@ -39,9 +40,33 @@ const CONTENT_SECURITY_POLICY = [
 
 const HOUR = { 'Cache-Control': 'public, max-age=3600' }
 
-/** Ours: openapi.yaml, and the same as a page. Its files are read from disk, once, when somebody first asks. */
+/** As bytes: one copy for all who are slow to read it. */
+const document = (body: Uint8Array<ArrayBuffer>, type: string, headers: Reply['headers'] = HOUR): Reply => ({
+  status: 200,
+  body,
+  headers: { 'Content-Type': `${type}; charset=utf-8`, ...headers },
+})
+
+const ofSwagger = (name: string) =>
+  readFileSync(
+    existsSync(BUILT)
+      ? new URL(name, BUILT)
+      : createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`),
+  )
+
+/** Read at the start, as all files of the program are: a build may replace them while the server runs. */
+const REFERENCE = document(readFileSync(OPENAPI), 'application/yaml')
+const FILES: ReadonlyMap<string, Reply> = new Map([
+  ['swagger-ui.css', document(ofSwagger('swagger-ui.css'), 'text/css')],
+  ['swagger-ui-bundle.js', document(ofSwagger('swagger-ui-bundle.js'), 'text/javascript')],
+  ['start.js', document(START, 'text/javascript')],
+])
+
+const open = { method: 'GET', cors: 'anyone', errors: 'problem' } as const
+
+/** Ours: openapi.yaml, and the same as a page. */
 export const docsRoutes = (): readonly Route[] => [
-  { ...open, path: '/openapi.yaml', handle: once(() => file(OPENAPI, 'application/yaml')) },
+  { ...open, path: '/openapi.yaml', handle: async () => REFERENCE },
   {
     ...open,
     path: '/docs',
@@ -54,38 +79,9 @@ export const docsRoutes = (): readonly Route[] => [
     ...open,
     path: '/docs/:file',
     handle: async ({ context }) => {
-      const read = FILES.get(context.req.param('file') ?? '')
-      if (read === undefined) throw new Problem('NOT_FOUND')
-      return read()
+      const reply = FILES.get(context.req.param('file') ?? '')
+      if (reply === undefined) throw new Problem('NOT_FOUND')
+      return reply
     },
   },
 ]
-
-const open = { method: 'GET', cors: 'anyone', errors: 'problem' } as const
-
-/** As bytes: one copy for all who are slow to read it. */
-const document = (body: Uint8Array<ArrayBuffer>, type: string, headers: Reply['headers'] = HOUR): Reply => ({
-  status: 200,
-  body,
-  headers: { 'Content-Type': `${type}; charset=utf-8`, ...headers },
-})
-
-const file = async (path: string, type: string) => document(await readFile(path), type)
-
-const ofSwagger = (name: string) => createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`)
-
-/** Remembers the answer; a file that could not be read is tried again. */
-const once = (read: () => Promise<Reply>) => {
-  let reply: Promise<Reply> | undefined
-  return () =>
-    (reply ??= read().catch((error: unknown) => {
-      reply = undefined
-      throw error
-    }))
-}
-
-const FILES: ReadonlyMap<string, () => Promise<Reply>> = new Map([
-  ['swagger-ui.css', once(() => file(ofSwagger('swagger-ui.css'), 'text/css'))],
-  ['swagger-ui-bundle.js', once(() => file(ofSwagger('swagger-ui-bundle.js'), 'text/javascript'))],
-  ['start.js', async () => document(START, 'text/javascript')],
-])

@@ -27,6 +27,10 @@ const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
 }
 const NOTHING = {}
+/** RFC 9110 §8.6 – Clients that are generated from openapi.yaml parse a body where no length says that there is none. */
+const EMPTY = { 'Content-Length': '0' }
+/** RFC 9110 §8.6 – Their answers have no body, and no length. */
+const WITHOUT_LENGTH: ReadonlySet<number> = new Set([204, 304])
 const CLOSE = { Connection: 'close' }
 const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }
 
@@ -109,6 +113,7 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
         ...common,
         ...cors.headersFor(policy, header('origin')),
         ...(isDraining() ? CLOSE : NOTHING),
+        ...(body === null && !WITHOUT_LENGTH.has(status) ? EMPTY : NOTHING),
         ...headers,
       },
     })

@@ -1,5 +1,6 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from '../verify/elapsed.ts'
+import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
 import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 
 export type FollowOptions = Readonly<{
@@ -26,6 +27,18 @@ export type FollowOptions = Readonly<{
   now?: () => number
 }>
 
+const OPTIONS: OptionNames<FollowOptions> = {
+  issuer: true,
+  url: true,
+  jwks_uri: true,
+  maxStaleSeconds: true,
+  clockToleranceSeconds: true,
+  maxEntries: true,
+  onFault: true,
+  fetch: true,
+  now: true,
+}
+
 /** Every option checked and every default filled in. Times in seconds. */
 export type FollowSettings = Readonly<{
   issuer: string
@@ -43,6 +56,7 @@ export type FollowSettings = Readonly<{
 
 /** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
 export const parseFollowOptions = (options: FollowOptions): FollowSettings => {
+  requireKnownOptions('followRevocations', options, OPTIONS)
   const { issuer, onFault, fetch } = options
   const now = options.now ?? Date.now
   return {

@@ -1,5 +1,6 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from './elapsed.ts'
+import { type OptionNames, requireKnownOptions } from './known-options.ts'
 import type { Fetch } from './remote-json.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
 import { type ResourceMetadata, type ResourceOptions, resourceMetadata } from './resource-metadata.ts'
@@ -32,6 +33,21 @@ export type VerifierOptions = Readonly<{
   now?: () => number
 }>
 
+const OPTIONS: OptionNames<VerifierOptions> = {
+  issuer: true,
+  audience: true,
+  clockToleranceSeconds: true,
+  jwks_uri: true,
+  keysMaxStaleSeconds: true,
+  cacheSize: true,
+  revocations: true,
+  onStale: true,
+  resource: true,
+  onFault: true,
+  fetch: true,
+  now: true,
+}
+
 /** Every option checked and every default filled in. Times in seconds. */
 export type VerifierSettings = Readonly<{
   issuer: string
@@ -52,6 +68,7 @@ export type VerifierSettings = Readonly<{
 
 /** Throws a TypeError for a fault in the options: a service with such a fault should not start. */
 export const parseOptions = (options: VerifierOptions): VerifierSettings => {
+  requireKnownOptions('createVerifier', options, OPTIONS)
   const { issuer, audience, jwks_uri, revocations, onStale = 'refuse', resource, onFault, fetch } = options
   const now = options.now ?? Date.now
   check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')

@@ -1,4 +1,5 @@
 import { type Claims, isFor } from './claims.ts'
+import { requireKnownOptions } from './known-options.ts'
 import type { ChallengeParameters, TokenErrorCode } from './token-error.ts'
 
 /** Why a genuine token does not suffice, with the parameters of the challenge. */
@@ -38,6 +39,7 @@ export const authentication = (demand: {
   /** Seconds, 0 or more. */
   max_age?: number
 }): Requirement => {
+  requireKnownOptions('authentication', demand, { acr_values: true, max_age: true })
   const { acr_values, max_age } = demand
   const classes = acr_values === undefined ? null : listOf('acr_values', acr_values, SCOPE_TOKEN)
   if (max_age !== undefined && !(Number.isSafeInteger(max_age) && max_age >= 0))

@@ -1,3 +1,4 @@
+import { type OptionNames, requireKnownOptions } from './known-options.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
 
 /** RFC 9728 §2 – What a service says of itself, in the metadata's own names. */
@@ -9,6 +10,13 @@ export type ResourceOptions = Readonly<{
   resource_documentation?: string
 }>
 
+const OPTIONS: OptionNames<ResourceOptions> = {
+  resource: true,
+  scopes_supported: true,
+  resource_name: true,
+  resource_documentation: true,
+}
+
 /** RFC 9728 §3 – The document, and where it must be served. */
 export type ResourceMetadata = Readonly<{
   url: string
@@ -18,6 +26,7 @@ export type ResourceMetadata = Readonly<{
 
 /** RFC 9728 §3.1 – The well-known part goes between the host and the path of the resource. Throws a TypeError. */
 export const resourceMetadata = (issuer: string, options: ResourceOptions): ResourceMetadata => {
+  requireKnownOptions('resource', options, OPTIONS)
   if (!isTrustworthyUrl(options.resource) || options.resource.includes('#'))
     throw new TypeError('resource must be an https URL without fragment, or http on loopback')
   const { origin, pathname, search } = new URL(options.resource)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic, CLIENT_CREDENTIALS, CONFIDENTIAL, SECRETS, SERVICE } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
+import { listen } from '../../support/listen.ts'
 import {
   createBystanders,
   INVALID_GRANT,
@@ -112,6 +113,22 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
       expect(await refused(signet, family.refresh_token)).toEqual(INVALID_GRANT)
       expect(await isActive(signet, body.access_token)).toBe(false)
     }
+  })
+
+  it('answers without a body and without a Content-Type, which clients would parse (§2.2)', async () => {
+    const { origin, close } = await listen(deployment)
+    const body = new URLSearchParams({ token: 'unknown' })
+    const { headers } = await fetch(`${origin}/revoke`, { method: 'POST', headers: SERVICE, body })
+    expect(headers.get('content-type')).toBeNull()
+    expect(headers.get('content-length')).toBe('0')
+    expect(headers.get('transfer-encoding')).toBeNull()
+    await close()
+  })
+
+  it('answers a client that asks for JSON with an empty object', async () => {
+    const asked = { ...SERVICE, accept: 'application/json' }
+    const { status, text, headers } = await signet.post('/revoke', { token: 'unknown' }, asked)
+    expect([status, text, headers.get('content-type')]).toEqual([200, '{}', 'application/json'])
   })
 
   it('needs a client: anyone who finds a token must not end it (§2.1)', async () => {

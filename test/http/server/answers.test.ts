@@ -39,6 +39,13 @@ describe('the HTTP around the endpoints', () => {
       },
     )
 
+    it('says of an answer without a body that its length is none, but for 204', async () => {
+      const revoked = await signet.post('/revoke', { token: 'unknown' }, SERVICE)
+      expect([revoked.status, revoked.headers.get('content-length')]).toEqual([200, '0'])
+      const preflight = await signet.fetch('/token', { method: 'OPTIONS' })
+      expect([preflight.status, preflight.headers.get('content-length')]).toEqual([204, null])
+    })
+
     it('§9.3.7 – answers OPTIONS with what is allowed, and does nothing', async () => {
       const { status, headers, text } = await signet.fetch('/token', { method: 'OPTIONS' })
       expect([status, headers.get('allow'), text]).toEqual([204, 'POST', ''])

@@ -16,8 +16,7 @@ export const createProject = async () => {
   const installed = join(directory, 'node_modules/signetd')
   await mkdir(installed, { recursive: true })
   await cp(join(ROOT, 'package.json'), join(installed, 'package.json'))
-  await tsc('-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist'))
-  await run(process.execPath, [join(ROOT, 'scripts/commonjs.mjs'), join(installed, 'dist')])
+  await run(process.execPath, ['scripts/build.mjs', join(installed, 'dist')], { cwd: ROOT })
   const write = (name: string, text: string) => writeFile(join(directory, name), text)
   await write('package.json', '{ "name": "service", "private": true, "type": "module" }')
   return {

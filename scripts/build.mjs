@@ -1,0 +1,58 @@
+/**
+ * Builds the package: what tsc makes of src, the library for CommonJS, and the files of the reference page at /docs.
+ * node scripts/build.mjs [directory, default dist]
+ *
+ * The build is made beside the directory, which it then replaces: a build that fails leaves the last one as it was, a server that
+ * starts meanwhile finds a whole one, and no file of an earlier build stays to be packed. A running server reads nothing of its
+ * build (test/process/build.test.ts).
+ */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+const dist = process.argv[2] ?? 'dist'
+
+/** What /docs serves of Swagger UI, its licence, and its name and version for those who scan an image for known faults. */
+const REFERENCE = 'http/public/swagger-ui'
+const REFERENCE_FILES = [
+  'swagger-ui.css',
+  'swagger-ui-bundle.js',
+  'swagger-ui-bundle.js.LICENSE.txt',
+  'LICENSE',
+  'NOTICE',
+  'package.json',
+]
+
+const { resolve } = createRequire(import.meta.url)
+const run = (...command) => execFileSync(process.execPath, command, { stdio: 'inherit' })
+
+const build = to => {
+  run(
+    join(dirname(resolve('typescript/package.json')), 'bin/tsc'),
+    '-p',
+    'tsconfig.build.json',
+    '--outDir',
+    to,
+  )
+  run('scripts/commonjs.mjs', to)
+  mkdirSync(join(to, REFERENCE))
+  for (const name of REFERENCE_FILES)
+    copyFileSync(resolve(`swagger-ui-dist/${name}`), join(to, REFERENCE, name))
+  // npm makes it executable when it installs the package, and not in the checkout, where `npx signetd` runs it too.
+  chmodSync(join(to, 'cli/signetd.js'), 0o755)
+}
+
+mkdirSync(dirname(dist), { recursive: true })
+const work = mkdtempSync(`${dist}.new-`)
+try {
+  build(join(work, 'new'))
+  if (existsSync(dist)) renameSync(dist, join(work, 'old'))
+  renameSync(join(work, 'new'), dist)
+} catch (error) {
+  // The compiler has said what is wrong.
+  if (error.status === undefined) throw error
+  process.exitCode = 1
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}

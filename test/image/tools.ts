@@ -1,0 +1,34 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** What the image is built and run with, and the Debian package that has it. */
+const TOOLS = { buildah: 'buildah', debootstrap: 'debootstrap', unshare: 'util-linux', git: 'git' } as const
+
+/** Before anything is started: a sentence for each thing that this machine lacks, in place of the stack of a failed command. */
+export const setup = (): void => {
+  const missing = Object.entries(TOOLS).filter(([program]) => !isSpared(program) && !isInstalled(program))
+  const faults = missing.map(
+    ([program, debian]) => `${program} is not installed: apt-get install ${debian}, or put it on the PATH`,
+  )
+  if (process.getuid?.() !== 0)
+    faults.push('this user is not root: the image is built and started without a daemon, which needs it')
+  if (faults.length === 0) return
+  process.stderr.write(faults.map(fault => `npm run test:image: ${fault}\n`).join(''))
+  process.exit(2)
+}
+
+/** ROOTFS names a directory that debootstrap has made. */
+const isSpared = (program: string): boolean =>
+  program === 'debootstrap' && process.env['ROOTFS'] !== undefined
+
+const isInstalled = (program: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some(directory => isExecutable(join(directory, program)))
+
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,83 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { appendFileSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCall } from '../support/call.ts'
+import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
+
+const run = promisify(execFile)
+const FILES = [
+  'src',
+  'scripts',
+  'drizzle',
+  'templates',
+  'dist',
+  'openapi.yaml',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'LICENSE',
+]
+
+/** A checkout that was built, with a file of an earlier build in it. */
+const createCheckout = () => {
+  const directory = mkdtempSync(join(tmpdir(), 'signet-checkout-'))
+  for (const name of FILES) cpSync(name, join(directory, name), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(directory, 'node_modules'))
+  writeFileSync(join(directory, 'dist/platform/stale.js'), 'export {}\n')
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) }
+}
+
+describe('npm pack in a checkout whose server runs', { timeout: 120_000 }, () => {
+  const checkout = createCheckout()
+  const entry = join(checkout.directory, 'dist/cli/signetd.js')
+  let sandbox: Sandbox
+  let paths: readonly string[]
+  beforeAll(async () => {
+    sandbox = await openSandbox()
+    await becomesReady(sandbox.start({}, process.execPath, entry, 'serve'))
+    const worker = join(checkout.directory, 'src/platform/password-worker.mjs')
+    appendFileSync(worker, "\nthrow new Error('the worker of another version')\n")
+    const { stdout } = await run('npm', ['pack', '--json'], { cwd: checkout.directory })
+    const [packed] = JSON.parse(stdout.slice(stdout.indexOf('['))) as readonly [
+      { files: readonly { path: string }[] },
+    ]
+    paths = packed.files.map(({ path }) => path)
+  }, 120_000)
+  afterAll(async () => {
+    await sandbox.close()
+    checkout.remove()
+  })
+
+  it('leaves the server with what it started with', async () => {
+    const call = createCall(sandbox.origin)
+    const credentials = { email: 'ada@example.com', password: 'correct horse battery' }
+    expect((await call('/auth/register', { json: credentials })).status).toBe(201)
+    expect((await call('/auth/login', { json: credentials })).status).toBe(200)
+    for (const path of ['/docs', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js', '/openapi.yaml'])
+      expect((await call(path)).status).toBe(200)
+  })
+
+  it('packs nothing of an earlier build', () => {
+    expect(paths).toContain('dist/platform/password-worker.mjs')
+    expect(paths).not.toContain('dist/platform/stale.js')
+  })
+
+  it('packs the files of the reference page, with their licences', () => {
+    const files = paths.filter(path => path.includes('/swagger-ui/')).map(path => path.replace(/.*\//, ''))
+    expect(files.toSorted()).toEqual([
+      'LICENSE',
+      'NOTICE',
+      'package.json',
+      'swagger-ui-bundle.js',
+      'swagger-ui-bundle.js.LICENSE.txt',
+      'swagger-ui.css',
+    ])
+  })
+
+  it('leaves a command that runs: npx signetd', () => {
+    expect(spawnSync(entry, ['--version'], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+  })
+})

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { createProtect } from '../../src/sdk/hono-node.ts'
+import { createExpressProtect, createFastifyProtect, createHttpProtect } from '../../src/sdk/node.ts'
+import { redisRevocations } from '../../src/sdk/redis.ts'
+import { followRevocations } from '../../src/sdk/revocations.ts'
+import { createTestIssuer } from '../../src/sdk/testing.ts'
+import { authentication } from '../../src/sdk/verify/requirements.ts'
+import { createVerifier } from '../../src/sdk/verify-node.ts'
+
+/** As JavaScript calls it, which knows no types. */
+const outcomeOf = async (call: (options: never) => unknown, options: object): Promise<unknown> => {
+  try {
+    return await Reflect.apply(call, undefined, [options])
+  } catch (error) {
+    return error
+  }
+}
+
+describe('an option that does not exist', () => {
+  const verifier = { issuer: 'https://id.example', audience: 'https://api.example' }
+  const redis = { issuer: 'https://id.example', mget: async () => [] }
+
+  it.each([
+    ['createVerifier', createVerifier, verifier, { revocation: {} }, 'revocation; did you mean revocations?'],
+    ['createVerifier', createVerifier, verifier, { jwksUri: undefined }, 'jwksUri; did you mean jwks_uri?'],
+    [
+      'createVerifier',
+      createVerifier,
+      verifier,
+      { clockTolerance: 1 },
+      'clockTolerance; did you mean clockToleranceSeconds?',
+    ],
+    [
+      'createVerifier',
+      createProtect,
+      verifier,
+      { revocatoins: {} },
+      'revocatoins; did you mean revocations?',
+    ],
+    [
+      'createVerifier',
+      createExpressProtect,
+      verifier,
+      { onstale: 'accept' },
+      'onstale; did you mean onStale?',
+    ],
+    [
+      'createVerifier',
+      createFastifyProtect,
+      verifier,
+      { cachesize: 1 },
+      'cachesize; did you mean cacheSize?',
+    ],
+    ['createVerifier', createHttpProtect, verifier, { onfault: () => {} }, 'onfault; did you mean onFault?'],
+    [
+      'resource',
+      createVerifier,
+      verifier,
+      { resource: { resource: 'https://api.example', scope_supported: [] } },
+      'scope_supported; did you mean scopes_supported?',
+    ],
+    [
+      'followRevocations',
+      followRevocations,
+      { issuer: 'https://id.example' },
+      { maxEntry: 1 },
+      'maxEntry; did you mean maxEntries?',
+    ],
+    ['redisRevocations', redisRevocations, redis, { timeout: 1 }, 'timeout; did you mean mget?'],
+    ['createTestIssuer', createTestIssuer, verifier, { audiance: '' }, 'audiance; did you mean audience?'],
+    ['authentication', authentication, { max_age: 1 }, { maxage: 1 }, 'maxage; did you mean max_age?'],
+  ])('is a TypeError of %s, with the nearest that does', async (of, call, options, misspelt, said) => {
+    const error = await outcomeOf(call, { ...options, ...misspelt })
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error).toHaveProperty('message', `${of}: there is no option ${said}`)
+  })
+
+  it('is not one that every object has', async () => {
+    expect(await outcomeOf(createVerifier, { ...verifier, constructor: 1 })).toBeInstanceOf(TypeError)
+    expect(await outcomeOf(createVerifier, verifier)).not.toBeInstanceOf(Error)
+  })
+})
