@@ -1,27 +1,19 @@
 // @ts-check
 // Runs in threads of its own: on the event loop it would hold every other answer up, and on Node's pool every signature.
-// It runs from a data: URL (worker-threads.ts), where an import finds no package: packages are required from the file that started it.
 import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
-import { createRequire } from 'node:module'
-import { parentPort, workerData } from 'node:worker_threads'
-
-/** @type {{ require_from: string }} */
-const { require_from } = workerData
-const require = createRequire(require_from)
-/** @type {typeof import('bcryptjs')} */
-const { compareSync, hashSync } = require('bcryptjs')
+import { compareSync, hashSync } from 'bcryptjs'
 
 /** @typedef {import('../domain/account/password-digest.ts').ParsedDigest} ParsedDigest */
 
 /** @param {{ password: string, cost: number }} task */
-const hash = ({ password, cost }) => hashSync(password, cost)
+export const hash = ({ password, cost }) => hashSync(password, cost)
 
 /**
  * The first of the forms that the digest is of; null when there is none. `cost` is what a digest of today costs; `parsed` is null
  * where there is none to compare with. Tells how long it worked, the waiting for its turn not counted.
  * @param {{ forms: readonly string[], parsed: ParsedDigest | null, cost: number }} task
  */
-const findForm = async ({ forms, parsed, cost }) => {
+export const findForm = async ({ forms, parsed, cost }) => {
   const started = performance.now()
   let tried = 0
   for (const form of forms) {
@@ -49,8 +41,7 @@ const isOf = async (password, parsed, cost) => {
       return false
     }
     case 'argon2': {
-      /** @type {typeof import('hash-wasm')} */
-      const { argon2Verify } = require('hash-wasm')
+      const { argon2Verify } = await import('hash-wasm')
       return argon2Verify({ password, hash: parsed.text })
     }
     case 'scrypt': {
@@ -83,16 +74,3 @@ const isReadByBcrypt = (password, { isImported }) =>
  */
 const spend = (password, cost) =>
   compareSync(password, `$2b$${String(cost).padStart(2, '0')}$${'.'.repeat(53)}`) && false
-
-/**
- * @param {{ name: 'hash', task: Parameters<typeof hash>[0] } | { name: 'findForm', task: Parameters<typeof findForm>[0] }} asked
- */
-const answerTo = async ({ name, task }) => {
-  try {
-    return { value: name === 'hash' ? hash(task) : await findForm(task) }
-  } catch (error) {
-    return { error }
-  }
-}
-
-parentPort?.on('message', asked => void answerTo(asked).then(answer => parentPort?.postMessage(answer, [])))

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { Piscina } from 'piscina'
 import { passwordForms } from '../domain/account/password.ts'
 import {
   type ParsedDigest,
@@ -10,7 +10,6 @@ import type { Passwords, Wait } from '../ports/effects.ts'
 import { COMMON_PASSWORDS } from './common-passwords-list.ts'
 import { createTimingFloor } from './timing-floor.ts'
 import { systemWait } from './wait.ts'
-import { openWorkerThreads } from './worker-threads.ts'
 
 /** Sign-ins that may wait for a worker; about ten seconds of work a core at cost 10. More are told to come back. */
 const QUEUE_LENGTH = 256
@@ -20,15 +19,18 @@ const IDLE_MILLISECONDS = 60_000
 /** Megabytes for the objects of one thread. bcrypt needs four; argon2 and scrypt take theirs outside of this. */
 const OLD_GENERATION_MEGABYTES = 64
 const YOUNG_GENERATION_MEGABYTES = 4
-
-/** Read once, with the rest of this version: a build may replace the file while the server runs. */
-const WORKER = readFileSync(new URL('./password-worker.mjs', import.meta.url), 'utf8')
+/** Longer than a full queue takes. Without it a task would wait for ever for threads that cannot start. */
+const ANSWER_SECONDS = 30
 
 type Pool = Readonly<{
   cost: number
   /** Threads at most. Each is started when there is work for it, and ends when it has had none for a minute. */
   workers: number
   wait?: Wait
+  /** The module that a thread runs. */
+  module?: URL
+  /** Seconds after which a task is given up. */
+  answer_seconds?: number
 }>
 
 /** bcrypt, and whatever was imported, in a pool of worker threads of its own. */
@@ -36,21 +38,36 @@ export const openPasswords = ({
   cost,
   workers,
   wait = systemWait,
+  module = new URL('./password-worker.mjs', import.meta.url),
+  answer_seconds = ANSWER_SECONDS,
 }: Pool): Passwords & { waiting: () => number; close(): Promise<void> } => {
-  const pool = openWorkerThreads({
-    source: WORKER,
-    worker_data: { require_from: import.meta.url },
-    max_threads: workers,
-    idle_milliseconds: IDLE_MILLISECONDS,
-    resource_limits: {
+  const pool = new Piscina({
+    filename: module.href,
+    minThreads: 0,
+    maxThreads: workers,
+    maxQueue: QUEUE_LENGTH,
+    idleTimeout: IDLE_MILLISECONDS,
+    resourceLimits: {
       maxOldGenerationSizeMb: OLD_GENERATION_MEGABYTES,
       maxYoungGenerationSizeMb: YOUNG_GENERATION_MEGABYTES,
     },
+    recordTiming: false,
+  })
+  // A thread that cannot start (its file is gone, the memory is) raises this event, which ends a process that does not listen.
+  let fault: unknown
+  pool.on('error', error => {
+    fault = error
   })
   const timingFloor = createTimingFloor({ wait })
   const run = async (name: 'hash' | 'findForm', task: object): Promise<unknown> => {
-    if (pool.waiting() >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
-    return pool.run({ name, task: { ...task, cost } })
+    if (pool.queueSize >= QUEUE_LENGTH) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS)
+    const signal = AbortSignal.timeout(answer_seconds * 1000)
+    try {
+      return await pool.run({ ...task, cost }, { name, signal })
+    } catch (error) {
+      if (signal.aborted) throw new Unavailable('password_workers', RETRY_AFTER_SECONDS, fault)
+      throw error
+    }
   }
   const findForm: Passwords['findForm'] = async (typed, digest) => {
     const forms = passwordForms(typed)
@@ -68,8 +85,8 @@ export const openPasswords = ({
     matches: async (typed, digest) => (await findForm(typed, digest)) !== null,
     isCommon: async password => commonPasswords().has(password.toLowerCase()),
     /** Passwords that wait for a worker. */
-    waiting: pool.waiting,
-    close: pool.close,
+    waiting: () => pool.queueSize,
+    close: () => pool.destroy(),
   }
 }
 

@@ -1,4 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { hashSync } from 'bcryptjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
@@ -95,6 +98,27 @@ describe('password workers', () => {
     expect(served.length).toBeGreaterThanOrEqual(256)
     expect(new Set(served)).toEqual(new Set([true]))
     expect(await passwords.matches('x', hashSync('x', 4) as PasswordDigest)).toBe(true)
+  })
+
+  it('say Unavailable where no thread can start, and serve again when one can', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'signet-worker-'))
+    const module = join(directory, 'worker.mjs')
+    const moved = openPasswords({
+      cost: 4,
+      workers: 1,
+      module: pathToFileURL(module),
+      answer_seconds: 1,
+    })
+    try {
+      const refused = await moved.hash('secret').catch((error: unknown) => error)
+      expect(refused).toBeInstanceOf(Unavailable)
+      expect(refused).toMatchObject({ what: 'password_workers', cause: { code: 'ERR_MODULE_NOT_FOUND' } })
+      writeFileSync(module, 'export const hash = async () => "hashed"')
+      expect(await moved.hash('secret')).toBe('hashed')
+    } finally {
+      await moved.close()
+      rmSync(directory, { recursive: true, force: true })
+    }
   })
 
   it.each([
