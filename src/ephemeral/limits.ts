@@ -14,8 +14,6 @@ export const createLimits =
   (name: string, limit: RateLimit): Limit =>
     limit === null ? unlimited : createLimit(needs, { name, ...limit })
 
-export type Limits = ReturnType<typeof createLimits>
-
 type Named = Readonly<{ name: string; count: number; window_seconds: number }>
 
 const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }: Named): Limit => {
