@@ -43,7 +43,7 @@ const main = async () => {
     })
     process.on('SIGHUP', () => void reload(signet, log))
     onStopSignals(() => void stop(listeners, signet, log))
-    announce(config, signet)
+    printReady(config, signet)
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
     if (error instanceof Unavailable) return giveUp(['DATABASE_URL: the database does not answer'])
@@ -92,7 +92,7 @@ const toFault = (error: unknown, address: string): StartFault => {
   return new StartFault([`cannot listen on ${address}: ${code}`], error)
 }
 
-const announce = (config: Config, { demo }: Signet) => {
+const printReady = (config: Config, { demo }: Signet) => {
   const lines = [`Signet is ready: ${config.ISSUER}`]
   if (demo) {
     const { client_id, client_secret } = demo

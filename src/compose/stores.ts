@@ -47,5 +47,3 @@ export const composeStores = ({ database, redis, lifetimes, clock }: Parts) => {
     statusEntries: createStatusEntries(database),
   }
 }
-
-export type Stores = ReturnType<typeof composeStores>

@@ -15,8 +15,6 @@ export const createLimits =
   (name: LimitName, limit: RateLimit): Limit =>
     limit === null ? unlimited : createLimit(needs, { name, ...limit })
 
-export type Limits = ReturnType<typeof createLimits>
-
 type Named = Readonly<{ name: LimitName; count: number; window_seconds: number }>
 
 const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }: Named): Limit => {
