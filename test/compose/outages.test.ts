@@ -80,7 +80,9 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
 
     it('away means no token for a client either: nobody could revoke it', async () => {
       await postgres.refuse()
-      await vi.waitFor(async () => expectUnavailable(await signet.token(CLIENT_CREDENTIALS, SERVICE)))
+      await vi.waitFor(async () => expectUnavailable(await signet.token(CLIENT_CREDENTIALS, SERVICE)), {
+        timeout: 10_000,
+      })
       await postgres.accept()
       await answersAgain()
       expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)

@@ -165,9 +165,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instanc
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
     const { status, body } = await signet.fetch('/readyz')
     expect([status, body['status'], body['degraded']]).toEqual([200, 'degraded', ['redis']])
-    await vi.waitFor(() => {
-      expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
-    })
+    await vi.waitFor(
+      () => {
+        expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
+      },
+      { timeout: 10_000 },
+    )
     await deployment.close()
   })
 

@@ -102,10 +102,13 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
     await shared.flush()
     // Never live: it is either still missing, or there again.
     const standings = new Set<unknown>()
-    await vi.waitFor(async () => {
-      standings.add(await source().check(token({ jti })))
-      expect(await source().check(token())).toBe('live')
-    })
+    await vi.waitFor(
+      async () => {
+        standings.add(await source().check(token({ jti })))
+        expect(await source().check(token())).toBe('live')
+      },
+      { timeout: 10_000 },
+    )
     expect(standings).not.toContain('live')
     expect(await source().check(token({ jti }))).toBe('revoked')
   })

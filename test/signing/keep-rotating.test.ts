@@ -20,7 +20,7 @@ describe('two replicas on one KEYS_DIR', () => {
       const stop = keepRotating({ directory, every_seconds, clock, log: createErrorLog().log })
       onTestFinished(stop)
     }
-    await vi.waitFor(() => expect(pems(directory)).toHaveLength(2))
+    await vi.waitFor(() => expect(pems(directory)).toHaveLength(2), { timeout: 10_000 })
     // Waits for the lock of whoever is still at it, and finds nothing left to do.
     expect(await rotateWhenDue({ directory, clock }, { every_seconds })).toEqual({ changed: false })
     expect(pems(directory)).toHaveLength(2)

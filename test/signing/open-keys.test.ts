@@ -321,9 +321,11 @@ describe('a running server', () => {
     onTestFinished(() => keys.close())
     const [first] = keys.published()
     await rotateKeys(place(directory), { now: false })
-    await vi.waitFor(() => expect(keys.published()).toHaveLength(2))
+    await vi.waitFor(() => expect(keys.published()).toHaveLength(2), { timeout: 10_000 })
     await revokeKey(place(directory), { kid: first?.kid ?? '', now: true })
-    await vi.waitFor(() => expect(keys.published().map(({ kid }) => kid)).not.toContain(first?.kid))
+    await vi.waitFor(() => expect(keys.published().map(({ kid }) => kid)).not.toContain(first?.kid), {
+      timeout: 10_000,
+    })
     expect(keys.published()).toHaveLength(1)
   })
 

@@ -104,7 +104,9 @@ describe('RFC 9112 – what a socket may bring', () => {
       await once(socket, 'close')
     }
     await expectAlive()
-    await vi.waitFor(() => expect(signet.lines.length).toBeGreaterThanOrEqual(before + 3))
+    await vi.waitFor(() => expect(signet.lines.length).toBeGreaterThanOrEqual(before + 3), {
+      timeout: 10_000,
+    })
     expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
   })
 

@@ -197,7 +197,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
         await counted(async () => {
           await check()
           // Within the cool-down only the refresh can have brought the new key.
-          await vi.waitFor(async () => verifier.verify(await issue({}, {}, next)))
+          await vi.waitFor(async () => verifier.verify(await issue({}, {}, next)), { timeout: 10_000 })
         }),
       ).toBe(1)
       scene.now += 239
@@ -251,7 +251,10 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       publish({ ...createKey().jwk, kid: key().kid })
       scene.now += 240
       await verifier.verify(token)
-      await vi.waitFor(async () => expect(await refusalOf(verifier.verify(token))).toBe('signature_invalid'))
+      await vi.waitFor(
+        async () => expect(await refusalOf(verifier.verify(token))).toBe('signature_invalid'),
+        { timeout: 10_000 },
+      )
     })
   })
 
