@@ -14,7 +14,8 @@ type Ending = Readonly<{
  * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` and the `credential_epoch` of whose: `living`
  * gives those that were found, `ended` those of them that it ended; what the revocation feed is told of them is one of the members
  * of announce-endings.ts. Of very many sign-ins those that were used last are ended here; the rest, dead by the epoch that `account`
- * is in, is left to `goOnEnding`. Complete only by `onHeldAccount`.
+ * is in, is left to `goOnEnding`. Complete only by `onHeldAccount`. `judged` is materialized: after a wait for a locked family Postgres
+ * judges the update again with the rows that were joined, and would carry out an inlined union once more.
  */
 export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragment => sql`
   living as materialized (
@@ -27,7 +28,7 @@ export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragmen
     order by coalesce(f.rotated_at, f.created_at) desc
     limit ${FAMILIES_AT_ONCE}
   ),
-  judged as (
+  judged as materialized (
     select id, false as is_kept from living
     union all
     select ${keep}::uuid, true
