@@ -3,7 +3,7 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { inTransaction, ROLLED_BACK } from '../postgres/index.ts'
 import { createSchema, schemaOfHistory } from './history.ts'
 
-/** Also unique_violation, duplicate_table and duplicate_schema: another instance has made the same thing at the same time. */
+/** Also unique_violation, duplicate_table and duplicate_schema: an instance, perhaps without a lease, has made the same at the same time. */
 const RACED: ReadonlySet<string> = new Set([...ROLLED_BACK, '23505', '42P07', '42P06'])
 const TRIES = 5
 /** An instance that is silent for longer within a migration hangs: Postgres ends its connection, which undoes the migration. */
@@ -13,18 +13,14 @@ const leaseOf = (schema: string): string => `${schemaOfHistory(schema)}.__signet
 
 /** Makes the table of the lease where it is not there. Of several instances that do so at once, each succeeds. */
 export const createLease = (sql: Sql, schema: string): Promise<void> =>
-  inPatientTransaction(
-    sql,
-    async held => {
-      await createSchema(held, schemaOfHistory(schema))
-      await held`
-        create table if not exists ${held(leaseOf(schema))} (
-          id integer primary key,
-          held_at timestamptz not null
-        )`
-    },
-    RACED,
-  )
+  inPatientTransaction(sql, async held => {
+    await createSchema(held, schemaOfHistory(schema))
+    await held`
+      create table if not exists ${held(leaseOf(schema))} (
+        id integer primary key,
+        held_at timestamptz not null
+      )`
+  })
 
 /**
  * Takes the lease for the rest of the transaction: waits until no other instance has it. The lease is a lock on a row, which Postgres
@@ -39,12 +35,11 @@ export const holdLease = async (sql: TransactionSql, schema: string): Promise<vo
 
 /**
  * All of the work, or nothing. It waits for other instances, and takes, as long as it must, whatever the role has as its timeouts. What
- * Postgres has rolled back for the sake of another transaction is carried out again.
+ * failed because of another transaction is carried out again.
  */
 export const inPatientTransaction = async <T>(
   sql: Sql,
   work: (held: TransactionSql) => Promise<T>,
-  rolledBack = ROLLED_BACK,
 ): Promise<T> => {
   for (let tries = 1; ; tries++) {
     try {
@@ -53,7 +48,7 @@ export const inPatientTransaction = async <T>(
         return work(held)
       })
     } catch (error) {
-      if (tries === TRIES || !rolledBack.has(errorCodeOf(error) ?? '')) throw error
+      if (tries === TRIES || !RACED.has(errorCodeOf(error) ?? '')) throw error
     }
   }
 }
