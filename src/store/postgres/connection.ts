@@ -69,9 +69,9 @@ export const createConnection = (
   const releaseFailed = () => release(false)
 
   const send: Connection['send'] = work => {
+    const sent = session.send(work, isOpen)
     isBusy = true
     const own = ++latest
-    const sent = session.send(work, isOpen)
     sent.answer.then(releaseAnswered, releaseFailed)
     const abandon = () => {
       // Answered meanwhile: the connection may serve another caller by now.

@@ -82,12 +82,12 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
         }
       }
 
+      let checkout = send()
+      statements++
       const timer = setTimeout(() => {
         isAwaited = false
         reject(giveUp(checkout))
       }, answer_seconds * 1000)
-      statements++
-      let checkout = send()
     })
   }
 
