@@ -1,4 +1,5 @@
 import { type Digest, digestOf, type Plain, sameDigest } from '../domain/base/digest.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import { decodeBasic } from '../domain/oauth/basic-credentials.ts'
 import type { AuthMethod, Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
@@ -49,12 +50,15 @@ export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
     try {
       return await verify(request)
     } catch (error) {
-      if (error instanceof OAuthError && error.code === 'invalid_client')
-        await countFailure(needs.failures, key)
+      if (isFailure(error)) await countFailure(needs.failures, key)
       throw error
     }
   }
 }
+
+/** Counted too: a registered key that cannot be used, which costs a line of the log each time. */
+const isFailure = (error: unknown): boolean =>
+  error instanceof OAuthError ? error.code === 'invalid_client' : !(error instanceof Unavailable)
 
 const countFailure = async (failures: Limit, key: string) => {
   const allowance = await failures.consume(key)

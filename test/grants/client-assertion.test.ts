@@ -209,6 +209,16 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
     expect(await sendClaims({})).toEqual(ACCEPTED)
   })
 
+  it('counts as a failure where the registered key cannot be used: each one is a line of the log', async () => {
+    const limited = await deployment.start({ environment: { RATE_LIMIT_TOKEN_FAILURES: '2/60' } })
+    const statuses: number[] = []
+    for (const _ of [1, 2, 3]) {
+      const form = withAssertion(await signAssertion(key, assertionClaims('unusable')))
+      statuses.push((await limited.token(form, undefined, '198.51.100.77')).status)
+    }
+    expect(statuses).toEqual([500, 500, 429])
+  })
+
   it('RFC 7521 §4.2 – refuses another client_id beside it, another type, and half of the pair', async () => {
     const assertion = () => signAssertion(key, assertionClaims('jwt'))
     expect(await send(await assertion(), { client_id: 'jwt-too' })).toEqual([400, 'invalid_request'])
