@@ -232,7 +232,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
     )
   })
 
-  describe('somebody who forgot', () => {
+  describe('a person who forgot the password', () => {
     it('gets one answer, whether there is an account or not', async () => {
       await register(post.signet, 'known@forgot.example')
       const answers = await Promise.all(

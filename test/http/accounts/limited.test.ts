@@ -310,7 +310,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 })
 
 describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
-  it('nobody is believed: inventing addresses does not get around the limit', async () => {
+  it('an invented address does not get around the limit', async () => {
     const deployment = await openDeployment([])
     const server = await listenForAccounts(deployment, { environment: { TRUSTED_PROXIES: '' } })
     const statuses = []

@@ -81,7 +81,7 @@ describe('what cannot be read as a request', () => {
     },
   )
 
-  it('RFC 9110 §10.1.1 – what a client expects, and nobody knows, is passed over', async () => {
+  it('RFC 9110 §10.1.1 – ignores an unknown Expect', async () => {
     const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
   })
@@ -91,7 +91,7 @@ describe('what cannot be read as a request', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
   })
 
-  it('is nothing that a connection without an address brings: it is gone, and may not name another', async () => {
+  it('drops a connection without an address, whose X-Forwarded-For would be believed', async () => {
     const seen: (string | undefined)[] = []
     const port = await freePort()
     const fetch: App['fetch'] = (_, env) => {

@@ -15,11 +15,14 @@ export type Document = Readonly<{
 const NAMED = /`((?:src|test|bench|docs|drizzle|templates|examples|scripts)\/[\w./-]*)`/g
 const LINKED = /\]\((?!https?:)([^)\s]+)\)/g
 
+/** It tells of files that have gone since; the pages that it sends its readers to have to be there. */
+const CHANGELOG = 'CHANGELOG.md'
+
 /** Every page for people: docs, and what lies at the top level. */
 export const readDocuments = (): readonly Document[] => {
   const pages = readdirSync('docs', { recursive: true, encoding: 'utf8' }).map(name => join('docs', name))
   return [...readdirSync('.'), ...pages]
-    .filter(path => path.endsWith('.md') && path !== 'CHANGELOG.md')
+    .filter(path => path.endsWith('.md'))
     .toSorted()
     .map(readDocument)
 }
@@ -30,7 +33,8 @@ const readDocument = (path: string): Document => {
   const linked = [...text.matchAll(LINKED)].map(([, target = '']) =>
     target.startsWith('#') ? path + target : normalize(join(dirname(path), target)),
   )
-  return { path, text, anchors: anchorsOf(text), references: [...named, ...linked] }
+  const references = [...named, ...linked].filter(name => path !== CHANGELOG || name.startsWith('docs/'))
+  return { path, text, anchors: anchorsOf(text), references }
 }
 
 /** As GitHub makes them: lower case, without punctuation, with hyphens for spaces. */
