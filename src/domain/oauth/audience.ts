@@ -67,8 +67,11 @@ const usualOf = (granted: readonly string[], { issuer }: AudiencePolicy): readon
   return place === -1 ? granted : granted.slice(0, Math.max(place, 1))
 }
 
-/** The default first. Ours: a first-party client may ask for the issuer too, because the account API is a resource like any other. */
-const allowedFor = (
+/**
+ * All audiences that a request may ask for, the default first. Ours: a first-party client may ask for the issuer too, because the
+ * account API is a resource like any other.
+ */
+export const allowedFor = (
   { audience, first_party }: Client,
   { issuer, default_audience }: AudiencePolicy,
 ): readonly string[] => {
