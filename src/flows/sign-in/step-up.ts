@@ -1,7 +1,7 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
-import { type AudiencePolicy, audienceFor, audienceLeft } from '../../domain/oauth/audience.ts'
+import { type AudiencePolicy, audienceOfSignIn } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
@@ -91,7 +91,10 @@ const grantOf = async (
   const family = await refreshFamilies.findLiving({ family_id, salt: null })
   if (!resources.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
-  const grant = { scope: client.scope, audience: audienceOf(client, resources, family, policy) }
+  const grant = {
+    scope: client.scope,
+    audience: audienceOfSignIn(client, { resources, granted: family?.audience ?? [] }, policy),
+  }
   refusingResources(() => issue.requireLength(client, grant))
   return grant
 }
@@ -117,21 +120,10 @@ const replace = async (
   if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'ended_meanwhile' })
   const left = {
     scope: scopeLeft(family.scope, client.scope),
-    audience: audienceOf(client, resources, family, policy),
+    audience: audienceOfSignIn(client, { resources, granted: family.audience }, policy),
   }
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
   return { tokens, refresh_transport: family.refresh_transport }
 }
-
-/** Of a token: what was asked for, else what is left of the grant. */
-const audienceOf = (
-  client: Client,
-  resources: readonly string[],
-  family: Readonly<{ audience: readonly string[] }> | null,
-  policy: AudiencePolicy,
-): readonly string[] =>
-  resources.length > 0
-    ? audienceFor(client, resources, policy)
-    : audienceLeft(client, family?.audience ?? [], policy)
