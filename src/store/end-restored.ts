@@ -1,4 +1,5 @@
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
+import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
 
 /** What one step has ended. */
@@ -66,11 +67,12 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
 const empty = async (database: Database, table: 'email_links' | 'ceremonies'): Promise<number> => {
   let rows = 0
   for (;;) {
-    const gone = await database.run(
-      sql => sql`
+    const gone = await database.run(sql => {
+      const key = sql.unsafe(PRIMARY_KEYS[table])
+      return sql`
         delete from signet.${sql(table)}
-        where digest in (select digest from signet.${sql(table)} limit ${BATCH_ROWS})`,
-    )
+        where (${key}) in (select ${key} from signet.${sql(table)} limit ${BATCH_ROWS})`
+    })
     rows += gone.count
     if (gone.count === 0) return rows
   }
