@@ -1,3 +1,4 @@
+import { NIL_UUID } from '../domain/base/uuid.ts'
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
@@ -17,7 +18,7 @@ const BATCH_ROWS = 500
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
   const [links, ceremonies] = [await empty(database, 'email_links'), await empty(database, 'ceremonies')]
-  let [accounts, sign_ins, last_id]: [number, number, string | null] = [0, 0, NIL]
+  let [accounts, sign_ins, last_id]: [number, number, string | null] = [0, 0, NIL_UUID]
   while (last_id !== null) {
     const step: Step = await raiseEpochs(database, last_id)
     accounts += step.accounts
@@ -26,9 +27,6 @@ export const endRestored = async (database: Database): Promise<Restored> => {
   }
   return { accounts, sign_ins, links, ceremonies }
 }
-
-/** Before every id. */
-const NIL = '00000000-0000-0000-0000-000000000000'
 
 const raiseEpochs = async (database: Database, after: string): Promise<Step> => {
   const [step] = await database.run(
