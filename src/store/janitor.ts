@@ -1,4 +1,4 @@
-import { type MortalTable, RETENTIONS } from '../domain/base/retention.ts'
+import { type ExpiringTable, RETENTIONS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/index.ts'
@@ -11,7 +11,7 @@ const BATCH_ROWS = 500
 const LEASE_SECONDS = 60
 
 /** The columns of each primary key, by which a dead row is found again. Every table here has `expires_at`, with an index. */
-export const PRIMARY_KEYS: Readonly<Record<MortalTable, string>> = {
+export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   refresh_families: 'id',
   revocations: 'kind, value',
   feed_positions: 'number',
@@ -22,7 +22,7 @@ export const PRIMARY_KEYS: Readonly<Record<MortalTable, string>> = {
   ceremonies: 'digest',
 }
 
-type Deleted = Readonly<Partial<Record<MortalTable, number>>>
+type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
 export type Sweep = () => Promise<Deleted | null>
@@ -35,7 +35,7 @@ export const createSweep =
   (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
   async () => {
     if (!(await takeLease(database, holder))) return null
-    const deleted: Partial<Record<MortalTable, number>> = {}
+    const deleted: Partial<Record<ExpiringTable, number>> = {}
     for (const [table, seconds] of RETENTIONS) deleted[table] = await deleteBatch(database, table, seconds)
     // Where no service follows the feed, its entries wait for the first one that does.
     await numberAll(database)
@@ -57,7 +57,7 @@ const takeLease = async (database: Database, holder: string): Promise<boolean> =
 }
 
 /** The limit is a literal, for the planner: a plan for any limit would read the whole table to find the rows of the batch again. */
-const deleteBatch = async (database: Database, table: MortalTable, seconds: number): Promise<number> => {
+const deleteBatch = async (database: Database, table: ExpiringTable, seconds: number): Promise<number> => {
   const [deleted] = await database.run(sql => {
     const key = sql.unsafe(PRIMARY_KEYS[table])
     return sql<{ rows: number }[]>`

@@ -9,7 +9,7 @@ const RETENTION_SECONDS = 86_400
 /** Of what operators do not look into, and of which a day would be many rows: one for each access token, or each change of the feed. */
 const SHORT_RETENTION_SECONDS = 2 * CLOCK_TOLERANCE_MAX_SECONDS
 
-/** What dies by itself: for each table, in the order of deletion, how long a dead row is kept. */
+/** The tables whose rows expire, in the order of deletion, with the seconds for which an expired row is kept. */
 export const RETENTIONS = [
   ['refresh_families', RETENTION_SECONDS],
   ['revocations', RETENTION_SECONDS],
@@ -20,4 +20,4 @@ export const RETENTIONS = [
   ['email_links', RETENTION_SECONDS],
   ['ceremonies', RETENTION_SECONDS],
 ] as const
-export type MortalTable = (typeof RETENTIONS)[number][0]
+export type ExpiringTable = (typeof RETENTIONS)[number][0]
