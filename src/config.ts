@@ -4,6 +4,7 @@ import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
 import { type Name, SETTINGS, type Settings } from './settings/index.ts'
+import { ENDINGS_FACTOR } from './settings/limits.ts'
 import { quote } from './settings/schemas.ts'
 import type { Setting } from './settings/setting.ts'
 
@@ -69,7 +70,11 @@ export const audiencePolicyOf = ({
   return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
 
-export const times = (factor: number, limit: RateLimit): RateLimit =>
+/** How often a sign-in may end other sign-ins. */
+export const endingLimitOf = ({ RATE_LIMIT_PASSWORD }: Pick<Config, 'RATE_LIMIT_PASSWORD'>): RateLimit =>
+  times(ENDINGS_FACTOR, RATE_LIMIT_PASSWORD)
+
+const times = (factor: number, limit: RateLimit): RateLimit =>
   limit && { ...limit, count: Math.ceil(limit.count * factor) }
 
 /** Some settings alone, for a command that needs no more: a migration job is not handed the pepper. */

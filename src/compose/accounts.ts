@@ -1,4 +1,4 @@
-import { type Config, times } from '../config.ts'
+import { type Config, endingLimitOf } from '../config.ts'
 import { createGuessFailures } from '../ephemeral/guess-failures.ts'
 import { createAuthenticateBearer } from '../flows/access/authenticate-bearer.ts'
 import { createGuessDelay } from '../flows/access/guess-delay.ts'
@@ -84,7 +84,7 @@ const composeLimits = (config: Config, { limits: limit }: Base, mail: ComposedMa
   register: limit('register', config.RATE_LIMIT_REGISTER),
   password: limit('password', config.RATE_LIMIT_PASSWORD),
   export: limit('export', config.RATE_LIMIT_PASSWORD),
-  ending: limit('sign-outs', times(6, config.RATE_LIMIT_PASSWORD)),
+  ending: limit('sign-outs', endingLimitOf(config)),
   accounts: limit('accounts', config.RATE_LIMIT_ACCOUNTS),
   mail: mail.limit,
 })

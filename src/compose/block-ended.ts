@@ -1,5 +1,5 @@
 import { signInEntries } from '../domain/revocations/revocation.ts'
-import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
+import { isEnding } from '../domain/sign-in/refresh-verdict.ts'
 import type { AccountLife, Accounts } from '../ports/accounts.ts'
 import type { Clock } from '../ports/effects.ts'
 import type { Factors } from '../ports/factors.ts'
@@ -107,8 +107,6 @@ const blockFamilies = (families: RefreshFamilies, { blocked, signIns }: Blocking
       return signIns(hasEnded || isCertain ? [family.id] : null)
     }),
 })
-
-const isEnding = (verdict: RefreshOutcome): boolean => verdict === 'reused' || verdict === 'forged'
 
 /** Of all that a person has: the sign-ins, and every token that was issued until then. */
 const personEntries = (sub: string, { issued_until, seconds, families }: EndedPerson): Ended => ({

@@ -1,7 +1,7 @@
 import { digestOf } from '../domain/base/digest.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
-import { type AudiencePolicy, audienceFor, audienceLeft } from '../domain/oauth/audience.ts'
+import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
@@ -121,10 +121,7 @@ const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> 
   const family = isReadFirst ? await refreshFamilies.findLiving(token) : null
   const grant = {
     scope: scope?.join(' ') ?? scopeLeft(family?.scope ?? client.scope, client.scope),
-    audience:
-      resources.length > 0
-        ? audienceFor(client, resources, policy)
-        : audienceLeft(client, family?.audience ?? [], policy),
+    audience: audienceOfSignIn(client, { resources, granted: family?.audience ?? [] }, policy),
   }
   const isListed = family !== null && isPresentable(family, request)
   return issue.prepare(client, grant, isListed ? { sub: family.user_id, sid: family.id } : null)
@@ -200,10 +197,7 @@ const answer = async (
 ): Promise<Rotated> => {
   const left = {
     scope: scope?.join(' ') ?? scopeLeft(family.scope, client.scope),
-    audience:
-      resources.length > 0
-        ? audienceFor(client, resources, policy)
-        : audienceLeft(client, family.audience, policy),
+    audience: audienceOfSignIn(client, { resources, granted: family.audience }, policy),
   }
   const tokens = await issue.toFamily(family, left, prepared)
   return { tokens, refresh_token, family }

@@ -2,6 +2,7 @@
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
+import type { ExpiringTable } from '../domain/base/retention.ts'
 import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
 
 /** Wall clock. */
@@ -50,7 +51,7 @@ export type Metrics = {
   /** A mail went out, was given up, or found no room in the queue. */
   mailed(outcome: MailOutcome): void
   /** The janitor deleted dead rows. */
-  deleted(table: string, rows: number): void
+  deleted(table: ExpiringTable, rows: number): void
 }
 
 /** The structured log. Fields are chosen by name at the call; nothing is dumped. */

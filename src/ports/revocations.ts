@@ -68,7 +68,10 @@ export type FeedStep = Readonly<{
  * reject with Unavailable when the database is away.
  */
 export type RevocationFeed = {
-  /** Every unexpired entry after `known`, in one statement. Rejects with Unavailable, too, while 20 thousand have no number. Null when the database does not have that position: it has another past. */
+  /**
+   * Every unexpired entry after `known`, in one statement. Null when the database has no such position: its past is another one.
+   * Rejects with Unavailable when the database is away, or when more than UNNUMBERED_MOST entries wait for a number.
+   */
   readSince(known: FeedPosition): Promise<FeedStep | null>
   /**
    * Hands over every numbered entry in portions, each when the promise of the one before is fulfilled; rejects with it. Returns the

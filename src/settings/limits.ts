@@ -1,6 +1,9 @@
 import { TOTP_FAILURES_AT_MOST } from '../domain/factors/totp.ts'
-import { derivedRateLimit, rateLimit } from './schemas.ts'
+import { derivedRateLimit, IN_WORDS, rateLimit } from './schemas.ts'
 import type { Setting } from './setting.ts'
+
+/** How many times RATE_LIMIT_PASSWORD a sign-in may end other sign-ins. */
+export const ENDINGS_FACTOR = 6
 
 /** The settings of limits: how often something may be asked for in a time. */
 export const LIMIT_SETTINGS = {
@@ -27,7 +30,7 @@ export const LIMIT_SETTINGS = {
   },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
-    help: 'Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise exports for one person, and six times as many endings of other sign-ins.',
+    help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise exports for one person, and ${IN_WORDS[ENDINGS_FACTOR]}as many endings of other sign-ins.`,
   },
   RATE_LIMIT_SECOND_FACTOR: {
     ...rateLimit('10/900'),

@@ -52,7 +52,7 @@ type Share = Readonly<{
   example: string
 }>
 
-const IN_WORDS = { 0.5: 'half of ', 1: '', 3: 'three times ' }
+export const IN_WORDS = { 0.5: 'half of ', 1: '', 3: 'three times ', 6: 'six times ' }
 
 /** Undefined when unset: what it is then follows from another setting. */
 export const derivedRateLimit = ({ of, times, example }: Share) => ({

@@ -1,4 +1,6 @@
+import { NIL_UUID } from '../domain/base/uuid.ts'
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
+import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
 
 /** What one step has ended. */
@@ -16,7 +18,7 @@ const BATCH_ROWS = 500
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
   const [links, ceremonies] = [await empty(database, 'email_links'), await empty(database, 'ceremonies')]
-  let [accounts, sign_ins, last_id]: [number, number, string | null] = [0, 0, NIL]
+  let [accounts, sign_ins, last_id]: [number, number, string | null] = [0, 0, NIL_UUID]
   while (last_id !== null) {
     const step: Step = await raiseEpochs(database, last_id)
     accounts += step.accounts
@@ -25,9 +27,6 @@ export const endRestored = async (database: Database): Promise<Restored> => {
   }
   return { accounts, sign_ins, links, ceremonies }
 }
-
-/** Before every id. */
-const NIL = '00000000-0000-0000-0000-000000000000'
 
 const raiseEpochs = async (database: Database, after: string): Promise<Step> => {
   const [step] = await database.run(
@@ -66,11 +65,12 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
 const empty = async (database: Database, table: 'email_links' | 'ceremonies'): Promise<number> => {
   let rows = 0
   for (;;) {
-    const gone = await database.run(
-      sql => sql`
+    const gone = await database.run(sql => {
+      const key = sql.unsafe(PRIMARY_KEYS[table])
+      return sql`
         delete from signet.${sql(table)}
-        where digest in (select digest from signet.${sql(table)} limit ${BATCH_ROWS})`,
-    )
+        where (${key}) in (select ${key} from signet.${sql(table)} limit ${BATCH_ROWS})`
+    })
     rows += gone.count
     if (gone.count === 0) return rows
   }

@@ -1,4 +1,4 @@
-import { RETENTION_SECONDS, SHORT_RETENTION_SECONDS } from '../domain/base/retention.ts'
+import { type ExpiringTable, RETENTIONS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/index.ts'
@@ -10,21 +10,8 @@ const BATCH_ROWS = 500
 /** For as long as nobody else may start after the last sign of life. */
 const LEASE_SECONDS = 60
 
-/** What dies by itself. Every table here has `expires_at`, with an index. */
-const TABLES = [
-  'refresh_families',
-  'revocations',
-  'feed_positions',
-  'spent_assertions',
-  'status_entries',
-  'import_batches',
-  'email_links',
-  'ceremonies',
-] as const
-export type JanitorTable = (typeof TABLES)[number]
-
-/** The columns of each primary key, by which a dead row is found again. */
-const KEYS: Readonly<Record<JanitorTable, string>> = {
+/** The columns of each primary key, by which a dead row is found again. Every table here has `expires_at`, with an index. */
+export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   refresh_families: 'id',
   revocations: 'kind, value',
   feed_positions: 'number',
@@ -35,11 +22,10 @@ const KEYS: Readonly<Record<JanitorTable, string>> = {
   ceremonies: 'digest',
 }
 
-const deadFor = (table: JanitorTable): number =>
-  table === 'status_entries' || table === 'feed_positions' ? SHORT_RETENTION_SECONDS : RETENTION_SECONDS
+type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>
 
 /** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
-export type Sweep = () => Promise<Readonly<Record<JanitorTable, number>> | null>
+export type Sweep = () => Promise<Deleted | null>
 
 /**
  * Ours: a batch of each table, by the one replica that holds the lease. A living row is never locked, and a dead one that
@@ -49,17 +35,8 @@ export const createSweep =
   (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
   async () => {
     if (!(await takeLease(database, holder))) return null
-    const deleted = {
-      refresh_families: 0,
-      revocations: 0,
-      feed_positions: 0,
-      spent_assertions: 0,
-      status_entries: 0,
-      import_batches: 0,
-      email_links: 0,
-      ceremonies: 0,
-    }
-    for (const table of TABLES) deleted[table] = await deleteBatch(database, table)
+    const deleted: Partial<Record<ExpiringTable, number>> = {}
+    for (const [table, seconds] of RETENTIONS) deleted[table] = await deleteBatch(database, table, seconds)
     // Where no service follows the feed, its entries wait for the first one that does.
     await numberAll(database)
     return deleted
@@ -80,14 +57,14 @@ const takeLease = async (database: Database, holder: string): Promise<boolean> =
 }
 
 /** The limit is a literal, for the planner: a plan for any limit would read the whole table to find the rows of the batch again. */
-const deleteBatch = async (database: Database, table: JanitorTable): Promise<number> => {
+const deleteBatch = async (database: Database, table: ExpiringTable, seconds: number): Promise<number> => {
   const [deleted] = await database.run(sql => {
-    const key = sql.unsafe(KEYS[table])
+    const key = sql.unsafe(PRIMARY_KEYS[table])
     return sql<{ rows: number }[]>`
       with dead as materialized (
         select ${key}
         from signet.${sql(table)}
-        where expires_at < statement_timestamp() - make_interval(secs => ${deadFor(table)})
+        where expires_at < statement_timestamp() - make_interval(secs => ${seconds})
         order by expires_at
         limit ${sql.unsafe(String(BATCH_ROWS))}
         for update skip locked
@@ -103,8 +80,7 @@ const deleteBatch = async (database: Database, table: JanitorTable): Promise<num
 }
 
 /** True when a table may hold more dead rows than went just now. */
-const isUnfinished = (deleted: Readonly<Record<JanitorTable, number>>): boolean =>
-  TABLES.some(table => deleted[table] === BATCH_ROWS)
+const isUnfinished = (deleted: Deleted): boolean => Object.values(deleted).includes(BATCH_ROWS)
 
 /** Milliseconds between two looks when there was nothing left. */
 const PAUSE_MILLISECONDS = 60_000
@@ -120,7 +96,7 @@ export const keepSweeping = ({ sweep, metrics, log, pause_milliseconds = PAUSE_M
     const began = performance.now()
     const deleted = await sweep()
     if (deleted === null) return pause_milliseconds
-    for (const table of TABLES) metrics.deleted(table, deleted[table])
+    for (const [table] of RETENTIONS) metrics.deleted(table, deleted[table] ?? 0)
     return isUnfinished(deleted) ? performance.now() - began : pause_milliseconds
   }
   const guarded = async (): Promise<number> => {

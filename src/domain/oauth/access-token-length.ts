@@ -1,5 +1,5 @@
 import { ACR } from './acr.ts'
-import type { AudiencePolicy } from './audience.ts'
+import { type AudiencePolicy, allowedFor } from './audience.ts'
 import type { Client } from './client.ts'
 import { OAuthError } from './oauth-error.ts'
 import { LONGEST_ROLES } from './roles.ts'
@@ -70,7 +70,7 @@ const servesPeople = ({ first_party, grant_types }: Client): boolean =>
 export const judgeRegistration = (client: Client, policy: AudiencePolicy): string | null => {
   const scope = client.first_party ? client.scope : shortestOf(client.scope.split(' '))
   const longest = Math.max(
-    ...allOf(client, policy).map(audience =>
+    ...allowedFor(client, policy).map(audience =>
       longestAccessToken(client, { scope, audience: [audience] }, policy.issuer),
     ),
   )
@@ -88,7 +88,7 @@ export const createRequireLength = (policy: AudiencePolicy) => {
   const isBounded = (client: Client): boolean => {
     const known = bounded.get(client)
     if (known !== undefined) return known
-    const all = { scope: client.scope, audience: allOf(client, policy) }
+    const all = { scope: client.scope, audience: allowedFor(client, policy) }
     const fits = longestAccessToken(client, all, policy.issuer) <= ACCESS_TOKEN_MAX_CHARACTERS
     bounded.set(client, fits)
     return fits
@@ -113,12 +113,3 @@ export type RequireLength = ReturnType<typeof createRequireLength>
 
 const shortestOf = (texts: readonly string[]): string =>
   texts.reduce((shortest, text) => (text.length < shortest.length ? text : shortest), texts[0] ?? '')
-
-/** All that a request may ask for: a first-party client for the issuer too. */
-const allOf = (
-  { audience, first_party }: Client,
-  { default_audience, issuer }: AudiencePolicy,
-): readonly string[] => {
-  const registered = audience.length > 0 ? audience : [default_audience]
-  return first_party ? [...registered, issuer] : registered
-}

@@ -38,6 +38,17 @@ export const grantedAudience = (
 }
 
 /**
+ * RFC 8707 §2.2 – The audiences of a token of a sign-in: the resources asked for, or what is left of the grant. That the grant holds
+ * the resources is judged elsewhere. Throws `invalid_target`.
+ */
+export const audienceOfSignIn = (
+  client: Client,
+  { resources, granted }: Readonly<{ resources: readonly string[]; granted: readonly string[] }>,
+  policy: AudiencePolicy,
+): readonly string[] =>
+  resources.length > 0 ? audienceFor(client, resources, policy) : audienceLeft(client, granted, policy)
+
+/**
  * Ours – The audiences of a token for which a request names none: of those that the sign-in was granted the usual ones, within what
  * the client's registration, which may have changed since, still allows; the client's first when none is left, as a new sign-in
  * would get.
@@ -67,8 +78,11 @@ const usualOf = (granted: readonly string[], { issuer }: AudiencePolicy): readon
   return place === -1 ? granted : granted.slice(0, Math.max(place, 1))
 }
 
-/** The default first. Ours: a first-party client may ask for the issuer too, because the account API is a resource like any other. */
-const allowedFor = (
+/**
+ * All audiences that a request may ask for, the default first. Ours: a first-party client may ask for the issuer too, because the
+ * account API is a resource like any other.
+ */
+export const allowedFor = (
   { audience, first_party }: Client,
   { issuer, default_audience }: AudiencePolicy,
 ): readonly string[] => {

@@ -20,6 +20,12 @@ export type Revocation = Readonly<{
  */
 export type NumberedRevocation = Revocation & Readonly<{ number: number }>
 
+/**
+ * Ours: entries without a number, at most. Beside those that have one they must go into one answer, of which followers take 4 MB.
+ * Carried out by store/revocations/revocation-feed.ts.
+ */
+export const UNNUMBERED_MOST = 50_000
+
 /** What stands for these sign-ins on the blocklist. */
 export const signInEntries = (families: readonly string[]) =>
   families.map(value => ({ kind: 'sid' as const, value }))

@@ -33,13 +33,15 @@ type VerdictOf<O extends RefreshOutcome> = {
 
 /** Why nothing was written. */
 export type Denial = VerdictOf<'denied'>
-/** The verdicts that end the family. */
-export type EndingVerdict = VerdictOf<'reused' | 'forged'>
 
-export const REVOKE_REASONS = { reused: 'reuse', forged: 'forged' } as const satisfies Record<
-  EndingVerdict,
-  RevokeReason
+/** The verdicts that end the family, with the reason that the family keeps. */
+export const REVOKE_REASON_OF = { reused: 'reuse', forged: 'forged' } as const satisfies Partial<
+  Record<RefreshVerdict & RefreshOutcome, RevokeReason>
 >
+export type EndingVerdict = keyof typeof REVOKE_REASON_OF
+
+export const isEnding = (verdict: RefreshVerdict | RefreshOutcome): verdict is EndingVerdict =>
+  Object.hasOwn(REVOKE_REASON_OF, verdict)
 
 export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),

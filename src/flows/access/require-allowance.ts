@@ -9,7 +9,9 @@ export const requireAllowance = async (limit: Limit, key: string): Promise<void>
 export const refuseExhausted = (limit: Limit, key: string): void => refuse(limit.isExhausted(key))
 
 const refuse = (allowance: Allowance | null): void => {
-  if (allowance === null || allowance.isAllowed) return
-  const { name, reset_seconds } = allowance
-  throw new Problem('RATE_LIMITED', { reason: name, retry_after_seconds: reset_seconds })
+  if (allowance !== null && !allowance.isAllowed) throw rateLimited(allowance)
 }
+
+/** The refusal by a limit that is used up. */
+export const rateLimited = ({ name, reset_seconds }: Allowance): Problem =>
+  new Problem('RATE_LIMITED', { reason: name, retry_after_seconds: reset_seconds })

@@ -1,7 +1,8 @@
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 import type { JudgeNewPassword } from './judge-new-password.ts'
 
@@ -30,6 +31,5 @@ export const createChangePassword =
     const password_digest = await passwords.hash(password)
     // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
-    const ended = await accounts.endOtherSignIns({ ...change, reason: 'password_changed' })
-    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
+    requireUnchanged(await accounts.endOtherSignIns({ ...change, reason: 'password_changed' }))
   }

@@ -1,6 +1,6 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
@@ -17,6 +17,5 @@ export const createDeleteAccount =
     const { id, credential_epoch } = bearer.account
     await requireStepUp(bearer, ownerProof)
     // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
-    const ended = await accountLife.delete({ id, credential_epoch })
-    if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
+    requireUnchanged(await accountLife.delete({ id, credential_epoch }))
   }

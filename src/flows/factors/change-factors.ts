@@ -1,4 +1,4 @@
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { CeremonyPurpose } from '../../domain/factors/ceremony.ts'
 import {
   digestOfRecoveryCode,
@@ -57,13 +57,6 @@ export const createChangeFactors = (needs: Needs) => {
       credential_epoch: account.credential_epoch,
       keep: claims.sid ?? null,
     }),
-
-    /** The outcome of a change. Throws when another change came first, and nothing was done. */
-    requireMade: <Outcome>(outcome: Outcome | null): Outcome => {
-      if (outcome === null)
-        throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
-      return outcome
-    },
 
     createCodes,
     /** Recovery codes for whoever has none left; they are shown this once. */

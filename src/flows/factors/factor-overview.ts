@@ -2,6 +2,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import { presentPasskey } from '../../domain/factors/passkey.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf } from './change-factors.ts'
 import { hasFactor } from './offer-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
@@ -27,8 +28,7 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
     const codes = change.createCodes()
     const { id, credential_epoch } = bearer.account
     const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }
-    const outcome = await factors.replaceRecoveryCodes(set)
-    if (outcome === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
+    const outcome = requireUnchanged(await factors.replaceRecoveryCodes(set))
     if (outcome === 'overtaken') throw new Problem('RECOVERY_CODES_CHANGED')
     return { recovery_codes: codes }
   },

@@ -6,6 +6,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
 
@@ -50,7 +51,7 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       await finish()
       const codes = await change.codesFor(bearer)
       const added = { ...change.changeOf(bearer), passkey, label, recovery: digestsOf(codes) }
-      const { isRecoveryGiven } = change.requireMade(await factors.addPasskey(added))
+      const { isRecoveryGiven } = requireUnchanged(await factors.addPasskey(added))
       return { id: passkey.id, label, recovery_codes: isRecoveryGiven ? codes : [] }
     },
 
@@ -59,7 +60,7 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       if (!passkeys.some(passkey => passkey.id === id))
         throw new Problem('NOT_FOUND', { reason: 'passkey_absent' })
       await change.requireStepUp(bearer, ownerProof)
-      change.requireMade(await factors.removePasskey({ ...change.changeOf(bearer), id }))
+      requireUnchanged(await factors.removePasskey({ ...change.changeOf(bearer), id }))
     },
   }
 }

@@ -6,6 +6,7 @@ import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../../domain/factors/t
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
 
@@ -42,7 +43,7 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     await finish()
     const codes = await change.codesFor(bearer)
     const added = { ...change.changeOf(bearer), secret: sealed, step, recovery: digestsOf(codes) }
-    const { isRecoveryGiven } = change.requireMade(await factors.addTotp(added))
+    const { isRecoveryGiven } = requireUnchanged(await factors.addTotp(added))
     return { recovery_codes: isRecoveryGiven ? codes : [] }
   },
 
@@ -50,7 +51,7 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     const { totp } = await change.find(bearer)
     if (totp === null) throw new Problem('NOT_FOUND', { reason: 'totp_absent' })
     await change.requireStepUp(bearer, ownerProof)
-    change.requireMade(await factors.removeTotp(change.changeOf(bearer)))
+    requireUnchanged(await factors.removeTotp(change.changeOf(bearer)))
   },
 })
 

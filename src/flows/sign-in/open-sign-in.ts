@@ -43,21 +43,16 @@ export type OpenSignIn = (signIn: {
   source: RequestSource
 }) => Promise<TokenPair>
 
-export const SALT_BYTES = 16
-
 /** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, source }) => {
     await requireAllowance(limit, account.id)
-    const id = random.uuid()
-    const salt = random.bytes(SALT_BYTES)
-    const [pepper] = peppers
-    const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+    const { minted, refresh_token } = mintFamily({ random, peppers })
     const grant = { scope: client.scope, audience: audienceFor(client, resources, policy) }
-    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
+    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: minted.id })
     const family = await refreshFamilies.open({
-      id,
+      ...minted,
       user_id: account.id,
       credential_epoch: account.credential_epoch,
       client_id: client.client_id,
@@ -65,9 +60,6 @@ export const createOpenSignIn =
       audience: grantedAudience(client, resources, policy),
       amr,
       refresh_transport,
-      salt,
-      pepper_id: pepper.id,
-      token_digest: digestOf(refresh_token),
       source,
     })
     if (family === null)
@@ -77,6 +69,16 @@ export const createOpenSignIn =
     metrics.issued('sign_in')
     return toTokenPair(tokens, refresh_token, family)
   }
+
+const SALT_BYTES = 16
+
+/** The columns that identify a new family, and its first refresh token: of the newest pepper, and of generation 0. */
+export const mintFamily = ({ random, peppers: [pepper] }: Pick<Needs, 'random' | 'peppers'>) => {
+  const id = random.uuid()
+  const salt = random.bytes(SALT_BYTES)
+  const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+  return { refresh_token, minted: { id, salt, pepper_id: pepper.id, token_digest: digestOf(refresh_token) } }
+}
 
 export const toTokenPair = (
   tokens: AccessTokenResponse,

@@ -1,6 +1,6 @@
 import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { CHALLENGE_BYTES, payloadOf, readPayload } from '../../domain/factors/ceremony.ts'
+import { CHALLENGE_BYTES, payloadOf } from '../../domain/factors/ceremony.ts'
 import { type Assertion, requestOptions } from '../../domain/factors/passkey.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
@@ -11,6 +11,7 @@ import type { Factors } from '../../ports/factors.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
+import { type Admit, admitClient } from './admit-client.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
 
 type Needs = Readonly<{
@@ -33,8 +34,7 @@ type Answered = Readonly<{
   device_token: string | null
   source: RequestSource
   language: Language
-  /** Throws where the page that asks may not act for this client in this way. */
-  admit: (client: Client, refresh_transport: RefreshTransport) => void
+  admit: Admit
 }>
 
 /** RFC 8176 §2 – "user": somebody was there. With the key, which was verified to be theirs, it makes two factors. */
@@ -54,13 +54,10 @@ export const createPasskeySignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, assertion, admit, ...request }: Answered) => {
-    const { clients, ceremonySteps, factors, proveFactor, completeSignIn, originsOf } = needs
-    const { client_id, refresh_transport, payload, finish } = await ceremonySteps.resumeUnbound(handle)
-    const client = await clients.find(client_id)
-    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', { reason: 'client_gone' })
-    admit(client, refresh_transport)
-    const { challenge, resources } = readPayload(payload)
-    needs.requireResources(client, resources)
+    const { ceremonySteps, factors, proveFactor, completeSignIn, originsOf } = needs
+    const resumed = await ceremonySteps.resumeUnbound(handle)
+    const { client, challenge, resources } = await admitClient(needs, resumed, admit)
+    const { refresh_transport } = resumed
     const account = await factors.findOwner(assertion.id)
     if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
     // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
@@ -68,7 +65,7 @@ export const createPasskeySignIn = (needs: Needs) => ({
       throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
     const asked = { account_id: account.id, challenge, origins: originsOf(client) }
     const method = await proveFactor({ kind: 'passkey', assertion }, asked)
-    await finish()
+    await resumed.finish()
     const amr = amrWith(PRESENT_AMR, method)
     const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
     return { signedIn, client, refresh_transport }

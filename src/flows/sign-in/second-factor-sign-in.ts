@@ -1,7 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { readPayload } from '../../domain/factors/ceremony.ts'
 import { ACR, amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
@@ -11,6 +10,7 @@ import type { RequireResources } from '../access/require-resources.ts'
 import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { Proof, ProveFactor } from '../factors/prove-factor.ts'
+import { type Admit, admitClient } from './admit-client.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
 
@@ -42,8 +42,7 @@ type SecondHalf = Readonly<{
   device_token: string | null
   source: RequestSource
   language: Language
-  /** Throws where the page that asks may not act for this client in this way. */
-  admit: (client: Client, refresh_transport: RefreshTransport) => void
+  admit: Admit
 }>
 
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
@@ -77,14 +76,10 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 
   finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
-    const { clients, ceremonySteps, proveFactor, completeSignIn, knownDevices, originsOf } = needs
+    const { ceremonySteps, proveFactor, completeSignIn, knownDevices, originsOf } = needs
     const resumed = await ceremonySteps.resume({ handle, purpose: 'sign_in', family_id: null })
-    const { account, refresh_transport, payload } = resumed
-    const client = await clients.find(resumed.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', { reason: 'client_gone' })
-    admit(client, refresh_transport)
-    const { challenge, resources } = readPayload(payload)
-    needs.requireResources(client, resources)
+    const { client, challenge, resources } = await admitClient(needs, resumed, admit)
+    const { account, refresh_transport } = resumed
     const device = knownDevices.recognise(request.device_token, account)
     const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
     const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))

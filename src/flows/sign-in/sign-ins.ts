@@ -6,6 +6,7 @@ import type { Limit } from '../../ports/limits.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 
 type Needs = Readonly<{
   accounts: Accounts
@@ -30,8 +31,7 @@ export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs)
       const { id, credential_epoch } = account
       await requireAllowance(endingLimit, claims.sid ?? id)
       const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
-      const ended = await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' })
-      if (ended === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_changed_meanwhile' })
+      requireUnchanged(await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' }))
     },
   }
 }

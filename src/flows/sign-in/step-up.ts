@@ -1,13 +1,11 @@
-import { digestOf } from '../../domain/base/digest.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
-import { type AudiencePolicy, audienceFor, audienceLeft } from '../../domain/oauth/audience.ts'
+import { type AudiencePolicy, audienceOfSignIn } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
-import { refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
 import type { Issue } from '../../grants/issue.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
@@ -19,7 +17,7 @@ import { refuseExhausted, requireAllowance } from '../access/require-allowance.t
 import { type RequireResources, refusingResources, resourceRefused } from '../access/require-resources.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { OwnFactorProof, ProveOwnFactor } from '../factors/prove-own-factor.ts'
-import { SALT_BYTES, type TokenPair, toTokenPair } from './open-sign-in.ts'
+import { mintFamily, type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
   clients: Clients
@@ -93,7 +91,10 @@ const grantOf = async (
   const family = await refreshFamilies.findLiving({ family_id, salt: null })
   if (!resources.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
-  const grant = { scope: client.scope, audience: audienceOf(client, resources, family, policy) }
+  const grant = {
+    scope: client.scope,
+    audience: audienceOfSignIn(client, { resources, granted: family?.audience ?? [] }, policy),
+  }
   refusingResources(() => issue.requireLength(client, grant))
   return grant
 }
@@ -107,39 +108,22 @@ const replace = async (
   { client, resources }: Wanted,
   { grant, ...change }: Replacement,
 ): Promise<SteppedUp> => {
-  const { refreshFamilies, issue, random, peppers, policy, metrics } = needs
-  const id = random.uuid()
-  const salt = random.bytes(SALT_BYTES)
-  const [pepper] = peppers
-  const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
-  const prepared = await issue.prepare(client, grant, { sub: account.id, sid: id })
+  const { refreshFamilies, issue, policy, metrics } = needs
+  const { minted, refresh_token } = mintFamily(needs)
+  const prepared = await issue.prepare(client, grant, { sub: account.id, sid: minted.id })
   const family = await refreshFamilies.stepUp({
     ...change,
-    id,
+    ...minted,
     user_id: account.id,
     credential_epoch: account.credential_epoch,
-    salt,
-    pepper_id: pepper.id,
-    token_digest: digestOf(refresh_token),
   })
   if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'ended_meanwhile' })
   const left = {
     scope: scopeLeft(family.scope, client.scope),
-    audience: audienceOf(client, resources, family, policy),
+    audience: audienceOfSignIn(client, { resources, granted: family.audience }, policy),
   }
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
   return { tokens, refresh_transport: family.refresh_transport }
 }
-
-/** Of a token: what was asked for, else what is left of the grant. */
-const audienceOf = (
-  client: Client,
-  resources: readonly string[],
-  family: Readonly<{ audience: readonly string[] }> | null,
-  policy: AudiencePolicy,
-): readonly string[] =>
-  resources.length > 0
-    ? audienceFor(client, resources, policy)
-    : audienceLeft(client, family?.audience ?? [], policy)

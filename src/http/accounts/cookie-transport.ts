@@ -4,7 +4,7 @@ import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { TokenPair } from '../../flows/sign-in/open-sign-in.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { catching } from '../server/refusal.ts'
+import { catchingProblems } from '../server/refusal.ts'
 import type { Call, Reply } from '../server/route.ts'
 
 type Needs = Readonly<{ cookie: Cookie; csrf: Csrf }>
@@ -48,7 +48,7 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
       throw new Problem(refresh_token === null ? 'AUTH_TOKEN_MISSING' : 'ORIGIN_NOT_ALLOWED', {
         reason: 'cookie_origin',
       })
-    const answer = catching('problem', async () => {
+    const answer = catchingProblems(async () => {
       if (refresh_token === null) throw new Problem('AUTH_TOKEN_MISSING', { reason: 'cookie_missing' })
       return handle(refresh_token, client => csrf.isOf(call, client))
     })

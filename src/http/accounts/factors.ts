@@ -5,11 +5,10 @@ import type { FactorOverview } from '../../flows/factors/factor-overview.ts'
 import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
 import type { OwnerProof } from '../../flows/factors/require-step-up.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
-import { readOptionalJson } from '../server/body.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, json, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
-import { FILLED, parseFields, readFields, TEXT } from './fields.ts'
+import { FILLED, readFields, readOptionalFields, TEXT } from './fields.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 import { ATTESTATION } from './proof.ts'
 import { withBearer } from './with-bearer.ts'
@@ -40,7 +39,7 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   /** What only the account's owner may do. A request that need not show anything may leave the body out. */
   const ownersAlone = (act: (bearer: Bearer, ownerProof: OwnerProof, call: Call) => Promise<Reply>) =>
     own(async (bearer, call) => {
-      const given = parseFields((await readOptionalJson(call)) ?? {}, OWNER_PROOF)
+      const given = await readOptionalFields(call, OWNER_PROOF)
       return act(bearer, await needs.readOwnerProof(call, bearer, given), call)
     })
   const answer = (status: number, body: unknown) => json(status, body, NO_STORE)

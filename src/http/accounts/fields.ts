@@ -4,12 +4,16 @@ import { ACR_VALUES, parseAcrValues } from '../../domain/oauth/acr.ts'
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
-import { readJson } from '../server/body.ts'
+import { readJson, readOptionalJson } from '../server/body.ts'
 import type { Call } from '../server/route.ts'
 
 /** The fields of a request to the account API: others are ignored, so that nobody gives themselves a role. */
 export const readFields = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
   parseFields(await readJson(call), schema)
+
+/** The same, where a body may be left out: it has no fields then. */
+export const readOptionalFields = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
+  parseFields((await readOptionalJson(call)) ?? {}, schema)
 
 /** Every bad field at once, each with a pointer to it. Throws a 422. */
 export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {

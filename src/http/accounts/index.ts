@@ -12,7 +12,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { catching } from '../server/refusal.ts'
+import { catchingProblems } from '../server/refusal.ts'
 import type { Handle, Route } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
 import { handleChangePassword } from './change-password.ts'
@@ -57,10 +57,10 @@ type Needs = Readonly<{
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
   const showing = { ...needs, readOwnerProof: createReadOwnerProof(needs) }
-  const counted = (handle: Handle): Handle => limited(limits.accounts, catching('problem', handle))
+  const counted = (handle: Handle): Handle => limited(limits.accounts, catchingProblems(handle))
   const against = (limit: Limit): Needs & Within => ({
     ...needs,
-    within: handle => limited(limit, catching('problem', handle)),
+    within: handle => limited(limit, catchingProblems(handle)),
   })
   const routes: readonly AccountRoute[] = [
     post('/auth/register', counted(handleSignIn(201, against(limits.register), needs.signUp))),

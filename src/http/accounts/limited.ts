@@ -1,5 +1,5 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { rateLimited } from '../../flows/access/require-allowance.ts'
 import type { Allowance, Limit } from '../../ports/limits.ts'
 import { problemReply } from '../server/refusal.ts'
 import type { Handle, Reply } from '../server/route.ts'
@@ -15,13 +15,7 @@ export const limited =
   async call => {
     const allowance = await limit.consume(limitKeyOf(call.ip))
     if (allowance === null) return handle(call)
-    if (!allowance.isAllowed) {
-      const refusal = new Problem('RATE_LIMITED', {
-        reason: allowance.name,
-        retry_after_seconds: allowance.reset_seconds,
-      })
-      return problemReply(refusal, headersOf(allowance, {}))
-    }
+    if (!allowance.isAllowed) return problemReply(rateLimited(allowance), headersOf(allowance, {}))
     const reply = await handle(call)
     return { ...reply, headers: { ...reply.headers, ...headersOf(allowance, reply.headers) } }
   }

@@ -2,11 +2,10 @@ import { presentAccount } from '../../domain/account/account.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { DeleteAccount } from '../../flows/account/delete-account.ts'
 import type { ExportAccount } from '../../flows/account/export-account.ts'
-import { readOptionalJson } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { type Call, type Handle, json, NO_STORE, noContent } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { parseFields } from './fields.ts'
+import { readOptionalFields } from './fields.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
 import { withBearer } from './with-bearer.ts'
 
@@ -26,7 +25,7 @@ export const handleShowAccount = ({ authenticateBearer }: Pick<Needs, 'authentic
 /** Ours – DELETE /auth/me: the browser's cookies go with the account. */
 export const handleDeleteAccount = (needs: Needs): Handle =>
   withBearer(needs.authenticateBearer, async (bearer, call) => {
-    const given = parseFields((await readOptionalJson(call)) ?? {}, OWNER_PROOF)
+    const given = await readOptionalFields(call, OWNER_PROOF)
     await needs.deleteAccount(bearer, await needs.readOwnerProof(call, bearer, given))
     const { cookies = [] } = needs.cookieTransport.forget(call)
     return { ...noContent, cookies: [...cookies, ...forgetDevice(needs.deviceCookie, call)] }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
 import { readOptionalJson } from '../server/body.ts'
-import { requestSourceOf } from '../server/request-source.ts'
+import { idempotencyKeyOf, requestSourceOf } from '../server/request-source.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, parseFields, RESOURCES } from './fields.ts'
@@ -26,7 +26,7 @@ export const handleRefresh =
     )
     const request = {
       resources,
-      idempotency_key: call.header('idempotency-key') || undefined,
+      idempotency_key: idempotencyKeyOf(call),
       source: requestSourceOf(call),
     }
     if (refresh_token !== undefined) {

@@ -2,10 +2,9 @@ import { z } from 'zod'
 import { Problem } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
-import { readOptionalJson } from '../server/body.ts'
 import { type Handle, noContent } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
-import { FILLED, parseFields } from './fields.ts'
+import { FILLED, readOptionalFields } from './fields.ts'
 
 const FIELDS = z.object({
   refresh_token: FILLED.optional(),
@@ -26,7 +25,7 @@ type Needs = Readonly<{
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
   async call => {
-    const { refresh_token, everywhere } = parseFields((await readOptionalJson(call)) ?? {}, FIELDS)
+    const { refresh_token, everywhere } = await readOptionalFields(call, FIELDS)
     const authorization = call.header('authorization')
     const hasAnother = refresh_token !== undefined || cookieTransport.isThere(call)
     if (authorization !== undefined) {

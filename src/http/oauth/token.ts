@@ -1,7 +1,7 @@
 import type { Exchange } from '../../grants/exchange.ts'
 import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { requestSourceOf } from '../server/request-source.ts'
+import { idempotencyKeyOf, requestSourceOf } from '../server/request-source.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
 
 /** RFC 6749 §3.2 – The token endpoint. */
@@ -15,7 +15,7 @@ export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'c
     const { client_id, grant_type, tokens } = await exchange({
       form,
       authorization: call.header('authorization'),
-      idempotency_key: call.header('idempotency-key') || undefined,
+      idempotency_key: idempotencyKeyOf(call),
       source: requestSourceOf(call),
       limit_key: clientLimitKey(call),
     })

@@ -29,6 +29,9 @@ export const catching =
     }
   }
 
+/** Inside a route, where the answer to a refusal gets headers or cookies of its own. */
+export const catchingProblems = (handle: Handle): Handle => catching('problem', handle)
+
 const replyTo = (error: unknown, { refused, unavailable, failed }: Answers, call: Call): Reply => {
   const refusal = refused(error, call)
   if (refusal !== null) return refusal

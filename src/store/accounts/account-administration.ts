@@ -1,4 +1,5 @@
 import type { AccountLine } from '../../domain/account/account-line.ts'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/index.ts'
@@ -9,8 +10,6 @@ import { createImportBatch } from './import-batch.ts'
 
 /** Accounts that one statement looks at, whatever it is asked for: it holds nobody up, and fits into memory. */
 const PAGE_ROWS = 1000
-/** Before every id: nobody has this one. */
-const NIL = '00000000-0000-0000-0000-000000000000'
 
 export const createAccountAdministration = (
   database: Database,
@@ -81,7 +80,7 @@ const createReadPage =
         with page as materialized (
           select *
           from signet.users
-          where id > ${after ?? NIL}
+          where id > ${after ?? NIL_UUID}
           order by id
           limit ${PAGE_ROWS}
         ),

@@ -2,10 +2,8 @@ import { IMPORT_REMEMBERED_DAYS } from '../../domain/account/account-line.ts'
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
-import type { Database } from '../postgres/index.ts'
+import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 
-/** SQLSTATE unique_violation: somebody else wrote the same batch at the same time. */
-const RACED = '23505'
 const TRIES = 5
 
 /**
@@ -19,7 +17,8 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        if (tries === TRIES || errorCodeOf(error) !== RACED) throw error
+        // Another request wrote the same batch at the same time.
+        if (tries === TRIES || errorCodeOf(error) !== UNIQUE_VIOLATION) throw error
       }
     }
   }

@@ -6,7 +6,7 @@ import {
 } from '../../domain/sign-in/refresh-family.ts'
 import {
   parseRefreshVerdict,
-  REVOKE_REASONS,
+  REVOKE_REASON_OF,
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
@@ -106,7 +106,7 @@ export const createJudge =
             last_ip = case when is_rotated then presented_ip else f.last_ip end,
             last_user_agent = case when is_rotated then presented_user_agent else f.last_user_agent end,
             revoked_at = case when not is_rotated then statement_timestamp() end,
-            revoke_reason = case verdict when 'reused' then ${REVOKE_REASONS.reused} when 'forged' then ${REVOKE_REASONS.forged} end
+            revoke_reason = case verdict when 'reused' then ${REVOKE_REASON_OF.reused} when 'forged' then ${REVOKE_REASON_OF.forged} end
           from changing
           where f.id = changing.id
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at

@@ -3,14 +3,11 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
-import type { Database } from '../postgres/index.ts'
+import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { CHANGE_EMAIL, isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
 import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
-
-/** SQLSTATE unique_violation. */
-const TAKEN = '23505'
 
 /**
  * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
@@ -85,7 +82,7 @@ const createRedeemChange =
       )
       return addressee ?? null
     } catch (error) {
-      if (errorCodeOf(error) === TAKEN) return 'taken'
+      if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'taken'
       throw error
     }
   }

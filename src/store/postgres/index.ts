@@ -2,7 +2,7 @@
 export { inBatches } from './batches.ts'
 export { type Database, openDatabase } from './database.ts'
 export type { DatabasePlace } from './hosts.ts'
-export { isOutage, ROLLED_BACK } from './outage.ts'
+export { isOutage, ROLLED_BACK, UNIQUE_VIOLATION } from './outage.ts'
 export { onPrimary } from './primary.ts'
 export { quoteIdentifier } from './qualify.ts'
 export { findSettingFaults, isRefusedByPooler } from './session-settings.ts'

@@ -7,6 +7,9 @@ export const READ_ONLY = '25006'
  */
 export const ROLLED_BACK: ReadonlySet<string> = new Set(['40001', '40P01'])
 
+/** SQLSTATE of a row whose unique key another row has. */
+export const UNIQUE_VIOLATION = '23505'
+
 /** Ours: of several hosts, one that is a standby. Nothing was sent there. */
 export const STANDBY = 'STANDBY'
 

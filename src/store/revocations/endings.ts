@@ -4,7 +4,7 @@ import { endPerson } from '../accounts/end-person.ts'
 import { announceClient, endedColumns } from '../families/announce-endings.ts'
 import type { Database } from '../postgres/index.ts'
 
-/** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
+/** More than FAMILIES_AT_ONCE of a person: the families of a client get no entries of their own in the feed. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000
 
 const REVOKED_GLOBALLY: RevokeReason = 'revoked_globally'

@@ -1,7 +1,11 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { FeedPosition } from '../../domain/revocations/feed-cursor.ts'
-import type { NumberedRevocation, Revocation } from '../../domain/revocations/revocation.ts'
+import {
+  type NumberedRevocation,
+  type Revocation,
+  UNNUMBERED_MOST,
+} from '../../domain/revocations/revocation.ts'
 import type { FeedStep, RevocationFeed } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/index.ts'
 import { numberAll } from './number-revocations.ts'
@@ -13,8 +17,6 @@ type Position = Readonly<{ kind: null; value: null; number: number; tag: string 
 const PAGE_ROWS = 2000
 /** Numbers whose entries are read at once: a batch of numbering each. */
 const STEP_NUMBERS = 32
-/** Entries without a number, at most: beside those that have one they must go into one answer, of which followers take 4 MB. */
-const UNNUMBERED_MOST = 50_000
 /** A reader waits so long for what it numbers itself; then it answers without, where one answer can hold it. */
 const NUMBERING_MILLISECONDS = 200
 /** What another instance numbers has its number by then, unless that one hangs: followers are told once, with it. */

@@ -1,0 +1,28 @@
+import { Problem } from '../../domain/base/problem.ts'
+import { type Ceremony, readPayload } from '../../domain/factors/ceremony.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { RequireResources } from '../access/require-resources.ts'
+
+/** Throws where the page that asks may not act for this client in this way. */
+export type Admit = (client: Client, refresh_transport: RefreshTransport) => void
+
+type Needs = Readonly<{ clients: Clients; requireResources: RequireResources }>
+
+/**
+ * The client of a resumed sign-in, with what the ceremony holds. Throws where the client is gone, or may no longer do what it began:
+ * its registration may have changed since.
+ */
+export const admitClient = async (
+  { clients, requireResources }: Needs,
+  { client_id, refresh_transport, payload }: Pick<Ceremony, 'client_id' | 'refresh_transport' | 'payload'>,
+  admit: Admit,
+) => {
+  const client = await clients.find(client_id)
+  if (!client?.first_party) throw new Problem('AUTH_CEREMONY_OVER', { reason: 'client_gone' })
+  admit(client, refresh_transport)
+  const { challenge, resources } = readPayload(payload)
+  requireResources(client, resources)
+  return { client, challenge, resources }
+}
