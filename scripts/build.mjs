@@ -3,8 +3,8 @@
  * node scripts/build.mjs [directory, default dist]
  *
  * The build is made beside the directory, which it then replaces: a build that fails leaves the last one as it was, a server that
- * starts meanwhile finds a whole one, and no file of an earlier build stays to be packed. A running server reads nothing of its
- * build (test/process/build.test.ts).
+ * starts meanwhile finds a whole one, and no file of an earlier build stays to be packed. A running server goes on: of its build it
+ * reads only the module of the password threads later, at a path that every build has (test/process/build.test.ts).
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'

@@ -49,7 +49,7 @@ describe('npm pack in a checkout whose server runs', { timeout: 120_000 }, () =>
     checkout.remove()
   })
 
-  it('leaves the server with what it started with', async () => {
+  it('leaves a server that signs people in and serves its pages', async () => {
     const call = createCall(sandbox.origin)
     const credentials = { email: 'ada@example.com', password: 'correct horse battery' }
     expect((await call('/auth/register', { json: credentials })).status).toBe(201)
