@@ -29,9 +29,9 @@ type Parts = Readonly<{
   log: Log
   clock?: Clock
   wait?: Wait
-  /** Open already and closed by whoever opened it. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
+  /** A database that the caller has opened and closes. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
   database?: Database
-  /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: to nobody. */
+  /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: mails are not shown. */
   printMail?: (text: string) => void
   /** Lines that the log could not write. Default: none. */
   logLinesDropped?: () => number

@@ -25,7 +25,7 @@ export type OnClose = (closer: () => Promise<void> | void) => void
 type Parts = Readonly<{
   clock: Clock
   log: Log
-  /** Open already, and closed by whoever opened it. */
+  /** A database that the caller has opened and closes. */
   database: Database | undefined
   onClose: OnClose
 }>

@@ -140,7 +140,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       expect(seen.size).toBe(3)
     })
 
-    it('is addressed to the issuer when nobody named an audience (§3)', async () => {
+    it('is addressed to the issuer where no audience was named (§3)', async () => {
       expect((await claimsOf(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
       expect((await claimsOf(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
     })

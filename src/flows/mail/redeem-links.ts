@@ -57,7 +57,7 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       const { purpose, digest, email } = await find(given.token)
       if (purpose !== 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
-      // Judged, and hashed, for whoever holds a link alone.
+      // After the link was found: a stranger without one causes no hashing.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
       if (fault !== null) return { outcome: 'password_refused', fault }
       const password_digest = await passwords.hash(password)

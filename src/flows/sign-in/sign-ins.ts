@@ -20,7 +20,7 @@ export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs)
   return {
     list: ({ account }: Bearer): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
 
-    /** Somebody else's, one that is over and one that never was are the same to the caller: nothing is there. */
+    /** A sign-in of another person, one that has ended and one that never existed get the same 404. */
     end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
       if (id !== claims.sid) await requireAllowance(endingLimit, claims.sid ?? account.id)
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const

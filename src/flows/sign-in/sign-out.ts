@@ -33,7 +33,7 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
 
     /**
      * By a refresh token of a first-party client. A spent one ends its own sign-in and no more: "everywhere" takes a living one,
-     * or an old token out of a log could sign somebody out of every device.
+     * or an old token out of a log could sign its owner out of every device.
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
       const { token, client } = await readFirstPartyToken(text, admits)

@@ -19,7 +19,7 @@ type Needs = Readonly<{
   deviceCookie: Cookie
 }>
 
-/** Ours (docs/decisions/0014) – POST /auth/login/passkey/options: a challenge for whoever holds a passkey. */
+/** Ours (docs/decisions/0014) – POST /auth/login/passkey/options: a challenge for any passkey; no account is named. */
 export const handlePasskeyOptions =
   ({ clients, passkeySignIn, cookieTransport, within }: Needs & Within): Handle =>
   async call => {

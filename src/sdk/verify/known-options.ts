@@ -3,7 +3,7 @@ export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
 
 /**
  * Ours – Throws a TypeError for an option that does not exist. Taken in silence, `revocation` in place of `revocations` would be a
- * verifier that asks nobody.
+ * verifier without a source of revocations.
  */
 export const requireKnownOptions = (
   of: string,

@@ -82,7 +82,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       ['empty crit', () => ({ crit: [] })],
       ['b64', () => ({ b64: false, crit: ['b64'] })],
       ['zip', () => ({ zip: 'DEF' })],
-    ])('refuses %s, and asks nobody (§4.1)', async (_, members) => {
+    ])('refuses %s without a request to the issuer (§4.1)', async (_, members) => {
       await verifier().ready()
       const before = issuer().count(JWKS)
       const header = segmentOf({ alg: 'RS256', typ: 'at+jwt', kid: key().kid, ...members() })
