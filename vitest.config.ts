@@ -1,12 +1,11 @@
-import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    // A test waits for a server half of its time: one file more at once than there are cores keeps them busy.
-    maxWorkers: availableParallelism() + 1,
+    // As many at once as there are cores, where vitest would leave one idle. One more saves half a minute of twelve, and waits run out.
+    maxWorkers: '100%',
     // The first start of the embedded database alone takes seconds on a busy machine.
     testTimeout: 20_000,
     hookTimeout: 60_000,
