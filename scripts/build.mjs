@@ -7,7 +7,16 @@
  * reads only the module of the password threads later, at a path that every build has (test/process/build.test.ts).
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
@@ -23,6 +32,9 @@ const REFERENCE_FILES = [
   'NOTICE',
   'package.json',
 ]
+
+/** The examples import the library by the name under which a service installs it. In the checkout that name is this package. */
+const LIBRARY_OF_EXAMPLES = 'examples/node_modules/signetd-verify'
 
 const { resolve } = createRequire(import.meta.url)
 const run = (...command) => execFileSync(process.execPath, command, { stdio: 'inherit' })
@@ -43,12 +55,20 @@ const build = to => {
   chmodSync(join(to, 'cli/signetd.js'), 0o755)
 }
 
+const linkLibrary = () => {
+  // A build of the image has no examples.
+  if (!existsSync('examples') || existsSync(LIBRARY_OF_EXAMPLES)) return
+  mkdirSync(dirname(LIBRARY_OF_EXAMPLES), { recursive: true })
+  symlinkSync('../..', LIBRARY_OF_EXAMPLES, 'dir')
+}
+
 mkdirSync(dirname(dist), { recursive: true })
 const work = mkdtempSync(`${dist}.new-`)
 try {
   build(join(work, 'new'))
   if (existsSync(dist)) renameSync(dist, join(work, 'old'))
   renameSync(join(work, 'new'), dist)
+  linkLibrary()
 } catch (error) {
   // The compiler has said what is wrong.
   if (error.status === undefined) throw error

@@ -1,7 +1,6 @@
 // An Express service that takes Signet's tokens. Start: node examples/express/server.mjs
 import express from 'express'
-// This checkout is the package signetd. A service installs the library alone, and imports from 'signetd-verify/node'.
-import { authOf, createExpressProtect, scope } from 'signetd/node'
+import { authOf, createExpressProtect, scope } from 'signetd-verify/node'
 
 const issuer = process.env.ISSUER ?? 'http://localhost:8080'
 const audience = process.env.AUDIENCE ?? 'http://localhost:3000'

@@ -1,8 +1,7 @@
 // A Hono service that takes Signet's tokens. Start: node examples/hono/server.mjs
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
-// This checkout is the package signetd. A service installs the library alone, and imports from 'signetd-verify/hono'.
-import { createProtect, scope } from 'signetd/hono'
+import { createProtect, scope } from 'signetd-verify/hono'
 
 const issuer = process.env.ISSUER ?? 'http://localhost:8080'
 const audience = process.env.AUDIENCE ?? 'http://localhost:3000'
