@@ -8,7 +8,7 @@ import { createCall, PASSWORD } from '../support/call.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 /** As README has it: the embedded default, its demo clients, and an example service without any setting of its own but where they are. */
-describe('README: let a person’s token reach your API', () => {
+describe('README: a person’s token reaches your API', () => {
   const API = 'http://localhost:3000'
   let signet: Sandbox
   let data: Awaited<ReturnType<typeof createDataDir>>
