@@ -55,18 +55,18 @@ export type Rotate = (request: RotateRequest) => Promise<Rotated>
  * spent one comes back. The verdict is the store's, on the locked row; here it becomes an answer.
  */
 export const createRotate = (needs: Needs): Rotate => {
-  const present = createPresent(needs)
+  const spend = createSpend(needs)
   return async request => {
     const { client, token } = request
     refuseUnregistered(needs, request)
     const presented = { client_id: client.client_id, token }
     const excess = await findExcess(needs, presented)
     const prepared = excess === null ? await prepare(needs, request) : NOTHING
-    const { rotation, successor } = await present(request)
-    needs.metrics.judged(rotation.verdict)
+    const { rotation, successor } = await spend(request)
+    needs.metrics.judged(rotation.outcome)
     const whose = { client_id: client.client_id, sid: token.family_id }
     const alert = createAlert(needs, request)
-    switch (rotation.verdict) {
+    switch (rotation.outcome) {
       case 'rotated':
         if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
         return answer(needs, request, { family: rotation.family, refresh_token: successor, prepared })
@@ -79,16 +79,16 @@ export const createRotate = (needs: Needs): Rotate => {
         throw new OAuthError(reasonOf(rotation.denial), whose)
       case 'scope_exceeded':
       case 'resource_exceeded':
-        throw new OAuthError(reasonOf(rotation.verdict), { client_id: client.client_id })
+        throw new OAuthError(reasonOf(rotation.outcome), { client_id: client.client_id })
       case 'forged':
         alert(
           'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        throw new OAuthError(reasonOf(rotation.verdict), whose)
+        throw new OAuthError(reasonOf(rotation.outcome), whose)
       case 'reused':
         alert('reused', 'a spent refresh token was presented: its family is ended')
-        throw new OAuthError(reasonOf(rotation.verdict), whose)
+        throw new OAuthError(reasonOf(rotation.outcome), whose)
     }
   }
 }
@@ -146,7 +146,7 @@ const createAlert =
   (verdict: Suspicion, message: string) =>
     alertRefresh({ verdict, client_id, family_id, ip }, message)
 
-const createPresent =
+const createSpend =
   ({ refreshFamilies, peppers }: Needs) =>
   async ({ client, token, refresh_transport, scope, resources, idempotency_key, source }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client

@@ -5,7 +5,7 @@ import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Language } from '../domain/base/language.ts'
-import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from './revocations.ts'
 
 export type Accounts = {
@@ -25,7 +25,7 @@ export type Accounts = {
    * Atomic: raises the credential epoch, revokes every live family and writes the entries of the revocation feed.
    * Returns the families that it ended. A sign-in under way at the same moment gets no living family.
    */
-  endEverySignIn(account_id: string, reason: RevokeReason): Promise<readonly string[]>
+  endEverySignIn(account_id: string, reason: EndReason): Promise<readonly string[]>
   /**
    * Atomic, as `endEverySignIn`, but for the family `keep`, which goes on in the new epoch; with another digest unless it is null.
    * Null, and nothing is done, when the account is disabled or its epoch is another by now.
@@ -35,7 +35,7 @@ export type Accounts = {
     credential_epoch: number
     keep: string | null
     password_digest: PasswordDigest | null
-    reason: RevokeReason
+    reason: EndReason
   }): Promise<readonly string[] | null>
 }
 
@@ -93,7 +93,7 @@ export type AccountAdministration = {
   changeAndSignOut(
     account_id: string,
     change: Readonly<{
-      reason: RevokeReason
+      reason: EndReason
       isDisabled?: true
       withoutFactors?: true
       roles?: readonly string[]

@@ -12,7 +12,7 @@ export type Clients = {
 }
 
 /** RFC 7523 §3 – Remembers client assertions until they expire, across restarts and instances. */
-export type Assertions = {
+export type SpentAssertions = {
   /** Atomic. False when someone spent this assertion first. */
   redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>
 }

@@ -45,7 +45,7 @@ export type Metrics = {
   /** Tokens went out, by grant type; `sign_in` where there was none. */
   issued(grant: string): void
   /** A refresh token was judged. */
-  judged(verdict: RefreshOutcome): void
+  judged(outcome: RefreshOutcome): void
   /** Somebody was refused because a limit was used up. */
   limited(limit: LimitName): void
   /** A mail went out, was given up, or found no room in the queue. */

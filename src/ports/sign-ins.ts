@@ -1,11 +1,11 @@
 /** Sign-ins: the refresh families. A comment states atomicity and failure. */
 import type { Digest } from '../domain/base/digest.ts'
 import type {
+  EndReason,
   Family,
   NewFamily,
   Presentation,
   RefreshTransport,
-  RevokeReason,
   SteppedUpFamily,
 } from '../domain/sign-in/refresh-family.ts'
 import type { RefreshOutcome, Rotation } from '../domain/sign-in/refresh-verdict.ts'
@@ -33,14 +33,14 @@ export type RefreshFamilies = {
    * Atomic: judges a refresh token as `rotate` does, and rotates nothing: 'rotated' is a token that would have been. The family of
    * one that is 'reused' or 'forged' has been ended.
    */
-  present(presentation: Presentation): Promise<RefreshOutcome>
+  judge(presentation: Presentation): Promise<RefreshOutcome>
   /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
   end(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
     user_id?: string
-    reason: RevokeReason
+    reason: EndReason
   }): Promise<boolean>
   /** The living ones of an account, the one used last first. */
   list(account_id: string): Promise<readonly SignIn[]>

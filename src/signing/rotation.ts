@@ -12,7 +12,7 @@ import {
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, judgeKeysDirectory, prepareDirectory } from './key-directory.ts'
 import { createKeyFile, deleteKeyFile, rescheduleKeyFile } from './key-file.ts'
-import { type Change, changeKeys, type Outcome, type Place, readSchedule } from './schedule.ts'
+import { type Change, changeKeys, type Outcome, type Place, readSchedule } from './list-keys.ts'
 
 type Key = RingKey & KeyStatus
 

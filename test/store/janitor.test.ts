@@ -160,8 +160,8 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     const stop = keepRefreshing(backend.database)
     const sweep = sweeper()
     for (const _ of [1, 2, 3, 4]) expect(await sweep()).toMatchObject({ refresh_families: BATCH_ROWS })
-    const { verdicts } = await stop()
-    expect([...verdicts.keys()]).toEqual(['rotated'])
+    const { outcomes } = await stop()
+    expect([...outcomes.keys()]).toEqual(['rotated'])
   })
 })
 

@@ -12,7 +12,7 @@ import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
-import { createAssertions } from '../../src/store/clients/assertions.ts'
+import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -70,7 +70,7 @@ const askEverything = async () => {
   await askFactors()
   await askMail()
   await askRevocations()
-  await createAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -113,7 +113,7 @@ const askFamilies = async () => {
   await families(silent).findOwner(ID)
   await families(silent).findLiving({ family_id: ID, salt })
   await families(silent).rotate(presentation)
-  await families(silent).present(presentation)
+  await families(silent).judge(presentation)
   await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).findCurrent({ family_id: ID, digest: token_digest })

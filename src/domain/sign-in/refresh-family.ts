@@ -21,7 +21,7 @@ export const COOKIE_GRACE_SECONDS = 10
 export const TOKENS_REVOKED_AT_MOST = 30
 
 /** Why a family was ended. */
-export type RevokeReason =
+export type EndReason =
   | 'signed_out'
   | 'signed_out_elsewhere'
   | 'signed_out_everywhere'

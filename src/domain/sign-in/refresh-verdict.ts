@@ -1,5 +1,5 @@
 import type { Reason } from '../oauth/oauth-error.ts'
-import type { Family, RevokeReason } from './refresh-family.ts'
+import type { EndReason, Family } from './refresh-family.ts'
 
 /**
  * docs/refresh-families.md – Every verdict on a presented refresh token, as store/families/judge-families.ts gives it in SQL, with
@@ -35,13 +35,13 @@ type VerdictOf<O extends RefreshOutcome> = {
 export type Denial = VerdictOf<'denied'>
 
 /** The verdicts that end the family, with the reason that the family keeps. */
-export const REVOKE_REASON_OF = { reused: 'reuse', forged: 'forged' } as const satisfies Partial<
-  Record<RefreshVerdict & RefreshOutcome, RevokeReason>
+export const END_REASON_OF = { reused: 'reuse', forged: 'forged' } as const satisfies Partial<
+  Record<RefreshVerdict & RefreshOutcome, EndReason>
 >
-export type EndingVerdict = keyof typeof REVOKE_REASON_OF
+export type EndingVerdict = keyof typeof END_REASON_OF
 
 export const isEnding = (verdict: RefreshVerdict | RefreshOutcome): verdict is EndingVerdict =>
-  Object.hasOwn(REVOKE_REASON_OF, verdict)
+  Object.hasOwn(END_REASON_OF, verdict)
 
 export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),
@@ -49,13 +49,13 @@ export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
 
 /** What a refresh came to. `rotated` and `replayed` carry the family as it now stands. */
 export type Rotation =
-  | Readonly<{ verdict: VerdictOf<'rotated' | 'replayed'>; family: Family }>
-  | Readonly<{ verdict: 'denied'; denial: Denial }>
-  | Readonly<{ verdict: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
+  | Readonly<{ outcome: Extract<RefreshOutcome, 'rotated' | 'replayed'>; family: Family }>
+  | Readonly<{ outcome: 'denied'; denial: Denial }>
+  | Readonly<{ outcome: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
 
 export const rotationOf = (verdict: RefreshVerdict, family: Family): Rotation => {
-  if (isDenial(verdict)) return { verdict: 'denied', denial: verdict }
-  return verdict === 'rotated' || verdict === 'replayed' ? { verdict, family } : { verdict }
+  if (isDenial(verdict)) return { outcome: 'denied', denial: verdict }
+  return verdict === 'rotated' || verdict === 'replayed' ? { outcome: verdict, family } : { outcome: verdict }
 }
 
 const isDenial = (verdict: RefreshVerdict): verdict is Denial => REFRESH_VERDICTS[verdict][0] === 'denied'

@@ -1,6 +1,6 @@
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { announcePerson, endedColumns } from '../families/announce-endings.ts'
 import { endFamilies, onHeldAccount } from '../families/end-families.ts'
+import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
@@ -57,9 +57,9 @@ const deleteAtOnce = async (
       ended as materialized (
         select id from gone where was_living
       ),
-      ${announcePerson(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
-      from announced`,
+      from own_entry`,
   )
   return end ?? null
 }
@@ -96,9 +96,9 @@ const deleteInBatches = async (
         delete from signet.email_links l using account where l.user_id = account.id
       ),
       ${endFamilies(sql, { reason: 'deleted' })},
-      ${announcePerson(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
-      from announced`,
+      from own_entry`,
   )
   if (end === undefined) return null
   await goOnEnding(database, { user_id: id, found: FAMILIES_AT_ONCE, access_token_seconds })

@@ -1,14 +1,14 @@
 import type { Fragment, ISql } from 'postgres'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { announcePerson, endedColumns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
+import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 
 type Ending = Readonly<{
   id: string
-  reason: RevokeReason
+  reason: EndReason
   /** What changes beside, in the same statement. */
   isDisabled?: true
   withoutFactors?: true
@@ -40,9 +40,9 @@ export const endPerson = async (
       ),
       ${withoutFactors ? sql`${removeFactors(sql)},` : sql``}
       ${endFamilies(sql, { reason })},
-      ${announcePerson(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
-      from announced`,
+      from own_entry`,
   )
   if (row === undefined) return null
   const { found, ...end } = row

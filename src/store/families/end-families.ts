@@ -1,11 +1,11 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Database, inTransaction } from '../postgres/index.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 
 type Ending = Readonly<{
-  reason: RevokeReason
+  reason: EndReason
   /** The sign-in that goes on, in the account's new epoch. */
   keep?: string | null
 }>
@@ -13,7 +13,7 @@ type Ending = Readonly<{
 /**
  * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` and the `credential_epoch` of whose: `living`
  * gives those that were found, `ended` those of them that it ended; what the revocation feed is told of them is one of the members
- * of announce-endings.ts. Of very many sign-ins those that were used last are ended here; the rest, dead by the epoch that `account`
+ * of feed-entries.ts. Of very many sign-ins those that were used last are ended here; the rest, dead by the epoch that `account`
  * is in, is left to `goOnEnding`. Complete only by `onHeldAccount`. `judged` is materialized: after a wait for a locked family Postgres
  * judges the update again with the rows that were joined, and would carry out an inlined union once more.
  */

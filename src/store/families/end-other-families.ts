@@ -1,8 +1,8 @@
 import type { Fragment, ISql } from 'postgres'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
-import { announceSignIns } from './announce-endings.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { endFamilies } from './end-families.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 
 type Ending = Readonly<{
   id: string
@@ -10,7 +10,7 @@ type Ending = Readonly<{
   keep: string | null
   /** Null leaves the password as it is. */
   password_digest: PasswordDigest | null
-  reason: RevokeReason
+  reason: EndReason
   access_token_seconds: number
 }>
 
@@ -39,4 +39,4 @@ export const endOtherFamilies = (
     returning id, credential_epoch, device_epoch
   ),
   ${endFamilies(sql, { reason, keep })},
-  ${announceSignIns(sql, access_token_seconds)}`
+  ${writeSignInEntries(sql, access_token_seconds)}`

@@ -5,13 +5,13 @@ import {
   type Presentation,
 } from '../../domain/sign-in/refresh-family.ts'
 import {
+  END_REASON_OF,
   parseRefreshVerdict,
-  REVOKE_REASON_OF,
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 
 /** `rotation` is null when it was judged too late: the caller is about to be told to try again, or has been, and may have done so. */
 export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
@@ -106,7 +106,7 @@ export const createJudge =
             last_ip = case when is_rotated then presented_ip else f.last_ip end,
             last_user_agent = case when is_rotated then presented_user_agent else f.last_user_agent end,
             revoked_at = case when not is_rotated then statement_timestamp() end,
-            revoke_reason = case verdict when 'reused' then ${REVOKE_REASON_OF.reused} when 'forged' then ${REVOKE_REASON_OF.forged} end
+            revoke_reason = case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end
           from changing
           where f.id = changing.id
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
@@ -114,7 +114,7 @@ export const createJudge =
         ended as (
           select id from changed where revoked_at is not null
         ),
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at,

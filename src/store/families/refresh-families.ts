@@ -2,9 +2,9 @@ import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 import { createOpenFamily } from './open-family.ts'
-import { createPresentToken, createRotateFamily } from './rotate-family.ts'
+import { createJudgeToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
@@ -13,7 +13,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findLiving: createFindLiving(database),
   stepUp: createStepUpFamily(database, lifetimes),
   rotate: createRotateFamily(database, lifetimes),
-  present: createPresentToken(database, lifetimes),
+  judge: createJudgeToken(database, lifetimes),
   end: createEnd(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),
@@ -61,7 +61,7 @@ const createEnd =
             and user_id = coalesce(${user_id}::uuid, user_id)
           returning id
         ),
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select id from ended`,
     )
     return ended.length > 0

@@ -26,16 +26,16 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
 }
 
 /** Judges a refresh token by the rules of a rotation, and rotates nothing: a spent one ends its family, a current one stays current. */
-export const createPresentToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['present'] => {
+export const createJudgeToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['judge'] => {
   const judge = createJudge(database, lifetimes)
   return async token => {
-    const { verdict } = rotationOfOne(await judge([token], { waits: true, rotates: false }))
-    return verdict
+    const { outcome } = rotationOfOne(await judge([token], { waits: true, rotates: false }))
+    return outcome
   }
 }
 
 const rotationOfOne = ([family]: readonly JudgedFamily[]): Rotation => {
-  if (family === undefined) return { verdict: 'denied', denial: 'unknown_family' }
+  if (family === undefined) return { outcome: 'denied', denial: 'unknown_family' }
   if (family.rotation === null) throw new Unavailable('database', 1, 'judged too late')
   return family.rotation
 }

@@ -1,17 +1,12 @@
-import type {
-  Family,
-  Lifetimes,
-  RefreshTransport,
-  RevokeReason,
-} from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
 
-const STEPPED_UP: RevokeReason = 'stepped_up'
+const STEPPED_UP: EndReason = 'stepped_up'
 
 /**
  * Opens the family that a sign-in becomes with one factor more, and ends the one that it was: one statement, so that there is
@@ -50,7 +45,7 @@ export const createStepUpFamily =
         ended as (
           select id from written where id = ${replaces}
         ),
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
         from written opened, origin
         where opened.id = ${opening.id}`,

@@ -1,7 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 /** How long the caller that ends everything waits for the rest, which is dead already. */
@@ -124,7 +124,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
       ended as (
         select id from marked where needs_entry
       ),
-      ${announceSignIns(sql, access_token_seconds)},
+      ${writeSignInEntries(sql, access_token_seconds)},
       done as (
         delete from signet.unfinished_endings e
         using person
@@ -155,7 +155,7 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
       ended as (
         select id from gone where needs_entry
       ),
-      ${announceSignIns(sql, access_token_seconds)}
+      ${writeSignInEntries(sql, access_token_seconds)}
       select (select count(*) from rest)::int as found from person`,
   )
   return batch?.found ?? null

@@ -3,8 +3,8 @@ import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/facto
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors } from '../accounts/end-person.ts'
-import { announceSignIns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
+import { writeSignInEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
@@ -47,7 +47,7 @@ export const createRedeemReset =
           where t.user_id = account.id
         ),
         ${endFamilies(sql, { reason: 'password_changed' })},
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select
           account.id as account_id, account.email, account.language,
           array(select id::text from ended) as families, ${foundCount(sql)} as found,

@@ -1,5 +1,5 @@
 import { arrayTypes, byteaType } from './array-types.ts'
-import type { Connector } from './connector.ts'
+import type { Dialer } from './dialer.ts'
 import { type Address, connectionOptions } from './hosts.ts'
 import { PINNED, PINNED_EVERYWHERE, searchPathOf } from './session-settings.ts'
 
@@ -15,7 +15,7 @@ export type ClientOptions = Readonly<{
   address: Address
   answer_seconds: number
   isEmbedded: boolean
-  socket: Connector['connect']
+  socket: Dialer['connect']
 }>
 
 /**

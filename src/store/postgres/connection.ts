@@ -1,15 +1,17 @@
 import type { Sql } from 'postgres'
 import { type Checkout, type Preamble, sendAfter, sendNow } from './checkout.ts'
-import type { Connector } from './connector.ts'
+import type { Dialer } from './dialer.ts'
 import type { Tagged } from './qualify.ts'
 
 /** What a connection is made of: clients of postgres.js, one after the other, and the sockets that they are given. */
-export type PoolClient = Omit<Connector, 'connect'> &
+export type ClientSource = Omit<Dialer, 'connect'> &
   Readonly<{
     create: () => Tagged
     /** The first thing on each connection. Rejects where it leads to nothing of use. */
     verify: Preamble | null
   }>
+
+export type CreateSource = (onClose: () => void) => ClientSource
 
 export type Connection = Readonly<{
   /** Checks the connection out until the work is answered. */
@@ -24,7 +26,7 @@ export type Connection = Readonly<{
   isAbandoned: () => boolean
   /** The process of Postgres that serves it, where one does. */
   pid: () => number | null
-  address: Connector['address']
+  address: Dialer['address']
   destroy: () => void
   end: (options: { timeout: number }) => Promise<void>
 }>
@@ -41,17 +43,17 @@ type Events = Readonly<{
  * of postgres.js 3.4.9 sends ahead.
  */
 export const createConnection = (
-  openClient: (onClose: () => void) => PoolClient,
+  createSource: CreateSource,
   { onRelease, onAbandon, onClose }: Events,
 ): Connection => {
-  const client = openClient(() => {
+  const source = createSource(() => {
     const wasOpen = isOpen
-    if (!wasOpen) client.failOver()
+    if (!wasOpen) source.failOver()
     isOpen = false
-    session.noteEnd()
+    client.noteEnd()
     onClose(wasOpen)
   })
-  const session = createSession(client)
+  const client = createCurrentClient(source)
   /** Counts the checkouts. */
   let latest = 0
   let isBusy = false
@@ -62,14 +64,14 @@ export const createConnection = (
     isBusy = false
     isAbandoned = false
     isOpen ||= isAnswered
-    session.noteRelease(isAnswered)
+    client.noteRelease(isAnswered)
     onRelease(isAnswered)
   }
   const releaseAnswered = () => release(true)
   const releaseFailed = () => release(false)
 
   const send: Connection['send'] = work => {
-    const sent = session.send(work, isOpen)
+    const sent = client.send(work, isOpen)
     isBusy = true
     const own = ++latest
     sent.answer.then(releaseAnswered, releaseFailed)
@@ -85,15 +87,15 @@ export const createConnection = (
 
   return {
     send,
-    isIdle: () => !isBusy && !client.isEnding(),
+    isIdle: () => !isBusy && !source.isEnding(),
     isBusy: () => isBusy,
-    isOpen: () => isOpen && !client.isEnding(),
-    isOpening: () => isBusy && !isOpen && !session.hasBegun(),
+    isOpen: () => isOpen && !source.isEnding(),
+    isOpening: () => isBusy && !isOpen && !client.hasBegun(),
     isAbandoned: () => isAbandoned,
-    pid: session.pid,
-    address: client.address,
-    destroy: client.destroy,
-    end: session.close,
+    pid: client.pid,
+    address: source.address,
+    destroy: source.destroy,
+    end: client.close,
   }
 }
 
@@ -102,15 +104,15 @@ export const createConnection = (
  * old connection's error and row count to the first answer on the new one. Unless it has asked again by itself for what it had not
  * sent yet, and was answered.
  */
-const createSession = (client: PoolClient) => {
-  let tagged = client.create()
+const createCurrentClient = (source: ClientSource) => {
+  let tagged = source.create()
   /** Its connection has ended, or there was none: what a pooler refuses may be known when the first one is opened. */
   let isStale = true
   /** Something may be left of a statement that failed. */
   let needsReset = false
 
   const renew = () => {
-    tagged = client.create()
+    tagged = source.create()
     isStale = false
     needsReset = false
   }
@@ -119,7 +121,7 @@ const createSession = (client: PoolClient) => {
     send: <T>(work: (sql: Sql) => Promise<T>, isOpen: boolean): Checkout<T> => {
       if (isStale) renew()
       const { sql } = tagged
-      const preamble = isOpen || client.verify === null ? (needsReset ? reset : null) : client.verify
+      const preamble = isOpen || source.verify === null ? (needsReset ? reset : null) : source.verify
       return preamble === null ? sendNow(sql, work) : sendAfter(preamble, sql, work)
     },
     noteRelease: (isAnswered: boolean) => {

@@ -1,6 +1,6 @@
-import { openConnections } from './connections.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
+import { openPool } from './open-pool.ts'
 import { createRun, type Query } from './run.ts'
 
 export type Database = Readonly<{
@@ -34,8 +34,8 @@ export type DatabaseOptions = DatabasePlace &
 export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5, schema = 'public' } = options
   const health = trackHealth()
-  const connections = openConnections({ ...options, schema, answer_seconds, onClose: health.noteClosed })
-  const { run, statements } = createRun({ connections, health, answer_seconds })
+  const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
+  const { run, statements } = createRun({ pool, health, answer_seconds })
   let asking: Promise<void> | null = null
 
   const ping = async () => {
@@ -54,6 +54,6 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     load: () => ({ connections: options.pool_size, statements: statements(), isLost: health.isLost() }),
     ping,
     ensure,
-    close: connections.close,
+    close: pool.close,
   }
 }

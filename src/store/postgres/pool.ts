@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
 import type { Checkout } from './checkout.ts'
-import { type Connection, createConnection, type PoolClient } from './connection.ts'
+import { type Connection, type CreateSource, createConnection } from './connection.ts'
 
 type PoolSize = Readonly<{
   size: number
@@ -17,12 +17,12 @@ type PoolSize = Readonly<{
  * that Postgres never has more processes of ours than `size` and those. While there is such a connection, or the last one that was
  * opened came to nothing, they are opened one at a time.
  */
-export const createPool = ({ size, spare }: PoolSize, openClient: (onClose: () => void) => PoolClient) => {
+export const createPool = ({ size, spare }: PoolSize, createSource: CreateSource) => {
   const connections: Connection[] = []
   let isDoubtful = false
 
   const add = (): Connection => {
-    const connection: Connection = createConnection(openClient, {
+    const connection: Connection = createConnection(createSource, {
       onRelease: isAnswered => {
         if (isAnswered) isDoubtful = false
         removeSpares()

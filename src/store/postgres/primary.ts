@@ -21,7 +21,7 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
     onUnreachable: () => {},
   })
   for (let others = addresses.length - 1; ; others--) {
-    const connector = sockets.createConnector(() => {})
+    const dialer = sockets.createDialer(() => {})
     const [address] = addresses
     const { startup, ...signIn } = connectionOptions(place.url, address)
     const options = {
@@ -29,14 +29,14 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
       ...signIn,
       ...address,
       connection: { application_name: 'signetd migrate', ...startup },
-      socket: connector.connect,
+      socket: dialer.connect,
     }
     const sql = postgres(options)
     try {
       // postgres.js asks again, for ever, where each connection is ended before it is ready.
       const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
       if (!isUseless || others === 0) return await work(sql)
-      connector.failOver()
+      dialer.failOver()
     } finally {
       await sql.end({ timeout: CONNECT_SECONDS })
     }

@@ -3,8 +3,8 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Checkout } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
-import type { Connections } from './connections.ts'
 import type { Health } from './health.ts'
+import type { OpenPool } from './open-pool.ts'
 import { isOutage, READ_ONLY, ROLLED_BACK, STANDBY } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
@@ -18,7 +18,7 @@ export type Caller = Readonly<{
 
 export type Query<T> = (sql: Sql, caller: Caller) => Promise<T>
 
-type Needs = Readonly<{ connections: Connections; health: Health; answer_seconds: number }>
+type Needs = Readonly<{ pool: OpenPool; health: Health; answer_seconds: number }>
 
 const RETRY_AFTER_SECONDS = 1
 /** For a connection that a pooler refused to close: the next one is opened with what any pooler takes. */
@@ -30,8 +30,8 @@ const LONGEST_BACKOFF_MILLISECONDS = 200
 const FLOAT8 = 701
 
 /** Carries out queries, each within its caller's time: see `Database.run`. */
-export const createRun = ({ connections, health, answer_seconds }: Needs) => {
-  const { findRefusal, giveUp, judge } = createRefusals({ connections, health })
+export const createRun = ({ pool, health, answer_seconds }: Needs) => {
+  const { findRefusal, giveUp, judge } = createRefusals({ pool, health })
   let statements = 0
 
   const run = <T>(query: Query<T>): Promise<T> => {
@@ -41,15 +41,13 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
       const rest = secondsUntil(performance.now() + answer_seconds * STATEMENT_SHARE * 1000)
       let isAwaited = true
       const isWaiting = () => isAwaited
-      let standbysLeft = connections.hostCount - 1
+      let standbysLeft = pool.hostCount - 1
       let rollbacks = 0
       let wasBehindPooler = false
 
       const send = () => {
-        wasBehindPooler = connections.isBehindPooler()
-        const sent = connections.pool.query(sql =>
-          query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }),
-        )
+        wasBehindPooler = pool.isBehindPooler()
+        const sent = pool.query(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
         sent.answer.then(succeed, fail)
         return sent
       }
@@ -70,7 +68,7 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
       const fail = (fault: unknown) => {
         const code = errorCodeOf(fault) ?? ''
         if (isAwaited && !wasBehindPooler && isRefusedByPooler(fault)) {
-          connections.expectPooler()
+          pool.expectPooler()
           setTimeout(retry, POOLER_PAUSE_MILLISECONDS)
         } else if (isAwaited && ROLLED_BACK.has(code)) {
           setTimeout(retry, backoffMilliseconds(rollbacks++))
@@ -95,8 +93,7 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
 }
 
 /** When a caller is told that the database is unavailable, and what is learnt from it. */
-const createRefusals = ({ connections, health }: Pick<Needs, 'connections' | 'health'>) => {
-  const { pool } = connections
+const createRefusals = ({ pool, health }: Pick<Needs, 'pool' | 'health'>) => {
   return {
     findRefusal: (): Unavailable | null => {
       if (health.isRefused() && !pool.hasOpen()) return unavailable('connections are refused')
@@ -105,7 +102,7 @@ const createRefusals = ({ connections, health }: Pick<Needs, 'connections' | 'he
     giveUp: ({ abandon }: Checkout<unknown>): Unavailable => {
       health.noteOutage(null)
       abandon()
-      connections.watch()
+      pool.watch()
       return unavailable('no answer in time')
     },
     judge: (fault: unknown): unknown => {
@@ -113,7 +110,7 @@ const createRefusals = ({ connections, health }: Pick<Needs, 'connections' | 'he
       if (!isOutage(code)) return fault
       health.noteOutage(code)
       // After a failover these connections lead to what has become a standby.
-      if (code === READ_ONLY) connections.destroyAll()
+      if (code === READ_ONLY) pool.destroyAll()
       return unavailable(fault)
     },
   }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
-import { type Connector, createConnector } from './connector.ts'
+import { createDialer, type Dialer } from './dialer.ts'
 import { type Address, createHostRing } from './hosts.ts'
 
 /** Nothing listens there, or nothing answers: no new connection can be made, and the processes of the old ones take no place. */
@@ -48,8 +48,8 @@ export const trackSockets = (
   }
 
   return {
-    createConnector: (onClose: () => void): Connector =>
-      createConnector(
+    createDialer: (onClose: () => void): Dialer =>
+      createDialer(
         { hosts, connect_seconds, open, isDoomed: socket => doomed.has(socket), destroy },
         onClose,
       ),

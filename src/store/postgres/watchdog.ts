@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts'
-import type { Connector } from './connector.ts'
+import type { Dialer } from './dialer.ts'
 import type { Tagged } from './qualify.ts'
 
 /** A connection of the pool, as the watchdog sees it. */
@@ -7,7 +7,7 @@ type WatchedConnection = Pick<Connection, 'pid' | 'address' | 'isAbandoned' | 'd
 
 type Needs = Readonly<{
   /** A client of its own: those of the pool may all be waiting. */
-  open: () => Tagged & Pick<Connector, 'address' | 'destroy'>
+  open: () => Tagged & Pick<Dialer, 'address' | 'destroy'>
   connections: () => readonly WatchedConnection[]
   /** How long a statement must have waited to be cancelled. */
   patience_seconds: number

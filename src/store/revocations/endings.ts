@@ -1,13 +1,13 @@
-import type { Lifetimes, RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
-import { announceClient, endedColumns } from '../families/announce-endings.ts'
+import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import type { Database } from '../postgres/index.ts'
 
 /** More than FAMILIES_AT_ONCE of a person: the families of a client get no entries of their own in the feed. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000
 
-const REVOKED_GLOBALLY: RevokeReason = 'revoked_globally'
+const REVOKED_GLOBALLY: EndReason = 'revoked_globally'
 
 export const createEndings = (database: Database, { access_token_seconds }: Lifetimes): Endings => ({
   endPerson: id => endPerson(database, { id, reason: REVOKED_GLOBALLY, access_token_seconds }),
@@ -41,9 +41,9 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       counted as materialized (
         select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
-      ${announceClient(sql, { value: client_id, access_token_seconds })}
+      ${writeClientEntry(sql, { value: client_id, access_token_seconds })}
       select ${endedColumns(sql)}, families
-      from announced, counted`,
+      from own_entry, counted`,
   )
   if (end === undefined) throw new Error('an ending without its entry')
   return end

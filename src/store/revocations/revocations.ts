@@ -1,14 +1,14 @@
 import type { Account } from '../../domain/account/account.ts'
 import {
+  type EndReason,
   type Lifetimes,
-  type RevokeReason,
   TOKENS_REVOKED_AT_MOST,
 } from '../../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
-const TOKENS_REVOKED: RevokeReason = 'tokens_revoked'
+const TOKENS_REVOKED: EndReason = 'tokens_revoked'
 
 export const createRevocations = (
   database: Database,
@@ -41,7 +41,7 @@ export const createRevocations = (
             and not exists (select from signet.revocations where kind = 'jti' and value = ${jti})
           returning f.id, f.revoked_at
         ),
-        announced as (
+        entry as (
           insert into signet.revocations (kind, value, expires_at)
           select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
           from counted
@@ -55,7 +55,7 @@ export const createRevocations = (
         )
         select
           (select id::text from counted where revoked_at is not null) as ended,
-          exists (select from announced) as is_new`,
+          exists (select from entry) as is_new`,
     )
     return revoked ?? { ended: null, is_new: false }
   },

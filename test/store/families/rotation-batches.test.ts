@@ -93,19 +93,19 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     expect(statements() - before).toBe(1)
     expect(rotations).toEqual([
       {
-        verdict: 'rotated',
+        outcome: 'rotated',
         family: expect.objectContaining({ id: plain.id, user_id: plain.user_id, generation: 1 }),
       },
       {
-        verdict: 'replayed',
+        outcome: 'replayed',
         family: expect.objectContaining({ id: retried.id, user_id: retried.user_id, generation: 1 }),
       },
-      { verdict: 'reused' },
-      { verdict: 'forged' },
-      { verdict: 'denied', denial: 'wrong_client' },
-      { verdict: 'scope_exceeded' },
-      { verdict: 'resource_exceeded' },
-      { verdict: 'denied', denial: 'revoked' },
+      { outcome: 'reused' },
+      { outcome: 'forged' },
+      { outcome: 'denied', denial: 'wrong_client' },
+      { outcome: 'scope_exceeded' },
+      { outcome: 'resource_exceeded' },
+      { outcome: 'denied', denial: 'revoked' },
     ])
     const families = [plain, retried, reused, forged, foreign, narrowed, elsewhere, revoked]
     const rows = await Promise.all(families.map(({ id }) => rowOf(ground, id)))
@@ -119,19 +119,19 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
       [0, null],
       [0, null],
     ])
-    const announced = await ground.database.sql<{ value: string }[]>`select value from revocations`
-    expect(announced.map(({ value }) => value).toSorted()).toEqual([reused.id, forged.id].toSorted())
+    const entries = await ground.database.sql<{ value: string }[]>`select value from revocations`
+    expect(entries.map(({ value }) => value).toSorted()).toEqual([reused.id, forged.id].toSorted())
   })
 
   it('of one family are one rotation, and the other is judged by what it left behind', async () => {
     const { rotate } = createStore()
     const [family, other] = await Promise.all([seed(), seed()])
-    const verdicts = await Promise.all([
+    const rotations = await Promise.all([
       rotate(presentation(family, 0)),
       rotate(presentation(other, 0)),
       rotate(presentation(family, 0)),
     ])
-    expect(verdicts.map(({ verdict }) => verdict).toSorted()).toEqual(['reused', 'rotated', 'rotated'])
+    expect(rotations.map(({ outcome }) => outcome).toSorted()).toEqual(['reused', 'rotated', 'rotated'])
     expect((await rowOf(ground, family.id)).revoke_reason).toBe('reuse')
     expect((await rowOf(ground, other.id)).revoke_reason).toBe(null)
   })
@@ -141,8 +141,8 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     const [family, gone] = await Promise.all([seed(), seed()])
     await ground.database.sql`delete from refresh_families where id = ${gone.id}`
     expect(await Promise.all([rotate(presentation(gone, 0)), rotate(presentation(family, 0))])).toEqual([
-      { verdict: 'denied', denial: 'unknown_family' },
-      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
+      { outcome: 'denied', denial: 'unknown_family' },
+      { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
     ])
   })
 
@@ -154,11 +154,11 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     await holder`begin`
     await holder`update refresh_families set generation = 1, token_digest = ${digestOf(held.tokenAt(1))} where id = ${held.id}`
     const waiting = rotate(presentation(held, 0))
-    expect((await rotate(presentation(family, 0))).verdict).toBe('rotated')
+    expect((await rotate(presentation(family, 0))).outcome).toBe('rotated')
     expect((await rowOf(ground, held.id)).generation).toBe(0)
     await holder`commit`
     holder.release()
-    expect(await waiting).toEqual({ verdict: 'reused' })
+    expect(await waiting).toEqual({ outcome: 'reused' })
   })
 
   it('are carried out without the one that Postgres cannot take', async () => {
@@ -178,7 +178,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     const late: Database['run'] = query => backend.database.run(sql => query(sql, callerOf(sql, -0.001)))
     const families = createRefreshFamilies({ ...backend.database, run: late }, LIFETIMES)
     await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
-    expect((await createStore().rotate(presentation(family, 0))).verdict).toBe('rotated')
+    expect((await createStore().rotate(presentation(family, 0))).outcome).toBe('rotated')
     await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
     expect(await rowOf(ground, family.id)).toMatchObject({ generation: 1, revoked_at: null })
   })
@@ -203,8 +203,8 @@ describe.each(backends)('a rotation that is late in a batch, on $name', ({ open 
         families.rotate(presentation(late, 0, { client_id: 'another' })),
       ]),
     ).toEqual([
-      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
-      { verdict: 'denied', denial: 'wrong_client' },
+      { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
+      { outcome: 'denied', denial: 'wrong_client' },
     ])
     expect(statements).toBe(2)
     await backend.close()

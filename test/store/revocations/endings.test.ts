@@ -103,11 +103,11 @@ const mustSignIn = async (database: Database, person: string) => {
 
 /** Of these sign-ins, those that are in the feed, and those that are not revoked. */
 const lookAt = async ({ sql }: Database, ids: readonly string[]) => {
-  const announced = await sql<{ value: string }[]>`
+  const entries = await sql<{ value: string }[]>`
     select value from revocations where kind = 'sid' and value = any(${ids}::text[])`
   const living = await sql<{ id: string }[]>`
     select id from refresh_families where id = any(${ids}::uuid[]) and revoked_at is null`
-  return { announced: announced.map(({ value }) => value), living: living.map(({ id }) => id) }
+  return { entries: entries.map(({ value }) => value), living: living.map(({ id }) => id) }
 }
 
 describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) => {
@@ -131,8 +131,8 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
       const goesOn = name === 'a change of password' ? [kept] : []
       const ended = [kept, second, third].filter(id => !goesOn.includes(id))
       expect((await end(database, person, kept))?.toSorted()).toEqual(ended.toSorted())
-      const { announced, living } = await lookAt(database, [kept, second, third, bystander])
-      expect(announced.toSorted()).toEqual(ended.toSorted())
+      const { entries, living } = await lookAt(database, [kept, second, third, bystander])
+      expect(entries.toSorted()).toEqual(ended.toSorted())
       expect(living.toSorted()).toEqual([...goesOn, bystander].toSorted())
     },
   )
@@ -149,7 +149,7 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
         const others = [before, ...opened.filter(id => id !== null)]
         const all = name === 'a change of password' ? others : [kept, ...others]
         expect(ended.toSorted()).toEqual(all.toSorted())
-        expect((await lookAt(database, all)).announced.toSorted()).toEqual(all.toSorted())
+        expect((await lookAt(database, all)).entries.toSorted()).toEqual(all.toSorted())
       }
     },
   )
@@ -209,7 +209,7 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
     await waitingForLock(database)
     await slow.commit()
     expect(await ending).toContain(late)
-    expect(await lookAt(database, [late])).toEqual({ announced: [late], living: [] })
+    expect(await lookAt(database, [late])).toEqual({ entries: [late], living: [] })
   })
 
   it('names a sign-in in the feed for as long as the token of a rotation that was waited for lives', async () => {

@@ -70,12 +70,12 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     await migrate({ url: own.url })
     const { refresh } = await openSignIn(database)
     const rows = () => database.sql`select * from refresh_families join users on users.id = user_id`
-    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+    expect(await refresh()).toMatchObject({ outcome: 'rotated' })
     const before = await rows()
     await migrate({ url: own.url, to: names.at(-2) ?? 'none' })
     await migrate({ url: own.url })
     expect(await rows()).toEqual(before)
-    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+    expect(await refresh()).toMatchObject({ outcome: 'rotated' })
   })
 
   it('give what was revoked before the feed had an order a place in it, all at once', async () => {
@@ -335,8 +335,8 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     expect(schemaFault(state)).toBeNull()
     await migrate({ url: own.url, known, to: last?.name ?? '' })
     expect(await schemaState(database)).toEqual({ state: 'current' })
-    const { verdicts } = await stop()
-    expect([...verdicts.keys()]).toEqual(['rotated'])
+    const { outcomes } = await stop()
+    expect([...outcomes.keys()]).toEqual(['rotated'])
   })
 
   it('has nothing to migrate there, and does not go back on what it does not know', async () => {
@@ -379,12 +379,12 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     await migrate({ url: own.url, to: names.at(0) ?? '' })
     await migrate({ url: own.url })
     const seconds = (performance.now() - began) / 1000
-    const { verdicts, slowest_milliseconds } = await stop()
+    const { outcomes, slowest_milliseconds } = await stop()
     process.stdout.write(
-      `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${verdicts.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
+      `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${outcomes.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
     )
     expect(seconds).toBeLessThan(5)
-    expect([...verdicts.keys()]).toEqual(['rotated'])
+    expect([...outcomes.keys()]).toEqual(['rotated'])
   }, 300_000)
 })
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Address, HostRing } from './hosts.ts'
 
 /** Opens the sockets of one connection, one after the other. */
-export type Connector = Readonly<{
+export type Dialer = Readonly<{
   connect: () => Promise<Socket>
   /** What is sent now would be lost: postgres.js 3.4.9 forgets a statement that comes between a socket's error and its close. */
   isEnding: () => boolean
@@ -27,10 +27,10 @@ type Needs = Readonly<{
 const PAUSE_MILLISECONDS = 100
 
 /** `onClose` is told when the next one may be opened. */
-export const createConnector = (
+export const createDialer = (
   { hosts, connect_seconds, open, isDoomed, destroy }: Needs,
   onClose: () => void,
-): Connector => {
+): Dialer => {
   let current: Socket | undefined
   let turn = hosts.turn()
   let address = hosts.current()

@@ -6,8 +6,8 @@ import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
  * ago it was used: tokens had a longer life when the server was configured so. Its expiry is counted from the moment at which the
  * family was ended: a rotation that was waited for has just issued a token.
  */
-export const announceSignIns = (sql: ISql, access_token_seconds: number): Fragment => sql`
-  announced as (
+export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fragment => sql`
+  entries as (
     insert into signet.revocations (kind, value, expires_at)
     select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
     from ended
@@ -18,22 +18,22 @@ type Party = Readonly<{ value: string; access_token_seconds: number }>
 
 /**
  * The same, and one for everything that was issued to the person until now, for a `with` in which `account` gives the person, or
- * none: `announced` is the person's own. The time is read when every family is ended: a rotation or a sign-in that held a row before
+ * none: `own_entry` is the person's own. The time is read when every family is ended: a rotation or a sign-in that held a row before
  * us was waited for, and took its token's `iat` from the same clock before that. It is the second before this one: each sign-in that had a
  * token in this second is ended by its own entry, and a sign-in that follows in the same second is to live.
  */
-export const announcePerson = (sql: ISql, person: Party): Fragment => sql`
+export const writePersonEntries = (sql: ISql, person: Party): Fragment => sql`
   ${countEnded(sql, sql``)},
-  ${announceOfPerson(sql, person)}`
+  ${writeEntriesOfPerson(sql, person)}`
 
 /** The same, but the person's own entry only for what is left of very many sign-ins: it covers them at once. */
-export const announceRest = (sql: ISql, person: Party): Fragment => sql`
+export const writeRestEntries = (sql: ISql, person: Party): Fragment => sql`
   ${countEnded(sql, sql`having (select count(*) from living) >= ${FAMILIES_AT_ONCE}`)},
-  ${announceOfPerson(sql, person)}`
+  ${writeEntriesOfPerson(sql, person)}`
 
 /** Everything that was issued to a client until now, this second included: a client's own tokens have no sign-in. */
-export const announceClient = (sql: ISql, { value, access_token_seconds }: Party): Fragment =>
-  announceUntilNow(sql, {
+export const writeClientEntry = (sql: ISql, { value, access_token_seconds }: Party): Fragment =>
+  writeEntriesUntilNow(sql, {
     ended: sql``,
     kind: 'client_id',
     value,
@@ -51,8 +51,8 @@ const countEnded = (sql: ISql, having: Fragment): Fragment => sql`
     ${having}
   )`
 
-const announceOfPerson = (sql: ISql, { value, access_token_seconds }: Party): Fragment =>
-  announceUntilNow(sql, {
+const writeEntriesOfPerson = (sql: ISql, { value, access_token_seconds }: Party): Fragment =>
+  writeEntriesUntilNow(sql, {
     ended: sql`
       select 'sid', id::text, null::timestamptz, clock_timestamp() + make_interval(secs => ${access_token_seconds})
       from ended
@@ -71,8 +71,8 @@ type Until = Party &
     seconds_before: number
   }>
 
-/** A sign-in that was announced before stays as it is. A party is announced again, also to the followers of the version before. */
-const announceUntilNow = (
+/** A sign-in that was announced before stays as it is. A party is own_entry again, also to the followers of the version before. */
+const writeEntriesUntilNow = (
   sql: ISql,
   { ended, kind, value, seconds_before, access_token_seconds }: Until,
 ): Fragment => sql`
@@ -94,11 +94,11 @@ const announceUntilNow = (
     where known.kind = ${kind}
     returning kind, issued_until, expires_at
   ),
-  announced as (
+  own_entry as (
     select issued_until, expires_at from entries where kind = ${kind}
   )`
 
-/** Of `announced`, as the port's Ended. */
+/** Of `own_entry`, as the port's Ended. */
 export const endedColumns = (sql: ISql): Fragment => sql`
-  floor(extract(epoch from announced.issued_until))::float8 as issued_until,
-  ceil(extract(epoch from announced.expires_at - clock_timestamp()))::float8 as seconds`
+  floor(extract(epoch from own_entry.issued_until))::float8 as issued_until,
+  ceil(extract(epoch from own_entry.expires_at - clock_timestamp()))::float8 as seconds`

@@ -1,7 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { CONNECT_SECONDS, clientOptions } from './client-options.ts'
-import type { PoolClient } from './connection.ts'
-import type { Connector } from './connector.ts'
+import type { CreateSource } from './connection.ts'
+import type { Dialer } from './dialer.ts'
 import { addressesOf, type DatabasePlace, isStandby } from './hosts.ts'
 import { STANDBY } from './outage.ts'
 import { createPool } from './pool.ts'
@@ -18,7 +18,7 @@ type Options = DatabasePlace &
     onClose: () => void
   }>
 
-export type Connections = ReturnType<typeof openConnections>
+export type OpenPool = ReturnType<typeof openPool>
 
 /** Opened beside the pool while abandoned connections take its places. */
 const SPARE_CONNECTIONS = 3
@@ -26,7 +26,7 @@ const SPARE_CONNECTIONS = 3
 const CLOSE_SECONDS = 1
 
 /** The pool, its sockets, and the watchdog over the processes that serve it. */
-export const openConnections = (options: Options) => {
+export const openPool = (options: Options) => {
   const { url, schema, answer_seconds, pool_size } = options
   const addresses = addressesOf(options)
   const isEmbedded = options.path !== undefined
@@ -40,32 +40,34 @@ export const openConnections = (options: Options) => {
         if (connection.isAbandoned() && connection.address() === address) connection.destroy()
     },
   })
-  const openClient = (onClose: () => void): PoolClient => {
-    const { connect: socket, ...connector } = sockets.createConnector(onClose)
+  const createSource: CreateSource = onClose => {
+    const { connect: socket, ...dialer } = sockets.createDialer(onClose)
     const own = { url, address: addresses[0], answer_seconds, isEmbedded, socket, schema }
     return {
-      ...connector,
+      ...dialer,
       create: () => tag(postgres(clientOptions({ ...own, isBehindPooler })), qualify),
-      verify: addresses.length > 1 ? sql => refuseStandby(sql, connector) : null,
+      verify: addresses.length > 1 ? sql => refuseStandby(sql, dialer) : null,
     }
   }
   const pool = createPool({ size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }, onClose =>
-    openClient(() => {
+    createSource(() => {
       options.onClose()
       onClose()
     }),
   )
   const watchdog = createWatchdog({
     open: () => {
-      const { create, ...client } = openClient(() => {})
-      return { ...create(), ...client }
+      const { create, ...dialer } = createSource(() => {})
+      return { ...create(), ...dialer }
     },
     connections: pool.connections,
     patience_seconds: answer_seconds,
   })
 
   return {
-    pool,
+    query: pool.query,
+    isExhausted: pool.isExhausted,
+    hasOpen: pool.hasOpen,
     /** How many hosts may be the primary. */
     hostCount: addresses.length,
     isBehindPooler: () => isBehindPooler,
@@ -87,7 +89,7 @@ export const openConnections = (options: Options) => {
   }
 }
 
-const refuseStandby = async (sql: Sql, { destroy }: Pick<Connector, 'destroy'>): Promise<void> => {
+const refuseStandby = async (sql: Sql, { destroy }: Pick<Dialer, 'destroy'>): Promise<void> => {
   if (!(await isStandby(sql))) return
   destroy()
   throw Object.assign(new Error('this host is a standby'), { code: STANDBY })
