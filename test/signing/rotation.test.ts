@@ -2,7 +2,8 @@ import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ANNOUNCE_SECONDS, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
-import { listKeys, type Outcome } from '../../src/signing/list-keys.ts'
+import type { Outcome } from '../../src/signing/change-keys.ts'
+import { listKeys } from '../../src/signing/list-keys.ts'
 import {
   retireKey,
   revokeEveryKey,
