@@ -2,6 +2,7 @@ import { NIL_UUID } from '../domain/base/uuid.ts'
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
+import { isLivingFamily } from './schema/family-predicates.ts'
 
 /** What one step has ended. */
 type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | null }>
@@ -51,9 +52,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
           select count(*)
           from signet.refresh_families f
           join raised on raised.id = f.user_id and raised.former_epoch = f.credential_epoch
-          where f.revoked_at is null
-            and f.expires_at > statement_timestamp()
-            and f.idle_expires_at > statement_timestamp()
+          where ${isLivingFamily(sql)}
         )::int as sign_ins,
         (select id::text from batch order by id desc limit 1) as last_id`,
   )

@@ -1,9 +1,11 @@
+import type { Fragment, ISql } from 'postgres'
 import type { EndedPerson } from '../../ports/revocations.ts'
 import { endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 
 type Deletion = Readonly<{
   id: string
@@ -41,18 +43,14 @@ const deleteAtOnce = async (
     sql => sql<EndedPerson[]>`
       with account as (
         delete from signet.users
-        where id = ${id}
-          and (
-            ${credential_epoch}::int is null
-            or credential_epoch = ${credential_epoch}::int and disabled_at is null
-          )
+        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
         returning id
       ),
       gone as (
         delete from signet.refresh_families f
         using account
         where f.user_id = account.id
-        returning f.id, f.revoked_at is null and f.expires_at > statement_timestamp() as was_living
+        returning f.id, ${isUnmarked(sql)} as was_living
       ),
       ended as materialized (
         select id from gone where was_living
@@ -85,11 +83,7 @@ const deleteInBatches = async (
           disabled_at = coalesce(disabled_at, statement_timestamp()),
           email_verified_at = null,
           language = null
-        where id = ${id}
-          and (
-            ${credential_epoch}::int is null
-            or credential_epoch = ${credential_epoch}::int and disabled_at is null
-          )
+        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
         returning id, credential_epoch
       ),
       links as (
@@ -104,3 +98,10 @@ const deleteInBatches = async (
   await goOnEnding(database, { user_id: id, found: FAMILIES_AT_ONCE, access_token_seconds })
   return end
 }
+
+/** Of `users`: true while the account is as the request saw it, and whatever it is when `credential_epoch` is null. */
+const isUnchangedSince = (sql: ISql, credential_epoch: number | null): Fragment => sql`
+  (
+    ${credential_epoch}::int is null
+    or credential_epoch = ${credential_epoch}::int and disabled_at is null
+  )`

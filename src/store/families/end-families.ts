@@ -1,6 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Database, inTransaction } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 
@@ -23,8 +24,7 @@ export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragmen
     from signet.refresh_families f
     join account on account.id = f.user_id
     where f.id is distinct from ${keep}::uuid
-      and f.revoked_at is null
-      and f.expires_at > statement_timestamp()
+      and ${isUnmarked(sql)}
     order by coalesce(f.rotated_at, f.created_at) desc
     limit ${FAMILIES_AT_ONCE}
   ),

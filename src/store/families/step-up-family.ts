@@ -1,6 +1,7 @@
 import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
+import { isLivingFamily } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 
@@ -30,8 +31,7 @@ export const createStepUpFamily =
           from signet.refresh_families f
           join account on account.id = f.user_id and account.credential_epoch = f.credential_epoch
           where f.id = ${replaces}
-            and f.revoked_at is null
-            and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+            and ${isLivingFamily(sql)}
           for no key update of f
         ),
         written as (

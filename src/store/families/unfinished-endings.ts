@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { Database } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
@@ -110,8 +111,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         from signet.refresh_families f
         join person on person.user_id = f.user_id
         where f.credential_epoch < person.credential_epoch
-          and f.revoked_at is null
-          and f.expires_at > statement_timestamp()
+          and ${isUnmarked(sql)}
         limit ${FAMILIES_AT_ONCE}
       ),
       marked as (

@@ -3,6 +3,7 @@ import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
 import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import type { Database } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 
 /** More than FAMILIES_AT_ONCE of a person: the families of a client get no entries of their own in the feed. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000
@@ -26,9 +27,9 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
   const [end] = await database.run(
     sql => sql<(Ended & { families: number })[]>`
       with living as materialized (
-        select id
-        from signet.refresh_families
-        where client_id = ${client_id} and revoked_at is null and expires_at > statement_timestamp()
+        select f.id
+        from signet.refresh_families f
+        where f.client_id = ${client_id} and ${isUnmarked(sql)}
         limit ${CLIENT_FAMILIES_AT_ONCE}
       ),
       ended as (

@@ -7,6 +7,7 @@ import {
 import type { Revocations } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { accountOfFamily } from '../schema/family-predicates.ts'
 
 const TOKENS_REVOKED: EndReason = 'tokens_revoked'
 
@@ -73,7 +74,7 @@ export const createRevocations = (
             ${sid ?? null}::uuid is null
             or exists (
               select from signet.refresh_families f
-              join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+              join ${accountOfFamily(sql)}
               where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
             )
           ) as is_live`,
@@ -87,7 +88,7 @@ export const createRevocations = (
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
         from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        join ${accountOfFamily(sql)}
         where f.id = ${sid}
           and f.revoked_at is null
           and u.disabled_at is null

@@ -1,6 +1,7 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { StatusEntries } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/index.ts'
+import { accountOfFamily } from '../schema/family-predicates.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
   /** The place is taken before the token is issued, whose times may be the database's: no later than both clocks, and no shorter. */
@@ -50,7 +51,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
           left join signet.revocations client
             on client.kind = 'client_id' and client.value = e.client_id and client.issued_until >= e.issued_at
           left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
-          left join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch and u.disabled_at is null
+          left join ${accountOfFamily(sql)} and u.disabled_at is null
           left join unnest(${idsOf(registered)}::text[]) as known (client_id) on known.client_id = e.client_id
           left join unnest(${idsOf(registered.filter(({ mayActForItself }) => mayActForItself))}::text[]) as acting (client_id)
             on acting.client_id = e.client_id
