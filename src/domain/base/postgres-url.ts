@@ -1,3 +1,6 @@
+/** The schema of a new database. Default of DATABASE_SCHEMA; the embedded database has no other. */
+export const DEFAULT_SCHEMA = 'public'
+
 export type PostgresHost = Readonly<{
   /** A name, an address, or the directory of a Unix socket. */
   host: string

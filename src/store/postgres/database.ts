@@ -1,3 +1,4 @@
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
 import { openPool } from './open-pool.ts'
@@ -25,14 +26,14 @@ export type DatabaseOptions = DatabasePlace &
   Readonly<{
     /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
     pool_size: number
-    /** Where the tables are. Default `public`. */
+    /** Schema of the tables. Default DEFAULT_SCHEMA. */
     schema?: string
     /** Seconds a caller waits for an answer. Default 5. */
     answer_seconds?: number
   }>
 
 export const openDatabase = (options: DatabaseOptions): Database => {
-  const { answer_seconds = 5, schema = 'public' } = options
+  const { answer_seconds = 5, schema = DEFAULT_SCHEMA } = options
   const health = trackHealth()
   const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
   const { run, statements } = createRun({ pool, health, answer_seconds })

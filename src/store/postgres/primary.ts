@@ -2,11 +2,12 @@ import postgres, { type Sql } from 'postgres'
 import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from './hosts.ts'
 import { trackSockets } from './sockets.ts'
 
-const CONNECT_SECONDS = 5
+/** A migration waits longer than a request may. */
+const MIGRATION_CONNECT_SECONDS = 5
 
 const CLIENT_OPTIONS = {
   max: 1,
-  connect_timeout: CONNECT_SECONDS,
+  connect_timeout: MIGRATION_CONNECT_SECONDS,
   backoff: () => 0,
   onnotice: () => {},
   // arrayTypes tells why.
@@ -17,7 +18,7 @@ const CLIENT_OPTIONS = {
 export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
   const addresses = addressesOf(place)
   const sockets = trackSockets(addresses, {
-    connect_seconds: CONNECT_SECONDS,
+    connect_seconds: MIGRATION_CONNECT_SECONDS,
     onUnreachable: () => {},
   })
   for (let others = addresses.length - 1; ; others--) {
@@ -34,11 +35,11 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
     const sql = postgres(options)
     try {
       // postgres.js asks again, for ever, where each connection is ended before it is ready.
-      const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
+      const isUseless = await inTime(isStandby(sql), MIGRATION_CONNECT_SECONDS * addresses.length)
       if (!isUseless || others === 0) return await work(sql)
       dialer.failOver()
     } finally {
-      await sql.end({ timeout: CONNECT_SECONDS })
+      await sql.end({ timeout: MIGRATION_CONNECT_SECONDS })
     }
   }
 }

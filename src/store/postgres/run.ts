@@ -1,6 +1,7 @@
 import type { Parameter, Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { OID } from './array-types.ts'
 import type { Checkout } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
 import type { Health } from './health.ts'
@@ -26,8 +27,6 @@ const POOLER_PAUSE_MILLISECONDS = 100
 /** Before work that was rolled back is carried out again: up to the first, twice as long each time, up to the second. */
 const FIRST_BACKOFF_MILLISECONDS = 5
 const LONGEST_BACKOFF_MILLISECONDS = 200
-/** pg_type.dat. */
-const FLOAT8 = 701
 
 /** Carries out queries, each within its caller's time: see `Database.run`. */
 export const createRun = ({ pool, health, answer_seconds }: Needs) => {
@@ -47,7 +46,7 @@ export const createRun = ({ pool, health, answer_seconds }: Needs) => {
 
       const send = () => {
         wasBehindPooler = pool.isBehindPooler()
-        const sent = pool.query(sql => query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }))
+        const sent = pool.query(sql => query(sql, { seconds_left: sql.typed(rest, OID.float8), isWaiting }))
         sent.answer.then(succeed, fail)
         return sent
       }

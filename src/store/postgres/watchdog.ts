@@ -1,3 +1,4 @@
+import { OID } from './array-types.ts'
 import type { Connection } from './connection.ts'
 import type { Dialer } from './dialer.ts'
 import type { Tagged } from './qualify.ts'
@@ -13,8 +14,6 @@ type Needs = Readonly<{
   patience_seconds: number
 }>
 
-/** pg_type.dat. */
-const INT_ARRAY = 1007
 const PAUSE_MILLISECONDS = 1_000
 /** A watchdog that hangs is a connection more: there is one a minute at most. */
 const HANGING_MILLISECONDS = 60_000
@@ -56,7 +55,7 @@ export const createWatchdog = ({ open, connections, patience_seconds }: Needs) =
         pg_backend_pid() as own,
         backend.pid,
         case
-          when backend.pid <> all(${sql.typed(abandoned, INT_ARRAY)}::int[]) then null
+          when backend.pid <> all(${sql.typed(abandoned, OID.int_array)}::int[]) then null
           when state = 'active' and wait_event_type in ('Lock', 'Timeout')
             and extract(epoch from statement_timestamp() - query_start) > ${patience_seconds}::float8
             then pg_cancel_backend(backend.pid)
@@ -65,7 +64,7 @@ export const createWatchdog = ({ open, connections, patience_seconds }: Needs) =
         end as ended
       from (select) as here
       left join pg_stat_activity as backend
-        on backend.pid = any(${sql.typed(pidsOf(asked), INT_ARRAY)}::int[]) and backend.usename = session_user`
+        on backend.pid = any(${sql.typed(pidsOf(asked), OID.int_array)}::int[]) and backend.usename = session_user`
     if (rows[0]?.own !== pid()) {
       isBlind = true
       return

@@ -1,4 +1,5 @@
 import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { type Database, findSettingFaults, isOutage, isRefusedByPooler } from '../postgres/index.ts'
@@ -14,7 +15,7 @@ export type SchemaState = Readonly<
 export const schemaState = async (
   database: Pick<Database, 'run'>,
   known: readonly Migration[] = readMigrations(),
-  schema = 'public',
+  schema = DEFAULT_SCHEMA,
 ): Promise<SchemaState> => {
   const applied = await database.run(sql => readApplied(sql, schema))
   const newer = judgeNewer(known, applied)

@@ -1,11 +1,12 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { quoteIdentifier } from '../postgres/index.ts'
 import type { Applied } from './migrations.ts'
 
 /** Where drizzle's own migrator keeps its own; beside the tables where another application may use drizzle in this database. */
 export const historyOf = (schema: string): string => `${schemaOfHistory(schema)}.__drizzle_migrations`
 
-export const schemaOfHistory = (schema: string): string => (schema === 'public' ? 'drizzle' : schema)
+export const schemaOfHistory = (schema: string): string => (schema === DEFAULT_SCHEMA ? 'drizzle' : schema)
 
 const quoteName = (name: string): string => name.split('.').map(quoteIdentifier).join('.')
 

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { type DatabasePlace, onPrimary, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from './database-faults.ts'
@@ -8,7 +9,7 @@ import { type Applied, type Migration, planSteps, readMigrations, type Step } fr
 
 export type MigrateOptions = DatabasePlace &
   Readonly<{
-    /** Where the tables are. Default `public`. */
+    /** Schema of the tables. Default DEFAULT_SCHEMA. */
     schema?: string
     /** The name of the last migration to be there, or `none`. Default: the newest. */
     to?: string
@@ -24,7 +25,7 @@ export type MigrateOptions = DatabasePlace &
  * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
  */
 export const migrate = async ({
-  schema = 'public',
+  schema = DEFAULT_SCHEMA,
   to = 'latest',
   isDryRun = false,
   known = readMigrations(),
@@ -78,7 +79,7 @@ const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Pro
 
 /** drizzle-kit names the schema of the tables that foreign keys refer to, and of nothing else. */
 const inSchema = (statement: string, schema: string): string =>
-  statement.replaceAll('"public".', () => `${quoteIdentifier(schema)}.`)
+  statement.replaceAll(`"${DEFAULT_SCHEMA}".`, () => `${quoteIdentifier(schema)}.`)
 
 const stepsOf = (known: readonly Migration[], applied: Applied, to: string) => {
   const plan = planSteps(known, applied, to)
