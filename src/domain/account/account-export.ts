@@ -19,7 +19,10 @@ export type SignInRecord = Readonly<{
 /** Sign-ins of one export, at most. A person has fewer; a program that opened more must not fill the memory. */
 export const SIGN_INS_AT_MOST = 5_000
 
-/** GDPR art. 15, 20 – The data that is kept about a person, in a machine-readable form. Digests and salts say nothing about the person and are left out. */
+/**
+ * GDPR art. 15, 20 – The data that is kept about a person, in a machine-readable form. Digests and salts tell nothing about the person and
+ * are left out.
+ */
 export const presentExport = <F>(
   account: Account,
   kept: Readonly<{ factors: F; sign_ins: readonly SignInRecord[] }>,
