@@ -61,8 +61,8 @@ export type Factors = {
   /**
    * This and the next three are atomic: they raise the credential epoch, end every sign-in except `keep` with its entry in the revocation
    * feed, and change the factors. They return the ended families, and the first two whether the recovery codes were stored: a set with
-   * unused codes stays. Null, without a change of factors, when another request was first: the epoch is another by now, the factor exists already, or
-   * the factor is gone.
+   * unused codes stays. Null, without a change, when the account is disabled or its epoch is another by now. Null also when the factor
+   * exists already, or is gone: the other sign-ins are ended all the same.
    */
   addTotp(
     change: Change & { secret: SealedSecret; step: number; recovery: RecoveryDigests },

@@ -9,7 +9,7 @@ import { deletePerson } from './delete-person.ts'
 import { endPerson } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
 
-/** Accounts that one statement looks at, whatever it is asked for: it holds nobody up, and fits into memory. */
+/** Accounts that one statement reads, whatever the filter: it delays no other statement, and its rows fit into memory. */
 const PAGE_ROWS = 1000
 
 export const createAccountAdministration = (

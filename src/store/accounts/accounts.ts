@@ -82,5 +82,5 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   },
 })
 
-/** A link goes on when the digest of the same password is made anew. */
+/** The binding of a link. A link stays valid when the digest of the same password is renewed. */
 const linkOfRenewed = (sql: ISql) => ({ purpose: sql`link.purpose`, epoch: sql`renewed.credential_epoch` })

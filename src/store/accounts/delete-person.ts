@@ -9,15 +9,15 @@ import { isUnmarked } from '../schema/family-predicates.ts'
 
 type Deletion = Readonly<{
   id: string
-  /** Null: whatever it is, and also when the account is disabled. */
+  /** Null: any epoch, and a disabled account too. */
   credential_epoch: number | null
   access_token_seconds: number
 }>
 
 /**
- * Ours – Deletes an account. What stays behind names nobody: the ids of the person and of the sign-ins in the feed, until the last
- * access token has expired. The families are deleted by hand, although they would go with the account: a rotation that holds
- * one is thereby waited for before `issued_until` is read.
+ * Ours – Deletes an account. Only the ids of the account and of its sign-ins stay in the feed, until the last access token has expired. The
+ * statement deletes the families itself, although the foreign key would, so that it waits for a rotation that holds one before it reads
+ * `issued_until`.
  */
 export const deletePerson = async (database: Database, deletion: Deletion): Promise<EndedPerson | null> =>
   (await hasMany(database, deletion.id))
@@ -63,8 +63,8 @@ const deleteAtOnce = async (
 }
 
 /**
- * Of an account with so many sign-ins that one statement cannot delete them: what is left of the account is an id that no sign-in
- * reaches, its address is free, and its rows go in batches after that.
+ * Deletes an account with too many sign-ins for one statement: the first statement clears the account, frees its address and ends every
+ * sign-in by the epoch; its rows are then deleted in batches.
  */
 const deleteInBatches = async (
   database: Database,
@@ -99,7 +99,7 @@ const deleteInBatches = async (
   return end
 }
 
-/** Of `users`: true while the account is as the request saw it, and whatever it is when `credential_epoch` is null. */
+/** On `users`: true while the account is enabled and of this epoch; always true when `credential_epoch` is null. */
 const isUnchangedSince = (sql: ISql, credential_epoch: number | null): Fragment => sql`
   (
     ${credential_epoch}::int is null

@@ -9,14 +9,14 @@ import type { Database } from '../postgres/index.ts'
 type Ending = Readonly<{
   id: string
   reason: EndReason
-  /** What changes beside, in the same statement. */
+  /** Further changes of the same statement. */
   isDisabled?: true
   withoutFactors?: true
   roles?: readonly string[]
   access_token_seconds: number
 }>
 
-/** Ours – Ends everything of a person. Null when there is no such person. */
+/** Ours – Ends every sign-in, access token and mailed link of an account. Null when there is no such account. */
 export const endPerson = async (
   database: Database,
   { id, reason, isDisabled, withoutFactors, roles, access_token_seconds }: Ending,
@@ -50,7 +50,7 @@ export const endPerson = async (
   return end
 }
 
-/** Takes away every second factor, and the recovery codes, for a `with` in which `account` gives the `id` of whose; of none if it is empty. */
+/** CTEs that delete every second factor and the recovery codes of the CTE `account (id)`. */
 export const removeFactors = (sql: ISql): Fragment => sql`
   totp as (
     delete from signet.totp_factors t using account where t.user_id = account.id

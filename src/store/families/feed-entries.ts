@@ -2,9 +2,9 @@ import type { Fragment, ISql } from 'postgres'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 /**
- * The entries of the revocation feed for sign-ins, for a `with` in which `ended` gives the `id` of each. Each has one, however long
- * ago it was used: tokens had a longer life when the server was configured so. Its expiry is counted from the moment at which the
- * family was ended: a rotation that was waited for has just issued a token.
+ * CTE `entries`: writes an entry of the revocation feed for each sign-in of the CTE `ended (id)`. Sign-ins that were used long ago get one
+ * too, because tokens may have had a longer life under an earlier configuration. The expiry counts from the clock and not from the start of
+ * the statement: a rotation that the statement waited for has just issued a token.
  */
 export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fragment => sql`
   entries as (
@@ -17,21 +17,28 @@ export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fra
 type Party = Readonly<{ value: string; access_token_seconds: number }>
 
 /**
- * The same, and one for everything that was issued to the person until now, for a `with` in which `account` gives the person, or
- * none: `own_entry` is the person's own. The time is read when every family is ended: a rotation or a sign-in that held a row before
- * us was waited for, and took its token's `iat` from the same clock before that. It is the second before this one: each sign-in that had a
- * token in this second is ended by its own entry, and a sign-in that follows in the same second is to live.
+ * CTEs `counted`, `entries`, `own_entry`: the same, and an entry for everything that was issued to the person until now. They read the CTEs
+ * `account (id)`, which has the person or no row, and `ended (id)`; without an account they write nothing. `own_entry (issued_until,
+ * expires_at)` is the person's own entry. Its time is read after every family has been ended: a rotation or a sign-in that held a row was
+ * waited for, and took its token's `iat` from the same clock before that. The time is the second before this one, because a sign-in that
+ * follows within this second must live; tokens of this second are ended by the entries of their sign-ins.
  */
 export const writePersonEntries = (sql: ISql, person: Party): Fragment => sql`
   ${countEnded(sql, sql``)},
   ${writeEntriesOfPerson(sql, person)}`
 
-/** The same, but the person's own entry only for what is left of very many sign-ins: it covers them at once. */
+/**
+ * The same, but the person gets an entry only when the CTE `living` is full, so that more sign-ins are left than the statement ends: the
+ * entry covers the rest at once.
+ */
 export const writeRestEntries = (sql: ISql, person: Party): Fragment => sql`
   ${countEnded(sql, sql`having (select count(*) from living) >= ${FAMILIES_AT_ONCE}`)},
   ${writeEntriesOfPerson(sql, person)}`
 
-/** Everything that was issued to a client until now, this second included: a client's own tokens have no sign-in. */
+/**
+ * CTEs `entries`, `own_entry`: an entry for everything that was issued to a client until now, this second included, because a client's own
+ * tokens have no sign-in. Reads the CTE `counted (families)`, after which the time is read.
+ */
 export const writeClientEntry = (sql: ISql, { value, access_token_seconds }: Party): Fragment =>
   writeEntriesUntilNow(sql, {
     ended: sql``,
@@ -41,7 +48,7 @@ export const writeClientEntry = (sql: ISql, { value, access_token_seconds }: Par
     access_token_seconds,
   })
 
-/** Whoever reads `counted` reads it when every family is ended. No row without a person. */
+/** CTE `counted (families)`: one row, which can be read only after every family has been ended; no row without an account. */
 const countEnded = (sql: ISql, having: Fragment): Fragment => sql`
   counted as materialized (
     select count(ended.id)::int as families
@@ -65,13 +72,16 @@ const writeEntriesOfPerson = (sql: ISql, { value, access_token_seconds }: Party)
 
 type Until = Party &
   Readonly<{
-    /** The rows for sign-ins, which come first. */
+    /** The rows of sign-ins, followed by `union all`; or empty. */
     ended: Fragment
     kind: 'sub' | 'client_id'
     seconds_before: number
   }>
 
-/** A sign-in that was announced before stays as it is. A party is own_entry again, also to the followers of the version before. */
+/**
+ * Existing entries of sign-ins stay as they are. The entry of a person or a client is raised and loses its number, so that followers get it
+ * again; its transaction id is renewed for followers of the version before.
+ */
 const writeEntriesUntilNow = (
   sql: ISql,
   { ended, kind, value, seconds_before, access_token_seconds }: Until,
@@ -98,7 +108,7 @@ const writeEntriesUntilNow = (
     select issued_until, expires_at from entries where kind = ${kind}
   )`
 
-/** Of `own_entry`, as the port's Ended. */
+/** The columns of `own_entry`, as the port's Ended. */
 export const endedColumns = (sql: ISql): Fragment => sql`
   floor(extract(epoch from own_entry.issued_until))::float8 as issued_until,
   ceil(extract(epoch from own_entry.expires_at - clock_timestamp()))::float8 as seconds`

@@ -10,10 +10,10 @@ type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
 const STEPPED_UP: EndReason = 'stepped_up'
 
 /**
- * Opens the family that a sign-in becomes with one factor more, and ends the one that it was: one statement, so that there is
- * never a moment with both. The account's row is held as by `open`. A rotation of the former family that runs beside is waited for
- * and its successor dies with it; of two step-ups one gets a family. The absolute expiry is handed on: nothing extends it.
- * The former family's row, inserted once more, conflicts with itself, so that one insert writes both.
+ * Opens the family of a sign-in with one more factor and ends the former family, in one statement, so that they never both live. The
+ * account's row is locked as in `open`. The statement waits for a concurrent rotation of the former family, and ends its successor too; of
+ * two concurrent step-ups one gets a family. The absolute expiry stays the same. The former family's row is inserted again and conflicts
+ * with itself, so that one insert writes both rows.
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>

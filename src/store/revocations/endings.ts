@@ -5,7 +5,7 @@ import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import type { Database } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
 
-/** More than FAMILIES_AT_ONCE of a person: the families of a client get no entries of their own in the feed. */
+/** More than FAMILIES_AT_ONCE, because the families of an ended client get no feed entries of their own. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000
 
 const REVOKED_GLOBALLY: EndReason = 'revoked_globally'
@@ -16,13 +16,13 @@ export const createEndings = (database: Database, { access_token_seconds }: Life
   endClient: async client_id => {
     for (;;) {
       const { families, ...end } = await endSomeOfClient(database, client_id, access_token_seconds)
-      // Those that were found, not those that it ended: somebody may have signed out meanwhile, and there are more behind them.
+      // The count of found families decides, because some of them may have been ended by others while more are left.
       if (families < CLIENT_FAMILIES_AT_ONCE) return end
     }
   },
 })
 
-/** The entry of the feed covers the client from the first statement on, and is written again by each. */
+/** Atomic: ends a batch of families. The feed entry covers the whole client from the first batch on, and each batch writes it again. */
 const endSomeOfClient = async (database: Database, client_id: string, access_token_seconds: number) => {
   const [end] = await database.run(
     sql => sql<(Ended & { families: number })[]>`

@@ -15,7 +15,7 @@ export const createRevocations = (
   database: Database,
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): Revocations => ({
-  /** An ended family covers its tokens by an entry of its own: they get none. */
+  /** Tokens of an ended family get no entry, because the family's entry covers them. */
   revokeAccessToken: async ({ jti, sid, expires_at }) => {
     const [revoked] = await database.run(
       sql => sql<{ ended: string | null; is_new: boolean }[]>`

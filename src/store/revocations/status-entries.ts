@@ -4,7 +4,10 @@ import type { Database } from '../postgres/index.ts'
 import { accountOfFamily } from '../schema/family-predicates.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
-  /** The place is taken before the token is issued, whose times may be the database's: no later than both clocks, and no shorter. */
+  /**
+   * The token is issued after its place is reserved, and may take its times from the database's clock. The entry therefore has the earlier
+   * start and the later end of both clocks.
+   */
   reserve: async ({ jti, sid, sub, client_id, iat, exp }) => {
     const [entry] = await database.run(
       sql => sql<{ idx: number }[]>`
@@ -30,8 +33,8 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
   },
 
   /**
-   * The rules of `isLive`, as joins: a list is asked for as a whole. The limit says nothing new but to the planner, and that as a
-   * literal: a plan for any range expects a few rows, and looks each of 131,072 up by itself, in four times the time.
+   * The rules of `isLive`, as joins, for a whole list. The limit changes no result and is a hint for the planner, as a literal: a generic
+   * plan expects few rows and looks up each of 131,072 singly, which takes four times as long.
    */
   findEnded: async ({ first, size, registered }) =>
     database.run(

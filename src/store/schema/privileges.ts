@@ -11,7 +11,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({ ...core, ...fa
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>
 
-/** A line for each table of a schema that this role may not read and write: a server would be ready, and fail at the first request. */
+/** A line for each table that this role may not read and write. Otherwise a server would be ready and fail at the first request. */
 export const findGrantFaults = async (
   database: Pick<Database, 'run'>,
   schema_name: string,
