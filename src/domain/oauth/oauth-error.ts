@@ -1,6 +1,6 @@
 /**
- * RFC 6749 §5.2, RFC 8707 §2 – The errors of the OAuth endpoints: the HTTP status and the `error` on the wire.
- * Ours: `temporarily_unavailable` comes from the authorization endpoint (RFC 6749 §4.1.2.1).
+ * RFC 6749 §5.2, RFC 8707 §2 – The errors of the OAuth endpoints: the HTTP status and the `error` on the wire. Ours:
+ * `temporarily_unavailable` comes from the authorization endpoint (RFC 6749 §4.1.2.1).
  */
 export const ERRORS = {
   invalid_request: [400, 'invalid_request'],

@@ -28,8 +28,8 @@ export const arrayTypes = {
 }
 
 /**
- * PostgreSQL, "Binary Data Types" – Both forms in which bytes may come: behind a pooler, bytea_output is as the database has it, and
- * postgres.js 3.4.9 would take the escape form for hex without a word.
+ * PostgreSQL, "Binary Data Types" – Reads both output formats: behind a pooler, bytea_output is the database's setting, and postgres.js
+ * 3.4.9 would silently take the escape format for hex.
  */
 export const byteaType = {
   bytes: {

@@ -14,18 +14,18 @@ type Options = DatabasePlace &
     pool_size: number
     schema: string
     answer_seconds: number
-    /** Told of each connection that ends. */
+    /** Called for each connection that ends. */
     onClose: () => void
   }>
 
 export type OpenPool = ReturnType<typeof openPool>
 
-/** Opened beside the pool while abandoned connections take its places. */
+/** Connections beside the pool, at most, while abandoned ones take its places. */
 const SPARE_CONNECTIONS = 3
-/** Callers were served before: what is still under way is not waited for, nor a connection that never says goodbye. */
+/** Time to close. Callers were served before, so that remaining statements and silent connections are not waited for. */
 const CLOSE_SECONDS = 1
 
-/** The pool, its sockets, and the watchdog over the processes that serve it. */
+/** Opens the pool, with its sockets and the watchdog over the Postgres processes that serve it. */
 export const openPool = (options: Options) => {
   const { url, schema, answer_seconds, pool_size } = options
   const addresses = addressesOf(options)
@@ -68,10 +68,10 @@ export const openPool = (options: Options) => {
     query: pool.query,
     isExhausted: pool.isExhausted,
     hasOpen: pool.hasOpen,
-    /** How many hosts may be the primary. */
+    /** The count of hosts that may be the primary. */
     hostCount: addresses.length,
     isBehindPooler: () => isBehindPooler,
-    /** New connections name the few settings that every pooler takes. */
+    /** From now on, new connections send only the settings that every pooler accepts. */
     expectPooler: () => {
       isBehindPooler = true
     },
@@ -79,7 +79,7 @@ export const openPool = (options: Options) => {
     watch: () => {
       if (!isEmbedded) watchdog.watch()
     },
-    /** They lead to what has become a standby. */
+    /** Destroys all sockets, because they lead to a host that has become a standby. */
     destroyAll: sockets.destroyAll,
     close: async () => {
       watchdog.stop()

@@ -10,11 +10,11 @@ const CLIENT_OPTIONS = {
   connect_timeout: MIGRATION_CONNECT_SECONDS,
   backoff: () => 0,
   onnotice: () => {},
-  // arrayTypes tells why.
+  // See arrayTypes.
   fetch_types: false,
 }
 
-/** Work of a migration, on one connection beside the pool: of several hosts, to the first that is no standby. */
+/** Runs the work of a migration on one connection beside the pool, to the first host that is not a standby. */
 export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
   const addresses = addressesOf(place)
   const sockets = trackSockets(addresses, {
@@ -34,7 +34,7 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
     }
     const sql = postgres(options)
     try {
-      // postgres.js asks again, for ever, where each connection is ended before it is ready.
+      // Without the timer, postgres.js would reconnect for ever to a host that ends each connection before it is ready.
       const isUseless = await inTime(isStandby(sql), MIGRATION_CONNECT_SECONDS * addresses.length)
       if (!isUseless || others === 0) return await work(sql)
       dialer.failOver()

@@ -7,27 +7,28 @@ import type { Tagged } from './qualify.ts'
 type WatchedConnection = Pick<Connection, 'pid' | 'address' | 'isAbandoned' | 'destroy'>
 
 type Needs = Readonly<{
-  /** A client of its own: those of the pool may all be waiting. */
+  /** Opens a client of its own, because those of the pool may all be waiting. */
   open: () => Tagged & Pick<Dialer, 'address' | 'destroy'>
   connections: () => readonly WatchedConnection[]
-  /** How long a statement must have waited to be cancelled. */
+  /** Seconds that a statement must have waited before it is cancelled. */
   patience_seconds: number
 }>
 
 const PAUSE_MILLISECONDS = 1_000
-/** A watchdog that hangs is a connection more: there is one a minute at most. */
+/** A hanging watchdog is one more connection, so it is replaced once a minute at most. */
 const HANGING_MILLISECONDS = 60_000
 
 /**
- * Ours – While a connection is abandoned, one more asks Postgres what became of its process: where that is gone, the connection is
- * destroyed, although no word of the end came through; a process that waits for a row is cancelled; one that never got the statement,
- * or whose answer was lost, is ended. A commit that waits for its standby is left alone: cancelled, it would be seen here and not
- * be there, so that a retry, which finds nothing to write and waits for no standby, would acknowledge what a failover forgets.
+ * Ours – While a connection is abandoned, a further one asks Postgres for the state of its process. If the process is gone, the connection
+ * is destroyed, although its end was not received. A process that waits for a row is cancelled. A process that never got the statement, or
+ * whose answer was lost, is terminated. A commit that waits for its standby is left alone: if it were cancelled, the commit would be
+ * visible here but not on the standby, and a retry, which finds nothing to write and waits for no standby, would confirm what a failover
+ * loses.
  */
 export const createWatchdog = ({ open, connections, patience_seconds }: Needs) => {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
-  /** Behind a pooler the processes have other numbers. */
+  /** True behind a pooler, where the processes have other numbers. */
   let isBlind = false
 
   const watch = () => {

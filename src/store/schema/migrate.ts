@@ -21,8 +21,8 @@ export type MigrateOptions = DatabasePlace &
 
 /**
  * Migrates the schema to the target and returns the steps taken. Each migration is one transaction, which first takes the lease and then
- * reads which steps are left; this works behind PgBouncer too. Rejects with a StartFault of one line for the operator, and leaves the schema
- * as it was before the failed step.
+ * reads which steps are left; this works behind PgBouncer too. Rejects with a StartFault of one line for the operator, and leaves the
+ * schema as it was before the failed step.
  */
 export const migrate = async ({
   schema = DEFAULT_SCHEMA,

@@ -50,7 +50,7 @@ export const refreshFamilies = pgTable(
     rotated_at: instant(),
     /** The proof of the latest rotation; null when its request had no Idempotency-Key. */
     retry_proof: bytea(),
-    /** The proof of the rotation before. A proof that equals it is worth nothing, because the client never changes its key. */
+    /** The proof of the rotation before. A `retry_proof` that equals it is worth nothing: the client sends the same key each time. */
     previous_retry_proof: bytea(),
     /** RFC 7638 – Thumbprint of the key that the tokens are bound to. */
     sender_key: text(),
@@ -74,8 +74,8 @@ export const refreshFamilies = pgTable(
 )
 
 /**
- * Revocations, which are also the entries of the revocation feed: access tokens by `jti`, sign-ins by `sid`, and everything that was issued
- * to a person (`sub`) or a client (`client_id`) until a moment.
+ * Revocations, which are also the entries of the revocation feed: access tokens by `jti`, sign-ins by `sid`, and everything that was
+ * issued to a person (`sub`) or a client (`client_id`) until a moment.
  */
 export const revocations = pgTable(
   'revocations',
@@ -163,8 +163,8 @@ export const spentAssertions = pgTable(
 )
 
 /**
- * Mailed links that were not followed yet: one row for each account and purpose, with the newest link and the one before. A link is bound to
- * its address and to the password, and for a change of the e-mail to the credential epoch too: a change of these voids the link.
+ * Mailed links that were not followed yet: one row for each account and purpose, with the newest link and the one before. A link is bound
+ * to its address and to the password, and for a change of the e-mail to the credential epoch too: a change of these voids the link.
  */
 export const emailLinks = pgTable(
   'email_links',
@@ -198,8 +198,8 @@ export const emailLinks = pgTable(
 )
 
 /**
- * Endings of accounts with too many sign-ins for one statement. The remaining sign-ins are dead already, by the epoch or because the account
- * is deleted; any instance marks or deletes them in batches.
+ * Endings of accounts with too many sign-ins for one statement. The remaining sign-ins are dead already, by the epoch or because the
+ * account is deleted; any instance marks or deletes them in batches.
  */
 export const unfinishedEndings = pgTable('unfinished_endings', {
   user_id: uuid()
