@@ -98,7 +98,7 @@ const roundsOf = (digits: string | undefined): number | null => {
   return rounds >= 1 && rounds <= PBKDF2_MAX_ROUNDS ? rounds : null
 }
 
-/** Without a name, passlib means SHA-1, as RFC 8018 does. */
+/** Without a name, passlib means SHA-1. */
 const hashOf = (name: string | undefined) => (name === 'sha256' || name === 'sha512' ? name : 'sha1')
 
 /** Decodes Base64 without padding, and passlib's, which has a dot for the plus. A short key would let a guess pass by chance. */

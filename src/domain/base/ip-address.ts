@@ -16,7 +16,7 @@ export const parseAddressRanges = (
 }
 
 /**
- * RFC 7239 §6, RFC 4291 §2.5.5.2 – An address without its port (digits, or an obfuscated one), brackets and zone. IPv4 that is mapped into
+ * RFC 7239 §6 – An address without its port (digits, or an obfuscated one), brackets and zone. IPv4 that is mapped into
  * IPv6 becomes IPv4. Null for a text that is no complete address, such as `1` or `010.0.0.1`.
  */
 export const parseAddress = (text: string | undefined): string | null => {

@@ -97,7 +97,7 @@ export const judgeRotation = (
   return { due_seconds, needsAttention: due_seconds < (isReadOnly ? NOTICE_SECONDS : -OVERDUE_SECONDS) }
 }
 
-/** When a key that is announced now starts to sign: two seconds later, for file names of whole seconds and replicas that look each second. */
+/** The start of a key that is announced now: two seconds later, for file names of whole seconds and replicas that look each second. */
 export const startAnnounced = (now: Date): Date => plusSeconds(wholeSecond(now), ANNOUNCE_SECONDS + 2)
 
 /** When a key that replaces this one at once starts to sign. Never in the same second: the order of their names would then decide. */

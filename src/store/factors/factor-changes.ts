@@ -117,6 +117,7 @@ const deletePasskey = (sql: ISql, { id }: Parameters<Factors['removePasskey']>[0
   ),
   given as (select where false)`
 
+/** Digests as a `bytea[]`, passed to Postgres as hexadecimal text. */
 export const digestArray = (sql: ISql, digests: readonly Uint8Array[]) => {
   const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
   return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`
