@@ -20,7 +20,7 @@ export type AccountLine = Readonly<{
 export const IMPORT_REMEMBERED_DAYS = 7
 
 /**
- * Why a line was refused; `field` is null where it is the whole line. `email_taken` and `id_taken` are judged in SQL, by
+ * Why a line was refused. `field` is null when the whole line is at fault. `email_taken` and `id_taken` are judged in SQL, by
  * store/accounts/import-batch.ts.
  */
 export type LineFault = Readonly<{ code: LineFaultCode; field: string | null }>

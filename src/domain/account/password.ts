@@ -6,7 +6,7 @@ const OWN_CHARACTERS = 6
 /** A shorter name before the @ occurs in good passwords by chance. */
 const NAME_MIN_CHARACTERS = 3
 
-/** NIST SP 800-63B §5.1.1.2 – One password, one byte sequence, whatever keyboard typed it. */
+/** NIST SP 800-63B §5.1.1.2 – NFC, so that a password has the same bytes from every keyboard. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
 /** Bytes of UTF-8 of a typed password, at most. A longer text is not tried: no passphrase is that long. */

@@ -16,7 +16,7 @@ export const digestOf = <K extends string>(secret: Plain<K>): Digest<K> =>
 /** Bytes from a latin1 string, in pooled memory: for a digest as a Buffer, Node allocates memory at three times the cost of the digest. */
 export const pooled = (bytes: string): Buffer => Buffer.from(bytes, 'binary')
 
-/** Ours: digests are compared in constant time although their preimages cannot be steered. */
+/** Ours: compares digests in constant time, although an attacker cannot choose their bytes. */
 export const sameDigest = <K extends string>(one: Digest<K>, other: Digest<K>): boolean =>
   timingSafeEqual(one, other)
 

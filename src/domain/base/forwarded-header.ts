@@ -46,7 +46,7 @@ const isEscaped = (value: string, at: number): boolean => {
 
 const PAIR = /\s*([!#$%&'*+.^`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^\s",;]*)\s*(?:;|$)/y
 
-/** The one `for` of an element. Null where there is none or a second one, or where the element breaks the grammar. */
+/** The only `for` of an element. Null when it is absent or repeated, or when the element breaks the grammar. */
 const addressOf = (element: string): string | null => {
   const named: string[] = []
   PAIR.lastIndex = 0

@@ -7,7 +7,7 @@ export type PostgresHost = Readonly<{
   port: number | null
 }>
 
-/** How a connection is encrypted, and what is asked of the server's certificate. */
+/** The encryption of a connection, and the check of the server's certificate. */
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
 
 /** A connection URI, decoded. Null for each part that the URI leaves out. */

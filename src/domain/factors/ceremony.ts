@@ -52,7 +52,7 @@ export type SignInBegun = Readonly<{ challenge: Uint8Array; resources: readonly 
 
 const RESOURCES = z.array(z.string())
 
-/** The payload of a sign-in: the challenge alone where no resource was named. */
+/** The payload of a sign-in: the challenge, followed by the resources if any were named. */
 export const payloadOf = ({ challenge, resources }: SignInBegun): Uint8Array =>
   resources.length === 0 ? challenge : Buffer.concat([challenge, Buffer.from(JSON.stringify(resources))])
 

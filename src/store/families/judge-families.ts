@@ -16,7 +16,7 @@ import { writeSignInEntries } from './feed-entries.ts'
 /** `rotation` is null when the statement ran too late: its caller has given up, or is about to, and the client may have retried. */
 export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
 
-/** The verdict on a statement that outlasted its caller. */
+/** The verdict of a statement that has outlasted its caller. */
 const LATE = 'late'
 
 type Row = Family & { readonly verdict: string }

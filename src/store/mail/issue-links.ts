@@ -60,9 +60,11 @@ export const createIssueLinks = (
  * requests of a stranger therefore void no link that a person is about to follow. A link of another address or password is replaced.
  */
 const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_ids: readonly number[]) => {
+  // The present link has this binding and address, was written by this version, and has not expired.
   const isAlike = sql`
     link.bound_digest = link.digest and link.binding = excluded.binding and link.email = excluded.email
     and link.expires_at > statement_timestamp()`
+  // The present link was issued recently, under a pepper that is still configured, and is mailed again.
   const isKept = sql`(
     ${isAlike}
     and link.pepper_id = any(${[...pepper_ids]}::int[])

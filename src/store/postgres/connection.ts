@@ -20,7 +20,7 @@ export type Connection = Readonly<{
   isIdle: () => boolean
   isBusy: () => boolean
   isOpen: () => boolean
-  /** True until Postgres names its process, which it does after the authentication. */
+  /** True while work waits until Postgres has accepted the authentication and named its process. */
   isOpening: () => boolean
   /** True after its caller has given up, until the statement is known to have ended. */
   isAbandoned: () => boolean

@@ -75,7 +75,7 @@ export const openPool = (options: Options) => {
     expectPooler: () => {
       isBehindPooler = true
     },
-    /** A caller has given up on one of the connections. */
+    /** Starts the watchdog, after a caller has given up on a connection. */
     watch: () => {
       if (!isEmbedded) watchdog.watch()
     },

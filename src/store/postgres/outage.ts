@@ -7,7 +7,7 @@ export const READ_ONLY = '25006'
  */
 export const ROLLED_BACK: ReadonlySet<string> = new Set(['40001', '40P01'])
 
-/** SQLSTATE of a row whose unique key another row has. */
+/** SQLSTATE of a duplicate value of a unique key. */
 export const UNIQUE_VIOLATION = '23505'
 
 /** Ours: the code for a host that is a standby. No statement was sent there. */

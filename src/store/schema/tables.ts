@@ -12,7 +12,7 @@ export const users = pgTable('users', {
   email: text().notNull().unique(),
   password_digest: text(),
   roles: text().array().notNull(),
-  /** Raised by a password change, by disabling and by signing out everywhere: a family of an earlier epoch is dead. */
+  /** Raised by each change that ends every sign-in: a family of an earlier epoch is dead. */
   credential_epoch: integer().notNull().default(0),
   disabled_at: instant(),
   created_at: instant().notNull().default(sql`now()`),
