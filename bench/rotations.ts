@@ -93,8 +93,8 @@ const rotateFromNode = async ({ url }: Store, families: number): Promise<number>
       let step = 0
       for (; performance.now() < deadline; step++) {
         const presentation = presentationOf(numberOf(connection, step, each), Math.floor(step / each))
-        const { verdict } = await store.rotate(presentation)
-        if (verdict !== 'rotated') throw new Error(`${presentation.family_id}: ${verdict}`)
+        const { outcome } = await store.rotate(presentation)
+        if (outcome !== 'rotated') throw new Error(`${presentation.family_id}: ${outcome}`)
       }
       return step
     }),

@@ -96,9 +96,9 @@ const blockFamilies = (families: RefreshFamilies, { blocked, signIns }: Blocking
   ...families,
   stepUp: change => blocked(families.stepUp(change), family => signIns(family && [change.replaces])),
   rotate: token =>
-    blocked(families.rotate(token), ({ verdict }) => signIns(isEnding(verdict) ? [token.family_id] : null)),
-  present: token =>
-    blocked(families.present(token), verdict => signIns(isEnding(verdict) ? [token.family_id] : null)),
+    blocked(families.rotate(token), ({ outcome }) => signIns(isEnding(outcome) ? [token.family_id] : null)),
+  judge: token =>
+    blocked(families.judge(token), outcome => signIns(isEnding(outcome) ? [token.family_id] : null)),
   end: family =>
     blocked(families.end(family), hasEnded => {
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names the sign-in of another person.

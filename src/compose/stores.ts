@@ -5,7 +5,7 @@ import type { Clock } from '../ports/effects.ts'
 import type { Blocklist } from '../ports/revocations.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
-import { createAssertions } from '../store/clients/assertions.ts'
+import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
 import { createRefreshFamilies } from '../store/families/refresh-families.ts'
@@ -35,7 +35,7 @@ export const composeStores = ({ database, redis, lifetimes, clock }: Parts) => {
     accountLife: blockEnded.accountLife(createAccountLife(database, lifetimes)),
     accounts: blockEnded.accounts(createAccounts(database, lifetimes)),
     addressees: createAddressees(database),
-    assertions: createAssertions(database),
+    assertions: createSpentAssertions(database),
     blocklist: readable,
     ceremonies: createCeremonies(database),
     endings: blockEnded.endings(createEndings(database, lifetimes)),

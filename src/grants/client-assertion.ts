@@ -10,7 +10,7 @@ import {
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/base/clock-tolerance.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Assertions } from '../ports/clients.ts'
+import type { SpentAssertions } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -33,7 +33,7 @@ export const peekClientId = (assertion: string): string | null => {
   }
 }
 
-type Needs = Readonly<{ assertions: Assertions; clock: Clock; issuer: string }>
+type Needs = Readonly<{ assertions: SpentAssertions; clock: Clock; issuer: string }>
 
 /**
  * RFC 7523 §3 – A client assertion: signed by a registered key, by and about the client, for this issuer, short-lived, single use.

@@ -4,7 +4,7 @@ import { decodeBasic } from '../domain/oauth/basic-credentials.ts'
 import type { AuthMethod, Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Assertions, Clients } from '../ports/clients.ts'
+import type { Clients, SpentAssertions } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
@@ -21,7 +21,7 @@ export type AuthenticateClient = (request: ClientRequest) => Promise<Client>
 
 type Needs = Readonly<{
   clients: Clients
-  assertions: Assertions
+  assertions: SpentAssertions
   failures: Limit
   clock: Clock
   issuer: string

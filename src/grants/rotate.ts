@@ -17,7 +17,7 @@ import {
 } from '../domain/sign-in/refresh-token.ts'
 import { reasonOf } from '../domain/sign-in/refresh-verdict.ts'
 import type { Metrics } from '../ports/effects.ts'
-import type { Limit } from '../ports/limits.ts'
+import type { Allowance, Limit } from '../ports/limits.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
 import type { Issue, Prepared } from './issue.ts'
 import type { AlertRefresh, Suspicion } from './refresh-alert.ts'
@@ -50,45 +50,52 @@ export type Rotated = Readonly<{ tokens: AccessTokenResponse; refresh_token: Ref
 
 export type Rotate = (request: RotateRequest) => Promise<Rotated>
 
+/** An access token that may be issued, or the limit that was exceeded: the token is judged all the same, and nothing is issued. */
+type Admission = Readonly<{ prepared: Prepared }> | Readonly<{ excess: Allowance }>
+
 /**
  * RFC 6749 §6, RFC 9700 §4.14.2 – Trades a refresh token for its successor and a fresh access token; ends the family when a
- * spent one comes back. The verdict is the store's, on the locked row; here it becomes an answer.
+ * spent token is presented again. The store gives the verdict, on the locked row; this function turns it into an answer.
  */
 export const createRotate = (needs: Needs): Rotate => {
-  const present = createPresent(needs)
+  const spend = createSpend(needs)
   return async request => {
     const { client, token } = request
     refuseUnregistered(needs, request)
     const presented = { client_id: client.client_id, token }
     const excess = await findExcess(needs, presented)
-    const prepared = excess === null ? await prepare(needs, request) : NOTHING
-    const { rotation, successor } = await present(request)
-    needs.metrics.judged(rotation.verdict)
+    const admission: Admission = excess === null ? { prepared: await prepare(needs, request) } : { excess }
+    const { rotation, successor } = await spend(request)
+    needs.metrics.judged(rotation.outcome)
     const whose = { client_id: client.client_id, sid: token.family_id }
     const alert = createAlert(needs, request)
-    switch (rotation.verdict) {
+    switch (rotation.outcome) {
       case 'rotated':
-        if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
-        return answer(needs, request, { family: rotation.family, refresh_token: successor, prepared })
+        if ('excess' in admission) throw new Error('a token that was not current was rotated')
+        return answer(needs, request, {
+          family: rotation.family,
+          refresh_token: successor,
+          prepared: admission.prepared,
+        })
       case 'replayed':
-        if (excess !== null) throw tooMany(excess, presented)
-        return replay(needs, request, { family: rotation.family, prepared })
+        if ('excess' in admission) throw tooMany(admission.excess, presented)
+        return replay(needs, request, { family: rotation.family, prepared: admission.prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')
         throw new OAuthError(reasonOf(rotation.denial), whose)
       case 'scope_exceeded':
       case 'resource_exceeded':
-        throw new OAuthError(reasonOf(rotation.verdict), { client_id: client.client_id })
+        throw new OAuthError(reasonOf(rotation.outcome), { client_id: client.client_id })
       case 'forged':
         alert(
           'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        throw new OAuthError(reasonOf(rotation.verdict), whose)
+        throw new OAuthError(reasonOf(rotation.outcome), whose)
       case 'reused':
         alert('reused', 'a spent refresh token was presented: its family is ended')
-        throw new OAuthError(reasonOf(rotation.verdict), whose)
+        throw new OAuthError(reasonOf(rotation.outcome), whose)
     }
   }
 }
@@ -105,9 +112,6 @@ const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: Rot
   if (scope !== null) narrowScope(scope.join(' '), client.scope)
   if (resources.length > 0) audienceFor(client, resources, policy)
 }
-
-/** Where no token is going to be issued. */
-const NOTHING: Prepared = { jti: '', status: null }
 
 /**
  * Before the rotation: what fails after it is a 503 to a client whose token is spent, and what is refused after it costs a client
@@ -146,7 +150,7 @@ const createAlert =
   (verdict: Suspicion, message: string) =>
     alertRefresh({ verdict, client_id, family_id, ip }, message)
 
-const createPresent =
+const createSpend =
   ({ refreshFamilies, peppers }: Needs) =>
   async ({ client, token, refresh_transport, scope, resources, idempotency_key, source }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client

@@ -81,7 +81,7 @@ const createCounters = (registry: Registry): Metrics => {
     registers,
   }).set({ version: VERSION }, 1)
   // An alert on the first theft needs the zero before it.
-  for (const verdict of REFRESH_OUTCOMES) verdicts.inc({ verdict }, 0)
+  for (const outcome of REFRESH_OUTCOMES) verdicts.inc({ verdict: outcome }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
   return {
     answered: request => {
@@ -90,7 +90,7 @@ const createCounters = (registry: Registry): Metrics => {
       seconds.observe({ route }, request.seconds)
     },
     issued: grant => tokens.inc({ grant }),
-    judged: verdict => verdicts.inc({ verdict }),
+    judged: outcome => verdicts.inc({ verdict: outcome }),
     limited: limit => limits.inc({ limit }),
     mailed: name => {
       const [outcome, reason] = MAIL_OUTCOMES[name]

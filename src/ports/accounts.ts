@@ -1,13 +1,14 @@
-/** The accounts of people, as they and as operators act on them. A comment states atomicity and failure. */
+/** Accounts, for their owners and for operators. A comment states atomicity and failure. */
 
 import type { Account } from '../domain/account/account.ts'
 import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Language } from '../domain/base/language.ts'
-import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from './revocations.ts'
 
+/** All reject with Unavailable when the database is away. */
 export type Accounts = {
   /** Atomic. Null when the e-mail is taken. */
   create(account: {
@@ -15,39 +16,40 @@ export type Accounts = {
     email: string
     password_digest: PasswordDigest
     roles: readonly string[]
-    /** In which its person is told things, until a later sign-in. */
+    /** The language of notices, until a later sign-in. */
     language: Language
   }): Promise<Account | null>
+  /** By e-mail in its normalized form. Null when no account has it. */
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
-  /** Atomic: another digest of the same password, unless it was changed in the meantime. Ends nothing. */
+  /** Atomic: replaces the digest by another one of the same password, unless the password was changed meanwhile. Ends no sign-in. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**
-   * Atomic: raises the credential epoch, revokes every live family and writes the entries of the revocation feed.
-   * Returns the families that it ended. A sign-in under way at the same moment gets no living family.
+   * Atomic: raises the credential epoch, ends every living family and writes the entries of the revocation feed. Returns the families
+   * that it ended. A sign-in under way at the same moment gets no living family.
    */
-  endEverySignIn(account_id: string, reason: RevokeReason): Promise<readonly string[]>
+  endEverySignIn(account_id: string, reason: EndReason): Promise<readonly string[]>
   /**
-   * Atomic, as `endEverySignIn`, but for the family `keep`, which goes on in the new epoch; with another digest unless it is null.
-   * Null, and nothing is done, when the account is disabled or its epoch is another by now.
+   * Atomic: like `endEverySignIn`, except for the family `keep`, which lives on in the new epoch. Sets the digest unless it is null. Null,
+   * without a change, when the account is disabled, its epoch is another by now, or `keep` has been ended.
    */
   endOtherSignIns(account: {
     id: string
     credential_epoch: number
     keep: string | null
     password_digest: PasswordDigest | null
-    reason: RevokeReason
+    reason: EndReason
   }): Promise<readonly string[] | null>
 }
 
-/** The end of an account, and what is kept of a person until then. */
+/** The deletion of an account, and the export of its sign-ins. All reject with Unavailable when the database is away. */
 export type AccountLife = {
   /**
-   * Atomic: the account goes with everything that hangs on it, and the entries of the revocation feed take its place until the
-   * last access token has expired. A sign-in or a refresh under way at the same moment gets nothing that lives.
-   * Null, and nothing is done, when the account is disabled or its epoch is another by now. Rejects with Unavailable.
+   * Atomic: deletes the account with everything that refers to it. Entries of the revocation feed remain until the last access token has
+   * expired. A sign-in or a refresh under way at the same moment gets no living token. Null, without a change, when the account is disabled
+   * or its epoch is another by now.
    */
   delete(account: { id: string; credential_epoch: number }): Promise<EndedPerson | null>
-  /** Every sign-in that is still kept, the dead ones too, the newest first; some thousands at most. */
+  /** Every stored sign-in, ended ones too, the newest first; SIGN_INS_AT_MOST at most. */
   listSignIns(account_id: string): Promise<readonly SignInRecord[]>
 }
 
@@ -61,11 +63,11 @@ export type AccountFilter = Readonly<{
 export type ImportBatch = Readonly<{
   /** SHA-256 of the input from its first byte to the last one of this batch. */
   digest: Uint8Array
-  /** `number` is that of the line. No two of a batch have an id or an e-mail in common. */
+  /** `number` is the number of the line. No two accounts of a batch share an id or an e-mail. */
   accounts: readonly Readonly<{ number: number; account: AccountLine }>[]
 }>
 
-/** Numbers of lines. `is_new` is false when an earlier run had carried the batch out: this is then what it had answered. */
+/** Lists of line numbers. `is_new` is false when an earlier run has carried out the batch; the outcome is then that of the earlier run. */
 export type ImportOutcome = Readonly<{
   is_new: boolean
   created: number
@@ -73,38 +75,38 @@ export type ImportOutcome = Readonly<{
   id_taken: readonly number[]
 }>
 
-/** What operators do with accounts, whoever is signed in at that moment. All of it rejects with Unavailable when the database is away. */
+/** The verbs of operators, who need no sign-in of the account. All reject with Unavailable when the database is away. */
 export type AccountAdministration = {
-  /** By id, or by e-mail in its normalized form. */
+  /** By id, or by e-mail in its normalized form. Null when there is no such account. */
   find(account: { id: string } | { email: string }): Promise<AccountLine | null>
   /** Atomic. False when the e-mail or the id is taken. */
   create(account: AccountLine): Promise<boolean>
-  /** The next accounts by id after `after`, or the first ones; `last` is null when there are no more. Takes the same time for every filter. */
+  /** The accounts that follow the id `after`, or the first ones; `last` is null after the end. Takes the same time for every filter. */
   readPage(
     after: string | null,
     filter: AccountFilter,
   ): Promise<Readonly<{ accounts: readonly AccountLine[]; last: string | null }>>
-  /** The living sign-ins of an account. */
+  /** The count of living sign-ins of an account. */
   countSignIns(account_id: string): Promise<number>
   /**
-   * Atomic: raises the epoch, ends every family with its entries in the revocation feed, and changes what is given beside.
-   * Returns how many families that were; null when there is no such account. A sign-in under way gets no living family.
+   * Atomic: raises the epoch, ends every family with its entry in the revocation feed, and makes the given change. Returns the count of
+   * ended families; null when there is no such account. A sign-in under way gets no living family.
    */
   changeAndSignOut(
     account_id: string,
     change: Readonly<{
-      reason: RevokeReason
+      reason: EndReason
       isDisabled?: true
       withoutFactors?: true
       roles?: readonly string[]
     }>,
   ): Promise<number | null>
-  /** Atomic. False when there is no such account. The sign-ins that were ended stay ended. */
+  /** Atomic. False when there is no such account. Ended sign-ins stay ended. */
   enable(account_id: string): Promise<boolean>
-  /** Atomic. False when there is no such account. Tokens carry them from the next refresh on. */
+  /** Atomic. False when there is no such account. Tokens have the new roles from the next refresh on. */
   setRoles(account_id: string, roles: readonly string[]): Promise<boolean>
-  /** Atomic, and as when people do it themselves. Returns how many sign-ins it ended; null when there is no such account. */
+  /** Atomic: like `AccountLife.delete`, in any state of the account. Returns the count of ended sign-ins; null when there is no account. */
   delete(account_id: string): Promise<number | null>
-  /** Atomic, and carried out once for each digest, however often and by however many at once it is asked for. */
+  /** Atomic and idempotent: a batch of one digest is carried out once, also when several processes ask for it at once. */
   importBatch(batch: ImportBatch): Promise<ImportOutcome>
 }

@@ -2,6 +2,7 @@
 import type { Client } from '../domain/oauth/client.ts'
 
 export type Clients = {
+  /** Null when no client has this id. */
   find(client_id: string): Promise<Client | null>
   /** Every registered client. */
   all(): Promise<readonly Client[]>
@@ -12,7 +13,7 @@ export type Clients = {
 }
 
 /** RFC 7523 §3 – Remembers client assertions until they expire, across restarts and instances. */
-export type Assertions = {
-  /** Atomic. False when someone spent this assertion first. */
+export type SpentAssertions = {
+  /** Atomic. False when the assertion has been spent before. Rejects with Unavailable when the database is away. */
   redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>
 }

@@ -1,4 +1,4 @@
-/** What any part of the core may ask for, whatever its subject. A comment states atomicity and failure. */
+/** The effects that all parts of the core share. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
@@ -17,38 +17,38 @@ export type Random = {
   tokenId(): string
 }
 
-/** Password hashing, off the event loop: `hash`, `findForm` and `matches` reject with Unavailable when the queue is full. */
+/** Password hashing in worker threads. `hash`, `findForm` and `matches` reject with Unavailable when the queue is full. */
 export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
   /**
-   * For a password as it was typed, whatever text it is: the form of it that this is the digest of, or null. Null takes as long for no
-   * digest as for any other, once one of its kind has been seen in this process.
+   * The form of a typed password that matches the digest, or null. For a null digest the verification takes as long as for others of a
+   * kind that this process has seen.
    */
   findForm(typed: string, digest: PasswordDigest | null): Promise<string | null>
-  /** True where `findForm` finds one; takes as long. */
+  /** True when `findForm` finds a form; takes as long. */
   matches(typed: string, digest: PasswordDigest | null): Promise<boolean>
-  /** True for one of the bundled list of common ones, whatever its case. */
+  /** True for a password of the bundled list of common ones, in any case. */
   isCommon(password: string): Promise<boolean>
 }
 
-/** Rejects with Unavailable when Postgres is away; nearly always without a query. For what is issued without storing anything. */
+/** Rejects with Unavailable when Postgres is away; nearly always without a query. For answers that store nothing. */
 export type EnsureStore = () => Promise<void>
 
-/** Resolves after that long, and holds nothing but a timer meanwhile. */
+/** Resolves after the given time. Holds only a timer meanwhile. */
 export type Wait = (milliseconds: number) => Promise<void>
 
-/** What operators watch. Each verb costs well under a microsecond; none of them fails. */
+/** The metrics. Each verb costs well under a microsecond and never fails. */
 export type Metrics = {
-  /** `route` is the pattern that matched, never the path: a stranger must not be able to make a series. */
+  /** `route` is the pattern that matched, never the path, because clients must not be able to create time series. */
   answered(request: Readonly<{ route: string; method: string; status: number; seconds: number }>): void
-  /** Tokens went out, by grant type; `sign_in` where there was none. */
+  /** Tokens were issued, by grant type; `sign_in` for the account API. */
   issued(grant: string): void
   /** A refresh token was judged. */
-  judged(verdict: RefreshOutcome): void
-  /** Somebody was refused because a limit was used up. */
+  judged(outcome: RefreshOutcome): void
+  /** A request was refused because its limit was used up. */
   limited(limit: LimitName): void
-  /** A mail went out, was given up, or found no room in the queue. */
+  /** A mail was sent, given up or dropped. */
   mailed(outcome: MailOutcome): void
   /** The janitor deleted dead rows. */
   deleted(table: ExpiringTable, rows: number): void

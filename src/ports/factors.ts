@@ -1,24 +1,24 @@
-/** What second factors need. */
+/** Second factors, and ceremonies under way. A comment states atomicity and failure. */
 import type { Account } from '../domain/account/account.ts'
 import type { Digest } from '../domain/base/digest.ts'
 import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/factors/ceremony.ts'
 import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/factors/passkey.ts'
 import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
 
-/** What a person has to sign in with beside the password. */
+/** The second factors of an account. */
 export type FactorsOf = Readonly<{
   totp: Readonly<{ created_at: Date; failures: TotpFailures }> | null
   passkeys: readonly Passkey[]
-  /** Those that are left. */
+  /** The count of unused codes. */
   recovery_codes: number
-  /** The number of their set; null when there is none. */
+  /** The number of the set of codes; null when there is none. */
   recovery_set: number | null
 }>
 
-/** Wrong codes in a row, counted apart: guesses from elsewhere must not close TOTP for the owner's own device. */
+/** Wrong codes in a row, counted apart so that guesses of strangers do not close TOTP for the owner's known devices. */
 export type TotpFailures = Readonly<{ unknown_devices: number; known_devices: number }>
 
-/** A change of somebody's factors, made by a sign-in that goes on. */
+/** A change of an account's factors. `keep` is the sign-in that makes the change and lives on. */
 type Change = Readonly<{ account_id: string; credential_epoch: number; keep: string | null }>
 type FactorAdded = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 type RecoveryDigests = readonly Digest<'recovery_code'>[]
@@ -27,16 +27,16 @@ type RecoveryDigests = readonly Digest<'recovery_code'>[]
 export type Factors = {
   find(account_id: string): Promise<FactorsOf>
   /**
-   * Atomic: counts a failure before the code is judged, so that no more are judged than may be, over all instances. 'closed' when there
-   * were too many in a row; null when there is no TOTP. Durable.
+   * Atomic and durable: counts a failure before the code is judged, so that all instances together judge no more than the allowed codes.
+   * 'closed' after too many failures in a row; null when there is no TOTP.
    */
   attemptTotp(totp: {
     account_id: string
     isKnownDevice: boolean
   }): Promise<Readonly<{ secret: SealedSecret; failures: number }> | 'closed' | null>
   /**
-   * Atomic: a time step is good for one code, and none before it after that; its failures are forgotten. False when it was spent. Null
-   * keeps the secret as it is sealed.
+   * Atomic: spends a time step and all before it, and clears the failures of this kind of device. False when the step was spent before.
+   * A null `resealed` leaves the secret as it is.
    */
   spendTotpStep(totp: {
     account_id: string
@@ -44,13 +44,13 @@ export type Factors = {
     resealed: SealedSecret | null
     isKnownDevice: boolean
   }): Promise<boolean>
-  /** Atomic: opens TOTP again. False when there is no such code, or no more. */
+  /** Atomic: spends the code and opens TOTP again. False when the code is unknown or spent. */
   spendRecoveryCode(code: { account_id: string; digest: Digest<'recovery_code'> }): Promise<boolean>
-  /** Atomic: opens TOTP again. False when another assertion has counted as far or farther, or the passkey is gone. */
+  /** Atomic: stores the counter and opens TOTP again. False when an authenticator's counter has not risen, or the passkey is gone. */
   usePasskey(use: { account_id: string; id: string; counter: number; backed_up: boolean }): Promise<boolean>
   /**
-   * Atomic: a new set voids the former one, `replaces`. Null, and nothing is done, when the epoch is another by now; 'overtaken' when
-   * the set is, or was made anew within the last RECOVERY_RENEWED_SECONDS.
+   * Atomic: a new set voids the former one, number `replaces`. Null, without a change, when the account is disabled or its epoch is another
+   * by now; 'overtaken' when another set has replaced the former one, or was renewed within RECOVERY_RENEWED_SECONDS.
    */
   replaceRecoveryCodes(account: {
     id: string
@@ -59,10 +59,10 @@ export type Factors = {
     digests: RecoveryDigests
   }): Promise<'replaced' | 'overtaken' | null>
   /**
-   * Atomic, the four of them: raises the credential epoch, ends every sign-in but `keep` with its entry in the revocation feed,
-   * and changes the factors. Returns the families that it ended, and whether the recovery codes were given: a set with codes
-   * left in it stays. Null when the epoch is another by now, and nothing is done then; or
-   * when somebody was first: the factor is there already, or gone.
+   * This and the next three are atomic: they raise the credential epoch, end every sign-in except `keep` with its entry in the revocation
+   * feed, and change the factors. They return the ended families, and the first two whether the recovery codes were stored: a set with
+   * unused codes stays. Null, without a change, when the account is disabled or its epoch is another by now. Null also when the factor
+   * exists already, or is gone: the other sign-ins are ended all the same.
    */
   addTotp(
     change: Change & { secret: SealedSecret; step: number; recovery: RecoveryDigests },
@@ -70,41 +70,44 @@ export type Factors = {
   addPasskey(
     change: Change & { passkey: NewPasskey; label: string; recovery: RecoveryDigests },
   ): Promise<FactorAdded | null>
-  /** With the last factor go the recovery codes. */
+  /** The recovery codes are deleted with the last factor. */
   removeTotp(change: Change): Promise<readonly string[] | null>
   removePasskey(change: Change & { id: string }): Promise<readonly string[] | null>
-  /** Whose passkey it is; null when nobody's, or of an account that is disabled. */
+  /** The account of a passkey. Null when the passkey is unknown, or the account disabled. */
   findOwner(passkey_id: string): Promise<Account | null>
-  /** True when some account has this passkey. */
+  /** True when an account has this passkey. */
   hasPasskey(id: string): Promise<boolean>
 }
 
-/** Ceremonies under way: each is bound to its account, its purpose and the sign-in that began it, and works once. */
+/**
+ * Ceremonies under way. Each is bound to its account, its purpose and the sign-in that began it, and can be finished once. All reject with
+ * Unavailable when the database is away.
+ */
 export type Ceremonies = {
-  /** Nothing begins, and nobody is told, for an account that was deleted meanwhile. */
+  /** Atomic. Stores nothing, and does not reject, for an account that was deleted meanwhile. */
   begin(ceremony: NewCeremony): Promise<void>
   /**
-   * Atomic: counts a try, before it is judged. Null when there is no such ceremony, when it is over, was tried too often or is
-   * another sign-in's, and when the account's credentials have changed since.
+   * Atomic: counts a try before it is judged. Null when the ceremony is unknown, expired, tried too often or of another sign-in, and when
+   * the account is disabled or its credentials have changed since.
    */
   attempt(attempt: {
     digest: Digest<'ceremony_handle'>
     purpose: CeremonyPurpose
     family_id: string | null
   }): Promise<Ceremony | null>
-  /** Atomic: likewise, of a sign-in that a passkey alone is to finish. */
+  /** Atomic: the same for a sign-in by passkey alone, which is bound to no account. */
   attemptUnbound(digest: Digest<'ceremony_handle'>): Promise<Omit<Ceremony, 'account'> | null>
-  /** Atomic: true for one caller. */
+  /** Atomic: finishes the ceremony. True for one caller only. */
   redeem(digest: Digest<'ceremony_handle'>): Promise<boolean>
 }
 
 type Ceremonial = Readonly<{ challenge: Uint8Array; origins: readonly string[] }>
 
-/** WebAuthn Level 3 §7 – Judges what authenticators answer. Never rejects for what they say. */
+/** WebAuthn Level 3 §7 – Verifies the answers of authenticators. Never rejects because of their content. */
 export type PasskeyVerifier = {
-  /** §7.1 – The new passkey; null when anything is not as it was asked for. */
+  /** §7.1 – The new passkey. Null when any check fails. */
   judgeEnrolment(given: Ceremonial & { attestation: Attestation }): Promise<NewPasskey | null>
-  /** §7.2 – What the passkey says now; null when anything is not as it was asked for. */
+  /** §7.2 – The new state of the passkey. Null when any check fails. */
   judgeAssertion(
     given: Ceremonial & { assertion: Assertion; passkey: Passkey; account_id: string },
   ): Promise<Readonly<{ counter: number; backed_up: boolean }> | null>

@@ -1,11 +1,11 @@
-/** What counts attempts. A comment states atomicity and failure. */
+/** Counters of attempts. A comment states atomicity and failure. */
 
 import type { LimitName } from '../domain/base/limit-names.ts'
 
-/** How many attempts in how many seconds; null switches the limit off. */
+/** Attempts allowed within a window. Null switches the limit off. */
 export type RateLimit = Readonly<{ count: number; window_seconds: number }> | null
 
-/** The state of one limit for one caller. */
+/** The state of a limit for one key. */
 export type Allowance = Readonly<{
   name: LimitName
   window_seconds: number
@@ -15,17 +15,17 @@ export type Allowance = Readonly<{
   reset_seconds: number
 }>
 
-/** Counts attempts in fixed windows. Atomic across instances where there is a Redis, in process without. Never rejects. */
+/** A rate limit with fixed windows. Atomic across all instances with Redis, within the process without. Never rejects. */
 export type Limit = {
-  /** Null: there is no such limit. */
+  /** Counts an attempt. Null when the limit is off. */
   consume(key: string): Promise<Allowance | null>
-  /** Known in this process to be used up: no round trip. */
+  /** The state of a limit that this process knows to be used up, without a round trip. Null otherwise. Counts nothing. */
   isExhausted(key: string): Allowance | null
 }
 
 /**
- * Failures in a row, for each key; forgotten an hour after the first. Atomic across instances where there is a Redis, in process
- * without. Never rejects.
+ * Counts failures in a row for each key. A count is forgotten an hour after its first failure. Atomic across all instances with Redis,
+ * within the process without. Never rejects.
  */
 export type GuessFailures = {
   count(key: string): Promise<number>

@@ -1,4 +1,4 @@
-/** Mail, and the links in it. */
+/** Mails, and the links in them. A comment states atomicity and failure. */
 
 import type { LinkPurpose } from '../domain/account/email-link.ts'
 import type { Addressee, Mail } from '../domain/account/mail.ts'
@@ -6,51 +6,51 @@ import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Digest } from '../domain/base/digest.ts'
 import type { Language } from '../domain/base/language.ts'
 
-/** What is done after the answer: it may read and write, and then says which mail is to go out; null: none. */
+/** Work after the answer: may read and write, and returns the mail to send, or null for none. */
 export type Errand = () => Promise<Mail | null>
 
-/** What the queue goes by before the errand has told the mail. */
+/** The properties of an errand that the queue orders by, before the mail is known. */
 export type About = Readonly<{
-  /** A reset, or a notice that an account's owner must not miss: before everything else, and dropped last. */
+  /** A password reset, or a notice that an account's owner must not miss: sent first and dropped last. */
   isUrgent: boolean
-  /** For the turns of domains; null where it is not known. */
+  /** For the turns of domains; null while unknown. */
   email: string | null
 }>
 
-/** A bounded queue in this process, with retries. What it holds when the process dies is lost. */
+/** A bounded queue in this process, with retries. Its mails are lost when the process dies. */
 export type Mailer = {
-  /** Takes no time and never fails: whether there is an account behind the errand, no caller can tell. */
+  /** Returns at once and never fails, so that a caller cannot tell whether the errand has an account. */
   post(errand: Errand, about: About): void
 }
 
 type LinkDigest = Digest<'email_link'>
 
-/** A link that may be mailed: what its token was derived from, with the pepper of this id. */
+/** A link to store. Its token is derived from the seed and the pepper with this id. */
 export type NewLink = Readonly<{ digest: LinkDigest; seed: Uint8Array; pepper_id: number }>
 
-/** Which link is mailed: the new one, or the one before it, which goes on. */
+/** The link to mail: the new one, or the former one, which stays valid. */
 export type IssuedLink = Addressee & Readonly<{ seed: Uint8Array; pepper_id: number; minutes: number }>
 
 /**
- * Mailed links. One that was asked for lately is mailed again, if its pepper is one of `pepper_ids`; else a new one takes its turn, and
- * the one before it may be followed to its end. A reset and a verification are bound to the address and the password of the account,
- * a change of the e-mail to its credential epoch too. All reject with Unavailable when the database is away.
+ * Mailed links. A recently issued link is mailed again if its pepper is one of `pepper_ids`; otherwise a new one is issued, and the former
+ * one stays valid until it expires. A reset and a verification are bound to the address and the password of the account, a change of the
+ * e-mail to the credential epoch too. All reject with Unavailable when the database is away.
  */
 export type EmailLinks = {
-  /** Atomic. Null when nobody enabled has the address. */
+  /** Atomic. Null when no enabled account has the address. */
   issueReset(link: {
     email: string
     link: NewLink
     pepper_ids: readonly number[]
   }): Promise<IssuedLink | null>
-  /** Atomic. Null when the address is verified already or not the account's any more. */
+  /** Atomic. Null when the address is verified already, or no longer the account's, or the account is disabled. */
   issueVerification(link: {
     account_id: string
     email: string
     link: NewLink
     pepper_ids: readonly number[]
   }): Promise<IssuedLink | null>
-  /** Atomic. Null when somebody has the new address, or when the credentials changed since `credential_epoch`. */
+  /** Atomic. Null when an account has the new address, this account is disabled, or its credentials changed since `credential_epoch`. */
   issueChange(link: {
     account_id: string
     credential_epoch: number
@@ -58,31 +58,32 @@ export type EmailLinks = {
     link: NewLink
     pepper_ids: readonly number[]
   }): Promise<IssuedLink | null>
-  /** What a link stands for, as long as it may be followed. Spends nothing. */
+  /** The purpose and the address of a link that may be followed; null otherwise. Spends nothing. */
   find(digest: LinkDigest): Promise<Readonly<{ purpose: LinkPurpose; email: string }> | null>
-  /** Atomic: spends the link and marks the address as verified. Null when the link is worthless. */
+  /** Atomic: spends the link and marks the address as verified. Null when the link is not valid. */
   redeemVerification(digest: LinkDigest): Promise<Addressee | null>
   /**
-   * Atomic: spends the link and every other of the person, sets the digest, marks the address as verified, raises the credential
-   * epoch, and ends every family with its entry in the revocation feed. Where the address was not verified before, the second
-   * factors go too. Null when the link is worthless. A sign-in under way gets no living family.
+   * Atomic: spends the link and every other link of the account, sets the digest, marks the address as verified, raises the credential
+   * epoch, and ends every family with its entry in the revocation feed. Removes the second factors if the address was not verified before.
+   * Null when the link is not valid. A sign-in under way gets no living family.
    */
   redeemReset(link: {
     digest: LinkDigest
     password_digest: PasswordDigest
   }): Promise<(Addressee & Readonly<{ families: readonly string[] }>) | null>
   /**
-   * Atomic: spends the link and every other of the person, and gives the account its new, verified address. Returns the old
-   * one. 'taken', and nothing is done, when somebody has the new one by now; null when the link is worthless. Ends no sign-in.
+   * Atomic: spends the link and every other link of the account, and gives the account its new, verified address. Returns the old address.
+   * 'taken', without a change, when another account has the new address by now; null when the link is not valid. Ends no sign-in.
    */
   redeemChange(digest: LinkDigest): Promise<Addressee | 'taken' | null>
 }
 
-/** People as one writes to them. */
+/** Recipients of mail. All reject with Unavailable when the database is away. */
 export type Addressees = {
-  /** Null when unknown, or disabled. */
+  /** Null when the account is unknown or disabled. */
   findByFamily(family_id: string): Promise<Addressee | null>
-  /** Null when unknown, or disabled. */
+  /** Null when the account is unknown or disabled. */
   findByAccount(account_id: string): Promise<Addressee | null>
+  /** Atomic. Does nothing when there is no such account. */
   rememberLanguage(account: { id: string; language: Language }): Promise<void>
 }

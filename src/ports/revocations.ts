@@ -1,17 +1,20 @@
-/** What has been ended before it expired, and what tells other services of it. A comment states atomicity and failure. */
+/** Endings before the expiry, and the feed that tells other services of them. A comment states atomicity and failure. */
 import type { Account } from '../domain/account/account.ts'
 import type { AccessTokenClaims } from '../domain/oauth/access-token.ts'
 import type { FeedPosition } from '../domain/revocations/feed-cursor.ts'
 import type { NumberedRevocation, Revocation, RevocationKind } from '../domain/revocations/revocation.ts'
 
-/** What of a token a revocation may name. */
+/** The claims of a token that a revocation may name. */
 export type Revocable = Pick<AccessTokenClaims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat'>
 
-/** What has been ended before it expired. Durable in Postgres; entries live as long as the token would have. */
+/**
+ * Revocations, durable in Postgres. An entry is kept for as long as the ended token would have lived. All reject with Unavailable when the
+ * database is away.
+ */
 export type Revocations = {
   /**
-   * Atomic and idempotent. A family of which many single tokens were revoked lately is ended instead, as one entry of the feed.
-   * `ended` is its id, or null; `is_new` is false where nothing had to be written.
+   * Atomic and idempotent. A family whose tokens were revoked singly too often is ended instead, with one entry of the feed. `ended` is the
+   * id of that family, or null; `is_new` is false when nothing had to be written.
    */
   revokeAccessToken(token: {
     jti: string
@@ -24,74 +27,74 @@ export type Revocations = {
   findAccount(claims: Revocable): Promise<Account | null>
 }
 
-/** The revocations again, where looking one up costs microseconds. May forget; never says "live". Never rejects. */
+/** A copy of the revocations whose look-up takes microseconds. It may forget entries. Never rejects. */
 export type Blocklist = {
-  /** True: certainly revoked. False: ask Postgres. */
+  /** True: certainly revoked. False: not known here, ask Postgres. */
   has(claims: Revocable): Promise<boolean>
 }
 
 export type BlocklistEntry = Readonly<{ kind: RevocationKind; value: string; issued_until?: number }>
 
-/** What the composition alone is given: every verb that ends something in Postgres adds the entries itself. Never rejects. */
+/** The blocklist for the composition alone, which wraps each verb that ends something in Postgres. Never rejects. */
 export type WritableBlocklist = Blocklist & {
   add(entries: readonly BlocklistEntry[], seconds: number): Promise<void>
 }
 
-/** The last second whose tokens are ended, since 1970, and the seconds for which that must be remembered. */
+/** The last second whose tokens are ended, since 1970, and the seconds for which the ending must be remembered. */
 export type Ended = Readonly<{ issued_until: number; seconds: number }>
 
-/** Of a person: the sign-ins too. */
+/** The same for a person, with the ended sign-ins. */
 export type EndedPerson = Ended & Readonly<{ families: readonly string[] }>
 
-/** Ends everything of one party: families, access tokens, and the entries of the feed. Idempotent. */
+/** Ends all families and access tokens of a person or a client, with the entries of the feed. Idempotent. All reject with Unavailable. */
 export type Endings = {
-  /** Atomic. Returns the families that it ended; null when there is no such person. A sign-in under way gets no living family. */
+  /** Atomic. Returns the families that it ended; null when there is no such account. A sign-in under way gets no living family. */
   endPerson(sub: string): Promise<EndedPerson | null>
-  /** Atomic up to ten thousand families; then ten thousand at a time, the access tokens first and all at once. */
+  /** Atomic for up to ten thousand families. Of more, the first statement ends all access tokens and each marks ten thousand families. */
   endClient(client_id: string): Promise<Ended>
 }
 
-/** What came after a position of the feed. */
+/** The entries after a position of the feed. */
 export type FeedStep = Readonly<{
-  /** Those after it, in their order: the answer reaches to the last one. Empty when nothing was numbered since. */
+  /** The following positions, in order; the entries reach to the last one. Empty when nothing was numbered since. */
   positions: readonly FeedPosition[]
-  /** True when more is numbered than this answer holds. */
+  /** True when further numbered entries follow. */
   isUnfinished: boolean
   numbered: readonly NumberedRevocation[]
-  /** Committed, and without a number yet: all of them. They come again with one. */
+  /** All committed entries without a number. They follow again once they have one. */
   unnumbered: readonly Revocation[]
 }>
 
 /**
- * The revocations in an order of their own: each is numbered after its commit, and numbers become visible in their order. What is
- * not numbered yet is part of every answer, so that no reader waits for the one that numbers. Both number what they can first, and
- * reject with Unavailable when the database is away.
+ * The revocations in the order of the feed: each entry is numbered after its commit, and numbers become visible in order. Entries without
+ * a number are part of every answer, so that readers do not wait for numbering. Both verbs number what they can first, and reject with
+ * Unavailable when the database is away.
  */
 export type RevocationFeed = {
   /**
-   * Every unexpired entry after `known`, in one statement. Null when the database has no such position: its past is another one.
-   * Rejects with Unavailable when the database is away, or when more than UNNUMBERED_MOST entries wait for a number.
+   * Every unexpired entry after `known`, from one statement. Null when the database does not have this position: it has expired, or is of
+   * another past. Rejects with Unavailable when the database is away, or when more than UNNUMBERED_MOST entries wait for a number.
    */
   readSince(known: FeedPosition): Promise<FeedStep | null>
   /**
-   * Hands over every numbered entry in portions, each when the promise of the one before is fulfilled; rejects with it. Returns the
-   * positions that cursors may name, in their order: go on from the last one.
+   * Passes every numbered entry to `take` in pages, each after the promise for the former page is fulfilled; rejects when that promise
+   * does. Returns the positions that cursors may name, in order. Continue with `readSince` from the last one.
    */
   readAll(take: (revocations: readonly NumberedRevocation[]) => unknown): Promise<readonly FeedPosition[]>
 }
 
-/** What of a token a status list must know. */
+/** The claims of a token that a status list needs. */
 export type Listable = Revocable & Pick<AccessTokenClaims, 'exp'>
 
-/** The places of access tokens in the status lists, counted over all lists. All reject with Unavailable when the database is away. */
+/** The places of access tokens in the status lists, counted across the lists. All reject with Unavailable when the database is away. */
 export type StatusEntries = {
-  /** Atomic: a place that no other token has, durable before the token is issued. */
+  /** Atomic and durable: reserves a place that no other token has, before the token is issued. */
   reserve(token: Listable): Promise<number>
-  /** The first and the last place that may be that of a living token; null when there is none. */
+  /** The first and the last place that a living token may have; null when there is none. */
   bounds(): Promise<Readonly<{ first: number; last: number }> | null>
   /**
-   * Which of `size` places from `first` on are those of ended tokens: each byte that is not 0, from its lowest bit on. Ended by `isLive`'s
-   * rules, or because the client is not among the registered ones, or got the token for itself and may act for itself no more.
+   * The places of ended tokens among `size` places from `first` on: each byte that is not 0, lowest bit first. A token is ended by the
+   * rules of `isLive`, or when its client is not registered, or when the client got the token for itself and may no longer act for itself.
    */
   findEnded(range: {
     first: number
@@ -100,15 +103,16 @@ export type StatusEntries = {
   }): Promise<readonly Readonly<{ byte: number; bits: number }>[]>
 }
 
-/** The blocklist as other services read it in Redis by themselves: complete, or not said to be. Rejects when Redis is away. */
+/** The blocklist that other services read in Redis. A key says whether it is complete. All reject when Redis is away. */
 export type BlocklistMirror = {
-  /** Which connection this is; null while there is none. */
+  /** The number of the present connection; null while there is none. */
   connection(): number | null
+  /** Writes unexpired entries. Idempotent. */
   write(revocations: readonly Revocation[], now: Date): Promise<void>
-  /** Before everything is written. A ticket that is lost with everything else when Redis is emptied. Rejects where Redis may evict. */
+  /** Call before all entries are written. Stores a ticket, which is lost when Redis is emptied. Rejects when Redis may evict keys. */
   begin(): Promise<string>
-  /** Atomic. Complete, for some seconds. Rejects when the ticket is lost, or an entry may have been evicted since. */
+  /** Atomic: marks the blocklist as complete for some seconds. Rejects when the ticket is lost, or an entry may have been evicted since. */
   complete(ticket: string): Promise<void>
-  /** Atomic. Complete for some seconds more. False when it was not any longer: emptied, evicted, restarted, or not renewed in time. */
+  /** Atomic: prolongs the mark by some seconds. False when the mark is gone: Redis was emptied, evicted, restarted, or renewed too late. */
   renew(): Promise<boolean>
 }

@@ -1,17 +1,17 @@
 /** Sign-ins: the refresh families. A comment states atomicity and failure. */
 import type { Digest } from '../domain/base/digest.ts'
 import type {
+  EndReason,
   Family,
   NewFamily,
   Presentation,
   RefreshTransport,
-  RevokeReason,
   SteppedUpFamily,
 } from '../domain/sign-in/refresh-family.ts'
 import type { RefreshOutcome, Rotation } from '../domain/sign-in/refresh-verdict.ts'
 import type { SignIn } from '../domain/sign-in/sign-in.ts'
 
-/** What of a living family never changes. */
+/** The values of a living family that never change. */
 export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope' | 'audience'> &
   Readonly<{ refresh_transport: RefreshTransport }>
 
@@ -19,31 +19,31 @@ export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope'
 export type RefreshFamilies = {
   /** Atomic. Null unless the account is enabled and its credential epoch is still the one that the sign-in checked. */
   open(family: NewFamily): Promise<Family | null>
-  /** Atomic: opens it and ends the one that it replaces. Null unless that one and the account are live and of this epoch. */
+  /** Atomic: opens the family and ends the one that it replaces. Null unless the replaced family and the account live, in this epoch. */
   stepUp(
     family: SteppedUpFamily,
   ): Promise<(Family & Readonly<{ refresh_transport: RefreshTransport }>) | null>
-  /** Whose it is; never changes. Null when unknown. */
+  /** The account and the client of a family, which never change. Null when the family is unknown. */
   findOwner(family_id: string): Promise<Readonly<{ user_id: string; client_id: string }> | null>
-  /** The family, while it and its account live; null when there is none, or when its salt is another than the one given. */
+  /** The family, while the family and its account live. Null when there is none, or when its salt differs from the given one. */
   findLiving(token: { family_id: string; salt: Uint8Array | null }): Promise<LivingFamily | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
   /**
-   * Atomic: judges a refresh token as `rotate` does, and rotates nothing: 'rotated' is a token that would have been. The family of
-   * one that is 'reused' or 'forged' has been ended.
+   * Atomic: judges a refresh token as `rotate` does, but rotates nothing: 'rotated' means that the token would have been rotated. 'reused'
+   * and 'forged' have ended the family.
    */
-  present(presentation: Presentation): Promise<RefreshOutcome>
-  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
+  judge(presentation: Presentation): Promise<RefreshOutcome>
+  /** Atomic: ends the family with its entry in the feed. False when unknown, of another client or account, or already ended. */
   end(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
     user_id?: string
-    reason: RevokeReason
+    reason: EndReason
   }): Promise<boolean>
-  /** The living ones of an account, the one used last first. */
+  /** The living families of an account, the last used first. */
   list(account_id: string): Promise<readonly SignIn[]>
-  /** The family whose *current* token this is; null unless family and account are live. */
+  /** The family whose *current* token this is. Null unless the family and its account live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }

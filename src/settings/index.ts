@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
+import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import {
@@ -57,7 +58,7 @@ export const SETTINGS = {
     isSecret: true,
   },
   DATABASE_SCHEMA: {
-    ...parsed('public', (value, context) =>
+    ...parsed(DEFAULT_SCHEMA, (value, context) =>
       /^(?!pg_|information_schema$|drizzle$)[a-z_][\w$-]{0,62}$/i.test(value)
         ? value
         : refuse(

@@ -4,9 +4,9 @@ import type { Keys } from '../ports/keys.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { signJws, verifyJws } from './jws.ts'
 import { fingerprintDirectory, isReadOnly, type LoadedKey, loadKeys } from './key-directory.ts'
+import { type ListedKey, listed } from './list-keys.ts'
 import { createRing } from './ring.ts'
 import { ensureKey } from './rotation.ts'
-import { type ListedKey, listed } from './schedule.ts'
 
 type Needs = Readonly<{
   directory: string

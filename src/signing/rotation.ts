@@ -9,10 +9,11 @@ import {
   startAnnounced,
   startAtOnce,
 } from '../domain/keys/key-ring.ts'
+import { type Change, changeKeys, type Outcome } from './change-keys.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, judgeKeysDirectory, prepareDirectory } from './key-directory.ts'
 import { createKeyFile, deleteKeyFile, rescheduleKeyFile } from './key-file.ts'
-import { type Change, changeKeys, type Outcome, type Place, readSchedule } from './schedule.ts'
+import { type Place, readSchedule } from './list-keys.ts'
 
 type Key = RingKey & KeyStatus
 

@@ -2,19 +2,20 @@ import { NIL_UUID } from '../domain/base/uuid.ts'
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
+import { isLivingFamily } from './schema/family-predicates.ts'
 
-/** What one step has ended. */
+/** The result of one statement. */
 type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | null }>
 
 export type Restored = Readonly<{ accounts: number; sign_ins: number; links: number; ceremonies: number }>
 
-/** Rows of one statement, which has four seconds on a database that was just restored and is still cold. */
+/** Rows of one statement, which must end within four seconds on a freshly restored database with cold caches. */
 const BATCH_ROWS = 500
 
 /**
- * Ours – Ends what a restored database revived: every sign-in, by the credential epoch of its account, every device that is known,
- * every mailed link, and every ceremony that was under way. Each statement is atomic by itself; one that was stopped in between is
- * begun again from the start, which ends nothing more than it should: the sign-ins after the restore are few.
+ * Ours – Ends what a restore has revived: every sign-in, by the credential epoch of its account, every known device, every mailed link, and
+ * every ceremony under way. Each statement is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins
+ * since the restore, which is acceptable.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
   const [links, ceremonies] = [await empty(database, 'email_links'), await empty(database, 'ceremonies')]
@@ -51,9 +52,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
           select count(*)
           from signet.refresh_families f
           join raised on raised.id = f.user_id and raised.former_epoch = f.credential_epoch
-          where f.revoked_at is null
-            and f.expires_at > statement_timestamp()
-            and f.idle_expires_at > statement_timestamp()
+          where ${isLivingFamily(sql)}
         )::int as sign_ins,
         (select id::text from batch order by id desc limit 1) as last_id`,
   )
@@ -61,7 +60,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
   return step
 }
 
-/** A batch at a time. */
+/** Deletes every row of a table, in batches. */
 const empty = async (database: Database, table: 'email_links' | 'ceremonies'): Promise<number> => {
   let rows = 0
   for (;;) {

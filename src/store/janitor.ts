@@ -4,13 +4,13 @@ import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/index.ts'
 import { numberAll } from './revocations/number-revocations.ts'
 
-/** Rows that one statement deletes, at most: it holds the embedded database's one connection up for milliseconds. */
+/** Rows that one statement deletes, at most: it occupies the only connection of the embedded database for milliseconds. */
 const BATCH_ROWS = 500
 
-/** For as long as nobody else may start after the last sign of life. */
+/** Seconds after the last renewal for which no other replica may take the lease. */
 const LEASE_SECONDS = 60
 
-/** The columns of each primary key, by which a dead row is found again. Every table here has `expires_at`, with an index. */
+/** The primary key of each table, by which rows are deleted. Every table has an indexed column `expires_at`. */
 export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   refresh_families: 'id',
   revocations: 'kind, value',
@@ -24,12 +24,12 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
 
 type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>
 
-/** Deletes a batch of each table, and tells how many rows went; null when another replica is at it. */
+/** Deletes a batch of each table and returns the counts of deleted rows; null while another replica has the lease. */
 export type Sweep = () => Promise<Deleted | null>
 
 /**
- * Ours: a batch of each table, by the one replica that holds the lease. A living row is never locked, and a dead one that
- * somebody presents at this moment is left for the next time: no refresh waits for this.
+ * Ours – Deletes a batch of each table, by the one replica that holds the lease. Living rows are never locked, and dead rows that another
+ * transaction has locked are left for the next sweep, so that no refresh waits for a sweep.
  */
 export const createSweep =
   (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
@@ -37,12 +37,12 @@ export const createSweep =
     if (!(await takeLease(database, holder))) return null
     const deleted: Partial<Record<ExpiringTable, number>> = {}
     for (const [table, seconds] of RETENTIONS) deleted[table] = await deleteBatch(database, table, seconds)
-    // Where no service follows the feed, its entries wait for the first one that does.
+    // Entries are numbered here too, because without followers the feed has no reader that numbers them.
     await numberAll(database)
     return deleted
   }
 
-/** Atomic: true for one holder at a time. A holder that died is succeeded when its lease is over. */
+/** Atomic: true for one holder at a time. Another replica can take the lease of a dead holder after its expiry. */
 const takeLease = async (database: Database, holder: string): Promise<boolean> => {
   const taken = await database.run(
     sql => sql`
@@ -56,7 +56,7 @@ const takeLease = async (database: Database, holder: string): Promise<boolean> =
   return taken.length > 0
 }
 
-/** The limit is a literal, for the planner: a plan for any limit would read the whole table to find the rows of the batch again. */
+/** The limit is a literal: a generic plan, which must serve any limit, would read the whole table to find the rows of the batch again. */
 const deleteBatch = async (database: Database, table: ExpiringTable, seconds: number): Promise<number> => {
   const [deleted] = await database.run(sql => {
     const key = sql.unsafe(PRIMARY_KEYS[table])
@@ -79,15 +79,15 @@ const deleteBatch = async (database: Database, table: ExpiringTable, seconds: nu
   return deleted?.rows ?? 0
 }
 
-/** True when a table may hold more dead rows than went just now. */
+/** True when a table may have more dead rows than the sweep has deleted. */
 const isUnfinished = (deleted: Deleted): boolean => Object.values(deleted).includes(BATCH_ROWS)
 
-/** Milliseconds between two looks when there was nothing left. */
+/** Milliseconds between two sweeps when no dead rows were left. */
 const PAUSE_MILLISECONDS = 60_000
 
 type Needs = Readonly<{ sweep: Sweep; metrics: Metrics; log: Log; pause_milliseconds?: number }>
 
-/** Sweeps now and then; with much to do, half of the time. Returns how to stop it, which waits for the batch under way. */
+/** Sweeps repeatedly; while dead rows are left, pauses for as long as a sweep took. Returns `stop`, which waits for the current sweep. */
 export const keepSweeping = ({ sweep, metrics, log, pause_milliseconds = PAUSE_MILLISECONDS }: Needs) => {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
@@ -103,7 +103,7 @@ export const keepSweeping = ({ sweep, metrics, log, pause_milliseconds = PAUSE_M
     try {
       return await look()
     } catch (error) {
-      // That Postgres is away is on everybody's lips already.
+      // An unavailable Postgres is logged elsewhere.
       if (!(error instanceof Unavailable))
         log.error({ error: String(error) }, 'dead rows could not be deleted')
       return pause_milliseconds

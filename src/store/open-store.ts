@@ -11,8 +11,8 @@ type Place = Readonly<{
 }>
 
 /**
- * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database refuses us or when the
- * schema is not the one that this version knows, and with Unavailable when there is no answer.
+ * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database refuses the connection or its schema
+ * does not suit this version, and with Unavailable when it does not answer.
  */
 export const openStore = async ({
   DATABASE_URL,

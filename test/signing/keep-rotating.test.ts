@@ -1,8 +1,8 @@
 import { chmodSync, readdirSync } from 'node:fs'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepRotating } from '../../src/signing/keep-rotating.ts'
+import { reportKeys } from '../../src/signing/list-keys.ts'
 import { rotateWhenDue } from '../../src/signing/rotation.ts'
-import { reportKeys } from '../../src/signing/schedule.ts'
 import { createClock } from '../support/effects.ts'
 import { createErrorLog, createPem, makeDirectory, open, putKey, T0 } from './support.ts'
 

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { formatKeyDates, parseKeyDates } from '../../src/domain/keys/key-dates.ts'
 import { ANNOUNCE_SECONDS, plusSeconds, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
-import { reportKeys } from '../../src/signing/schedule.ts'
+import { reportKeys } from '../../src/signing/list-keys.ts'
 import { createClock } from '../support/effects.ts'
 import { createErrorLog, createPem, faultsOf, kidOf, makeDirectory, open, T0 } from './support.ts'
 

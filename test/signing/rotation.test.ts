@@ -2,6 +2,8 @@ import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ANNOUNCE_SECONDS, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
+import type { Outcome } from '../../src/signing/change-keys.ts'
+import { listKeys } from '../../src/signing/list-keys.ts'
 import {
   retireKey,
   revokeEveryKey,
@@ -9,7 +11,6 @@ import {
   rotateKeys,
   rotateWhenDue,
 } from '../../src/signing/rotation.ts'
-import { listKeys, type Outcome } from '../../src/signing/schedule.ts'
 import { createClock } from '../support/effects.ts'
 import { kidOf, makeDirectory, open, putKey, T0 } from './support.ts'
 

@@ -8,7 +8,7 @@ describe.each(backends)('the store on $name', ({ open }) => {
   })
   afterAll(() => backend.close())
 
-  it('answers with the types that the verbs rely on', async () => {
+  it('answers with the types that the verbs expect', async () => {
     const [row] = await backend.database.run(
       sql =>
         sql`select now() as instant, '\\x00ff'::bytea as bytes, array['a', 'b'] as list, 7 as whole, null as none, true as yes`,

@@ -10,7 +10,7 @@ describe.each(backends)('a restored database on $name', ({ open }) => {
   })
   afterAll(() => backend.close())
 
-  it('knows no device of those that were known: a password changed since may have taken it away', async () => {
+  it('trusts no known device, because a lost change of password may have ended the trust', async () => {
     const { sql } = backend.database
     const id = randomUUID()
     await sql`insert into users (id, email, roles) values (${id}, ${id}, '{}')`

@@ -18,7 +18,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
   afterEach(() => backend.close())
 
   const sweeper = () => createSweep(backend.database, { holder: randomUUID() })
-  /** Families that expired so many seconds ago; with a minus, will expire. */
+  /** Families that expired so many seconds ago; a negative number is in the future. */
   const putFamilies = (count: number, seconds_ago: number, revoked = false) =>
     backend.database.sql`
       insert into refresh_families (
@@ -71,7 +71,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     return row?.['rows']
   }
 
-  it('deletes what has been dead for a day, or a place in a status list or the feed for ten minutes, and nothing else', async () => {
+  it('deletes rows a day after their expiry, status entries and feed positions after ten minutes, and nothing else', async () => {
     await putFamilies(1, 86_401)
     await putFamilies(1, 86_401, true)
     await putFamilies(1, 86_340)
@@ -98,7 +98,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('spent_assertions')).toBe(2)
     expect(await count('ceremonies')).toBe(2)
     expect(await count('status_entries')).toBe(1)
-    // Of the living, and the one that the sweep has left by numbering.
+    // The living position, and the one that the numbering of the sweep has left.
     expect(await count('feed_positions')).toBe(2)
     expect(await count('feed_head')).toBe(1)
     expect(await count('import_batches')).toBe(2)
@@ -106,14 +106,14 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('users')).toBe(1)
   })
 
-  it('numbers the revocations that no service has followed', async () => {
+  it('numbers revocations when no service follows the feed', async () => {
     await putOthers(-60)
     expect(await sweeper()()).not.toBeNull()
     const rows = await backend.database.sql`select number::float8 as number from revocations`
     expect(rows).toEqual([{ number: 1 }])
   })
 
-  it('takes one batch at a time', async () => {
+  it('deletes one batch at a time', async () => {
     await putFamilies(BATCH_ROWS + 1, 90_000)
     const sweep = sweeper()
     expect(await sweep()).toMatchObject({ refresh_families: BATCH_ROWS })
@@ -121,7 +121,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await sweep()).toMatchObject({ refresh_families: 0 })
   })
 
-  it('is one replica, until its lease is over', async () => {
+  it('runs on one replica until its lease expires', async () => {
     const [one, other] = [sweeper(), sweeper()]
     const first = await Promise.all([one(), other()])
     expect(first.filter(deleted => deleted === null)).toHaveLength(1)
@@ -133,7 +133,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await holder()).toBeNull()
   })
 
-  it('goes on until nothing is left, and counts what went', async () => {
+  it('continues until nothing is left, and counts the deleted rows', async () => {
     await putFamilies(2 * BATCH_ROWS + 1, 90_000)
     const deleted = new Map<string, number>()
     const metrics: Metrics = {
@@ -155,18 +155,18 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(errors).toEqual([])
   })
 
-  it('holds up no refresh', async () => {
+  it('delays no refresh', async () => {
     await putFamilies(4 * BATCH_ROWS, 90_000)
     const stop = keepRefreshing(backend.database)
     const sweep = sweeper()
     for (const _ of [1, 2, 3, 4]) expect(await sweep()).toMatchObject({ refresh_families: BATCH_ROWS })
-    const { verdicts } = await stop()
-    expect([...verdicts.keys()]).toEqual(['rotated'])
+    const { outcomes } = await stop()
+    expect([...outcomes.keys()]).toEqual(['rotated'])
   })
 })
 
 describe.each(backends.filter(backend => backend.name === 'postgres'))('the janitor on $name', ({ open }) => {
-  it('waits for no row that somebody holds, and holds no living one', async () => {
+  it('waits for no locked row, and locks no living one', async () => {
     const backend = await open()
     const { sql } = backend.database
     const user = randomUUID()
@@ -187,7 +187,7 @@ describe.each(backends.filter(backend => backend.name === 'postgres'))('the jani
     await holder`select from refresh_families where id = ${held} for no key update`
     const sweep = createSweep(backend.database, { holder: randomUUID() })
     expect(await sweep()).toMatchObject({ refresh_families: 1 })
-    // The living one is free while a sweep is held open.
+    // The living row is not locked while a sweep is held open.
     await holder`select from refresh_families where id = ${living} for no key update nowait`
     await holder`commit`
     holder.release()

@@ -12,7 +12,7 @@ import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
-import { createAssertions } from '../../src/store/clients/assertions.ts'
+import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -63,14 +63,14 @@ const { answering, statements, templates } = createStatementRecorder()
 const silent = answering([])
 const many = { found: FAMILIES_AT_ONCE }
 
-/** Asks every verb of the store for something. That none is forgotten, a test below sees by the templates. */
+/** Calls every verb of the store. A test below compares the templates, so that no verb is forgotten. */
 const askEverything = async () => {
   await askFamilies()
   await askAccounts()
   await askFactors()
   await askMail()
   await askRevocations()
-  await createAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -113,7 +113,7 @@ const askFamilies = async () => {
   await families(silent).findOwner(ID)
   await families(silent).findLiving({ family_id: ID, salt })
   await families(silent).rotate(presentation)
-  await families(silent).present(presentation)
+  await families(silent).judge(presentation)
   await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).findCurrent({ family_id: ID, digest: token_digest })
@@ -222,9 +222,9 @@ const askRevocations = async () => {
   })
 }
 
-/** What has a connection of its own, or asks for the connection itself, and of whose templates none is part of another. */
+/** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
-/** drizzle's, for the defaults of columns: the migrations have them. */
+/** Templates of drizzle for the defaults of columns, which are in the migrations. */
 const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-)?tables\.ts$/
 
 const written = readSources('src/store')
@@ -236,7 +236,7 @@ const migrations = readMigrations().flatMap(({ name, up, down }) =>
   [...up, ...(down ?? [])].map(text => ({ path: `drizzle/${name}`, text })),
 )
 
-/** Every one that there is, with its reason. */
+/** Every exception, with its reason. */
 const EXCEPTIONS: readonly string[] = [
   // The order of the feed before docs/decisions/0017, for servers of the version before this one.
   'drizzle/0002_feed pg_current_xact_id()',
@@ -253,19 +253,19 @@ describe('every statement', () => {
     await askEverything()
   })
 
-  it('is asked for here: no template of the store is left out', () => {
+  it('is sent by this test: no template of the store is left out', () => {
     const heads = [...templates].map(([head = '']) => head)
     expect(ofVerbs.map(({ head }) => head).toSorted()).toEqual(heads.toSorted())
   })
 
-  it('has the grammar of Postgres, and nothing that distributed Postgres or a pooler does not have', () => {
+  it('follows the grammar of Postgres and uses nothing that distributed Postgres or a pooler lacks', () => {
     const texts = [...statements].map(text => ({ path: text.trim(), text }))
     expect(texts.length).toBeGreaterThan(70)
     const offences = [...texts, ...outside, ...migrations].flatMap(offencesOf)
     expect([...new Set(offences)].toSorted()).toEqual(EXCEPTIONS.toSorted())
   })
 
-  it('names its tables with their schema, and no part of itself as a table', () => {
+  it('names its tables with their schema, and gives no CTE the name of a table', () => {
     // A migration runs with its schema as the only one, and its lease and history are values of the statement.
     const isOfMigrations = /\/schema\/(?:history|lease|migrate)\.ts$/
     const texts = outside.filter(({ path }) => !isOfMigrations.test(path)).map(({ text }) => text)
@@ -277,7 +277,7 @@ describe('the statement that judges refresh tokens', () => {
   it('gives every verdict of the list, and no other', () => {
     const [judging = ''] = [...statements].flatMap(text => text.split('end as verdict').slice(0, -1))
     const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
-    // No row is no family.
+    // An unknown family has no row.
     expect(new Set([...given, 'unknown_family'])).toEqual(new Set(Object.keys(REFRESH_VERDICTS)))
   })
 })
@@ -321,7 +321,7 @@ describe('the rules of a statement', () => {
     expect(findOffences(text)).toEqual([])
   })
 
-  it('refuse what is no statement', () => {
+  it('refuse a text that is no statement', () => {
     expect(() => findOffences('select from where')).toThrow('syntax error')
   })
 
@@ -335,14 +335,14 @@ describe('the rules of a statement', () => {
     expect(findUnqualified(text, ['users'])).toHaveLength(1)
   })
 
-  it('allow what a statement names itself, and the tables of Postgres', () => {
+  it('allow the CTEs of a statement and the tables of Postgres', () => {
     const text = 'with a as (select) select from a, signet.users u, pg_class for update of u'
     expect(findUnqualified(text, ['users'])).toEqual([])
   })
 })
 
 describe('the templates of a source', () => {
-  it('are found inside one another, and behind a type', () => {
+  it('are found when they are nested, and after a type argument', () => {
     const source = 'sql<{ a: 1 }[]>`one ${b ? sql`two ${{ c }}` : sql``} three`'
     expect(templatesIn('a', source).map(({ text }) => text)).toEqual(['one x three', 'two x', ''])
   })

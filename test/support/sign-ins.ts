@@ -10,7 +10,7 @@ const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_second
 const pepper = createPepper(randomBytes(32))
 const source = { ip: '127.0.0.1', user_agent: null }
 
-type OpenSignIn = (database: Database) => Promise<{ refresh: () => Promise<Pick<Rotation, 'verdict'>> }>
+type OpenSignIn = (database: Database) => Promise<{ refresh: () => Promise<Pick<Rotation, 'outcome'>> }>
 
 /** One sign-in straight on the store, to be refreshed while something else goes on. */
 export const openSignIn = async (database: Database): Promise<{ refresh: () => Promise<Rotation> }> => {
@@ -69,35 +69,35 @@ export const openOldestSignIn: OpenSignIn = async ({ sql }) => {
       ${id}, ${user_id}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
       now() + interval '1 hour', now() + interval '1 day'
     )`
-  const refresh = async (): Promise<Pick<Rotation, 'verdict'>> => {
+  const refresh = async (): Promise<Pick<Rotation, 'outcome'>> => {
     const rotated = await sql`
       update refresh_families
       set generation = generation + 1, token_digest = ${randomBytes(32)}, rotated_at = statement_timestamp()
       where id = ${id}`
-    return rotated.count === 1 ? { verdict: 'rotated' } : { verdict: 'denied' }
+    return rotated.count === 1 ? { outcome: 'rotated' } : { outcome: 'denied' }
   }
   return { refresh }
 }
 
-/** Refreshes until told to stop; tells the verdicts, and the longest time that one took. */
+/** Refreshes until told to stop; tells the outcomes, and the longest time that one took. */
 export const keepRefreshing = (database: Database, open: OpenSignIn = openSignIn) => {
   const stopping = new AbortController()
-  const verdicts = new Map<string, number>()
+  const outcomes = new Map<string, number>()
   let slowest_milliseconds = 0
   const run = async () => {
     const { refresh } = await open(database)
     // Once at least, or it would have stood in nobody's way.
     do {
       const began = performance.now()
-      const { verdict } = await refresh()
+      const { outcome } = await refresh()
       slowest_milliseconds = Math.max(slowest_milliseconds, performance.now() - began)
-      verdicts.set(verdict, 1 + (verdicts.get(verdict) ?? 0))
+      outcomes.set(outcome, 1 + (outcomes.get(outcome) ?? 0))
     } while (!stopping.signal.aborted)
   }
   const running = Promise.all(Array.from({ length: 4 }, run))
   return async () => {
     stopping.abort()
     await running
-    return { verdicts, slowest_milliseconds }
+    return { outcomes, slowest_milliseconds }
   }
 }

@@ -1,7 +1,7 @@
 import { describeDevice } from '../base/user-agent.ts'
 import { type Account, presentAccount } from './account.ts'
 
-/** A sign-in as it is kept: living, ended or expired. */
+/** A stored sign-in: living, ended or expired. */
 export type SignInRecord = Readonly<{
   id: string
   client_id: string
@@ -16,10 +16,13 @@ export type SignInRecord = Readonly<{
   last_user_agent: string | null
 }>
 
-/** Sign-ins of one export: a person has fewer, and a program that made more must not fill the memory with them. */
+/** Sign-ins of one export, at most. A person has fewer; a program that opened more must not fill the memory. */
 export const SIGN_INS_AT_MOST = 5_000
 
-/** GDPR art. 15, 20 – What is kept of a person, in a form that other programs read. No digest and no salt: they are no data about anybody. */
+/**
+ * GDPR art. 15, 20 – The data that is kept about a person, in a machine-readable form. Digests and salts tell nothing about the person and
+ * are left out.
+ */
 export const presentExport = <F>(
   account: Account,
   kept: Readonly<{ factors: F; sign_ins: readonly SignInRecord[] }>,
@@ -28,10 +31,10 @@ export const presentExport = <F>(
   exported_at: now.toISOString(),
   account: presentAccount(account),
   factors: kept.factors,
-  sign_ins: kept.sign_ins.map(presentSignIn),
+  sign_ins: kept.sign_ins.map(presentRecord),
 })
 
-const presentSignIn = ({ last_ip, last_user_agent, ...record }: SignInRecord) => ({
+const presentRecord = ({ last_ip, last_user_agent, ...record }: SignInRecord) => ({
   id: record.id,
   client_id: record.client_id,
   scope: record.scope,

@@ -2,12 +2,12 @@ import { FIRST_ROLES, judgeRoles } from '../oauth/roles.ts'
 import { judgeEmail, normalizeEmail } from './account.ts'
 import { type PasswordDigest, parsePasswordDigest } from './password-digest.ts'
 
-/** An account as `signetd accounts export` writes it and `import` reads it, a line of JSON each. */
+/** An account as `signetd accounts export` writes it and `import` reads it: one line of JSON. */
 export type AccountLine = Readonly<{
   id: string
   /** Normalized. */
   email: string
-  /** Null: the person has to reset the password, or was exported without. */
+  /** Null: the person has to reset the password, or the digest was not exported. */
   password_digest: PasswordDigest | null
   roles: readonly string[]
   email_verified: boolean
@@ -16,11 +16,11 @@ export type AccountLine = Readonly<{
   created_at: string
 }>
 
-/** Days in which an interrupted import can be taken up. */
+/** Days within which an interrupted import can be resumed. */
 export const IMPORT_REMEMBERED_DAYS = 7
 
 /**
- * Why a line was refused; `field` is null where it is the whole line. `email_taken` and `id_taken` are judged in SQL, by
+ * Why a line was refused. `field` is null when the whole line is at fault. `email_taken` and `id_taken` are judged in SQL, by
  * store/accounts/import-batch.ts.
  */
 export type LineFault = Readonly<{ code: LineFaultCode; field: string | null }>
@@ -39,15 +39,15 @@ export type LineFaultCode =
 type Standard = Readonly<{ id: string; created_at: string }>
 type Reading = Readonly<{ account: AccountLine } | { faults: readonly LineFault[] }>
 
-/** RFC 9562 §4 – Any version but none: the nil and the max UUID are nobody. */
+/** RFC 9562 §4 – A UUID of any version. The nil and the max UUID have none and name no account. */
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
 /** RFC 3339 §5.6, in UTC. From 1970 on. */
 const INSTANT = /^(?:19[7-9]|2\d\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
 const DIGEST_MAX_CHARACTERS = 1024
-/** What a report may repeat of a stranger's file, on whatever terminal it is read. */
+/** A field name that a report may repeat: printable ASCII, which no terminal interprets. */
 const NAME = /^[\x20-\x7e]{1,64}$/
 
-/** What each field may hold: the value that is kept, or undefined for one that may not be there. */
+/** The parser of each field: the value to keep, or undefined for a value that the field may not have. */
 const FIELDS = {
   id: value =>
     typeof value === 'string' && UUID.test(value.toLowerCase()) ? value.toLowerCase() : undefined,
@@ -72,14 +72,14 @@ const FIELDS = {
   created_at: value => (typeof value === 'string' && isInstant(value) ? value : undefined),
 } as const satisfies Record<keyof AccountLine, (value: unknown) => unknown>
 
-/** A day that is not in the calendar is moved on by Date, and refused by the database. */
+/** The comparison finds days that the calendar lacks: Date moves them on, and the database would refuse them. */
 const isInstant = (text: string): boolean => {
   const date = new Date(text)
   const isDate = INSTANT.test(text) && !Number.isNaN(date.getTime())
   return isDate && date.toISOString().slice(0, 19) === text.slice(0, 19)
 }
 
-/** Ours – Reads a line of an import. `standard` stands for what it leaves out. Every fault at once. */
+/** Ours – Reads a line of an import and reports every fault at once. `standard` has the values of fields that the line leaves out. */
 export const parseAccountLine = (text: string, standard: Standard): Reading => {
   const given = parseObject(text)
   if (given === null) return { faults: [{ code: 'json_invalid', field: null }] }
@@ -108,7 +108,7 @@ const parseObject = (text: string): object | null => {
   }
 }
 
-/** A line of an export. The digest is left out unless it was asked for: whoever has it can try passwords on it at leisure. */
+/** A line of an export. The digest is left out unless it was asked for: a holder of the digest can guess the password offline. */
 export const presentAccountLine = (
   { password_digest, ...account }: AccountLine,
   { withDigest }: { withDigest: boolean },

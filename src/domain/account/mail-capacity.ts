@@ -1,26 +1,26 @@
 import type { MailOutcome } from './mail.ts'
 import { isLate, victimOf, type Waiting } from './mail-priority.ts'
 
-/** How many mails may wait, and how many may go out at once. Pure: the queue itself is in platform/mail-queue.ts. */
+/** How many mails may wait, and how many may be sent at once. Pure: the queue itself is in platform/mail-queue.ts. */
 
-/** Mails in the queue at most, with those that are going out; some megabytes. */
+/** Mails in the queue, at most, including those that are being sent; some megabytes. */
 const QUEUE_LENGTH = 1_000
-/** Waiting mails that verify an address, at most: anyone may ask for these, for any address. */
+/** Waiting mails that are not urgent, at most: any client may request a verification of any address. */
 const ORDINARY_LENGTH = 600
 /** Waiting mails that have failed before, at most. */
 const LATE_LENGTH = 300
 
 const AT_ONCE = 4
-/** Bulkheads: mails of one kind that go out at once, at most, so that a slow receiver of one kind always leaves a turn to the others. */
+/** Bulkheads: mails of one kind that are sent at once, at most, so that a slow receiver of one kind always leaves a turn to the others. */
 const ORDINARY_AT_ONCE = 3
 const LATE_AT_ONCE = 2
 const GROUP_AT_ONCE = 2
-/** Of a group that has late mails. */
+/** The same for a group that has late mails. */
 const LATE_GROUP_AT_ONCE = 1
 
 type Overflow<W> = Readonly<{ victim: W | undefined; reason: MailOutcome }>
 
-/** The waiting mail that gives way, and why; null while there is room for all. `running` counts the mails that are going out. */
+/** The waiting mail to drop, and why; null while there is room for all. `running` counts the mails that are being sent. */
 export const overflowOf = <W extends Waiting>(waiting: readonly W[], running: number): Overflow<W> | null => {
   const late = waiting.filter(isLate)
   const ordinary = waiting.filter(({ isUrgent }) => !isUrgent)
@@ -30,10 +30,10 @@ export const overflowOf = <W extends Waiting>(waiting: readonly W[], running: nu
   return null
 }
 
-/** `isReady`: the time of its next attempt has come. */
+/** `isReady`: the mail's next attempt is due. */
 type Timed = Waiting & Readonly<{ isReady: boolean }>
 
-/** The waiting mails that may go out now, beside the `running` ones. */
+/** The waiting mails that may be sent now, beside the `running` ones. */
 export const startableOf = <W extends Timed>(waiting: readonly W[], running: readonly W[]): readonly W[] => {
   if (running.length >= AT_ONCE) return []
   const isOrdinaryFull = running.filter(({ isUrgent }) => !isUrgent).length >= ORDINARY_AT_ONCE

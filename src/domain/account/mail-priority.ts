@@ -1,18 +1,18 @@
-/** Which waiting mail goes out next, and which one gives way. Pure: the queue itself is in platform/mail-queue.ts. */
+/** Which waiting mail is sent next, and which one is dropped. Pure: the queue itself is in platform/mail-queue.ts. */
 
-/** What the order goes by. */
+/** The properties of a mail that decide the order. */
 export type Waiting = Readonly<{
-  /** Resets and security notices: what a person with an account waits for. */
+  /** A reset or a security notice, for which the owner of an account waits. */
   isUrgent: boolean
-  /** Domains that one owner has, as far as a name can tell; null while the address is not known. */
+  /** The registrable domain, as `mailGroupOf` tells it; null while the address is not known. */
   group: string | null
-  /** Those that have failed. */
+  /** Failed attempts. */
   attempts: number
   /** Rises within a group, so that groups take turns. */
   turn: number
 }>
 
-/** The less, the sooner. What is urgent comes first, and within it what has not failed yet. */
+/** A lower number goes first: urgent mails, then ordinary ones, and of each those that have not failed yet. */
 const LANES = { urgent: 0, urgent_late: 1, ordinary: 2, ordinary_late: 3 } as const
 
 const laneOf = ({ isUrgent, attempts }: Waiting): number => {
@@ -22,7 +22,7 @@ const laneOf = ({ isUrgent, attempts }: Waiting): number => {
 
 export const isLate = ({ attempts }: Waiting): boolean => attempts > 0
 
-/** By lane, and within a lane by turn. Undefined when nothing may go. */
+/** The mail of the lowest lane, and in that lane of the lowest turn. Undefined when none waits. */
 export const nextOf = <W extends Waiting>(waiting: Iterable<W>): W | undefined => {
   let best: W | undefined
   for (const each of waiting) if (best === undefined || comesBefore(each, best)) best = each
@@ -33,8 +33,8 @@ const comesBefore = (one: Waiting, other: Waiting): boolean =>
   laneOf(one) === laneOf(other) ? one.turn < other.turn : laneOf(one) < laneOf(other)
 
 /**
- * What gives way when there are too many: of what is not urgent, if there is any, the group that has most; of that group a late one, and
- * the newest. A group that floods the queue so gives way to itself, and each other keeps its share.
+ * The mail to drop when too many wait: from the ordinary mails, if there are any, of the largest group, the newest late one or else the
+ * newest. A group that floods the queue thus loses its own mails, and the other groups keep their share.
  */
 export const victimOf = <W extends Waiting>(waiting: readonly W[]): W | undefined => {
   const ordinary = waiting.filter(({ isUrgent }) => !isUrgent)
@@ -51,12 +51,12 @@ const countsOf = (waiting: readonly Waiting[]): ReadonlyMap<string | null, numbe
   return counts
 }
 
-/** Second-level names under which a country registers its third level: co.uk, com.au, ac.jp. */
+/** Characters, at most, of the second-level names under which countries register the third level: co.uk, com.au, ac.jp. */
 const SHORT_SECOND_LEVEL = 3
 
 /**
- * Ours – The registrable domain of an address, as near as its labels tell: the last two, or three under a country's short second level.
- * A stranger makes subdomains at will and has to buy these. Where the guess is wrong, strangers share a turn, and nothing else.
+ * Ours – The registrable domain of an address, as well as its labels tell it: the last two labels, or three under a country's short
+ * second level. Subdomains cost an attacker nothing; registrable domains must be bought. A wrong guess only makes two owners share a turn.
  */
 export const mailGroupOf = (email: string): string => {
   const labels = email

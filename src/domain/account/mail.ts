@@ -1,7 +1,7 @@
 import type { Language } from '../base/language.ts'
 import type { LinkPurpose } from './email-link.ts'
 
-/** Every mail, and what its text is filled with beside the issuer's name. templates/mail has each in every language. */
+/** Every mail, with the values that its template takes beside the issuer's name. templates/mail has each in every language. */
 export const MAILS = {
   'verify-email': ['link', 'minutes'],
   'reset-password': ['link', 'minutes'],
@@ -17,25 +17,25 @@ export const MAILS = {
 
 export type MailName = keyof typeof MAILS
 
-/** One mail to one person, still without its words. */
+/** One mail to one person, before its template is filled in. */
 export type Mail = {
   readonly [N in MailName]: Readonly<{
     name: N
     language: Language
-    /** An address as accounts have it. */
+    /** The address, in the normalized form. */
     to: string
-    /** For the log, where no address belongs. */
+    /** For the log, which has no addresses. */
     account_id: string
     values: Readonly<Record<(typeof MAILS)[N][number], string>>
   }>
 }[MailName]
 
-/** What becomes of a mail: how it is counted, and why. Written once here; the metric and the log are derived from it. */
+/** What can become of a mail: its outcome and the reason. The metric and the log are derived from this table. */
 export const MAIL_OUTCOMES = {
   sent: ['sent', ''],
-  /** The server will never take it. */
+  /** The mail server refuses the mail for good. */
   refused: ['failed', 'refused'],
-  /** Tried for as long as its link lives. */
+  /** Every attempt failed for as long as the mail's link lives. */
   given_up: ['failed', 'given_up'],
   queue_full: ['dropped', 'queue_full'],
   too_many_late: ['dropped', 'too_many_late'],
@@ -51,5 +51,5 @@ export const MAIL_OF_LINK = {
   change_email: 'change-email',
 } as const satisfies Record<LinkPurpose, MailName>
 
-/** To whom a mail goes. The language is that of their last sign-in; null when there was none. */
+/** The recipient of a mail. `language` is that of the last sign-in; null when there was none. */
 export type Addressee = Readonly<{ account_id: string; email: string; language: string | null }>

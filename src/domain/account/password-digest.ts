@@ -1,7 +1,7 @@
 /** The digest of a password as its hash function writes it, with its cost and salt in front. Never sent, never logged. */
 export type PasswordDigest = string & { readonly __brand: 'PasswordDigest' }
 
-/** A digest, taken apart as far as whoever verifies it needs. */
+/** A digest, parsed as far as its verification needs. */
 export type ParsedDigest = Readonly<
   | { scheme: 'bcrypt'; cost: number; text: string; isImported: boolean }
   | { scheme: 'argon2'; text: string }
@@ -15,7 +15,7 @@ export type ParsedDigest = Readonly<
     }
 >
 
-/** What one sign-in may cost, at most: an imported digest must not be able to stop a worker for minutes, or fill the memory. */
+/** The most that one verification may cost: an imported digest must not be able to block a worker for minutes or fill the memory. */
 const BCRYPT_MAX_COST = 15
 const MAX_KIBIBYTES = 256 * 1024
 const ARGON2_MAX_KIBIBYTE_PASSES = 1024 * 1024
@@ -24,23 +24,23 @@ const PBKDF2_MAX_ROUNDS = 5_000_000
 const KEY_MIN_BYTES = 16
 const KEY_MAX_BYTES = 128
 
-/** Ours – Reads the digest of one of the hash functions that Signet verifies. Null for every other, and for one beyond its bounds. */
+/** Ours – Reads a digest of a hash function that Signet verifies. Null for any other function, and for costs beyond the bounds. */
 export const parsePasswordDigest = (text: string): ParsedDigest | null =>
   parseBcrypt(text) ?? parseArgon2(text) ?? parseScrypt(text) ?? parsePbkdf2(text) ?? parseDjango(text)
 
 /**
- * Ours – A bcrypt digest of another provider gets a letter that ours never have. bcrypt means the same by both, but only an imported
- * digest may be of a password of more than 72 bytes, which its provider cut off.
+ * Ours – Marks an imported bcrypt digest with the letter `a`, which Signet's own digests never have. bcrypt treats both letters alike, but
+ * only an imported digest may belong to a password of more than 72 bytes, which its provider cut off.
  */
 export const markImportedDigest = (text: string): string => text.replace(/^\$2b\$/, '$2a$$')
 
-/** True for a digest of a lower cost than those made today, or of another kind: it is made anew at the next sign-in. */
+/** True for a digest of another kind or of a lower cost than new ones: the next sign-in replaces it. */
 export const isRenewalDue = (digest: PasswordDigest, cost: number): boolean => {
   const parsed = parsePasswordDigest(digest)
   return parsed?.scheme !== 'bcrypt' || parsed.cost < cost || parsed.isImported
 }
 
-/** OpenBSD's form; the letter tells which of old mistakes its maker had mended, none of which concerns 72 bytes of UTF-8. */
+/** The modular crypt format of OpenBSD. The letters stand for bug fixes that do not concern 72 bytes of UTF-8. */
 const parseBcrypt = (text: string): ParsedDigest | null => {
   const [, digits] = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(text) ?? []
   const cost = Number(digits)
@@ -98,10 +98,10 @@ const roundsOf = (digits: string | undefined): number | null => {
   return rounds >= 1 && rounds <= PBKDF2_MAX_ROUNDS ? rounds : null
 }
 
-/** Without a name it is the hash function of the RFC's time. */
+/** Without a name, passlib means SHA-1. */
 const hashOf = (name: string | undefined) => (name === 'sha256' || name === 'sha512' ? name : 'sha1')
 
-/** Base64 without padding, and passlib's, which writes a dot for the plus. A short key would let a guess pass by chance. */
+/** Decodes Base64 without padding, and passlib's, which has a dot for the plus. A short key would let a guess pass by chance. */
 const withKey = (
   salt: string | undefined,
   key: string | undefined,

@@ -1,22 +1,22 @@
-/** Ours: bytes of UTF-8 that bcrypt reads; what comes after them it would ignore in silence. */
+/** Bytes of UTF-8 that bcrypt reads. It would silently ignore the rest. */
 const PASSWORD_MAX_BYTES = 72
 const PRODUCT = 'signet'
-/** What a password needs beside the e-mail and the product's name: those are the first that an attacker tries. */
+/** Characters that a password needs beside the e-mail and the product's name, which an attacker tries first. */
 const OWN_CHARACTERS = 6
-/** A shorter name before the @ is in many a good password by chance. */
+/** A shorter name before the @ occurs in good passwords by chance. */
 const NAME_MIN_CHARACTERS = 3
 
-/** NIST SP 800-63B §5.1.1.2 – One password, one byte sequence, whatever keyboard typed it. */
+/** NIST SP 800-63B §5.1.1.2 – NFC, so that a password has the same bytes from every keyboard. */
 export const normalizePassword = (password: string): string => password.normalize('NFC')
 
-/** Bytes of UTF-8 of a password that is tried at all: no passphrase is longer. */
+/** Bytes of UTF-8 of a typed password, at most. A longer text is not tried: no passphrase is that long. */
 const TYPED_MAX_BYTES = 4_096
-/** Each form costs a digest, for an unknown e-mail too. */
+/** Forms that are tried, at most. Each costs a digest, for an unknown e-mail too. */
 const FORMS_AT_MOST = 3
 
 /**
- * Ours – The texts that a typed password may have been hashed as: in our own form first, then those of other providers, which hash
- * what was typed, or NFKC (RFC 4013), or NFD. ASCII has one form. None for a text that can be no password. Depends on the text
+ * Ours – The texts that a typed password may have been hashed as: Signet's form first, then those of other providers, which hash the
+ * text as typed, or its NFKC (RFC 4013), or its NFD. ASCII has one form. Empty for a text that can be no password. Depends on the text
  * alone, so that the number of digests that an attempt costs tells nothing about an account.
  */
 export const passwordForms = (typed: string): readonly string[] => {
@@ -26,8 +26,8 @@ export const passwordForms = (typed: string): readonly string[] => {
 }
 
 /**
- * False for a password that a digest of ours cannot hold. Expects the normalized form. bcrypt repeats its key around a NUL, so that
- * "pass", "pass\0pass" and so on are one password to it.
+ * False for a password that bcrypt cannot hash whole. Expects the normalized form. bcrypt repeats its key around a NUL, so that it takes
+ * "pass" and "pass\0pass" for one password.
  */
 export const isPasswordHashable = (password: string): boolean =>
   !isPasswordTooLong(password) && !password.includes('\0')
@@ -40,7 +40,7 @@ type Judged = Readonly<{
   isCommon: boolean
 }>
 
-/** NIST SP 800-63B §5.1.1.2 – Null when it may be an account's password, else what is wrong with it. */
+/** NIST SP 800-63B §5.1.1.2 – Null for an acceptable password, else its fault. */
 export const judgePassword = ({ password, email, min_characters, isCommon }: Judged): string | null => {
   if (Array.from(password).length < min_characters) return `must be ${min_characters} characters or more`
   if (isPasswordTooLong(password)) return `must be ${PASSWORD_MAX_BYTES} bytes of UTF-8 at most`

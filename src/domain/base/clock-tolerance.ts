@@ -1,8 +1,8 @@
-/** Ours: seconds by which another party's clock may differ, for the assertions of clients, and for verifiers that are told nothing else. */
+/** Ours: seconds by which another party's clock may differ: for client assertions, and the default of verifiers. */
 export const CLOCK_TOLERANCE_SECONDS = 5
 
 /**
- * Ours: the most that a verifier may be told to tolerate. To it a token lives for so much longer than to us, and must not come back to
- * life when its revocation is forgotten.
+ * Ours: the highest tolerance, in seconds, that a verifier accepts. A revocation is kept for that much longer than its token lives here,
+ * because a verifier would otherwise accept the token again once the revocation is forgotten.
  */
 export const CLOCK_TOLERANCE_MAX_SECONDS = 300

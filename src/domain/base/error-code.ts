@@ -1,3 +1,3 @@
-/** The `code` of a Node error, of a driver's, or of Postgres (its SQLSTATE); null for an error without one. */
+/** The `code` of an error: Node's, the driver's, or the SQLSTATE of Postgres. Null for an error without one. */
 export const errorCodeOf = (error: unknown): string | null =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null

@@ -1,13 +1,13 @@
 import { parseAddress } from './ip-address.ts'
 
-/** Which header names the client's address. A proxy writes one, and may pass the other on as its client made it up. */
+/** The header that names the client's address. A proxy writes one of them and may forward the other as a client forged it. */
 export const FORWARDED_HEADERS = ['x-forwarded-for', 'forwarded'] as const
 export type ForwardedHeader = (typeof FORWARDED_HEADERS)[number]
 
 /**
  * The addresses that such a header lists, the nearest hop first; null for a hop that names none (`unknown`, an obfuscated name, anything
- * malformed). Read from the right, because only what our own proxies have appended there is well-formed: what a client wrote to the left
- * of that can neither hide nor change it.
+ * malformed). The header is read from the right, where trusted proxies append: text that a client wrote to the left of their entries can
+ * neither hide nor change these.
  */
 export const hopsOf = (name: ForwardedHeader, value: string): Iterable<string | null> =>
   name === 'forwarded' ? forwardedHops(value) : listedHops(value)
@@ -27,7 +27,7 @@ function* forwardedHops(value: string): Generator<string | null> {
   }
 }
 
-/** Behind the last comma before `end` that no quotes hold. */
+/** The index after the last unquoted comma before `end`. */
 const startOfElement = (value: string, end: number): number => {
   let isQuoted = false
   for (let at = end - 1; at >= 0; at -= 1) {
@@ -37,7 +37,7 @@ const startOfElement = (value: string, end: number): number => {
   return 0
 }
 
-/** RFC 9110 §5.6.4 – A quoted-pair: an odd number of backslashes stands before it. */
+/** RFC 9110 §5.6.4 – True in a quoted-pair: an odd number of backslashes precedes the character. */
 const isEscaped = (value: string, at: number): boolean => {
   let before = at
   while (value[before - 1] === '\\') before -= 1
@@ -46,7 +46,7 @@ const isEscaped = (value: string, at: number): boolean => {
 
 const PAIR = /\s*([!#$%&'*+.^`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^\s",;]*)\s*(?:;|$)/y
 
-/** The one `for` of an element. Null where there is none or a second one, or where the element breaks the grammar. */
+/** The only `for` of an element. Null when it is absent or repeated, or when the element breaks the grammar. */
 const addressOf = (element: string): string | null => {
   const named: string[] = []
   PAIR.lastIndex = 0

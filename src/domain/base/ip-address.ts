@@ -15,7 +15,10 @@ export const parseAddressRanges = (
   return { ranges }
 }
 
-/** Without port (RFC 7239 §6: digits or an obfuscated one), brackets and zone; IPv4 also where it comes mapped into IPv6. Null when it is no address in full: `1` and `010.0.0.1` are none. */
+/**
+ * RFC 7239 §6 – An address without its port (digits, or an obfuscated one), brackets and zone. IPv4 that is mapped into
+ * IPv6 becomes IPv4. Null for a text that is no complete address, such as `1` or `010.0.0.1`.
+ */
 export const parseAddress = (text: string | undefined): string | null => {
   const address = text
     ?.trim()
@@ -35,12 +38,12 @@ export const isWithin = (address: string, ranges: readonly AddressRange[]): bool
   return ranges.some(range => range[0].kind() === parsed.kind() && parsed.match(range))
 }
 
-/** Ours – The key under which an address is limited: an IPv6 subscriber holds a whole /64. */
+/** Ours – The key that limits count an address by: for IPv6 its /64, because a subscriber holds a whole one. */
 export const limitKeyOf = (address: string): string => {
   if (!address.includes(':')) return address
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
 }
 
-/** RFC 8252 §7.3 – Loopback by address, or by the name that RFC 6761 §6.3 keeps for it. */
+/** RFC 8252 §7.3 – A loopback address, or the name that RFC 6761 §6.3 reserves for it. */
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '[::1]' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)

@@ -1,16 +1,16 @@
-/** The languages of mails and pages, the first one for everybody else. */
+/** The languages of mails and pages. The first one is the default. */
 export const LANGUAGES = ['en', 'de'] as const
 export type Language = (typeof LANGUAGES)[number]
 
 const [STANDARD] = LANGUAGES
-/** No browser names more; what comes after is not read. */
+/** Language ranges that are read. No browser sends more. */
 const RANGES_AT_MOST = 20
 
-/** One of ours, whatever was stored; the standard one for null. */
+/** The stored language if it is still supported, else the default. */
 export const languageOr = (stored: string | null): Language =>
   LANGUAGES.find(language => language === stored) ?? STANDARD
 
-/** RFC 9110 §12.5.4, RFC 4647 §3.4 – The language of ours that somebody likes best. */
+/** RFC 9110 §12.5.4, RFC 4647 §3.4 – The supported language that the request prefers, else the default. */
 export const languageOf = (accept_language: string | undefined): Language => {
   const ranges = (accept_language ?? '').slice(0, 1_000).split(',').slice(0, RANGES_AT_MOST).map(parseRange)
   const [best] = ranges.filter(range => range !== null).toSorted((one, other) => other.weight - one.weight)

@@ -3,7 +3,7 @@ import { createSecretKey, hash, type KeyObject } from 'node:crypto'
 /** The HMAC key of refresh tokens. Configuration, never in the database. `id` is the first byte of its SHA-256. */
 export type Pepper = Readonly<{ id: number; key: KeyObject }>
 
-/** Every configured pepper, the newest first. The first issues, all of them verify. */
+/** Every configured pepper, the newest first. The first one issues tokens; all of them verify. */
 export type Peppers = readonly [Pepper, ...Pepper[]]
 
 export const pepperById = (peppers: Peppers, id: number): Pepper | undefined =>

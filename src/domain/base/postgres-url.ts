@@ -1,15 +1,18 @@
+/** The schema of a new database. Default of DATABASE_SCHEMA; the embedded database has no other. */
+export const DEFAULT_SCHEMA = 'public'
+
 export type PostgresHost = Readonly<{
   /** A name, an address, or the directory of a Unix socket. */
   host: string
   port: number | null
 }>
 
-/** How a connection is encrypted, and what is asked of the server's certificate. */
+/** The encryption of a connection, and the check of the server's certificate. */
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
 
-/** All that a connection URI says, decoded; null is what it leaves out. */
+/** A connection URI, decoded. Null for each part that the URI leaves out. */
 export type PostgresTarget = Readonly<{
-  /** None: the driver's default. */
+  /** Empty: the driver's default. */
   hosts: readonly PostgresHost[]
   user: string | null
   password: string | null
@@ -17,16 +20,16 @@ export type PostgresTarget = Readonly<{
   sslmode: SslMode | null
   isTlsDirect: boolean
   isPreparing: boolean
-  /** Sent to the server as they are. */
+  /** Startup parameters, sent to the server unchanged. */
   startup: Readonly<Record<string, string>>
 }>
 
-/** The rest of a line that begins with the name of the setting. Repeats nothing of the text, which is a secret. */
+/** The rest of a message that begins with the setting's name. Repeats no part of the text, which is a secret. */
 type Fault = Readonly<{ fault: string }>
 
 /**
- * PostgreSQL, "Connection URIs" – Read here and not by the driver: postgres.js 3.4.9 decodes the name of no database, throws at a
- * lone `%`, knows one host, and asks the server for each parameter that it does not know, which ends the connection.
+ * PostgreSQL, "Connection URIs" – Parsed here and not by the driver: postgres.js 3.4.9 does not decode the database name, throws at a
+ * lone `%`, takes one host only, and sends each unknown parameter to the server, which then ends the connection.
  */
 export const readPostgresUrl = (text: string): Readonly<{ target: PostgresTarget }> | Fault => {
   const [whole, credentials, authority = '', path = '', query = ''] = URI.exec(text.trim()) ?? []
@@ -97,7 +100,7 @@ const readParameters = (query: string): Parameters =>
       }),
   )
 
-/** Hosts may be named in the query, where an address needs no brackets. */
+/** The query may name hosts too. An IPv6 address needs no brackets there. */
 const encodeHosts = (parameters: Parameters): string => {
   const list = parameters.get('host')
   if (!list) return ''
@@ -114,7 +117,7 @@ const STARTUP = new Set(['application_name', 'options'])
 const SSLMODES: Readonly<Record<string, SslMode>> = {
   disable: 'disable',
   false: 'disable',
-  // libpq's `allow` asks for TLS last; to ask for it first is no less.
+  // libpq's `allow` tries TLS last. Trying it first is at least as safe.
   allow: 'prefer',
   prefer: 'prefer',
   require: 'require',
@@ -140,7 +143,7 @@ const never =
   () =>
     reason
 
-/** Every parameter that libpq or a provider's page may add, and what becomes of it. */
+/** Every parameter that libpq knows or a provider may add, with its check. */
 const PARAMETERS: Readonly<Record<string, Judge>> = {
   user: anything,
   password: anything,
@@ -165,7 +168,7 @@ const PARAMETERS: Readonly<Record<string, Judge>> = {
   client_encoding: value => (/^(?:auto|utf-?8)$/i.test(value) ? null : 'must be utf8'),
   target_session_attrs: never('is not taken: a host that is a standby is left for the next one'),
   load_balance_hosts: oneOf('disable'),
-  // Ours are shorter, and fixed.
+  // Accepted and ignored: Signet's own timeouts are fixed, and shorter.
   connect_timeout: anything,
   keepalives: anything,
   keepalives_idle: anything,
@@ -178,7 +181,7 @@ const PARAMETERS: Readonly<Record<string, Judge>> = {
   pgbouncer: never('is not taken: see PgBouncer in docs/deploy.md'),
 }
 
-/** Where a password was cut at its question mark, nothing of the rest is repeated. */
+/** The first fault. `isSecret`: the query may be the rest of a password with a question mark, so the message must not repeat a name. */
 const refusalOf = (parameters: Parameters, isSecret: boolean): string | null => {
   for (const [name, value] of parameters) {
     const judge = Object.hasOwn(PARAMETERS, name) ? PARAMETERS[name] : undefined

@@ -3,44 +3,44 @@ import { LIMIT_NAMES } from './limit-names.ts'
 /** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
-  LINK_INVALID: [400, 'This link is not valid, or not any more.'],
-  ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
-  SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
-  AUTHENTICATION_UNMET: [403, 'This account cannot sign in that strongly.'],
+  LINK_INVALID: [400, 'This link is invalid or has expired. Please request a new one.'],
+  ORIGIN_NOT_ALLOWED: [403, 'Requests from this origin are not allowed.'],
+  SCOPE_INSUFFICIENT: [403, 'The access token does not permit this request.'],
+  AUTHENTICATION_UNMET: [403, 'This account cannot reach the requested authentication level.'],
   AUTH_TOTP_CLOSED: [
     403,
-    'Too many wrong codes of the authenticator application. Use a passkey, a recovery code or a link for a new password.',
+    'Too many wrong codes of the authenticator application. Use a passkey or a recovery code, or reset the password.',
   ],
   AUTH_CREDENTIALS_INVALID: [401, 'E-mail or password is wrong.'],
-  AUTH_TOKEN_MISSING: [401, 'A token is needed here.'],
+  AUTH_TOKEN_MISSING: [401, 'A token is required.'],
   AUTH_TOKEN_INVALID: [401, 'The token is not valid.'],
   AUTH_TOKEN_EXPIRED: [401, 'The token has expired.'],
-  AUTH_SECOND_FACTOR_REQUIRED: [401, 'A second factor is needed.'],
-  AUTH_SECOND_FACTOR_INVALID: [401, 'The second factor is wrong or was used.'],
-  AUTH_CEREMONY_OVER: [401, 'This is over: too late, too many tries, or used. Begin again.'],
-  AUTH_STEP_UP_REQUIRED: [401, 'A fresher or stronger sign-in is needed.'],
-  NOT_FOUND: [404, 'There is nothing here.'],
+  AUTH_SECOND_FACTOR_REQUIRED: [401, 'A second factor is required.'],
+  AUTH_SECOND_FACTOR_INVALID: [401, 'The second factor is wrong or has already been used.'],
+  AUTH_CEREMONY_OVER: [401, 'This attempt has expired. Please start again.'],
+  AUTH_STEP_UP_REQUIRED: [401, 'A more recent or stronger sign-in is required.'],
+  NOT_FOUND: [404, 'This resource does not exist.'],
   MAIL_OFF: [404, 'This server sends no mail.'],
   METHOD_NOT_ALLOWED: [405, 'This method is not supported here.'],
-  CURSOR_GONE: [410, 'This cursor leads nowhere any more. Begin again without one.'],
-  EMAIL_TAKEN: [409, 'An account with this e-mail exists.'],
-  FACTOR_EXISTS: [409, 'This factor exists.'],
+  CURSOR_GONE: [410, 'This cursor is no longer known. Start again without a cursor.'],
+  EMAIL_TAKEN: [409, 'An account with this e-mail already exists.'],
+  FACTOR_EXISTS: [409, 'This factor already exists.'],
   RECOVERY_CODES_CHANGED: [
     409,
-    'New recovery codes have just been made. Use those, or ask again in a moment.',
+    'New recovery codes have just been created. Use those, or try again in a moment.',
   ],
   PAYLOAD_TOO_LARGE: [413, 'The request body is too large.'],
   CONTENT_TYPE_UNSUPPORTED: [415, 'The content type must be application/json.'],
-  FIELDS_INVALID: [422, 'Some fields are not acceptable.'],
+  FIELDS_INVALID: [422, 'Some fields are invalid.'],
   RATE_LIMITED: [429, 'Too many requests. Try again later.'],
   INTERNAL: [500, 'Something went wrong here.'],
-  TIME_UNSUPPORTED: [501, 'Only the present is known here.'],
+  TIME_UNSUPPORTED: [501, 'Only the current status is available.'],
   UNAVAILABLE: [503, 'Temporarily unavailable. Try again later.'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemCode = keyof typeof PROBLEMS
 
-/** Why a request was refused, for the log alone: what a code leaves open. A code that is not here leaves nothing open. */
+/** For the log alone: the reasons behind a code. A code without an entry has one reason, itself. */
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
   LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile'],
@@ -109,7 +109,7 @@ const REASONS = {
   RATE_LIMITED: [...LIMIT_NAMES, 'sign_in_delay', 'large_answers', 'feed_waiting'],
 } as const satisfies Partial<Record<ProblemCode, readonly string[]>>
 
-/** The reasons that a code may have; never for a code that leaves nothing open. */
+/** The reasons that a code may have; never for a code without an entry. */
 export type ProblemReason<C extends ProblemCode = ProblemCode> = C extends keyof typeof REASONS
   ? (typeof REASONS)[C][number]
   : never
@@ -117,25 +117,25 @@ export type ProblemReason<C extends ProblemCode = ProblemCode> = C extends keyof
 /** A field that was refused: `pointer` is a JSON pointer in URI fragment form (RFC 6901 §6), as in RFC 9457 §3. */
 export type FieldError = Readonly<{ pointer: string; detail: string }>
 
-/** What is told of a refusal beside its code. */
+/** The details of a refusal beside its code. */
 type Told<C extends ProblemCode> = Readonly<{
   /** For the log alone. */
   reason?: ProblemReason<C>
   /** RFC 9457 §3 */
   errors?: readonly FieldError[]
-  /** Whole seconds after which a retry makes sense. */
+  /** Whole seconds after which the client should retry. */
   retry_after_seconds?: number
   /** RFC 9457 §3.2 – Extension members. */
   members?: Readonly<Record<string, unknown>>
-  /** RFC 9470 §3 – What would be enough. */
+  /** RFC 9470 §3 – The authentication that would suffice. */
   demand?: Demand
-  /** A refusal of an OAuth request that this one translates. The log names its reason. */
+  /** The OAuth refusal that this problem translates. The log names its reason. */
   cause?: Error
 }>
 
 type Demand = Readonly<{ acr_values: string | null; max_age_seconds: number | null }>
 
-/** Each code with what may be told of it. */
+/** Each code with the details that it may have. */
 type Arguments = { [C in ProblemCode]: readonly [code: C, told?: Told<C>] }[ProblemCode]
 
 /** A refusal of the account API. The code decides the status and the public text. */

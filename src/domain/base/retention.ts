@@ -1,12 +1,12 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS } from './clock-tolerance.ts'
 
 /**
- * Ours: seconds that a row is kept after it died by the database's clock: an assertion is judged by the clock of a server, and an
- * operator who looks into something that happened yesterday still finds the sign-in. Carried out by store/janitor.ts.
+ * Ours: seconds for which a row is kept after it has expired by the database's clock. A server judges an assertion by its own clock, and
+ * an operator who investigates an event of yesterday still finds the sign-in. Carried out by store/janitor.ts.
  */
 const RETENTION_SECONDS = 86_400
 
-/** Of what operators do not look into, and of which a day would be many rows: one for each access token, or each change of the feed. */
+/** The same for tables that operators do not investigate and that gain a row for each access token or each change of the feed. */
 const SHORT_RETENTION_SECONDS = 2 * CLOCK_TOLERANCE_MAX_SECONDS
 
 /** The tables whose rows expire, in the order of deletion, with the seconds for which an expired row is kept. */

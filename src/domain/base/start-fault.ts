@@ -1,4 +1,4 @@
-/** The process cannot start as it is configured. Each line says what is wrong and what to do; main prints them and exits with 2. */
+/** The configuration does not allow a start. Each line says what is wrong and what to do; main prints the lines and exits with 2. */
 export class StartFault extends Error {
   override readonly name = 'StartFault'
   readonly lines: readonly string[]

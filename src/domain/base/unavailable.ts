@@ -1,8 +1,8 @@
-/** Something that the request needs is away or full. The one error that adapters raise for it; HTTP answers 503. */
+/** A resource that the request needs cannot be reached or is full. Every adapter throws this one error for it; HTTP answers 503. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
   readonly what: 'database' | 'password_workers' | 'signing_key' | 'answers'
-  /** Whole seconds after which a retry makes sense. */
+  /** Whole seconds after which the client should retry. */
   readonly retry_after_seconds: number
 
   constructor(what: Unavailable['what'], retry_after_seconds: number, cause?: unknown) {

@@ -1,6 +1,6 @@
 import type { Language } from './language.ts'
 
-/** What a User-Agent says it is, the more particular first: most of them claim to be several of those below. */
+/** The programs that a User-Agent names, the specific ones first, because most User-Agents also name several of those below. */
 const PROGRAMS: readonly (readonly [RegExp, string])[] = [
   [/\bEdg(?:e|A|iOS)?\//, 'Edge'],
   [/\b(?:OPR|OPT|Opera)\//, 'Opera'],
@@ -23,8 +23,8 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
 ]
 
 /**
- * RFC 9110 §10.1.5 – The device in words, for the list of sign-ins. Ours: built of these words alone, so that nobody can write
- * into somebody else's list; what a User-Agent says is a claim, and no more is made of it than a hint.
+ * RFC 9110 §10.1.5 – The device in words, for the list of sign-ins. Ours: built of the words in this file alone, so that an attacker
+ * cannot write text into an owner's list. A User-Agent is a claim and serves as a hint only.
  */
 export const describeDevice = (user_agent: string | null, language: Language = 'en'): string => {
   const { on, program: unnamed, unknown, translate } = WORDS[language]
@@ -35,7 +35,7 @@ export const describeDevice = (user_agent: string | null, language: Language = '
   return words.map(translate).join(on)
 }
 
-/** The few words between and around the names. */
+/** The words around the names. */
 const WORDS = {
   en: { on: ' on ', program: 'A program', unknown: 'An unknown device', translate: (words: string) => words },
   de: {

@@ -3,10 +3,10 @@ import type { Account } from '../account/account.ts'
 import type { Digest, Plain } from '../base/digest.ts'
 import type { RefreshTransport } from '../sign-in/refresh-family.ts'
 
-/** What stands for a ceremony that is under way, with whoever began it. */
+/** The secret that names a ceremony under way. Only the client that began the ceremony holds it. */
 export type CeremonyHandle = Plain<'ceremony_handle'>
 
-/** What a ceremony is for. One that was begun for one of them is none for another. */
+/** What a ceremony is for. It can be finished for its own purpose only. */
 export const CEREMONY_PURPOSES = [
   'sign_in',
   'passkey_sign_in',
@@ -16,24 +16,24 @@ export const CEREMONY_PURPOSES = [
 ] as const
 export type CeremonyPurpose = (typeof CEREMONY_PURPOSES)[number]
 
-/** Seconds from the first half of a ceremony to the second. */
+/** Seconds within which a ceremony must be finished. */
 export const CEREMONY_SECONDS = 300
 
-/** Tries that one ceremony is good for. */
+/** Tries that one ceremony allows. */
 export const CEREMONY_ATTEMPTS = 5
 
-/** WebAuthn §13.4.3 – 16 at least. */
+/** WebAuthn §13.4.3 – At least 16. */
 export const CHALLENGE_BYTES = 32
 
 /**
- * Something in two halves, between which a person takes their time: a sign-in with two factors, or an enrolment. Whether it may be
- * tried is judged in SQL, by store/factors/ceremonies.ts.
+ * A procedure in two requests, between which a person acts: a sign-in with two factors, or an enrolment. Whether a try is allowed is
+ * judged in SQL, by store/factors/ceremonies.ts.
  */
 export type Ceremony = Readonly<{
   account: Account
   client_id: string
   refresh_transport: RefreshTransport
-  /** A WebAuthn challenge, of a sign-in with its resources behind it; or the sealed secret of a TOTP that is not confirmed yet. */
+  /** A WebAuthn challenge, followed by the resources of a sign-in; or the sealed secret of a TOTP that is not confirmed yet. */
   payload: Uint8Array
 }>
 
@@ -41,18 +41,18 @@ export type NewCeremony = Omit<Ceremony, 'account'> &
   Readonly<{
     digest: Digest<'ceremony_handle'>
     purpose: CeremonyPurpose
-    /** Null where the passkey will tell who it is. */
+    /** Null for a sign-in whose passkey will name the account. */
     account: Pick<Account, 'id' | 'credential_epoch'> | null
-    /** The sign-in that began it, and alone may end it; null when there is none yet. */
+    /** The sign-in that began the ceremony and alone may finish it; null while there is none. */
     family_id: string | null
   }>
 
-/** What a sign-in in two halves keeps from the first to the second. */
+/** The state of a sign-in between its two requests. */
 export type SignInBegun = Readonly<{ challenge: Uint8Array; resources: readonly string[] }>
 
 const RESOURCES = z.array(z.string())
 
-/** The payload of a sign-in: the challenge alone where no resource was named. */
+/** The payload of a sign-in: the challenge, followed by the resources if any were named. */
 export const payloadOf = ({ challenge, resources }: SignInBegun): Uint8Array =>
   resources.length === 0 ? challenge : Buffer.concat([challenge, Buffer.from(JSON.stringify(resources))])
 

@@ -1,18 +1,18 @@
 import type { Client } from '../oauth/client.ts'
 import { CEREMONY_SECONDS } from './ceremony.ts'
 
-/** WebAuthn Level 3 §4 – A credential of a person, as it is kept. */
+/** WebAuthn Level 3 §4 – A stored credential of a person. */
 export type Passkey = Readonly<{
-  /** WebAuthn §4 – The credential id, base64url: its authenticator made it. */
+  /** WebAuthn §4 – The credential id, in base64url, chosen by the authenticator. */
   id: string
   public_key: Uint8Array
   /**
-   * WebAuthn §6.1.1 – Of the last assertion; 0 for ever where the authenticator does not count. That it rises is judged in SQL, by
-   * store/factors/factor-proofs.ts.
+   * WebAuthn §6.1.1 – The counter of the last assertion; always 0 for an authenticator that does not count. Whether the counter rises is
+   * judged in SQL, by store/factors/factor-proofs.ts.
    */
   counter: number
   transports: readonly string[]
-  /** WebAuthn §6.1.3 – True for one that may be copied to other devices, and for one that has been. */
+  /** WebAuthn §6.1.3 – True when the credential may be copied to other devices; `backed_up` when it has been. */
   backup_eligible: boolean
   backed_up: boolean
   label: string
@@ -54,10 +54,10 @@ export const presentPasskey = ({ id, label, backed_up, created_at, last_used_at 
   last_used_at: last_used_at?.toISOString() ?? null,
 })
 
-/** RFC 9053 §2, RFC 8812 §2 – EdDSA, ES256 and RS256: what authenticators speak. */
+/** RFC 9053 §2, RFC 8812 §2 – EdDSA, ES256 and RS256, which cover all common authenticators. */
 export const PASSKEY_ALGORITHMS = [-8, -7, -257]
 
-/** That a browser gives the person: as long as the challenge lives. */
+/** Time that the browser gives the person: the lifetime of the challenge. */
 const TIMEOUT_MILLISECONDS = CEREMONY_SECONDS * 1000
 
 type Enrolment = Readonly<{
@@ -88,11 +88,11 @@ export const requestOptions = ({ rp_id, challenge, passkeys }: Omit<Enrolment, '
   userVerification: 'required',
 })
 
-/** WebAuthn §5.4.3 – The person to the authenticator: the bytes of the account's id, which say nothing of the person. */
+/** WebAuthn §5.4.3 – The user handle: the bytes of the account's id, which tell nothing about the person. */
 export const userHandleOf = (account_id: string): string =>
   Buffer.from(account_id.replaceAll('-', ''), 'hex').toString('base64url')
 
-/** WebAuthn §13.4.9 – The pages that may ask for a passkey: ours, the configured ones, and those of the client. */
+/** WebAuthn §13.4.9 – The origins that may ask for a passkey: the issuer, the configured ones, and those of the client. */
 export const passkeyOrigins = (
   { redirect_uris }: Pick<Client, 'redirect_uris'>,
   { issuer, origins }: Readonly<{ issuer: string; origins: readonly string[] }>,

@@ -3,18 +3,18 @@ import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 
 declare const sealed: unique symbol
 
-/** A secret that must be read again, as it is stored: the database alone gives nothing away. */
+/** A stored secret that must be readable again. Without the pepper, the database reveals nothing of it. */
 export type SealedSecret = Uint8Array & { readonly [sealed]: 'sealed' }
 
-/** NIST SP 800-38D §8.2.2 – Random, and unique for as many secrets as there will be accounts. */
+/** NIST SP 800-38D §8.2.2 – 96 random bits, which do not repeat for any realistic number of accounts. */
 export const NONCE_BYTES = 12
 const VERSION = 1
 const HEAD_BYTES = 2 + NONCE_BYTES
 const TAG_BYTES = 16
 
 /**
- * NIST SP 800-38D, RFC 5869 – AES-256-GCM under a key of its own, derived from the pepper: version (1 byte), pepper id (1), nonce
- * (12), ciphertext, tag (16). The owner is authenticated with it: a row that is copied to another account opens nothing.
+ * NIST SP 800-38D, RFC 5869 – AES-256-GCM under a key derived from the pepper: version (1 byte), pepper id (1), nonce (12), ciphertext,
+ * tag (16). The owner is associated data: a sealed secret that is copied to another account's row cannot be opened.
  */
 export const seal = (
   secret: Uint8Array,
@@ -28,7 +28,7 @@ export const seal = (
   return Buffer.concat([head, text, cipher.getAuthTag()]) as Uint8Array as SealedSecret
 }
 
-/** The secret; null when its pepper is gone or it is not the owner's. */
+/** The secret. Null when its pepper is no longer configured, or when the secret is not the owner's. */
 export const unseal = (secret: SealedSecret, owner: string, peppers: Peppers): Uint8Array | null => {
   const bytes = Buffer.from(secret)
   const pepper = bytes[0] === VERSION ? pepperById(peppers, pepperIdOf(secret)) : undefined
@@ -46,7 +46,7 @@ export const unseal = (secret: SealedSecret, owner: string, peppers: Peppers): U
   }
 }
 
-/** Which pepper sealed it: one of an older pepper is sealed again when it is next used. */
+/** The pepper that sealed the secret. A secret of an older pepper is sealed again at its next use. */
 export const pepperIdOf = (secret: SealedSecret): number => secret[1] ?? 0
 
 const keyOf = ({ key }: Pepper): Uint8Array =>

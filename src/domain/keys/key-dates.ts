@@ -1,4 +1,4 @@
-/** When a key was published first and from when it signs, as its file says; null where the file does not say. */
+/** The times of a key's first publication and of its first signature, from its file; null where the file has none. */
 export type KeyDates = Readonly<{ signs_from: Date | null; announced_at: Date | null }>
 
 const BEGIN = '-----BEGIN '
@@ -6,8 +6,8 @@ const BEGIN = '-----BEGIN '
 const NAMES = { signs_from: 'Signs-From', announced_at: 'Announced-At' } as const
 
 /**
- * RFC 7468 §2 – Text before a PEM's first line is no part of the key, and every tool leaves it alone. Ours: two lines of it
- * are the key's place in the schedule, so that a secret may be mounted under any name, at any time, as often as need be.
+ * RFC 7468 §2 – Text before a PEM's first line is not part of the key, and tools ignore it. Ours: two lines of this text have the key's
+ * place in the schedule, so that a secret may be mounted under any name, at any time, and repeatedly.
  */
 export const formatKeyDates = ({ signs_from, announced_at }: KeyDates): string =>
   [
@@ -15,7 +15,7 @@ export const formatKeyDates = ({ signs_from, announced_at }: KeyDates): string =
     ...(signs_from === null ? [] : [`${NAMES.signs_from}: ${formatMoment(signs_from)}\n`]),
   ].join('')
 
-/** A fault says which line is no time. */
+/** Returns a fault that names the line without a valid time. */
 export const parseKeyDates = (pem: string): KeyDates | { readonly fault: string } => {
   const lines = pem.slice(0, Math.max(0, pem.indexOf(BEGIN))).split(/\r?\n/)
   const read = (name: string): Date | null | string => {

@@ -5,27 +5,27 @@ import { OAuthError } from './oauth-error.ts'
 import { LONGEST_ROLES } from './roles.ts'
 import { ADMIN_SCOPE } from './scope.ts'
 
-/** Ours: characters of an access token, at most. A longer one could be neither revoked nor introspected. */
+/** Ours: characters of an access token, at most. A longer token could not be revoked or introspected. */
 export const ACCESS_TOKEN_MAX_CHARACTERS = 8192
 
 /**
- * Ours: the header, the dots, and the signature of the largest RSA key that verifiers take (8192 bits): a token that fits today
- * must fit under tomorrow's key.
+ * Ours: the header, the dots, and the signature of the largest RSA key that verifiers accept (8192 bits), so that a token still fits after
+ * a change of keys.
  */
 const AROUND_PAYLOAD_CHARACTERS = 110 + 2 + 1366
 
-/** Stand-ins for what every token has, as long as the longest of their kind. */
+/** Placeholders for claims that every token has, as long as their longest values. */
 const LONGEST_UUID = 'ffffffff-ffff-7fff-bfff-ffffffffffff'
 const LONGEST_SECONDS = 99_999_999_999
-/** Of a sign-in by a passkey, which says "user" for "pwd". */
+/** The methods of a sign-in by passkey, which has "user" in place of "pwd". */
 const LONGEST_AMR = ['user', 'otp', 'hwk', 'swk', 'mfa']
 const CREDENTIALS_HASH = 'h'.repeat(22)
 const LONGEST_PLACE = Number.MAX_SAFE_INTEGER
 
-/** What of a token can make it long. `audience` empty: DEFAULT_AUDIENCE. */
+/** The parts of a token whose length varies. An empty `audience` means DEFAULT_AUDIENCE. */
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
 
-/** Characters of the longest access token that a client can get of this grant, for any person and any signing key. Pure. */
+/** Characters of the longest access token that a client can get from this grant, for any person and any signing key. Pure. */
 export const longestAccessToken = (client: Client, { scope, audience }: Grant, issuer: string): number => {
   const { client_id } = client
   const claims = {
@@ -41,7 +41,7 @@ export const longestAccessToken = (client: Client, { scope, audience }: Grant, i
     ...(client.status_list ? statusAt(issuer) : {}),
     ...(scope.split(' ').includes(ADMIN_SCOPE) ? { credentials_hash: CREDENTIALS_HASH } : {}),
   }
-  // A client that acts for people may act for itself beside: the longer of the two subjects counts.
+  // A client that acts for people may also act for itself: the longer of the two subjects counts.
   const spare = Math.max(0, JSON.stringify(client_id).length - JSON.stringify(claims.sub).length)
   return AROUND_PAYLOAD_CHARACTERS + Math.ceil(((Buffer.byteLength(JSON.stringify(claims)) + spare) * 4) / 3)
 }
@@ -58,14 +58,13 @@ const statusAt = (issuer: string) => ({
   status: { status_list: { idx: LONGEST_PLACE, uri: `${issuer}/status-lists/${LONGEST_PLACE}` } },
 })
 
-/** Its tokens may carry a person's roles, which are not the client's to bound. */
+/** True when its tokens may carry a person's roles, whose length the registration does not bound. */
 const servesPeople = ({ first_party, grant_types }: Client): boolean =>
   first_party || grant_types.some(grant_type => grant_type !== 'client_credentials')
 
 /**
- * Ours – What a registration alone makes too long, however little a request asks for: the longest of the audiences, with the
- * shortest value of the scope, or with the whole scope where no request can ask for less. Null when every such token fits, else what
- * to shorten.
+ * Ours – Refuses a registration whose tokens are too long even for the smallest request: the longest audience with the shortest value of
+ * the scope, or with the whole scope where a request cannot ask for less. Null when such a token fits, else the fault.
  */
 export const judgeRegistration = (client: Client, policy: AudiencePolicy): string | null => {
   const scope = client.first_party ? client.scope : shortestOf(client.scope.split(' '))
@@ -81,7 +80,7 @@ export const judgeRegistration = (client: Client, policy: AudiencePolicy): strin
 
 /**
  * Ours – Refuses a token that would be too long, before anything is signed, spent or rotated. Throws `invalid_target` where fewer
- * resources would do, else `invalid_scope`. Nearly every client's whole registration fits, which is found out once.
+ * resources would suffice, else `invalid_scope`. The whole registration of nearly every client fits, which is computed once a client.
  */
 export const createRequireLength = (policy: AudiencePolicy) => {
   const bounded = new WeakMap<Client, boolean>()
@@ -94,7 +93,7 @@ export const createRequireLength = (policy: AudiencePolicy) => {
     return fits
   }
   return {
-    /** No request can make a token of this client too long. */
+    /** True when no request can make a token of this client too long. */
     isBounded,
     requireLength: (client: Client, grant: Grant): void => {
       if (isBounded(client)) return

@@ -8,19 +8,19 @@ export type AccessTokenClaims = Readonly<{
   iat: number
   jti: string
   scope?: string
-  /** Ours: the refresh family, so that one entry ends a whole sign-in. */
+  /** Ours: the refresh family, so that one revocation entry ends a whole sign-in. */
   sid?: string
   auth_time?: number
   amr?: readonly string[]
-  /** RFC 9470 – The class that the sign-in reached. */
+  /** RFC 9470 §6 – The authentication class of the sign-in. */
   acr?: string
   roles?: readonly string[]
   status?: TokenStatus
-  /** Ours: of the client's credentials when the token was issued; in tokens for administration alone. */
+  /** Ours: a hash of the client's credentials at the time of issue; only in tokens for administration. */
   credentials_hash?: string
 }>
 
-/** draft-ietf-oauth-status-list §6.1 – Where a verifier may look whether the token has been revoked. */
+/** draft-ietf-oauth-status-list §6.1 – Where a verifier can check whether the token has been revoked. */
 export type TokenStatus = Readonly<{ status_list: Readonly<{ idx: number; uri: string }> }>
 
 type Judged =
@@ -29,12 +29,12 @@ type Judged =
 
 type Expected = Readonly<{
   issuer: string
-  /** The only audience that the token may have; null when the caller judges whose business the token is. */
+  /** The only audience that the token may have; null when the caller judges the audience. */
   sole_audience: string | null
   now: Date
 }>
 
-/** RFC 9068 §4 – Judges the claims of a token whose signature and `typ` have been verified. Of our own tokens: no clock tolerance. */
+/** RFC 9068 §4 – Judges the claims of a token whose signature and `typ` have been verified. Our own tokens need no clock tolerance. */
 export const judgeAccessToken = (
   claims: Readonly<Record<string, unknown>> | null,
   expected: Expected,
@@ -47,11 +47,11 @@ export const judgeAccessToken = (
   return { claims }
 }
 
-/** RFC 7519 §4.1.3 – One audience is as good as a list of one. */
+/** RFC 7519 §4.1.3 – The audiences as a list: a single string is a list of one. */
 export const audiencesOf = ({ aud }: Pick<AccessTokenClaims, 'aud'>): readonly string[] =>
   typeof aud === 'string' ? [aud] : aud
 
-/** Ours: a token that is for another service too could be presented here by that service. */
+/** Ours: a token with further audiences is refused, because those services could present it here. */
 const isForAlone = (claims: Pick<AccessTokenClaims, 'aud'>, audience: string): boolean => {
   const [first, ...others] = audiencesOf(claims)
   return first === audience && others.length === 0

@@ -4,9 +4,8 @@ import { OAuthError } from './oauth-error.ts'
 export type AudiencePolicy = Readonly<{ issuer: string; default_audience: string }>
 
 /**
- * RFC 8707 §2 – The audiences of a token: the resources asked for, or the client's first. Ours: the issuer never shares a token
- * with another audience, or the service behind that audience could act at the account API with what it is sent.
- * Throws `invalid_target`.
+ * RFC 8707 §2 – The audiences of a token: the requested resources, or the client's first audience. Ours: the issuer never shares a token
+ * with another audience, because the service of that audience could use the token at the account API. Throws `invalid_target`.
  */
 export const audienceFor = (
   client: Client,
@@ -24,9 +23,9 @@ export const audienceFor = (
 }
 
 /**
- * Ours – What a sign-in of a first-party client may ever get tokens for, as its family keeps it: first the audiences of a request
- * that names none, then the issuer, then the others. The issuer divides them because it never shares a token; families from before
- * this rule, whose tokens carried the issuer behind the client's first audience, read the same way. Throws `invalid_target`.
+ * Ours – Every audience for which a sign-in of a first-party client may get tokens, as its family stores them: first the audiences of a
+ * request that names none, then the issuer, then the others. The issuer is the separator, because it never shares a token. Families from
+ * before this rule, which have the issuer after the client's first audience, are read alike. Throws `invalid_target`.
  */
 export const grantedAudience = (
   client: Client,
@@ -38,8 +37,8 @@ export const grantedAudience = (
 }
 
 /**
- * RFC 8707 §2.2 – The audiences of a token of a sign-in: the resources asked for, or what is left of the grant. That the grant holds
- * the resources is judged elsewhere. Throws `invalid_target`.
+ * RFC 8707 §2.2 – The audiences of a token of a sign-in: the requested resources, or the rest of the grant. Whether the grant has these
+ * resources is judged elsewhere. Throws `invalid_target`.
  */
 export const audienceOfSignIn = (
   client: Client,
@@ -49,9 +48,8 @@ export const audienceOfSignIn = (
   resources.length > 0 ? audienceFor(client, resources, policy) : audienceLeft(client, granted, policy)
 
 /**
- * Ours – The audiences of a token for which a request names none: of those that the sign-in was granted the usual ones, within what
- * the client's registration, which may have changed since, still allows; the client's first when none is left, as a new sign-in
- * would get.
+ * Ours – The audiences of a token whose request names none: the default ones of the grant that the client's present registration still
+ * allows; when none is left, the client's first audience, as for a new sign-in.
  */
 export const audienceLeft = (
   client: Client,
@@ -62,7 +60,7 @@ export const audienceLeft = (
   return left.length > 0 ? left : audienceFor(client, [], policy)
 }
 
-/** Ours – Those of some audiences for which the client may get tokens by its registration as it is now. */
+/** Ours – The given audiences for which the client's present registration allows tokens. */
 export const allowedAmong = (
   client: Client,
   audiences: readonly string[],
@@ -72,14 +70,14 @@ export const allowedAmong = (
   return audiences.filter(audience => allowed.includes(audience))
 }
 
-/** Those before the issuer; the issuer alone where it comes first; all where it is not among them. */
+/** The default audiences of a grant: those before the issuer; the issuer alone where it comes first; all where it is absent. */
 const usualOf = (granted: readonly string[], { issuer }: AudiencePolicy): readonly string[] => {
   const place = granted.indexOf(issuer)
   return place === -1 ? granted : granted.slice(0, Math.max(place, 1))
 }
 
 /**
- * All audiences that a request may ask for, the default first. Ours: a first-party client may ask for the issuer too, because the
+ * All audiences that a request may ask for, the default one first. Ours: a first-party client may ask for the issuer too, because the
  * account API is a resource like any other.
  */
 export const allowedFor = (

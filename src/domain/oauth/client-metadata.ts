@@ -5,7 +5,7 @@ import type { AudiencePolicy } from './audience.ts'
 import { AUTH_METHODS, type Client, FIRST_PARTY } from './client.ts'
 import { parseScope } from './scope.ts'
 
-/** Ours: characters of a client secret, at least. Secrets are kept as SHA-256, which only high entropy makes safe. */
+/** Ours: characters of a client secret, at least. Secrets are stored as SHA-256, which is safe only for high entropy. */
 const SECRET_MIN_CHARACTERS = 32
 const MAKE_A_SECRET = 'make one with: openssl rand -hex 32'
 
@@ -16,7 +16,7 @@ const publicJwk = z
   .looseObject({ kty: z.enum(['RSA', 'EC', 'OKP']) })
   .refine(jwk => !PRIVATE_MEMBERS.some(member => member in jwk), 'must hold public keys only')
 
-/** RFC 8252 §7, RFC 6749 §3.1.2 – Absolute, without a fragment; http on loopback only. Private-use schemes hold a dot. */
+/** RFC 8252 §7, RFC 6749 §3.1.2 – Absolute, without a fragment; http on loopback only; private-use schemes need a dot. */
 const redirectUri = z.string().refine(uri => {
   if (!URL.canParse(uri) || uri.includes('#') || /\s/.test(uri)) return false
   const { protocol, hostname } = new URL(uri)
@@ -27,7 +27,7 @@ const redirectUri = z.string().refine(uri => {
 
 const visible = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
 
-/** RFC 7591 §2 – Client metadata, with our own members. Members that are not understood are ignored, as §2 asks. */
+/** RFC 7591 §2 – Client metadata, with members of Signet's own. Unknown members are ignored, as §2 demands. */
 const metadata = z
   .object({
     client_id: visible,
@@ -100,7 +100,7 @@ function contradictions(client: Metadata): readonly (readonly [string, string])[
   return rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message] as const)
 }
 
-/** The clients of a CLIENTS_FILE, or every fault in it, a line each. Secrets leave as digests. */
+/** The clients of a CLIENTS_FILE, with digests in place of their secrets, or every fault in the file, one a line. */
 export const parseClients = (
   json: unknown,
   policy: AudiencePolicy,

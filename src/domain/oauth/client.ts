@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 
-/** RFC 7591 §2, OpenID Connect Core §9 – The client authentication methods that exist here. */
+/** RFC 7591 §2, OpenID Connect Core §9 – The supported client authentication methods. */
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
@@ -15,23 +15,23 @@ export type Client = Readonly<{
   redirect_uris: readonly string[]
   response_types: readonly string[]
   grant_types: readonly string[]
-  /** Space-separated; what a request without `scope` means, and the most that one may ask for. */
+  /** Space-separated: the scope of a request without `scope`, and the most that a request may ask for. */
   scope: string
-  /** Ours: the audiences its tokens may carry, the first by default. Empty: DEFAULT_AUDIENCE. */
+  /** Ours: the audiences that its tokens may have, the first by default. Empty: DEFAULT_AUDIENCE. */
   audience: readonly string[]
-  /** Ours: the audiences it serves, whose tokens it may introspect. */
+  /** Ours: the audiences that this client serves and whose tokens it may introspect. */
   protected_resources: readonly string[]
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
-  /** Ours: 0–60 seconds in which a used refresh token is answered with its successor again. */
+  /** Ours: seconds, 0–60, within which a used refresh token is answered with its successor again. */
   refresh_grace_seconds: number
-  /** Ours: its access tokens have a place in the status lists (draft-ietf-oauth-status-list), which costs an insert each. */
+  /** Ours: its access tokens get a place in the status lists (draft-ietf-oauth-status-list), which costs one insert a token. */
   status_list: boolean
 }>
 
 /**
- * Ours – What stands for the credentials that a client is registered with, and changes with them: 128 bits of a hash, which say
- * nothing of a secret as long and random as a registration asks for.
+ * Ours – A fingerprint of the client's registered credentials, which changes with them: 128 bits of a hash, which reveal nothing of a
+ * secret as long and random as a registration demands.
  */
 export const credentialsHashOf = ({ token_endpoint_auth_method, client_secret, jwks }: Client): string => {
   const secret = client_secret === undefined ? null : Buffer.from(client_secret).toString('hex')
@@ -39,11 +39,11 @@ export const credentialsHashOf = ({ token_endpoint_auth_method, client_secret, j
   return Buffer.from(digestOf(text as Plain<'client_credentials'>).subarray(0, 16)).toString('base64url')
 }
 
-/** RFC 6454 §7 – True for the origin of one of its redirect URIs. An opaque origin ("null") is nobody's. */
+/** RFC 6454 §7 – True for the origin of one of its redirect URIs. The opaque origin "null" belongs to no client. */
 export const hasRedirectOrigin = ({ redirect_uris }: Client, origin: string): boolean =>
   origin !== 'null' && redirect_uris.some(uri => new URL(uri).origin === origin)
 
-/** Ours: the public client of the account API when a request names none. */
+/** Ours: the public client of the account API for requests that name none. */
 export const FIRST_PARTY: Client = {
   client_id: 'first-party',
   client_name: 'First-party applications',
@@ -62,7 +62,7 @@ export const FIRST_PARTY: Client = {
 /** Ours: the API of the demo clients, where the services of examples/ listen. */
 const DEMO_API = 'http://localhost:3000'
 
-/** Ours: what signs the newcomer's first people in, for an API of theirs. */
+/** Ours: the demo client that signs people in and gets tokens for the demo API. */
 export const DEMO_APP: Client = {
   ...FIRST_PARTY,
   client_id: 'demo-app',
@@ -70,7 +70,7 @@ export const DEMO_APP: Client = {
   audience: [DEMO_API],
 }
 
-/** Ours: the newcomer's first client, with a secret of its own. Its tokens are for DEFAULT_AUDIENCE unless it asks for the examples. */
+/** Ours: the demo client with a secret. Its tokens are for DEFAULT_AUDIENCE unless it asks for the demo API. */
 export const demoClient = (
   client_secret: string,
   default_audience: string,

@@ -1,17 +1,17 @@
 import { OAuthError } from './oauth-error.ts'
 
-/** The parameters of a request, each once. */
+/** The parameters of a request, each given once. */
 export type Form = Readonly<{
   /** Undefined when the parameter is absent or empty. */
   get(name: string): string | undefined
-  /** RFC 8707 §2 – `resource` is the one parameter that may be given several times. */
+  /** RFC 8707 §2 – `resource` is the only parameter that may be repeated. */
   resources: readonly string[]
 }>
 
-/** Control characters, and what a decoder leaves where there was no UTF-8. */
+/** Control characters, and the replacement character that a decoder puts in place of invalid UTF-8. */
 const UNREADABLE = /[\p{Cc}\ufffd]/u
 
-/** RFC 6749 §3.2, appendix B – Each parameter once, empty means absent. Throws `invalid_request`. */
+/** RFC 6749 §3.2, appendix B – Reads parameters, each given once; an empty one is absent. Throws `invalid_request`. */
 export const parseForm = (body: string): Form => {
   if (/%(?![0-9a-fA-F]{2})/.test(body)) throw new OAuthError('body_unreadable')
   const parameters = new Map<string, string>()

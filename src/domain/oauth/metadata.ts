@@ -2,8 +2,8 @@ import { ACR_VALUES } from './acr.ts'
 import { AUTH_METHODS } from './client.ts'
 
 /**
- * RFC 8414 §2 – What clients may rely on. Derived from the grants that are there; members without a value are absent.
- * response_types_supported is empty for as long as there is no authorization endpoint: §2 demands the member.
+ * RFC 8414 §2 – The metadata of the authorization server, derived from the registered grants. Members without a value are absent;
+ * `response_types_supported`, which §2 requires, is empty while there is no authorization endpoint.
  */
 export const authorizationServerMetadata = (server: {
   issuer: string

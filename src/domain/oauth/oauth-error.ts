@@ -1,6 +1,6 @@
 /**
- * RFC 6749 §5.2, RFC 8707 §2 – What an OAuth endpoint may answer: the HTTP status and the `error` on the wire.
- * Ours: `temporarily_unavailable` is the one code that is borrowed from the authorization endpoint (RFC 6749 §4.1.2.1).
+ * RFC 6749 §5.2, RFC 8707 §2 – The errors of the OAuth endpoints: the HTTP status and the `error` on the wire. Ours:
+ * `temporarily_unavailable` comes from the authorization endpoint (RFC 6749 §4.1.2.1).
  */
 export const ERRORS = {
   invalid_request: [400, 'invalid_request'],
@@ -19,8 +19,8 @@ const ASSERTION = 'The client assertion is not acceptable.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
- * Every reason for which a request is refused: its code and the public text.
- * The reason itself goes to the log and never leaves the process; reasons that an attacker must not tell apart share one text.
+ * Every reason for a refusal, with its code and its public text. The reason itself goes to the log and never leaves the process. Reasons
+ * that an attacker must not tell apart share one text.
  */
 const REFUSALS = {
   body_too_large: ['body_too_large', 'The request body is too large.'],
@@ -86,7 +86,7 @@ const REFUSALS = {
 export type ErrorCode = keyof typeof ERRORS
 export type Reason = keyof typeof REFUSALS
 
-/** What the log is told of a refusal beside its reason. None of it is a secret. */
+/** The details of a refusal for the log. None is a secret. */
 type Detail = Readonly<{
   client_id?: string
   /** The sign-in. */
@@ -94,17 +94,17 @@ type Detail = Readonly<{
   grant_type?: string
   /** The method of client authentication. */
   method?: string
-  /** The name of the parameter that is missing. */
+  /** The name of the missing parameter. */
   parameter?: string
   /** The length of the token that would be too long. */
   characters?: number
-  /** What the library says of a client assertion. */
+  /** The library's message about a client assertion. */
   cause?: string
-  /** Whole seconds after which a retry makes sense; told to the client too. */
+  /** Whole seconds after which the client should retry; sent to the client too. */
   retry_after_seconds?: number
 }>
 
-/** A refusal on its way to the one place that maps it to the wire. The reason decides the code, and with it the status and the public text. */
+/** A refusal of an OAuth request. The reason decides the code, and with it the status and the public text. One file maps it to the wire. */
 export class OAuthError extends Error {
   override readonly name = 'OAuthError'
   readonly reason: Reason

@@ -3,13 +3,13 @@ import { type AudiencePolicy, allowedAmong } from './audience.ts'
 import { type Client, credentialsHashOf } from './client.ts'
 import { scopeLeft } from './scope.ts'
 
-/** What is left of a token: never more than it says. */
+/** The rights that a token still has: never more than its claims. */
 export type RemainingGrant = Readonly<{ scope: string; audience: readonly string[] }>
 
 /**
- * Ours – What a token still allows by its client's registration as it is now, which may have been narrowed since. Null, and it allows
- * nothing, when the client may not have such a token any more: none of its audiences, not that grant, or, where the token names
- * them, not with the credentials that it was issued for.
+ * Ours – The rights of a token within its client's present registration, which may have been narrowed since the token was issued. Null
+ * when the client may no longer have such a token: no audience is left, the grant is gone, or the token names credentials that have
+ * changed.
  */
 export const remainingGrantOf = (
   claims: AccessTokenClaims,
@@ -23,12 +23,12 @@ export const remainingGrantOf = (
   return audience.length === 0 ? null : { scope: scopeLeft(claims.scope ?? '', client.scope), audience }
 }
 
-/** A client's own token is by its grant; a person's for the account API by `first_party`. */
+/** A client's own token depends on its grant, and a person's token for the account API on `first_party`. */
 const mayHave = (client: Client, claims: AccessTokenClaims, { issuer }: AudiencePolicy): boolean =>
   claims.sid === undefined
     ? mayActForItself(client)
     : client.first_party || !audiencesOf(claims).includes(issuer)
 
-/** RFC 6749 §4.4.2 – Confidential clients alone, with that grant. */
+/** RFC 6749 §4.4.2 – True for confidential clients that are registered for the grant. */
 export const mayActForItself = ({ grant_types, token_endpoint_auth_method }: Client): boolean =>
   token_endpoint_auth_method !== 'none' && grant_types.includes('client_credentials')

@@ -1,11 +1,11 @@
 import { OAuthError } from './oauth-error.ts'
 
-/** Ours: what a token for administration must carry. */
+/** Ours: the scope of a token for administration. */
 export const ADMIN_SCOPE = 'signet:admin'
 
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/
 
-/** RFC 6749 §3.3 – The tokens of a scope, each once, in the order given. Null when it breaks the grammar. */
+/** RFC 6749 §3.3 – The tokens of a scope, each once, in the given order. Null for a scope that breaks the grammar. */
 export const parseScope = (scope: string): readonly string[] | null => {
   if (scope === '') return []
   return SCOPE.test(scope) ? [...new Set(scope.split(' '))] : null
@@ -19,7 +19,7 @@ export const requestedScope = (scope: string | undefined): readonly string[] | n
   return tokens
 }
 
-/** RFC 6749 §3.3 – What a request's scope comes to, within what the client is registered for. Throws `invalid_scope`. */
+/** RFC 6749 §3.3 – The scope of a request, within the client's registration. Throws `invalid_scope`. */
 export const narrowScope = (scope: string | undefined, registered: string): string => {
   const requested = requestedScope(scope)
   if (requested === null) return registered
@@ -28,7 +28,7 @@ export const narrowScope = (scope: string | undefined, registered: string): stri
   return requested.join(' ')
 }
 
-/** Ours – What the client's registration, which may have changed since, still allows of the scope that a sign-in was granted. */
+/** Ours – The part of a sign-in's granted scope that the client's present registration still allows. */
 export const scopeLeft = (granted: string, registered: string): string => {
   const allowed = new Set(registered.split(' '))
   return granted

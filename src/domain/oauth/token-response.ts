@@ -1,4 +1,4 @@
-/** RFC 6749 §7.1 – How a client is to present an access token. One that is bound to a key of the client has another type. */
+/** RFC 6749 §7.1 – How a client presents an access token. A token that is bound to a key of the client would have another type. */
 export type TokenType = 'Bearer'
 
 /** RFC 6749 §5.1 – An access token on the wire. */
@@ -9,5 +9,5 @@ export type AccessTokenResponse = Readonly<{
   scope?: string
 }>
 
-/** RFC 6749 §5.1 – What the token endpoint answers. Whatever else a grant hands out beside the access token is a member here. */
+/** RFC 6749 §5.1 – The answer of the token endpoint: the access token, and further tokens of a grant. */
 export type TokenResponse = AccessTokenResponse & Readonly<{ refresh_token?: string }>

@@ -1,10 +1,10 @@
 import type { RevocationKind } from './revocation.ts'
 
-/** Ours – What the keys of a deployment begin with in Redis where REDIS_PREFIX is unset: several deployments may share one. */
+/** Ours – The prefix of a deployment's keys in Redis when REDIS_PREFIX is unset: several deployments may share one Redis. */
 export const redisPrefixOf = (issuer: string): string => `signet:${issuer}:`
 
-/** Ours – Where Redis says, after the prefix, that something was ended. The value is the last second whose tokens it ends. */
+/** Ours – The key of a revocation in Redis, without the prefix. Its value is the last second whose tokens are ended. */
 export const blocklistKey = (kind: RevocationKind, value: string): string => `revoked:${kind}:${value}`
 
-/** There for some seconds after everything that Postgres knows was in Redis. Gone with what an emptied Redis loses. */
+/** The key that says that Redis has every revocation of Postgres. It expires within seconds, and an emptied Redis loses it too. */
 export const BLOCKLIST_COMPLETE = 'revoked:complete'

@@ -4,27 +4,27 @@ import { isUuid } from '../base/uuid.ts'
 import type { Revocation } from './revocation.ts'
 
 /**
- * Ours – A place in the order of the feed. The tag was drawn at random when the number was given: a database that was restored, or
- * promoted before it had everything, gives the number again with another tag. Whether the database has it is judged in SQL, by
+ * Ours – A position in the feed. The tag is drawn at random with the number: a database that was restored, or promoted before it had
+ * every commit, gives the number again with another tag. Whether the database has a position is judged in SQL, by
  * store/revocations/revocation-feed.ts.
  */
 export type FeedPosition = Readonly<{ number: number; tag: string }>
 
-/** Seconds for which a position leads somewhere after the next one was given. */
+/** Seconds for which a position stays valid after the next one was given. */
 export const POSITION_SECONDS = 3_600
 
-/** What a follower has: everything up to `position`, or of a large set the first `part` of `parts` equal shares. */
+/** The state of a follower: it has everything up to `position`, or, of a large set, the first `part` of `parts` equal shares. */
 export type Cursor = Readonly<{
   position: FeedPosition
-  /** `digestOfUnnumbered` of the entries without a number that it has been told of. */
+  /** `digestOfUnnumbered` of the entries without a number that the follower already has. */
   unnumbered: string
   part: number
   parts: number
 }>
 
-/** Of no entries. */
+/** `digestOfUnnumbered` of no entries. */
 export const NOTHING_UNNUMBERED = '0'.repeat(16)
-/** A share of one is none: entries past this many shares of 50 thousand are more than a server holds. */
+/** More shares than any server needs: each has about 50,000 entries. */
 const PARTS_MAX = 4096
 
 const VERSION = 2
@@ -33,7 +33,7 @@ const MAC_BYTES = 16
 const CURSOR_BYTES = BODY_BYTES + MAC_BYTES
 const CURSOR_CHARACTERS = CURSOR_BYTES * (4 / 3)
 
-/** Which entries these are, in any order: 8 bytes as hex. */
+/** Identifies a set of entries, in any order: 8 bytes as hex. */
 export const digestOfUnnumbered = (revocations: readonly Revocation[]): string => {
   if (revocations.length === 0) return NOTHING_UNNUMBERED
   const lines = revocations.map(entry => JSON.stringify([entry.kind, entry.value, entry.issued_until]))
@@ -42,8 +42,8 @@ export const digestOfUnnumbered = (revocations: readonly Revocation[]): string =
 
 /**
  * Ours – Writes and reads cursors: version (1 byte), pepper id (1), number (8), tag (16), digest of the entries without a number (8),
- * part (2), parts (2), and a MAC over them (16), in base64url. The same for all instances, and of one length: a made-up one costs a
- * MAC and nothing more.
+ * part (2), parts (2), and a MAC over them (16), in base64url. Every instance accepts them. All have one length, and a forged cursor costs
+ * one MAC.
  */
 export const createCursors = (peppers: Peppers) => {
   const keys = peppers.map(keyOf)
@@ -64,7 +64,7 @@ export const createCursors = (peppers: Peppers) => {
 
   return {
     format,
-    /** Null for what no `format` wrote under one of the peppers. */
+    /** Null for a text that `format` did not write under one of the peppers. */
     parse: (text: string): Cursor | null => {
       if (text.length !== CURSOR_CHARACTERS) return null
       const cursor = Buffer.from(text, 'base64url')
@@ -87,7 +87,7 @@ const cursorOf = (body: Buffer): Cursor | null => {
   return isSound ? { position: { number, tag }, unnumbered: body.toString('hex', 26, 34), part, parts } : null
 }
 
-/** RFC 5869 – A key of its own, derived from the pepper. */
+/** RFC 5869 – The key of cursors, derived from the pepper. */
 const keyOf = ({ id, key }: Pepper): Readonly<{ id: number; key: KeyObject }> => ({
   id,
   key: createSecretKey(new Uint8Array(hkdfSync('sha256', key, '', 'signet revocation cursor', 32))),

@@ -5,7 +5,7 @@ const FIRST_CAPACITY = 1024
 /** `hex`: the 16 bytes of the id. `expires_at`: seconds since 1970. */
 type Row = Readonly<{ hex: string; number: number; expires_at: number }>
 
-/** Ours – A table of numbered ids, stored by column in typed arrays that double as it grows: 28 bytes a row. A row is named by its index. */
+/** Ours – A table of numbered ids, stored by column in typed arrays that double when they are full: 28 bytes a row, named by its index. */
 export const createIdColumns = () => {
   let capacity = FIRST_CAPACITY
   let words = new Uint32Array(capacity * ID_WORDS)
@@ -41,7 +41,7 @@ export const createIdColumns = () => {
     expiryAt: (row: number): number => expiries[row] ?? 0,
     /** The last two bytes of the id. */
     lastBytesAt: (row: number): number => bytes.readUInt16BE(row * ID_BYTES + 14),
-    /** Without a call for each row: it is asked for with every answer that has news. */
+    /** A loop of its own, without a call for each row, because every answer with news needs it. */
     rowsAfter: (number: number): readonly number[] => {
       const after: number[] = []
       for (let row = 0; row < size; row += 1) if ((numbers[row] ?? 0) > number) after.push(row)
@@ -52,7 +52,7 @@ export const createIdColumns = () => {
       for (let row = 0; row < size; row += 1) if (isWanted(row)) wanted.push(row)
       return wanted
     },
-    /** The ids of these rows, one after another. Copied by the word: by the byte it would hold up the event loop. */
+    /** The ids of these rows, one after another. Copied by words: copying bytes would block the event loop for too long. */
     idsOf: (rows: readonly number[]): Buffer => {
       const copy = new Uint32Array(rows.length * ID_WORDS)
       for (let place = 0; place < rows.length; place += 1) {
@@ -61,7 +61,7 @@ export const createIdColumns = () => {
       }
       return Buffer.from(copy.buffer)
     },
-    /** Drops every row that has expired, and keeps the others in their order. `now` in seconds. */
+    /** Drops every expired row and keeps the others in their order. `now` in seconds. */
     sweep: (now: number): void => {
       let kept = 0
       for (let row = 0; row < size; row += 1) {

@@ -3,21 +3,21 @@ import type { IdColumns } from './id-columns.ts'
 import type { Revocation } from './revocation.ts'
 
 /**
- * Ours – Entries as they travel. `ids`: of access tokens and sign-ins, by the minute in which they may be forgotten; 16 bytes each, one
- * after another, in base64url. `named`: the others, as kind, value, expiry and issued_until.
+ * Ours – Entries in the form of the feed. `ids`: the ids of access tokens and sign-ins, grouped by the minute in which they may be
+ * forgotten; 16 bytes each, one after another, in base64url. `named`: the other entries, as kind, value, expiry and issued_until.
  */
 export type Portion = Readonly<{
   ids: Readonly<Record<string, string>>
   named: readonly (readonly [string, string, number, number | null])[]
 }>
 
-/** What a portion is to hold: rows of the log, and entries that are not in its rows. */
+/** The content of a portion: rows of the log, and entries outside its rows. */
 type Content = Readonly<{ rows: readonly number[]; entries: readonly Revocation[] }>
 
-/** Ids are grouped by the minute of their expiry, which spares an expiry for each. That an id is kept up to a minute longer does no harm. */
+/** Ids are grouped by the minute of their expiry, so that they need no expiry each. Keeping an id for up to a minute longer is harmless. */
 const EXPIRY_STEP_SECONDS = 60
 
-/** Whether an entry travels as the 16 bytes of its id alone. */
+/** True for an entry that the feed sends as the 16 bytes of its id alone. */
 export const isBareId = ({ value, issued_until }: Revocation): boolean =>
   issued_until === null && isUuid(value)
 

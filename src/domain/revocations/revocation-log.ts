@@ -2,10 +2,10 @@ import { createIdColumns } from './id-columns.ts'
 import { createPortion, hexOf, isBareId, type Portion, roundedExpiryOf } from './portion.ts'
 import type { NumberedRevocation, Revocation } from './revocation.ts'
 
-/** Ours – All unexpired revocations that have a number, in memory: the answers of the feed are made from these. */
+/** Ours – All unexpired revocations with a number, in memory, from which the feed's answers are made. */
 export const createRevocationLog = () => {
   const ids = createIdColumns()
-  /** The entries that are no bare ids, by kind and value. */
+  /** The entries that are not bare ids, by kind and value. */
   const named = new Map<string, NumberedRevocation>()
   let newest = 0
 
@@ -20,7 +20,7 @@ export const createRevocationLog = () => {
   const allAfter = (number: number) =>
     newest > number ? { rows: ids.rowsAfter(number), entries: namedAfter(number) } : { rows: [], entries: [] }
 
-  /** Shares are about equal, because the last bytes of an id are random. */
+  /** The shares have about one size, because the last bytes of an id are random. */
   const isOfShare = (part: number, parts: number) => (row: number) =>
     (ids.lastBytesAt(row) & (parts - 1)) === part
 
@@ -29,24 +29,24 @@ export const createRevocationLog = () => {
     add: (revocations: readonly NumberedRevocation[]): void => {
       for (const revocation of revocations) add(revocation)
     },
-    /** The entries that were numbered after `number`, and `unnumbered`. Null when the numbered ones are more than `most`. */
+    /** The entries that were numbered after `number`, and `unnumbered`. Null for more than `most` numbered entries. */
     since: (number: number, unnumbered: readonly Revocation[], most: number): Portion | null => {
       const { rows, entries } = allAfter(number)
       if (rows.length + entries.length > most) return null
       return createPortion(ids, { rows, entries: [...entries, ...unnumbered] })
     },
-    /** How many entries were numbered after `number`. */
+    /** The count of entries that were numbered after `number`. */
     countAfter: (number: number): number => {
       const { rows, entries } = allAfter(number)
       return rows.length + entries.length
     },
-    /** One of `parts` shares, a power of two, of all ids. The named entries are in the first one. */
+    /** One of `parts` shares of all ids. `parts` is a power of two. The first share also has the named entries. */
     part: (part: number, parts: number): Portion =>
       createPortion(ids, {
         rows: ids.rowsWhere(isOfShare(part, parts)),
         entries: part === 0 ? [...named.values()] : [],
       }),
-    /** The last share, and with it everything that came since the first one was given. */
+    /** The last share, with every entry that came since the first one was sent. */
     lastPart: (
       parts: number,
       late: Readonly<{ number: number; unnumbered: readonly Revocation[] }>,

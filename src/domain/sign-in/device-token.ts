@@ -3,23 +3,29 @@ import type { Account } from '../account/account.ts'
 import type { Plain } from '../base/digest.ts'
 import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 
-/** Proves that its holder has signed in to the account from this device before. It authenticates no request: it only spares the device the delay that strangers' failures cause. */
+/**
+ * Proves that its holder has signed in to the account from this device before. The token authenticates no request: it only spares the
+ * device the delay that the failures of strangers cause.
+ */
 export type DeviceToken = Plain<'device_token'>
 
-/** More than the past that a restored database has lost may have raised a device epoch: a device that became known there is not known. */
+/**
+ * Epochs by which a restore raises each device epoch: more than the lost past can have raised it, so that no device token of that past
+ * counts.
+ */
 export const LOST_DEVICE_EPOCHS = 1_000
 
 const PREFIX = 'signet_dt_'
 const VERSION = 2
-/** Of the version before: bound to the account alone. */
+/** The version of the release before, bound to the account alone. */
 const UNBOUND_VERSION = 1
 const BODY_BYTES = 18
 const TOKEN_BYTES = 50
 
 /**
- * OWASP, "Slow Down Online Guessing Attacks with Device Cookies" – base64url of version (1 byte), pepper id (1), device id (16,
- * random), HMAC-SHA-256 (32) over them, the account and its device epoch: it says nothing for another account, and nothing has to be
- * stored. A new password takes it from every device: that of a thief signs in as a stranger's from then on.
+ * OWASP, "Slow Down Online Guessing Attacks with Device Cookies" – base64url of version (1 byte), pepper id (1), device id (16, random),
+ * HMAC-SHA-256 (32) over them, the account and its device epoch. The token counts for one account and needs no storage. A new password
+ * voids the tokens of all devices, a thief's included.
  */
 export const deviceTokenOf = (
   { id, account }: { id: Uint8Array; account: Owner },
@@ -34,8 +40,8 @@ export const deviceTokenOf = (
 }
 
 /**
- * The id of the device, when it has signed in to this account before and is still trusted; null otherwise. A token of the version
- * before counts as long as nothing has ended a sign-in of the account: what that version raised, it does not tell.
+ * The id of a device that has signed in to this account before and is still trusted; null otherwise. A token of the version before has
+ * no device epoch: it counts only while the account's credential epoch is 0.
  */
 export const parseDeviceToken = (text: string, account: Owner, peppers: Peppers): Buffer | null => {
   if (!text.startsWith(PREFIX)) return null
@@ -51,7 +57,7 @@ export const parseDeviceToken = (text: string, account: Owner, peppers: Peppers)
   return timingSafeEqual(mac, token.subarray(BODY_BYTES)) ? token.subarray(2, BODY_BYTES) : null
 }
 
-/** The label keeps what is signed here apart from refresh tokens, whose key is the same. */
+/** The label separates these MACs from those of refresh tokens, which have the same key. */
 const macOf = (body: Uint8Array, owner: string, pepper: Pepper): Buffer =>
   createHmac('sha256', pepper.key).update('signet device\0').update(body).update(owner).digest()
 

@@ -1,27 +1,27 @@
 import type { Digest } from '../base/digest.ts'
 import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 
-/** Where a request came from, as the person may see it in the list of their sign-ins. */
+/** The origin of a request, which the person sees in the list of sign-ins. */
 export type RequestSource = Readonly<{ ip: string; user_agent: string | null }>
 
-/** How a sign-in's refresh token travels, decided when it is opened: in JSON, or in a cookie that no script can read. */
+/** How a sign-in's refresh token is transported, decided when the sign-in opens: in JSON, or in a cookie that scripts cannot read. */
 export const REFRESH_TRANSPORTS = ['body', 'cookie'] as const
 export type RefreshTransport = (typeof REFRESH_TRANSPORTS)[number]
 
 /**
- * Seconds in which the tabs of one browser, which share a cookie and cannot help racing, get the same successor. Judged in SQL, by
+ * Seconds within which the racing tabs of one browser, which share a cookie, get the same successor. Judged in SQL, by
  * store/families/judge-families.ts.
  */
 export const COOKIE_GRACE_SECONDS = 10
 
 /**
- * Single access tokens of one sign-in that may be revoked within the life of one: the next ends the sign-in. Judged in SQL, by
- * store/revocations/revocations.ts.
+ * Access tokens of one sign-in that may be revoked within the lifetime of one token. The next revocation ends the sign-in. Judged in SQL,
+ * by store/revocations/revocations.ts.
  */
 export const TOKENS_REVOKED_AT_MOST = 30
 
 /** Why a family was ended. */
-export type RevokeReason =
+export type EndReason =
   | 'signed_out'
   | 'signed_out_elsewhere'
   | 'signed_out_everywhere'
@@ -38,7 +38,7 @@ export type RevokeReason =
   | 'reuse'
   | 'forged'
 
-/** One sign-in of one person at one client, as the issuer of tokens needs it. `at` is the database's time of the statement. */
+/** One sign-in of a person at a client, with the data that tokens need. `at` is the database's time of the statement. */
 export type Family = Readonly<{
   id: string
   user_id: string
@@ -52,16 +52,16 @@ export type Family = Readonly<{
   pepper_id: number
   generation: number
   idle_expires_at: Date
-  /** Absolute; never extended by anything. */
+  /** Absolute, never extended. */
   expires_at: Date
   at: Date
 }>
 
-/** Whether its account may still open it is judged in SQL, by store/families/open-family.ts. */
+/** A family to open. Whether its account may open one is judged in SQL, by store/families/open-family.ts. */
 export type NewFamily = Readonly<{
   id: string
   user_id: string
-  /** The account's epoch at the moment its password was checked. */
+  /** The account's epoch when the password was checked. */
   credential_epoch: number
   client_id: string
   scope: string
@@ -75,21 +75,21 @@ export type NewFamily = Readonly<{
 }>
 
 /**
- * What a family becomes with one factor more. Everything else is handed on from the one that it `replaces`. Whether that one lives is
- * judged in SQL, by store/families/step-up-family.ts.
+ * The family that a sign-in gets with one more factor. All other values come from the family that it `replaces`. Whether that family lives
+ * is judged in SQL, by store/families/step-up-family.ts.
  */
 export type SteppedUpFamily = Omit<NewFamily, 'client_id' | 'scope' | 'audience' | 'refresh_transport'> &
   Readonly<{ replaces: string }>
 
-/** A refresh token as presented, with everything that the verdict depends on. Judged in SQL, by store/families/judge-families.ts. */
+/** A presented refresh token, with everything that the verdict depends on. Judged in SQL, by store/families/judge-families.ts. */
 export type Presentation = Position &
   Readonly<{
     digest: RefreshTokenDigest
     client_id: string
     refresh_transport: RefreshTransport
-    /** RFC 7638 thumbprint of the key that the sender proved to hold; null for a bearer. */
+    /** RFC 7638 – Thumbprint of the key that the sender has proved to hold; null for a bearer token. */
     sender_key: string | null
-    /** Null: the family's whole scope is meant. */
+    /** Null: the family's whole scope. */
     scope: readonly string[] | null
     resources: readonly string[]
     retry_proof: Digest<'retry_proof'> | null
@@ -98,5 +98,5 @@ export type Presentation = Position &
     source: RequestSource
   }>
 
-/** Seconds: how long a refresh token waits, how long a sign-in lasts, how long the feed must name what was ended. */
+/** In seconds: idle time of a refresh token, longest life of a sign-in, and life of an access token, for which the feed keeps an entry. */
 export type Lifetimes = Readonly<{ idle_seconds: number; max_seconds: number; access_token_seconds: number }>

@@ -5,32 +5,32 @@ import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
 export type RefreshToken = Plain<'refresh_token'>
 export type RefreshTokenDigest = Digest<'refresh_token'>
 
-/** Where a token stands: which family, and how many rotations into its life. */
+/** The position of a token: its family, and the count of rotations before it. */
 export type Position = Readonly<{
   family_id: string
-  /** 16 bytes, random, equal to the family's row: a leaked pepper alone forges nothing. */
+  /** 16 random bytes, the same as in the family's row, so that a leaked pepper alone forges no token. */
   salt: Uint8Array
-  /** 0–GENERATION_MAX; one more with each rotation. */
+  /** 0–GENERATION_MAX, one more with each rotation. */
   generation: number
 }>
 
 export type PresentedRefreshToken = Position & Readonly<{ digest: RefreshTokenDigest }>
 
-/** What the family's row can count to. The token's four bytes could name more. */
+/** The highest generation that the family's row can store. The token's four bytes could hold more. */
 export const GENERATION_MAX = 2 ** 31 - 1
 
 const PREFIX = 'signet_rt_'
 const VERSION = 1
 const BODY_BYTES = 38
 const TOKEN_BYTES = 70
-/** Copied into memory of the pool, which `alloc` does not take from. */
+/** Copied with `Buffer.from`, which takes pooled memory; `Buffer.alloc` does not. */
 const BLANK = Buffer.alloc(TOKEN_BYTES)
 const TOKEN_CHARACTERS = PREFIX.length + 94
 
 /**
- * Ours – The refresh token at a position: a prefix that secret scanners find, then base64url of
- * version (1 byte), pepper id (1), family id (16), salt (16), generation (4, big-endian), HMAC-SHA-256 over them (32).
- * Deterministic: a successor is recomputed, so that a retry can be answered without anything secret being stored.
+ * Ours – The refresh token of a position: a prefix that secret scanners find, then base64url of version (1 byte), pepper id (1), family
+ * id (16), salt (16), generation (4, big-endian), HMAC-SHA-256 over them (32). Deterministic, so that the answer to a retry can be
+ * recomputed and no secret has to be stored.
  */
 export const refreshTokenAt = ({ family_id, salt, generation }: Position, pepper: Pepper): RefreshToken => {
   const token = Buffer.from(BLANK)
@@ -44,8 +44,8 @@ export const refreshTokenAt = ({ family_id, salt, generation }: Position, pepper
 }
 
 /**
- * Ours – Reads a presented token. Null unless it is canonical and its MAC is of one of our peppers, compared in constant
- * time: garbage costs no database work, and who knows a family id (it is the public `sid`) cannot touch the family.
+ * Ours – Reads a presented token. Null unless the token is canonical and has a MAC under one of the peppers, compared in constant time.
+ * Garbage therefore costs no query, and a family id, which is public as `sid`, is not enough to touch the family.
  */
 export const parseRefreshToken = (text: string, peppers: Peppers): PresentedRefreshToken | null => {
   if (text.length !== TOKEN_CHARACTERS || !text.startsWith(PREFIX)) return null
@@ -73,8 +73,8 @@ const uuidOf = (bytes: Buffer): string => {
 }
 
 /**
- * Ours – What proves that a request is the retry of an earlier one: the digest of its Idempotency-Key, bound to everything
- * that the answer depends on. Null without the header, and null equals nothing.
+ * Ours – Proves that a request is a retry of an earlier one: the digest of its Idempotency-Key and of everything that the answer depends
+ * on. Null without the header, and null matches no proof.
  */
 export const retryProofOf = (retry: {
   idempotency_key: string | undefined

@@ -1,9 +1,9 @@
 import type { Reason } from '../oauth/oauth-error.ts'
-import type { Family, RevokeReason } from './refresh-family.ts'
+import type { EndReason, Family } from './refresh-family.ts'
 
 /**
- * docs/refresh-families.md – Every verdict on a presented refresh token, as store/families/judge-families.ts gives it in SQL, with
- * the outcome that operators count and the reason for the log. The causes of a denial are told apart in the log alone.
+ * docs/refresh-families.md – Every verdict on a presented refresh token, which store/families/judge-families.ts gives in SQL, with the
+ * outcome that the metrics count and the reason for the log. Only the log tells the causes of a denial apart.
  */
 export const REFRESH_VERDICTS = {
   rotated: ['rotated', null],
@@ -31,41 +31,41 @@ type VerdictOf<O extends RefreshOutcome> = {
   [V in RefreshVerdict]: Verdicts[V][0] extends O ? V : never
 }[RefreshVerdict]
 
-/** Why nothing was written. */
+/** The verdicts of the outcome `denied`. The statement writes nothing for them. */
 export type Denial = VerdictOf<'denied'>
 
-/** The verdicts that end the family, with the reason that the family keeps. */
-export const REVOKE_REASON_OF = { reused: 'reuse', forged: 'forged' } as const satisfies Partial<
-  Record<RefreshVerdict & RefreshOutcome, RevokeReason>
+/** The verdicts that end the family, with the reason that its row keeps. */
+export const END_REASON_OF = { reused: 'reuse', forged: 'forged' } as const satisfies Partial<
+  Record<RefreshVerdict & RefreshOutcome, EndReason>
 >
-export type EndingVerdict = keyof typeof REVOKE_REASON_OF
+export type EndingVerdict = keyof typeof END_REASON_OF
 
 export const isEnding = (verdict: RefreshVerdict | RefreshOutcome): verdict is EndingVerdict =>
-  Object.hasOwn(REVOKE_REASON_OF, verdict)
+  Object.hasOwn(END_REASON_OF, verdict)
 
 export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),
 ]
 
-/** What a refresh came to. `rotated` and `replayed` carry the family as it now stands. */
+/** The result of a refresh. `rotated` and `replayed` come with the family as the statement left it. */
 export type Rotation =
-  | Readonly<{ verdict: VerdictOf<'rotated' | 'replayed'>; family: Family }>
-  | Readonly<{ verdict: 'denied'; denial: Denial }>
-  | Readonly<{ verdict: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
+  | Readonly<{ outcome: Extract<RefreshOutcome, 'rotated' | 'replayed'>; family: Family }>
+  | Readonly<{ outcome: 'denied'; denial: Denial }>
+  | Readonly<{ outcome: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
 
 export const rotationOf = (verdict: RefreshVerdict, family: Family): Rotation => {
-  if (isDenial(verdict)) return { verdict: 'denied', denial: verdict }
-  return verdict === 'rotated' || verdict === 'replayed' ? { verdict, family } : { verdict }
+  if (isDenial(verdict)) return { outcome: 'denied', denial: verdict }
+  return verdict === 'rotated' || verdict === 'replayed' ? { outcome: verdict, family } : { outcome: verdict }
 }
 
 const isDenial = (verdict: RefreshVerdict): verdict is Denial => REFRESH_VERDICTS[verdict][0] === 'denied'
 
-/** The reason for which a presented token was refused. */
+/** The reason for the refusal of a presented token. */
 export const reasonOf = <V extends Exclude<RefreshVerdict, 'rotated' | 'replayed'>>(
   verdict: V,
 ): Verdicts[V][1] => REFRESH_VERDICTS[verdict][1]
 
-/** Reads the verdict of a row. Throws for a text that is none: the statement and the list have come apart. */
+/** Reads the verdict of a row. Throws for an unknown text, which means that the statement and the list differ. */
 export const parseRefreshVerdict = (text: string): RefreshVerdict => {
   if (!isRefreshVerdict(text)) throw new Error(`${text} is no verdict on a refresh token`)
   return text

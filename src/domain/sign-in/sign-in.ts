@@ -1,8 +1,8 @@
 import { describeDevice } from '../base/user-agent.ts'
 
 /**
- * One living sign-in of a person, as the person sees it. `id` is the refresh family: the `sid` of its tokens. Which ones live is judged
- * in SQL, by store/families/refresh-families.ts.
+ * A living sign-in, as its person sees it. `id` is the id of the refresh family and the `sid` of its tokens. Whether a sign-in lives is
+ * judged in SQL, by store/schema/family-predicates.ts.
  */
 export type SignIn = Readonly<{
   id: string

@@ -6,26 +6,26 @@ import type { GuessFailures } from '../../ports/limits.ts'
 
 type Needs = Readonly<{ failures: GuessFailures; wait: Wait }>
 
-/** One attempt to sign in, and what is to be said of it when it is over. */
+/** One attempt to sign in. Its caller reports the end: a failure is counted, a success clears the count. */
 export type Attempt = Readonly<{ failed: () => Promise<void>; succeeded: () => Promise<void> }>
 
 /** Resolves when the attempt may be judged. `device` is null for a device that the account does not know. */
 export type GuessDelay = (attempt: {
-  /** What is guessed at: the password of an e-mail, or the codes of an account. */
+  /** The target of the guesses: an e-mail for its password, an account for its codes. */
   subject: string
   device: Uint8Array | null
-  /** More attempts than a limit allows have come: the delay is the longest. */
+  /** The attempts exceed a limit: the delay is the longest one. */
   isFlooded?: true
 }) => Promise<Attempt>
 
-/** Attempts that may wait at once: some megabytes of sockets. Beyond them the answer is 429. */
+/** Attempts that may wait at once: some megabytes of sockets. A further attempt is answered with 429. */
 const WAITING_AT_MOST = 1_000
 
 /**
- * Ours (docs/decisions/0032) – Slows guessing down: after five failures in a row each further attempt waits, a second and then longer, and is
- * then judged. It is held rather than refused. A refusal until some time has passed would be a lock in a stranger's
- * hand, who need only take every turn first. What waits holds a timer and no worker, the same for an unknown e-mail.
- * A known device does not wait for what strangers did: it has a row of failures of its own, so that a stolen one guesses no faster.
+ * Ours (docs/decisions/0032) – Slows guessing down: after five failures in a row each further attempt waits, for one second at first and
+ * then longer, before it is judged. An attempt is held, not refused: if attempts were refused for some time, a stranger who always came
+ * first could lock the owner out. A held attempt takes a timer and no worker, and an unknown e-mail is delayed alike. A known device does
+ * not wait for the failures of strangers: it has a count of its own, so that a stolen device guesses no faster.
  */
 export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   let waiting = 0
@@ -57,7 +57,7 @@ export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   }
 }
 
-/** A device guesses at a password and at codes apart: the right password must not give it new tries at the codes. */
+/** A device has one count for the password and one for the codes: the right password must not grant new tries at the codes. */
 const deviceRow = (device: Uint8Array, subject: string): string =>
   `device:${Buffer.from(device).toString('hex')}:${countingKeyOf(subject)}`
 

@@ -37,7 +37,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
     const client = await clients.find(claims.client_id)
     if (token === null || client === null || token.family_id !== claims.sid) return false
     const [pepper] = peppers
-    const verdict = await refreshFamilies.present({
+    const outcome = await refreshFamilies.judge({
       ...token,
       client_id: client.client_id,
       refresh_transport,
@@ -50,7 +50,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       successor: { pepper_id: pepper.id, digest: token.digest },
       source,
     })
-    switch (verdict) {
+    switch (outcome) {
       case 'rotated':
       case 'replayed':
         return true
@@ -61,7 +61,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       case 'reused':
       case 'forged':
         throw superseded(needs, {
-          verdict,
+          verdict: outcome,
           client_id: client.client_id,
           family_id: token.family_id,
           ip: source.ip,

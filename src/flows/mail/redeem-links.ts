@@ -13,17 +13,17 @@ type Needs = Readonly<{
   notices: Notices
 }>
 
-/** Whose link it was, for the log. */
+/** The account of the link, for the log. */
 type Redeemed = Readonly<{ account_id: string }>
 
-/** A password that was refused has spent no link: another one can be tried. */
+/** A refused password spends no link: the person can try another password. */
 type Reset =
   | (Redeemed & Readonly<{ outcome: 'reset' }>)
   | Readonly<{ outcome: 'password_refused'; fault: string }>
 
 /**
- * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
- * change of password or e-mail: one refusal, LINK_INVALID.
+ * Ours (docs/decisions/0013) – Redeems a mailed link, once. A link that is unknown, spent, replaced, expired, of another purpose, or void
+ * because the password or the e-mail has changed gets one refusal, LINK_INVALID.
  */
 export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs }: Needs) => {
   const find = async (text: string) => {
@@ -34,7 +34,7 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
   }
 
   return {
-    /** The address of a new account, or the new one of an old account, whose old address is told. */
+    /** Verifies the address of an account, or gives an account its new address and mails a notice to the old one. */
     confirmEmail: async (token: string): Promise<Redeemed> => {
       const { purpose, digest } = await find(token)
       if (purpose === 'reset_password')
@@ -46,18 +46,18 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       }
       const before = await links.redeemChange(digest)
       if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      // No oracle: whoever holds the link reads what is sent to that address.
+      // No oracle: the holder of the link reads the mail of that address.
       if (before === 'taken') throw new Problem('EMAIL_TAKEN')
       needs.notices.emailChanged(before)
       return before
     },
 
-    /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
+    /** Ends every sign-in and opens none: a person with a second factor is asked for it at the next sign-in. */
     resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Promise<Reset> => {
       const { purpose, digest, email } = await find(given.token)
       if (purpose !== 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
-      // After the link was found: a stranger without one causes no hashing.
+      // Only once the link is found: a request without a valid link causes no hashing.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
       if (fault !== null) return { outcome: 'password_refused', fault }
       const password_digest = await passwords.hash(password)

@@ -17,9 +17,12 @@ type ByRefreshToken = Readonly<{
   admits: (client: Client) => boolean
 }>
 
-/** Ours (docs/decisions/0029) – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
+/**
+ * Ours (docs/decisions/0029) – Ends this sign-in, or every sign-in of the account. The access tokens of an ended sign-in are on the
+ * blocklist when this resolves, for the longest time that they could have lived.
+ */
 export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }: Needs) => {
-  /** No limit: it ends the sign-in that asks as well, which can ask no more. */
+  /** Needs no limit: the sign-in that asks ends too and cannot ask again. */
   const endEverywhere = async (account_id: string) => {
     await accounts.endEverySignIn(account_id, 'signed_out_everywhere')
   }
@@ -32,8 +35,8 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
     },
 
     /**
-     * By a refresh token of a first-party client. A spent one ends its own sign-in and no more: "everywhere" takes a living one,
-     * or an old token out of a log could sign its owner out of every device.
+     * By a refresh token of a first-party client. A spent token ends its own sign-in alone; "everywhere" needs the current one, because
+     * an old token from a log could otherwise sign its owner out of every device.
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
       const { token, client } = await readFirstPartyToken(text, admits)

@@ -47,7 +47,7 @@ export const linkPages = ({ redeemLinks, csrf, limits }: Needs): readonly Route[
   ]
 }
 
-const page = { cors: 'nobody', errors: 'page' } as const
+const page = { cors: 'none', errors: 'page' } as const
 
 type Link = Readonly<{ token: string; language: Language }>
 

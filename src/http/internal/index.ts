@@ -19,14 +19,14 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
   createApp({
     ...around,
     routes: [metricsRoute(render), ...healthRoutes(judgeHealth)],
-    cors: createCors({ origins: [], clients: nobody }),
+    cors: createCors({ origins: [], clients: NO_CLIENTS }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
     metrics: uncounted,
     isHttps: false,
   })
 
 /** No browser has any business here. */
-const nobody: Clients = {
+const NO_CLIENTS: Clients = {
   find: async () => null,
   all: async () => [],
   hasOrigin: () => false,

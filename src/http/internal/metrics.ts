@@ -6,7 +6,7 @@ type Render = () => Promise<Readonly<{ type: string; body: string }>>
 export const metricsRoute = (render: Render): Route => ({
   method: 'GET',
   path: '/metrics',
-  cors: 'nobody',
+  cors: 'none',
   errors: 'problem',
   handle: async () => {
     const { type, body } = await render()

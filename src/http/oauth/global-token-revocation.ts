@@ -9,7 +9,7 @@ type Needs = Readonly<{ authenticateAdmin: AuthenticateAdmin; endEverything: End
 export const globalTokenRevocationRoute = ({ authenticateAdmin, endEverything }: Needs): Route => ({
   method: 'POST',
   path: '/global-token-revocation',
-  cors: 'nobody',
+  cors: 'none',
   errors: 'problem',
   handle: async call => {
     await awaitBody(call)

@@ -10,7 +10,7 @@ export const introspectRoute = (
 ): Route => ({
   method: 'POST',
   path: '/introspect',
-  cors: 'nobody',
+  cors: 'none',
   errors: 'oauth',
   handle: async call => {
     const form = await readForm(call)

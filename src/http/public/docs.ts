@@ -40,7 +40,7 @@ const CONTENT_SECURITY_POLICY = [
 
 const HOUR = { 'Cache-Control': 'public, max-age=3600' }
 
-/** As bytes: one copy for all who are slow to read it. */
+/** Bytes, not text: all slow readers of a document share one copy. */
 const document = (body: Uint8Array<ArrayBuffer>, type: string, headers: Reply['headers'] = HOUR): Reply => ({
   status: 200,
   body,
@@ -54,7 +54,7 @@ const ofSwagger = (name: string) =>
       : createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`),
   )
 
-/** Read at the start, as all files of the program are: a build may replace them while the server runs. */
+/** Read once, at the start: a build may replace the files while the server runs. */
 const REFERENCE = document(readFileSync(OPENAPI), 'application/yaml')
 const FILES: ReadonlyMap<string, Reply> = new Map([
   ['swagger-ui.css', document(ofSwagger('swagger-ui.css'), 'text/css')],

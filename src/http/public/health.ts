@@ -42,4 +42,4 @@ export const healthRoutes = (judgeHealth: JudgeHealth): readonly Route[] => [
   },
 ]
 
-const open = { method: 'GET', cors: 'nobody', errors: 'problem' } as const
+const open = { method: 'GET', cors: 'none', errors: 'problem' } as const

@@ -57,9 +57,9 @@ export const createApp = (needs: Needs): App => {
 const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
-    const policy = routes.find(route => route.path === path)?.cors ?? 'nobody'
+    const policy = routes.find(route => route.path === path)?.cors ?? 'none'
     rest.options(path, context =>
-      answer(context, path, 'nobody', async ({ header }) => cors.preflight({ policy, methods, header })),
+      answer(context, path, 'none', async ({ header }) => cors.preflight({ policy, methods, header })),
     )
     rest.all(path, context =>
       answer(context, path, policy, async () =>

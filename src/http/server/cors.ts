@@ -63,7 +63,7 @@ export const createCors = ({ origins, clients }: Needs) => {
   const configured = new Set(origins)
 
   const headersFor = (policy: Route['cors'], origin: string | undefined): Headers => {
-    if (policy === 'nobody') return NOTHING
+    if (policy === 'none') return NOTHING
     if (policy === 'anyone') return ANYONE
     if (origin === undefined || !(configured.has(origin) || clients.hasFirstPartyOrigin(origin)))
       return { Vary: 'Origin' }

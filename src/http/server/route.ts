@@ -32,7 +32,7 @@ export type Route = Readonly<{
   method: 'GET' | 'POST' | 'DELETE'
   path: string
   /** Which browser origins may read the answer: all of them, those of first-party clients with their cookies, or none. */
-  cors: 'anyone' | 'clients-with-cookies' | 'nobody'
+  cors: 'anyone' | 'clients-with-cookies' | 'none'
   /** How a refusal is answered: as JSON of RFC 6749 §5.2, as a problem of RFC 9457, or as a page for the person who reads it. */
   errors: 'oauth' | 'problem' | 'page'
   handle: Handle

@@ -4,11 +4,12 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountLineColumns } from '../schema/account-columns.ts'
+import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
 
-/** Accounts that one statement looks at, whatever it is asked for: it holds nobody up, and fits into memory. */
+/** Accounts that one statement reads, whatever the filter: it delays no other statement, and its rows fit into memory. */
 const PAGE_ROWS = 1000
 
 export const createAccountAdministration = (
@@ -107,10 +108,9 @@ const createCountSignIns =
       sql => sql<{ count: number }[]>`
         select count(*)::int as count
         from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        join ${accountOfFamily(sql)}
         where f.user_id = ${account_id}
-          and f.revoked_at is null
-          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()`,
+          and ${isLivingFamily(sql)}`,
     )
     return counted?.count ?? 0
   }

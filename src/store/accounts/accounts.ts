@@ -3,9 +3,9 @@ import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import { announceRest } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
+import { writeRestEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
@@ -62,7 +62,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           returning id, credential_epoch
         ),
         ${endFamilies(sql, { reason })},
-        ${announceRest(sql, { value: account_id, access_token_seconds })}
+        ${writeRestEntries(sql, { value: account_id, access_token_seconds })}
         select array(select id::text from ended) as ended, ${foundCount(sql)} as found`,
     )
     await goOnEnding(database, { user_id: account_id, found: row?.found ?? 0, access_token_seconds })
@@ -82,5 +82,5 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
   },
 })
 
-/** A link goes on when the digest of the same password is made anew. */
+/** The binding of a link. A link stays valid when the digest of the same password is renewed. */
 const linkOfRenewed = (sql: ISql) => ({ purpose: sql`link.purpose`, epoch: sql`renewed.credential_epoch` })

@@ -1,21 +1,23 @@
+import type { Fragment, ISql } from 'postgres'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { announcePerson, endedColumns } from '../families/announce-endings.ts'
 import { endFamilies, onHeldAccount } from '../families/end-families.ts'
+import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 
 type Deletion = Readonly<{
   id: string
-  /** Null: whatever it is, and also when the account is disabled. */
+  /** Null: any epoch, and a disabled account too. */
   credential_epoch: number | null
   access_token_seconds: number
 }>
 
 /**
- * Ours – Deletes an account. What stays behind names nobody: the ids of the person and of the sign-ins in the feed, until the last
- * access token has expired. The families are deleted by hand, although they would go with the account: a rotation that holds
- * one is thereby waited for before `issued_until` is read.
+ * Ours – Deletes an account. Only the ids of the account and of its sign-ins stay in the feed, until the last access token has expired. The
+ * statement deletes the families itself, although the foreign key would, so that it waits for a rotation that holds one before it reads
+ * `issued_until`.
  */
 export const deletePerson = async (database: Database, deletion: Deletion): Promise<EndedPerson | null> =>
   (await hasMany(database, deletion.id))
@@ -41,32 +43,28 @@ const deleteAtOnce = async (
     sql => sql<EndedPerson[]>`
       with account as (
         delete from signet.users
-        where id = ${id}
-          and (
-            ${credential_epoch}::int is null
-            or credential_epoch = ${credential_epoch}::int and disabled_at is null
-          )
+        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
         returning id
       ),
       gone as (
         delete from signet.refresh_families f
         using account
         where f.user_id = account.id
-        returning f.id, f.revoked_at is null and f.expires_at > statement_timestamp() as was_living
+        returning f.id, ${isUnmarked(sql)} as was_living
       ),
       ended as materialized (
         select id from gone where was_living
       ),
-      ${announcePerson(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
-      from announced`,
+      from own_entry`,
   )
   return end ?? null
 }
 
 /**
- * Of an account with so many sign-ins that one statement cannot delete them: what is left of the account is an id that no sign-in
- * reaches, its address is free, and its rows go in batches after that.
+ * Deletes an account with too many sign-ins for one statement: the first statement clears the account, frees its address and ends every
+ * sign-in by the epoch; its rows are then deleted in batches.
  */
 const deleteInBatches = async (
   database: Database,
@@ -85,22 +83,25 @@ const deleteInBatches = async (
           disabled_at = coalesce(disabled_at, statement_timestamp()),
           email_verified_at = null,
           language = null
-        where id = ${id}
-          and (
-            ${credential_epoch}::int is null
-            or credential_epoch = ${credential_epoch}::int and disabled_at is null
-          )
+        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
         returning id, credential_epoch
       ),
       links as (
         delete from signet.email_links l using account where l.user_id = account.id
       ),
       ${endFamilies(sql, { reason: 'deleted' })},
-      ${announcePerson(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
-      from announced`,
+      from own_entry`,
   )
   if (end === undefined) return null
   await goOnEnding(database, { user_id: id, found: FAMILIES_AT_ONCE, access_token_seconds })
   return end
 }
+
+/** On `users`: true while the account is enabled and of this epoch; always true when `credential_epoch` is null. */
+const isUnchangedSince = (sql: ISql, credential_epoch: number | null): Fragment => sql`
+  (
+    ${credential_epoch}::int is null
+    or credential_epoch = ${credential_epoch}::int and disabled_at is null
+  )`

@@ -1,22 +1,22 @@
 import type { Fragment, ISql } from 'postgres'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { announcePerson, endedColumns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
+import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 
 type Ending = Readonly<{
   id: string
-  reason: RevokeReason
-  /** What changes beside, in the same statement. */
+  reason: EndReason
+  /** Further changes of the same statement. */
   isDisabled?: true
   withoutFactors?: true
   roles?: readonly string[]
   access_token_seconds: number
 }>
 
-/** Ours – Ends everything of a person. Null when there is no such person. */
+/** Ours – Ends every sign-in, access token and mailed link of an account. Null when there is no such account. */
 export const endPerson = async (
   database: Database,
   { id, reason, isDisabled, withoutFactors, roles, access_token_seconds }: Ending,
@@ -40,9 +40,9 @@ export const endPerson = async (
       ),
       ${withoutFactors ? sql`${removeFactors(sql)},` : sql``}
       ${endFamilies(sql, { reason })},
-      ${announcePerson(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
-      from announced`,
+      from own_entry`,
   )
   if (row === undefined) return null
   const { found, ...end } = row
@@ -50,7 +50,7 @@ export const endPerson = async (
   return end
 }
 
-/** Takes away every second factor, and the recovery codes, for a `with` in which `account` gives the `id` of whose; of none if it is empty. */
+/** CTEs that delete every second factor and the recovery codes of the CTE `account (id)`. */
 export const removeFactors = (sql: ISql): Fragment => sql`
   totp as (
     delete from signet.totp_factors t using account where t.user_id = account.id

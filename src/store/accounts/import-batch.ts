@@ -7,8 +7,8 @@ import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 const TRIES = 5
 
 /**
- * Ours – Creates the accounts of a batch and notes that it is done, in one statement. Of two that are at the same batch the second
- * waits at the first e-mail, fails at the note, creates nothing, and then finds what the first one did.
+ * Ours – Creates the accounts of a batch and notes that the batch is done, in one statement. Of two concurrent imports of one batch, the
+ * second waits at the first e-mail, fails at the note without creating an account, and then returns the outcome of the first.
  */
 export const createImportBatch =
   (database: Database): AccountAdministration['importBatch'] =>
@@ -17,7 +17,7 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        // Another request wrote the same batch at the same time.
+        // A concurrent import has noted the same batch.
         if (tries === TRIES || errorCodeOf(error) !== UNIQUE_VIOLATION) throw error
       }
     }

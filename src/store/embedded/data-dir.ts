@@ -24,13 +24,13 @@ import {
 } from '../../files/judge-directory.ts'
 import { thisUser } from '../../files/this-user.ts'
 
-/** Makes DATA_DIR, for this user alone. Throws a StartFault when it cannot be made or written, or when others may enter it. */
+/** Creates DATA_DIR, for this user alone. Throws a StartFault when it cannot be created or written, or when other users may enter it. */
 export const openDataDir = (data_dir: string): void => {
   const faults = judgeWith(openDirectory, data_dir)
   if (faults.length > 0) throw new StartFault(faults)
 }
 
-/** What keeps DATA_DIR from being used, a line each. Changes nothing. */
+/** The faults that keep DATA_DIR from being used, one a line. Changes nothing. */
 export const judgeDataDir = (data_dir: string): readonly string[] => judgeWith(judgeDirectory, data_dir)
 
 const judgeWith = (
@@ -50,7 +50,7 @@ const judgeWith = (
   }
 }
 
-/** A full directory that is open to others may be someone's /tmp: only an empty one is ours to close. */
+/** Only an empty directory is closed to other users. A full one that is open to them may be a shared directory such as /tmp. */
 const directoryOf = (data_dir: string): SecretDirectory => ({
   name: 'DATA_DIR',
   path: data_dir,
@@ -66,7 +66,7 @@ const judgeAccess = (data_dir: string): readonly string[] => {
       ]
 }
 
-/** A database that another uid made cannot be opened: its files are for their owner alone. */
+/** A database that another uid created cannot be opened, because its files are for their owner alone. */
 const judgeDatabase = (data_dir: string): readonly string[] => {
   const path = join(data_dir, 'postgres')
   const stats = lstatSync(path, { throwIfNoEntry: false })
@@ -83,8 +83,8 @@ const judgeDatabase = (data_dir: string): readonly string[] => {
 }
 
 /**
- * Ours – A secret that is made once and kept in DATA_DIR, mode 0600. Of several processes that start at once one makes it, and
- * all of them get that one. It appears under its name only when every byte is on the disk.
+ * Ours – A secret that is created once and kept in DATA_DIR with mode 0600. Of several processes that start at once, one creates the secret
+ * and all of them use it. The file gets its name only once every byte is on the disk.
  */
 export const localSecret = (data_dir: string, name: string, make: () => string): string => {
   openDataDir(data_dir)
@@ -129,7 +129,7 @@ const getSecret = (path: string): string => {
   return secret
 }
 
-/** Its directory is closed to others, but a file may have been put there with the rights that it had elsewhere. */
+/** The fault of a file in DATA_DIR, or null. The directory is closed, but a file may have been moved there with wider rights. */
 const judgeFile = (path: string): string | null => {
   const stats = lstatSync(path)
   if (!stats.isFile()) return 'is no file: remove it, and a new secret is made'

@@ -11,10 +11,9 @@ const SOCKET_PATH_BYTES = 103
 const LOCK = /^lock\.(\d{1,15})$/
 
 /**
- * Ours – Keeps a second process out of a directory. The lock is a socket that the holder listens on: the kernel knows whether
- * the holder lives, also after kill -9. Every holder takes the next number; a number is taken by linking a socket that
- * listens already, so that a lock which refuses connections is dead, and dead for good.
- * Rejects with a StartFault while a living process holds the directory.
+ * Ours – Keeps a second process out of a directory. The lock is a socket that its holder listens on, so that the kernel knows whether the
+ * holder lives, also after kill -9. Every holder takes the next number, by linking a socket that listens already; a lock that refuses
+ * connections therefore has no holder and never will. Rejects with a StartFault while a living process holds the directory.
  */
 export const holdDirectory = async (directory: string): Promise<DirectoryLock> => {
   const ticket = socketPath(join(directory, `ticket-${crypto.randomUUID().slice(0, 8)}`))
@@ -29,7 +28,7 @@ export const holdDirectory = async (directory: string): Promise<DirectoryLock> =
   } finally {
     rmSync(ticket, { force: true })
   }
-  // The last number stays behind: were it removed, somebody slow could take it a second time.
+  // The last number stays: if it were removed, a slow process could take it a second time.
   return { release: () => new Promise(resolve => server.close(() => resolve())) }
 }
 
@@ -43,7 +42,7 @@ const takeNumber = async (directory: string, ticket: string): Promise<number> =>
     }
     const number = latest + 1
     if (!linkIfFree(ticket, lockPath(directory, number))) continue
-    // A number that was free because its holder's successor had tidied it away is not the latest.
+    // The number may have been free only because a later holder had removed it; then it is not the latest.
     if (Math.max(...numbersIn(directory)) === number) return number
     rmSync(lockPath(directory, number), { force: true })
   }
@@ -74,7 +73,7 @@ const listen = (path: string): Promise<Server> =>
     server.listen(path, () => resolve(server.unref()))
   })
 
-/** Doubt counts as alive: only a refusal, or a lock that is gone, proves that nobody listens. */
+/** True unless a refusal, or a missing lock, proves that no process listens. */
 const isAlive = (path: string): Promise<boolean> =>
   new Promise(resolve => {
     const socket = connect(socketPath(path))
@@ -85,7 +84,7 @@ const isAlive = (path: string): Promise<boolean> =>
     socket.once('error', error => resolve(!['ECONNREFUSED', 'ENOENT'].includes(errorCodeOf(error) ?? '')))
   })
 
-/** The shorter of the absolute path and the one relative to the working directory: the kernel's limit is short. */
+/** The shorter of the absolute path and the path relative to the working directory, because the kernel's limit is short. */
 export const socketPath = (path: string): string => {
   const fromHere = relative('', path)
   const shorter = fromHere.length < path.length ? fromHere : path

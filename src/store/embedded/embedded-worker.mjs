@@ -5,18 +5,18 @@ import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 
 /**
- * Postgres compiled to WebAssembly, in a thread of its own, behind a Unix socket that takes exactly one connection: with
- * more, answers went to the wrong query while a transaction was open. Plain JavaScript, because Node 20 loads no
- * TypeScript in a worker. Says 'ready' when it listens; any message ends it with everything written. Without a socket it makes the
- * database and ends: making it takes hundreds of megabytes that only the end of the thread gives back.
+ * Postgres compiled to WebAssembly, in a thread of its own, behind a Unix socket that takes exactly one connection: with more, answers went
+ * to the wrong query while a transaction was open. Plain JavaScript, because Node 20 loads no TypeScript in a worker. The thread posts
+ * 'ready' when it listens; any message stops it once everything is written. Without a socket the thread creates the database and ends:
+ * creating it takes hundreds of megabytes, which are freed only by the end of the thread.
  */
 /** @type {{ directory: string, socket: string | null }} */
 const { directory, socket } = workerData
 
-/** Postgres takes its buffers, 128 MB by default, when it starts: here they are memory of this process. */
+/** Postgres allocates its buffers, 128 MB by default, when it starts; here in the memory of this process. */
 const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB']
 
-/** Killed halfway, a first start must not leave half a database under its name. */
+/** Creates the database as a draft, so that a first start that is killed leaves no half database under the final name. */
 const create = async () => {
   const draft = `${directory}.draft`
   rmSync(draft, { recursive: true, force: true })

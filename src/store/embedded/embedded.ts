@@ -8,19 +8,18 @@ import { migrate } from '../schema/migrate.ts'
 import { openDataDir } from './data-dir.ts'
 import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
 
-/** The embedded Postgres: what openDatabase is to be told, and how it ends. */
+/** The embedded Postgres: the options of openDatabase, and `close`. */
 export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>
 
-/** Only this user can enter the directory of the socket: there is nobody to authenticate. */
+/** Needs no password: only this user can enter the directory of the socket. */
 const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
 
-/** True when a server has begun to keep its rows there. */
+/** True when the directory has an embedded database. */
 export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_dir, 'postgres'))
 
 /**
- * Ours – Postgres in this process, its rows under `data_dir`, its schema brought up to date. For trying Signet out and for
- * development: safe against the death of the process, not against power loss.
- * Rejects with a StartFault while another process holds the directory.
+ * Ours – Postgres in this process, with its files under `data_dir` and an up-to-date schema. For evaluation and development: survives the
+ * death of the process, but not a power loss. Rejects with a StartFault while another process holds the directory.
  */
 export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
   openDataDir(data_dir)
@@ -42,14 +41,14 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
     await lock.release()
     throw faultOf(error, data_dir)
   }
-  // From here on a worker that dies takes the process with it: its 'error' event has no listener, on purpose.
+  // From here on the 'error' event of the worker has no listener on purpose: a worker that dies ends the process.
   return { url: URL_OF_EMBEDDED, path, pool_size: 1, close }
 }
 
 const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
   try {
     const lock = await holdDirectory(data_dir)
-    // The holder of the lock is alone here: a socket that is left belongs to a dead process.
+    // The holder of the lock is alone, so that an existing socket belongs to a dead process.
     rmSync(path, { force: true })
     return lock
   } catch (error) {
@@ -57,7 +56,8 @@ const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
     throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${errorCodeOf(error)}`], error)
   }
 }
-/** Makes the database in a thread that then ends: the memory that making it takes goes with the thread. */
+
+/** Creates the database in a thread that then ends, which frees the memory that the creation takes. */
 const makeEmbedded = async (data_dir: string, lock: Pick<DirectoryLock, 'release'>): Promise<void> => {
   try {
     await once(startWorker({ data_dir, socket: null }), 'exit')
@@ -69,7 +69,7 @@ const makeEmbedded = async (data_dir: string, lock: Pick<DirectoryLock, 'release
 
 type Task = Readonly<{
   data_dir: string
-  /** Null: the database is made, and the thread ends. */
+  /** Null: the thread creates the database and ends. */
   socket: string | null
 }>
 

@@ -15,7 +15,7 @@ type UnboundCeremony = Omit<Ceremony, 'account'>
 type Row = Account & UnboundCeremony
 
 export const createCeremonies = (database: Database): Ceremonies => ({
-  // For somebody who is being deleted there is nothing to begin, and nothing to fail at: what comes second finds it over.
+  // For an account that is being deleted nothing is stored, and no error is raised: the second request finds no ceremony.
   begin: async ({ digest, purpose, account, family_id, client_id, refresh_transport, payload }) => {
     await database.run(
       sql => sql`

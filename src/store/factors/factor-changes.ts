@@ -9,7 +9,7 @@ import type { Database } from '../postgres/index.ts'
 
 type Changes = Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'>
 
-/** The verbs that end every other sign-in. */
+/** The verbs that change factors and end every other sign-in. */
 export const createFactorChanges = (database: Database, lifetimes: Lifetimes): Changes => {
   const change = createChange(database, lifetimes)
   return {
@@ -34,8 +34,8 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
 type Changed = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 
 /**
- * The members of each change beside those of `endOtherFamilies`: `done` has a row when the factor was changed, so that nothing counts
- * as done that was not, and `given` one when recovery codes were given.
+ * `members` are the CTEs of a change, after those of `endOtherFamilies`: `done` has a row when the factor was changed, and `given` has one
+ * when recovery codes were stored.
  */
 const createChange =
   (database: Database, { access_token_seconds }: Lifetimes) =>
@@ -79,7 +79,7 @@ const insertPasskey = (sql: ISql, { passkey, label }: Parameters<Factors['addPas
     returning user_id
   )`
 
-/** A set that was made since the request looked still has its codes, which the person holds: it stays. */
+/** Stores recovery codes unless the present set has unused codes, which the person holds. */
 const giveRecoveryCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
   given as (
     insert into signet.recovery_codes as known (user_id, digests)
@@ -117,6 +117,7 @@ const deletePasskey = (sql: ISql, { id }: Parameters<Factors['removePasskey']>[0
   ),
   given as (select where false)`
 
+/** Digests as a `bytea[]`, passed to Postgres as hexadecimal text. */
 export const digestArray = (sql: ISql, digests: readonly Uint8Array[]) => {
   const texts = digests.map(digest => Buffer.from(digest).toString('hex'))
   return sql`array(select decode(text, 'hex') from unnest(${texts}::text[]) as text)`

@@ -6,7 +6,7 @@ import type { Database } from '../postgres/index.ts'
 
 type Proofs = Pick<Factors, 'attemptTotp' | 'spendTotpStep' | 'spendRecoveryCode' | 'usePasskey'>
 
-/** What spends a proof of a factor, each in one statement. */
+/** The verbs that spend a proof of a factor, each in one statement. */
 export const createFactorProofs = (database: Database): Proofs => ({
   attemptTotp: async ({ account_id, isKnownDevice }) => {
     const [attempt] = await database.run(
@@ -56,7 +56,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
     return spent.length > 0
   },
 
-  // WebAuthn §7.2 – One that counts never counts the same twice; one that does not stays at 0.
+  // WebAuthn §7.2 – The counter must rise; an authenticator that does not count stays at 0.
   usePasskey: async ({ account_id, id, counter, backed_up }) => {
     const used = await database.run(
       sql => sql`
@@ -74,7 +74,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
   },
 })
 
-/** A `proof` that cannot be guessed opens TOTP again. */
+/** CTE that opens TOTP again after the CTE `proof`, which cannot be guessed. */
 const openingTotp = (sql: ISql) => sql`
   opened as (
     update signet.totp_factors t

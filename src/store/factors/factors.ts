@@ -47,7 +47,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
 
   ...createFactorProofs(database),
 
-  // The account is held: a change of factors or of the password is waited for, and these would outlast it.
+  // Locks the account, so that the new codes do not outlast a concurrent change of factors or of the password.
   replaceRecoveryCodes: async ({ id, credential_epoch, replaces, digests }) => {
     const [replaced] = await database.run(
       sql => sql<{ isReplaced: boolean }[]>`

@@ -1,21 +1,22 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Database, inTransaction } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 
 type Ending = Readonly<{
-  reason: RevokeReason
-  /** The sign-in that goes on, in the account's new epoch. */
+  reason: EndReason
+  /** The sign-in that lives on in the account's new epoch. */
   keep?: string | null
 }>
 
 /**
- * What ends the sign-ins of a person, for a `with` in which `account` gives the `id` and the `credential_epoch` of whose: `living`
- * gives those that were found, `ended` those of them that it ended; what the revocation feed is told of them is one of the members
- * of announce-endings.ts. Of very many sign-ins those that were used last are ended here; the rest, dead by the epoch that `account`
- * is in, is left to `goOnEnding`. Complete only by `onHeldAccount`. `judged` is materialized: after a wait for a locked family Postgres
- * judges the update again with the rows that were joined, and would carry out an inlined union once more.
+ * CTEs that end the sign-ins of a person. They read the CTE `account (id, credential_epoch)`, which has the account in its new epoch or no
+ * row. `living (id)` has the sign-ins that were found, `ended (id)` those that the statement ended; their feed entries come from
+ * feed-entries.ts. Of very many sign-ins the last used ones are ended here, and the rest, dead by the epoch, by `goOnEnding`. The statement
+ * sees every sign-in only within `onHeldAccount`. `judged` is materialized because Postgres, after a wait for a locked family, evaluates
+ * the update again with the joined rows, and would run an inlined union again.
  */
 export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragment => sql`
   living as materialized (
@@ -23,8 +24,7 @@ export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragmen
     from signet.refresh_families f
     join account on account.id = f.user_id
     where f.id is distinct from ${keep}::uuid
-      and f.revoked_at is null
-      and f.expires_at > statement_timestamp()
+      and ${isUnmarked(sql)}
     order by coalesce(f.rotated_at, f.created_at) desc
     limit ${FAMILIES_AT_ONCE}
   ),
@@ -53,9 +53,9 @@ export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragmen
   ${noteUnfinished(sql, reason)}`
 
 /**
- * Ours – Carries out a statement that ends what a person has, with the person's row held from before its snapshot: a sign-in
- * holds that row until its family is committed. By itself the statement would wait for such a sign-in and then not see its
- * family, which was not there when it began; a second statement of the transaction sees it. Atomic.
+ * Ours – Runs a statement that ends the sign-ins of an account, after a first statement that locks the account's row. A sign-in holds this
+ * row until its family is committed. A single statement would wait for such a sign-in but not see its family, which is newer than the
+ * statement's snapshot; the second statement of a transaction sees the family. Atomic.
  */
 export const onHeldAccount = <T>(
   database: Database,
@@ -65,8 +65,8 @@ export const onHeldAccount = <T>(
   holding(database, sql => sql`select from signet.users where id = ${account_id} for no key update`, work)
 
 /**
- * The same for the account of a mailed link. Whatever takes links and accounts takes the account first: a deletion, or two links
- * of one person that are followed at once, would else each wait for what the other one holds.
+ * The same for the account of a mailed link. Every transaction locks the account before its links: otherwise a deletion, or two links of
+ * one person that are followed at once, could deadlock.
  */
 export const onAccountOfLink = <T>(
   database: Database,
@@ -90,7 +90,7 @@ const holding = <T>(
   database.run((sql, { isWaiting }) =>
     inTransaction(sql, async held => {
       if (!isWaiting()) throw new Error('abandoned before it had a connection')
-      // The library sends a statement when its `then` is called: the one that holds the row goes first.
+      // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
       const whenHeld = hold(held).then(() => null)
       const workHeld = async () => work(held)
       const [, result] = await Promise.all([whenHeld, workHeld()])
@@ -98,5 +98,5 @@ const holding = <T>(
     }),
   )
 
-/** How many sign-ins a statement of `endFamilies` has found, for `goOnEnding`. */
+/** The count of sign-ins that a statement of `endFamilies` has found, for `goOnEnding`. */
 export const foundCount = (sql: ISql): Fragment => sql`(select count(*) from living)::int`

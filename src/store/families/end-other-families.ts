@@ -1,24 +1,24 @@
 import type { Fragment, ISql } from 'postgres'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
-import { announceSignIns } from './announce-endings.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { endFamilies } from './end-families.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 
 type Ending = Readonly<{
   id: string
   credential_epoch: number
   keep: string | null
-  /** Null leaves the password as it is. */
+  /** Null: the password stays. */
   password_digest: PasswordDigest | null
-  reason: RevokeReason
+  reason: EndReason
   access_token_seconds: number
 }>
 
 /**
- * The first members of a statement that changes how somebody signs in: `account` in its new epoch, and those of `endFamilies`, with
- * their entries in the revocation feed. Devices stay known without a new
- * password: a stolen sign-in must not make strangers of the owner's. `account` is empty, and nothing is done, when the account is disabled, its epoch is another by now, or the sign-in
- * that asks was ended while it asked.
+ * The first CTEs of a statement that changes the credentials of an account: `account`, in its new epoch, and those of `endFamilies`, with
+ * their entries of the revocation feed. `account` is empty, and nothing changes, when the account is disabled, its epoch is another by now,
+ * or the sign-in that asks has been ended meanwhile. Devices stay known unless the password changes: a thief with a stolen sign-in must not
+ * be able to make the owner's devices unknown.
  */
 export const endOtherFamilies = (
   sql: ISql,
@@ -39,4 +39,4 @@ export const endOtherFamilies = (
     returning id, credential_epoch, device_epoch
   ),
   ${endFamilies(sql, { reason, keep })},
-  ${announceSignIns(sql, access_token_seconds)}`
+  ${writeSignInEntries(sql, access_token_seconds)}`

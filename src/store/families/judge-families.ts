@@ -5,34 +5,33 @@ import {
   type Presentation,
 } from '../../domain/sign-in/refresh-family.ts'
 import {
+  END_REASON_OF,
   parseRefreshVerdict,
-  REVOKE_REASON_OF,
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 
-/** `rotation` is null when it was judged too late: the caller is about to be told to try again, or has been, and may have done so. */
+/** `rotation` is null when the statement ran too late: its caller has given up, or is about to, and the client may have retried. */
 export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
 
-/** The verdict on a statement that outlasted its caller. */
+/** The verdict of a statement that has outlasted its caller. */
 const LATE = 'late'
 
 type Row = Family & { readonly verdict: string }
 
 /**
- * Judges presented refresh tokens, of a family each, and does what the verdicts say: one statement, one round trip, one row a
- * family. Gives a row for each family that there is; without those whose rows another transaction holds, unless it `waits` for them. Where it
- * does not rotate, 'rotated' says that it would have: a family is ended for a spent token all the same.
+ * Judges presented refresh tokens, each of another family, and carries out the verdicts in one statement. Returns a row for each family
+ * that exists; unless the statement `waits`, families whose rows another transaction holds are left out. Unless the statement `rotates`,
+ * 'rotated' means that the token would have been rotated; 'reused' and 'forged' end the family all the same.
  *
- * A row is locked before it is judged, so that the second of two racing redemptions judges what the first one left behind:
- * under read committed, a statement that waited for a lock goes on with the newest version of the row.
- * Lateness counts from transaction_timestamp(), the first message of the statement: each message after it sets
- * statement_timestamp() anew, also when it has waited for the table. Every time in it is the database's. A statement that
- * waited for the row can have begun before the rotation that it waited for: no window means none, not one that ends where
- * rotated_at is. The account's row is not locked, and may be an older one than the family's: a family that a password change
- * has just carried into the next epoch is ahead of it, and lives.
+ * A row is locked before it is judged, so that the second of two racing rotations judges the result of the first: under read committed, a
+ * statement that waited for a lock continues with the newest version of the row. Every time is the database's. Lateness counts from
+ * transaction_timestamp(), which the first message of the statement sets; later messages set statement_timestamp() anew, also after a wait
+ * for the table. A statement that waited for the row can have begun before the rotation that it waited for, so that its time is before
+ * rotated_at: a grace of 0 seconds therefore has its own condition. The account's row is not locked and may be older than the family's: a
+ * family that a password change has just taken into the next epoch is ahead of the account and lives.
  */
 export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
@@ -106,7 +105,7 @@ export const createJudge =
             last_ip = case when is_rotated then presented_ip else f.last_ip end,
             last_user_agent = case when is_rotated then presented_user_agent else f.last_user_agent end,
             revoked_at = case when not is_rotated then statement_timestamp() end,
-            revoke_reason = case verdict when 'reused' then ${REVOKE_REASON_OF.reused} when 'forged' then ${REVOKE_REASON_OF.forged} end
+            revoke_reason = case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end
           from changing
           where f.id = changing.id
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
@@ -114,7 +113,7 @@ export const createJudge =
         ended as (
           select id from changed where revoked_at is not null
         ),
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at,
@@ -133,7 +132,7 @@ const toJudged = ({ verdict, ...family }: Row): JudgedFamily => ({
   rotation: verdict === LATE ? null : rotationOf(parseRefreshVerdict(verdict), family),
 })
 
-/** As jsonb_to_recordset reads it. */
+/** A row of jsonb_to_recordset. */
 const rowOf = (token: Presentation) => ({
   presented_id: token.family_id,
   presented_salt: bytea(token.salt),

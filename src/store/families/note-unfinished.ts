@@ -1,18 +1,18 @@
 import type { Fragment, ISql } from 'postgres'
-import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 
-/** Families that one statement ends, at most: it must not outlast statement_timeout, nor hold its rows for long. */
+/** Families that one statement ends, at most, so that it ends before statement_timeout and does not hold its rows for long. */
 export const FAMILIES_AT_ONCE = 2_000
-/** Seconds after which another instance may go on: the one that began has died, or is slow. */
+/** Seconds after which another instance may continue, because the first one has died or is slow. */
 export const DUE_SECONDS = 10
-/** Goes on until the account itself is gone; no other reason takes its place. */
-export const DELETED: RevokeReason = 'deleted'
+/** The ending that continues until the account itself is deleted. No other reason replaces it. */
+export const DELETED: EndReason = 'deleted'
 
 /**
- * For a `with` in which `account` gives the person and `living` what the statement has found: notes that more may be left. Not by what
- * it has ended: one of them may have signed out meanwhile, and there are more behind it.
+ * CTE that notes an unfinished ending of the CTE `account`: always for a deletion, otherwise when the CTE `living` is full, so that more
+ * sign-ins may be left. The count of found sign-ins decides, not that of ended ones, because a found one may have ended meanwhile.
  */
-export const noteUnfinished = (sql: ISql, reason: RevokeReason): Fragment => sql`
+export const noteUnfinished = (sql: ISql, reason: EndReason): Fragment => sql`
   unfinished as (
     insert into signet.unfinished_endings as known (user_id, reason, due_at)
     select account.id, ${reason}, statement_timestamp() + make_interval(secs => ${DUE_SECONDS})

@@ -4,9 +4,9 @@ import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
 
 /**
- * Ours: the account's row is held while the family is inserted. A password change under way is waited for and then seen, so
- * that a sign-in whose password was checked before the change gets no family after it. One at a client that was ended in this very
- * second counts from the next: what ends the client's tokens up to a second must not end one that was made after that.
+ * Ours – Inserts the family while the account's row is locked. The statement waits for a password change under way and then sees it, so
+ * that a sign-in whose password was checked before the change gets no family after it. At a client whose tokens were ended up to this
+ * second, the tokens of the new family count from the next second, so that the ending does not cover them.
  */
 export const createOpenFamily =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
@@ -45,8 +45,8 @@ type Opening = Pick<NewFamily, 'id' | 'amr' | 'salt' | 'pepper_id' | 'token_dige
   Pick<Lifetimes, 'idle_seconds'>
 
 /**
- * Inserts a family, for a `with` in which `origin` gives what it is handed on: whose it is, in which epoch, at which client, for
- * what, by which transport and until when.
+ * Inserts a family from the CTE `origin (user_id, credential_epoch, client_id, scope, audience, refresh_transport, expires_at)`. Inserts
+ * nothing when `origin` is empty.
  */
 export const openFamily = (
   sql: ISql,
@@ -60,12 +60,12 @@ export const openFamily = (
     ${source.ip}, ${source.user_agent}
   from origin`
 
-/** What `openFamily` inserts; every other column has its default. */
+/** The columns that `openFamily` inserts. Every other column has its default. */
 export const insertedColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
   refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent`
 
-/** Of `opened` and `origin`, as the domain's Family without its `at`. */
+/** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`
   opened.id, opened.user_id, opened.client_id, opened.scope, opened.audience, origin.roles, opened.auth_time, opened.amr,
   opened.salt, opened.pepper_id, opened.generation, opened.idle_expires_at, opened.expires_at`

@@ -2,9 +2,10 @@ import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 import { createOpenFamily } from './open-family.ts'
-import { createPresentToken, createRotateFamily } from './rotate-family.ts'
+import { createJudgeToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
@@ -13,7 +14,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findLiving: createFindLiving(database),
   stepUp: createStepUpFamily(database, lifetimes),
   rotate: createRotateFamily(database, lifetimes),
-  present: createPresentToken(database, lifetimes),
+  judge: createJudgeToken(database, lifetimes),
   end: createEnd(database, lifetimes),
   list: createList(database),
   findCurrent: createFindCurrent(database),
@@ -36,11 +37,10 @@ const createFindLiving =
       sql => sql<LivingFamily[]>`
         select f.id, f.user_id, f.client_id, f.scope, f.audience, f.refresh_transport
         from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        join ${accountOfFamily(sql)}
         where f.id = ${family_id}
           and f.salt = coalesce(${salt}::bytea, f.salt)
-          and f.revoked_at is null
-          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+          and ${isLivingFamily(sql)}
           and u.disabled_at is null`,
     )
     return family ?? null
@@ -61,7 +61,7 @@ const createEnd =
             and user_id = coalesce(${user_id}::uuid, user_id)
           returning id
         ),
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select id from ended`,
     )
     return ended.length > 0
@@ -75,10 +75,9 @@ const createList =
         select
           f.id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip, f.last_user_agent
         from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        join ${accountOfFamily(sql)}
         where f.user_id = ${account_id}
-          and f.revoked_at is null
-          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+          and ${isLivingFamily(sql)}
         order by last_used_at desc, f.id desc`,
     )
 
@@ -91,11 +90,10 @@ const createFindCurrent =
           f.id, f.user_id, f.client_id, f.scope, f.audience, u.roles, f.auth_time, f.amr, f.salt, f.pepper_id,
           f.generation, f.idle_expires_at, f.expires_at, statement_timestamp() as at
         from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        join ${accountOfFamily(sql)}
         where f.id = ${family_id}
           and f.token_digest = ${digest}
-          and f.revoked_at is null
-          and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+          and ${isLivingFamily(sql)}
           and u.disabled_at is null`,
     )
     return family ?? null

@@ -7,9 +7,9 @@ import { type Database, inBatches } from '../postgres/index.ts'
 import { createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**
- * Judges a presented refresh token and does what the verdict says, in a statement that it may share with others. A statement of
- * several waits for nobody: whoever waits while it holds other rows makes their clients wait too, or for ever. A family whose row
- * somebody holds gets a statement of its own, which waits.
+ * Judges a presented refresh token and carries out the verdict, in a statement that several tokens may share. A shared statement skips
+ * locked rows: if it waited, it would delay the clients of the rows that it holds, or deadlock. The token of a locked family gets a
+ * statement of its own, which waits.
  */
 export const createRotateFamily = (database: Database, lifetimes: Lifetimes): RefreshFamilies['rotate'] => {
   const judge = createJudge(database, lifetimes)
@@ -17,7 +17,7 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
     keyOf: token => token.family_id,
     together: async tokens => {
       const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))
-      // The answer came in time, so nobody has been told to try again: what was too late for this statement gets one of its own.
+      // The answer came in time, so no client has been told to retry: a token that was judged too late gets a statement of its own.
       return tokens.map(({ family_id }) => families.get(family_id)?.rotation ?? undefined)
     },
     alone: async token => rotationOfOne(await judge([token], { waits: true })),
@@ -25,17 +25,17 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
   })
 }
 
-/** Judges a refresh token by the rules of a rotation, and rotates nothing: a spent one ends its family, a current one stays current. */
-export const createPresentToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['present'] => {
+/** Judges a refresh token like a rotation, but rotates nothing: a spent token ends its family, the current one stays current. */
+export const createJudgeToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['judge'] => {
   const judge = createJudge(database, lifetimes)
   return async token => {
-    const { verdict } = rotationOfOne(await judge([token], { waits: true, rotates: false }))
-    return verdict
+    const { outcome } = rotationOfOne(await judge([token], { waits: true, rotates: false }))
+    return outcome
   }
 }
 
 const rotationOfOne = ([family]: readonly JudgedFamily[]): Rotation => {
-  if (family === undefined) return { verdict: 'denied', denial: 'unknown_family' }
+  if (family === undefined) return { outcome: 'denied', denial: 'unknown_family' }
   if (family.rotation === null) throw new Unavailable('database', 1, 'judged too late')
   return family.rotation
 }

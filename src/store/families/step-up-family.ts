@@ -1,23 +1,19 @@
-import type {
-  Family,
-  Lifetimes,
-  RefreshTransport,
-  RevokeReason,
-} from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { isLivingFamily } from '../schema/family-predicates.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
 
-const STEPPED_UP: RevokeReason = 'stepped_up'
+const STEPPED_UP: EndReason = 'stepped_up'
 
 /**
- * Opens the family that a sign-in becomes with one factor more, and ends the one that it was: one statement, so that there is
- * never a moment with both. The account's row is held as by `open`. A rotation of the former family that runs beside is waited for
- * and its successor dies with it; of two step-ups one gets a family. The absolute expiry is handed on: nothing extends it.
- * The former family's row, inserted once more, conflicts with itself, so that one insert writes both.
+ * Opens the family of a sign-in with one more factor and ends the former family, in one statement, so that they never both live. The
+ * account's row is locked as in `open`. The statement waits for a concurrent rotation of the former family, and ends its successor too; of
+ * two concurrent step-ups one gets a family. The absolute expiry stays the same. The former family's row is inserted again and conflicts
+ * with itself, so that one insert writes both rows.
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
@@ -35,8 +31,7 @@ export const createStepUpFamily =
           from signet.refresh_families f
           join account on account.id = f.user_id and account.credential_epoch = f.credential_epoch
           where f.id = ${replaces}
-            and f.revoked_at is null
-            and least(f.idle_expires_at, f.expires_at) > statement_timestamp()
+            and ${isLivingFamily(sql)}
           for no key update of f
         ),
         written as (
@@ -50,7 +45,7 @@ export const createStepUpFamily =
         ended as (
           select id from written where id = ${replaces}
         ),
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
         from written opened, origin
         where opened.id = ${opening.id}`,

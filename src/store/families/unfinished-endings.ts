@@ -1,17 +1,18 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { Database } from '../postgres/index.ts'
-import { announceSignIns } from './announce-endings.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
+import { writeSignInEntries } from './feed-entries.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
-/** How long the caller that ends everything waits for the rest, which is dead already. */
+/** How long the caller of an ending waits for the rest of the sign-ins, which are dead already. */
 const WAIT_MILLISECONDS = 1_000
-/** People whose endings one look takes up. */
+/** Accounts whose endings one round continues. */
 const PEOPLE_AT_ONCE = 20
 
 /**
- * What has to be known of a family beside its end: whether a verifier may still take a token of it. A retry is answered with a fresh
- * token and leaves no trace in the row, so that a family whose last rotation can be retried counts too.
+ * True for a family of which a verifier may still accept a token. A retry is answered with a fresh token and leaves no trace in the row, so
+ * that a family whose last rotation can be retried counts too.
  */
 const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
   (
@@ -20,7 +21,7 @@ const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql
       - make_interval(secs => ${access_token_seconds + 2 * CLOCK_TOLERANCE_MAX_SECONDS})
   )`
 
-/** Of `f` and of its `person`, whose own entry of the feed covers what was issued up to its second. */
+/** True for a family `f` that needs a feed entry of its own: the entry of its `person` covers tokens up to a second only. */
 const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
   ${mayHaveTokens(sql, access_token_seconds)}
     and (
@@ -32,8 +33,9 @@ const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
 type Person = Readonly<{ user_id: string; access_token_seconds: number }>
 
 /**
- * Ours – Goes on with what a statement that found so many sign-ins has left of an ending, for a moment of its caller's time and then by itself. All of it is dead
- * already, by the epoch. Never rejects: what is left when this process ends is taken up by the next look of any instance.
+ * Ours – Continues an ending when its first statement has found as many sign-ins as it can end. The caller waits for a moment, and the work
+ * continues without it: the remaining sign-ins are dead already, by the epoch. Never rejects. An ending that this process does not finish
+ * is continued by any instance in its next round.
  */
 export const goOnEnding = async (
   database: Database,
@@ -44,7 +46,7 @@ export const goOnEnding = async (
   await Promise.race([finished, new Promise(resolve => setTimeout(resolve, WAIT_MILLISECONDS).unref())])
 }
 
-/** Ends what is left of one person's sign-ins, a batch a statement. */
+/** Ends the remaining sign-ins of one account, one batch a statement. */
 export const finishEnding = async (database: Database, person: Person): Promise<void> => {
   for (;;) {
     const found = await endBatch(database, person)
@@ -54,7 +56,7 @@ export const finishEnding = async (database: Database, person: Person): Promise<
 
 type Finish = Readonly<{ access_token_seconds: number; onFailure: (error: unknown) => void }>
 
-/** Takes up what a process that died, or gave up, has left. One person whose batches fail holds none of the others up. */
+/** Continues the endings that another process has left. A failure for one account does not delay the others. */
 export const createFinishEndings =
   (database: Database, { access_token_seconds, onFailure }: Finish) =>
   async (): Promise<void> => {
@@ -76,7 +78,7 @@ const finishClaimed = async (database: Database, person: Person): Promise<void> 
   if (await claim(database, person)) await finishEnding(database, person)
 }
 
-/** Atomic: true for one instance, until it is due again. Who fails comes after those that are due already. */
+/** Atomic: true for one instance, until the ending is due again. A failed ending comes after those that are due already. */
 const claim = async (database: Database, { user_id }: Person): Promise<boolean> => {
   const claimed = await database.run(
     sql => sql`
@@ -89,8 +91,8 @@ const claim = async (database: Database, { user_id }: Person): Promise<boolean> 
 }
 
 /**
- * Null when nothing is left, or another instance is at it; the number of families that were found otherwise. Of an account that is
- * deleted the families go, and with the last of them its row.
+ * The count of families that were found; null when none are left, or another instance is at work. For a deleted account, the families are
+ * deleted, and after the last of them the account's row.
  */
 const endBatch = async (database: Database, person: Person): Promise<number | null> => {
   const ended = await markBatch(database, person)
@@ -100,7 +102,7 @@ const endBatch = async (database: Database, person: Person): Promise<number | nu
   return gone
 }
 
-/** Atomic. A family of the account's present epoch lives. */
+/** Atomic. Marks families of earlier epochs; those of the account's present epoch live. */
 const markBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
     sql => sql<{ found: number }[]>`
@@ -110,8 +112,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         from signet.refresh_families f
         join person on person.user_id = f.user_id
         where f.credential_epoch < person.credential_epoch
-          and f.revoked_at is null
-          and f.expires_at > statement_timestamp()
+          and ${isUnmarked(sql)}
         limit ${FAMILIES_AT_ONCE}
       ),
       marked as (
@@ -124,7 +125,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
       ended as (
         select id from marked where needs_entry
       ),
-      ${announceSignIns(sql, access_token_seconds)},
+      ${writeSignInEntries(sql, access_token_seconds)},
       done as (
         delete from signet.unfinished_endings e
         using person
@@ -135,7 +136,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
   return batch?.found ?? null
 }
 
-/** Atomic. */
+/** Atomic. Deletes families of a deleted account. */
 const deleteFamilies = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
     sql => sql<{ found: number }[]>`
@@ -155,13 +156,13 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
       ended as (
         select id from gone where needs_entry
       ),
-      ${announceSignIns(sql, access_token_seconds)}
+      ${writeSignInEntries(sql, access_token_seconds)}
       select (select count(*) from rest)::int as found from person`,
   )
   return batch?.found ?? null
 }
 
-/** The `person` whose ending is unfinished, held; none while another instance is at it. */
+/** CTE `person`: the account whose ending is unfinished, locked; no row while another instance is at work. */
 const unfinishedPerson = (
   sql: ISql,
   { user_id, condition }: Readonly<{ user_id: string; condition: Fragment }>,
@@ -175,7 +176,7 @@ const unfinishedPerson = (
     for no key update of e skip locked
   )`
 
-/** The account itself, and with it what noted that it was to go. */
+/** Deletes the account itself, and with it the note of its unfinished ending. */
 const deleteLast = (database: Database, user_id: string) =>
   database.run(
     sql => sql`

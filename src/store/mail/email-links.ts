@@ -10,9 +10,9 @@ import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
 /**
- * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
- * account, find none. The link must still be of the address and the password that the account has: judged on the account's row
- * while it is held, so that a password change at the same moment wins or loses as a whole.
+ * Ours – Every verb is atomic. Of concurrent requests with one link, the first deletes the row, and the others, which wait for the
+ * account's lock, find none. The link must belong to the account's present address and password. This is judged on the locked row of the
+ * account, so that a concurrent password change comes either before or after the link.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
   ...createIssueLinks(database),

@@ -4,7 +4,7 @@ import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 
 type Followed = Readonly<{ digest: Uint8Array; purpose: LinkPurpose }>
 
-/** For a `with`: `link` gives the link of this token, held, while it may be followed, with the `old_email` of its account. */
+/** CTE `link`: the unexpired link of this token, locked, with the `old_email` of its account. */
 export const followLink = (sql: ISql, { digest, purpose }: Followed): Fragment => sql`
   link as materialized (
     select link.*, u.email as old_email
@@ -14,11 +14,11 @@ export const followLink = (sql: ISql, { digest, purpose }: Followed): Fragment =
     for update of link
   )`
 
-/** Of `users u` and the `link` of `followLink`: true for the enabled account whose password the link was made for. */
+/** On `users u` and the CTE `link` of `followLink`: true for the link's account, if it is enabled and the link is still bound to it. */
 export const isFollowedBy = (sql: ISql, digest: Uint8Array): Fragment => sql`
   u.id = link.user_id and ${isBound(sql, digest)} and u.disabled_at is null`
 
-/** For a `with` with the `link` of `followLink`: spends it, and every other link of the person whom `account` gives. */
+/** CTE that deletes the `link` of `followLink`, and every other link of the account when the CTE `account` has a row. */
 export const spendLinks = (sql: ISql): Fragment => sql`
   spent as (
     delete from signet.email_links l

@@ -4,7 +4,7 @@ import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
 import type { Database } from '../postgres/index.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 
-/** A password change at the same moment is not waited for: the link is bound to the former password then, and void. */
+/** The statements do not wait for a concurrent password change: the link is then bound to the former password and void. */
 export const createIssueLinks = (
   database: Database,
 ): Pick<EmailLinks, 'issueReset' | 'issueVerification' | 'issueChange'> => ({
@@ -55,14 +55,16 @@ export const createIssueLinks = (
 })
 
 /**
- * Ours – A link that was asked for lately stays and is mailed again. An older one makes way, and stays beside for as long as its mail
- * said: at most two of one purpose live, because the older has expired when a third may come. So a stranger who asks again and again
- * voids no link that a person is about to follow. A link of another address or another password is just replaced.
+ * Ours – Stores a link, or keeps the present one when it was issued recently, so that the same link is mailed again. A replaced link stays
+ * valid until its expiry: at most two links of one purpose live, because the older one has expired before a third can be issued. Repeated
+ * requests of a stranger therefore void no link that a person is about to follow. A link of another address or password is replaced.
  */
 const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_ids: readonly number[]) => {
+  // The present link has this binding and address, was written by this version, and has not expired.
   const isAlike = sql`
     link.bound_digest = link.digest and link.binding = excluded.binding and link.email = excluded.email
     and link.expires_at > statement_timestamp()`
+  // The present link was issued recently, under a pepper that is still configured, and is mailed again.
   const isKept = sql`(
     ${isAlike}
     and link.pepper_id = any(${[...pepper_ids]}::int[])

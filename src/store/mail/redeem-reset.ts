@@ -3,8 +3,8 @@ import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/facto
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors } from '../accounts/end-person.ts'
-import { announceSignIns } from '../families/announce-endings.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
+import { writeSignInEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
@@ -12,15 +12,15 @@ import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
 type Reset = Addressee & {
   readonly families: readonly string[]
   readonly found: number
-  /** Of the mailbox: no link to this address was followed before. */
+  /** True when no link to this address was followed before. */
   readonly isFirstProof: boolean
 }
 
 /**
- * Ours – Who first proves to read the mail of an address has the account, and whoever registered it before has nothing of it left:
- * a passkey that a stranger enrolled would go on signing in, and a second factor of theirs would keep the owner out. Where the
- * address was proven before, the factors stay: a mailbox alone must not do away with them,
- * nor guess at a TOTP for as long as links are to be had: each opens a closed one for three tries.
+ * Ours – The first person who proves to read the mail of the address owns the account. A stranger may have registered it before: the
+ * stranger's passkeys would still sign in, and the stranger's second factor would lock the owner out, so all factors are removed. If the
+ * address was proven before, the factors stay, because access to the mailbox alone must not remove them. A reset opens a closed TOTP for
+ * TOTP_TRIES_OF_A_RESET tries only, because a reader of the mailbox could otherwise guess codes with further links.
  */
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
@@ -47,11 +47,11 @@ export const createRedeemReset =
           where t.user_id = account.id
         ),
         ${endFamilies(sql, { reason: 'password_changed' })},
-        ${announceSignIns(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)}
         select
           account.id as account_id, account.email, account.language,
           array(select id::text from ended) as families, ${foundCount(sql)} as found,
-          -- As it was before this statement.
+          -- The row as it was before this statement.
           former.email_verified_at is null as "isFirstProof"
         from account
         join signet.users former on former.id = account.id`

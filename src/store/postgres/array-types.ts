@@ -1,30 +1,40 @@
 import { parse } from 'postgres-array'
 
+/** Object ids of the types that statements name, from pg_type.dat: the same in every Postgres. */
+export const OID = { bytea: 17, float8: 701, int_array: 1007, text_array: 1009, uuid_array: 2951 } as const
+
 const serialize = (items: readonly (string | number | null)[]): string => `{${items.map(encode).join(',')}}`
 
 const encode = (item: string | number | null): string =>
   item === null ? 'NULL' : `"${String(item).replace(/["\\]/g, String.raw`\$&`)}"`
 
 /**
- * PostgreSQL, "Array Input and Output Syntax" – The array types that statements take and return, by their OIDs (pg_type.dat), which
- * are the same everywhere. postgres.js 3.4.9 would ask each new connection for them, and catches no fault of that query: a Postgres
- * that is slow at that moment would end the process.
+ * PostgreSQL, "Array Input and Output Syntax" – The array types that statements take and return. postgres.js 3.4.9 would query them on
+ * each new connection and catches no error of that query: a Postgres that is slow at that moment would end the process.
  */
 export const arrayTypes = {
-  // text[], uuid[]
-  strings: { to: 1009, from: [1009, 2951], serialize, parse: (text: string) => parse(text) },
-  // int[]
-  numbers: { to: 1007, from: [1007], serialize, parse: (text: string) => parse(text, Number) },
+  strings: {
+    to: OID.text_array,
+    from: [OID.text_array, OID.uuid_array],
+    serialize,
+    parse: (text: string) => parse(text),
+  },
+  numbers: {
+    to: OID.int_array,
+    from: [OID.int_array],
+    serialize,
+    parse: (text: string) => parse(text, Number),
+  },
 }
 
 /**
- * PostgreSQL, "Binary Data Types" – Both forms in which bytes may come: behind a pooler, bytea_output is as the database has it, and
- * postgres.js 3.4.9 would take the escape form for hex without a word.
+ * PostgreSQL, "Binary Data Types" – Reads both output formats: behind a pooler, bytea_output is the database's setting, and postgres.js
+ * 3.4.9 would silently take the escape format for hex.
  */
 export const byteaType = {
   bytes: {
-    to: 17,
-    from: [17],
+    to: OID.bytea,
+    from: [OID.bytea],
     serialize: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}`,
     parse: (text: string) =>
       text.startsWith('\\x') ? Buffer.from(text.slice(2), 'hex') : unescapeBytes(text),

@@ -1,14 +1,14 @@
-/** A statement is to stay short. */
+/** Entries of a batch, at most, so that its statement stays short. */
 const MAX_ENTRIES = 64
-/** A batch that has no answer by then does not hold up the next one. */
+/** The next batch waits this long for the answer to the one before. */
 const PATIENCE_MILLISECONDS = 50
 
 type Work<Entry, Answer> = Readonly<{
   keyOf: (entry: Entry) => string
-  /** All or nothing, and no two entries of one key. An entry whose answer is undefined is asked for alone. */
+  /** Sends a batch, whose keys are distinct: all of it or nothing. An entry whose answer is undefined is sent alone. */
   together: (batch: readonly Entry[]) => Promise<readonly (Answer | undefined)[]>
   alone: (entry: Entry) => Promise<Answer>
-  /** Whether a batch that failed has done nothing, for sure. */
+  /** True when a failed batch has certainly changed nothing. */
   isUndone: (fault: unknown) => boolean
 }>
 
@@ -19,9 +19,9 @@ type Waiting<Entry, Answer> = Readonly<{
 }>
 
 /**
- * Ours, after the group commit of databases: the entries that come while a batch is under way make up the next one, so that a busy
- * server sends few statements, and an idle one sends each entry at once. An entry whose key is in the batch already is asked for
- * alone, and so is each entry of a batch that was undone because of one of them.
+ * Ours, after the group commit of databases: the entries that arrive while a batch is under way make up the next one, so that a busy server
+ * sends few statements, and an idle one sends each entry at once. An entry whose key waits already is sent alone, and so is each entry of a
+ * batch that was rolled back because of one of them.
  */
 export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
   let waiting = new Map<string, Waiting<Entry, Answer>>()
@@ -48,7 +48,7 @@ export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: W
     if (waiting.size === 0) return proceed()
     void settledOrLate(dispatch()).then(proceed)
   }
-  /** The event loop reads first what has arrived by now. */
+  /** Sends in the next turn of the event loop, after the requests that have arrived by now. */
   const proceed = () => {
     isUnderWay = waiting.size > 0
     if (isUnderWay) setImmediate(send)
@@ -60,7 +60,7 @@ export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: W
     return new Promise((resolve, reject) => {
       waiting.set(key, { entry, resolve, reject })
       if (!isUnderWay) proceed()
-      // A full batch does not wait for the one before: while the database hangs, a caller's time begins with its request.
+      // A full batch does not wait for the one before, because a caller's time runs from its request even while the database hangs.
       else if (waiting.size >= MAX_ENTRIES) void dispatch()
     })
   }

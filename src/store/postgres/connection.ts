@@ -1,30 +1,32 @@
 import type { Sql } from 'postgres'
 import { type Checkout, type Preamble, sendAfter, sendNow } from './checkout.ts'
-import type { Connector } from './connector.ts'
+import type { Dialer } from './dialer.ts'
 import type { Tagged } from './qualify.ts'
 
-/** What a connection is made of: clients of postgres.js, one after the other, and the sockets that they are given. */
-export type PoolClient = Omit<Connector, 'connect'> &
+/** Creates the clients of postgres.js of one connection, one after the other, and tells the state of their sockets. */
+export type ClientSource = Omit<Dialer, 'connect'> &
   Readonly<{
     create: () => Tagged
-    /** The first thing on each connection. Rejects where it leads to nothing of use. */
+    /** Sent first on each new connection. Rejects when the server is of no use. */
     verify: Preamble | null
   }>
 
+export type CreateSource = (onClose: () => void) => ClientSource
+
 export type Connection = Readonly<{
-  /** Checks the connection out until the work is answered. */
+  /** Sends the work on this connection, which is busy until the answer. */
   send: <T>(work: (sql: Sql) => Promise<T>) => Checkout<T>
-  /** May be checked out now. */
+  /** True when the connection can be acquired now. */
   isIdle: () => boolean
   isBusy: () => boolean
   isOpen: () => boolean
-  /** Postgres has said nothing on it yet: it names its process once it has accepted the sign-in. */
+  /** True while work waits until Postgres has accepted the authentication and named its process. */
   isOpening: () => boolean
-  /** Its caller has given up, and whether the statement has ended is not known: it takes its place until then. */
+  /** True after its caller has given up, until the statement is known to have ended. */
   isAbandoned: () => boolean
-  /** The process of Postgres that serves it, where one does. */
+  /** The Postgres process that serves the connection; null while none does. */
   pid: () => number | null
-  address: Connector['address']
+  address: Dialer['address']
   destroy: () => void
   end: (options: { timeout: number }) => Promise<void>
 }>
@@ -32,27 +34,27 @@ export type Connection = Readonly<{
 type Events = Readonly<{
   onRelease: (isAnswered: boolean) => void
   onAbandon: () => void
-  /** The next one may be opened. */
+  /** The connection has ended and may be opened again. */
   onClose: (wasOpen: boolean) => void
 }>
 
 /**
- * One connection of the pool, opened when work is first sent on it, and anew after it has ended. One piece of work at a time: the pool
- * of postgres.js 3.4.9 sends ahead.
+ * One connection of the pool, opened when work is first sent on it, and again after it has ended. It has one piece of work at a time,
+ * unlike a connection of postgres.js 3.4.9, which pipelines statements.
  */
 export const createConnection = (
-  openClient: (onClose: () => void) => PoolClient,
+  createSource: CreateSource,
   { onRelease, onAbandon, onClose }: Events,
 ): Connection => {
-  const client = openClient(() => {
+  const source = createSource(() => {
     const wasOpen = isOpen
-    if (!wasOpen) client.failOver()
+    if (!wasOpen) source.failOver()
     isOpen = false
-    session.noteEnd()
+    client.noteEnd()
     onClose(wasOpen)
   })
-  const session = createSession(client)
-  /** Counts the checkouts. */
+  const client = createCurrentClient(source)
+  /** The number of the latest checkout. */
   let latest = 0
   let isBusy = false
   let isAbandoned = false
@@ -62,19 +64,19 @@ export const createConnection = (
     isBusy = false
     isAbandoned = false
     isOpen ||= isAnswered
-    session.noteRelease(isAnswered)
+    client.noteRelease(isAnswered)
     onRelease(isAnswered)
   }
   const releaseAnswered = () => release(true)
   const releaseFailed = () => release(false)
 
   const send: Connection['send'] = work => {
-    const sent = session.send(work, isOpen)
+    const sent = client.send(work, isOpen)
     isBusy = true
     const own = ++latest
     sent.answer.then(releaseAnswered, releaseFailed)
     const abandon = () => {
-      // Answered meanwhile: the connection may serve another caller by now.
+      // The work has been answered meanwhile, and the connection may serve another caller.
       if (!isBusy || own !== latest) return
       isAbandoned = true
       sent.abandon()
@@ -85,32 +87,32 @@ export const createConnection = (
 
   return {
     send,
-    isIdle: () => !isBusy && !client.isEnding(),
+    isIdle: () => !isBusy && !source.isEnding(),
     isBusy: () => isBusy,
-    isOpen: () => isOpen && !client.isEnding(),
-    isOpening: () => isBusy && !isOpen && !session.hasBegun(),
+    isOpen: () => isOpen && !source.isEnding(),
+    isOpening: () => isBusy && !isOpen && !client.hasBegun(),
     isAbandoned: () => isAbandoned,
-    pid: session.pid,
-    address: client.address,
-    destroy: client.destroy,
-    end: session.close,
+    pid: client.pid,
+    address: source.address,
+    destroy: source.destroy,
+    end: client.close,
   }
 }
 
 /**
- * The client of postgres.js that serves a connection now. Never reuse one after its connection ended: postgres.js 3.4.9 applies the
- * old connection's error and row count to the first answer on the new one. Unless it has asked again by itself for what it had not
- * sent yet, and was answered.
+ * The client of postgres.js that serves a connection now. Never reuse a client after its connection ended: postgres.js 3.4.9 applies the
+ * old connection's error and row count to the first answer on the new one. A client that has reconnected by itself for an unsent statement,
+ * and got an answer, is sound again.
  */
-const createSession = (client: PoolClient) => {
-  let tagged = client.create()
-  /** Its connection has ended, or there was none: what a pooler refuses may be known when the first one is opened. */
+const createCurrentClient = (source: ClientSource) => {
+  let tagged = source.create()
+  /** True without a connection: it has ended, or was never opened. The client is then created with the options that are known by now. */
   let isStale = true
-  /** Something may be left of a statement that failed. */
+  /** True after a failed statement, whose row count may be left. */
   let needsReset = false
 
   const renew = () => {
-    tagged = client.create()
+    tagged = source.create()
     isStale = false
     needsReset = false
   }
@@ -119,7 +121,7 @@ const createSession = (client: PoolClient) => {
     send: <T>(work: (sql: Sql) => Promise<T>, isOpen: boolean): Checkout<T> => {
       if (isStale) renew()
       const { sql } = tagged
-      const preamble = isOpen || client.verify === null ? (needsReset ? reset : null) : client.verify
+      const preamble = isOpen || source.verify === null ? (needsReset ? reset : null) : source.verify
       return preamble === null ? sendNow(sql, work) : sendAfter(preamble, sql, work)
     },
     noteRelease: (isAnswered: boolean) => {
@@ -136,7 +138,7 @@ const createSession = (client: PoolClient) => {
 }
 
 /**
- * After a statement that failed among its rows, postgres.js 3.4.9 goes on counting where they ended: the first rows of the next
- * answer would be missing. Its count begins anew at the end of an answer.
+ * After a statement that failed between its rows, postgres.js 3.4.9 continues its row count, and would drop the first rows of the next
+ * answer. The end of an answer resets the count.
  */
 const reset: Preamble = sql => sql`select where false`

@@ -1,41 +1,42 @@
-import { openConnections } from './connections.ts'
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
+import { openPool } from './open-pool.ts'
 import { createRun, type Query } from './run.ts'
 
 export type Database = Readonly<{
   /**
-   * One statement, or transaction; one answer. Rejects with Unavailable when there is none in time, or when Postgres is away,
-   * starting, stopping, full or read-only; with the statement's own error otherwise. Whether an unanswered statement was
-   * carried out is not known. One that was not, for sure, is carried out again while its caller waits.
-   * Never hand `sql` to drizzle, which replaces the date parsers of the client that it is given. Never `reserve` with it:
-   * without fetch_types, postgres.js 3.4.9 forgets a reservation that is the first thing on a connection.
+   * Runs one statement or transaction. Rejects with Unavailable when there is no answer in time, or when Postgres is away, starting,
+   * stopping, full or read-only; otherwise with the statement's own error. An unanswered statement may have been carried out. A statement
+   * that was certainly not carried out is run again while its caller waits. Never pass `sql` to drizzle, which replaces the date parsers of
+   * its client. Never call `sql.reserve`: without fetch_types, postgres.js 3.4.9 loses a reservation that is the first request on a
+   * connection.
    */
   run: <T>(query: Query<T>) => Promise<T>
-  /** What is under way now, and whether the last that was heard of Postgres is that it is away. */
+  /** The size of the pool, the statements under way, and whether Postgres was away at last notice. */
   load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
-  /** Likewise, but an answer of the last second on connections that still stand is enough: nearly always without a query. */
+  /** Like `ping`, but an answer of the last second is enough while no connection has ended: nearly always without a query. */
   ensure: () => Promise<void>
   close: () => Promise<void>
 }>
 
 export type DatabaseOptions = DatabasePlace &
   Readonly<{
-    /** Connections, at most. 1 on the embedded database: there, a second one is answered with the first one's rows. */
+    /** Connections, at most. 1 on the embedded database, where a second connection would get the rows of the first. */
     pool_size: number
-    /** Where the tables are. Default `public`. */
+    /** Schema of the tables. Default DEFAULT_SCHEMA. */
     schema?: string
     /** Seconds a caller waits for an answer. Default 5. */
     answer_seconds?: number
   }>
 
 export const openDatabase = (options: DatabaseOptions): Database => {
-  const { answer_seconds = 5, schema = 'public' } = options
+  const { answer_seconds = 5, schema = DEFAULT_SCHEMA } = options
   const health = trackHealth()
-  const connections = openConnections({ ...options, schema, answer_seconds, onClose: health.noteClosed })
-  const { run, statements } = createRun({ connections, health, answer_seconds })
+  const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
+  const { run, statements } = createRun({ pool, health, answer_seconds })
   let asking: Promise<void> | null = null
 
   const ping = async () => {
@@ -54,6 +55,6 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     load: () => ({ connections: options.pool_size, statements: statements(), isLost: health.isLost() }),
     ping,
     ensure,
-    close: connections.close,
+    close: pool.close,
   }
 }

@@ -1,13 +1,13 @@
 import { CANNOT_CONNECT } from './outage.ts'
 
-/** How long an answer vouches for Postgres, while no connection ends. */
+/** Time for which an answer proves that Postgres is there, while no connection ends. */
 const FRESH_MILLISECONDS = 1_000
-/** How long to believe that Postgres is away, once it has refused a connection. */
+/** Time for which Postgres counts as away after it has refused a connection. */
 const REFUSED_MILLISECONDS = 200
 
 export type Health = ReturnType<typeof trackHealth>
 
-/** What the last answers tell of Postgres. */
+/** The state of Postgres, as its last answers tell it. */
 export const trackHealth = () => {
   let freshUntil = 0
   let refusedUntil = 0
@@ -18,7 +18,7 @@ export const trackHealth = () => {
       isLost = false
       freshUntil = performance.now() + FRESH_MILLISECONDS
     },
-    /** `code` is null where there was no answer in time. */
+    /** `code` is null when there was no answer in time. */
     noteOutage: (code: string | null) => {
       isLost = true
       freshUntil = 0

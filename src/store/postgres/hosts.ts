@@ -2,7 +2,7 @@ import postgres, { type Sql } from 'postgres'
 import { type PostgresHost, type PostgresTarget, readPostgresUrl } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 
-/** Where a Postgres listens, or may after a failover. */
+/** The address of a Postgres, or of a host that may become the primary. */
 export type Address = Readonly<{ host: string; port: number } | { path: string }>
 
 export type DatabasePlace = Readonly<{
@@ -11,7 +11,7 @@ export type DatabasePlace = Readonly<{
   path?: string
 }>
 
-/** What the URL leaves out is as the driver reads it: PGHOST, which may be a directory, and PGPORT. */
+/** The addresses of the URL. Parts that it leaves out come from the driver: PGHOST, which may be a directory, and PGPORT. */
 export const addressesOf = ({ url, path }: DatabasePlace): readonly [Address, ...Address[]] => {
   if (path !== undefined) return [{ path }]
   const standard = postgres().options
@@ -28,15 +28,15 @@ export const addressesOf = ({ url, path }: DatabasePlace): readonly [Address, ..
 }
 
 /**
- * Which address of several the next connection leads to. One is kept until it is of no use: a connection that merely ends, for its
- * age or idleness, leads to no standby.
+ * The address of the next connection. An address is kept until it proves to be of no use: the end of a connection for its age or idleness
+ * does not mean that the host has become a standby.
  */
 export type HostRing = Readonly<{
   size: number
   current: () => Address
-  /** Counts the addresses that proved to be of no use. */
+  /** The count of addresses that proved to be of no use. */
   turn: () => number
-  /** What was opened in this turn is of no use. */
+  /** The address of this turn is of no use. */
   failOver: (turn: number | undefined) => void
 }>
 
@@ -52,7 +52,7 @@ export const createHostRing = (addresses: readonly [Address, ...Address[]]): Hos
   }
 }
 
-/** The settings have judged the URL; other callers that open a database hear of a fault in it here. */
+/** Throws a StartFault for a faulty URL, for callers that have not read it from the settings. */
 const targetOf = (url: string): PostgresTarget => {
   const read = readPostgresUrl(url)
   if ('fault' in read) throw new StartFault([`DATABASE_URL ${read.fault}`])
@@ -60,8 +60,8 @@ const targetOf = (url: string): PostgresTarget => {
 }
 
 /**
- * What the URL says, as options of the driver, which must not read it itself: readPostgresUrl tells why. `prepare` serves a
- * PgBouncer before 1.21 in transaction mode.
+ * The URL as options of the driver, which must not parse the URL itself (see readPostgresUrl). `prepare=false` is for a PgBouncer before
+ * 1.21 in transaction mode.
  */
 export const connectionOptions = (url: string, address: Address) => {
   const { user, password, database, sslmode, isTlsDirect, isPreparing, startup } = targetOf(url)
@@ -69,7 +69,7 @@ export const connectionOptions = (url: string, address: Address) => {
     ...(user === null ? {} : { user }),
     ...(password === null ? {} : { password }),
     ...(database === null ? {} : { database }),
-    // A socket of this machine needs none.
+    // A Unix socket needs no TLS.
     ...('path' in address || sslmode === null ? {} : { ssl: SSL[sslmode] }),
     ...(isTlsDirect ? { sslnegotiation: 'direct' as const } : {}),
     prepare: isPreparing,
@@ -85,6 +85,6 @@ const SSL = {
   'verify-full': 'verify-full',
 } as const
 
-/** What a standby answers to a read may be old, and only a write would be refused there. */
+/** True on a standby, whose reads may be stale and which refuses only writes. */
 export const isStandby = async (sql: Sql): Promise<boolean> =>
   (await sql`select where pg_is_in_recovery()`).length > 0

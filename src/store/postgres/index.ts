@@ -1,4 +1,5 @@
-/** All that the rest of the program may know of the pool, the driver and its faults. */
+/** The public face of the pool and the driver. The rest of the program imports nothing else from this folder. */
+export { OID } from './array-types.ts'
 export { inBatches } from './batches.ts'
 export { type Database, openDatabase } from './database.ts'
 export type { DatabasePlace } from './hosts.ts'

@@ -1,19 +1,19 @@
-/** SQLSTATE of a write on what has become a standby. */
+/** SQLSTATE of a write on a host that has become a standby. */
 export const READ_ONLY = '25006'
 
 /**
- * SQLSTATE of work that was rolled back, whole and before its commit, for the sake of other transactions: serialization_failure and
- * deadlock_detected. It may be carried out now.
+ * SQLSTATEs of work that was rolled back before its commit because of other transactions: serialization_failure and deadlock_detected. The
+ * work can be run again.
  */
 export const ROLLED_BACK: ReadonlySet<string> = new Set(['40001', '40P01'])
 
-/** SQLSTATE of a row whose unique key another row has. */
+/** SQLSTATE of a duplicate value of a unique key. */
 export const UNIQUE_VIOLATION = '23505'
 
-/** Ours: of several hosts, one that is a standby. Nothing was sent there. */
+/** Ours: the code for a host that is a standby. No statement was sent there. */
 export const STANDBY = 'STANDBY'
 
-/** Nothing listens there, or a server that is starting up, or a standby: the next caller need not wait to be told. */
+/** Codes of a host that accepts no connection: nothing listens, the server is starting, or it is a standby. Later callers need not wait. */
 export const CANNOT_CONNECT = new Set([
   'ECONNREFUSED',
   'ENOENT',
@@ -37,12 +37,12 @@ const OUTAGES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
-  // Too many open files, here.
+  // Too many open files in this process.
   'EMFILE',
   'ENFILE',
   // Cancelled by statement_timeout.
   '57014',
-  // Shut down by the operator, by a crash, for being idle.
+  // Ended by the operator, by a crash, or for idleness.
   '57P01',
   '57P02',
   '57P05',

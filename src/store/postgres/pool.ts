@@ -1,28 +1,28 @@
 import type { Sql } from 'postgres'
 import type { Checkout } from './checkout.ts'
-import { type Connection, createConnection, type PoolClient } from './connection.ts'
+import { type Connection, type CreateSource, createConnection } from './connection.ts'
 
 type PoolSize = Readonly<{
   size: number
-  /** Connections beside these, at most, while others are abandoned. */
+  /** Further connections, at most, while others are abandoned. */
   spare: number
 }>
 
 /**
- * The pool, after node-postgres' pg-pool: work acquires an idle connection, or waits for one in the backlog, in the order in which
- * it came; its answer releases the connection. Nothing stands behind a statement that waits for a row, nothing gets into another
- * caller's transaction, and what waits in the backlog can be taken back. The pool of postgres.js 3.4.9 gives none of this
- * (docs/decisions/0016-a-pool-of-our-own.md).
- * An abandoned connection keeps its place, for its process may be there as long as Postgres hangs; spares are opened meanwhile, so
- * that Postgres never has more processes of ours than `size` and those. While there is such a connection, or the last one that was
- * opened came to nothing, they are opened one at a time.
+ * The pool, after node-postgres' pg-pool: work acquires an idle connection, or waits for one in the backlog, first in, first out; its
+ * answer releases the connection. No statement waits behind one that waits for a row, none gets into another caller's transaction, and work
+ * in the backlog can be withdrawn. The pool of postgres.js 3.4.9 guarantees none of this (docs/decisions/0016-a-pool-of-our-own.md).
+ *
+ * An abandoned connection keeps its place, because its process may live for as long as Postgres hangs. Spares are opened meanwhile, so that
+ * Postgres never has more than `size` and `spare` processes of this pool. While a connection is abandoned, or after a connection could not
+ * be opened, connections are opened one at a time.
  */
-export const createPool = ({ size, spare }: PoolSize, openClient: (onClose: () => void) => PoolClient) => {
+export const createPool = ({ size, spare }: PoolSize, createSource: CreateSource) => {
   const connections: Connection[] = []
   let isDoubtful = false
 
   const add = (): Connection => {
-    const connection: Connection = createConnection(openClient, {
+    const connection: Connection = createConnection(createSource, {
       onRelease: isAnswered => {
         if (isAnswered) isDoubtful = false
         removeSpares()
@@ -38,17 +38,17 @@ export const createPool = ({ size, spare }: PoolSize, openClient: (onClose: () =
     return connection
   }
 
-  /** Another connection is opened next: this one pauses before it connects again. */
+  /** This connection pauses before it connects again, so that another one is opened first. */
   const moveToEnd = (connection: Connection) => {
     const place = connections.indexOf(connection)
-    // A spare that was removed.
+    // The connection is a spare that was removed.
     if (place < 0) return
     connections.splice(place, 1)
     connections.push(connection)
     backlog.serve()
   }
 
-  /** The first that is open, so that few are kept warm; else one to open. */
+  /** The first idle connection that is open, so that few are kept open; else one to open. */
   const acquire = (): Connection | undefined => {
     const idle = connections.filter(({ isIdle }) => isIdle())
     const open = idle.find(({ isOpen }) => isOpen())
@@ -60,7 +60,7 @@ export const createPool = ({ size, spare }: PoolSize, openClient: (onClose: () =
 
   const backlog = createBacklog(acquire)
 
-  /** The connections that the spares stood in for have come back. */
+  /** Removes spares when the connections that they replaced have come back. */
   const removeSpares = () => {
     if (connections.length <= size) return
     const surplus = Math.max(0, connections.length - size - countAbandoned(connections))
@@ -75,7 +75,7 @@ export const createPool = ({ size, spare }: PoolSize, openClient: (onClose: () =
 
   return {
     query: <T>(work: (sql: Sql) => Promise<T>): Checkout<T> => acquire()?.send(work) ?? backlog.enqueue(work),
-    /** Every place is taken by an abandoned connection, and so are the spares, or the one that is opening may come to nothing. */
+    /** True when abandoned connections take every place, and no further connection can be opened or is likely to open. */
     isExhausted: () =>
       connections.every(connection => connection.isAbandoned() || connection.isOpening()) &&
       countAbandoned(connections) >= size &&

@@ -2,26 +2,27 @@ import postgres, { type Sql } from 'postgres'
 import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from './hosts.ts'
 import { trackSockets } from './sockets.ts'
 
-const CONNECT_SECONDS = 5
+/** A migration waits longer than a request may. */
+const MIGRATION_CONNECT_SECONDS = 5
 
 const CLIENT_OPTIONS = {
   max: 1,
-  connect_timeout: CONNECT_SECONDS,
+  connect_timeout: MIGRATION_CONNECT_SECONDS,
   backoff: () => 0,
   onnotice: () => {},
-  // arrayTypes tells why.
+  // See arrayTypes.
   fetch_types: false,
 }
 
-/** Work of a migration, on one connection beside the pool: of several hosts, to the first that is no standby. */
+/** Runs the work of a migration on one connection beside the pool, to the first host that is not a standby. */
 export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
   const addresses = addressesOf(place)
   const sockets = trackSockets(addresses, {
-    connect_seconds: CONNECT_SECONDS,
+    connect_seconds: MIGRATION_CONNECT_SECONDS,
     onUnreachable: () => {},
   })
   for (let others = addresses.length - 1; ; others--) {
-    const connector = sockets.createConnector(() => {})
+    const dialer = sockets.createDialer(() => {})
     const [address] = addresses
     const { startup, ...signIn } = connectionOptions(place.url, address)
     const options = {
@@ -29,16 +30,16 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
       ...signIn,
       ...address,
       connection: { application_name: 'signetd migrate', ...startup },
-      socket: connector.connect,
+      socket: dialer.connect,
     }
     const sql = postgres(options)
     try {
-      // postgres.js asks again, for ever, where each connection is ended before it is ready.
-      const isUseless = await inTime(isStandby(sql), CONNECT_SECONDS * addresses.length)
+      // Without the timer, postgres.js would reconnect for ever to a host that ends each connection before it is ready.
+      const isUseless = await inTime(isStandby(sql), MIGRATION_CONNECT_SECONDS * addresses.length)
       if (!isUseless || others === 0) return await work(sql)
-      connector.failOver()
+      dialer.failOver()
     } finally {
-      await sql.end({ timeout: CONNECT_SECONDS })
+      await sql.end({ timeout: MIGRATION_CONNECT_SECONDS })
     }
   }
 }

@@ -1,14 +1,14 @@
 import type { Sql, TransactionSql } from 'postgres'
 
-/** A client of postgres.js as statements see it, and the process of Postgres that serves it; null until a statement was sent. */
+/** A client of postgres.js for statements, and the Postgres process that serves it; null until a statement was sent. */
 export type Tagged = Readonly<{ sql: Sql; pid: () => number | null }>
 
-/** What a statement's constant text becomes. */
+/** Rewrites the constant text of a statement. */
 export type Rewrite = (strings: TemplateStringsArray) => TemplateStringsArray
 
 /**
- * Ours – Statements name every table as `signet.users`: here the prefix becomes the schema of DATABASE_SCHEMA, once for each
- * template, so that postgres.js still prepares each statement once.
+ * Ours – Statements qualify every table as `signet.users`. The prefix is replaced by the schema of DATABASE_SCHEMA, once for each template,
+ * so that postgres.js still prepares each statement once.
  */
 export const createQualify = (schema: string): Rewrite => {
   const known = new WeakMap<TemplateStringsArray, TemplateStringsArray>()
@@ -25,7 +25,7 @@ export const createQualify = (schema: string): Rewrite => {
 
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-/** Ours – Qualifies, and remembers the last statement, from which postgres.js tells the process that serves it. */
+/** Ours – Wraps a client: qualifies its statements and remembers the last one, in which postgres.js names the serving process. */
 export const tag = (client: Sql, qualify: Rewrite): Tagged => {
   let last: unknown
   const wrap = <S extends Sql | TransactionSql>(sql: S): S =>

@@ -1,37 +1,36 @@
 import type { Parameter, Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { OID } from './array-types.ts'
 import type { Checkout } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
-import type { Connections } from './connections.ts'
 import type { Health } from './health.ts'
+import type { OpenPool } from './open-pool.ts'
 import { isOutage, READ_ONLY, ROLLED_BACK, STANDBY } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
-/** The caller of a statement, and what is left of its time. */
+/** The caller of a statement, and the rest of its time. */
 export type Caller = Readonly<{
-  /** Seconds that a statement may take when it is sent, below zero when there are none: read when its parameters are bound. */
+  /** Seconds that the statement may still take; negative when the time is over. Evaluated when the parameters are bound. */
   seconds_left: Parameter<unknown>
-  /** What a transaction asks first: it may have waited for its connection until its caller gave up. */
+  /** Checked first by a transaction, which may have waited for its connection until its caller gave up. */
   isWaiting: () => boolean
 }>
 
 export type Query<T> = (sql: Sql, caller: Caller) => Promise<T>
 
-type Needs = Readonly<{ connections: Connections; health: Health; answer_seconds: number }>
+type Needs = Readonly<{ pool: OpenPool; health: Health; answer_seconds: number }>
 
 const RETRY_AFTER_SECONDS = 1
-/** For a connection that a pooler refused to close: the next one is opened with what any pooler takes. */
+/** Pause after a pooler's refusal, until the refused connection has closed. The next one sends what every pooler accepts. */
 const POOLER_PAUSE_MILLISECONDS = 100
-/** Before work that was rolled back is carried out again: up to the first, twice as long each time, up to the second. */
+/** Backoff before rolled back work is run again: random, doubled each time, from the first value to the second. */
 const FIRST_BACKOFF_MILLISECONDS = 5
 const LONGEST_BACKOFF_MILLISECONDS = 200
-/** pg_type.dat. */
-const FLOAT8 = 701
 
-/** Carries out queries, each within its caller's time: see `Database.run`. */
-export const createRun = ({ connections, health, answer_seconds }: Needs) => {
-  const { findRefusal, giveUp, judge } = createRefusals({ connections, health })
+/** Runs queries, each within its caller's time. See `Database.run`. */
+export const createRun = ({ pool, health, answer_seconds }: Needs) => {
+  const { findRefusal, giveUp, judge } = createRefusals({ pool, health })
   let statements = 0
 
   const run = <T>(query: Query<T>): Promise<T> => {
@@ -41,15 +40,13 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
       const rest = secondsUntil(performance.now() + answer_seconds * STATEMENT_SHARE * 1000)
       let isAwaited = true
       const isWaiting = () => isAwaited
-      let standbysLeft = connections.hostCount - 1
+      let standbysLeft = pool.hostCount - 1
       let rollbacks = 0
       let wasBehindPooler = false
 
       const send = () => {
-        wasBehindPooler = connections.isBehindPooler()
-        const sent = connections.pool.query(sql =>
-          query(sql, { seconds_left: sql.typed(rest, FLOAT8), isWaiting }),
-        )
+        wasBehindPooler = pool.isBehindPooler()
+        const sent = pool.query(sql => query(sql, { seconds_left: sql.typed(rest, OID.float8), isWaiting }))
         sent.answer.then(succeed, fail)
         return sent
       }
@@ -66,11 +63,11 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
         health.noteAnswer()
         resolve(answer)
       }
-      /** What was not carried out, for sure, is carried out again while its caller waits. */
+      /** Work that was certainly not carried out is run again while its caller waits. */
       const fail = (fault: unknown) => {
         const code = errorCodeOf(fault) ?? ''
         if (isAwaited && !wasBehindPooler && isRefusedByPooler(fault)) {
-          connections.expectPooler()
+          pool.expectPooler()
           setTimeout(retry, POOLER_PAUSE_MILLISECONDS)
         } else if (isAwaited && ROLLED_BACK.has(code)) {
           setTimeout(retry, backoffMilliseconds(rollbacks++))
@@ -94,9 +91,8 @@ export const createRun = ({ connections, health, answer_seconds }: Needs) => {
   return { run, statements: () => statements }
 }
 
-/** When a caller is told that the database is unavailable, and what is learnt from it. */
-const createRefusals = ({ connections, health }: Pick<Needs, 'connections' | 'health'>) => {
-  const { pool } = connections
+/** Decides when a caller gets Unavailable, and notes what that tells about the database. */
+const createRefusals = ({ pool, health }: Pick<Needs, 'pool' | 'health'>) => {
   return {
     findRefusal: (): Unavailable | null => {
       if (health.isRefused() && !pool.hasOpen()) return unavailable('connections are refused')
@@ -105,25 +101,25 @@ const createRefusals = ({ connections, health }: Pick<Needs, 'connections' | 'he
     giveUp: ({ abandon }: Checkout<unknown>): Unavailable => {
       health.noteOutage(null)
       abandon()
-      connections.watch()
+      pool.watch()
       return unavailable('no answer in time')
     },
     judge: (fault: unknown): unknown => {
       const code = errorCodeOf(fault)
       if (!isOutage(code)) return fault
       health.noteOutage(code)
-      // After a failover these connections lead to what has become a standby.
-      if (code === READ_ONLY) connections.destroyAll()
+      // After a failover, these connections lead to a host that has become a standby.
+      if (code === READ_ONLY) pool.destroyAll()
       return unavailable(fault)
     },
   }
 }
 
-/** Random, so that transactions that were in each other's way do not meet again. */
+/** Random, so that conflicting transactions do not meet again. */
 const backoffMilliseconds = (rollbacks: number) =>
   Math.random() * Math.min(FIRST_BACKOFF_MILLISECONDS * 2 ** rollbacks, LONGEST_BACKOFF_MILLISECONDS)
 
 const unavailable = (cause: unknown) => new Unavailable('database', RETRY_AFTER_SECONDS, cause)
 
-/** postgres.js makes text of a parameter when it binds it: it holds statements back while it opens a connection. */
+/** The rest of a time, as text. postgres.js converts a parameter when it binds it, after a wait for the connection. */
 const secondsUntil = (end: number) => ({ toString: () => String((end - performance.now()) / 1000) })

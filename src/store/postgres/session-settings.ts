@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import { quoteIdentifier } from './qualify.ts'
 
-/** What holds on each connection, whatever the database, the role or the server has as its default. */
+/** Settings of each connection, whatever the defaults of the database, the role or the server are. */
 export const PINNED = {
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
@@ -11,21 +11,21 @@ export const PINNED = {
   standard_conforming_strings: 'on',
   array_nulls: 'on',
   transform_null_equals: 'off',
-  // None but statement_timeout: the driver leaves a 0 out.
+  // Only statement_timeout limits a wait. The highest value stands for none, because the driver does not send a 0.
   lock_timeout: 2_147_483_647,
 } as const
 
-/** The functions of Postgres come first, so that no schema can bring others of the same name. */
+/** pg_catalog comes first, so that no schema can replace a built-in function. */
 export const searchPathOf = (schema: string): string => `pg_catalog, ${quoteIdentifier(schema)}`
 
-/** A pooler that was not told of them refuses a connection that names others than these. */
+/** The settings that every pooler accepts. An unconfigured pooler refuses a connection with others. */
 export const PINNED_EVERYWHERE = {
   DateStyle: PINNED.DateStyle,
   TimeZone: PINNED.TimeZone,
   standard_conforming_strings: PINNED.standard_conforming_strings,
 } as const
 
-/** PgBouncer's word for a startup parameter that it neither knows nor ignores. */
+/** True for PgBouncer's error about a startup parameter that it neither knows nor ignores. */
 export const isRefusedByPooler = (error: unknown): boolean =>
   error instanceof Error && /unsupported startup parameter/.test(error.message)
 
@@ -40,7 +40,7 @@ type Surroundings = Readonly<{
 
 type Asked = Readonly<{ run: (query: typeof readSurroundings) => Promise<readonly Surroundings[]> }>
 
-/** A line for each setting of the database with which Signet would start and then fail, or answer wrongly. */
+/** A line for each setting of the database with which Signet would fail later or answer wrongly. */
 export const findSettingFaults = async (database: Asked): Promise<readonly string[]> => {
   const [found] = await database.run(readSurroundings)
   if (found === undefined) throw new Error('settings without a row')

@@ -1,21 +1,21 @@
 import { connect, type Socket } from 'node:net'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
-import { type Connector, createConnector } from './connector.ts'
+import { createDialer, type Dialer } from './dialer.ts'
 import { type Address, createHostRing } from './hosts.ts'
 
-/** Nothing listens there, or nothing answers: no new connection can be made, and the processes of the old ones take no place. */
+/** Codes of an address that accepts no connection. The Postgres processes of its old connections count as gone. */
 const UNREACHABLE = new Set(['', 'ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ETIMEDOUT'])
 
 /**
- * The sockets of all connections. `connect_seconds` is what an address may take while there is another one to try. `onUnreachable` is
- * told of an address that takes no connection.
+ * Tracks the sockets of all connections. `connect_seconds` is the time that an address may take while there is another one to try.
+ * `onUnreachable` is called with an address that accepts no connection.
  */
 export const trackSockets = (
   addresses: readonly [Address, ...Address[]],
   { connect_seconds, onUnreachable }: { connect_seconds: number; onUnreachable: (address: Address) => void },
 ) => {
   const hosts = createHostRing(addresses)
-  /** Each with the turn in which it was opened. */
+  /** The open sockets, with the turn in which each was opened. */
   const sockets = new Map<Socket, number>()
   const doomed = new WeakSet<Socket>()
   let isStopped = false
@@ -23,14 +23,14 @@ export const trackSockets = (
   const open = (address: Address, onClose: (socket: Socket) => void): Socket => {
     const socket = connect(address)
     const failure = watchFailure(socket)
-    // The name that TLS asks the certificate for.
+    // TLS compares the certificate with this host.
     Object.assign(socket, address)
     sockets.set(socket, hosts.turn())
     keepListening(socket, () => {
       if (!sockets.delete(socket)) return
       const code = failure()
       if (code !== null && UNREACHABLE.has(code)) onUnreachable(address)
-      // postgres.js hears of it after us.
+      // Later, because postgres.js handles the close after this listener.
       setImmediate(onClose, socket)
     })
     if (isStopped) socket.destroy()
@@ -38,8 +38,8 @@ export const trackSockets = (
   }
 
   /**
-   * What was handed to postgres.js in this turn is written first: under TLS, a write on a socket that is being destroyed is an error
-   * without a listener, and would end the process.
+   * Destroys a socket in the next turn of the event loop, after statements of this turn are written: under TLS, a write on a socket that is
+   * being destroyed is an error without a listener, and would end the process.
    */
   const destroy = (socket: Socket) => {
     doomed.add(socket)
@@ -48,15 +48,15 @@ export const trackSockets = (
   }
 
   return {
-    createConnector: (onClose: () => void): Connector =>
-      createConnector(
+    createDialer: (onClose: () => void): Dialer =>
+      createDialer(
         { hosts, connect_seconds, open, isDoomed: socket => doomed.has(socket), destroy },
         onClose,
       ),
     destroyAll: () => {
       for (const socket of sockets.keys()) destroy(socket)
     },
-    /** Also those that the other side will never acknowledge the end of. */
+    /** Destroys all sockets, also those whose end the other side never acknowledges. */
     stop: () => {
       isStopped = true
       for (const socket of sockets.keys()) socket.destroy()
@@ -64,7 +64,7 @@ export const trackSockets = (
   }
 }
 
-/** Why it never connected: a code, or the empty string for an end without an error. Null once it has. */
+/** The code of the error that kept the socket from connecting; empty for an end without an error, null once connected. */
 const watchFailure = (socket: Socket): (() => string | null) => {
   let failure: string | null = ''
   socket
@@ -77,7 +77,7 @@ const watchFailure = (socket: Socket): (() => string | null) => {
   return () => failure
 }
 
-/** Before it wraps a socket in TLS, postgres.js 3.4.9 takes every listener off it, also ours that waits for its end. */
+/** Keeps `onClose` on a socket: before it wraps a socket in TLS, postgres.js 3.4.9 removes every listener. */
 const keepListening = (socket: Socket, onClose: () => void) => {
   const removeAllListeners = socket.removeAllListeners.bind(socket)
   socket.removeAllListeners = (...event) => {

@@ -1,13 +1,13 @@
 import type { Sql, TransactionSql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 
-/** Not the default of the database: a statement that waited for a row judges the row's newest version. */
+/** Independent of the database's default: after a wait for a row, a statement must judge the row's newest version. */
 const READ_COMMITTED = 'isolation level read committed'
 
 /**
- * All of `work`, or nothing. Rejects with what it rejects with, or when the connection ends. postgres.js 3.4.9 rolls back also on
- * a connection that has ended: it writes to nothing, which ends the process. It has rejected the transaction by then, so that `work`
- * need not.
+ * Runs `work` in one transaction. Rejects with the error of `work`, or when the connection ends. postgres.js 3.4.9 also rolls back on a
+ * connection that has ended, and the write to the missing socket ends the process. It has rejected the transaction by then, so that `work`
+ * can stay pending.
  */
 export const inTransaction = async <T>(sql: Sql, work: (held: TransactionSql) => Promise<T>): Promise<T> => {
   const { result } = await sql.begin(READ_COMMITTED, async held => {
@@ -21,6 +21,6 @@ export const inTransaction = async <T>(sql: Sql, work: (held: TransactionSql) =>
   return result
 }
 
-/** The system's errors, those of postgres.js of connections, and those of TLS; not Postgres' own, nor ours. */
+/** True for errors of the system, of TLS, and of postgres.js about connections; false for those of Postgres and of Signet. */
 const isOfConnection = (fault: unknown): boolean =>
   fault instanceof Error && ('errno' in fault || errorCodeOf(fault)?.startsWith('ERR_') === true)

@@ -1,34 +1,34 @@
+import { OID } from './array-types.ts'
 import type { Connection } from './connection.ts'
-import type { Connector } from './connector.ts'
+import type { Dialer } from './dialer.ts'
 import type { Tagged } from './qualify.ts'
 
 /** A connection of the pool, as the watchdog sees it. */
 type WatchedConnection = Pick<Connection, 'pid' | 'address' | 'isAbandoned' | 'destroy'>
 
 type Needs = Readonly<{
-  /** A client of its own: those of the pool may all be waiting. */
-  open: () => Tagged & Pick<Connector, 'address' | 'destroy'>
+  /** Opens a client of its own, because those of the pool may all be waiting. */
+  open: () => Tagged & Pick<Dialer, 'address' | 'destroy'>
   connections: () => readonly WatchedConnection[]
-  /** How long a statement must have waited to be cancelled. */
+  /** Seconds that a statement must have waited before it is cancelled. */
   patience_seconds: number
 }>
 
-/** pg_type.dat. */
-const INT_ARRAY = 1007
 const PAUSE_MILLISECONDS = 1_000
-/** A watchdog that hangs is a connection more: there is one a minute at most. */
+/** A hanging watchdog is one more connection, so it is replaced once a minute at most. */
 const HANGING_MILLISECONDS = 60_000
 
 /**
- * Ours – While a connection is abandoned, one more asks Postgres what became of its process: where that is gone, the connection is
- * destroyed, although no word of the end came through; a process that waits for a row is cancelled; one that never got the statement,
- * or whose answer was lost, is ended. A commit that waits for its standby is left alone: cancelled, it would be seen here and not
- * be there, so that a retry, which finds nothing to write and waits for no standby, would acknowledge what a failover forgets.
+ * Ours – While a connection is abandoned, a further one asks Postgres for the state of its process. If the process is gone, the connection
+ * is destroyed, although its end was not received. A process that waits for a row is cancelled. A process that never got the statement, or
+ * whose answer was lost, is terminated. A commit that waits for its standby is left alone: if it were cancelled, the commit would be
+ * visible here but not on the standby, and a retry, which finds nothing to write and waits for no standby, would confirm what a failover
+ * loses.
  */
 export const createWatchdog = ({ open, connections, patience_seconds }: Needs) => {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
-  /** Behind a pooler the processes have other numbers. */
+  /** True behind a pooler, where the processes have other numbers. */
   let isBlind = false
 
   const watch = () => {
@@ -56,7 +56,7 @@ export const createWatchdog = ({ open, connections, patience_seconds }: Needs) =
         pg_backend_pid() as own,
         backend.pid,
         case
-          when backend.pid <> all(${sql.typed(abandoned, INT_ARRAY)}::int[]) then null
+          when backend.pid <> all(${sql.typed(abandoned, OID.int_array)}::int[]) then null
           when state = 'active' and wait_event_type in ('Lock', 'Timeout')
             and extract(epoch from statement_timestamp() - query_start) > ${patience_seconds}::float8
             then pg_cancel_backend(backend.pid)
@@ -65,7 +65,7 @@ export const createWatchdog = ({ open, connections, patience_seconds }: Needs) =
         end as ended
       from (select) as here
       left join pg_stat_activity as backend
-        on backend.pid = any(${sql.typed(pidsOf(asked), INT_ARRAY)}::int[]) and backend.usename = session_user`
+        on backend.pid = any(${sql.typed(pidsOf(asked), OID.int_array)}::int[]) and backend.usename = session_user`
     if (rows[0]?.own !== pid()) {
       isBlind = true
       return

@@ -1,13 +1,14 @@
-import type { Lifetimes, RevokeReason } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
-import { announceClient, endedColumns } from '../families/announce-endings.ts'
+import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import type { Database } from '../postgres/index.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
 
-/** More than FAMILIES_AT_ONCE of a person: the families of a client get no entries of their own in the feed. */
+/** More than FAMILIES_AT_ONCE, because the families of an ended client get no feed entries of their own. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000
 
-const REVOKED_GLOBALLY: RevokeReason = 'revoked_globally'
+const REVOKED_GLOBALLY: EndReason = 'revoked_globally'
 
 export const createEndings = (database: Database, { access_token_seconds }: Lifetimes): Endings => ({
   endPerson: id => endPerson(database, { id, reason: REVOKED_GLOBALLY, access_token_seconds }),
@@ -15,20 +16,20 @@ export const createEndings = (database: Database, { access_token_seconds }: Life
   endClient: async client_id => {
     for (;;) {
       const { families, ...end } = await endSomeOfClient(database, client_id, access_token_seconds)
-      // Those that were found, not those that it ended: somebody may have signed out meanwhile, and there are more behind them.
+      // The count of found families decides, because some of them may have been ended by others while more are left.
       if (families < CLIENT_FAMILIES_AT_ONCE) return end
     }
   },
 })
 
-/** The entry of the feed covers the client from the first statement on, and is written again by each. */
+/** Atomic: ends a batch of families. The feed entry covers the whole client from the first batch on, and each batch writes it again. */
 const endSomeOfClient = async (database: Database, client_id: string, access_token_seconds: number) => {
   const [end] = await database.run(
     sql => sql<(Ended & { families: number })[]>`
       with living as materialized (
-        select id
-        from signet.refresh_families
-        where client_id = ${client_id} and revoked_at is null and expires_at > statement_timestamp()
+        select f.id
+        from signet.refresh_families f
+        where f.client_id = ${client_id} and ${isUnmarked(sql)}
         limit ${CLIENT_FAMILIES_AT_ONCE}
       ),
       ended as (
@@ -41,9 +42,9 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       counted as materialized (
         select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
-      ${announceClient(sql, { value: client_id, access_token_seconds })}
+      ${writeClientEntry(sql, { value: client_id, access_token_seconds })}
       select ${endedColumns(sql)}, families
-      from announced, counted`,
+      from own_entry, counted`,
   )
   if (end === undefined) throw new Error('an ending without its entry')
   return end

@@ -1,19 +1,20 @@
 import { POSITION_SECONDS } from '../../domain/revocations/feed-cursor.ts'
 import type { Database } from '../postgres/index.ts'
 
-/** Entries that one statement numbers, at most: it is to stay short. */
+/** Entries that one statement numbers, at most, so that it stays short. */
 const BATCH_ROWS = 1000
 
 /**
- * Ours – Numbers what is committed and not numbered yet, and returns how many that were. Atomic, and waits for no row: while another
- * instance numbers, it does nothing, and what another transaction is changing is left for the next time.
+ * Ours – Numbers committed entries without a number and returns their count. Atomic, and waits for no lock: while another instance numbers,
+ * the statement does nothing, and rows that another transaction is changing are left for the next call.
  *
- * The head is locked before a number is given and released when that number is visible, so that numbers are seen in their order.
- * The statement may see less than is committed when it has the lock, never more: what it misses is numbered next. A row that was
- * numbered since it began is judged again on its newest version (read committed), and left alone.
- * Order and limit are for the planner, the limit as a literal: only the index of what has no number is in that order, and a plan for
- * any limit would read the whole table.
- * Returns a count and no rows: a reader that hangs must not hold the head.
+ * The head is locked before a number is given and released once the number is visible, so that numbers become visible in order. The
+ * statement may see fewer entries than are committed when it gets the lock, never more; the next call numbers the rest. A row that was
+ * numbered since the statement began is evaluated again on its newest version (read committed) and left alone.
+ *
+ * Order and limit are hints for the planner: only the index of unnumbered entries has this order. The limit is a literal, because a generic
+ * plan, which must serve any limit, would read the whole table. The result is a count and no rows, so that a reader that hangs does not
+ * hold the head.
  */
 export const numberSome = async (database: Database): Promise<number> => {
   const [numbered] = await database.run(
@@ -54,7 +55,7 @@ export const numberSome = async (database: Database): Promise<number> => {
   return numbered?.rows ?? 0
 }
 
-/** Until nothing is left, or another instance is at it. True when it has numbered anything. */
+/** Numbers entries until none are left, or another instance is at work. True when any were numbered. */
 export const numberAll = async (database: Database): Promise<boolean> => {
   for (let hasNumbered = false; ; hasNumbered = true) {
     const rows = await numberSome(database)

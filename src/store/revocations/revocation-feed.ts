@@ -13,19 +13,19 @@ import { numberAll } from './number-revocations.ts'
 type Entry = Omit<NumberedRevocation, 'number'> & Readonly<{ number: number | null; tag: null }>
 type Position = Readonly<{ kind: null; value: null; number: number; tag: string }>
 
-/** Entries that are read at once: parsing them takes some milliseconds of the event loop. */
+/** Entries of one page: parsing them blocks the event loop for some milliseconds. */
 const PAGE_ROWS = 2000
-/** Numbers whose entries are read at once: a batch of numbering each. */
+/** Numbers whose entries one step reads. Each number has a batch of entries. */
 const STEP_NUMBERS = 32
-/** A reader waits so long for what it numbers itself; then it answers without, where one answer can hold it. */
+/** Time that a reader waits for its own numbering. It then answers with unnumbered entries, unless they are too many for one answer. */
 const NUMBERING_MILLISECONDS = 200
-/** What another instance numbers has its number by then, unless that one hangs: followers are told once, with it. */
+/** Time that a reader waits for another instance to number, so that followers get the entries once, with their number. */
 const OTHERS_MILLISECONDS = 25
 
 export const createRevocationFeed = (database: Database): RevocationFeed => {
   let numbering: Promise<boolean> | null = null
 
-  /** False when another one is at it. Never rejects: entries without a number are told of all the same. */
+  /** False when another instance is numbering. Never rejects: unnumbered entries are part of the answer all the same. */
   const numberNow = ({ unnumbered }: FeedStep): Promise<boolean> => {
     numbering ??= numberAll(database)
       .catch(() => false)
@@ -49,7 +49,7 @@ export const createRevocationFeed = (database: Database): RevocationFeed => {
       const positions = await readPositions(database)
       const head = positions.at(-1)
       if (head === undefined) throw new Error('the table feed_head has no row')
-      // Pages that are read later show more than was there before, never less: what changes meanwhile gets a later number.
+      // A change between two pages loses no entry: an entry that changes meanwhile gets a later number.
       for (let last: Pick<Entry, 'kind' | 'value'> | undefined = { kind: 'client_id', value: '' }; last; ) {
         const rows: readonly NumberedRevocation[] = await readPage(database, last, head)
         await take(rows)
@@ -68,7 +68,7 @@ const falseAfter = async (milliseconds: number): Promise<false> => {
   return false
 }
 
-/** Positions and entries are one statement's: it sees all entries up to the last of these positions. */
+/** One statement reads positions and entries, so that it sees all entries up to the last position. */
 const readStep = async (database: Database, known: FeedPosition): Promise<FeedStep | null> => {
   const rows = await database.run(
     sql => sql<(Position | Entry)[]>`
@@ -148,7 +148,7 @@ const readPositions = (database: Database): Promise<readonly FeedPosition[]> =>
       order by number`,
   )
 
-/** In the order of the primary key, from the kind that comes first in the alphabet. */
+/** A page in the order of the primary key, after the given entry. */
 const readPage = (
   database: Database,
   { kind, value }: Pick<Entry, 'kind' | 'value'>,

@@ -1,20 +1,21 @@
 import type { Account } from '../../domain/account/account.ts'
 import {
+  type EndReason,
   type Lifetimes,
-  type RevokeReason,
   TOKENS_REVOKED_AT_MOST,
 } from '../../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { accountOfFamily } from '../schema/family-predicates.ts'
 
-const TOKENS_REVOKED: RevokeReason = 'tokens_revoked'
+const TOKENS_REVOKED: EndReason = 'tokens_revoked'
 
 export const createRevocations = (
   database: Database,
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): Revocations => ({
-  /** An ended family covers its tokens by an entry of its own: they get none. */
+  /** Tokens of an ended family get no entry, because the family's entry covers them. */
   revokeAccessToken: async ({ jti, sid, expires_at }) => {
     const [revoked] = await database.run(
       sql => sql<{ ended: string | null; is_new: boolean }[]>`
@@ -41,7 +42,7 @@ export const createRevocations = (
             and not exists (select from signet.revocations where kind = 'jti' and value = ${jti})
           returning f.id, f.revoked_at
         ),
-        announced as (
+        entry as (
           insert into signet.revocations (kind, value, expires_at)
           select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
           from counted
@@ -55,7 +56,7 @@ export const createRevocations = (
         )
         select
           (select id::text from counted where revoked_at is not null) as ended,
-          exists (select from announced) as is_new`,
+          exists (select from entry) as is_new`,
     )
     return revoked ?? { ended: null, is_new: false }
   },
@@ -73,7 +74,7 @@ export const createRevocations = (
             ${sid ?? null}::uuid is null
             or exists (
               select from signet.refresh_families f
-              join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+              join ${accountOfFamily(sql)}
               where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
             )
           ) as is_live`,
@@ -87,7 +88,7 @@ export const createRevocations = (
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
         from signet.refresh_families f
-        join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        join ${accountOfFamily(sql)}
         where f.id = ${sid}
           and f.revoked_at is null
           and u.disabled_at is null

@@ -1,9 +1,13 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { StatusEntries } from '../../ports/revocations.ts'
 import type { Database } from '../postgres/index.ts'
+import { accountOfFamily } from '../schema/family-predicates.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
-  /** The place is taken before the token is issued, whose times may be the database's: no later than both clocks, and no shorter. */
+  /**
+   * The token is issued after its place is reserved, and may take its times from the database's clock. The entry therefore has the earlier
+   * start and the later end of both clocks.
+   */
   reserve: async ({ jti, sid, sub, client_id, iat, exp }) => {
     const [entry] = await database.run(
       sql => sql<{ idx: number }[]>`
@@ -29,8 +33,8 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
   },
 
   /**
-   * The rules of `isLive`, as joins: a list is asked for as a whole. The limit says nothing new but to the planner, and that as a
-   * literal: a plan for any range expects a few rows, and looks each of 131,072 up by itself, in four times the time.
+   * The rules of `isLive`, as joins, for a whole list. The limit changes no result and is a hint for the planner, as a literal: a generic
+   * plan expects few rows and looks up each of 131,072 singly, which takes four times as long.
    */
   findEnded: async ({ first, size, registered }) =>
     database.run(
@@ -50,7 +54,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
           left join signet.revocations client
             on client.kind = 'client_id' and client.value = e.client_id and client.issued_until >= e.issued_at
           left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
-          left join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch and u.disabled_at is null
+          left join ${accountOfFamily(sql)} and u.disabled_at is null
           left join unnest(${idsOf(registered)}::text[]) as known (client_id) on known.client_id = e.client_id
           left join unnest(${idsOf(registered.filter(({ mayActForItself }) => mayActForItself))}::text[]) as acting (client_id)
             on acting.client_id = e.client_id

@@ -1,10 +1,10 @@
 import type { Fragment, ISql } from 'postgres'
 
-/** Of `users u`, as the domain's Account. */
+/** The columns of `users u`, as the domain's Account. */
 export const accountColumns = (sql: ISql): Fragment => sql`
   u.id, u.email, u.roles, u.credential_epoch, u.device_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language`
 
-/** Of `users u`, as the domain's AccountLine. */
+/** The columns of `users u`, as the domain's AccountLine. */
 export const accountLineColumns = (sql: ISql): Fragment => sql`
   u.id, u.email, u.password_digest, u.roles, u.email_verified_at is not null as email_verified,
   u.disabled_at is not null as disabled,

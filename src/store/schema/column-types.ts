@@ -1,6 +1,6 @@
 import { customType, timestamp } from 'drizzle-orm/pg-core'
 
-/** The types of columns that drizzle does not have, or not so. */
+/** Column types that drizzle lacks, or has with other defaults. */
 
 export const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 

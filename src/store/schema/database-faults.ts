@@ -1,4 +1,5 @@
 import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { type Database, findSettingFaults, isOutage, isRefusedByPooler } from '../postgres/index.ts'
@@ -10,11 +11,11 @@ export type SchemaState = Readonly<
   { state: 'current' | 'newer' | 'unknown' } | { state: 'behind'; missing: readonly string[] }
 >
 
-/** Where the schema stands for this version. A server starts on `current`, and on what a newer version has made compatible. */
+/** The state of the schema. A server starts on `current`, and on `newer`, a schema that a newer version has declared compatible. */
 export const schemaState = async (
   database: Pick<Database, 'run'>,
   known: readonly Migration[] = readMigrations(),
-  schema = 'public',
+  schema = DEFAULT_SCHEMA,
 ): Promise<SchemaState> => {
   const applied = await database.run(sql => readApplied(sql, schema))
   const newer = judgeNewer(known, applied)
@@ -23,7 +24,7 @@ export const schemaState = async (
   return missing.length === 0 ? { state: 'current' } : { state: 'behind', missing }
 }
 
-/** The lines with which a server refuses to start. What the schema lacks comes first: the rest may be its migration's to mend. */
+/** The lines with which a server refuses to start. A missing migration comes first and alone, because it may remedy the rest. */
 export const findDatabaseFaults = async (
   database: Pick<Database, 'run'>,
   schema: string,
@@ -40,7 +41,7 @@ export const schemaFault = (schema: SchemaState): string | null => {
   return AHEAD
 }
 
-/** What an operator can do something about is one line. */
+/** An error that an operator can remedy as a StartFault of one line; others unchanged. */
 export const faultOf = (error: unknown): unknown => {
   const code = errorCodeOf(error) ?? ''
   const detail = oneLine(error instanceof Error ? error.message : code)
@@ -57,8 +58,8 @@ export const faultOf = (error: unknown): unknown => {
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
-/** The codes of OpenSSL and of Node's TLS, and what the driver says of a password that the server cannot prove to know. */
+/** Codes of OpenSSL and of Node's TLS, and the driver's code for a server that cannot prove to know the password. */
 const OF_TLS = /CERT|SSL|TLS|^EPROTO$|^UNABLE_TO_|^SASL_|SELF_SIGNED/
 
-/** SQLSTATE: who signs in, to which database, with which parameters, and what they may do. */
+/** SQLSTATEs of refused roles, databases, parameters and privileges. */
 const REFUSALS = /^(?:28|3D|42501|42704|42P0[67]|22023|0A000)/

@@ -7,13 +7,13 @@ import { users } from './tables.ts'
 
 /** The tables of second factors. */
 
-/** RFC 6238 – One authenticator application of a person. Sealed: whoever reads the database alone makes no codes. */
+/** RFC 6238 – One authenticator application of a person. The secret is sealed, so that the database alone is not enough to make codes. */
 export const totpFactors = pgTable('totp_factors', {
   user_id: uuid()
     .primaryKey()
     .references(() => users.id, { onDelete: 'cascade' }),
   secret: bytea().notNull(),
-  /** Of the code that was accepted last: neither it nor an earlier one is accepted again. */
+  /** The step of the last accepted code. Codes of this step and of earlier ones are not accepted again. */
   last_step: integer().notNull(),
   /** Wrong codes in a row, from devices that the account does not know. Counted before a code is judged. */
   failures: integer().notNull().default(0),
@@ -22,12 +22,12 @@ export const totpFactors = pgTable('totp_factors', {
   created_at: instant().notNull().default(sql`now()`),
 })
 
-/** What opens a sign-in once when the factor is lost: one row a person, so that a new set voids the former one at once. */
+/** Single-use codes that replace a lost factor: one row a person, so that a new set voids the former one at once. */
 export const recoveryCodes = pgTable('recovery_codes', {
   user_id: uuid()
     .primaryKey()
     .references(() => users.id, { onDelete: 'cascade' }),
-  /** SHA-256 of each that is left. */
+  /** SHA-256 of each unused code. */
   digests: bytea().array().notNull(),
   /** Raised by each new set: of two requests that saw one set, the first replaces it. */
   set_number: integer().notNull().default(0),
@@ -39,7 +39,7 @@ export const recoveryCodes = pgTable('recovery_codes', {
 export const passkeys = pgTable(
   'passkeys',
   {
-    /** base64url; chosen by the authenticator, and nobody else's. */
+    /** base64url, chosen by the authenticator, unique. */
     id: text().primaryKey(),
     user_id: uuid()
       .notNull()
@@ -56,17 +56,17 @@ export const passkeys = pgTable(
   table => [index('passkeys_user_id_index').on(table.user_id)],
 )
 
-/** What was begun and waits for its second half: sign-ins with two factors, and enrolments. */
+/** Ceremonies under way: sign-ins with two factors, and enrolments. */
 export const ceremonies = pgTable(
   'ceremonies',
   {
     /** SHA-256 of the handle. */
     digest: bytea().primaryKey(),
     purpose: text({ enum: CEREMONY_PURPOSES }).notNull(),
-    /** Null where the passkey will tell who it is. */
+    /** Null for a sign-in whose passkey will name the account. */
     user_id: uuid().references(() => users.id, { onDelete: 'cascade' }),
     credential_epoch: integer(),
-    /** The sign-in that began it. */
+    /** The sign-in that began the ceremony. */
     family_id: uuid(),
     client_id: text().notNull(),
     refresh_transport: text({ enum: REFRESH_TRANSPORTS }).notNull(),

@@ -3,15 +3,15 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { inTransaction, ROLLED_BACK } from '../postgres/index.ts'
 import { createSchema, schemaOfHistory } from './history.ts'
 
-/** Also unique_violation, duplicate_table and duplicate_schema: an instance, perhaps without a lease, has made the same at the same time. */
+/** ROLLED_BACK, and unique_violation, duplicate_table and duplicate_schema: another instance has created the same object meanwhile. */
 const RACED: ReadonlySet<string> = new Set([...ROLLED_BACK, '23505', '42P07', '42P06'])
 const TRIES = 5
-/** An instance that is silent for longer within a migration hangs: Postgres ends its connection, which undoes the migration. */
+/** Postgres ends the connection of an instance that is silent for longer within a migration, which undoes the migration. */
 const HANGING = '60s'
 
 const leaseOf = (schema: string): string => `${schemaOfHistory(schema)}.__signet_migration_lease`
 
-/** Makes the table of the lease where it is not there. Of several instances that do so at once, each succeeds. */
+/** Creates the missing table of the lease. Concurrent instances all succeed. */
 export const createLease = (sql: Sql, schema: string): Promise<void> =>
   inPatientTransaction(sql, async held => {
     await createSchema(held, schemaOfHistory(schema))
@@ -23,8 +23,8 @@ export const createLease = (sql: Sql, schema: string): Promise<void> =>
   })
 
 /**
- * Takes the lease for the rest of the transaction: waits until no other instance has it. The lease is a lock on a row, which Postgres
- * releases when the transaction ends, whatever became of the instance.
+ * Takes the lease for the rest of the transaction; waits while another instance has it. The lease is a lock on a row, which Postgres
+ * releases when the transaction ends, even if the instance has died.
  */
 export const holdLease = async (sql: TransactionSql, schema: string): Promise<void> => {
   await sql`
@@ -34,8 +34,8 @@ export const holdLease = async (sql: TransactionSql, schema: string): Promise<vo
 }
 
 /**
- * All of the work, or nothing. It waits for other instances, and takes, as long as it must, whatever the role has as its timeouts. What
- * failed because of another transaction is carried out again.
+ * Runs the work in one transaction without the role's timeouts, because it waits for other instances. Work that failed because of another
+ * transaction is run again, TRIES times at most.
  */
 export const inPatientTransaction = async <T>(
   sql: Sql,

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { type DatabasePlace, onPrimary, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from './database-faults.ts'
@@ -8,23 +9,23 @@ import { type Applied, type Migration, planSteps, readMigrations, type Step } fr
 
 export type MigrateOptions = DatabasePlace &
   Readonly<{
-    /** Where the tables are. Default `public`. */
+    /** Schema of the tables. Default DEFAULT_SCHEMA. */
     schema?: string
-    /** The name of the last migration to be there, or `none`. Default: the newest. */
+    /** The name of the last migration to apply, or `none`. Default: the newest. */
     to?: string
-    /** Tells what would be done, and does nothing. */
+    /** Returns the steps without taking them. */
     isDryRun?: boolean
-    /** Another version's, for tests. Default: those of this version. */
+    /** The migrations, for tests of other versions. Default: those of this version. */
     known?: readonly Migration[]
   }>
 
 /**
- * Brings the schema to where it should be, and returns the steps taken. Each migration is one transaction, which holds the
- * lease that instances take turns on (so it serves behind PgBouncer too) and reads anew what is left to do.
- * Rejects with a StartFault, a line for the operator, and then the schema is as it was before the step that failed.
+ * Migrates the schema to the target and returns the steps taken. Each migration is one transaction, which first takes the lease and then
+ * reads which steps are left; this works behind PgBouncer too. Rejects with a StartFault of one line for the operator, and leaves the
+ * schema as it was before the failed step.
  */
 export const migrate = async ({
-  schema = 'public',
+  schema = DEFAULT_SCHEMA,
   to = 'latest',
   isDryRun = false,
   known = readMigrations(),
@@ -58,12 +59,12 @@ const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Pro
   await holdLease(sql, schema)
   const [step] = stepsOf(known, await readApplied(sql, schema), to)
   if (step === undefined) return null
-  // Behind a waiting change of a table every request to it waits: better to fail, and be run again.
+  // Every request for a table waits behind a waiting change of it, so the change fails soon and can be run again.
   await sql`select set_config('lock_timeout', '5s', true)`
   await createSchema(sql, schema)
   await createHistory(sql, schema)
-  // Named alone: what is made is made there, and Postgres looks into pg_catalog before it. A function that another user put into the
-  // schema under the name of a built-in one would run with the rights of the owner otherwise.
+  // The schema alone: objects are created there, and Postgres searches pg_catalog first. Otherwise a function that another user has put
+  // into the schema under the name of a built-in one would run with the owner's rights.
   await sql`select set_config('search_path', ${quoteIdentifier(schema)}, true)`
   const { migration, name, direction } = step
   for (const statement of (direction === 'up' ? migration.up : migration.down) ?? [])
@@ -76,9 +77,9 @@ const takeStep = async (sql: TransactionSql, { known, to, schema }: Wanted): Pro
   return { name, direction }
 }
 
-/** drizzle-kit names the schema of the tables that foreign keys refer to, and of nothing else. */
+/** Replaces the schema that drizzle-kit names, which it does for the targets of foreign keys only. */
 const inSchema = (statement: string, schema: string): string =>
-  statement.replaceAll('"public".', () => `${quoteIdentifier(schema)}.`)
+  statement.replaceAll(`"${DEFAULT_SCHEMA}".`, () => `${quoteIdentifier(schema)}.`)
 
 const stepsOf = (known: readonly Migration[], applied: Applied, to: string) => {
   const plan = planSteps(known, applied, to)

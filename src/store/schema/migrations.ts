@@ -3,25 +3,25 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 
-/** A step of the schema, as drizzle-kit generated it. */
+/** A migration that drizzle-kit has generated. */
 export type Migration = Readonly<{
   name: string
-  /** Milliseconds; what the database remembers it by. */
+  /** Milliseconds since 1970, by which the database identifies the migration. */
   when: number
   hash: string
   up: readonly string[]
-  /** Null where there is no way back. */
+  /** Null for a migration without a rollback. */
   down: readonly string[] | null
   /**
-   * `when` of the oldest migration whose servers run on the schema with this one too, as the file's first line names it:
-   * `-- compatible-with: 0000_core`. Null: only servers that know it do.
+   * `when` of the oldest migration whose servers also run with this one, from the file's first line: `-- compatible-with: 0000_core`.
+   * Null: only servers that know this migration run with it.
    */
   compatible_with: number | null
 }>
 
 export type Step = Readonly<{ name: string; direction: 'up' | 'down' }>
 
-/** Three levels up from src/store/schema and from dist/store/schema alike. */
+/** Three levels up, from src/store/schema and from dist/store/schema. */
 const DIRECTORY = fileURLToPath(new URL('../../../drizzle', import.meta.url))
 
 /** Every migration that this version knows, the oldest first. */
@@ -53,13 +53,13 @@ export type Plan = Readonly<{ steps: readonly (Step & { migration: Migration })[
 export const AHEAD =
   'the schema is of a newer version of Signet, or not its own: run that version, or go back with its signetd migrate --to'
 
-/** What the database remembers: `when` of each migration that was applied, and with what it is compatible. */
+/** The applied migrations: `when` of each, with its `compatible_with`. */
 export type Applied = ReadonlyMap<number, number | null>
 
-/** What leads from the migrations that were applied to the target, which names the last one to be there. */
+/** The steps from the applied migrations to the target, which names the last migration to be applied. */
 export const planSteps = (known: readonly Migration[], applied: Applied, target: string): Plan => {
   const newer = judgeNewer(known, applied)
-  // An old release that is rolled out again, its migration job with it, finds nothing to do.
+  // An older release that is deployed again, with its migration job, has nothing to do.
   if (newer === 'compatible' && target === 'latest') return { steps: [] }
   if (newer !== 'none') {
     return {
@@ -84,7 +84,7 @@ export const planSteps = (known: readonly Migration[], applied: Applied, target:
   }
 }
 
-/** Ours: a server runs on the schema of a later version when each migration that it does not know says that it may. */
+/** Ours – A server runs on the schema of a later version when each migration that it does not know declares itself compatible. */
 export const judgeNewer = (
   known: readonly Migration[],
   applied: Applied,

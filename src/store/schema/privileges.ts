@@ -1,6 +1,6 @@
 import { getTableName, is } from 'drizzle-orm'
 import { PgTable } from 'drizzle-orm/pg-core'
-import type { Database } from '../postgres/index.ts'
+import { type Database, OID } from '../postgres/index.ts'
 import * as factors from './factor-tables.ts'
 import * as core from './tables.ts'
 
@@ -11,10 +11,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({ ...core, ...fa
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>
 
-/** pg_type.dat. */
-const TEXT_ARRAY = 1009
-
-/** A line for each table of a schema that this role may not read and write: a server would be ready, and fail at the first request. */
+/** A line for each table that this role may not read and write. Otherwise a server would be ready and fail at the first request. */
 export const findGrantFaults = async (
   database: Pick<Database, 'run'>,
   schema_name: string,
@@ -30,7 +27,7 @@ export const findGrantFaults = async (
         ) as lacking
       from pg_class as class
       join pg_namespace as namespace on namespace.oid = class.relnamespace
-      where namespace.nspname = ${schema_name} and class.relname = any(${sql.typed([...TABLES], TEXT_ARRAY)}::text[])
+      where namespace.nspname = ${schema_name} and class.relname = any(${sql.typed([...TABLES], OID.text_array)}::text[])
       order by class.relname`,
   )
   const there = new Set(rows.map(({ name }) => name))

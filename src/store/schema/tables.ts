@@ -4,29 +4,29 @@ import { LINK_PURPOSES } from '../../domain/account/email-link.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
 import { bytea, instant, xid8 } from './column-types.ts'
 
-/** The tables. drizzle-kit generates the migrations in drizzle/ from them; the statements are written by hand beside. */
+/** The tables. drizzle-kit generates the migrations in drizzle/ from them; statements are written by hand. */
 
 export const users = pgTable('users', {
   id: uuid().primaryKey(),
-  /** Trimmed, NFKC, lower case. */
+  /** Normalized: trimmed, NFKC, lower case. */
   email: text().notNull().unique(),
   password_digest: text(),
   roles: text().array().notNull(),
-  /** Raised by a password change, by disabling and by signing out everywhere: a family of an earlier epoch is dead. */
+  /** Raised by each change that ends every sign-in: a family of an earlier epoch is dead. */
   credential_epoch: integer().notNull().default(0),
   disabled_at: instant(),
   created_at: instant().notNull().default(sql`now()`),
-  /** When its owner proved to read what is sent to `email`; null: nobody has. */
+  /** When the owner proved to read the mail of `email`; null: never. */
   email_verified_at: instant(),
-  /** Of the last sign-in: in which notices are written. */
+  /** The language of the last sign-in, in which notices are written. */
   language: text(),
-  /** Raised by what takes the trust from devices: a device token of an earlier epoch makes no device known. */
+  /** Raised by each change that takes the trust from devices: a device token of an earlier epoch is worth nothing. */
   device_epoch: integer().notNull().default(0),
 })
 
 /**
- * One row a family, updated in place by each rotation. Fillfactor 80 (set in the migration) leaves room in the page, and no
- * column that a rotation changes is indexed, so that every rotation is a heap-only update.
+ * One row a family, updated in place by each rotation. Fillfactor 80 (set in the migration) leaves space in the page, and no column that a
+ * rotation changes is indexed, so that every rotation is a heap-only update.
  */
 export const refreshFamilies = pgTable(
   'refresh_families',
@@ -44,21 +44,21 @@ export const refreshFamilies = pgTable(
     salt: bytea().notNull(),
     pepper_id: smallint().notNull(),
     token_digest: bytea().notNull(),
-    /** Decided at sign-in, never changed: the grace for racing tabs is for families of cookies alone. */
+    /** Decided at sign-in, never changed. Only families with a cookie have the grace for racing tabs. */
     refresh_transport: text({ enum: REFRESH_TRANSPORTS }).notNull().default('body'),
     generation: integer().notNull().default(0),
     rotated_at: instant(),
-    /** Of the latest rotation; null when its request brought no Idempotency-Key. */
+    /** The proof of the latest rotation; null when its request had no Idempotency-Key. */
     retry_proof: bytea(),
-    /** Of the rotation before it: a proof that never changes proves nothing. */
+    /** The proof of the rotation before. A `retry_proof` that equals it is worth nothing: the client sends the same key each time. */
     previous_retry_proof: bytea(),
-    /** RFC 7638 thumbprint of the key that the tokens are bound to. */
+    /** RFC 7638 – Thumbprint of the key that the tokens are bound to. */
     sender_key: text(),
     idle_expires_at: instant().notNull(),
     expires_at: instant().notNull(),
     revoked_at: instant(),
     revoke_reason: text(),
-    /** Single access tokens of it that were revoked, and since when they are counted; null for nearly every family. */
+    /** The count of single access tokens that were revoked, and the start of the counting. Null for nearly every family. */
     tokens_revoked: integer(),
     tokens_revoked_since: instant(),
     last_ip: text(),
@@ -68,14 +68,14 @@ export const refreshFamilies = pgTable(
   table => [
     index('refresh_families_user_id_index').on(table.user_id),
     index('refresh_families_expires_at_index').on(table.expires_at),
-    /** For ending a client: a rotation changes neither column. */
+    /** For the ending of a client. A rotation changes neither column. */
     index('refresh_families_client_id_index').on(table.client_id).where(sql`revoked_at is null`),
   ],
 )
 
 /**
- * What was ended before it expired, and at once the revocation feed: access tokens by `jti`, sign-ins by `sid`, and everything
- * that was issued to a person (`sub`) or a client (`client_id`) until a moment.
+ * Revocations, which are also the entries of the revocation feed: access tokens by `jti`, sign-ins by `sid`, and everything that was
+ * issued to a person (`sub`) or a client (`client_id`) until a moment.
  */
 export const revocations = pgTable(
   'revocations',
@@ -83,15 +83,15 @@ export const revocations = pgTable(
     kind: text({ enum: ['jti', 'sid', 'sub', 'client_id'] }).notNull(),
     value: text().notNull(),
     revoked_at: instant().notNull().default(sql`now()`),
-    /** When the last token that it ends would have expired by itself. */
+    /** The expiry of the last token that the entry ends. */
     expires_at: instant().notNull(),
-    /** Of `sub` and `client_id`: the last second whose tokens it ends. */
+    /** For `sub` and `client_id`: the last second whose tokens are ended. */
     issued_until: instant(),
-    /** Read by the version before this one alone, until the next one drops it (docs/decisions/0017-the-feed-has-an-order-of-its-own.md). */
+    /** Read only by the version before, and dropped by the next one (docs/decisions/0017-the-feed-has-an-order-of-its-own.md). */
     transaction_id: xid8().notNull().default(sql`pg_current_xact_id()`),
-    /** Its place in the feed, the same for all entries that were numbered together; null until it is numbered, after its commit. */
+    /** Its number in the feed, shared by entries that were numbered together. Null until it is numbered, after its commit. */
     number: bigint({ mode: 'number' }),
-    /** The `issued_until` that was numbered: the version before raises it without setting `number` to null. */
+    /** The `issued_until` that was numbered. The version before raises `issued_until` without setting `number` to null. */
     numbered_until: instant(),
   },
   table => [
@@ -106,17 +106,17 @@ export const revocations = pgTable(
 )
 
 /**
- * How far the revocations are numbered: one row. Numbers are given only by a transaction that holds it, and seen when that is
- * committed: they become visible in their order.
+ * One row: the last number of the feed. Only a transaction that holds the lock on this row gives numbers, which become visible when it
+ * commits, and therefore in order.
  */
 export const feedHead = pgTable('feed_head', {
   id: smallint().primaryKey().default(1),
   number: bigint({ mode: 'number' }).notNull(),
-  /** Written with the number, at random: tells it from the same number of another past. */
+  /** Drawn at random with the number: distinguishes the number from the same one in another past of the database. */
   tag: uuid().notNull(),
 })
 
-/** What the head was before, for as long as cursors may name it: one that is not here leads nowhere. */
+/** Former heads, for as long as cursors may name them. A cursor of any other position is not valid. */
 export const feedPositions = pgTable(
   'feed_positions',
   {
@@ -128,13 +128,13 @@ export const feedPositions = pgTable(
 )
 
 /**
- * draft-ietf-oauth-status-list – Where each access token stands in the status lists, for the clients that asked for it. Written
- * before the token is issued, never changed: whether it is ended is asked of the tables above.
+ * draft-ietf-oauth-status-list – The place of each access token in the status lists, for clients with `status_list`. Written before the
+ * token is issued and never changed: whether the token is ended follows from the tables above.
  */
 export const statusEntries = pgTable(
   'status_entries',
   {
-    /** Over all lists: the place in one follows from it. */
+    /** Counted across all lists. The place within a list follows from it. */
     idx: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity({ minValue: 0, startWith: 0 }),
     jti: uuid().notNull(),
     sid: uuid(),
@@ -147,7 +147,7 @@ export const statusEntries = pgTable(
   table => [index('status_entries_expires_at_index').on(table.expires_at)],
 )
 
-/** RFC 7523 §3 – Client assertions that were spent, until they expire. */
+/** RFC 7523 §3 – Spent client assertions, until they expire: the protection against a replayed `jti`. */
 export const spentAssertions = pgTable(
   'spent_assertions',
   {
@@ -163,8 +163,8 @@ export const spentAssertions = pgTable(
 )
 
 /**
- * Links that were mailed and not yet followed: one for each person and purpose, so that a new one replaces the older. Each is
- * bound to the address it went to and to the credential epoch: a change of the password or the e-mail makes it worthless.
+ * Mailed links that were not followed yet: one row for each account and purpose, with the newest link and the one before. A link is bound
+ * to its address and to the password, and for a change of the e-mail to the credential epoch too: a change of these voids the link.
  */
 export const emailLinks = pgTable(
   'email_links',
@@ -176,17 +176,17 @@ export const emailLinks = pgTable(
     /** SHA-256 of the token. */
     digest: bytea().notNull().unique(),
     email: text().notNull(),
-    /** Binds a link of the version before, and the change of an e-mail. */
+    /** The binding of links of the version before. Part of `binding` for a change of the e-mail. */
     credential_epoch: integer().notNull(),
     expires_at: instant().notNull(),
-    /** What the token is derived from, with the pepper of this id: asking again soon mails the same link. */
+    /** The token is derived from the seed and the pepper with this id, so that a repeated request can mail the same link. */
     seed: bytea(),
     pepper_id: smallint(),
-    /** SHA-256 of the password digest that the account had: another password voids the link, and nothing else does. */
+    /** SHA-256 of the account's password digest, and for a change of the e-mail of its epoch: a change of these voids the link. */
     binding: bytea(),
-    /** The digest that the columns above belong to: the version before replaces `digest` and leaves them. */
+    /** The digest that the columns above belong to. The version before replaces `digest` but not these columns. */
     bound_digest: bytea(),
-    /** The link before this one, of the same binding: it may be followed for as long as its mail said. */
+    /** The former link of the same binding, which stays valid until its expiry. */
     previous_digest: bytea(),
     previous_expires_at: instant(),
   },
@@ -198,33 +198,33 @@ export const emailLinks = pgTable(
 )
 
 /**
- * Endings of people with so many sign-ins that one statement cannot mark them all: what is left is done in batches, by whichever
- * instance comes first. It is over already: the account's epoch has passed, or the account is only a name.
+ * Endings of accounts with too many sign-ins for one statement. The remaining sign-ins are dead already, by the epoch or because the
+ * account is deleted; any instance marks or deletes them in batches.
  */
 export const unfinishedEndings = pgTable('unfinished_endings', {
   user_id: uuid()
     .primaryKey()
     .references(() => users.id, { onDelete: 'cascade' }),
   reason: text().notNull(),
-  /** When an instance other than the one that began it may go on. */
+  /** When another instance may continue the ending. */
   due_at: instant().notNull(),
 })
 
-/** Who of several replicas does what only one should do, and until when: a row a task. */
+/** Tasks that only one replica may do at a time, with the replica that holds the lease and its expiry. */
 export const leases = pgTable('leases', {
   task: text().primaryKey(),
   holder: uuid().notNull(),
   expires_at: instant().notNull(),
 })
 
-/** What of an import has been carried out: a row a batch, written by the statement that creates its accounts. */
+/** The batches of imports that have been carried out. A row is written by the statement that creates the accounts of its batch. */
 export const importBatches = pgTable(
   'import_batches',
   {
     /** SHA-256 of the input from its first byte to the last one of the batch. */
     digest: bytea().primaryKey(),
     created: integer().notNull(),
-    /** Numbers of the lines that were refused because somebody has the e-mail, and because somebody has the id. */
+    /** Numbers of the lines that were refused because the e-mail was taken, and because the id was taken. */
     email_taken: integer().array().notNull(),
     id_taken: integer().array().notNull(),
     expires_at: instant().notNull(),

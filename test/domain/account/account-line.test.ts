@@ -14,7 +14,7 @@ const codes = (line: unknown) => {
 }
 
 describe('a line of an import', () => {
-  it('needs an e-mail alone', () => {
+  it('needs only an e-mail', () => {
     expect(parse({ email: ' Ａda@Example.COM ' })).toEqual({
       account: {
         ...STANDARD,
@@ -27,7 +27,7 @@ describe('a line of an import', () => {
     })
   })
 
-  it('takes every field', () => {
+  it('accepts every field', () => {
     const line = {
       id: '01900000-0000-7000-8000-0000000000FF',
       email,
@@ -50,7 +50,7 @@ describe('a line of an import', () => {
     '$pbkdf2-sha256$i=27500$c29tZXNhbHQ$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY',
     'pbkdf2_sha256$600000$salt$YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY=',
     null,
-  ])('takes the digest %s', password_digest => {
+  ])('accepts the digest %s', password_digest => {
     expect(codes({ email, password_digest })).toEqual([])
   })
 
@@ -107,7 +107,7 @@ describe('a line of an import', () => {
     expect(codes(line)).toEqual(expected)
   })
 
-  it('never throws, whatever it is', () => {
+  it('never throws, for any text', () => {
     assert(
       property(oneof(string(), json()), text => {
         parse(text)
@@ -115,7 +115,7 @@ describe('a line of an import', () => {
     )
   })
 
-  it('comes out as it went in, the digest only where it was asked for', () => {
+  it('is exported as it was imported, with the digest only on request', () => {
     const line = {
       id: STANDARD.id,
       email,

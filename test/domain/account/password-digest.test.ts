@@ -7,7 +7,7 @@ import {
 import { IMPORTED_DIGESTS } from '../../support/accounts/imported-digests.ts'
 
 describe('a digest', () => {
-  it.each(IMPORTED_DIGESTS)('of %s is understood, and renewed', (_, __, digest) => {
+  it.each(IMPORTED_DIGESTS)('of %s is understood and due for renewal', (_, __, digest) => {
     expect(parsePasswordDigest(digest)).not.toBeNull()
     expect(isRenewalDue(digest as PasswordDigest, 10)).toBe(true)
   })
@@ -39,7 +39,7 @@ describe('a digest', () => {
     expect(parsePasswordDigest(digest)).toBeNull()
   })
 
-  it('of today stays; one of a lower cost does not', () => {
+  it('of the present cost or more stays, one of a lower cost is due for renewal', () => {
     const digest = `$2b$11$${'.'.repeat(53)}` as PasswordDigest
     expect([10, 11, 12].map(cost => isRenewalDue(digest, cost))).toEqual([false, false, true])
   })

@@ -6,7 +6,7 @@ import {
   parseAddressRanges,
 } from '../../../src/domain/base/ip-address.ts'
 
-describe('RFC 7239 §6 – an address as a proxy writes it', () => {
+describe('RFC 7239 §6 – an address in the form of a proxy', () => {
   it.each([
     ['192.0.2.1', '192.0.2.1'],
     [' 192.0.2.1 ', '192.0.2.1'],
@@ -39,7 +39,7 @@ describe('RFC 7239 §6 – an address as a proxy writes it', () => {
     '2001:db8::1::2',
     "192.0.2.1'; --",
     '9'.repeat(10_000),
-  ])('%j is none', text => {
+  ])('%j is no address', text => {
     expect(parseAddress(text)).toBeNull()
   })
 })
@@ -49,7 +49,7 @@ describe('ranges', () => {
     const parsed = parseAddressRanges(texts)
     return 'ranges' in parsed && isWithin(address, parsed.ranges)
   }
-  it('hold their first and last address, and not their neighbours (RFC 4632, RFC 4291)', () => {
+  it('contain their first and last address, but not the neighbours of these (RFC 4632, RFC 4291)', () => {
     expect(within('10.0.0.0', '10.0.0.0/8')).toBe(true)
     expect(within('10.255.255.255', '10.0.0.0/8')).toBe(true)
     expect(within('9.255.255.255', '10.0.0.0/8')).toBe(false)
@@ -57,12 +57,12 @@ describe('ranges', () => {
     expect(within('2001:db8::1', '2001:db8::/32')).toBe(true)
     expect(within('2001:db9::1', '2001:db8::/32')).toBe(false)
   })
-  it('know IPv4 where it is mapped into IPv6, and mix up no families', () => {
+  it('match IPv4 that is mapped into IPv6, and keep the address families apart', () => {
     expect(within('::ffff:10.0.0.1', '10.0.0.0/8')).toBe(true)
     expect(within('::1', '0.0.0.0/0')).toBe(false)
     expect(within('10.0.0.1', '::/0')).toBe(false)
   })
-  it('are of one address when they have no length', () => {
+  it('have one address when no prefix length is given', () => {
     expect(within('192.0.2.1', '192.0.2.1')).toBe(true)
     expect(within('192.0.2.2', '192.0.2.1')).toBe(false)
     expect(within('::1', '::1')).toBe(true)
@@ -76,10 +76,10 @@ describe('ranges', () => {
 })
 
 describe('the key of a limit', () => {
-  it('is an IPv4 address', () => {
+  it('is the whole address for IPv4', () => {
     expect(limitKeyOf('192.0.2.1')).toBe('192.0.2.1')
   })
-  it('is the /64 of an IPv6 address, which one subscriber holds', () => {
+  it('is the /64 for IPv6, because a subscriber has a whole one', () => {
     expect(limitKeyOf('2001:db8:0:1::1')).toBe(limitKeyOf('2001:db8:0:1:ffff:ffff:ffff:ffff'))
     expect(limitKeyOf('2001:db8:0:1::1')).not.toBe(limitKeyOf('2001:db8:0:2::1'))
   })

@@ -21,7 +21,7 @@ describe('RFC 9110 §12.5.4, RFC 4647 §3.4 – the language of a request', () =
     expect(languageOf(header)).toBe(language)
   })
 
-  it('that was stored may be none of ours', () => {
+  it('falls back to the default when the stored language is not supported', () => {
     expect([null, 'de', 'xx', 'constructor'].map(languageOr)).toEqual(['en', 'de', 'en', 'en'])
   })
 })

@@ -40,15 +40,15 @@ describe('NIST SP 800-38D – a sealed secret', () => {
   const [pepper, other] = [createPepper(Buffer.alloc(32, 1)), createPepper(Buffer.alloc(32, 2))]
   const sealed = seal(secret, { owner: 'ada', nonce }, pepper)
 
-  it('opens for its owner, with its pepper', () => {
+  it('opens for its owner with its pepper', () => {
     expect(unseal(sealed, 'ada', [other, pepper])).toEqual(secret)
     expect(Buffer.from(sealed).includes(secret)).toBe(false)
   })
-  it('opens for nobody else', () => {
+  it('does not open for another owner or under another pepper', () => {
     expect(unseal(sealed, 'eve', [pepper])).toBe(null)
     expect(unseal(sealed, 'ada', [other])).toBe(null)
   })
-  it('does not open when a bit of it is another', () => {
+  it('does not open after a change of any bit', () => {
     for (let index = 0; index < sealed.length; index += 1) {
       const bent = Uint8Array.from(sealed)
       bent[index] = (bent[index] ?? 0) ^ 1
@@ -60,7 +60,7 @@ describe('NIST SP 800-38D – a sealed secret', () => {
 })
 
 describe('a recovery code', () => {
-  it('is one to its digest, however it is typed', () => {
+  it('has one digest for every way to type it', () => {
     const code = recoveryCodeOf(randomBytes(25))
     const digest = digestOfRecoveryCode(code)
     expect(digest).not.toBe(null)
@@ -82,18 +82,18 @@ describe('the authentication class', () => {
     expect(acrOf(['otp'])).toBe(null)
     expect(acrOf([])).toBe(null)
   })
-  it('gathers methods, each once, with "mfa" at the end (RFC 8176 §2)', () => {
+  it('collects methods, each once, with "mfa" at the end (RFC 8176 §2)', () => {
     expect(amrWith(['pwd'], 'otp')).toEqual(['pwd', 'otp', 'mfa'])
     expect(amrWith(['pwd', 'otp', 'mfa'], 'otp')).toEqual(['pwd', 'otp', 'mfa'])
     expect(amrWith(['pwd', 'otp', 'mfa'], 'hwk')).toEqual(['pwd', 'otp', 'hwk', 'mfa'])
   })
-  it('leaves roles out below it', () => {
+  it('leaves out roles below the class that they require', () => {
     expect(rolesAt(ACR.pwd, ['user', 'admin'], ['admin'])).toEqual(['user'])
     expect(rolesAt(undefined, ['user', 'admin'], ['admin'])).toEqual(['user'])
     expect(rolesAt('urn:example:gold', ['admin'], ['admin'])).toEqual([])
     expect(rolesAt(ACR.mfa, ['user', 'admin'], ['admin'])).toEqual(['user', 'admin'])
   })
-  it('is asked for by name (RFC 9470 §4)', () => {
+  it('is requested by name (RFC 9470 §4)', () => {
     expect(parseAcrValues(`urn:example:gold ${ACR.mfa}`)).toEqual([ACR.mfa])
     expect(parseAcrValues('mfa')).toBe(null)
     expect(parseAcrValues('')).toBe(null)

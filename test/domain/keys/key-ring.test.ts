@@ -44,18 +44,18 @@ describe('the schedule of the key ring', () => {
     expect(RETAIN_SECONDS).toBeGreaterThan(86_400)
   })
 
-  it('has the oldest key sign before its time: some key has to', () => {
+  it('lets the oldest key sign before its start, because some key has to', () => {
     expect(states(ring, at(-60))).toEqual(['old signing', 'new announced'])
   })
 
-  it('counts an operator’s own key as the oldest, and retires it when a scheduled key signs', () => {
+  it('counts an operator’s key as the oldest, and retires it when a scheduled key signs', () => {
     const keys = [key('scheduled', at(0)), key('own', null)]
     expect(states(keys, at(-1))).toEqual(['own signing', 'scheduled announced'])
     expect(states(keys, at(0))).toEqual(['own retired', 'scheduled signing'])
     expect(states(keys, at(RETAIN_SECONDS))).toEqual(['own dropped', 'scheduled signing'])
   })
 
-  it('has the last by name sign of several own keys, and never drops the others: nobody knows since when', () => {
+  it('lets the last by name of several operator keys sign, and never drops the others, whose end is unknown', () => {
     const keys = [key('b', null), key('a', null)]
     expect(states(keys, at(10 * RETAIN_SECONDS))).toEqual(['a retired', 'b signing'])
     expect(judgeRing(keys, T0)[0]).toMatchObject({ retired_at: null, drop_at: null })
@@ -81,7 +81,7 @@ describe('the schedule of the key ring', () => {
 })
 
 describe('when keys take over', () => {
-  it('publishes a key two JWKS cache lifetimes before it signs, wherever in a second it is made', () => {
+  it('publishes a key two JWKS cache lifetimes before it signs, at any fraction of a second', () => {
     for (const now of [T0, new Date(T0.getTime() + 999)]) {
       const published_seconds = (startAnnounced(now).getTime() - now.getTime()) / 1000
       expect(published_seconds).toBeGreaterThanOrEqual(2 * JWKS_CACHE_SECONDS + 1)
@@ -109,7 +109,7 @@ describe('when keys take over', () => {
     expect(due([], T0)).toBe(true)
   })
 
-  it('counts the age of an operator’s own key from when its file was put there', () => {
+  it('counts the age of an operator’s key from the time of its file', () => {
     const options = { now: at(1000), every_seconds: 1000 + ANNOUNCE_SECONDS }
     expect(isRotationDue(judgeRing([key('own', null, at(0))], at(1000)), options)).toBe(true)
     expect(isRotationDue(judgeRing([key('own', null, at(1))], at(1000)), options)).toBe(false)
@@ -119,12 +119,12 @@ describe('when keys take over', () => {
 describe('the names of key files', () => {
   const kid = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
 
-  it('hold the moment to the second and the kid', () => {
+  it('have the start, to the second, and the kid', () => {
     expect(formatKeyName({ kid, signs_from: T0 })).toBe(`20261121T070000Z.${kid}.pem`)
     expect(parseKeyName(`20261121T070000Z.${kid}.pem`)).toEqual(T0)
   })
 
-  it('leave every other name to the operator', () => {
+  it('are recognised; every other name is an operator’s', () => {
     for (const name of [
       'signing.pem',
       `${kid}.pem`,
@@ -135,7 +135,7 @@ describe('the names of key files', () => {
     }
   })
 
-  it('do not come back the same with an impossible date', () => {
+  it('are not recognised with an impossible date', () => {
     const name = `20261399T000000Z.${kid}.pem`
     const signs_from = parseKeyName(name)
     expect(signs_from && formatKeyName({ kid, signs_from })).not.toBe(name)

@@ -10,9 +10,9 @@ import { refresh, rotated } from '../../support/refresh.ts'
 
 const MOST = 8192
 const POLICY = { issuer: ISSUER, default_audience: ISSUER }
-/** All of them together are some 9,000 characters of a token. */
+/** All of them together take about 9,000 characters of a token. */
 const AUDIENCE = Array.from({ length: 60 }, (_, index) => `https://${'a'.repeat(90)}.example/${index}`)
-/** More than a token can hold. */
+/** More than fit into a token. */
 const SCOPE = Array.from({ length: 300 }, (_, index) => `orders.${'s'.repeat(20)}.${index}`)
 const SCOPES = basic('scopes', SECRETS.poster)
 const SERVICE = basic('gateway', SECRETS.service)
@@ -57,7 +57,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
   const introspect = async (token: string) =>
     (await signet.post('/introspect', { token }, SERVICE)).body['active']
 
-  it('is 8,192 characters at most: what is issued can be introspected and revoked', async () => {
+  it('is at most 8,192 characters, so that every issued token can be introspected and revoked', async () => {
     let last = ''
     for (let count = 1; ; count += 1) {
       const answer = await ask(count)
@@ -74,7 +74,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     expect(await introspect(last)).toBe(false)
   })
 
-  it('is refused for its scope where no fewer resources would do, and issued for less scope', async () => {
+  it('is refused for its scope when fewer resources would not help, and the token is issued for less scope', async () => {
     const grant_type = 'client_credentials'
     const whole = await signet.token({ grant_type }, SCOPES)
     expect([whole.status, whole.body.error]).toEqual([400, 'invalid_scope'])
@@ -83,7 +83,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     expect(less.body.access_token.length).toBeLessThanOrEqual(MOST)
   })
 
-  it('spends no refresh token of a family whose scope is too long, and is told to ask for less', async () => {
+  it('refuses a refresh for too long a scope, asks for less scope, and spends no refresh token', async () => {
     const family = await seedFamily(deployment, {
       client_id: 'scopes',
       scope: SCOPE.join(' '),
@@ -101,7 +101,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     expect([less.status, less.body.refresh_token]).toEqual([200, family.tokenAt(1)])
   })
 
-  it('takes no place in a status list for a token that is refused', async () => {
+  it('reserves no place in a status list for a refused token', async () => {
     const count = async () => {
       const [row] = await deployment.database.sql<
         { count: number }[]
@@ -113,7 +113,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     expect(await count()).toBe(before)
   })
 
-  it('spends no refresh token on resources that are too many together', async () => {
+  it('refuses a refresh for too many resources and spends no refresh token', async () => {
     const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE })
     const { body } = await refresh(signet, family.refresh_token, {
       client_id: 'console',
@@ -124,7 +124,7 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     await rotated(signet, family.refresh_token, { client_id: 'console', form: resources(2) })
   })
 
-  it('spends no refresh token of a family that was granted too many, and is told to name some', async () => {
+  it('refuses a refresh of a family with too many granted resources, asks for fewer, and spends no refresh token', async () => {
     const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE })
     const { body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
     expect(body.error).toBe('invalid_target')
@@ -133,13 +133,13 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     expect(next).toBe(family.tokenAt(1))
   })
 
-  it('leaves a family alone that was granted few of many', async () => {
+  it('refreshes a family that was granted few of many resources', async () => {
     const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE.slice(0, 2) })
     const { status, body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
     expect([status, decodeJwt(body.access_token).aud]).toEqual([200, AUDIENCE.slice(0, 2)])
   })
 
-  it('has room for every role that an account may have, and carries no more', async () => {
+  it('has room for every role that an account may have, and for no more', async () => {
     const family = await seedFamily(deployment, { client_id: 'console', audience: AUDIENCE.slice(0, 1) })
     const roles = Array.from({ length: 400 }, (_, index) => String(index).padStart(64, 'r'))
     await deployment.database.sql`update users set roles = ${roles} where id = ${family.user_id}`
@@ -181,7 +181,7 @@ describe('a registration whose tokens would be too long', () => {
     expect('faults' in judged && judged.faults).toEqual([expect.stringMatching(FAULT)])
   })
 
-  it('is one whose tokens for the issuer are too long, which a first-party client may ask for', () => {
+  it('is refused when tokens for the issuer, which a first-party client may ask for, are too long', () => {
     const policy = { ...POLICY, issuer: `https://${'i'.repeat(1500)}.example` }
     const client = { client_id: 'c', audience: API }
     expect(parseClients([{ ...client, ...FIRST_PARTY }], policy)).toHaveProperty('faults')
@@ -189,14 +189,14 @@ describe('a registration whose tokens would be too long', () => {
     expect(parseClients([notFirstParty], policy)).toHaveProperty('clients')
   })
 
-  it('is counted with what a token for administration carries beside', () => {
+  it('counts the further claim of a token for administration', () => {
     const lengthWith = (scope: string) =>
       longestAccessToken({ ...FIRST_PARTY_CLIENT, first_party: false }, { scope, audience: [API] }, ISSUER)
     const carried = JSON.stringify({ credentials_hash: credentialsHashOf(FIRST_PARTY_CLIENT) }).length
     expect(lengthWith('signet:admin') - lengthWith('signet:other')).toBeGreaterThanOrEqual(carried)
   })
 
-  it('is none while each token fits, however many audiences there are to choose from', () => {
+  it('is accepted while each token fits, however many audiences are registered', () => {
     expect(judge({ scope: scopeOf(3500), audience: AUDIENCE })).toHaveProperty('clients')
     expect(judge({ scope: scopeOf(1500), grant_types: ['refresh_token'] })).toHaveProperty('clients')
     expect(judge({ scope: `${scopeOf(4000)} ${'t'.repeat(4000)}` })).toHaveProperty('clients')

@@ -7,7 +7,7 @@ import { type Deployment, deployments, type Instance, ISSUER } from '../../suppo
 import { rowOf, seedFamily } from '../../support/families.ts'
 import { isActive, refresh, refused } from '../../support/refresh.ts'
 
-/** First-party, with nothing registered: the account API is all that it reaches. */
+/** A first-party client without a registered audience: it reaches only the account API. */
 const PLAIN = {
   client_id: 'plain',
   token_endpoint_auth_method: 'none',
@@ -16,7 +16,7 @@ const PLAIN = {
   scope: 'account',
 }
 
-/** All of them together are more than a token can hold. */
+/** All of them together are more than fit into a token. */
 const WIDE = {
   ...PLAIN,
   client_id: 'wide',
@@ -55,7 +55,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     return { email: `audience${people}@example.com`, password: PASSWORD, client_id: 'app' }
   }
 
-  it('is the first that is registered, and never the issuer beside it', async () => {
+  it('is the first registered one, never together with the issuer', async () => {
     const ada = credentials()
     const registered = await post('/auth/register', ada)
     const signedIn = await post('/auth/login', ada)
@@ -64,7 +64,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     expect(await me(signedIn.body.access_token)).toBe('401 AUTH_TOKEN_INVALID')
   })
 
-  it('is the issuer for a client that registers none', async () => {
+  it('is the issuer for a client without a registered audience', async () => {
     const opened = await post('/auth/register', { ...credentials(), client_id: 'plain' })
     expect(audienceOf(opened)).toBe(ISSUER)
     expect(await me(opened.body.access_token)).toBe(200)
@@ -83,7 +83,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     ['several', [OTHER_API, API], [OTHER_API, API]],
     ['one in a list', [OTHER_API], OTHER_API],
     ['one twice', [OTHER_API, OTHER_API], OTHER_API],
-  ])('is %s when a registration or a sign-in asks for it, and stays so', async (_, resource, audience) => {
+  ])('is %s when a sign-up or a sign-in asks for it, and stays so', async (_, resource, audience) => {
     const ada = credentials()
     const registered = await post('/auth/register', { ...ada, resource })
     const signedIn = await post('/auth/login', { ...ada, resource })
@@ -94,7 +94,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     expect(audienceOf(after)).toEqual(audience)
   })
 
-  it('is refused as a problem where the token would be too long, before an account is made or a sign-in spent', async () => {
+  it('is refused as a problem when the token would be too long, before an account is created or a token spent', async () => {
     const ada = { ...credentials(), client_id: 'wide' }
     const resource = WIDE.audience
     const outcomeOf = ({ status, headers, body }: Answer) => [
@@ -115,7 +115,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
   })
 
-  it.each(['/auth/refresh', '/token'])('is chosen anew at each refresh by %s (§2.2)', async path => {
+  it.each(['/auth/refresh', '/token'])('is chosen at each refresh by %s (§2.2)', async path => {
     let { refresh_token } = (await post('/auth/register', credentials())).body
     const next = async (resource?: string) => {
       const more = resource === undefined ? {} : { resource }
@@ -141,14 +141,14 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     ['another with the issuer', [API, ISSUER]],
     ['one that is not registered', 'https://elsewhere.example'],
     ['one that is not registered among others', [API, 'https://elsewhere.example']],
-    ['no URI', 'api'],
+    ['a text that is no URI', 'api'],
     ['a fragment', `${API}#f`],
-    ['nothing', ''],
-    ['no text', 7],
+    ['an empty text', ''],
+    ['a number', 7],
     ['an empty list', []],
-    ['a list of no texts', [null]],
-    ['more than anybody has', Array.from({ length: 11 }, () => API)],
-  ])('refuses %s, and nothing has happened', async (_, resource) => {
+    ['a list of null', [null]],
+    ['more than ten', Array.from({ length: 11 }, () => API)],
+  ])('refuses %s and changes nothing', async (_, resource) => {
     const ada = credentials()
     const refusalOf = ({ status, body }: Answer) => [status, body['code']]
     expect(refusalOf(await post('/auth/register', { ...ada, resource }))).toEqual([422, 'FIELDS_INVALID'])
@@ -165,7 +165,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     expect((await post('/auth/refresh', { refresh_token })).status).toBe(200)
   })
 
-  it('refuses the issuer beside another at /token as well, and the token stays usable', async () => {
+  it('refuses the issuer together with another audience at /token too, and the refresh token stays usable', async () => {
     const { refresh_token } = (await post('/auth/register', credentials())).body
     const form = [
       ['resource', ISSUER],
@@ -175,19 +175,19 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     expect((await refresh(signet, refresh_token)).status).toBe(200)
   })
 
-  it('narrows a family from before, whose tokens carried the issuer too', async () => {
+  it('narrows a family of an earlier version, whose tokens had the issuer too', async () => {
     const family = await seedFamily(deployment, { audience: [API, ISSUER] })
     const usual = await post('/auth/refresh', { refresh_token: family.refresh_token })
     expect([audienceOf(usual), await me(usual.body.access_token)]).toEqual([API, '401 AUTH_TOKEN_INVALID'])
     const ours = await post('/auth/refresh', { refresh_token: usual.body.refresh_token, resource: ISSUER })
     expect([audienceOf(ours), await me(ours.body.access_token)]).toEqual([ISSUER, 200])
-    // Not granted then: it is no more than it was.
+    // The family was not granted this audience, and gets no more than it was granted.
     const more = await post('/auth/refresh', { refresh_token: ours.body.refresh_token, resource: OTHER_API })
     expect(more.status).toBe(422)
     expect(await rowOf(deployment, family.id)).toMatchObject({ generation: 2, revoked_at: null })
   })
 
-  it('goes to DEFAULT_AUDIENCE where it is another than the issuer and the client names none', async () => {
+  it('is DEFAULT_AUDIENCE when that differs from the issuer and the client registers none', async () => {
     const instance = await deployment.start({ environment: { DEFAULT_AUDIENCE: API } })
     const open = async (more: object) =>
       audienceOf(

@@ -7,7 +7,7 @@ const CC = 'grant_type=client_credentials'
 const LIMIT = 64 * 1024
 const ENDPOINTS = ['/token', '/revoke', '/introspect']
 
-/** Where a 64 kB body is used up: to the byte, with an ignored parameter. */
+/** A body of exactly so many bytes, padded with an ignored parameter. */
 const bodyOf = (bytes: number) => `${CC}&padding=`.padEnd(bytes, 'x')
 
 const chunked = (body: string, bytes_each = 10_000) =>
@@ -28,7 +28,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     signet = await deployment.start()
   })
   afterAll(async () => {
-    // Whatever was sent: nobody foresaw nothing.
+    // No request of this file led to an unexpected error.
     expect(signet.lines.filter(line => Number(line['status']) >= 500)).toEqual([])
     expect(signet.lines.filter(line => line['message'] === 'unexpected error')).toEqual([])
     await deployment.close()
@@ -50,21 +50,21 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
   it.each([
     ['twice the same', `${CC}&${CC}`],
     ['two values', `${CC}&grant_type=refresh_token`],
-    ['an empty one beside', `${CC}&scope=&scope=read`],
-    ['of a name that nobody knows', `${CC}&other=1&other=2`],
-    ['of a name that is spelt in escapes', `${CC}&scope=read&s%63ope=write`],
+    ['an empty one and another', `${CC}&scope=&scope=read`],
+    ['of an unknown name', `${CC}&other=1&other=2`],
+    ['of a name with escapes', `${CC}&scope=read&s%63ope=write`],
   ])('refuses a parameter that is repeated: %s', async (_, body) => {
     expect(verdictOf(await send(body))).toEqual(INVALID)
   })
 
-  it('takes an empty parameter for an absent one', async () => {
+  it('treats an empty parameter as absent', async () => {
     expect(verdictOf(await send(`${CC}&scope=&client_id=&resource=&client_secret=`))).toEqual(OK)
     expect(verdictOf(await send('grant_type='))).toEqual(INVALID)
     expect(verdictOf(await send(''))).toEqual(INVALID)
     expect(verdictOf(await send('scope=read'))).toEqual(INVALID)
   })
 
-  it('ignores what it does not know', async () => {
+  it('ignores unknown parameters', async () => {
     const strange = '__proto__=x&constructor=y&toString=z&unknown=%F0%9F%98%80&=&&'
     expect(verdictOf(await send(`${CC}&${strange}`))).toEqual(OK)
   })
@@ -86,13 +86,13 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     expect(verdictOf(await send(body))).toEqual(INVALID)
   })
 
-  it('refuses bytes that are no UTF-8, with a length and in chunks', async () => {
+  it('refuses bytes that are not UTF-8, with a length and in chunks', async () => {
     const bytes = new Uint8Array([...Buffer.from(`${CC}&scope=`), 0xff, 0xfe])
     expect(verdictOf(await send(bytes))).toEqual(INVALID)
     expect(verdictOf(await send(bytes, { 'content-length': String(bytes.length) }))).toEqual(INVALID)
   })
 
-  it.each(ENDPOINTS)('refuses parameters in the query of POST %s, and credentials there', async path => {
+  it.each(ENDPOINTS)('refuses parameters and credentials in the query of POST %s', async path => {
     for (const query of [CC, 'token=x', 'client_id=service', 'access_token=x'])
       expect(verdictOf(await send(CC, {}, `${path}?${query}`))).toEqual(INVALID)
   })
@@ -100,7 +100,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
   it.each([
     'application/x-www-form-urlencoded; charset=UTF-8',
     'Application/X-WWW-Form-Urlencoded;charset=utf-8',
-  ])('takes the content type %s', async type => {
+  ])('accepts the content type %s', async type => {
     expect(verdictOf(await send(CC, { 'content-type': type }))).toEqual(OK)
   })
 
@@ -114,7 +114,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     expect(verdictOf(await send(CC, { 'content-type': type }))).toEqual(INVALID)
   })
 
-  it('refuses a body without a content type, and one in JSON', async () => {
+  it('refuses a body without a content type, and one of JSON', async () => {
     const bare = await signet.fetch('/token', {
       method: 'POST',
       headers: SERVICE,
@@ -125,13 +125,13 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     expect(verdictOf(await send(body, { 'content-type': 'application/json' }))).toEqual(INVALID)
   })
 
-  it('takes 64 kB, by length and in chunks', async () => {
+  it('accepts 64 kB, with a length and in chunks', async () => {
     expect(verdictOf(await send(bodyOf(LIMIT)))).toEqual(OK)
     expect(verdictOf(await send(chunked(bodyOf(LIMIT))))).toEqual(OK)
     expect(verdictOf(await send(chunked(CC, 1)))).toEqual(OK)
   })
 
-  it('answers 413 to a byte more, by length and in chunks, and ends the connection', async () => {
+  it('answers 413 to one byte more, with a length and in chunks, and closes the connection', async () => {
     for (const body of [bodyOf(LIMIT + 1), chunked(bodyOf(LIMIT + 1)), chunked(bodyOf(10 * LIMIT))]) {
       const answer = await send(body)
       expect(verdictOf(answer)).toEqual([413, 'invalid_request'])
@@ -140,7 +140,7 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     }
   })
 
-  it('§5.2 – tells an honest developer what is wrong, and repeats nothing of what was sent', async () => {
+  it('§5.2 – describes the fault and repeats no part of the request', async () => {
     for (const sent of [`${CC}&${CC}`, `${CC}&scope=hunter2`, 'grant_type=hunter2']) {
       const { body, text } = await send(sent)
       expect(body.error_description.length).toBeGreaterThan(10)
@@ -149,13 +149,13 @@ describe('RFC 6749 §3.2 and appendix B – the form of a request', () => {
     }
   })
 
-  it('needs a token at /revoke and /introspect (RFC 7009 §2.1, RFC 7662 §2.1)', async () => {
+  it('requires a token at /revoke and /introspect (RFC 7009 §2.1, RFC 7662 §2.1)', async () => {
     for (const path of ['/revoke', '/introspect'])
       for (const body of ['token=', 'token_type_hint=access_token', ''])
         expect(verdictOf(await send(body, {}, path))).toEqual(INVALID)
   })
 
-  it('answers garbage of every kind with a refusal, never with a fault of its own', async () => {
+  it('answers every kind of garbage with a refusal, never with a server error', async () => {
     const garbage = [
       '%00',
       '&'.repeat(60_000),

@@ -6,7 +6,7 @@ import { OAuthError } from '../../../src/domain/oauth/oauth-error.ts'
 import { narrowScope, parseScope } from '../../../src/domain/oauth/scope.ts'
 import { basic } from '../../support/clients.ts'
 
-/** Text that a parameter may hold. */
+/** Text that a parameter may have. */
 const clean = fc.string({ unit: 'grapheme' }).filter(text => !/[\p{Cc}\ufffd]/u.test(text))
 const name = clean.filter(text => text !== 'resource')
 
@@ -90,7 +90,7 @@ describe('RFC 6749 §3.3 – any scope', () => {
     )
   })
 
-  it('is nothing with a character in it that may not be there', () => {
+  it('is refused with a character that the grammar does not allow', () => {
     const foreign = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 1 })
       .filter(text => !/[\x20\x21\x23-\x5b\x5d-\x7e]/.test(text))

@@ -35,7 +35,7 @@ const PUBLIC = {
 
 let people = 0
 
-describe.each(deployments)('a registration that is changed while tokens live, on $name', ({ open }) => {
+describe.each(deployments)('a registration that changes while tokens live, on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   const register = (...clients: readonly ClientEntry[]) => {
@@ -63,7 +63,7 @@ describe.each(deployments)('a registration that is changed while tokens live, on
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     })
-  /** Ends what no client of the file has: nobody’s tokens. */
+  /** Ends the tokens of a client that does not exist. */
   const administer = async (token: string, instance = signet) =>
     (
       await instance.fetch('/global-token-revocation', {
@@ -74,14 +74,14 @@ describe.each(deployments)('a registration that is changed while tokens live, on
     ).status
 
   it.each([
-    ['its scope', { scope: 'read' }, 403],
-    ['its audience', { audience: [API] }, 401],
-    ['its grant', { grant_types: [] }, 401],
-    ['its secret', { client_secret: NEW_SECRET }, 401],
-    ['its key instead of its secret', KEYED, 401],
-    ['nothing secret any more', PUBLIC, 401],
-    ['no entry any more', null, 401],
-  ] as const)('withdraws an administrator by %s', async (_, changed, status) => {
+    ['the loss of a scope', { scope: 'read' }, 403],
+    ['the loss of an audience', { audience: [API] }, 401],
+    ['the loss of its grant', { grant_types: [] }, 401],
+    ['a change of its secret', { client_secret: NEW_SECRET }, 401],
+    ['a change from a secret to a key', KEYED, 401],
+    ['the loss of its secret', PUBLIC, 401],
+    ['the loss of its entry', null, 401],
+  ] as const)('refuses an administrator after %s', async (_, changed, status) => {
     const token = await tokenOf('admin', SECRET)
     const other = await tokenOf('other-admin', SECRET)
     expect([await administer(token), await administer(other)]).toEqual([204, 204])
@@ -94,7 +94,7 @@ describe.each(deployments)('a registration that is changed while tokens live, on
     expect(await administer(token)).toBe(204)
   })
 
-  it('lets an administrator with a changed secret go on with a new token, and so after a restart', async () => {
+  it('accepts a new token of an administrator with a changed secret, also after a restart', async () => {
     const before = await tokenOf('admin', SECRET)
     const elsewhere = await deployment.start()
     expect(await administer(before, elsewhere)).toBe(204)
@@ -124,7 +124,7 @@ describe.each(deployments)('a registration that is changed while tokens live, on
       ['an audience', { audience: [OTHER_API] }, [200, 'read write', false]],
       ['a scope', { scope: 'read' }, [200, 'read', 'read']],
       ['its entry', null, [401, false, false]],
-    ] as const)('withdraws what its tokens allowed with %s', async (_, changed, expected) => {
+    ] as const)('withdraws the rights of its tokens after the loss of %s', async (_, changed, expected) => {
       const [ours, theirs] = [await open(ISSUER), await open(API)]
       expect([await me(ours), await me(theirs)]).toEqual([200, 401])
       await (changed === null ? register(ADMIN) : register(ADMIN, { ...APP, ...changed }))

@@ -14,7 +14,7 @@ const SERVICE = {
   protected_resources: ['http://localhost:8080'],
 }
 
-/** What of somebody's roles can be seen anywhere: in the token, at /auth/me, by introspection, and after a refresh. */
+/** The roles of a sign-in everywhere they show: in the token, at /auth/me, by introspection, and after a refresh. */
 const rolesEverywhere = async (signet: Instance, { access_token, refresh_token }: Body) => {
   const me = await ask(signet, '/auth/me', { token: access_token })
   const introspected = await askApp(signet.app, '/introspect', {
@@ -34,7 +34,7 @@ const rolesEverywhere = async (signet: Instance, { access_token, refresh_token }
 
 const everywhere = (...roles: readonly string[]) => [roles, roles, roles, roles]
 
-describe.each(deployments)('a role that wants a second factor ($name)', ({ open }) => {
+describe.each(deployments)('a role that requires a second factor ($name)', ({ open }) => {
   const time: TestClock = createClock()
   let deployment: Deployment
   let signet: Instance
@@ -49,7 +49,7 @@ describe.each(deployments)('a role that wants a second factor ($name)', ({ open 
   })
   beforeEach(time.reset)
 
-  it('is in no token, and nowhere else, of a sign-in with one factor', async () => {
+  it('shows nowhere for a sign-in with one factor', async () => {
     const tokens = await signUp(signet, 'weak@roles.example')
     expect(tokens.user.roles).toEqual([])
     expect(await rolesEverywhere(signet, tokens)).toEqual(everywhere())
@@ -58,7 +58,7 @@ describe.each(deployments)('a role that wants a second factor ($name)', ({ open 
     expect(await rolesEverywhere(signet, body)).toEqual(everywhere())
   })
 
-  it('is there with two, by sign-in and by step-up', async () => {
+  it('shows for two factors, after a sign-in and after a step-up', async () => {
     const ada = await withTotp(signet, time, 'strong@roles.example')
     expect(await rolesEverywhere(signet, ada.tokens)).toEqual(everywhere())
     const signedIn = await signInFully(signet, time, ada)
@@ -72,7 +72,7 @@ describe.each(deployments)('a role that wants a second factor ($name)', ({ open 
     expect(claimsOf(weak.access_token)['roles']).toEqual([])
   })
 
-  it('stops counting at once, for tokens that were out before it wanted one too', async () => {
+  it('is void at once in tokens that were issued before the role required a second factor', async () => {
     await signet.close()
     const lenient = await serve('')
     const tokens = await signUp(lenient, 'before@roles.example')

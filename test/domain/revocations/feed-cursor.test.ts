@@ -32,7 +32,7 @@ describe('a cursor', () => {
     expect(cursors.parse(cursors.format(one))).toEqual(one)
   })
 
-  it('is read by an instance with a newer pepper, and by one that has only the older', () => {
+  it('is read by an instance with a newer pepper, and by one that still issues with the older', () => {
     const old = cursor()
     const rotated = createCursors([second, first])
     expect(rotated.parse(cursors.format(old))).toEqual(old)
@@ -40,7 +40,7 @@ describe('a cursor', () => {
     expect(cursors.parse(rotated.format(old))).toBeNull()
   })
 
-  it('is nothing that was changed in any place', () => {
+  it('is refused after a change of any character', () => {
     const text = cursors.format(cursor())
     for (let place = 0; place < text.length; place += 1) {
       const other = text[place] === 'A' ? 'B' : 'A'
@@ -52,13 +52,13 @@ describe('a cursor', () => {
   it.each([
     ['empty', ''],
     ['short', 'x'],
-    ['of the form before this one', '1x2y3z.a.1-6'],
-    ['as long as one', 'A'.repeat(72)],
+    ['of a former version', '1x2y3z.a.1-6'],
+    ['of the right length', 'A'.repeat(72)],
     ['not base64url', '!'.repeat(72)],
-    ['two at once', `${cursors.format(cursor())}${cursors.format(cursor())}`],
+    ['two cursors', `${cursors.format(cursor())}${cursors.format(cursor())}`],
     ['padded', `${cursors.format(cursor()).slice(0, -1)}=`],
     ['huge', `a1.a.${'1-'.repeat(700_000)}1`],
-  ])('is not what is %s', (_, text) => {
+  ])('is refused when the text is %s', (_, text) => {
     expect(cursors.parse(text)).toBeNull()
   })
 })
@@ -70,7 +70,7 @@ describe('the digest of entries without a number', () => {
     expires_at: 1,
     issued_until,
   })
-  it('is the same in any order, and another for other entries', () => {
+  it('is the same in any order and differs for other entries', () => {
     const [a, b] = [entry('a'), entry('b')]
     expect(digestOfUnnumbered([])).toBe(NOTHING_UNNUMBERED)
     expect(digestOfUnnumbered([a, b])).toBe(digestOfUnnumbered([b, a]))

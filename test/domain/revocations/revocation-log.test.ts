@@ -24,7 +24,7 @@ const bare = ({ value }: NumberedRevocation) => value.replaceAll('-', '')
 const everything = 0
 
 describe('the log of revocations', () => {
-  it('gives what was numbered after a number', () => {
+  it('returns the entries that were numbered after a number', () => {
     const log = createRevocationLog()
     const [first, second, third] = [token(5), token(6), token(6)] as const
     log.add([first, second, third])
@@ -35,7 +35,7 @@ describe('the log of revocations', () => {
     expect([4, 5, 6].map(log.countAfter)).toEqual([3, 2, 0])
   })
 
-  it('adds what has no number to what has one', () => {
+  it('adds unnumbered entries to the numbered ones', () => {
     const log = createRevocationLog()
     const [numbered, late, custom, ended] = [
       token(5),
@@ -50,7 +50,7 @@ describe('the log of revocations', () => {
     expect(idsOf(log.since(5, [late], 1) ?? nothing)).toEqual([bare(late)])
   })
 
-  it('keeps the newest of what names the same person', () => {
+  it('keeps only the newest entry of a person', () => {
     const log = createRevocationLog()
     log.add([person(5, NOW), person(6, NOW + 10), person(6, NOW, 'bob')])
     expect(log.size()).toBe(2)
@@ -60,13 +60,13 @@ describe('the log of revocations', () => {
     ])
   })
 
-  it('names an id that is no UUID', () => {
+  it('sends an id that is no UUID by name', () => {
     const log = createRevocationLog()
     log.add([token(5, NOW, 'custom')])
     expect(log.since(everything, [], 1)?.named).toEqual([['jti', 'custom', NOW, null]])
   })
 
-  it('never forgets early: an expiry is rounded up', () => {
+  it('never forgets early, because an expiry is rounded up', () => {
     const log = createRevocationLog()
     log.add([token(1, NOW + 1), token(1, NOW + 60)])
     for (const expiry of Object.keys(log.since(everything, [], 2)?.ids ?? {}))
@@ -77,7 +77,7 @@ describe('the log of revocations', () => {
     expect(log.size()).toBe(0)
   })
 
-  it('forgets what has expired and keeps the rest as it was', () => {
+  it('forgets expired entries and keeps the others', () => {
     const log = createRevocationLog()
     const kept = Array.from({ length: 3000 }, () => token(2, NOW + 900))
     log.add(kept.flatMap(entry => [token(1, NOW), entry]))
@@ -85,7 +85,7 @@ describe('the log of revocations', () => {
     expect(idsOf(log.since(1, [], 3000) ?? nothing)).toEqual(kept.map(bare))
   })
 
-  it('falls into parts that make the whole', () => {
+  it('divides into parts that together are the whole', () => {
     const log = createRevocationLog()
     const all = Array.from({ length: 2000 }, () => token(1))
     log.add([...all, person(1, NOW)])
@@ -95,7 +95,7 @@ describe('the log of revocations', () => {
     expect(Math.min(...parts.map(part => idsOf(part).length))).toBeGreaterThan(400)
   })
 
-  it('brings with the last part what came since the first', () => {
+  it('adds entries that came since the first part to the last one', () => {
     const log = createRevocationLog()
     const all = Array.from({ length: 2000 }, () => token(1))
     log.add([...all, person(1, NOW)])

@@ -16,7 +16,7 @@ describe('any refresh token', () => {
   })
   const pepper = bytes(32).map(createPepper)
 
-  it('names its position, and looks like one to a scanner', () => {
+  it('encodes its position and has the prefix that scanners find', () => {
     fc.assert(
       fc.property(position, pepper, (at, pepper) => {
         const token = refreshTokenAt(at, pepper)
@@ -31,7 +31,7 @@ describe('any refresh token', () => {
     )
   })
 
-  it('is nothing with any bit turned', () => {
+  it('is refused after a change of any bit', () => {
     fc.assert(
       fc.property(position, pepper, fc.integer({ min: 0, max: 70 * 8 - 1 }), (at, pepper, bit) => {
         const token = Buffer.from(refreshTokenAt(at, pepper).slice('signet_rt_'.length), 'base64url')
@@ -42,7 +42,7 @@ describe('any refresh token', () => {
     )
   })
 
-  it('has one spelling: any other character anywhere makes it nothing', () => {
+  it('has one spelling and is refused after a change of any character', () => {
     const change = fc.tuple(fc.nat({ max: 103 }), fc.string({ unit: 'binary', minLength: 0, maxLength: 2 }))
     fc.assert(
       fc.property(position, pepper, change, (at, pepper, [place, text]) => {
@@ -55,7 +55,7 @@ describe('any refresh token', () => {
     )
   })
 
-  it('is nothing to who has another pepper', () => {
+  it('is refused under another pepper', () => {
     fc.assert(
       fc.property(position, pepper, pepper, (at, mine, other) => {
         fc.pre(!mine.key.equals(other.key))

@@ -34,7 +34,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
       {
         method: 'GET',
         path: '/failing',
-        cors: 'nobody',
+        cors: 'none',
         errors,
         handle: async () => {
           throw error

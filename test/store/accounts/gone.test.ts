@@ -11,45 +11,48 @@ import { createFactors } from '../../../src/store/factors/factors.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
 import { LIFETIMES } from '../../support/families.ts'
 
-describe.each(backends)('an account that is gone, or changed, since it was looked up ($name)', ({ open }) => {
-  let backend: OpenBackend
-  beforeAll(async () => {
-    backend = await open()
-  })
-  afterAll(() => backend.close())
-
-  it('begins no ceremony, which is no error', async () => {
-    const ceremonies = createCeremonies(backend.database)
-    const digest = digestOf(ceremonyHandleOf(randomBytes(32)))
-    const step_up = { purpose: 'step_up', family_id: null } as const
-    await ceremonies.begin({
-      ...step_up,
-      digest,
-      account: { id: uuidv7(), credential_epoch: 0 },
-      client_id: 'app',
-      refresh_transport: 'body',
-      payload: randomBytes(32),
+describe.each(backends)(
+  'an account that was deleted or changed since it was looked up ($name)',
+  ({ open }) => {
+    let backend: OpenBackend
+    beforeAll(async () => {
+      backend = await open()
     })
-    expect(await ceremonies.attempt({ digest, ...step_up })).toBeNull()
-  })
+    afterAll(() => backend.close())
 
-  it('is given no recovery codes', async () => {
-    const accounts = createAccounts(backend.database, LIFETIMES)
-    const factors = createFactors(backend.database, LIFETIMES)
-    const id = uuidv7()
-    const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
-    const given = {
-      id,
-      credential_epoch: 0,
-      replaces: null,
-      digests: [digestOf(recoveryCodeOf(randomBytes(25)))],
-    }
-    expect(await factors.replaceRecoveryCodes(given)).toBeNull()
-    await accounts.create({ id, email: `${id}@gone.example`, password_digest, roles: [], language: 'en' })
-    expect(await factors.replaceRecoveryCodes(given)).toBe('replaced')
-    expect(await factors.replaceRecoveryCodes(given)).toBe('overtaken')
-    await accounts.endEverySignIn(id, 'signed_out_everywhere')
-    expect(await factors.replaceRecoveryCodes({ ...given, replaces: 0, digests: [] })).toBeNull()
-    expect((await factors.find(id)).recovery_codes).toBe(1)
-  })
-})
+    it('begins no ceremony, without an error', async () => {
+      const ceremonies = createCeremonies(backend.database)
+      const digest = digestOf(ceremonyHandleOf(randomBytes(32)))
+      const step_up = { purpose: 'step_up', family_id: null } as const
+      await ceremonies.begin({
+        ...step_up,
+        digest,
+        account: { id: uuidv7(), credential_epoch: 0 },
+        client_id: 'app',
+        refresh_transport: 'body',
+        payload: randomBytes(32),
+      })
+      expect(await ceremonies.attempt({ digest, ...step_up })).toBeNull()
+    })
+
+    it('gets no recovery codes', async () => {
+      const accounts = createAccounts(backend.database, LIFETIMES)
+      const factors = createFactors(backend.database, LIFETIMES)
+      const id = uuidv7()
+      const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
+      const given = {
+        id,
+        credential_epoch: 0,
+        replaces: null,
+        digests: [digestOf(recoveryCodeOf(randomBytes(25)))],
+      }
+      expect(await factors.replaceRecoveryCodes(given)).toBeNull()
+      await accounts.create({ id, email: `${id}@gone.example`, password_digest, roles: [], language: 'en' })
+      expect(await factors.replaceRecoveryCodes(given)).toBe('replaced')
+      expect(await factors.replaceRecoveryCodes(given)).toBe('overtaken')
+      await accounts.endEverySignIn(id, 'signed_out_everywhere')
+      expect(await factors.replaceRecoveryCodes({ ...given, replaces: 0, digests: [] })).toBeNull()
+      expect((await factors.find(id)).recovery_codes).toBe(1)
+    })
+  },
+)

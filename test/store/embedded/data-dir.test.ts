@@ -13,13 +13,13 @@ beforeEach(() => {
 afterEach(() => rmSync(parent, { recursive: true, force: true }))
 
 describe('DATA_DIR', () => {
-  it('is made for this user alone', () => {
+  it('is created for this user alone', () => {
     openDataDir(data_dir)
     expect(statSync(data_dir).mode & 0o777).toBe(0o700)
     openDataDir(data_dir)
   })
 
-  it('is refused when others may enter it, and left as it is', () => {
+  it('is refused and left unchanged when other users may enter it', () => {
     openDataDir(data_dir)
     writeFileSync(join(data_dir, 'somebody-elses'), '')
     chmodSync(data_dir, 0o750)
@@ -27,21 +27,21 @@ describe('DATA_DIR', () => {
     expect(statSync(data_dir).mode & 0o777).toBe(0o750)
   })
 
-  it('is refused in one line when it cannot be made', () => {
+  it('is refused with one line when it cannot be created', () => {
     writeFileSync(join(parent, 'file'), '')
     expect(() => openDataDir(join(parent, 'file', 'data'))).toThrow(/cannot be made: ENOTDIR/)
   })
 })
 
 describe('a local secret', () => {
-  it('is made once, for this user alone, and leaves no draft', () => {
+  it('is created once, for this user alone, and leaves no draft', () => {
     expect(localSecret(data_dir, 'pepper', () => 'first')).toBe('first')
     expect(localSecret(data_dir, 'pepper', () => 'second')).toBe('first')
     expect(statSync(join(data_dir, 'pepper')).mode & 0o777).toBe(0o600)
     expect(readdirSync(data_dir)).toEqual(['pepper'])
   })
 
-  it('is that of the other process when both make one at the same moment', () => {
+  it('is the same for two processes that create it at once', () => {
     const secret = localSecret(
       data_dir,
       'pepper',

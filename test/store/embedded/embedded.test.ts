@@ -27,7 +27,7 @@ describe('the embedded database', () => {
     }
   }
 
-  it('never crosses answers, pipelined, in transactions and on reserved connections', async () => {
+  it('never mixes up answers, in pipelines, in transactions and on reserved connections', async () => {
     await using(async ({ sql, run }) => {
       const plain = async (number: number) => (await run(sql => sql`select ${number}::int as number`))[0]
       const inTransaction = (number: number) =>
@@ -48,7 +48,7 @@ describe('the embedded database', () => {
         return { number }
       }
       const ways = [plain, inTransaction, plain, reserved, failing]
-      // The driver forgets a reservation that is the first thing on a connection.
+      // The driver loses a reservation that is the first request on a connection.
       await plain(0)
       const numbers = Array.from({ length: 350 }, (_, number) => number)
       const answers = await Promise.all(
@@ -58,7 +58,7 @@ describe('the embedded database', () => {
     })
   })
 
-  it('keeps what was written when it is closed and opened again', async () => {
+  it('keeps its rows when it is closed and opened again', async () => {
     await using(({ run }) =>
       run(sql => sql`insert into revocations (kind, value, expires_at) values ('jti', 'kept', now())`),
     )
@@ -78,7 +78,7 @@ describe('the embedded database', () => {
     })
   })
 
-  it('begins anew after a first start that was killed halfway', async () => {
+  it('starts again after a first start that was killed halfway', async () => {
     rmSync(join(data.data_dir, 'postgres'), { recursive: true })
     mkdirSync(join(data.data_dir, 'postgres.draft', 'base'), { recursive: true })
     await using(async ({ run }) => {
@@ -88,7 +88,7 @@ describe('the embedded database', () => {
   })
 
   it.runIf(existsSync('/proc/self/status'))(
-    'gives back the memory that its first start took',
+    'frees the memory of its first start',
     async () => {
       rmSync(join(data.data_dir, 'postgres'), { recursive: true })
       const child = await startChild(data.data_dir)
@@ -103,7 +103,7 @@ describe('the embedded database', () => {
     120_000,
   )
 
-  it('lets go of the directory when it cannot start', async () => {
+  it('releases the directory when it cannot start', async () => {
     rmSync(join(data.data_dir, 'postgres'), { recursive: true })
     writeFileSync(join(data.data_dir, 'postgres'), 'not a database')
     await expect(openEmbedded(data)).rejects.toThrow(
@@ -133,7 +133,7 @@ describe('the lock of a directory', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-  it('is had by one of many that ask at the same moment, again and again', async () => {
+  it('is held by one of many that ask at once, repeatedly', async () => {
     for (let round = 0; round < 20; round++) {
       const asked = await Promise.allSettled(Array.from({ length: 20 }, () => holdDirectory(directory)))
       const held = asked.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
@@ -142,7 +142,7 @@ describe('the lock of a directory', () => {
     }
   })
 
-  it('is a socket that nobody else may use', async () => {
+  it('is a socket that no other user may use', async () => {
     const lock = await holdDirectory(directory)
     expect(statSync(join(directory, 'lock.1')).isSocket()).toBe(true)
     await lock.release()
@@ -150,12 +150,12 @@ describe('the lock of a directory', () => {
 })
 
 describe('the path of a Unix socket', () => {
-  it('is the shorter of the two that lead there', () => {
+  it('is the shorter of the absolute and the relative path', () => {
     expect(socketPath(join(process.cwd(), 'data', 'lock'))).toBe('data/lock')
     expect(socketPath('/lock')).toBe('/lock')
   })
 
-  it('is refused in one line from 104 bytes on', () => {
+  it('is refused with one line from 104 bytes on', () => {
     expect(socketPath(`/${'a'.repeat(102)}`)).toHaveLength(103)
     expect(() => socketPath(`/${'a'.repeat(103)}`)).toThrow(/too long a path/)
     expect(() => socketPath(`/${'ä'.repeat(60)}`)).toThrow(/too long a path/)

@@ -34,7 +34,7 @@ describe.each(backends.slice(-1))('recovery codes of an enrolment ($name)', ({ o
       recovery: [createDigest(), createDigest()],
     })
 
-  it('do not replace a set that was made since the enrolment looked', async () => {
+  it('do not replace a set that was created since the enrolment looked', async () => {
     const factors = createFactors(database, LIFETIMES)
     const id = await createPerson()
     const digest = createDigest()
@@ -45,7 +45,7 @@ describe.each(backends.slice(-1))('recovery codes of an enrolment ($name)', ({ o
     expect(await factors.spendRecoveryCode({ account_id: id, digest })).toBe(true)
   })
 
-  it('are given where there is no set, or none of it is left', async () => {
+  it('are stored when there is no set, or no unused code', async () => {
     const factors = createFactors(database, LIFETIMES)
     const [fresh, spent] = [await createPerson(), await createPerson()]
     const set = { id: spent, credential_epoch: 0, replaces: null, digests: [] }
@@ -56,7 +56,7 @@ describe.each(backends.slice(-1))('recovery codes of an enrolment ($name)', ({ o
     }
   })
 
-  it('are one set of a race of new ones, and that of the winner', async () => {
+  it('are the set of the winner when several requests race', async () => {
     const factors = createFactors(database, LIFETIMES)
     const id = await createPerson()
     await enrol(id)

@@ -9,7 +9,7 @@ import { createRevocations } from '../../../src/store/revocations/revocations.ts
 import { backends, type OpenBackend } from '../../support/backends.ts'
 
 const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
-/** More than one statement ends, of which some have had no token for hours. */
+/** More than one statement ends. Some have had no token for hours. */
 const RECENT = 2_600
 const OLD = 300
 
@@ -82,8 +82,8 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
       select id, floor(extract(epoch from created_at))::float8 as iat
       from refresh_families
       where user_id = ${id} and id <> ${keep} and created_at > now() - interval '1 hour'`
-  /** Whether a follower knows of each of these sign-ins, by its own entry or by the person's. */
-  const isAnnounced = async (recent: readonly Recent[], { id }: Readonly<{ id: string }>) => {
+  /** True when the feed has each of these sign-ins, by its own entry or by the person's. */
+  const isInFeed = async (recent: readonly Recent[], { id }: Readonly<{ id: string }>) => {
     const rows = await backend.database.sql<{ value: string; until: number | null }[]>`
       select value, floor(extract(epoch from issued_until))::float8 as until
       from revocations
@@ -91,7 +91,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     const known = new Map(rows.map(({ value, until }) => [value, until]))
     return recent.every(family => known.has(family.id) || family.iat <= (known.get(id) ?? 0))
   }
-  /** As a process that dies after so many statements. */
+  /** A database of a process that dies after so many statements. */
   const dying = (statements: number): Pool => {
     let left = statements
     return {
@@ -112,7 +112,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     ['a change of password', changePassword, 1],
     ['a sign-out everywhere', signOutEverywhere, 0],
     ['a global revocation', endPerson, 0],
-  ])('%s ends them all, in batches, and says so in the feed', async (_, verb, left) => {
+  ])('%s ends all of them, in batches, with entries of the feed', async (_, verb, left) => {
     const person = await createPerson()
     const other = await bystander()
     const before = await entriesSince(0)
@@ -121,11 +121,11 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     await expect
       .poll(() => countOf(person.id), { timeout: 15_000 })
       .toMatchObject({ living: left, pending: 0 })
-    const announced = await entriesSince(before)
-    // Those that can have had no token for hours need no entry; those that the person's entry covers, neither.
-    expect(announced).toBeGreaterThanOrEqual(left === 1 ? RECENT - 1 : 2_000)
-    expect(announced).toBeLessThanOrEqual(RECENT)
-    expect(await isAnnounced(recent, person)).toBe(true)
+    const entries = await entriesSince(before)
+    // Sign-ins that have had no token for hours, and those that the person's entry covers, need no entry.
+    expect(entries).toBeGreaterThanOrEqual(left === 1 ? RECENT - 1 : 2_000)
+    expect(entries).toBeLessThanOrEqual(RECENT)
+    expect(await isInFeed(recent, person)).toBe(true)
     if (left === 1) expect(await hasEntry('sid', person.keep)).toBe(false)
     expect(await hasEntry('sub', person.id)).toBe(left === 0)
     await other.expectAlive()
@@ -135,11 +135,11 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     ['a change of password', changePassword, 1],
     ['a sign-out everywhere', signOutEverywhere, 0],
     ['a global revocation', endPerson, 0],
-  ])('%s goes on also when one of the first was signed out meanwhile', async (_, verb, left) => {
+  ])('%s continues even when one of the first sign-ins was ended meanwhile', async (_, verb, left) => {
     const { sql } = backend.database
     const person = await createPerson()
     const [first, ...recent] = await recentOf(person)
-    // Among those that the first statement finds.
+    // One of the sign-ins that the first statement finds.
     await sql`update refresh_families set rotated_at = now() where id = ${first?.id ?? ''}`
     const holder = await sql.reserve()
     await holder`begin`
@@ -157,18 +157,18 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     await expect
       .poll(() => countOf(person.id), { timeout: 15_000 })
       .toMatchObject({ living: left, pending: 0 })
-    expect(await isAnnounced(recent, person)).toBe(true)
+    expect(await isInFeed(recent, person)).toBe(true)
     expect(await hasEntry('sub', person.id)).toBe(left === 0)
   })
 
-  it('announces few that had no token for long as well: their lifetime may have been longer then', async () => {
+  it('writes entries of a few old sign-ins too, because tokens may have had a longer life then', async () => {
     const person = await createPerson(0)
     const before = await entriesSince(0)
     await changePassword(backend.database, person)
     expect(await entriesSince(before)).toBe(OLD)
   })
 
-  it('is final at once: what a statement has not reached is dead by the epoch', async () => {
+  it('are all dead at once, by the epoch, also those that the first statement has not reached', async () => {
     const person = await createPerson()
     await changePassword(dying(1), person)
     expect(await countOf(person.id)).toMatchObject({ living: RECENT + OLD + 1 - 2_000, pending: 1 })
@@ -192,7 +192,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     ['a sign-out everywhere', signOutEverywhere, 0, 1],
     ['a deletion', remove, 0, 3],
   ])(
-    '%s that died half-way is taken up by another instance, when it is due',
+    '%s that died halfway is continued by another instance when it is due',
     async (_, verb, left, statements) => {
       const person = await createPerson()
       const other = await bystander()
@@ -208,7 +208,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     },
   )
 
-  it('of one person whose batches fail keep nobody else waiting, and are tried again', async () => {
+  it('of one account whose batches fail do not delay others, and are tried again', async () => {
     const { sql } = backend.database
     const [broken, person] = [await createPerson(), await createPerson()]
     for (const each of [broken, person]) await changePassword(dying(1), each)
@@ -231,7 +231,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     expect(await countOf(broken.id)).toMatchObject({ living: 1, pending: 0 })
   })
 
-  it('go with a deleted account, whose address is free at once', async () => {
+  it('are deleted with their account, whose address is free at once', async () => {
     const person = await createPerson()
     const other = await bystander()
     const before = await entriesSince(0)
@@ -248,7 +248,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     expect(await countOf(person.id)).toEqual({ living: 0, rows: 0, pending: 0 })
     expect(await sql`select from users where id = ${person.id}`).toHaveLength(0)
     expect(await entriesSince(before)).toBeGreaterThanOrEqual(2_000)
-    expect(await isAnnounced(recent, person)).toBe(true)
+    expect(await isInFeed(recent, person)).toBe(true)
     await other.expectAlive()
   })
 })

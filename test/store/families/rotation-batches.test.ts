@@ -11,7 +11,7 @@ import { API } from '../../support/clients.ts'
 import { callerOf, type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES, rowOf, type SeededFamily, seedFamily } from '../../support/families.ts'
 
-/** A token of the generation, as a client with nothing to hide presents it. */
+/** A valid presentation of the token of this generation. */
 const presentation = (
   { id, salt, tokenAt }: SeededFamily,
   generation: number,
@@ -33,7 +33,7 @@ const presentation = (
   ...more,
 })
 
-describe.each(backends)('rotations asked for at once, on $name', ({ name, open }) => {
+describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
   const pepper = randomBytes(32).toString('base64url')
   let backend: OpenBackend
   let ground: { database: Database; pepper: string }
@@ -43,7 +43,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
   })
   afterAll(() => backend.close())
 
-  /** The store, and how many statements it has sent. */
+  /** The store, and the count of statements that it has sent. */
   const createStore = () => {
     let statements = 0
     const run: Database['run'] = query => {
@@ -58,7 +58,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
   }
   const seed = () => seedFamily(ground)
 
-  it('are one statement, in which each is judged by itself', async () => {
+  it('are one statement, in which each token has its own verdict', async () => {
     const { rotate, statements } = createStore()
     const retry_proof = retryProofOf({
       idempotency_key: 'attempt 1',
@@ -93,19 +93,19 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     expect(statements() - before).toBe(1)
     expect(rotations).toEqual([
       {
-        verdict: 'rotated',
+        outcome: 'rotated',
         family: expect.objectContaining({ id: plain.id, user_id: plain.user_id, generation: 1 }),
       },
       {
-        verdict: 'replayed',
+        outcome: 'replayed',
         family: expect.objectContaining({ id: retried.id, user_id: retried.user_id, generation: 1 }),
       },
-      { verdict: 'reused' },
-      { verdict: 'forged' },
-      { verdict: 'denied', denial: 'wrong_client' },
-      { verdict: 'scope_exceeded' },
-      { verdict: 'resource_exceeded' },
-      { verdict: 'denied', denial: 'revoked' },
+      { outcome: 'reused' },
+      { outcome: 'forged' },
+      { outcome: 'denied', denial: 'wrong_client' },
+      { outcome: 'scope_exceeded' },
+      { outcome: 'resource_exceeded' },
+      { outcome: 'denied', denial: 'revoked' },
     ])
     const families = [plain, retried, reused, forged, foreign, narrowed, elsewhere, revoked]
     const rows = await Promise.all(families.map(({ id }) => rowOf(ground, id)))
@@ -119,49 +119,49 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
       [0, null],
       [0, null],
     ])
-    const announced = await ground.database.sql<{ value: string }[]>`select value from revocations`
-    expect(announced.map(({ value }) => value).toSorted()).toEqual([reused.id, forged.id].toSorted())
+    const entries = await ground.database.sql<{ value: string }[]>`select value from revocations`
+    expect(entries.map(({ value }) => value).toSorted()).toEqual([reused.id, forged.id].toSorted())
   })
 
-  it('of one family are one rotation, and the other is judged by what it left behind', async () => {
+  it('of one family are one rotation; the other token is judged on its result', async () => {
     const { rotate } = createStore()
     const [family, other] = await Promise.all([seed(), seed()])
-    const verdicts = await Promise.all([
+    const rotations = await Promise.all([
       rotate(presentation(family, 0)),
       rotate(presentation(other, 0)),
       rotate(presentation(family, 0)),
     ])
-    expect(verdicts.map(({ verdict }) => verdict).toSorted()).toEqual(['reused', 'rotated', 'rotated'])
+    expect(rotations.map(({ outcome }) => outcome).toSorted()).toEqual(['reused', 'rotated', 'rotated'])
     expect((await rowOf(ground, family.id)).revoke_reason).toBe('reuse')
     expect((await rowOf(ground, other.id)).revoke_reason).toBe(null)
   })
 
-  it('of a family that is not there are denied, and the others are carried out', async () => {
+  it('of an unknown family are denied, and the others are carried out', async () => {
     const { rotate } = createStore()
     const [family, gone] = await Promise.all([seed(), seed()])
     await ground.database.sql`delete from refresh_families where id = ${gone.id}`
     expect(await Promise.all([rotate(presentation(gone, 0)), rotate(presentation(family, 0))])).toEqual([
-      { verdict: 'denied', denial: 'unknown_family' },
-      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
+      { outcome: 'denied', denial: 'unknown_family' },
+      { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
     ])
   })
 
-  // The embedded database has one connection: nobody can hold a row there while others ask.
-  it.skipIf(name === 'embedded')('wait for nobody but the one whose row is held', async () => {
+  // The embedded database has one connection: no other transaction can hold a row there.
+  it.skipIf(name === 'embedded')('do not wait for a locked row, except its own rotation', async () => {
     const { rotate } = createStore()
     const [family, held] = await Promise.all([seed(), seed()])
     const holder = await ground.database.sql.reserve()
     await holder`begin`
     await holder`update refresh_families set generation = 1, token_digest = ${digestOf(held.tokenAt(1))} where id = ${held.id}`
     const waiting = rotate(presentation(held, 0))
-    expect((await rotate(presentation(family, 0))).verdict).toBe('rotated')
+    expect((await rotate(presentation(family, 0))).outcome).toBe('rotated')
     expect((await rowOf(ground, held.id)).generation).toBe(0)
     await holder`commit`
     holder.release()
-    expect(await waiting).toEqual({ verdict: 'reused' })
+    expect(await waiting).toEqual({ outcome: 'reused' })
   })
 
-  it('are carried out without the one that Postgres cannot take', async () => {
+  it('are carried out without the one that Postgres refuses', async () => {
     const { rotate } = createStore()
     const [family, bad] = await Promise.all([seed(), seed()])
     const answers = await Promise.allSettled([
@@ -173,19 +173,19 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     expect((await rowOf(ground, bad.id)).generation).toBe(0)
   })
 
-  it('do nothing for a caller whose time is over', async () => {
+  it('change nothing for a caller whose time is over', async () => {
     const family = await seed()
     const late: Database['run'] = query => backend.database.run(sql => query(sql, callerOf(sql, -0.001)))
     const families = createRefreshFamilies({ ...backend.database, run: late }, LIFETIMES)
     await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
-    expect((await createStore().rotate(presentation(family, 0))).verdict).toBe('rotated')
+    expect((await createStore().rotate(presentation(family, 0))).outcome).toBe('rotated')
     await expect(families.rotate(presentation(family, 0))).rejects.toThrow(Unavailable)
     expect(await rowOf(ground, family.id)).toMatchObject({ generation: 1, revoked_at: null })
   })
 })
 
 describe.each(backends)('a rotation that is late in a batch, on $name', ({ open }) => {
-  it('is asked for again by itself, and takes no other’s answer with it', async () => {
+  it('is sent again alone and does not affect the answers of the others', async () => {
     const backend = await open()
     const ground = { database: backend.database, pepper: randomBytes(32).toString('base64url') }
     const [family, late] = await Promise.all([seedFamily(ground), seedFamily(ground)])
@@ -203,8 +203,8 @@ describe.each(backends)('a rotation that is late in a batch, on $name', ({ open 
         families.rotate(presentation(late, 0, { client_id: 'another' })),
       ]),
     ).toEqual([
-      { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
-      { verdict: 'denied', denial: 'wrong_client' },
+      { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
+      { outcome: 'denied', denial: 'wrong_client' },
     ])
     expect(statements).toBe(2)
     await backend.close()
@@ -212,7 +212,7 @@ describe.each(backends)('a rotation that is late in a batch, on $name', ({ open 
 })
 
 describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then for its row', () => {
-  it('does nothing once its caller has given up', async () => {
+  it('changes nothing once its caller has given up', async () => {
     const own = await createDatabase()
     const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 1 })
     const ground = { database: lone, pepper: randomBytes(32).toString('base64url') }
@@ -226,7 +226,7 @@ describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then
     await busy
     await holder`commit`
     holder.release()
-    // There is one connection: whatever was sent on it is over before this.
+    // There is one connection, so that every statement before this one has ended.
     await lone.ping()
     expect((await rowOf(ground, family.id)).generation).toBe(0)
     await lone.close()

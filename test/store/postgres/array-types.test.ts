@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { backends } from '../../support/backends.ts'
 
 describe.each(backends)('arrays on $name', ({ open }) => {
-  it('come back as they went', async () => {
+  it('are read as they were written', async () => {
     const { database, close } = await open()
     const strings = [
       '',

@@ -5,7 +5,7 @@ type Entry = Readonly<{ key: string; text: string }>
 
 const entry = (key: string, text = key): Entry => ({ key, text })
 
-/** A worker that notes what it was asked for; `together` answers as the test says. */
+/** A worker that records its calls; the test decides the answer of `together`. */
 const createWork = (together: (texts: readonly string[]) => Promise<readonly (string | undefined)[]>) => {
   const batches: (readonly string[])[] = []
   const alone: string[] = []
@@ -28,7 +28,7 @@ const createWork = (together: (texts: readonly string[]) => Promise<readonly (st
 const echo = async (texts: readonly string[]) => texts.map(text => `${text} together`)
 
 describe('work in batches', () => {
-  it('carries out at once what was asked for at once', async () => {
+  it('sends concurrent entries at once', async () => {
     const { batches, askAll } = createWork(echo)
     expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual([
       'a together',
@@ -38,14 +38,14 @@ describe('work in batches', () => {
     expect(batches).toEqual([['a', 'b', 'c']])
   })
 
-  it('lets a full batch go at once, also while others have no answer', async () => {
+  it('sends a full batch at once, also while others have no answer', async () => {
     const { batches, ask } = createWork(() => new Promise(() => {}))
     for (let index = 0; index < 200; index++) void ask(entry(`e${index}`))
     await Promise.resolve()
     expect(batches.map(batch => batch.length)).toEqual([64, 64, 64])
   })
 
-  it('gathers what comes while a batch is under way, and lets nobody wait for longer', async () => {
+  it('collects entries while a batch is under way, and no longer', async () => {
     let answer = () => {}
     const first = new Promise<void>(resolve => {
       answer = resolve
@@ -63,7 +63,7 @@ describe('work in batches', () => {
     expect(batches).toEqual([['first'], ['a', 'b']])
   })
 
-  it('lets a batch without an answer hold up nobody else', async () => {
+  it('does not wait for ever for a batch without an answer', async () => {
     const { batches, ask } = createWork(texts =>
       texts.includes('stuck') ? new Promise<readonly string[]>(() => {}) : echo(texts),
     )
@@ -74,7 +74,7 @@ describe('work in batches', () => {
     expect(batches).toEqual([['stuck'], ['a'], ['b']])
   })
 
-  it('has no two entries of one key in a batch', async () => {
+  it('never has two entries of one key in a batch', async () => {
     const { batches, alone, askAll } = createWork(echo)
     expect(await askAll(entry('a', 'one'), entry('b'), entry('a', 'two'))).toEqual([
       'one together',
@@ -91,12 +91,12 @@ describe('work in batches', () => {
     expect(batches.map(({ length }) => length)).toEqual([64, 64, 22])
   })
 
-  it('asks alone for who got no answer', async () => {
+  it('sends an entry without an answer alone', async () => {
     const { askAll } = createWork(async texts => texts.map(text => (text === 'b' ? undefined : text)))
     expect(await askAll(entry('a'), entry('b'), entry('c'))).toEqual(['a', 'b alone', 'c'])
   })
 
-  it('asks for each alone when the batch was undone', async () => {
+  it('sends each entry alone when the batch was rolled back', async () => {
     const { askAll, ask } = createWork(texts =>
       texts.includes('bad') ? Promise.reject(new RangeError()) : echo(texts),
     )
@@ -104,7 +104,7 @@ describe('work in batches', () => {
     expect(await ask(entry('b'))).toBe('b together')
   })
 
-  it('fails them all, and tries none again, when nobody knows what was done', async () => {
+  it('fails all entries, and retries none, when the effect of the batch is unknown', async () => {
     const { alone, ask } = createWork(() => Promise.reject(new Error('no answer')))
     const answers = await Promise.allSettled([ask(entry('a')), ask(entry('b'))])
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])

@@ -58,7 +58,7 @@ describe.skipIf(!hasPostgres)('the pool, over TLS', () => {
     expect(new Set(addresses)).toEqual(new Set(['127.0.0.1', '127.0.0.2']))
   })
 
-  it('stays with a host whose connection merely ended', async () => {
+  it('stays with a host after a connection to it has ended', async () => {
     const [before] = await connections(1)
     for (let turn = 0; turn < 3; turn++) {
       const end = database.run(sql => sql`select pg_terminate_backend(pg_backend_pid())`)
@@ -68,7 +68,7 @@ describe.skipIf(!hasPostgres)('the pool, over TLS', () => {
     }
   })
 
-  it('goes on with the connections that stand when the one at work is ended', async () => {
+  it('continues with its other connections when the busy one is ended', async () => {
     const before = new Set((await connections(3)).map(connection => connection?.pid))
     const [first] = await connections(1)
     const end = database.run(sql => sql`select pg_terminate_backend(pg_backend_pid())`)
@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres)('the pool, over TLS', () => {
     expect(before).toContain(next?.pid)
   })
 
-  it('does not cut a connection that speaks when a caller of another one gave up', async () => {
+  it('does not cut a live connection when the caller of another one gives up', async () => {
     const [, spoken] = await connections(2)
     const silent = database.run(sql => sql`select pg_sleep(3)`)
     await expect(silent).rejects.toMatchObject({ name: 'Unavailable' })
@@ -97,6 +97,6 @@ const startWithTls = (directory: string): Promise<Service> => {
   const owner = postgresOwner()
   if (owner) for (const path of [directory, key, certificate]) chownSync(path, owner.uid, owner.gid)
   const ssl = { ssl: 'on', ssl_key_file: key, ssl_cert_file: certificate }
-  // Two addresses, as a pool sees a primary and its standby.
+  // Two addresses, like those of a primary and its standby.
   return startPostgres(binaries, { fsync: 'off', listen_addresses: '127.0.0.1,127.0.0.2', ...ssl })
 }

@@ -14,7 +14,7 @@ import { PEPPER } from '../../support/clients.ts'
 import { openDatabase } from '../../support/database.ts'
 import { dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
 
-/** What a server would do with this URL: the lines with which it refuses to start, or none. */
+/** The lines with which a server refuses to start with this URL, or none. */
 const start = async (DATABASE_URL: string): Promise<readonly string[]> => {
   const reading = readConfig({ DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })
   if ('faults' in reading) return reading.faults
@@ -22,7 +22,7 @@ const start = async (DATABASE_URL: string): Promise<readonly string[]> => {
     await (await openStore(reading.config)).close()
     return []
   } catch (error) {
-    // As main.ts says it.
+    // The output of main.ts.
     if (error instanceof Unavailable) return ['DATABASE_URL: the database does not answer']
     return error instanceof StartFault ? error.lines : [`no line: ${String(error)}`]
   }
@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
     await own.drop()
   })
 
-  it('is taken by migrate, by the server and by the doctor', async () => {
+  it('is accepted by migrate, the server and the doctor', async () => {
     expect(await command(url, 'migrate')).toMatchObject({ code: 0 })
     expect(await start(url)).toEqual([])
     expect((await command(url, 'doctor')).lines).toContain('ok     database')
@@ -82,13 +82,13 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   })
 
   it.each(['sslmode=prefer', 'channel_binding=prefer', 'options=-c%20geqo%3Doff', 'connect_timeout=1'])(
-    'serves with %s',
+    'is accepted with %s',
     async parameter => {
       expect(await start(`${url}?${parameter}`)).toEqual([])
     },
   )
 
-  it('asks the server for nothing that it does not know', async () => {
+  it('sends no unknown parameter to the server', async () => {
     const fault = /^DATABASE_URL has channel_binding, which cannot be required/
     const given = `${url}?channel_binding=require`
     expect(await start(given)).toEqual([expect.stringMatching(fault)])
@@ -96,7 +96,7 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
     expect((await command(given, 'doctor')).lines.join()).toContain('channel_binding')
   })
 
-  it('has one line and exit code 2 for what the server refuses', async () => {
+  it('ends with one line and exit code 2 when the server refuses it', async () => {
     const refused: readonly (readonly [string, RegExp])[] = [
       [`${url}?options=-c%20no_such_setting%3D1`, /refuses: unrecognized configuration parameter/],
       [url.replace(/:[^:@]*@/, ':wrong@'), /refuses: password authentication failed/],
@@ -111,9 +111,9 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   })
 })
 
-describe('a DATABASE_URL that leads to something else', () => {
+describe('a DATABASE_URL of a server that is not Postgres', () => {
   it.each(['HTTP/1.1 400 Bad Request\r\n\r\n', 'N', '\u0000'])(
-    'has one line where it says %j',
+    'ends with one line when the server answers %j',
     async says => {
       const other = createServer(socket => {
         socket.on('error', () => {}).end(says)

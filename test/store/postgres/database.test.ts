@@ -12,7 +12,7 @@ import { type Database, openDatabase } from '../../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../../support/services/fault-proxy.ts'
 
 const ANSWER_SECONDS = 1
-/** What the pool may open beside its size. */
+/** Connections that the pool may open beside its size. */
 const SPARE = 3
 
 describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     Promise.allSettled(Array.from({ length: 20 }, () => database.run(sql => sql`select 1 as one`)))
 
   const pidOf = () => database.run(sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid`)
-  /** The connections that serve so many statements at once. */
+  /** The connections that serve so many concurrent statements. */
   const pidsOf = async (statements: number) => {
     const rows = await Promise.all(
       Array.from({ length: statements }, () =>
@@ -52,13 +52,13 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     return new Set(rows.flat().map(({ pid }) => pid))
   }
 
-  it('opens as many connections as are needed at once, and no more than it may', async () => {
+  it('opens as many connections as concurrent statements need, up to its size', async () => {
     expect((await pidsOf(2)).size).toBe(2)
     expect((await pidsOf(20)).size).toBe(3)
   })
 
   it('survives a Postgres that is silent while a connection is being opened', async () => {
-    // Nothing can be parsed meanwhile. A fault that nobody catches would end the process, and ends this run.
+    // No statement can be parsed meanwhile. An uncaught error would end the process, and this run.
     await database.sql.begin(async holder => {
       await holder`lock table pg_catalog.pg_type in access exclusive mode`
       const fresh = openDatabase({ url: own.url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
@@ -74,7 +74,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await lone.sql`create table probe (id int)`
     const insert = (id: number) => lone.run(sql => sql`insert into probe values (${id})`)
     await insert(0)
-    // What begins where the hundredth statement is under way: the library's pipeline has a hundred by default.
+    // Begins while the hundredth statement is under way: the driver's pipeline has a hundred by default.
     for (const before of [97, 98, 99, 100, 101]) {
       const sleeping = lone.run(sql => sql`select pg_sleep(0.2)`)
       const under_way = Array.from({ length: before }, () => insert(before))
@@ -94,7 +94,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await lone.close()
   })
 
-  it('lets nothing stand behind a transaction that waits, while another connection is left', async () => {
+  it('queues no statement behind a waiting transaction while another connection is free', async () => {
     await database.sql`create table waited_for as select 1 as id`
     const holder = await database.sql.reserve()
     await holder`begin`
@@ -112,10 +112,10 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await waited
   })
 
-  it('takes back what had no connection yet when its caller gave up: what was sent is one a connection', async () => {
+  it('withdraws unsent work when its caller gives up, and has sent one statement a connection', async () => {
     await database.sql`create table taken_back (what int)`
     const insert = (what: number) => database.run(sql => sql`insert into taken_back values (${what})`)
-    // The library sends ahead what a connection has prepared.
+    // The driver would pipeline statements that a connection has prepared.
     await Promise.all(Array.from({ length: 50 }, (_, what) => insert(what)))
     await Promise.all(Array.from({ length: 50 }, (_, what) => insert(what)))
     await database.sql`truncate taken_back`
@@ -126,19 +126,19 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     for (const answer of await Promise.allSettled(given)) expect(answer.status).toBe('rejected')
     await holder`rollback`
     holder.release()
-    // Whatever was sent ahead would be carried out before these.
+    // A pipelined statement would be carried out before these.
     await pidsOf(20)
     expect((await database.sql`select from taken_back`).length).toBeLessThanOrEqual(3 + SPARE)
   })
 
-  it('keeps one of them at work while that is enough', async () => {
+  it('uses one connection while that is enough', async () => {
     await pidsOf(20)
     const pids = new Set<number>()
     for (let turn = 0; turn < 20; turn++) for (const { pid } of await pidOf()) pids.add(pid)
     expect(pids.size).toBe(1)
   })
 
-  it('goes on with the connections that stand when the one at work is ended', async () => {
+  it('continues with its other connections when the busy one is ended', async () => {
     const before = await pidsOf(20)
     const [{ pid } = { pid: 0 }] = await pidOf()
     await database.sql`select pg_terminate_backend(${pid})`
@@ -156,7 +156,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await expect.poll(() => works(database), { timeout: 3000 }).toBe(true)
   })
 
-  it('answers at once, not after a wait, to who comes while connections are refused', async () => {
+  it('answers at once, without a wait, while connections are refused', async () => {
     await proxy.refuse()
     await expect(database.ping()).rejects.toThrow(Unavailable)
     const before = performance.now()
@@ -227,14 +227,14 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
   })
 
-  it('does not cut a connection that was idle when somebody gave up, and waits for Postgres now', async () => {
+  it('does not cut a connection that was idle when another caller gave up and now waits for Postgres', async () => {
     await pidsOf(20)
     await expect(database.run(() => new Promise(() => {}))).rejects.toThrow(Unavailable)
     await database.sql`select pg_sleep(0.6)`
     await database.run(sql => sql`select pg_sleep(0.7)`)
   })
 
-  it('never carries out later what it has answered with Unavailable before it was sent', async () => {
+  it('never carries out later a statement that it has answered with Unavailable before sending it', async () => {
     await database.sql`create table carried_out (what text)`
     proxy.stall()
     await answers()
@@ -249,7 +249,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(await database.run(sql => sql`select * from carried_out`)).toEqual([])
   })
 
-  it('tells a statement what is left of its caller’s time when it is sent, not when it began to wait', async () => {
+  it('tells a statement the rest of its caller’s time when it is sent, not when it began to wait', async () => {
     const release = proxy.hold()
     const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
     const asked = lone.run(
@@ -268,7 +268,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
     await expect(lone.run(sql => sql`insert into sent values ('late')`)).rejects.toThrow(Unavailable)
     release()
-    // There is one connection: whatever was sent on it is over before this.
+    // There is one connection, so that every statement before this one has ended.
     await expect.poll(() => works(lone), { timeout: 3000 }).toBe(true)
     expect(await database.sql`select from sent`).toHaveLength(0)
     await lone.close()
@@ -281,7 +281,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     const begun = onHeldAccount(lone, randomUUID(), sql => sql`insert into begun values ('late')`)
     await expect(begun).rejects.toThrow(Unavailable)
     release()
-    // There is one connection: whatever was sent on it is over before this.
+    // There is one connection, so that every statement before this one has ended.
     await expect.poll(() => works(lone), { timeout: 3000 }).toBe(true)
     expect(await database.sql`select from begun`).toHaveLength(0)
     await lone.close()
@@ -310,7 +310,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     async how => {
       await database.sql`create table if not exists ended_within (what text)`
       const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
-      // Prepared, and not: the driver has another way for each.
+      // Prepared and unprepared, which the driver handles differently.
       for (let turn = 0; turn < 2; turn++) {
         const ending = onHeldAccount(
           lone,
@@ -353,7 +353,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
       const [{ pid } = { pid: 0 }] = await lone.run(
         sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid`,
       )
-      // Listened to at once: it may end before whoever ended it has the answer.
+      // Awaited at once: the statement may end before the one that ends it has its answer.
       const refused = expect(lone.run(sql => sql`select pg_sleep(0.7)`)).rejects.toThrow(Unavailable)
       const next = lone.run(sql => sql`select 1 as one`)
       await lone.sql`select pg_terminate_backend(${pid})`
@@ -366,7 +366,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   it('tells the next statement nothing of the error after which a connection broke', async () => {
     const { hostname, port } = new URL(own.url)
     const READY = Buffer.from([0x5a, 0, 0, 0, 5])
-    // Passes on what Postgres says, but for what follows this error.
+    // Forwards the messages of Postgres up to this error.
     const breaking = createServer(near => {
       const far = connect(Number(port), hostname)
       near.on('error', () => {}).pipe(far)
@@ -404,14 +404,14 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await lone.close()
   })
 
-  it('ends a statement that takes too long, before its caller gives up', async () => {
+  it('ends a long statement before its caller gives up', async () => {
     await expect(database.run(sql => sql`select pg_sleep(3)`)).rejects.toMatchObject({
       name: 'Unavailable',
       cause: { code: '57014' },
     })
   })
 
-  it('leaves the connections when a write meets a standby, for they lead to it', async () => {
+  it('drops its connections when a write is refused by a standby', async () => {
     const [before] = await database.run(sql => sql`select pg_backend_pid() as pid`)
     const write = database.sql.begin(
       'read only',
@@ -423,7 +423,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(after).not.toEqual(before)
   })
 
-  it('carries out again what Postgres rolled back to end a deadlock', async () => {
+  it('runs work again that Postgres has rolled back to end a deadlock', async () => {
     const patient = openDatabase({ url: own.url, pool_size: 2 })
     await patient.sql`create table pair as select id, 0 as times from generate_series(1, 2) id`
     const held = await patient.sql.reserve()
@@ -455,7 +455,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await patient.close()
   })
 
-  it.each(['40001', '40P01'])('carries out again, as one, what was rolled back with %s', async code => {
+  it.each(['40001', '40P01'])('runs a whole transaction again that was rolled back with %s', async code => {
     await failing(code, 2)
     const written = await database.run(sql =>
       inTransaction(sql, async held => {
@@ -467,7 +467,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(await database.sql`select code from tried`).toEqual([{ code }])
   })
 
-  it('carries out again what was rolled back at its commit', async () => {
+  it('runs work again that was rolled back at its commit', async () => {
     await failing('40001', 2)
     await database.sql`
       create constraint trigger at_commit after insert on tried
@@ -476,22 +476,22 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(await database.sql`select code from tried`).toEqual([{ code: 'once' }])
   })
 
-  it('gives up with its caller what is rolled back again and again', async () => {
+  it('stops retrying work when its caller gives up', async () => {
     await failing('40001', 1_000_000)
     await expect(
       database.run(sql => sql`insert into tried select 'never' where fail_first() > 0`),
     ).rejects.toThrow(Unavailable)
-    // Nothing is left that would try on.
+    // No retry is left.
     await expect.poll(() => database.load().statements, { timeout: 2000 }).toBe(0)
     expect(await database.sql`select from tried`).toHaveLength(0)
   })
 
-  it('does not carry out again what Postgres refuses for another reason', async () => {
+  it('does not run work again that Postgres refuses for another reason', async () => {
     await failing('40003', 1)
     await expect(database.run(sql => sql`select fail_first()`)).rejects.toMatchObject({ code: '40003' })
   })
 
-  /** `fail_first` raises so often. A sequence counts for it: what is rolled back leaves nothing else behind. */
+  /** `fail_first` raises an error so many times. It counts with a sequence, which a rollback does not reset. */
   const failing = async (code: string, times: number) => {
     await database.sql.unsafe(`
       drop table if exists tried;
@@ -511,11 +511,11 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
         end $$`)
   }
 
-  it('passes on the fault of a statement as it is', async () => {
+  it('rejects with the error of a statement unchanged', async () => {
     await expect(database.run(sql => sql`select nonsense`)).rejects.toMatchObject({ code: '42703' })
   })
 
-  it('prepares a statement once a connection, by name', async () => {
+  it('prepares a statement by name, once a connection', async () => {
     const single = openDatabase({ url: own.url, pool_size: 1 })
     for (const number of [1, 2, 3]) await single.run(sql => sql`select ${number}::int as number`)
     const prepared = await single.run(
@@ -526,7 +526,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await single.close()
   })
 
-  it('pins what the verbs depend on', async () => {
+  it('pins the settings that the verbs depend on', async () => {
     const [row] = await database.run(
       sql =>
         sql`select current_setting('transaction_isolation') as isolation, current_setting('statement_timeout') as statement_timeout, current_setting('application_name') as name`,
@@ -534,7 +534,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     expect(row).toEqual({ isolation: 'read committed', statement_timeout: '800ms', name: 'signetd' })
   })
 
-  it('says Unavailable after it was closed', async () => {
+  it('says Unavailable after it is closed', async () => {
     await database.close()
     await expect(database.ping()).rejects.toThrow(Unavailable)
   })
@@ -549,7 +549,7 @@ const works = async (database: Database) => {
   }
 }
 
-describe('what counts as away', () => {
+describe('a code that counts as an outage', () => {
   it.each(['08006', '53300', '53100', '57P01', '57P03', 'ECONNREFUSED', 'CONNECT_TIMEOUT'])('%s', code => {
     expect(isOutage(code)).toBe(true)
   })

@@ -6,7 +6,7 @@ import { hasPostgres } from '../../support/backends.ts'
 import { findPostgresBinaries, type Service, startPostgres } from '../../support/services/services.ts'
 
 const POOL = 4
-/** What the pool may open beside its size: three that serve, and one that looks. */
+/** Connections beside the size of the pool: three spares and the watchdog. */
 const FEW = 4
 const ANSWER_SECONDS = 1
 
@@ -41,7 +41,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
       select pid from pg_stat_activity where application_name = 'signetd' order by pid`
     return rows.map(({ pid }) => pid)
   }
-  /** Commits wait for a standby of this name: there is none. */
+  /** Commits wait for a standby of this name, which does not exist. */
   const wait = async (standby: string | null) => {
     await admin.unsafe(
       standby === null
@@ -53,7 +53,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
       .poll(async () => (await admin`show synchronous_standby_names`)[0]?.['synchronous_standby_names'])
       .toBe(standby ?? '')
   }
-  /** A backend that has ended meanwhile needs none. */
+  /** A backend that has ended meanwhile is skipped. */
   const signal = (pid: number, name: 'SIGSTOP' | 'SIGCONT') => {
     try {
       process.kill(pid, name)
@@ -76,7 +76,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
   const write = () => database.run(sql => sql`insert into written values (${id++}, 0)`)
   const read = () => database.run(sql => sql`select 1 as one`)
 
-  /** Asks for so many seconds, and tells the most backends there were, and how long the slowest refusal of the last second took. */
+  /** Sends requests for so many seconds. Returns the highest count of backends, and the slowest refusal of the last second. */
   const storm = async (seconds: number, ask: () => Promise<unknown>) => {
     const asked: Promise<number>[] = []
     let most = 0
@@ -106,7 +106,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
     const { most, slowest_milliseconds } = await storm(12, write)
     expect(most).toBeGreaterThan(POOL)
     expect(most).toBeLessThanOrEqual(POOL + FEW)
-    // Nothing waits for what will not come.
+    // No caller waits for an answer that cannot come.
     expect(slowest_milliseconds).toBeLessThan(200)
     await expect(read()).rejects.toThrow(Unavailable)
     await wait(null)
@@ -114,7 +114,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
     await expect.poll(async () => (await backends()).length, { timeout: 5000 }).toBeLessThanOrEqual(POOL)
   }, 60_000)
 
-  it('leaves a commit that waits for its standby alone: what was not copied there is not seen here', async () => {
+  it('does not cancel a commit that waits for its standby, so that no unreplicated commit becomes visible', async () => {
     await write()
     await wait('nobody')
     const one = database.run(sql => sql`update written set times = 1000000 where id = 1`)
@@ -126,7 +126,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
     expect(await admin`select from written where times = 1000000`).toHaveLength(1)
   }, 60_000)
 
-  it('goes on with a few when its backends are frozen, again and again, and never has more of them', async () => {
+  it('continues with spares when its backends are frozen, repeatedly, and never has more backends', async () => {
     await Promise.all(Array.from({ length: 20 }, read))
     let most = 0
     for (let turn = 0; turn < 4; turn++) {
@@ -141,7 +141,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
     await expect.poll(async () => (await backends()).length, { timeout: 5000 }).toBeLessThanOrEqual(POOL)
   }, 60_000)
 
-  it('cancels what waits for a row when no timeout of the server does', async () => {
+  it('cancels a statement that waits for a row when no timeout of the server does', async () => {
     const holder = postgres(service.url, { max: 1, onnotice: () => {} })
     const held = await holder.reserve()
     await held`begin`

@@ -8,7 +8,7 @@ import { seedFamily } from '../../support/families.ts'
 import { isActive, refresh, rotated } from '../../support/refresh.ts'
 import { findPgBouncer, type Service, startPgBouncer } from '../../support/services/services.ts'
 
-/** Each changes an answer of Postgres, in text, in time or in effect. */
+/** Each of these settings changes an answer of Postgres, in text, in time or in effect. */
 const HOSTILE = {
   DateStyle: 'German, DMY',
   bytea_output: 'escape',
@@ -29,7 +29,7 @@ const HOSTILE = {
   lc_monetary: 'C',
 } as const
 
-/** What docs/deploy.md asks an operator to set for the role behind PgBouncer. */
+/** The settings that docs/deploy.md demands for the role behind PgBouncer. */
 const BEHIND_POOLER = {
   default_transaction_isolation: 'read committed',
   statement_timeout: '4s',
@@ -115,7 +115,7 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
     expect((await own('/auth/me', refreshed.body.access_token)).status).toBe(401)
   })
 
-  it('gives a retry the living successor, ends a family that is reused, and feeds the ending', async () => {
+  it('answers a retry with the living successor, ends a reused family, and puts the ending into the feed', async () => {
     if (isLeftOut()) return
     const family = await seedFamily(deployment)
     const bystander = await seedFamily(deployment)
@@ -131,7 +131,7 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
     expect(await isActive(signet, alive.body.access_token)).toBe(true)
   })
 
-  it('lets one of many redemptions win', async () => {
+  it('lets one of many concurrent refreshes win', async () => {
     if (isLeftOut()) return
     const family = await seedFamily(deployment)
     const answers = await Promise.all(Array.from({ length: 40 }, () => refresh(signet, family.refresh_token)))
@@ -154,7 +154,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
   })
 
   it.skipIf(findPgBouncer() === null)(
-    'learns once what a PgBouncer refuses, also with many connections',
+    'learns once which parameters a PgBouncer refuses, also with many connections',
     async () => {
       const deployment = await openDeployment()
       const bouncer = await startPgBouncer(deployment.environment['DATABASE_URL'] ?? '')
@@ -168,7 +168,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that Signet cannot serve 
   )
 
   it.skipIf(findPgBouncer() === null)(
-    'is refused behind a PgBouncer that leaves the isolation to it',
+    'is refused behind a PgBouncer that does not set the isolation level',
     async () => {
       const deployment = await openDeployment()
       const url = deployment.environment['DATABASE_URL'] ?? ''

@@ -5,7 +5,7 @@ import { rowOf, seedFamily } from '../../support/families.ts'
 import { isActive, refresh, rotated } from '../../support/refresh.ts'
 import { findPgBouncer, type Service, startPgBouncer } from '../../support/services/services.ts'
 
-/** As docs/deploy.md has it: each statement may go over another connection to Postgres, and none finds what it prepared. */
+/** In the set-up of docs/deploy.md, each statement may use another connection to Postgres, which lacks its prepared statement. */
 describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
   'behind a PgBouncer in transaction mode',
   () => {
@@ -22,7 +22,7 @@ describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
       await bouncer?.stop()
     })
 
-    it('rotates, and what it gives out is active', async () => {
+    it('rotates, and the new access token is active', async () => {
       const family = await seedFamily(deployment)
       const { status, body } = await refresh(signet, family.refresh_token)
       expect(status).toBe(200)
@@ -30,7 +30,7 @@ describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
       await rotated(signet, body.refresh_token)
     })
 
-    it('lets one of a hundred redemptions win, and ends the family', async () => {
+    it('lets one of a hundred concurrent refreshes win, and ends the family', async () => {
       const family = await seedFamily(deployment)
       const answers = await Promise.all(
         Array.from({ length: 100 }, () => refresh(signet, family.refresh_token)),
@@ -40,7 +40,7 @@ describe.skipIf(!hasPostgres || !hasRedis || findPgBouncer() === null)(
       expect([generation, revoke_reason]).toEqual([1, 'reuse'])
     })
 
-    it('revokes for good', async () => {
+    it('revokes permanently', async () => {
       const family = await seedFamily(deployment)
       const { body } = await refresh(signet, family.refresh_token)
       await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })

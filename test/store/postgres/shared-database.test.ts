@@ -24,7 +24,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
   let signet: Instance
   const environment = () => ({ DATABASE_URL: as(own.url, SERVER), DATABASE_SCHEMA: SCHEMA })
 
-  /** As docs/deploy.md has it: neither role may make a schema. */
+  /** The roles of docs/deploy.md, which may not create a schema. */
   beforeAll(async () => {
     deployment = await openDeployment()
     own = await createEmptyDatabase()
@@ -32,7 +32,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     for (const role of [OWNER, SERVER]) {
       await admin.sql`create role ${admin.sql(role)} login password '${admin.sql.unsafe(role)}'`
     }
-    // The other application's, which every role may read and write: an unqualified name would find it.
+    // A table of the other application, which every role may use: an unqualified name would find it.
     await admin.sql`create table users (id uuid primary key, email text unique, roles text[])`
     await admin.sql`create table refresh_families (id uuid primary key)`
     await admin.sql`create schema drizzle`
@@ -82,11 +82,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     expect(await migrate({ url: as(own.url, OWNER), schema: SCHEMA })).toEqual([])
   })
 
-  it('lets a role that may make nothing find out that there is nothing to migrate', async () => {
+  it('lets a role without privileges find out that there is nothing to migrate', async () => {
     expect(await migrate({ url: as(own.url, SERVER), schema: SCHEMA })).toEqual([])
   })
 
-  it('is migrated once in each of several schemas, by several instances that begin at once', async () => {
+  it('is migrated once in each of several schemas by concurrent instances', async () => {
     const schemas = [`${SCHEMA}3`, `${SCHEMA}4`].flatMap(schema => [schema, schema, schema])
     const taken = await Promise.all(schemas.map(schema => migrate({ url: own.url, schema })))
     expect(
@@ -97,7 +97,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     ).toEqual(readMigrations().flatMap(({ name }) => [name, name]))
   })
 
-  it('serves there, and touches nothing of the other application', async () => {
+  it('serves in its schema and touches nothing of the other application', async () => {
     const email = 'ann@b.example'
     expect((await call('/auth/register', { email, password: PASSWORD })).status).toBe(201)
     const { body } = await call('/auth/login', { email, password: PASSWORD })
@@ -108,7 +108,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
   })
 
-  it('calls no function of its own schema in place of a built-in one', async () => {
+  it('calls built-in functions, even when its schema has functions of the same names', async () => {
     const planted = await createEmptyDatabase()
     const stranger = openDatabase({ url: planted.url, pool_size: 1 })
     await stranger.sql.unsafe(
@@ -119,7 +119,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     await planted.drop()
   })
 
-  it('goes down to nothing and up again there alone', async () => {
+  it('is rolled back and migrated again in its schema alone', async () => {
     const other = `${SCHEMA}2`
     await migrate({ url: own.url, schema: other })
     await migrate({ url: own.url, schema: other, to: 'none' })
@@ -173,7 +173,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
       expect(await start()).toEqual([])
     })
 
-    it('is told in a line by migrate when it may not make its schema', async () => {
+    it('reports in one line that migrate may not create its schema', async () => {
       const io = {
         environment: { DATABASE_URL: as(own.url, OWNER), DATABASE_SCHEMA: 'elsewhere' },
         out: (line: string) => lines.push(line),

@@ -7,7 +7,7 @@ import { hasPostgres } from '../../support/backends.ts'
 import { type FaultProxy, openFaultProxy } from '../../support/services/fault-proxy.ts'
 import { findPostgresBinaries, type Service, startPostgres } from '../../support/services/services.ts'
 
-describe.skipIf(!hasPostgres)('a pool that knows of a standby', () => {
+describe.skipIf(!hasPostgres)('a pool with a primary and a standby', () => {
   let servers: readonly Service[]
   let proxy: FaultProxy
   let url: string
@@ -51,7 +51,7 @@ describe.skipIf(!hasPostgres)('a pool that knows of a standby', () => {
     expect(await schemaState(database)).toEqual({ state: 'current' })
   })
 
-  it('nor while the primary is away, and finds it again', async () => {
+  it('reads nothing from the standby while the primary is away, and finds the primary again', async () => {
     await readings()
     await proxy.refuse()
     await expect(read()).rejects.toThrow(Unavailable)

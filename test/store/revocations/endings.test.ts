@@ -19,7 +19,7 @@ import { callerOf, type Database } from '../../support/database.ts'
 const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
 const pepper = createPepper(randomBytes(32))
 
-/** Every verb that ends a person's sign-ins; the families that it says it ended. */
+/** Every verb that ends a person's sign-ins. Each returns the families that it ended. */
 const VERBS: readonly (readonly [
   string,
   (database: Database, person: string, keep: string) => Promise<readonly string[] | undefined>,
@@ -60,7 +60,7 @@ const VERBS: readonly (readonly [
 
 const PASSWORD_DIGEST = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
 
-/** As it is written when a link is mailed. */
+/** Stores a link, as issuing one does. */
 const mailLink = async ({ sql }: Database, person: string, purpose: string) => {
   const digest = digestOf(linkTokenOf(randomBytes(32)))
   await sql`
@@ -101,16 +101,16 @@ const mustSignIn = async (database: Database, person: string) => {
   return id
 }
 
-/** Of these sign-ins, those that are in the feed, and those that are not revoked. */
+/** The given sign-ins that are in the feed, and those that live. */
 const lookAt = async ({ sql }: Database, ids: readonly string[]) => {
-  const announced = await sql<{ value: string }[]>`
+  const entries = await sql<{ value: string }[]>`
     select value from revocations where kind = 'sid' and value = any(${ids}::text[])`
   const living = await sql<{ id: string }[]>`
     select id from refresh_families where id = any(${ids}::uuid[]) and revoked_at is null`
-  return { announced: announced.map(({ value }) => value), living: living.map(({ id }) => id) }
+  return { entries: entries.map(({ value }) => value), living: living.map(({ id }) => id) }
 }
 
-describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) => {
+describe.each(backends)('an ending of a person’s sign-ins, on $name', ({ open }) => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await open()
@@ -131,8 +131,8 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
       const goesOn = name === 'a change of password' ? [kept] : []
       const ended = [kept, second, third].filter(id => !goesOn.includes(id))
       expect((await end(database, person, kept))?.toSorted()).toEqual(ended.toSorted())
-      const { announced, living } = await lookAt(database, [kept, second, third, bystander])
-      expect(announced.toSorted()).toEqual(ended.toSorted())
+      const { entries, living } = await lookAt(database, [kept, second, third, bystander])
+      expect(entries.toSorted()).toEqual(ended.toSorted())
       expect(living.toSorted()).toEqual([...goesOn, bystander].toSorted())
     },
   )
@@ -149,12 +149,12 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
         const others = [before, ...opened.filter(id => id !== null)]
         const all = name === 'a change of password' ? others : [kept, ...others]
         expect(ended.toSorted()).toEqual(all.toSorted())
-        expect((await lookAt(database, all)).announced.toSorted()).toEqual(all.toSorted())
+        expect((await lookAt(database, all)).entries.toSorted()).toEqual(all.toSorted())
       }
     },
   )
 
-  it('does nothing for a sign-in that was ended meanwhile', async () => {
+  it('changes nothing when the sign-in that asks was ended meanwhile', async () => {
     const { database } = backend
     const person = await createPerson(database)
     const [keep, other] = [await mustSignIn(database, person), await mustSignIn(database, person)]
@@ -170,7 +170,7 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
     expect((await lookAt(database, [keep, other])).living).toEqual([other])
   })
 
-  it('does nothing for nobody', async () => {
+  it('changes nothing for an unknown account', async () => {
     expect(await createEndings(backend.database, LIFETIMES).endPerson(randomUUID())).toBeNull()
     expect(
       await createAccounts(backend.database, LIFETIMES).endEverySignIn(randomUUID(), 'signed_out_everywhere'),
@@ -178,14 +178,14 @@ describe.each(backends)('what ends a person’s sign-ins, on $name', ({ open }) 
   })
 })
 
-describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is being committed', () => {
+describe.skipIf(!hasPostgres)('an ending of a person’s sign-ins while one is being committed', () => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
   })
   afterAll(() => backend.close())
 
-  /** A connection that holds what it did until it is told to commit. */
+  /** A transaction that stays open until it is told to commit. */
   const hold = async () => {
     const held = await backend.database.sql.reserve()
     await held`begin`
@@ -199,7 +199,7 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
     }
   }
 
-  it.each(VERBS)('%s ends and announces the sign-in that it waited for', async (_, end) => {
+  it.each(VERBS)('%s ends the sign-in that it waited for, with its entry', async (_, end) => {
     const { database } = backend
     const person = await createPerson(database)
     const kept = await mustSignIn(database, person)
@@ -209,15 +209,15 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
     await waitingForLock(database)
     await slow.commit()
     expect(await ending).toContain(late)
-    expect(await lookAt(database, [late])).toEqual({ announced: [late], living: [] })
+    expect(await lookAt(database, [late])).toEqual({ entries: [late], living: [] })
   })
 
-  it('names a sign-in in the feed for as long as the token of a rotation that was waited for lives', async () => {
+  it('keeps a sign-in in the feed for as long as the token of a rotation that it waited for lives', async () => {
     const { database } = backend
     const person = await createPerson(database)
     const id = await mustSignIn(database, person)
     const slow = await hold()
-    // As a rotation holds it.
+    // The lock of a rotation.
     await slow.database.run(sql => sql`select from refresh_families where id = ${id} for no key update`)
     const ending = createAccounts(database, LIFETIMES).endEverySignIn(person, 'signed_out_everywhere')
     await waitingForLock(database)
@@ -230,14 +230,14 @@ describe.skipIf(!hasPostgres)('what ends a person’s sign-ins while one is bein
   })
 })
 
-describe.skipIf(!hasPostgres)('those that end the same things at the same moment', () => {
+describe.skipIf(!hasPostgres)('concurrent endings', () => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
   })
   afterAll(() => backend.close())
 
-  /** As the pool’s own, but that a deadlock is an error. */
+  /** A database like the pool’s, but a deadlock is an error. */
   const unforgiving = (): Database => {
     const { sql } = backend.database
     return { ...backend.database, run: query => query(sql, callerOf(sql)) }
@@ -257,7 +257,7 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
       from generate_series(1, 10003)`
     const held = await database.sql.reserve()
     await held`begin`
-    // More than are left for the second turn: one of them at least is met in the first.
+    // More than are left for the second batch, so that the first one meets at least one of them.
     await held`
       update refresh_families set revoked_at = now()
       where id in (select id from refresh_families where client_id = 'crowd' limit 4)`
@@ -296,7 +296,7 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
     },
   )
 
-  it('let a person be deleted under whatever is begun for them', async () => {
+  it('delete an account during every verb that begins something for it', async () => {
     const { database } = backend
     const person = await createPerson(database)
     const links = createEmailLinks(database, LIFETIMES)
@@ -332,7 +332,7 @@ describe.skipIf(!hasPostgres)('those that end the same things at the same moment
   })
 })
 
-/** Until so many statements of this database wait for a row that a transaction holds. */
+/** Resolves when so many statements of this database wait for a locked row. */
 const waitingForLock = async ({ sql }: Database, count = 1): Promise<void> => {
   for (;;) {
     const waiting = await sql`

@@ -23,7 +23,7 @@ const revokeIn = async (database: Database, expires_at = inAnHour()) => {
 const startOf = async (database: Database): Promise<FeedPosition> =>
   (await createRevocationFeed(database).readAll(() => {})).at(-1) ?? unreachable()
 
-/** Reads everything after a position, whatever number it has. */
+/** Reads every entry after a position, numbered or not. */
 const follow = async (database: Database, known: FeedPosition) => {
   const step = (await createRevocationFeed(database).readSince(known)) ?? unreachable()
   return {
@@ -43,7 +43,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
   const revoke = (expires_at?: Date) => revokeIn(backend.database, expires_at)
   const now = () => startOf(backend.database)
 
-  it('shows what was revoked since a position, once, and nothing that was there before', async () => {
+  it('returns each revocation since a position once, and none from before', async () => {
     await revoke()
     const before = await now()
     const jti = await revoke()
@@ -59,7 +59,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect(await follow(backend.database, before)).toMatchObject({ numbered: [jti] })
   })
 
-  it('has what has expired for as long as a verifier with a late clock may take it, and no longer', async () => {
+  it('keeps an expired entry for as long as a verifier with a late clock may accept its token, and no longer', async () => {
     const before = await now()
     const expires_at = new Date(Date.now() - 290_000)
     const jti = await revoke(expires_at)
@@ -72,7 +72,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect(all.filter(value => value === jti)).toEqual([jti])
   })
 
-  it('hands over everything in portions, and each entry once', async () => {
+  it('returns all entries in pages, each entry once', async () => {
     const before = await now()
     await backend.database.run(
       sql => sql`
@@ -89,12 +89,12 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect(Math.max(...portions)).toBe(2000)
     expect(portions.reduce((sum, count) => sum + count)).toBe(seen.size)
     expect(seen.size).toBeGreaterThanOrEqual(12_000)
-    // In batches of one thousand, which take a number each.
+    // Numbered in batches of one thousand, with one number each.
     expect((await now()).number).toBe(before.number + 12)
     expect((await follow(backend.database, before)).numbered).toHaveLength(12_000)
   })
 
-  it('goes on step by step where much was numbered', async () => {
+  it('proceeds in steps when many numbers were given', async () => {
     const before = await now()
     const told: string[] = []
     for (let turn = 0; turn < 70; turn += 1) {
@@ -114,7 +114,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect([position.number, steps]).toEqual([before.number + 70, 3])
   })
 
-  it('announces a client anew that is ended again', async () => {
+  it('returns the entry of a client again when the client is ended again', async () => {
     const endings = createEndings(backend.database, LIFETIMES)
     const first = await now()
     await endings.endClient('web')
@@ -125,7 +125,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect((await follow(backend.database, third.position)).numbered).toEqual([])
   })
 
-  it('announces anew what the version before has ended again', async () => {
+  it('returns an entry again when the version before ends its subject again', async () => {
     await createEndings(backend.database, LIFETIMES).endClient('old')
     const before = await now()
     await backend.database.run(
@@ -139,7 +139,7 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
     expect((await follow(backend.database, after.position)).numbered).toEqual([])
   })
 
-  it('has no position but its own', async () => {
+  it('knows its own positions only', async () => {
     const { number, tag } = await now()
     for (const known of [
       { number: number + 1, tag },
@@ -152,14 +152,14 @@ describe.each(backends)('the feed in the store on $name', ({ open }) => {
   })
 })
 
-describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () => {
+describe.skipIf(!hasPostgres)('the feed during overlapping transactions', () => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
   })
   afterAll(() => backend.close())
 
-  /** A transaction that has done something and is not committed until it is told to. */
+  /** A transaction that stays open until it is told to commit. */
   const hold = async (work: (sql: ISql) => Promise<unknown>) => {
     let commit = () => {}
     let abort = () => {}
@@ -183,7 +183,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     }
     return { commit: end(() => commit()), abort: end(() => abort()) }
   }
-  /** A revocation that is written but not committed until it is told to. */
+  /** A revocation whose transaction stays open until it is told to commit. */
   const begin = async () => {
     const jti = randomUUID()
     const held = await hold(
@@ -195,7 +195,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
   const start = () => startOf(backend.database)
   const since = (known: FeedPosition) => follow(backend.database, known)
 
-  it('misses nothing when the one that began first commits last', async () => {
+  it('misses nothing when the transaction that began first commits last', async () => {
     const known = await start()
     const first = await begin()
     const second = await begin()
@@ -208,7 +208,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     expect((await since(late.position)).numbered).toEqual([])
   })
 
-  it('announces nothing that was rolled back', async () => {
+  it('has no entry that was rolled back', async () => {
     const known = await start()
     const aborted = await begin()
     const middle = await since(known)
@@ -217,7 +217,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     expect(await since(known)).toMatchObject({ numbered: [], unnumbered: [] })
   })
 
-  it('is not held up by a transaction that stays open', async () => {
+  it('does not wait for an open transaction', async () => {
     const open = await begin()
     let { position } = await since(await start())
     for (let turn = 0; turn < 3; turn += 1) {
@@ -231,7 +231,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     expect((await since(position)).numbered).toEqual([open.jti])
   })
 
-  it('tells of everything, without a number, while a session that holds the head is frozen', async () => {
+  it('returns every entry, without a number, while a frozen transaction holds the head', async () => {
     const known = await start()
     const frozen = await hold(sql => sql`select from feed_head for update`)
     const began = performance.now()
@@ -249,7 +249,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     expect(after.position.number).toBe(known.number + 1)
   })
 
-  it('numbers the others while one entry is being changed, and that one later', async () => {
+  it('numbers other entries while one is being changed, and that one later', async () => {
     const endings = createEndings(backend.database, LIFETIMES)
     await backend.database.run(
       sql => sql`
@@ -269,7 +269,7 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
     expect(await since(seen.position)).toMatchObject({ numbered: ['slow'], unnumbered: [] })
   })
 
-  it('is missed by no reader that reads while many write, and many number', async () => {
+  it('is read completely while many write and many number', async () => {
     let position = await start()
     const heard = new Set<string>()
     const told: string[] = []
@@ -303,9 +303,9 @@ describe.skipIf(!hasPostgres)('the feed beside transactions that overlap', () =>
   })
 })
 
-/** A restored backup, and likewise a standby that was promoted before it had everything. */
+/** A restored backup, or a standby that was promoted before it had every commit. */
 describe.skipIf(!hasPostgres)('the feed of a copy', () => {
-  it('has what was there when it was made, and gives the same numbers with other tags', async () => {
+  it('has the entries of the original, and gives the same numbers with other tags', async () => {
     const original = await createDatabase()
     onTestFinished(original.drop)
     const first = openDatabase({ url: original.url, pool_size: 2 })

@@ -53,7 +53,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     expect(await schemaState(database)).toEqual({ state: 'current' })
   })
 
-  it('go up, down and up again, each of them, with rows in the tables', async () => {
+  it('can each be applied, rolled back and applied again with rows in the tables', async () => {
     await migrate({ url: own.url })
     const { refresh } = await openSignIn(database)
     await database.sql`insert into revocations (kind, value, expires_at) values ('jti', 'a', now())`
@@ -66,19 +66,19 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     expect(await tables()).toEqual(TABLES.map(tablename => ({ tablename })))
   })
 
-  it('keep every row on the way back to the version before, and forth', async () => {
+  it('keep every row during a rollback to the version before, and back', async () => {
     await migrate({ url: own.url })
     const { refresh } = await openSignIn(database)
     const rows = () => database.sql`select * from refresh_families join users on users.id = user_id`
-    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+    expect(await refresh()).toMatchObject({ outcome: 'rotated' })
     const before = await rows()
     await migrate({ url: own.url, to: names.at(-2) ?? 'none' })
     await migrate({ url: own.url })
     expect(await rows()).toEqual(before)
-    expect(await refresh()).toMatchObject({ verdict: 'rotated' })
+    expect(await refresh()).toMatchObject({ outcome: 'rotated' })
   })
 
-  it('give what was revoked before the feed had an order a place in it, all at once', async () => {
+  it('give revocations from before the order of the feed one number', async () => {
     await migrate({ url: own.url, to: '0008_client_families' })
     const { sql } = database
     await sql`
@@ -90,9 +90,9 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     await migrate({ url: own.url })
     const unnumbered = () =>
       sql`select value from revocations where number is null or numbered_until is distinct from issued_until`
-    // Its time may still be raised, by the version before too.
+    // Its time may still be raised, also by the version before.
     expect(await unnumbered()).toEqual([{ value: 'c' }])
-    // As the version before does it.
+    // The statement of the version before.
     await sql`insert into revocations (kind, value, expires_at) values ('jti', 'later', now() + interval '1 hour')`
     expect(await unnumbered()).toHaveLength(2)
     const seen = new Set<string>()
@@ -111,7 +111,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     expect(schemaFault(await schemaState(database))).toBeNull()
   })
 
-  it('leave a schema alone that a newer version has made', async () => {
+  it('leave the schema of a newer version unchanged', async () => {
     await migrate({ url: own.url })
     await database.sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('new', 9999999999999)`
     const state = await schemaState(database)
@@ -127,7 +127,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     expect(await schemaState(database)).toMatchObject({ state: 'behind' })
   })
 
-  it('give up, unchanged, rather than hold the tables up behind somebody else', async () => {
+  it('give up without a change rather than block the tables behind another transaction', async () => {
     await migrate({ url: own.url, to: names.at(0) ?? '' })
     const before = await tables()
     const holder = await database.sql.reserve()
@@ -139,7 +139,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     expect(await tables()).toEqual(before)
   })
 
-  it('keep room in the pages of families, so that rotations stay in theirs', async () => {
+  it('leave space in the pages of families, so that rotations are heap-only updates', async () => {
     await migrate({ url: own.url })
     const [row] = await database.sql`select reloptions from pg_class where relname = 'refresh_families'`
     expect(row).toEqual({ reloptions: ['fillfactor=80'] })
@@ -164,7 +164,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
   const PATIENT = { timeout: 5000 }
   const STEP = { name: '0000_only', direction: 'up' }
 
-  /** A migration that takes its time, until `finish`: as many seconds as a table says. */
+  /** A migration that takes as many seconds as a table says, until `finish`. */
   const slow = async (...first: readonly string[]) => {
     await database.sql`create table slow as select 600 as seconds`
     const known = migrationOf(
@@ -185,7 +185,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
   }
   const made = () => database.sql`select from pg_tables where tablename = 'made'`
 
-  it('is made once in an empty database, however many instances begin there at once', async () => {
+  it('is created once in an empty database by many concurrent instances', async () => {
     for (let turn = 0; turn < 5; turn++) {
       const schema = `turn${turn}`
       const known = migrationOf('create table made (id integer)')
@@ -196,7 +196,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
     }
   })
 
-  it('is waited for, and passes on when the connection of its holder ends', async () => {
+  it('is waited for, and released when the connection of its holder ends', async () => {
     const { known, isWorking, isWaiting, finish } = await slow()
     const holder = expect(migrate({ url: own.url, known })).rejects.toThrow('cannot be reached')
     await expect.poll(isWorking, PATIENT).toHaveLength(1)
@@ -206,18 +206,18 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
     await finish()
     for (const { pid } of await isWorking()) await database.sql`select pg_terminate_backend(${pid})`
     await holder
-    // What the holder had begun is undone: one of the others does all of it.
+    // The work of the holder is rolled back, and one of the others does all of it.
     expect((await Promise.all(others)).flat()).toEqual([STEP])
     expect(await made()).toHaveLength(1)
   })
 
-  it('passes on when its holder hangs: Postgres waits a minute for the next statement of a migration', async () => {
+  it('is released a minute after its holder hangs', async () => {
     const { hostname, port } = new URL(own.url)
     const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
     const { known, isWorking, isWaiting, finish } = await slow(
       `create table waits as select current_setting('idle_in_transaction_session_timeout') as waits`,
       `select set_config('idle_in_transaction_session_timeout', '500ms', true)`,
-      // A sleep of the holder alone.
+      // Only the holder sleeps.
       `update slow set seconds = 1 where seconds = 600`,
     )
     const url = Object.assign(new URL(own.url), { port: String(proxy.port) }).href
@@ -253,7 +253,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
     expect(await second).toEqual([STEP])
   })
 
-  it('is kept with a version that took turns by an advisory lock: each waits for the other', async () => {
+  it('waits for a version that used an advisory lock, and the other way round', async () => {
     await migrate({ url: own.url, known: migrationOf('create table made (id integer)') })
     const known = [
       ...migrationOf(),
@@ -301,7 +301,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
 })
 
 describe.skipIf(!hasPostgres)('the version before', () => {
-  /** What a later version may bring, as far as this one sees it. */
+  /** Migrations that a later version may have. */
   const last = newest.at(-1)
   const next = (compatible_with: number | null): readonly Migration[] => [
     ...newest,
@@ -325,7 +325,7 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     await own.drop()
   })
 
-  it('runs on the new schema where that says that it may, while it comes and when it goes', async () => {
+  it('runs on a new schema that declares itself compatible, during the migration and the rollback', async () => {
     await migrate({ url: own.url })
     const stop = keepRefreshing(database)
     const known = next(last?.when ?? 0)
@@ -335,17 +335,17 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     expect(schemaFault(state)).toBeNull()
     await migrate({ url: own.url, known, to: last?.name ?? '' })
     expect(await schemaState(database)).toEqual({ state: 'current' })
-    const { verdicts } = await stop()
-    expect([...verdicts.keys()]).toEqual(['rotated'])
+    const { outcomes } = await stop()
+    expect([...outcomes.keys()]).toEqual(['rotated'])
   })
 
-  it('has nothing to migrate there, and does not go back on what it does not know', async () => {
+  it('has nothing to migrate there, and rolls back no unknown migration', async () => {
     await migrate({ url: own.url, known: next(last?.when ?? 0) })
     expect(await migrate({ url: own.url })).toEqual([])
     await expect(migrate({ url: own.url, to: 'none' })).rejects.toThrow('newer version')
   })
 
-  it('does not start where the new schema says nothing, or asks for more than it knows', async () => {
+  it('does not start on a new schema that declares nothing, or requires a newer version', async () => {
     for (const compatible_with of [null, (last?.when ?? 0) + 1]) {
       const known = next(compatible_with)
       await migrate({ url: own.url, known })
@@ -355,21 +355,21 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     }
   })
 
-  it('may be so old that it has not seen the last but one: each later migration has its say', async () => {
+  it('may be several migrations old: each later one must declare itself compatible', async () => {
     await migrate({ url: own.url })
     const oldest = newest.slice(0, 1)
     const isCompatible = newest.slice(1).every(({ compatible_with }) => compatible_with === oldest[0]?.when)
     expect(await schemaState(database, oldest)).toEqual({ state: isCompatible ? 'newer' : 'unknown' })
   })
 
-  it('is told apart from a schema that drizzle alone has migrated', async () => {
+  it('is distinguished from a schema that drizzle’s own migrator has migrated', async () => {
     await migrate({ url: own.url })
     await database.sql`alter table drizzle.__drizzle_migrations drop column compatible_with`
     expect(await schemaState(database)).toEqual({ state: 'current' })
     expect(await migrate({ url: own.url })).toEqual([])
   })
 
-  it('goes on refreshing while a table of many rows is migrated, for less than five seconds', async () => {
+  it('continues to refresh while a large table is migrated, within five seconds', async () => {
     const families = Number(process.env['SIGNET_TEST_FAMILIES'] ?? 20_000)
     await migrate({ url: own.url, to: names.at(0) ?? '' })
     await fill(database, families)
@@ -379,12 +379,12 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     await migrate({ url: own.url, to: names.at(0) ?? '' })
     await migrate({ url: own.url })
     const seconds = (performance.now() - began) / 1000
-    const { verdicts, slowest_milliseconds } = await stop()
+    const { outcomes, slowest_milliseconds } = await stop()
     process.stdout.write(
-      `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${verdicts.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
+      `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${outcomes.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
     )
     expect(seconds).toBeLessThan(5)
-    expect([...verdicts.keys()]).toEqual(['rotated'])
+    expect([...outcomes.keys()]).toEqual(['rotated'])
   }, 300_000)
 })
 
@@ -403,19 +403,19 @@ const fill = async ({ sql }: Database, families: number) => {
 
 describe('the files of migrations', () => {
   const [, ...later] = newest
-  it('have a way back, each', () => {
+  it('each have a rollback', () => {
     expect(newest.filter(({ down }) => down === null)).toEqual([])
   })
-  it('say that the version before runs on them, or why it cannot', () => {
+  it('declare that the version before runs on them, or why it cannot', () => {
     const silent = later.filter(
       ({ compatible_with, up }) => compatible_with === null && !up[0]?.startsWith('-- contracts: '),
     )
     expect(silent).toEqual([])
   })
-  it('take nothing away from the version before where they say that it runs on them', () => {
+  it('remove nothing that the version before needs when they declare themselves compatible', () => {
     const takes =
       /\bdrop\b|\brename\b|\btruncate\b|\balter column\b|\bset not null\b|add column (?![^;]*default)[^;]*not null/i
-    /** The default of a column that the same migration adds: the version before knows neither. */
+    /** The default of a column that the same migration adds, both unknown to the version before. */
     const isOfOwn = (statement: string, up: readonly string[]) => {
       const column = /^\s*alter table "\w+" alter column ("\w+") drop default;?$/i.exec(statement)?.[1]
       return column !== undefined && up.some(other => other.includes(`ADD COLUMN ${column}`))
@@ -441,17 +441,17 @@ describe('planning migrations', () => {
     return 'fault' in planned ? planned.fault : planned.steps.map(step => `${step.direction} ${step.name}`)
   }
 
-  it('goes up in order', () => {
+  it('applies migrations in order', () => {
     expect(plan([], 'latest')).toEqual(['up a', 'up b', 'up c'])
     expect(plan([1], 'b')).toEqual(['up b'])
   })
-  it('fills a gap that a merge has left', () => {
+  it('applies a missing migration that a merge has left out', () => {
     expect(plan([1, 3], 'latest')).toEqual(['up b'])
   })
-  it('goes down in reverse', () => {
+  it('rolls back in reverse order', () => {
     expect(plan([1, 2, 3], 'a')).toEqual(['down c', 'down b'])
   })
-  it('does not begin what it cannot end', () => {
+  it('does not begin a rollback that it cannot finish', () => {
     expect(plan([1, 2, 3], 'none')).toBe('there is no way back from migration a')
   })
 })

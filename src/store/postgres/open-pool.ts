@@ -1,7 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { CONNECT_SECONDS, clientOptions } from './client-options.ts'
-import type { PoolClient } from './connection.ts'
-import type { Connector } from './connector.ts'
+import type { CreateSource } from './connection.ts'
+import type { Dialer } from './dialer.ts'
 import { addressesOf, type DatabasePlace, isStandby } from './hosts.ts'
 import { STANDBY } from './outage.ts'
 import { createPool } from './pool.ts'
@@ -14,19 +14,19 @@ type Options = DatabasePlace &
     pool_size: number
     schema: string
     answer_seconds: number
-    /** Told of each connection that ends. */
+    /** Called for each connection that ends. */
     onClose: () => void
   }>
 
-export type Connections = ReturnType<typeof openConnections>
+export type OpenPool = ReturnType<typeof openPool>
 
-/** Opened beside the pool while abandoned connections take its places. */
+/** Connections beside the pool, at most, while abandoned ones take its places. */
 const SPARE_CONNECTIONS = 3
-/** Callers were served before: what is still under way is not waited for, nor a connection that never says goodbye. */
+/** Time to close. Callers were served before, so that remaining statements and silent connections are not waited for. */
 const CLOSE_SECONDS = 1
 
-/** The pool, its sockets, and the watchdog over the processes that serve it. */
-export const openConnections = (options: Options) => {
+/** Opens the pool, with its sockets and the watchdog over the Postgres processes that serve it. */
+export const openPool = (options: Options) => {
   const { url, schema, answer_seconds, pool_size } = options
   const addresses = addressesOf(options)
   const isEmbedded = options.path !== undefined
@@ -40,44 +40,46 @@ export const openConnections = (options: Options) => {
         if (connection.isAbandoned() && connection.address() === address) connection.destroy()
     },
   })
-  const openClient = (onClose: () => void): PoolClient => {
-    const { connect: socket, ...connector } = sockets.createConnector(onClose)
+  const createSource: CreateSource = onClose => {
+    const { connect: socket, ...dialer } = sockets.createDialer(onClose)
     const own = { url, address: addresses[0], answer_seconds, isEmbedded, socket, schema }
     return {
-      ...connector,
+      ...dialer,
       create: () => tag(postgres(clientOptions({ ...own, isBehindPooler })), qualify),
-      verify: addresses.length > 1 ? sql => refuseStandby(sql, connector) : null,
+      verify: addresses.length > 1 ? sql => refuseStandby(sql, dialer) : null,
     }
   }
   const pool = createPool({ size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }, onClose =>
-    openClient(() => {
+    createSource(() => {
       options.onClose()
       onClose()
     }),
   )
   const watchdog = createWatchdog({
     open: () => {
-      const { create, ...client } = openClient(() => {})
-      return { ...create(), ...client }
+      const { create, ...dialer } = createSource(() => {})
+      return { ...create(), ...dialer }
     },
     connections: pool.connections,
     patience_seconds: answer_seconds,
   })
 
   return {
-    pool,
-    /** How many hosts may be the primary. */
+    query: pool.query,
+    isExhausted: pool.isExhausted,
+    hasOpen: pool.hasOpen,
+    /** The count of hosts that may be the primary. */
     hostCount: addresses.length,
     isBehindPooler: () => isBehindPooler,
-    /** New connections name the few settings that every pooler takes. */
+    /** From now on, new connections send only the settings that every pooler accepts. */
     expectPooler: () => {
       isBehindPooler = true
     },
-    /** A caller has given up on one of the connections. */
+    /** Starts the watchdog, after a caller has given up on a connection. */
     watch: () => {
       if (!isEmbedded) watchdog.watch()
     },
-    /** They lead to what has become a standby. */
+    /** Destroys all sockets, because they lead to a host that has become a standby. */
     destroyAll: sockets.destroyAll,
     close: async () => {
       watchdog.stop()
@@ -87,7 +89,7 @@ export const openConnections = (options: Options) => {
   }
 }
 
-const refuseStandby = async (sql: Sql, { destroy }: Pick<Connector, 'destroy'>): Promise<void> => {
+const refuseStandby = async (sql: Sql, { destroy }: Pick<Dialer, 'destroy'>): Promise<void> => {
   if (!(await isStandby(sql))) return
   destroy()
   throw Object.assign(new Error('this host is a standby'), { code: STANDBY })

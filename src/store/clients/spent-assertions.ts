@@ -1,8 +1,8 @@
 import { digestOf, type Plain } from '../../domain/base/digest.ts'
-import type { Assertions } from '../../ports/clients.ts'
+import type { SpentAssertions } from '../../ports/clients.ts'
 import type { Database } from '../postgres/index.ts'
 
-export const createAssertions = (database: Database): Assertions => ({
+export const createSpentAssertions = (database: Database): SpentAssertions => ({
   redeem: async ({ client_id, jti, expires_at }) => {
     const spent = await database.run(
       sql => sql`

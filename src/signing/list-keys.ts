@@ -7,9 +7,7 @@ import {
 } from '../domain/keys/key-ring.ts'
 import type { Clock } from '../ports/effects.ts'
 import { catchFaults, type Faults } from './fault.ts'
-import { isReadOnly, loadKeys, prepareDirectory } from './key-directory.ts'
-import { deleteLeftovers } from './key-file.ts'
-import { withLock } from './lock.ts'
+import { loadKeys } from './key-directory.ts'
 
 /** Where the keys are, and what time it is. */
 export type Place = Readonly<{ directory: string; clock: Clock }>
@@ -17,13 +15,7 @@ export type Place = Readonly<{ directory: string; clock: Clock }>
 /** A key as an operator sees it: no part of it is secret. */
 export type ListedKey = Readonly<Pick<RingKey, 'kid' | 'file' | 'signs_from' | 'announced_at'> & KeyStatus>
 
-type Schedule = readonly (RingKey & KeyStatus)[]
-
-/** What holds at the moment of a change: the keys on the disk, the time, and the lock that is confirmed before each step. */
-export type Change = Readonly<{ schedule: Schedule; now: Date; confirm: () => Promise<void> }>
-
-/** What became of a command: the keys after it, why it was refused, or what is wrong with the directory. */
-export type Outcome = Readonly<{ keys: readonly ListedKey[] }> | Readonly<{ refusal: string }> | Faults
+export type Schedule = readonly (RingKey & KeyStatus)[]
 
 /** The keys in the order in which they sign, as they are now. Changes nothing and needs no lock. */
 export const listKeys = (place: Place): Promise<{ readonly keys: readonly ListedKey[] } | Faults> =>
@@ -40,29 +32,6 @@ export const readSchedule = async ({ directory }: Place, now: Date): Promise<Sch
     now,
   )
 }
-
-/**
- * Reads the keys, lets `act` change them and lists what is there then, all under the lock. `act` returns a refusal or
- * null. A step is one rename or one removal, in an order in which stopping after any of them leaves a key to sign.
- */
-export const changeKeys = (place: Place, act: (change: Change) => Promise<string | null>): Promise<Outcome> =>
-  catchFaults(async () => {
-    const { directory, clock } = place
-    const unfit = await prepareDirectory(directory)
-    if (unfit !== null) return unfit
-    if (await isReadOnly(directory)) {
-      return { faults: [`KEYS_DIR is read-only: change the keys where ${directory} is mounted from`] }
-    }
-    const outcome = await withLock(directory, async confirm => {
-      const now = clock()
-      const schedule = await readSchedule(place, now)
-      if ('faults' in schedule) return schedule
-      await deleteLeftovers(directory)
-      const refusal = await act({ schedule, now, confirm })
-      return refusal === null ? listKeys(place) : { refusal }
-    })
-    return outcome ?? { faults: ['KEYS_DIR is locked by other processes that do not finish; try again'] }
-  })
 
 /** Without the means to sign. */
 export const listed = ({

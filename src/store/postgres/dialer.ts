@@ -2,35 +2,35 @@ import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Address, HostRing } from './hosts.ts'
 
-/** Opens the sockets of one connection, one after the other. */
-export type Connector = Readonly<{
+/** Opens the sockets of one connection, one after the other, and fails over to the next host. */
+export type Dialer = Readonly<{
   connect: () => Promise<Socket>
-  /** What is sent now would be lost: postgres.js 3.4.9 forgets a statement that comes between a socket's error and its close. */
+  /** True while a statement would be lost: postgres.js 3.4.9 drops one that comes between a socket's error and its close. */
   isEnding: () => boolean
-  /** Where its socket leads to, or the last one did. */
+  /** The address of the present or the last socket. */
   address: () => Address
-  /** The last one was of no use: the next one, of whichever connection, leads to another address. */
+  /** The last address was of no use: the next socket, of any connection, is opened to another one. */
   failOver: () => void
   destroy: () => void
 }>
 
 type Needs = Readonly<{
   hosts: HostRing
-  /** What an address may take while there is another one to try. */
+  /** Seconds that an address may take while there is another one to try. */
   connect_seconds: number
   open: (address: Address, onClose: (socket: Socket) => void) => Socket
   isDoomed: (socket: Socket) => boolean
   destroy: (socket: Socket) => void
 }>
 
-/** From the end of a connection to the next attempt: Postgres may be back soon, and is not to be overrun while it is not. */
+/** Pause between the end of a connection and the next attempt, so that a Postgres that is down is not flooded with attempts. */
 const PAUSE_MILLISECONDS = 100
 
-/** `onClose` is told when the next one may be opened. */
-export const createConnector = (
+/** `onClose` is called when the next socket may be opened. */
+export const createDialer = (
   { hosts, connect_seconds, open, isDoomed, destroy }: Needs,
   onClose: () => void,
-): Connector => {
+): Dialer => {
   let current: Socket | undefined
   let turn = hosts.turn()
   let address = hosts.current()
@@ -40,7 +40,7 @@ export const createConnector = (
     turn = hosts.turn()
     address = hosts.current()
     current = open(address, socket => {
-      // An address of several that did not answer: the next one was asked.
+      // One of several addresses did not answer, and the next one is being tried.
       if (current !== socket) return
       current = undefined
       closed = performance.now()
@@ -50,10 +50,10 @@ export const createConnector = (
   }
 
   return {
-    // postgres.js knows of one host: of several it would keep the failures to itself.
+    // postgres.js gets one host: with several, it would not report their failures.
     connect: async () => {
       const rest = closed + PAUSE_MILLISECONDS - performance.now()
-      // Never at once: what fails in this turn would fail before postgres.js listens, and end the process.
+      // Never in this turn of the event loop: a failure would come before postgres.js listens, and end the process.
       await (rest > 0 ? pause(rest) : null)
       for (let others = hosts.size - 1; others > 0; others--) {
         const socket = connectNext()
@@ -71,7 +71,7 @@ export const createConnector = (
   }
 }
 
-/** Whether it connects, within so many seconds. */
+/** True when the socket connects within the given seconds. */
 const connects = (socket: Socket, seconds: number): Promise<boolean> =>
   new Promise(resolve => {
     const timer = setTimeout(() => socket.destroy(), seconds * 1000)
@@ -79,7 +79,7 @@ const connects = (socket: Socket, seconds: number): Promise<boolean> =>
       clearTimeout(timer)
       resolve(isConnected)
     }
-    // An error is followed by the close.
+    // A close follows each error.
     socket
       .once('connect', settle(true))
       .once('close', settle(false))

@@ -1,0 +1,18 @@
+import type { Fragment, ISql } from 'postgres'
+
+/** What several statements ask of a sign-in: of `refresh_families f`, and of its account as `users u`. */
+
+/** For a `join`: the account of `f`; no row once the account's credential epoch has passed, which ends the family, marked or not. */
+export const accountOfFamily = (sql: ISql): Fragment => sql`
+  signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch`
+
+/** True while `f` may be refreshed, by its own row alone: not marked as ended, not idle for too long, not expired. */
+export const isLivingFamily = (sql: ISql): Fragment => sql`
+  (f.revoked_at is null and least(f.idle_expires_at, f.expires_at) > statement_timestamp())`
+
+/**
+ * True while an ending has to mark `f`. A family that was idle for too long is marked too, because its last access token may still live;
+ * no token outlives `expires_at`.
+ */
+export const isUnmarked = (sql: ISql): Fragment => sql`
+  (f.revoked_at is null and f.expires_at > statement_timestamp())`
