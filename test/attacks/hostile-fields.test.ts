@@ -3,7 +3,7 @@ import { ask, send, signIn } from '../support/accounts/account-api.ts'
 import { type Authenticator, createAuthenticator } from '../support/accounts/authenticator.ts'
 import { asOwner, stepUp, withTotp } from '../support/accounts/factors.ts'
 import { type Body } from '../support/answer.ts'
-import { PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { createClock } from '../support/effects.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
-import { PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { basic, CLIENT_CREDENTIALS, CLIENTS, SECRETS, SERVICE } from '../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { seedFamily } from '../support/families.ts'

@@ -12,7 +12,7 @@ import {
   verify,
 } from '../support/accounts/mail.ts'
 import { type Body } from '../support/answer.ts'
-import { PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { type Deployment, deployments } from '../support/deployment.ts'
 import { createClock } from '../support/effects.ts'
 import { linkIn } from '../support/services/mailbox.ts'

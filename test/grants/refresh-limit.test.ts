@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { times } from '../support/call.ts'
+import { times } from '../support/ask.ts'
 import { SERVICE } from '../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { rowOf, type SeededFamily, seedFamily } from '../support/families.ts'

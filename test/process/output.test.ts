@@ -3,7 +3,7 @@ import { closeSync, constants, existsSync, openSync, readFileSync, readSync, wri
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
-import { createCall } from '../support/call.ts'
+import { createCall } from '../support/ask.ts'
 import { PEPPER } from '../support/clients.ts'
 import { MAIN, openSandbox, type Sandbox } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCall } from '../support/call.ts'
+import { createCall } from '../support/ask.ts'
 import { becomesReady, openSandbox, startProgram } from '../support/process.ts'
 
 const run = promisify(execFile)

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, hasPostgres } from '../support/backends.ts'
-import { createCall, PASSWORD } from '../support/call.ts'
+import { createCall, PASSWORD } from '../support/ask.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
 

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDataDir } from '../support/backends.ts'
-import { createCall, PASSWORD } from '../support/call.ts'
+import { createCall, PASSWORD } from '../support/ask.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 /** As README has it: the embedded default, its demo clients, and an example service without any setting of its own but where they are. */

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
-import { type Call, createCall } from './call.ts'
+import { type Call, createCall } from './ask.ts'
 import { type Deployment, type Given, type Instance, ISSUER } from './deployment.ts'
 import { freePort } from './services/services.ts'
 

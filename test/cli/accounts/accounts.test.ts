@@ -18,7 +18,7 @@ import {
 } from '../../support/accounts/account-api.ts'
 import { second, withTotp } from '../../support/accounts/factors.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { openDatabase } from '../../support/database.ts'
 import { type Instance, startAt } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'

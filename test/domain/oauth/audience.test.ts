@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer } from '../../support/answer.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'

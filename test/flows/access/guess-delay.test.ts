@@ -4,7 +4,7 @@ import { createGuessFailures } from '../../../src/ephemeral/guess-failures.ts'
 import { createGuessDelay } from '../../../src/flows/access/guess-delay.ts'
 import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { times } from '../../support/call.ts'
+import { times } from '../../support/ask.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })

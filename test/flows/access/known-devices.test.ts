@@ -9,7 +9,7 @@ import {
   startWithMail,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 
 describe.skipIf(!hasPostgres)('a known device', { timeout: 60_000 }, () => {

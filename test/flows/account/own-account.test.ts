@@ -14,7 +14,7 @@ import {
 } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const DELETION = { current_password: PASSWORD }

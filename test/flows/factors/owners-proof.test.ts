@@ -19,7 +19,7 @@ import {
   withTotp,
 } from '../../support/accounts/factors.ts'
 import { type Body } from '../../support/answer.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import {
   type Deployment,
   deployments,

@@ -22,7 +22,7 @@ import {
 } from '../../support/accounts/factors.ts'
 import { type Body } from '../../support/answer.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import {
   type Deployment,
   deployments,

@@ -11,7 +11,7 @@ import {
   verify,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { type Database } from '../../support/database.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'

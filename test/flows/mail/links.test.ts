@@ -17,7 +17,7 @@ import {
   verify,
 } from '../../support/accounts/mail.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD, times } from '../../support/call.ts'
+import { PASSWORD, times } from '../../support/ask.ts'
 import { type Database } from '../../support/database.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'

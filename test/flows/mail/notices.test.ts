@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
 import { NEW_PASSWORD, type Post, SUBJECTS, startWithMail } from '../../support/accounts/mail.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { type Deployment, deployments } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 

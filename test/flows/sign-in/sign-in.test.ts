@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer } from '../../support/answer.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newEmail, PASSWORD } from '../../support/call.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 

@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newEmail, PASSWORD } from '../../support/call.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 

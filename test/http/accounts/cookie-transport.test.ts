@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bearerOf, login, outcome, register, send, type Tokens } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { type Database } from '../../support/database.ts'
 import {
   type Deployment,

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bearerOf, login, register, send, type Tokens } from '../../support/accounts/account-api.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newAddress, newEmail, PASSWORD, times } from '../../support/call.ts'
+import { newAddress, newEmail, PASSWORD, times } from '../../support/ask.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 

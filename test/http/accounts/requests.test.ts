@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newEmail, PASSWORD } from '../../support/call.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 

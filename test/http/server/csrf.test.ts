@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newAddress, newEmail, PASSWORD } from '../../support/call.ts'
+import { newAddress, newEmail, PASSWORD } from '../../support/ask.ts'
 import { basic, CLIENTS, SERVICE } from '../../support/clients.ts'
 import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { type Answer, type Body, toAnswer } from '../answer.ts'
 import { askApp } from '../bindings.ts'
-import { PASSWORD } from '../call.ts'
+import { PASSWORD } from '../ask.ts'
 import { type Instance, ISSUER } from '../deployment.ts'
 
 type Headers = Readonly<Record<string, string>>
