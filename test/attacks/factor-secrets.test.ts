@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, signIn, signUp } from '../support/accounts/account-api.ts'
+import { signUp, trySignIn } from '../support/accounts/account-api.ts'
 import { createAuthenticator } from '../support/accounts/authenticator.ts'
 import { asOwner, codesOf, second } from '../support/accounts/factors.ts'
 import { hasPostgres } from '../support/backends.ts'
@@ -19,26 +19,26 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     signet = await deployment.start({ clock: time.clock })
     const tokens = await signUp(signet, EMAIL)
     const { access_token: token } = tokens
-    const { body: begun } = await ask(signet, '/auth/factors/totp', asOwner(tokens))
+    const { body: begun } = await signet.ask('/auth/factors/totp', asOwner(tokens))
     const code = codesOf(begun.secret, time)
     const enrolment = { handle: begun.handle, totp: code() }
-    const { body: given } = await ask(signet, '/auth/factors/totp/confirm', { body: enrolment, token })
+    const { body: given } = await signet.ask('/auth/factors/totp/confirm', { body: enrolment, token })
     time.advance(30)
-    const { body: first } = await signIn(signet, EMAIL)
+    const { body: first } = await trySignIn(signet, EMAIL)
     const { body: entered } = await second(signet, first.handle, { totp: code() })
-    const { body: asked } = await ask(signet, '/auth/factors/passkeys', asOwner(entered))
+    const { body: asked } = await signet.ask('/auth/factors/passkeys', asOwner(entered))
     const passkey = createAuthenticator().create(asked.passkey)
-    await ask(signet, '/auth/factors/passkeys/confirm', {
+    await signet.ask('/auth/factors/passkeys/confirm', {
       body: { handle: asked.handle, passkey },
       token: entered.access_token,
     })
     // Tried with what is wrong, finished, tried again; and one that is begun and not finished.
-    const { body: left } = await signIn(signet, EMAIL)
+    const { body: left } = await trySignIn(signet, EMAIL)
     const [recovery_code = '', guessed = ''] = given.recovery_codes
     await second(signet, left.handle, { totp: '918273' })
     await second(signet, left.handle, { recovery_code })
     await second(signet, left.handle, { recovery_code: guessed })
-    const { body: open } = await signIn(signet, EMAIL)
+    const { body: open } = await trySignIn(signet, EMAIL)
     secrets.push(
       begun.secret,
       begun.handle,

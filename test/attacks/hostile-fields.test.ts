@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ask, send, signIn } from '../support/accounts/account-api.ts'
+import { trySignIn } from '../support/accounts/account-api.ts'
 import { type Authenticator, createAuthenticator } from '../support/accounts/authenticator.ts'
 import { asOwner, stepUp, withTotp } from '../support/accounts/factors.ts'
 import { type Body } from '../support/answer.ts'
@@ -69,7 +69,7 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
   beforeEach(time.reset)
 
   const beginPasskey = async () => {
-    const { body } = await ask(signet, '/auth/factors/passkeys', asOwner(strong))
+    const { body } = await signet.ask('/auth/factors/passkeys', asOwner(strong))
     const maker = createAuthenticator()
     const { clientExtensionResults: _, ...attestation } = maker.create(body.passkey)
     return { handle: body.handle, attestation, maker }
@@ -82,7 +82,7 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
     method: 'POST' | 'DELETE' = 'POST',
   ) => {
     const headers = bearer === null ? {} : { Authorization: `Bearer ${bearer}` }
-    const { status } = await send(signet, method, path, body, headers)
+    const { status } = await signet.ask(path, { method, body, headers })
     const errors = signet.lines.filter(line => line.level === 'error').map(({ error }) => error)
     expect({ path, body, status, errors: status < 500 ? [] : errors }).toMatchObject({ errors: [] })
     expect(status).toBeLessThan(500)
@@ -114,7 +114,7 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
     ['/auth/factors/totp/confirm', { handle: 'signet_cy_', totp: '000000' }],
   ])('are refused at %s, of somebody who is signed in', async (path, body) => {
     for (const each of bent(body)) await attack(path, each, token)
-    expect((await ask(signet, '/auth/me', { token })).status).toBe(200)
+    expect((await signet.ask('/auth/me', { token })).status).toBe(200)
   })
 
   it('are refused at a deletion', async () => {
@@ -136,11 +136,11 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
       { userHandle: 'AAAA' },
     )
     for (const passkey of bent(honest)) {
-      const { handle } = (await ask(signet, '/auth/login/passkey/options', { body: {} })).body
+      const { handle } = (await signet.ask('/auth/login/passkey/options', { body: {} })).body
       expect(await attack('/auth/login/passkey', { handle, passkey }, null)).toBeGreaterThanOrEqual(400)
     }
     for (const id of HOSTILE) {
-      const { handle } = (await signIn(signet, email)).body
+      const { handle } = (await trySignIn(signet, email)).body
       const body = { handle, passkey: { ...honest, id, rawId: id } }
       expect(await attack('/auth/login/second-factor', body, null)).toBeGreaterThanOrEqual(400)
     }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bearerOf, claimsOf, login, register, type Tokens } from '../support/accounts/account-api.ts'
+import { claimsOf, signIn, signUp, type Tokens } from '../support/accounts/account-api.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { askApp } from '../support/bindings.ts'
-import { PASSWORD } from '../support/ask.ts'
 import { type Database } from '../support/database.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../support/deployment.ts'
 import { openapi } from '../support/openapi.ts'
@@ -143,11 +143,12 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
   it.each(attacks)('at $method $path, $trick', async ({ method, path, before, after }) => {
     people += 1
     const email = `person-${people}@mass.example`
-    const { tokens } = await register(signet, email)
+    const tokens = await signUp(signet, email)
     const [account] = await rows(email)
     const body = `{${[before, inner(honest(path, tokens, email)), after].filter(Boolean).join(',')}}`
     const query = '?roles=admin&role=admin&email_verified=true'
-    const answer = await ask(method, `${path.replace('{id}', VICTIM)}${query}`, body, bearerOf(tokens))
+    const headers = { Authorization: `Bearer ${tokens.access_token}` }
+    const answer = await ask(method, `${path.replace('{id}', VICTIM)}${query}`, body, headers)
     expect(answer.status).toBeLessThan(500)
     if (path === '/auth/register') expect(answer.status).toBe(201)
     const text = await answer.text()
@@ -204,8 +205,8 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
   })
 
   it('nor at the token endpoint', async () => {
-    await register(signet, 'token@mass.example')
-    const { tokens } = await login(signet, 'token@mass.example')
+    await signUp(signet, 'token@mass.example')
+    const tokens = await signIn(signet, 'token@mass.example')
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       client_id: 'first-party',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
+import { refreshTokens } from '../support/accounts/account-api.ts'
 import { PASSWORD } from '../support/ask.ts'
+import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
 import { basic, CLIENT_CREDENTIALS, CLIENTS, SECRETS, SERVICE } from '../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { seedFamily } from '../support/families.ts'
@@ -47,16 +48,14 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
       await signet.post('/revoke', { token, client_id: 'app' })
       await signet.post(`/token?refresh_token=${token}`, CLIENT_CREDENTIALS, SERVICE)
       await signet.fetch(`/reset-password/${token}`)
-      await signet.fetch(`/auth/me?token=${token}`, { headers: { authorization: `Bearer ${token}` } })
+      await signet.ask(`/auth/me?token=${token}`, { token })
     }
     const account = { email: 'ada@example.com', password: PASSWORD }
     for (const path of ['/auth/register', '/auth/register', '/auth/login']) {
-      const headers = { 'content-type': 'application/json' }
-      const { body } = await signet.fetch(path, { method: 'POST', headers, body: JSON.stringify(account) })
+      const { body } = await signet.ask(path, { body: account })
       if (!body.access_token) continue
       tokens.push(body.access_token, body.refresh_token)
-      const presented = JSON.stringify({ refresh_token: body.refresh_token })
-      const next = await signet.fetch('/auth/refresh', { method: 'POST', headers, body: presented })
+      const next = await refreshTokens(signet, body)
       expect(next.status).toBe(200)
       tokens.push(next.body.access_token, next.body.refresh_token)
     }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signIn, signUp, trySignIn } from '../support/accounts/account-api.ts'
 import { type Answer } from '../support/answer.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
@@ -7,7 +8,6 @@ import { type SeededFamily, seedFamily } from '../support/families.ts'
 import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
 
 const TURNS = 25
-const JSON_TYPE = { 'content-type': 'application/json' }
 
 describe.each(deployments)(
   'a rotation against what ends its family, over two instances on $name',
@@ -23,12 +23,6 @@ describe.each(deployments)(
     afterAll(() => deployment.close())
 
     const seed = () => seedFamily(deployment, { audience: [API, ISSUER] })
-    const logout = (signet: Instance, fields: object, bearer?: string) =>
-      signet.fetch('/auth/logout', {
-        method: 'POST',
-        headers: bearer === undefined ? JSON_TYPE : { ...JSON_TYPE, authorization: `Bearer ${bearer}` },
-        body: JSON.stringify(fields),
-      })
 
     /** What a sign-in has after two refreshes: a bearer token for the account API, and the tokens for its API. */
     const use = async ({ refresh_token }: SeededFamily) => {
@@ -44,9 +38,18 @@ describe.each(deployments)(
         '/revoke with a spent token',
         ({ refresh_token: token }) => other.post('/revoke', { token, client_id: 'app' }),
       ],
-      ['a sign-out by bearer token', (_, __, bearer) => logout(other, {}, bearer)],
-      ['a sign-out by refresh token', (_, token) => logout(other, { refresh_token: token })],
-      ['a sign-out everywhere', (_, __, bearer) => logout(other, { everywhere: true }, bearer)],
+      [
+        'a sign-out by bearer token',
+        (_, __, bearer) => other.ask('/auth/logout', { body: {}, token: bearer }),
+      ],
+      [
+        'a sign-out by refresh token',
+        (_, token) => other.ask('/auth/logout', { body: { refresh_token: token } }),
+      ],
+      [
+        'a sign-out everywhere',
+        (_, __, bearer) => other.ask('/auth/logout', { body: { everywhere: true }, token: bearer }),
+      ],
       [
         'a raised credential epoch',
         async ({ user_id }) => {
@@ -99,7 +102,7 @@ describe.each(deployments)(
       const family = await seed()
       const bystanders = await createBystanders(deployment, family)
       const { access_token, bearer } = await use(family)
-      expect((await logout(other, {}, bearer)).status).toBe(204)
+      expect((await other.ask('/auth/logout', { body: {}, token: bearer })).status).toBe(204)
       expect(await isActive(one, access_token)).toBe(false)
       await bystanders.expectAlive(one)
     })
@@ -108,7 +111,8 @@ describe.each(deployments)(
       const [family, stranger] = [await seed(), await seed()]
       const second = await seedFamily(deployment, { user_id: family.user_id, audience: [API, ISSUER] })
       const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
-      expect((await logout(other, { everywhere: true }, mine?.bearer)).status).toBe(204)
+      const asking = { body: { everywhere: true }, token: mine?.bearer ?? '' }
+      expect((await other.ask('/auth/logout', asking)).status).toBe(204)
       const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
       expect(await Promise.all(active)).toEqual([false, false, true])
     })
@@ -119,25 +123,23 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of creden
   it('gets nothing when its password was checked before the change and its family comes after it', async () => {
     const deployment = await (deployments.at(-1)?.open() ?? Promise.reject(new Error('no place')))
     const signet = await deployment.start()
-    const account = { email: 'ada@example.com', password: 'correct horse battery' }
-    const enter = (path: string) =>
-      signet.fetch(path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(account) })
-    expect((await enter('/auth/register')).status).toBe(201)
+    const email = 'ada@example.com'
+    await signUp(signet, email)
     const { sql } = deployment.database
 
-    const signIn = await sql.begin(async change => {
-      await change`update users set credential_epoch = credential_epoch + 1 where email = ${account.email}`
-      const pending = enter('/auth/login')
+    const signingIn = await sql.begin(async change => {
+      await change`update users set credential_epoch = credential_epoch + 1 where email = ${email}`
+      const pending = trySignIn(signet, email)
       await waitingForLock(deployment)
       return { pending }
     })
-    const { status, body } = await signIn.pending
+    const { status, body } = await signingIn.pending
     expect([status, body['code']]).toEqual([401, 'AUTH_CREDENTIALS_INVALID'])
     const [{ living } = {}] = await sql`
       select count(*)::int as living from refresh_families f join users u on u.id = f.user_id
       where f.credential_epoch = u.credential_epoch and f.revoked_at is null`
     expect(living).toBe(0)
-    expect((await enter('/auth/login')).status).toBe(200)
+    await signIn(signet, email)
     await deployment.close()
   })
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCall } from '../support/ask.ts'
+import { createAsk } from '../support/ask.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 const run = promisify(execFile)
@@ -50,12 +50,12 @@ describe('npm pack in a checkout whose server runs', { timeout: 120_000 }, () =>
   })
 
   it('leaves a server that signs people in and serves its pages', async () => {
-    const call = createCall(sandbox.origin)
+    const ask = createAsk(sandbox.origin)
     const credentials = { email: 'ada@example.com', password: 'correct horse battery' }
-    expect((await call('/auth/register', { json: credentials })).status).toBe(201)
-    expect((await call('/auth/login', { json: credentials })).status).toBe(200)
+    expect((await ask('/auth/register', { body: credentials })).status).toBe(201)
+    expect((await ask('/auth/login', { body: credentials })).status).toBe(200)
     for (const path of ['/docs', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js', '/openapi.yaml'])
-      expect((await call(path)).status).toBe(200)
+      expect((await ask(path)).status).toBe(200)
   })
 
   it('packs nothing of an earlier build', () => {

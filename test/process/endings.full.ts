@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { followRevocations } from '../../src/sdk/revocations-node.ts'
 import type { RevocationQuery, RevocationSource } from '../../src/sdk/verify/revocation-source.ts'
 import { migrate } from '../../src/store/schema/migrate.ts'
+import { createAsk } from '../support/ask.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { createCall } from '../support/ask.ts'
 import { CLIENTS, PEPPER, SERVICE } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program } from '../support/process.ts'
 import { connect, openCluster } from '../support/services/cluster.ts'
@@ -25,7 +25,7 @@ const isReadyAgain = (origin: string) =>
   expect
     .poll(
       () =>
-        createCall(origin)('/readyz').then(
+        createAsk(origin)('/readyz').then(
           ({ status }) => status,
           () => 0,
         ),
@@ -79,11 +79,11 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
     const stopping = new AbortController()
     let acknowledgedAt = 0
     const work = async (origin: string) => {
-      const call = createCall(origin)
+      const ask = createAsk(origin)
       while (!stopping.signal.aborted) {
         await pause(10)
         try {
-          const { status, body } = await call('/token', {
+          const { status, body } = await ask('/token', {
             form: { grant_type: 'client_credentials' },
             headers: SERVICE,
           })

@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createAsk, newEmail, PASSWORD } from '../support/ask.ts'
 import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
-import { createCall, newEmail, PASSWORD } from '../support/ask.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { type FaultProxy, openFaultProxy } from '../support/services/fault-proxy.ts'
@@ -58,12 +58,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await becomesReady(program)
     return program
   }
-  const call = () => createCall(sandbox.origin)
+  const ask = () => createAsk(sandbox.origin)
   const register = async () =>
-    (await call()('/auth/register', { json: { email: newEmail(), password: PASSWORD } })).body
+    (await ask()('/auth/register', { body: { email: newEmail(), password: PASSWORD } })).body
   const clientCredentials = () =>
-    call()('/token', { form: { grant_type: 'client_credentials' }, headers: { Authorization } })
-  const statusOf = async (path: string) => (await call()(path)).status
+    ask()('/token', { form: { grant_type: 'client_credentials' }, headers: { Authorization } })
+  const statusOf = async (path: string) => (await ask()(path)).status
 
   it('says 503 and gives out nothing while Postgres is away, and recovers by itself', async () => {
     const proxy = await behindProxy('DATABASE_URL')
@@ -72,32 +72,30 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const email = newEmail()
     await proxy.refuse()
     const refused = await Promise.all([
-      call()('/auth/register', { json: { email, password: PASSWORD } }),
-      call()('/auth/login', { json: { email: person.user.email, password: PASSWORD } }),
-      call()('/auth/refresh', { json: { refresh_token: person.refresh_token } }),
-      call()('/auth/logout', { json: { refresh_token: person.refresh_token } }),
-      call()('/auth/me', { bearer: person.access_token }),
-      call()('/token', {
+      ask()('/auth/register', { body: { email, password: PASSWORD } }),
+      ask()('/auth/login', { body: { email: person.user.email, password: PASSWORD } }),
+      ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } }),
+      ask()('/auth/logout', { body: { refresh_token: person.refresh_token } }),
+      ask()('/auth/me', { token: person.access_token }),
+      ask()('/token', {
         form: { grant_type: 'refresh_token', refresh_token: person.refresh_token, client_id: 'first-party' },
       }),
-      call()('/revoke', { form: { token: person.refresh_token, client_id: 'first-party' } }),
+      ask()('/revoke', { form: { token: person.refresh_token, client_id: 'first-party' } }),
     ])
     for (const { status, headers, text } of refused) {
       expect(status).toBe(503)
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
       expect(text).not.toMatch(/_token"|ECONNREFUSED|postgres/i)
     }
-    expect(await call()('/readyz')).toMatchObject({ status: 503, body: { missing: ['database'] } })
+    expect(await ask()('/readyz')).toMatchObject({ status: 503, body: { missing: ['database'] } })
     for (const path of ['/livez', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])
       expect(await statusOf(path)).toBe(200)
     await proxy.accept()
     await expect.poll(() => statusOf('/readyz'), { timeout: 10_000 }).toBe(200)
     expect(await statusOf('/livez')).toBe(200)
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
-    expect((await call()('/auth/refresh', { json: { refresh_token: person.refresh_token } })).status).toBe(
-      200,
-    )
-    expect((await call()('/auth/register', { json: { email, password: PASSWORD } })).status).toBe(201)
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(200)
+    expect((await ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } })).status).toBe(200)
+    expect((await ask()('/auth/register', { body: { email, password: PASSWORD } })).status).toBe(201)
     expect(program.process.exitCode).toBeNull()
     expect(await stopProgram(program)).toMatchObject({ code: 0 })
   })
@@ -106,15 +104,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const proxy = await behindProxy('REDIS_URL')
     const program = await start()
     const [person, signedOut] = [await register(), await register()]
-    await call()('/auth/logout', { method: 'POST', bearer: signedOut.access_token })
-    expect(await call()('/readyz')).toMatchObject({ status: 200, body: { status: 'ready', degraded: [] } })
+    await ask()('/auth/logout', { method: 'POST', token: signedOut.access_token })
+    expect(await ask()('/readyz')).toMatchObject({ status: 200, body: { status: 'ready', degraded: [] } })
     await proxy.refuse()
-    await expect.poll(async () => (await call()('/readyz')).body.degraded).toEqual(['redis'])
-    expect(await call()('/readyz')).toMatchObject({ status: 200, body: { status: 'degraded' } })
-    expect((await call()('/auth/me', { bearer: signedOut.access_token })).status).toBe(401)
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
-    await call()('/auth/logout', { method: 'POST', bearer: person.access_token })
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    await expect.poll(async () => (await ask()('/readyz')).body.degraded).toEqual(['redis'])
+    expect(await ask()('/readyz')).toMatchObject({ status: 200, body: { status: 'degraded' } })
+    expect((await ask()('/auth/me', { token: signedOut.access_token })).status).toBe(401)
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(200)
+    await ask()('/auth/logout', { method: 'POST', token: person.access_token })
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
     await expect
       .poll(
         () => program.log().filter(line => line['msg'] === 'redis is away: limits count in process').length,
@@ -124,11 +122,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const json = { email: 'nobody@example.com', password: PASSWORD }
     const tries = []
     for (let attempt = 0; attempt < 6; attempt++)
-      tries.push((await call()('/auth/login', { json, from })).status)
+      tries.push((await ask()('/auth/login', { body: json, from })).status)
     expect(tries).toEqual([401, 401, 401, 401, 401, 429])
     await proxy.accept()
-    await expect.poll(async () => (await call()('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    await expect.poll(async () => (await ask()('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
     await expect.poll(program.log).toContainEqual(expect.objectContaining({ msg: 'redis is back' }))
   })
 
@@ -137,13 +135,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await start()
     const person = await register()
     proxy.stall()
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(200)
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(200)
     proxy.cut()
     proxy.heal()
     const other = await openSandbox()
     const degraded = other.start({ ...environment, REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
     await becomesReady(degraded)
-    expect(await createCall(other.origin)('/readyz')).toMatchObject({
+    expect(await createAsk(other.origin)('/readyz')).toMatchObject({
       status: 200,
       body: { degraded: ['redis'] },
     })
@@ -174,10 +172,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
         timeout: 10_000,
       })
       .toBe(true)
-    expect(await call()('/readyz')).toMatchObject({ status: 200, body: { degraded: ['redis'] } })
+    expect(await ask()('/readyz')).toMatchObject({ status: 200, body: { degraded: ['redis'] } })
     const person = await register()
-    await call()('/auth/logout', { method: 'POST', bearer: person.access_token })
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
+    await ask()('/auth/logout', { method: 'POST', token: person.access_token })
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
     expect(await own.admin.dbsize()).toBe(0)
     expect(await stopProgram(program)).toMatchObject({ code: 0 })
     await own.close()
@@ -186,12 +184,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
   it('lets nobody back in when Redis is emptied', async () => {
     await start()
     const person = await register()
-    await call()('/auth/logout', { method: 'POST', bearer: person.access_token })
+    await ask()('/auth/logout', { method: 'POST', token: person.access_token })
     await redis.flush()
-    expect((await call()('/auth/me', { bearer: person.access_token })).status).toBe(401)
-    expect((await call()('/auth/refresh', { json: { refresh_token: person.refresh_token } })).status).toBe(
-      401,
-    )
+    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
+    expect((await ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } })).status).toBe(401)
   })
 
   it('killed between the commit and the answer, gives the retry with the same key the one successor', async () => {
@@ -212,14 +208,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     lost.destroy()
     await start()
     const retry = () =>
-      call()('/auth/refresh', { json: { refresh_token }, headers: { 'Idempotency-Key': 'once' } })
+      ask()('/auth/refresh', { body: { refresh_token }, headers: { 'Idempotency-Key': 'once' } })
     const [first, second] = [await retry(), await retry()]
     expect([first.status, second.status]).toEqual([200, 200])
     expect(second.body.refresh_token).toBe(first.body.refresh_token)
     expect(await generation()).toBe(1)
     await sql.end()
     const json = { refresh_token: first.body.refresh_token }
-    expect((await call()('/auth/refresh', { json })).status).toBe(200)
+    expect((await ask()('/auth/refresh', { body: json })).status).toBe(200)
   })
 
   it('takes up CLIENTS_FILE on SIGHUP, and keeps the clients it had when the file has faults', async () => {
@@ -241,20 +237,23 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
   it('is one of two that share everything', async () => {
     const PORT = String(await freePort())
     const programs = await Promise.all([start(), start({ PORT })])
-    const [one, two] = [call(), createCall(`http://127.0.0.1:${PORT}`)]
+    const [one, two] = [ask(), createAsk(`http://127.0.0.1:${PORT}`)]
     expect((await two('/.well-known/jwks.json')).text).toBe((await one('/.well-known/jwks.json')).text)
     const person = await register()
-    expect((await two('/auth/me', { bearer: person.access_token })).body).toEqual(person.user)
+    expect((await two('/auth/me', { token: person.access_token })).body).toEqual(person.user)
     const json = { refresh_token: person.refresh_token }
-    const race = await Promise.all([one('/auth/refresh', { json }), two('/auth/refresh', { json })])
+    const race = await Promise.all([
+      one('/auth/refresh', { body: json }),
+      two('/auth/refresh', { body: json }),
+    ])
     expect(new Set(race.map(({ status }) => status))).toEqual(new Set([200, 401]))
     const winner = race.find(({ status }) => status === 200)
-    expect((await two('/auth/me', { bearer: winner?.body.access_token ?? '' })).status).toBe(401)
+    expect((await two('/auth/me', { token: winner?.body.access_token ?? '' })).status).toBe(401)
     const other = await register()
-    expect((await two('/auth/logout', { method: 'POST', bearer: other.access_token })).status).toBe(204)
-    expect((await one('/auth/me', { bearer: other.access_token })).status).toBe(401)
+    expect((await two('/auth/logout', { method: 'POST', token: other.access_token })).status).toBe(204)
+    expect((await one('/auth/me', { token: other.access_token })).status).toBe(401)
     const from = '192.0.2.2'
-    const wrong = { json: { email: 'nobody@example.com', password: PASSWORD }, from }
+    const wrong = { body: { email: 'nobody@example.com', password: PASSWORD }, from }
     const tries = []
     for (const ask of [one, two, one, two, one, two, one])
       tries.push((await ask('/auth/login', wrong)).status)

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createAsk, PASSWORD } from '../support/ask.ts'
 import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
-import { createCall, PASSWORD } from '../support/ask.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
@@ -52,38 +52,38 @@ describe('the first start on the embedded default', () => {
   it('keeps accounts, key and demo client for the second start', async () => {
     const first = sandbox.start()
     await becomesReady(first)
-    const call = createCall(sandbox.origin)
-    const jwks = (await call('/.well-known/jwks.json')).text
+    const ask = createAsk(sandbox.origin)
+    const jwks = (await ask('/.well-known/jwks.json')).text
     const json = { email: 'ada@example.com', password: PASSWORD }
-    const { body } = await call('/auth/register', { json })
+    const { body } = await ask('/auth/register', { body: json })
     expect(await stopProgram(first)).toMatchObject({ code: 0 })
     const second = sandbox.start()
     await becomesReady(second)
-    expect((await call('/.well-known/jwks.json')).text).toBe(jwks)
+    expect((await ask('/.well-known/jwks.json')).text).toBe(jwks)
     expect(first.err().startsWith(second.err())).toBe(true)
     // The developer's mail, with its link, which is in no log.
     expect(first.err()).toMatch(
       /\nMail to ada@example\.com: Confirm your e-mail address\n[^]*token=signet_el_/,
     )
     expect(first.out()).not.toMatch(/signet_el_|ada@example/)
-    expect((await call('/auth/me', { bearer: body.access_token })).body).toEqual(body.user)
-    expect((await call('/auth/login', { json })).status).toBe(200)
-    expect((await call('/auth/refresh', { json: { refresh_token: body.refresh_token } })).status).toBe(200)
+    expect((await ask('/auth/me', { token: body.access_token })).body).toEqual(body.user)
+    expect((await ask('/auth/login', { body: json })).status).toBe(200)
+    expect((await ask('/auth/refresh', { body: { refresh_token: body.refresh_token } })).status).toBe(200)
   })
 
   it('keeps every row through kill -9', async () => {
     const first = sandbox.start()
     await becomesReady(first)
-    const call = createCall(sandbox.origin)
+    const ask = createAsk(sandbox.origin)
     const people = await Promise.all(
       [1, 2, 3].map(number =>
-        call('/auth/register', { json: { email: `p${number}@example.com`, password: PASSWORD } }),
+        ask('/auth/register', { body: { email: `p${number}@example.com`, password: PASSWORD } }),
       ),
     )
-    await call('/auth/logout', { method: 'POST', bearer: people[0]?.body.access_token ?? '' })
+    await ask('/auth/logout', { method: 'POST', token: people[0]?.body.access_token ?? '' })
     await stopProgram(first, 'SIGKILL')
     await becomesReady(sandbox.start())
-    const shown = await Promise.all(people.map(({ body }) => call('/auth/me', { bearer: body.access_token })))
+    const shown = await Promise.all(people.map(({ body }) => ask('/auth/me', { token: body.access_token })))
     expect(shown.map(({ status }) => status)).toEqual([401, 200, 200])
   })
 
@@ -96,7 +96,7 @@ describe('the first start on the embedded default', () => {
       out: '',
       lines: [expect.stringMatching(/^signetd: DATA_DIR .* is in use by another process/)],
     })
-    expect((await createCall(sandbox.origin)('/readyz')).status).toBe(200)
+    expect((await createAsk(sandbox.origin)('/readyz')).status).toBe(200)
   })
 })
 

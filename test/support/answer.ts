@@ -24,6 +24,15 @@ export type Body = Readonly<Record<string, unknown>> &
     degraded: readonly string[]
     missing: readonly string[]
     acr_values_supported: readonly string[]
+    /** `GET /auth/sessions`. */
+    sessions: readonly Readonly<{
+      id: string
+      created_at: string
+      last_used_at: string
+      ip: string
+      device: string
+      current: boolean
+    }>[]
     handle: string
     factors: readonly string[]
     secret: string

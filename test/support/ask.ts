@@ -1,39 +1,49 @@
 import { type Answer, toAnswer } from './answer.ts'
 
-type Request = Readonly<{
+export type Asking = Readonly<{
   /** POST with a body, GET without. */
   method?: string
-  json?: unknown
+  /** Sent as JSON. */
+  body?: unknown
+  /** Sent as it is, as if it were JSON. */
   raw?: string
+  /** Sent as `application/x-www-form-urlencoded`. */
   form?: Readonly<Record<string, string>>
-  bearer?: string
-  /** The client's address, as the trusted proxy saw it. Empty: there was no proxy. */
+  /** RFC 6750 §2.1 – An access token. */
+  token?: string
+  /** The client's address as the trusted proxy saw it. Empty: the request came through no proxy. */
   from?: string
   headers?: Readonly<Record<string, string>>
 }>
 
-export type Call = (path: string, request?: Request) => Promise<Answer>
+/** Sends one request to one server. The server of a deployment holds each exchange against openapi.yaml. */
+export type Ask = (path: string, asking?: Asking) => Promise<Answer>
 
-/** An account API client that says whatever it is told to. */
-export const createCall =
-  (origin: string): Call =>
-  async (path, { method, json, raw, form, bearer, from = newAddress(), headers = {} } = {}) => {
-    const body = form
-      ? new URLSearchParams(form).toString()
-      : (raw ?? (json === undefined ? undefined : JSON.stringify(json)))
-    const type = form ? 'application/x-www-form-urlencoded' : 'application/json'
-    const response = await fetch(origin + path, {
-      method: method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: {
-        ...(from === '' ? {} : { 'X-Forwarded-For': from }),
-        ...(body === undefined ? {} : { 'Content-Type': type }),
-        ...(bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body }),
-    })
-    return toAnswer(response)
+/** A server that can be asked: through `app.fetch` or over a socket. */
+export type Askable = Readonly<{ ask: Ask }>
+
+export const toRequestInit = (asking: Asking): RequestInit => {
+  const { form, raw, token, from = '', headers = {} } = asking
+  const json = asking.body === undefined ? undefined : JSON.stringify(asking.body)
+  const body = form === undefined ? (raw ?? json) : new URLSearchParams(form).toString()
+  const type = form === undefined ? 'application/json' : 'application/x-www-form-urlencoded'
+  return {
+    method: asking.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(from === '' ? {} : { 'X-Forwarded-For': from }),
+      ...(body === undefined ? {} : { 'Content-Type': type }),
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body }),
   }
+}
+
+/** Asks over a socket. Each request comes from an address of its own unless the test names one. */
+export const createAsk =
+  (origin: string): Ask =>
+  async (path, { from = newAddress(), ...asking } = {}) =>
+    toAnswer(await fetch(origin + path, toRequestInit({ ...asking, from })))
 
 let addresses = 0
 /** An IPv4 address that no other request has come from. */

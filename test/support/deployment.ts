@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import type { App } from '../../src/http/server/app.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Answer, toAnswer } from './answer.ts'
+import { type Ask, toRequestInit } from './ask.ts'
 import { hasPostgres, hasRedis } from './backends.ts'
 import { CLIENTS, type ClientEntry, createPepperText } from './clients.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -22,6 +23,7 @@ export type Instance = Readonly<{
   issuer: string
   /** Every line that it logged. */
   lines: readonly LogLine[]
+  ask: Ask
   fetch: (path: string, init?: RequestInit, from?: string) => Promise<Answer>
   post: (path: string, form: Form, headers?: Extra, from?: string) => Promise<Answer>
   token: (form: Form, headers?: Extra, from?: string) => Promise<Answer>
@@ -168,6 +170,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   return {
     issuer: reading.config.ISSUER,
     lines,
+    ask: (path, asking = {}) => fetch(path, toRequestInit(asking)),
     fetch,
     post,
     token: (form, headers, from) => post('/token', form, headers, from),

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
-import { type Call, createCall } from './ask.ts'
+import { type Ask, createAsk } from './ask.ts'
 import { type Deployment, type Given, type Instance, ISSUER } from './deployment.ts'
 import { freePort } from './services/services.ts'
 
@@ -11,7 +11,7 @@ export type Listening = Readonly<{
   origin: string
   port: number
   lines: Instance['lines']
-  call: Call
+  ask: Ask
   close: () => Promise<void>
 }>
 
@@ -28,7 +28,7 @@ export const listen = async (deployment: Deployment, given: Given = {}): Promise
     await new Promise(resolve => server.close(resolve))
     await signet.close()
   }
-  return { signet, issuer: signet.issuer, origin, port, lines: signet.lines, call: createCall(origin), close }
+  return { signet, issuer: signet.issuer, origin, port, lines: signet.lines, ask: createAsk(origin), close }
 }
 
 /** As it is by default, limits included: each request comes from an address of its own, which a proxy vouches for. */

@@ -1,14 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  ALIVE,
-  type Asking,
-  ask,
-  DEAD,
-  lives,
-  outcomeOf,
-  signIn,
-  signUp,
-} from '../../support/accounts/account-api.ts'
+import { ALIVE, DEAD, lives, outcomeOf, signUp, trySignIn } from '../../support/accounts/account-api.ts'
 import { createAuthenticator } from '../../support/accounts/authenticator.ts'
 import {
   asOwner,
@@ -19,6 +10,7 @@ import {
   withTotp,
 } from '../../support/accounts/factors.ts'
 import { type Body } from '../../support/answer.ts'
+import type { Asking } from '../../support/ask.ts'
 import { PASSWORD } from '../../support/ask.ts'
 import {
   type Deployment,
@@ -73,18 +65,18 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
     { access_token }: Pick<Body, 'access_token'>,
     shown: object = {},
     headers: Asking['headers'] = {},
-  ) => ask(signet, path, { method, body: { ...fields, ...shown }, token: access_token, headers })
+  ) => signet.ask(path, { method, body: { ...fields, ...shown }, token: access_token, headers })
   const [PASSWORD_CHANGE] = CHANGES as [(typeof CHANGES)[number]]
   const withFactor = (name: string) => withTotp(signet, time, `${name}@proof.example`)
   /** The token of a device that has signed in; the clock is a step further afterwards. */
   const knownTo = async ({ email, code }: WithTotp) => {
-    const { body } = await signIn(signet, email)
+    const { body } = await trySignIn(signet, email)
     const answer = await second(signet, body.handle, { totp: code() })
     time.advance(30)
     return answer.headers.get('signet-device')
   }
   const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
-    (await ask(signet, '/auth/factors', { token })).body
+    (await signet.ask('/auth/factors', { token })).body
   const nameOf = ([path, method]: (typeof CHANGES)[number]) =>
     `${method}${path.replaceAll('/', '-')}`.toLowerCase()
 
@@ -110,7 +102,7 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
       expect(refusal.headers.get('www-authenticate')).toMatch(/max_age="300"$/)
       expect(await factorsOf(strong)).toMatchObject({ passkeys: [], recovery_codes: 10 })
       expect(await lives(signet, strong)).toEqual(ALIVE)
-      expect((await signIn(signet, ada.email)).body.code).toBe('AUTH_SECOND_FACTOR_REQUIRED')
+      expect((await trySignIn(signet, ada.email)).body.code).toBe('AUTH_SECOND_FACTOR_REQUIRED')
     })
 
     it('takes password and code, or the refresh token of its own sign-in', async () => {
@@ -130,7 +122,7 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
 
     it('ends the sign-in whose spent refresh token it is shown, and that one alone', async () => {
       const elsewhere = await signInFully(signet, time, ada)
-      const next = await ask(signet, '/auth/refresh', { body: { refresh_token: strong.refresh_token } })
+      const next = await signet.ask('/auth/refresh', { body: { refresh_token: strong.refresh_token } })
       const answer = await attempt(next.body, { refresh_token: strong.refresh_token })
       expect(outcomeOf(answer)).toBe('401 AUTH_TOKEN_INVALID')
       expect(await lives(other, next.body)).toEqual(DEAD)
@@ -142,16 +134,16 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
   it('leaves the refresh token that it was shown as it was, however often', async () => {
     const tokens = await signUp(signet, 'current@proof.example')
     for (let times = 0; times < 3; times += 1)
-      expect((await ask(signet, '/auth/factors/totp', asOwner(tokens))).status).toBe(200)
+      expect((await signet.ask('/auth/factors/totp', asOwner(tokens))).status).toBe(200)
     expect(await lives(signet, tokens)).toEqual(ALIVE)
   })
 
   it('takes no refresh token of another sign-in, and ends none for it', async () => {
     const mine = await signUp(signet, 'mine@proof.example')
-    const second = (await signIn(signet, 'mine@proof.example')).body
+    const second = (await trySignIn(signet, 'mine@proof.example')).body
     const eve = await signUp(signet, 'eve@proof.example')
     const spent = eve.refresh_token
-    const hers = (await ask(signet, '/auth/refresh', { body: { refresh_token: spent } })).body
+    const hers = (await signet.ask('/auth/refresh', { body: { refresh_token: spent } })).body
     for (const refresh_token of [second.refresh_token, hers.refresh_token, spent, 'signet_rt_x', 'x'])
       expect(outcomeOf(await change(PASSWORD_CHANGE, mine, { refresh_token }))).toBe(
         '401 AUTH_STEP_UP_REQUIRED',
@@ -162,19 +154,19 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
   it('wants a sign-in younger than five minutes, also of one that was refreshed since', async () => {
     const tokens = await signUp(signet, 'minutes@proof.example')
     time.advance(298)
-    const next = await ask(signet, '/auth/refresh', { body: { refresh_token: tokens.refresh_token } })
-    expect((await ask(signet, '/auth/factors/totp', asOwner(next.body))).status).toBe(200)
+    const next = await signet.ask('/auth/refresh', { body: { refresh_token: tokens.refresh_token } })
+    expect((await signet.ask('/auth/factors/totp', asOwner(next.body))).status).toBe(200)
     time.advance(3)
-    expect(outcomeOf(await ask(signet, '/auth/factors/totp', asOwner(next.body)))).toBe(
+    expect(outcomeOf(await signet.ask('/auth/factors/totp', asOwner(next.body)))).toBe(
       '401 AUTH_STEP_UP_REQUIRED',
     )
     const byPassword = { body: { current_password: PASSWORD }, token: next.body.access_token }
-    expect((await ask(signet, '/auth/factors/totp', byPassword)).status).toBe(200)
+    expect((await signet.ask('/auth/factors/totp', byPassword)).status).toBe(200)
   })
 
   it('wants the highest class that the account has', async () => {
     const ada = await withFactor('class')
-    expect(outcomeOf(await ask(signet, '/auth/factors/totp', asOwner(ada.tokens, 'DELETE')))).toBe(
+    expect(outcomeOf(await signet.ask('/auth/factors/totp', asOwner(ada.tokens, 'DELETE')))).toBe(
       '401 AUTH_STEP_UP_REQUIRED',
     )
     expect(await lives(signet, ada.tokens)).toEqual(ALIVE)
@@ -203,10 +195,10 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
     for (let times = 0; times < 3; times += 1)
       expect((await change(PASSWORD_CHANGE, tokens, { current_password: 'wrong' })).status).toBe(401)
     for (let times = 0; times < 2; times += 1)
-      expect((await signIn(signet, 'guesses@proof.example', { password: 'wrong' })).status).toBe(401)
+      expect((await trySignIn(signet, 'guesses@proof.example', { password: 'wrong' })).status).toBe(401)
     expect(waited).toEqual([])
     await change(PASSWORD_CHANGE, tokens, { current_password: 'wrong' })
-    await signIn(signet, 'guesses@proof.example', { password: 'wrong' })
+    await trySignIn(signet, 'guesses@proof.example', { password: 'wrong' })
     expect(waited).toEqual([1000, 2000])
     expect((await change(PASSWORD_CHANGE, tokens, { current_password: PASSWORD })).status).toBe(204)
   })
@@ -214,17 +206,17 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
   it('holds a known device for no guess from elsewhere', async () => {
     const email = 'held@proof.example'
     const tokens = await signUp(signet, email)
-    const device = { 'Signet-Device': (await signIn(signet, email)).headers.get('signet-device') ?? '' }
+    const device = { 'Signet-Device': (await trySignIn(signet, email)).headers.get('signet-device') ?? '' }
     for (let times = 0; times < 6; times += 1)
-      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+      expect((await trySignIn(signet, email, { password: 'wrong' })).status).toBe(401)
     waited = []
     const shown = { current_password: PASSWORD }
     const begin = (headers: NonNullable<Asking['headers']>) =>
-      ask(signet, '/auth/factors/totp', { body: shown, token: tokens.access_token, headers })
+      signet.ask('/auth/factors/totp', { body: shown, token: tokens.access_token, headers })
     expect((await begin(device)).status).toBe(200)
     expect(waited).toEqual([])
     for (let times = 0; times < 6; times += 1)
-      expect((await signIn(signet, email, { password: 'wrong' })).status).toBe(401)
+      expect((await trySignIn(signet, email, { password: 'wrong' })).status).toBe(401)
     waited = []
     expect((await begin({})).status).toBe(200)
     expect(waited).toHaveLength(1)
@@ -236,7 +228,7 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
     for (let times = 0; times < 20; times += 1)
       expect(
         outcomeOf(
-          await ask(signet, '/auth/step-up', { body: { totp: '000000' }, token: ada.tokens.access_token }),
+          await signet.ask('/auth/step-up', { body: { totp: '000000' }, token: ada.tokens.access_token }),
         ),
       ).toBe('401 AUTH_SECOND_FACTOR_INVALID')
     const refusal = await change(PASSWORD_CHANGE, ada.tokens)
@@ -254,7 +246,7 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
     const [recovery_code] = ada.recovery_codes
     const answers = await Promise.all(
       Array.from({ length: 6 }, (_, index) =>
-        ask(index % 2 === 0 ? signet : other, '/auth/factors/passkeys', {
+        (index % 2 === 0 ? signet : other).ask('/auth/factors/passkeys', {
           body: { current_password: PASSWORD, recovery_code },
           token: ada.tokens.access_token,
         }),
@@ -270,11 +262,11 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
   it('takes a passkey for both, with a challenge of its own sign-in, once', async () => {
     const tokens = await signUp(signet, 'passkey@proof.example')
     const authenticator = createAuthenticator()
-    const begun = (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
+    const begun = (await signet.ask('/auth/factors/passkeys', asOwner(tokens))).body
     const body = { handle: begun.handle, passkey: authenticator.create(begun.passkey) }
     const token = tokens.access_token
-    expect((await ask(signet, '/auth/factors/passkeys/confirm', { body, token })).status).toBe(201)
-    const options = async () => (await ask(signet, '/auth/step-up/options', { method: 'POST', token })).body
+    expect((await signet.ask('/auth/factors/passkeys/confirm', { body, token })).status).toBe(201)
+    const options = async () => (await signet.ask('/auth/step-up/options', { method: 'POST', token })).body
     const { handle, passkey } = await options()
     const shown = { handle, passkey: authenticator.get(passkey) }
     const without = await change(PASSWORD_CHANGE, tokens, { passkey: shown.passkey })
@@ -296,7 +288,7 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
 
   it('takes the cookie of its own sign-in, from a page of ours alone', async () => {
     const headers = { origin: ISSUER }
-    const opened = await ask(signet, '/auth/register', {
+    const opened = await signet.ask('/auth/register', {
       body: { email: 'cookie@proof.example', password: PASSWORD, refresh_transport: 'cookie' },
       headers,
     })
@@ -307,7 +299,7 @@ describe.each(deployments)('what changes how an account signs in ($name)', ({ op
     const inBody = { refresh_token: cookie.slice('signet-refresh='.length) }
     expect(outcomeOf(await change(PASSWORD_CHANGE, opened.body, inBody))).toBe('401 AUTH_STEP_UP_REQUIRED')
     expect((await attempt(headers)).status).toBe(204)
-    const refreshed = await ask(signet, '/auth/refresh', { method: 'POST', headers: { ...headers, cookie } })
+    const refreshed = await signet.ask('/auth/refresh', { method: 'POST', headers: { ...headers, cookie } })
     expect(refreshed.status).toBe(200)
   })
 })
@@ -321,15 +313,15 @@ describe('what changes how an account signs in', () => {
     const nothing = { method: 'DELETE', token } as const
     const paths = ['/auth/sessions/00000000-0000-7000-8000-000000000000', '/auth/sessions']
     for (let turn = 0; turn < 6; turn += 1)
-      for (const path of paths) expect([204, 404]).toContain((await ask(limited, path, nothing)).status)
-    for (const path of paths) expect(outcomeOf(await ask(limited, path, nothing))).toBe('429 RATE_LIMITED')
+      for (const path of paths) expect([204, 404]).toContain((await limited.ask(path, nothing)).status)
+    for (const path of paths) expect(outcomeOf(await limited.ask(path, nothing))).toBe('429 RATE_LIMITED')
     for (const status of [200, 200, 429])
-      expect((await ask(limited, '/auth/factors/totp', asOwner(tokens))).status).toBe(status)
-    const others = (await signIn(limited, 'limited@proof.example')).body
-    expect((await ask(limited, '/auth/factors/totp', asOwner(others))).status).toBe(200)
+      expect((await limited.ask('/auth/factors/totp', asOwner(tokens))).status).toBe(status)
+    const others = (await trySignIn(limited, 'limited@proof.example')).body
+    expect((await limited.ask('/auth/factors/totp', asOwner(others))).status).toBe(200)
     const bystander = await signUp(limited, 'beside-limited@proof.example')
     // Ends the sign-in that asks as well, and has no limit.
-    expect((await ask(limited, '/auth/logout', { body: { everywhere: true }, token })).status).toBe(204)
+    expect((await limited.ask('/auth/logout', { body: { everywhere: true }, token })).status).toBe(204)
     for (const each of [tokens, others]) expect(await lives(limited, each)).toEqual(DEAD)
     expect(await lives(limited, bystander)).toEqual(ALIVE)
     await limited.close()

@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ALIVE,
-  ask,
   claimsOf,
   DEAD,
   lives,
   outcomeOf,
-  signIn,
   signUp,
+  trySignIn,
 } from '../../support/accounts/account-api.ts'
 import { type Authenticator, type Bent, createAuthenticator } from '../../support/accounts/authenticator.ts'
 import { asOwner, MFA, second, start } from '../../support/accounts/factors.ts'
@@ -38,9 +37,9 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  const begin = async (tokens: Body) => (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
+  const begin = async (tokens: Body) => (await signet.ask('/auth/factors/passkeys', asOwner(tokens))).body
   const confirm = (token: string, body: object) =>
-    ask(signet, '/auth/factors/passkeys/confirm', { body, token })
+    signet.ask('/auth/factors/passkeys/confirm', { body, token })
   const enrol = async (tokens: Body, authenticator: Authenticator, bent: Bent = {}) => {
     const { handle, passkey } = await begin(tokens)
     return confirm(tokens.access_token, { handle, passkey: authenticator.create(passkey, bent) })
@@ -53,7 +52,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     return { email, tokens, authenticator, recovery_codes: body.recovery_codes }
   }
   const enter = async (email: string, authenticator: Authenticator, bent: Bent = {}) => {
-    const { body } = await signIn(signet, email)
+    const { body } = await trySignIn(signet, email)
     return second(signet, body.handle, { passkey: authenticator.get(body.passkey, bent) })
   }
 
@@ -70,7 +69,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       expect(status).toBe(200)
       expect(claimsOf(body.access_token)).toMatchObject({ amr: ['pwd', method, 'mfa'], acr: MFA })
     }
-    const { body } = await ask(signet, '/auth/factors', { token: ada.tokens.access_token })
+    const { body } = await signet.ask('/auth/factors', { token: ada.tokens.access_token })
     expect(body.passkeys).toEqual([
       {
         id: authenticator.id,
@@ -95,7 +94,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       attestation: 'none',
     })
     await confirm(access_token, { handle, passkey: authenticator.create(creation), label: ' My key ' })
-    const { body } = await signIn(signet, 'options@passkey.example')
+    const { body } = await trySignIn(signet, 'options@passkey.example')
     expect(body.factors).toEqual(['passkey', 'recovery_code'])
     expect(body.passkey).toEqual({
       rpId: 'localhost',
@@ -104,7 +103,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       allowCredentials: [{ type: 'public-key', id: authenticator.id, transports: ['internal'] }],
       userVerification: 'required',
     })
-    const { body: listed } = await ask(signet, '/auth/factors', { token: access_token })
+    const { body: listed } = await signet.ask('/auth/factors', { token: access_token })
     expect(listed.passkeys[0]).toMatchObject({ label: 'My key' })
   })
 
@@ -164,7 +163,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       const { access_token } = tokens
       const refused = await enrol(tokens, createAuthenticator(), bent)
       expect([refused.status, refused.body.errors?.[0]?.pointer]).toEqual([422, '#/passkey'])
-      const { body } = await ask(signet, '/auth/factors', { token: access_token })
+      const { body } = await signet.ask('/auth/factors', { token: access_token })
       expect(body).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
     },
   )
@@ -182,18 +181,18 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
   it('WebAuthn §13.4.3 – answers a challenge once, its own, and no other ceremony’s', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('replay@passkey.example', authenticator)
-    const { body: first } = await signIn(signet, ada.email)
+    const { body: first } = await trySignIn(signet, ada.email)
     const passkey = authenticator.get(first.passkey)
     const signedIn = await second(signet, first.handle, { passkey })
     expect(signedIn.status).toBe(200)
     expect(outcomeOf(await second(signet, first.handle, { passkey }))).toBe('401 AUTH_CEREMONY_OVER')
-    const { body: next } = await signIn(signet, ada.email)
+    const { body: next } = await trySignIn(signet, ada.email)
     expect(outcomeOf(await second(signet, next.handle, { passkey }))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
     const { access_token } = signedIn.body
-    const stepUp = (body: object) => ask(signet, '/auth/step-up', { body, token: access_token })
+    const stepUp = (body: object) => signet.ask('/auth/step-up', { body, token: access_token })
     const answered = authenticator.get(next.passkey)
     expect(outcomeOf(await stepUp({ handle: next.handle, passkey: answered }))).toBe('401 AUTH_CEREMONY_OVER')
-    const { body: options } = await ask(signet, '/auth/step-up/options', {
+    const { body: options } = await signet.ask('/auth/step-up/options', {
       method: 'POST',
       token: access_token,
     })
@@ -214,7 +213,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
   it('opens one sign-in from one assertion of many, though it does not count', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('race@passkey.example', authenticator)
-    const { body } = await signIn(signet, ada.email)
+    const { body } = await trySignIn(signet, ada.email)
     const passkey = authenticator.get(body.passkey)
     const answers = await Promise.all([1, 2, 3, 4].map(() => second(signet, body.handle, { passkey })))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
@@ -239,7 +238,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     for (const { status } of answers) expect([201, 401, 409]).toContain(status)
     const owned = await Promise.all(
       people.map(
-        async ({ access_token }) => (await ask(signet, '/auth/factors', { token: access_token })).body,
+        async ({ access_token }) => (await signet.ask('/auth/factors', { token: access_token })).body,
       ),
     )
     expect(owned.filter(({ passkeys }) => passkeys.length === 1)).toHaveLength(1)
@@ -252,7 +251,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     const ada = await withPasskey('removals@passkey.example')
     const strong = (await enter(ada.email, ada.authenticator)).body
     const remove = () =>
-      ask(signet, `/auth/factors/passkeys/${ada.authenticator.id}`, asOwner(strong, 'DELETE'))
+      signet.ask(`/auth/factors/passkeys/${ada.authenticator.id}`, asOwner(strong, 'DELETE'))
     const answers = await Promise.all([remove(), remove(), remove()])
     expect(answers.filter(({ status }) => status === 204)).toHaveLength(1)
     for (const { status } of answers) expect([204, 401, 404]).toContain(status)
@@ -262,7 +261,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
   it('is enrolled by the sign-in that began, with the challenge that it was given', async () => {
     const tokens = await signUp(signet, 'sid@passkey.example')
     const { access_token } = tokens
-    const other = await signIn(signet, 'sid@passkey.example')
+    const other = await trySignIn(signet, 'sid@passkey.example')
     const eve = await signUp(signet, 'eve-sid@passkey.example')
     const authenticator = createAuthenticator()
     const { handle, passkey } = await begin(tokens)
@@ -279,14 +278,14 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     const tokens = await signUp(signet, 'pages@passkey.example', { client_id: 'app' })
     const app = createAuthenticator({ origin: 'https://app.example' })
     expect((await enrol(tokens, app)).status).toBe(201)
-    const { body } = await signIn(signet, 'pages@passkey.example', { client_id: 'app' })
+    const { body } = await trySignIn(signet, 'pages@passkey.example', { client_id: 'app' })
     expect((await second(signet, body.handle, { passkey: app.get(body.passkey) })).status).toBe(200)
   })
 
   it('is removed by a fresh sign-in with it, which is the only one left', async () => {
     const ada = await withPasskey('remove@passkey.example')
     const remove = (tokens: Body, id: string) =>
-      ask(signet, `/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
+      signet.ask(`/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
     const { id } = ada.authenticator
     const strong = (await enter(ada.email, ada.authenticator)).body
     const elsewhere = (await enter(ada.email, ada.authenticator)).body
@@ -299,9 +298,9 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(await lives(signet, elsewhere)).toEqual(DEAD)
     expect(await lives(signet, strong)).toEqual(ALIVE)
     expect(await lives(signet, hers)).toEqual(ALIVE)
-    const { status, body } = await signIn(signet, ada.email)
+    const { status, body } = await trySignIn(signet, ada.email)
     expect([status, claimsOf(body.access_token)['amr']]).toEqual([200, ['pwd']])
-    const { body: left } = await ask(signet, '/auth/factors', { token: strong.access_token })
+    const { body: left } = await signet.ask('/auth/factors', { token: strong.access_token })
     expect(left).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
   })
 
@@ -312,9 +311,9 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     const added = await enrol(strong, more)
     expect([added.status, added.body.recovery_codes]).toEqual([201, []])
     const path = `/auth/factors/passkeys/${ada.authenticator.id}`
-    await ask(signet, path, asOwner(strong, 'DELETE'))
+    await signet.ask(path, asOwner(strong, 'DELETE'))
     expect((await enter(ada.email, more)).status).toBe(200)
-    const { body } = await ask(signet, '/auth/factors', { token: strong.access_token })
+    const { body } = await signet.ask('/auth/factors', { token: strong.access_token })
     expect(body).toMatchObject({ recovery_codes: 10, passkeys: [{ id: more.id }] })
   })
 
@@ -324,14 +323,14 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['a type of its own', { type: 'password' }],
     ['an id that is too long', { id: 'a'.repeat(2_000) }],
   ])('has a shape: %s', async (_what, passkey) => {
-    const { body } = await signIn(signet, 'two@passkey.example')
+    const { body } = await trySignIn(signet, 'two@passkey.example')
     const { status, body: refusal } = await second(signet, body.handle, { passkey })
     expect(status).toBe(422)
     expect(refusal.errors.every(({ pointer }) => pointer.startsWith('#/passkey'))).toBe(true)
   })
 
   it('survives what is no CBOR, no JSON and no base64', async () => {
-    const { body } = await signIn(signet, 'two@passkey.example')
+    const { body } = await trySignIn(signet, 'two@passkey.example')
     const [descriptor] = body.passkey['allowCredentials'] as readonly { id: string }[]
     const id = descriptor?.id ?? ''
     for (const text of ['!', 'e30', 'AAAA', randomBytes(200).toString('base64url')]) {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ask, outcomeOf, signIn } from '../../support/accounts/account-api.ts'
+import { outcomeOf, trySignIn } from '../../support/accounts/account-api.ts'
 import { asOwner, second, start, stepUp, type WithTotp, withTotp } from '../../support/accounts/factors.ts'
 import { FROM, SUBJECTS } from '../../support/accounts/mail.ts'
-import { hasPostgres } from '../../support/backends.ts'
 import { PASSWORD, times } from '../../support/ask.ts'
+import { hasPostgres } from '../../support/backends.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
 import { linkIn, type Mailbox, openMailbox } from '../../support/services/mailbox.ts'
@@ -34,7 +34,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
   type From = Readonly<{ device?: string | undefined; instance?: 0 | 1 }>
   const attempt = async ({ email }: WithTotp, proof: object, { device, instance = 0 }: From = {}) => {
     const headers = device === undefined ? {} : { 'Signet-Device': device }
-    const { body } = await signIn(instances[instance], email, {}, headers)
+    const { body } = await trySignIn(instances[instance], email, {}, headers)
     return second(instances[instance], body.handle, proof, headers)
   }
   /** A handle is good for five tries. */
@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     const headers = device === undefined ? {} : { 'Signet-Device': device }
     let handle = ''
     for (const turn of times(count)) {
-      if (turn % 5 === 0) handle = (await signIn(instances[0], email)).body.handle
+      if (turn % 5 === 0) handle = (await trySignIn(instances[0], email)).body.handle
       const signet = instances[instance ?? (turn % 2 ? 1 : 0)]
       expect(outcomeOf(await second(signet, handle, { totp: '000000' }, headers))).toBe(WRONG)
     }
@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
       expect(outcomeOf(await attempt(ada, { totp: ada.code() }, { instance }))).toBe(CLOSED)
       expect(outcomeOf(await attempt(ada, { totp: '000000' }, { instance }))).toBe(CLOSED)
     }
-    const { body } = await signIn(instances[0], ada.email)
+    const { body } = await trySignIn(instances[0], ada.email)
     expect(body).toMatchObject({ factors: ['recovery_code'], totp_closed: true })
     expect((await signInWith(bob)).status).toBe(200)
     expect((await attempt(ada, { recovery_code: ada.recovery_codes[0] })).status).toBe(200)
@@ -88,7 +88,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
   it('that come at once are no more than may be', async () => {
     const ada = await withTotp(instances[0], time, 'race@closing.example')
     const handles = await Promise.all(
-      times(10).map(async turn => (await signIn(instances[turn % 2 ? 1 : 0], ada.email)).body.handle),
+      times(10).map(async turn => (await trySignIn(instances[turn % 2 ? 1 : 0], ada.email)).body.handle),
     )
     const tries = handles.flatMap(handle => times(4).map(turn => ({ handle, turn })))
     const answers = await Promise.all(
@@ -126,16 +126,16 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     const proven = async (name: string) => {
       const ada = await withTotp(instances[0], time, `${name}@closing.example`)
       const { token } = linkIn(await mailbox.mailTo(ada.email, SUBJECTS.verify))
-      expect((await ask(instances[0], '/auth/email/verify', { body: { token } })).status).toBe(204)
+      expect((await instances[0].ask('/auth/email/verify', { body: { token } })).status).toBe(204)
       await guess(ada, AT_MOST)
       expect(outcomeOf(await attempt(ada, { totp: ada.code() }))).toBe(CLOSED)
       return ada
     }
     const reset = async ({ email }: WithTotp) => {
-      await ask(instances[0], '/auth/password/forgot', { body: { email } })
+      await instances[0].ask('/auth/password/forgot', { body: { email } })
       const { token } = linkIn(await mailbox.mailTo(email, SUBJECTS.reset))
       const body = { token, new_password: PASSWORD }
-      expect((await ask(instances[1], '/auth/password/reset', { body })).status).toBe(204)
+      expect((await instances[1].ask('/auth/password/reset', { body })).status).toBe(204)
     }
 
     it('leave three tries, of which a right code forgets them all', async () => {
@@ -174,17 +174,17 @@ describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once',
     const bob = await withTotp(instances[0], time, 'bob@twice.example')
     for (const turn of times(3)) {
       const ada = await withTotp(instances[0], time, `ada${turn}@twice.example`)
-      const { body } = await signIn(instances[0], ada.email)
+      const { body } = await trySignIn(instances[0], ada.email)
       const signedIn = await second(instances[0], body.handle, { totp: ada.code() })
       const answers = await Promise.all(
-        instances.map(signet => ask(signet, '/auth/factors/recovery-codes', asOwner(signedIn.body))),
+        instances.map(signet => signet.ask('/auth/factors/recovery-codes', asOwner(signedIn.body))),
       )
       expect(answers.map(outcomeOf).toSorted()).toEqual(['201', '409 RECOVERY_CODES_CHANGED'])
       const [code] = answers.flatMap(({ body: { recovery_codes } }) => recovery_codes ?? [])
-      const again = await signIn(instances[1], ada.email)
+      const again = await trySignIn(instances[1], ada.email)
       expect((await second(instances[1], again.body.handle, { recovery_code: code })).status).toBe(200)
     }
-    const { body } = await signIn(instances[0], bob.email)
+    const { body } = await trySignIn(instances[0], bob.email)
     expect((await second(instances[0], body.handle, { recovery_code: bob.recovery_codes[0] })).status).toBe(
       200,
     )

@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { register, sidOf } from '../../support/accounts/account-api.ts'
+import { sidOf, signUp } from '../../support/accounts/account-api.ts'
 import {
   changeEmail,
   type Post,
@@ -10,8 +10,8 @@ import {
   startWithMail,
   verify,
 } from '../../support/accounts/mail.ts'
-import { hasPostgres } from '../../support/backends.ts'
 import { PASSWORD } from '../../support/ask.ts'
+import { hasPostgres } from '../../support/backends.ts'
 import { type Database } from '../../support/database.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
@@ -37,7 +37,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
 
   it('ends the sign-in that it had to wait for, in the feed too', async () => {
     const email = 'beside@link.example'
-    const { tokens } = await register(post.signet, email)
+    const tokens = await signUp(post.signet, email)
     const token = await resetToken(post, email)
     const late = uuidv7()
     // A sign-in on another instance, held open at the moment before its end.
@@ -64,7 +64,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
     'waits for a deletion of the account, and is then worth nothing: %s',
     async kind => {
       const email = `${kind}@gone.example`
-      const { bearer } = await register(post.signet, email)
+      const { access_token } = await signUp(post.signet, email)
       const linkTo = async (address: string, subject: RegExp) =>
         linkIn(await post.mailbox.mailTo(address, subject)).token
       const mailed = {
@@ -72,7 +72,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
         reset: () => resetToken(post, email),
         change: async () => {
           const fields = { current_password: PASSWORD, new_email: `new-${email}` }
-          expect(await changeEmail(post.signet, bearer, fields)).toBe('202')
+          expect(await changeEmail(post.signet, { access_token }, fields)).toBe('202')
           return linkTo(`new-${email}`, SUBJECTS.change)
         },
       }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { signIn, signUp, type Tokens } from '../../support/accounts/account-api.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import {
   API,
   basic,
@@ -14,6 +16,7 @@ import {
   SERVICE,
 } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
+import { refresh } from '../../support/refresh.ts'
 
 const LIST_SIZE = 2 ** 17
 const TTL_SECONDS = 10
@@ -38,7 +41,6 @@ const clients = [
 ]
 
 type Reference = Readonly<{ idx: number; uri: string }>
-type Tokens = Readonly<{ access_token: string; refresh_token: string }>
 
 /** As a verifier of any make reads it: draft-ietf-oauth-status-list, §8.3, in the order of its steps. */
 const statusOf = async (instance: Instance, token: string, now: number): Promise<number> => {
@@ -95,28 +97,16 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect(seen[0]).toEqual(seen[1])
     return seen[0]
   }
-  const postJson = (path: string, body: unknown, token?: string) =>
-    other.fetch(path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(body),
-    })
   const own = async (instance = one, client = SERVICE) =>
     (await instance.token({ grant_type: 'client_credentials' }, client)).body.access_token
-  let people = 0
   const register = async () => {
-    people += 1
-    const credentials = { email: `person${people}@example.com`, password: 'correct horse battery' }
-    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
-    const first = (await postJson('/auth/register', asked)).body
-    const login = async () => (await postJson('/auth/login', asked)).body as Tokens
-    const { sub } = decodeJwt(first.access_token)
-    return { ...credentials, sub: sub ?? '', first: first as Tokens, login }
+    const email = newEmail()
+    const more = { client_id: 'app', resource: ISSUER }
+    const first = await signUp(other, email, more)
+    return { email, sub: first.user.id, first, login: () => signIn(other, email, more) }
   }
-  const admin = () => own(one, basic('admin', administrator))
+  const endEverything = async (body: object) =>
+    other.ask('/global-token-revocation', { body, token: await own(one, basic('admin', administrator)) })
 
   // The embedded database has one connection: nobody can hold a table there while others ask.
   it.skipIf(name === 'embedded')('spends no refresh token for which there is no place', async () => {
@@ -124,21 +114,16 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     const holder = await deployment.database.sql.reserve()
     await holder`begin`
     await holder`lock table status_entries`
-    const form = { grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'app' }
-    expect((await one.token(form)).status).toBe(503)
+    expect((await refresh(one, first.refresh_token)).status).toBe(503)
     await holder`commit`
     holder.release()
-    expect((await other.token(form)).status).toBe(200)
+    expect((await refresh(other, first.refresh_token)).status).toBe(200)
   })
 
   it('§6.1 – gives each token a place of its own, whichever instance issues it', async () => {
     const tokens = await Promise.all([own(one), own(other), own(one), own(other)])
     const { first } = await register()
-    const refreshed = await one.token({
-      grant_type: 'refresh_token',
-      refresh_token: first.refresh_token,
-      client_id: 'app',
-    })
+    const refreshed = await refresh(one, first.refresh_token)
     const references = [...tokens, first.access_token, refreshed.body.access_token].map(referenceOf)
     expect(new Set(references.map(({ idx, uri }) => `${uri} ${idx}`)).size).toBe(6)
     expect(references.every(({ idx }) => Number.isInteger(idx) && idx >= 0 && idx < LIST_SIZE)).toBe(true)
@@ -155,8 +140,6 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   it('takes no place for a dead refresh token, however often it comes back', async () => {
     const [spent, ended, idle, disabled, bystander] = await Promise.all(Array.from({ length: 5 }, register))
     if (!spent || !ended || !idle || !disabled || !bystander) throw new Error('nobody registered')
-    const refresh = (instance: Instance, refresh_token: string, more = {}) =>
-      instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app', ...more })
     const next = (await refresh(one, spent.first.refresh_token)).body.refresh_token
     // The reuse itself is found out on the locked row.
     expect((await refresh(other, spent.first.refresh_token)).status).toBe(400)
@@ -170,7 +153,9 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     for (const instance of [one, other, one])
       for (const { refresh_token } of dead)
         expect((await refresh(instance, refresh_token)).body.error).toBe('invalid_grant')
-    expect((await refresh(one, bystander.first.refresh_token, { scope: 'read admin' })).status).toBe(400)
+    expect(
+      (await refresh(one, bystander.first.refresh_token, { form: { scope: 'read admin' } })).status,
+    ).toBe(400)
     expect(await rows()).toEqual(before)
     expect((await refresh(other, bystander.first.refresh_token)).status).toBe(200)
   })
@@ -187,35 +172,36 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
       (_, second) => one.post('/revoke', { token: second.refresh_token, client_id: 'app' }),
       [0, 1],
     ],
-    ['a sign-out', (_, second) => postJson('/auth/logout', {}, second.access_token), [0, 1]],
+    [
+      'a sign-out',
+      (_, second) => other.ask('/auth/logout', { body: {}, token: second.access_token }),
+      [0, 1],
+    ],
     [
       'a sign-out everywhere',
-      (_, second) => postJson('/auth/logout', { everywhere: true }, second.access_token),
+      (_, second) => other.ask('/auth/logout', { body: { everywhere: true }, token: second.access_token }),
       [1, 1],
     ],
     [
       'a change of password',
-      ({ password: current_password }, second) =>
-        postJson(
-          '/auth/password',
-          { current_password, new_password: 'another horse battery' },
-          second.access_token,
-        ),
+      (_, second) =>
+        other.ask('/auth/password', {
+          body: { current_password: PASSWORD, new_password: 'another horse battery' },
+          token: second.access_token,
+        }),
       [1, 0],
     ],
     [
       'the reuse of a refresh token',
       async (_, { refresh_token }) => {
-        const present = () => one.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
-        await present()
-        await present()
+        await refresh(one, refresh_token)
+        await refresh(one, refresh_token)
       },
       [0, 1],
     ],
     [
       'a global revocation',
-      async ({ sub }) =>
-        postJson('/global-token-revocation', { sub_id: { format: 'opaque', id: sub } }, await admin()),
+      async ({ sub }) => endEverything({ sub_id: { format: 'opaque', id: sub } }),
       [1, 1],
     ],
     [
@@ -251,7 +237,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   it('says 1 of the tokens that a client got for itself until it was ended, and 0 of those after it', async () => {
     const before = await own()
     expect(await statuses([before])).toEqual([0])
-    await postJson('/global-token-revocation', { client_id: 'service' }, await admin())
+    await endEverything({ client_id: 'service' })
     expect(await statuses([before])).toEqual([1])
     await deployment.database
       .sql`update revocations set issued_until = issued_until - interval '1 hour' where value = 'service'`
@@ -281,7 +267,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     const { text } = await one.fetch(pathOf(referenceOf(await own()).uri))
     const answer = await one.post('/introspect', { token: text }, basic('introspector', SECRETS.introspector))
     expect(answer.body).toEqual({ active: false })
-    expect((await postJson('/auth/logout', {}, text)).status).toBe(401)
+    expect((await other.ask('/auth/logout', { body: {}, token: text })).status).toBe(401)
   })
 
   it('says that a token is ended whose client is gone, or may not act for itself any more', async () => {

@@ -2,13 +2,13 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   ALIVE,
-  ask,
   claimsOf,
   DEAD,
   lives,
   outcomeOf,
-  signIn,
+  refreshTokens,
   signUp,
+  trySignIn,
 } from '../../support/accounts/account-api.ts'
 import {
   asOwner,
@@ -30,9 +30,6 @@ import {
   openDeployment,
 } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
-
-const refresh = (signet: Instance, { refresh_token }: Body) =>
-  ask(signet, '/auth/refresh', { body: { refresh_token } })
 
 describe.each(deployments)('a step-up ($name)', ({ open }) => {
   const time = createClock()
@@ -64,16 +61,17 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(after['sid']).not.toBe(before['sid'])
     expect(Number(after['auth_time'])).toBeGreaterThanOrEqual(Number(before['auth_time']))
     expect(await lives(signet, ada.tokens)).toEqual(DEAD)
-    const refreshed = await refresh(signet, body)
+    const refreshed = await refreshTokens(signet, body)
     expect(claimsOf(refreshed.body.access_token)).toMatchObject({ acr: MFA, sid: after['sid'] })
   })
 
   it('leaves no way from before to after: each family keeps its class', async () => {
     const ada = await withTotp(signet, time, 'way@step.example')
-    const rotated = (await refresh(signet, ada.tokens)).body
+    const rotated = (await refreshTokens(signet, ada.tokens)).body
     expect(claimsOf(rotated.access_token)).toMatchObject({ acr: PWD, amr: ['pwd'] })
     const strong = (await stepUp(signet, rotated, { totp: ada.code() })).body
-    for (const token of [ada.tokens, rotated]) expect(outcomeOf(await refresh(signet, token))).toMatch(/^401/)
+    for (const token of [ada.tokens, rotated])
+      expect(outcomeOf(await refreshTokens(signet, token))).toMatch(/^401/)
     expect(await lives(signet, strong)).toEqual(ALIVE)
   })
 
@@ -96,7 +94,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
 
   it('is beyond an account without a factor, and says so', async () => {
     const tokens = await signUp(signet, 'plain@step.example')
-    const options = await ask(signet, '/auth/step-up/options', { method: 'POST', token: tokens.access_token })
+    const options = await signet.ask('/auth/step-up/options', { method: 'POST', token: tokens.access_token })
     expect(outcomeOf(options)).toBe('403 AUTHENTICATION_UNMET')
     expect(outcomeOf(await stepUp(signet, tokens, { totp: '123456' }))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
     expect(await lives(signet, tokens)).toEqual(ALIVE)
@@ -117,7 +115,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
 
   it('RFC 9470 §3 – is told where a fresh sign-in is needed', async () => {
     const ada = await withTotp(signet, time, 'fresh@step.example')
-    const remove = (tokens: Body) => ask(signet, '/auth/factors/totp', asOwner(tokens, 'DELETE'))
+    const remove = (tokens: Body) => signet.ask('/auth/factors/totp', asOwner(tokens, 'DELETE'))
     const weak = await remove(ada.tokens)
     expect(outcomeOf(weak)).toBe('401 AUTH_STEP_UP_REQUIRED')
     expect(weak.headers.get('www-authenticate')).toBe(
@@ -136,13 +134,13 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     const { access_token: token } = tokens
     time.advance(330)
     for (const path of ['/auth/factors/totp', '/auth/factors/passkeys']) {
-      const stale = await ask(signet, path, asOwner(tokens))
+      const stale = await signet.ask(path, asOwner(tokens))
       expect(outcomeOf(stale)).toBe('401 AUTH_STEP_UP_REQUIRED')
       expect(stale.headers.get('www-authenticate')).toBe(
         'Bearer realm="signet", error="insufficient_user_authentication", max_age="300"',
       )
     }
-    expect((await ask(signet, '/auth/factors', { token })).status).toBe(200)
+    expect((await signet.ask('/auth/factors', { token })).status).toBe(200)
   })
 
   it('needs a bearer token', async () => {
@@ -152,15 +150,15 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
       '/auth/factors/totp',
       '/auth/factors/passkeys/confirm',
     ])
-      expect(outcomeOf(await ask(signet, path, { body: { totp: '123456' } }))).toBe('401 AUTH_TOKEN_MISSING')
-    expect(outcomeOf(await ask(signet, '/auth/factors'))).toBe('401 AUTH_TOKEN_MISSING')
+      expect(outcomeOf(await signet.ask(path, { body: { totp: '123456' } }))).toBe('401 AUTH_TOKEN_MISSING')
+    expect(outcomeOf(await signet.ask('/auth/factors'))).toBe('401 AUTH_TOKEN_MISSING')
   })
 
   describe('acr_values', () => {
     it('at a sign-in that cannot reach them is a refusal of its own, for the right password alone (RFC 9470 §5)', async () => {
       await signUp(signet, 'unmet@acr.example')
       const ask_for = (acr_values: unknown, more: object = {}) =>
-        signIn(signet, 'unmet@acr.example', { acr_values, ...more })
+        trySignIn(signet, 'unmet@acr.example', { acr_values, ...more })
       expect(outcomeOf(await ask_for(MFA))).toBe('403 AUTHENTICATION_UNMET')
       expect(outcomeOf(await ask_for(MFA, { password: 'wrong password' }))).toBe(
         '401 AUTH_CREDENTIALS_INVALID',
@@ -174,13 +172,13 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     it('never spare a factor that is there', async () => {
       const ada = await withTotp(signet, time, 'met@acr.example')
       for (const acr_values of [MFA, PWD])
-        expect(outcomeOf(await signIn(signet, ada.email, { acr_values }))).toBe(
+        expect(outcomeOf(await trySignIn(signet, ada.email, { acr_values }))).toBe(
           '401 AUTH_SECOND_FACTOR_REQUIRED',
         )
     })
 
     it('are in the metadata (RFC 9470 §7)', async () => {
-      const { body } = await ask(signet, '/.well-known/oauth-authorization-server')
+      const { body } = await signet.ask('/.well-known/oauth-authorization-server')
       expect(body.acr_values_supported).toEqual([PWD, MFA])
     })
   })
@@ -196,14 +194,14 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
 
     it('signs in and steps up without a refresh token in a body', async () => {
       const ada = await withTotp(signet, time, 'ada@cookie.example')
-      const { body: first } = await signIn(signet, ada.email, COOKIE, OWN_PAGE)
+      const { body: first } = await trySignIn(signet, ada.email, COOKIE, OWN_PAGE)
       const entered = await second(signet, first.handle, { totp: ada.code() }, OWN_PAGE)
       expect(entered.status).toBe(200)
       expect(entered.body).not.toHaveProperty('refresh_token')
       const cookie = cookieOf(entered)
       expect(cookie).toMatch(/^signet-refresh=signet_rt_/)
       time.advance(30)
-      const stepped = await ask(signet, '/auth/step-up', {
+      const stepped = await signet.ask('/auth/step-up', {
         body: { totp: ada.code() },
         token: entered.body.access_token,
         headers: OWN_PAGE,
@@ -213,14 +211,14 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
       const next = cookieOf(stepped)
       expect(next).not.toBe(cookie)
       const refreshWith = (Cookie: string) =>
-        ask(signet, '/auth/refresh', { method: 'POST', headers: { ...OWN_PAGE, Cookie } })
+        signet.ask('/auth/refresh', { method: 'POST', headers: { ...OWN_PAGE, Cookie } })
       expect((await refreshWith(cookie)).status).toBe(401)
       expect((await refreshWith(next)).status).toBe(200)
     })
 
     it('lets no page of a stranger finish a sign-in, and spends nothing for it', async () => {
       const ada = await withTotp(signet, time, 'stranger@cookie.example')
-      const { body } = await signIn(signet, ada.email, COOKIE, OWN_PAGE)
+      const { body } = await trySignIn(signet, ada.email, COOKIE, OWN_PAGE)
       const stranger = { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' }
       const totp = ada.code()
       expect(outcomeOf(await second(signet, body.handle, { totp }, stranger))).toBe('403 ORIGIN_NOT_ALLOWED')
@@ -274,7 +272,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const old = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://old.example' })
     expect(claimsOf(old.body.access_token)).toMatchObject({ aud: 'https://old.example' })
     time.advance(30)
-    const own = await ask(wide, '/auth/refresh', {
+    const own = await wide.ask('/auth/refresh', {
       body: { refresh_token: old.body.refresh_token, resource: ISSUER },
     })
     expect(claimsOf(own.body.access_token)).toMatchObject({ aud: ISSUER })
@@ -295,7 +293,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
       const before = await signInFully(one, time, ada)
       const [stepped, rotated] = await Promise.all([
         stepUp(one, before, { totp: ada.code() }),
-        refresh(other, before),
+        refreshTokens(other, before),
       ])
       expect(stepped.status).toBe(200)
       expect(await lives(other, stepped.body)).toEqual(ALIVE)
@@ -315,12 +313,12 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const { access_token: token } = ada.tokens
     for (let turn = 1; turn <= 21; turn += 1) {
       const asking = { body: { recovery_code: 'wrong' }, token, headers: from(turn) }
-      expect(outcomeOf(await ask(signet, '/auth/step-up', asking))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
+      expect(outcomeOf(await signet.ask('/auth/step-up', asking))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
     }
-    const { body } = await signIn(signet, ada.email, {}, from(100))
+    const { body } = await trySignIn(signet, ada.email, {}, from(100))
     expect((await second(signet, body.handle, { totp: ada.code() }, from(100))).status).toBe(200)
     const [recovery_code] = ada.recovery_codes
-    const stepped = await ask(signet, '/auth/step-up', { body: { recovery_code }, token, headers: from(101) })
+    const stepped = await signet.ask('/auth/step-up', { body: { recovery_code }, token, headers: from(101) })
     expect(stepped.status).toBe(200)
     expect(await lives(signet, stepped.body)).toEqual(ALIVE)
     await signet.close()

@@ -1,16 +1,21 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bearerOf, login, register, send, type Tokens } from '../../support/accounts/account-api.ts'
-import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import {
+  refreshTokens,
+  signIn,
+  signUp,
+  type Tokens,
+  trySignIn,
+  trySignUp,
+} from '../../support/accounts/account-api.ts'
 import { newAddress, newEmail, PASSWORD, times } from '../../support/ask.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 const WRONG = { email: 'nobody@example.com', password: PASSWORD }
 
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })
-const attempt = (signet: Instance, email: string, headers: Record<string, string> = {}, password = 'wrong') =>
-  send(signet, 'POST', '/auth/login', { email, password }, headers)
 
 describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }) => {
   let deployment: Deployment
@@ -25,8 +30,10 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
     await deployment.close()
   })
 
+  const attempt = (ip: string) => signet.ask('/auth/login', { body: WRONG, from: ip })
+
   it('draft-ietf-httpapi-ratelimit-headers §3, §4 – names every limit that a sign-in counts against', async () => {
-    const { headers } = await attempt(signet, 'nobody@limit.example', from('198.51.100.1'))
+    const { headers } = await attempt('198.51.100.1')
     expect(headers.get('ratelimit-policy')).toBe('"accounts";q=40;w=60, "login";q=5;w=60')
     expect(headers.get('ratelimit')).toBe('"accounts";r=39;t=60, "login";r=4;t=60')
     expect(headers.get('x-ratelimit-limit')).toBe('5')
@@ -35,14 +42,12 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
   })
 
   it('refuses the sixth sign-in of one address, and of no other', async () => {
-    const all = await Promise.all(
-      times(6).map(() => attempt(signet, 'nobody@limit.example', from('198.51.100.2'))),
-    )
+    const all = await Promise.all(times(6).map(() => attempt('198.51.100.2')))
     expect(all.map(each => each.status).toSorted((a, b) => a - b)).toEqual([401, 401, 401, 401, 401, 429])
     const refused = all.find(each => each.status === 429)
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(refused?.headers.get('ratelimit')).toContain('"login";r=0;')
-    expect((await attempt(signet, 'nobody@limit.example', from('198.51.100.3'))).status).toBe(401)
+    expect((await attempt('198.51.100.3')).status).toBe(401)
   })
 
   it('counts what one account signs in, from whatever addresses, and no other account', async () => {
@@ -52,13 +57,13 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
       wait: async () => {},
     })
     const email = 'busy@limit.example'
-    const right = (index: number, who = email) => attempt(own, who, from(`192.0.2.${index}`), PASSWORD)
+    const right = (index: number, who = email) => trySignIn(own, who, {}, from(`192.0.2.${index}`))
     // The registration is the first.
-    await register(own, email, {}, from('192.0.2.100'))
+    await signUp(own, email, {}, from('192.0.2.100'))
     const statuses = []
     for (const index of times(5)) statuses.push((await right(index + 1)).status)
     expect(statuses).toEqual([200, 200, 200, 429, 429])
-    await register(own, 'calm@limit.example', {}, from('192.0.2.101'))
+    await signUp(own, 'calm@limit.example', {}, from('192.0.2.101'))
     expect((await right(7, 'calm@limit.example')).status).toBe(200)
     await own.close()
     await alone.close()
@@ -66,15 +71,7 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
 
   it('gives registrations a limit of their own, half of the whole', async () => {
     const all = await Promise.all(
-      times(21).map(index =>
-        send(
-          signet,
-          'POST',
-          '/auth/register',
-          { email: `r${index}@limit.example`, password: PASSWORD },
-          from('198.51.100.5'),
-        ),
-      ),
+      times(21).map(index => trySignUp(signet, `r${index}@limit.example`, {}, from('198.51.100.5'))),
     )
     expect(all.filter(each => each.status === 201)).toHaveLength(20)
     expect(all.find(each => each.status === 429)?.headers.get('ratelimit-policy')).toContain(
@@ -83,34 +80,28 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
   })
 
   it('limits the refreshes of one sign-in wherever they come from, and lets it live', async () => {
-    const { tokens } = await register(signet, 'refresh@limit.example', {}, from('198.51.100.6'))
+    const tokens = await signUp(signet, 'refresh@limit.example', {}, from('198.51.100.6'))
     let current: Tokens = tokens
     const next = (index: number) =>
-      send(
-        signet,
-        'POST',
-        '/auth/refresh',
-        { refresh_token: current.refresh_token },
-        from(`198.51.100.${10 + index}`),
-      )
+      signet.ask('/auth/refresh', {
+        body: { refresh_token: current.refresh_token },
+        from: `198.51.100.${10 + index}`,
+      })
     for (const index of times(3)) {
       const answer = await next(index)
       expect(answer.status).toBe(200)
-      current = (await answer.json()) as Tokens
+      current = answer.body
     }
     const refused = await next(3)
     expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
-    const me = await send(signet, 'GET', '/auth/me', undefined, {
-      ...bearerOf(current),
-      ...from('198.51.100.14'),
+    const me = await signet.ask('/auth/me', {
+      token: current.access_token,
+      from: '198.51.100.14',
     })
     expect(me.status).toBe(200)
     // Another sign-in of the same person has a count of its own.
-    const other = await login(signet, 'refresh@limit.example', {}, from('198.51.100.15'))
-    const { refresh_token } = other.tokens
-    expect(
-      (await send(signet, 'POST', '/auth/refresh', { refresh_token }, from('198.51.100.15'))).status,
-    ).toBe(200)
+    const other = await signIn(signet, 'refresh@limit.example', {}, from('198.51.100.15'))
+    expect((await refreshTokens(signet, other)).status).toBe(200)
   })
 })
 
@@ -126,7 +117,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
     for (const server of servers) await server.close()
     await deployment.close()
   })
-  const login = (from: string, server = servers[0]) => server.call('/auth/login', { json: WRONG, from })
+  const login = (from: string, server = servers[0]) => server.ask('/auth/login', { body: WRONG, from })
   const limitsOf = (headers: Headers) =>
     ['limit', 'remaining', 'reset'].map(name => Number(headers.get(`x-ratelimit-${name}`)))
 
@@ -149,11 +140,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 
   it('refuse the right password too, once they are used up, and nobody else', async () => {
     const [from, email] = [newAddress(), newEmail()]
-    await servers[0].call('/auth/register', { json: { email, password: PASSWORD }, from })
+    await servers[0].ask('/auth/register', { body: { email, password: PASSWORD }, from })
     for (let attempt = 0; attempt < 5; attempt++) await login(from)
     const json = { email, password: PASSWORD }
-    expect((await servers[0].call('/auth/login', { json, from })).status).toBe(429)
-    expect((await servers[0].call('/auth/login', { json })).status).toBe(200)
+    expect((await servers[0].ask('/auth/login', { body: json, from })).status).toBe(429)
+    expect((await servers[0].ask('/auth/login', { body: json })).status).toBe(200)
   })
 
   it('count sign-ins over both instances', async () => {
@@ -175,20 +166,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 
   it('allow a hundred requests a minute to the account API as a whole, the refused ones included', async () => {
     const from = newAddress()
-    const ask = (turn: number) => servers[turn % 2 === 0 ? 0 : 1].call('/auth/me', { from })
+    const ask = (turn: number) => servers[turn % 2 === 0 ? 0 : 1].ask('/auth/me', { from })
     const answers = await Promise.all(Array.from({ length: 100 }, (_, turn) => ask(turn)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]))
     expect(Math.min(...answers.map(({ headers }) => limitsOf(headers)[1] ?? NaN))).toBe(0)
     for (const path of ['/auth/me', '/auth/refresh', '/auth/register', '/auth/logout', '/auth/login']) {
-      const { status, headers } = await servers[0].call(
+      const { status, headers } = await servers[0].ask(
         path,
-        path === '/auth/me' ? { from } : { json: {}, from },
+        path === '/auth/me' ? { from } : { body: {}, from },
       )
       expect(status).toBe(429)
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
     }
-    expect((await servers[0].call('/livez', { from })).status).toBe(200)
-    expect((await servers[0].call('/auth/me')).status).toBe(401)
+    expect((await servers[0].ask('/livez', { from })).status).toBe(200)
+    expect((await servers[0].ask('/auth/me')).status).toBe(401)
   })
 
   it('see one caller in a whole IPv6 /64, and another in the next one', async () => {
@@ -211,7 +202,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
     /** The address that is counted is remembered with the sign-in, and named in the log. */
     const seen = async (headers: Record<string, string>) => {
       const server = 'Forwarded' in headers ? forwarding : servers[0]
-      await server.call('/auth/me', { from: '', headers })
+      await server.ask('/auth/me', { from: '', headers })
       return server.lines.at(-1)?.['ip']
     }
 
@@ -293,7 +284,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
         expect(await seen({ Forwarded: 'for=192.0.2.1', 'X-Forwarded-For': `6.6.6.${turn}` })).toBe(
           '192.0.2.1',
         )
-      await servers[1].call('/auth/me', { from: '', headers: { Forwarded: 'for=6.6.6.6' } })
+      await servers[1].ask('/auth/me', { from: '', headers: { Forwarded: 'for=6.6.6.6' } })
       expect(servers[1].lines.at(-1)?.['ip']).toBe('127.0.0.1')
       for (const server of [forwarding, servers[1]]) {
         const said = server.lines.filter(line => line['event'] === 'forwarded_header_ignored')
@@ -316,7 +307,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
     const statuses = []
     for (let attempt = 0; attempt < 6; attempt++) {
       const Forwarded = `for=${newAddress()}`
-      const { status } = await server.call('/auth/login', { json: WRONG, headers: { Forwarded } })
+      const { status } = await server.ask('/auth/login', { body: WRONG, headers: { Forwarded } })
       statuses.push(status)
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
@@ -331,7 +322,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
     const environment = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off' }
     const server = await listenForAccounts(deployment, { environment })
     for (let attempt = 0; attempt < 8; attempt++) {
-      const { status, headers } = await server.call('/auth/login', { json: WRONG, from: '192.0.2.1' })
+      const { status, headers } = await server.ask('/auth/login', { body: WRONG, from: '192.0.2.1' })
       expect(status).toBe(401)
       expect(headers.get('x-ratelimit-limit')).toBeNull()
     }

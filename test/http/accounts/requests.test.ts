@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
@@ -27,7 +27,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
 
   it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {
     const statusOf = async (path: string) =>
-      (await server.call(path, { raw: '', headers: { 'Content-Length': '0' } })).status
+      (await server.ask(path, { raw: '', headers: { 'Content-Length': '0' } })).status
     expect(await statusOf('/auth/login')).toBe(400)
     expect(await statusOf('/auth/register')).toBe(400)
     expect(await statusOf('/auth/refresh')).toBe(401)
@@ -47,7 +47,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       ['['.repeat(60_000), 'deep nesting that does not end'],
       [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 'deep nesting'],
     ])('answers 400 to %j (%s)', async raw => {
-      const { status, headers, body } = await server.call(path, {
+      const { status, headers, body } = await server.ask(path, {
         raw,
         headers: { 'Content-Length': String(Buffer.byteLength(raw)) },
       })
@@ -64,21 +64,21 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'application/jsonp',
       'text/json',
     ])('answers 415 to %s, which a foreign page may send without asking', async type => {
-      const { status, body } = await server.call(path, { raw: '{}', headers: { 'Content-Type': type } })
+      const { status, body } = await server.ask(path, { raw: '{}', headers: { 'Content-Type': type } })
       expect({ status, code: body.code }).toEqual({ status: 415, code: 'CONTENT_TYPE_UNSUPPORTED' })
     })
 
     it('takes a charset beside the type, in any case', async () => {
       const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
-      expect([401, 422]).toContain((await server.call(path, { raw: '{}', headers })).status)
+      expect([401, 422]).toContain((await server.ask(path, { raw: '{}', headers })).status)
     })
 
     it('answers 413 beyond 64 KiB, with and without a Content-Length, and is read at 64 KiB', async () => {
       const sized = (bytes: number) => `{"pad":"${'x'.repeat(bytes - 10)}"}`
-      const { status, headers, body } = await server.call(path, { raw: sized(65_537) })
+      const { status, headers, body } = await server.ask(path, { raw: sized(65_537) })
       expect({ status, code: body.code }).toEqual({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
       expect(headers.get('connection')).toBe('close')
-      expect([401, 422]).toContain((await server.call(path, { raw: sized(65_536) })).status)
+      expect([401, 422]).toContain((await server.ask(path, { raw: sized(65_536) })).status)
       const chunked = (bytes: number) =>
         fetch(server.origin + path, {
           method: 'POST',
@@ -94,7 +94,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     })
 
     it('answers 405 to other methods, and says which one there is', async () => {
-      const { status, headers, body } = await server.call(path, { method: 'GET' })
+      const { status, headers, body } = await server.ask(path, { method: 'GET' })
       expect({ status, code: body.code }).toEqual({ status: 405, code: 'METHOD_NOT_ALLOWED' })
       expect(headers.get('allow')).toBe('POST')
     })
@@ -118,7 +118,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       socket.write(
         `POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${head}\r\n\r\n${body}`,
       )
-      await server.call('/livez')
+      await server.ask('/livez')
       socket.destroy()
     }
     const lines = () => server.lines.slice(before).filter(line => line['path'] === '/auth/login')
@@ -128,7 +128,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
 
   it('is judged when all of it is there: what was ended meanwhile acts no more', async () => {
     const person = { email: newEmail(), password: PASSWORD }
-    const { access_token } = (await server.call('/auth/register', { json: person })).body
+    const { access_token } = (await server.ask('/auth/register', { body: person })).body
     const body = JSON.stringify({ current_password: PASSWORD, new_password: `${PASSWORD} of a thief` })
     const socket = connect(server.port, '127.0.0.1')
     const answered = text(socket)
@@ -137,21 +137,21 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     )
     socket.write(`Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body[0]}`)
     // Answered after the first half has come, on whichever connection.
-    await server.call('/livez')
-    expect((await server.call('/auth/logout', { method: 'POST', bearer: access_token })).status).toBe(204)
+    await server.ask('/livez')
+    expect((await server.ask('/auth/logout', { method: 'POST', token: access_token })).status).toBe(204)
     socket.write(body.slice(1))
     expect(await answered).toMatch(/^HTTP\/1\.1 401 /)
-    expect((await server.call('/auth/login', { json: person })).status).toBe(200)
+    expect((await server.ask('/auth/login', { body: person })).status).toBe(200)
   })
 
   it('answers 404 as a problem where there is nothing (RFC 9457 §3)', async () => {
-    const { status, headers, body } = await server.call('/auth/nothing')
+    const { status, headers, body } = await server.ask('/auth/nothing')
     expect({ status, code: body.code }).toEqual({ status: 404, code: 'NOT_FOUND' })
     expect(headers.get('content-type')).toBe('application/problem+json')
   })
 
   it('is answered with security headers and a request id of our own making', async () => {
-    const { headers } = await server.call('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
+    const { headers } = await server.ask('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
@@ -161,7 +161,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
 
   describe('from a browser (CORS)', () => {
     const preflight = (origin: string, path = '/auth/login') =>
-      server.call(path, {
+      server.ask(path, {
         method: 'OPTIONS',
         headers: {
           Origin: origin,
@@ -178,7 +178,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
         expect(headers.get('access-control-allow-origin')).toBe(origin)
         expect(headers.get('access-control-allow-methods')).toContain('POST')
         expect(headers.get('access-control-allow-headers')).toMatch(/content-type/i)
-        const answer = await server.call('/auth/me', { headers: { Origin: origin } })
+        const answer = await server.ask('/auth/me', { headers: { Origin: origin } })
         expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
         expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
         expect(answer.headers.get('access-control-expose-headers')).toMatch(/retry-after/i)
@@ -200,7 +200,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     ])('of %j is not', async origin => {
       for (const { headers } of [
         await preflight(origin),
-        await server.call('/auth/me', { headers: { Origin: origin } }),
+        await server.ask('/auth/me', { headers: { Origin: origin } }),
       ]) {
         expect(headers.get('access-control-allow-origin')).toBeNull()
         expect(headers.get('access-control-allow-credentials')).toBeNull()
@@ -227,18 +227,18 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       const large = JSON.stringify({ pad: 'x'.repeat(70_000) })
       const from = '192.0.2.55'
       const answers = [
-        await server.call('/auth/login', { raw: '{', headers }),
-        await server.call('/auth/login', { raw: large, headers }),
-        await server.call('/auth/login', { method: 'PUT', headers }),
-        await server.call('/auth/nothing', { headers }),
-        await server.call('/auth/me', { headers }),
-        await server.call('/auth/login', {
+        await server.ask('/auth/login', { raw: '{', headers }),
+        await server.ask('/auth/login', { raw: large, headers }),
+        await server.ask('/auth/login', { method: 'PUT', headers }),
+        await server.ask('/auth/nothing', { headers }),
+        await server.ask('/auth/me', { headers }),
+        await server.ask('/auth/login', {
           raw: '{}',
           headers: { ...headers, 'Content-Type': 'text/plain' },
         }),
       ]
-      for (let turn = 0; turn < 101; turn++) await server.call('/auth/me', { from, headers })
-      answers.push(await server.call('/auth/me', { from, headers }))
+      for (let turn = 0; turn < 101; turn++) await server.ask('/auth/me', { from, headers })
+      answers.push(await server.ask('/auth/me', { from, headers }))
       expect(answers.map(({ status }) => status)).toEqual([400, 413, 405, 404, 401, 415, 429])
       for (const answer of answers) {
         expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
@@ -254,7 +254,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
 
     it('may read the keys and the metadata from anywhere, without cookies', async () => {
       for (const path of ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server']) {
-        const { headers } = await server.call(path, { headers: { Origin: 'https://evil.example' } })
+        const { headers } = await server.ask(path, { headers: { Origin: 'https://evil.example' } })
         expect(headers.get('access-control-allow-origin')).toBe('*')
         expect(headers.get('access-control-allow-credentials')).toBeNull()
       }

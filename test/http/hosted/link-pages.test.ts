@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../../src/config.ts'
 import { judgePassword } from '../../../src/domain/account/password.ts'
 import { TEXTS } from '../../../src/http/pages/texts.ts'
-import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
+import { outcomeOf, refreshTokens, signIn, signUp } from '../../support/accounts/account-api.ts'
 import {
   forgot,
   me,
@@ -42,21 +42,21 @@ describe('the pages of mailed links', () => {
   }
 
   it('confirm an address by a button; looking is no confirmation', async () => {
-    const { bearer } = await register(post.signet, 'ada@page.example')
+    const { access_token } = await signUp(post.signet, 'ada@page.example')
     const { url, token } = linkIn(await post.mailbox.mailTo('ada@page.example', SUBJECTS.verify))
     for (const method of ['GET', 'HEAD', 'GET']) expect((await fetch(url, { method })).status).toBe(200)
-    expect(await me(post.signet, bearer)).toMatchObject({ email_verified: false })
+    expect(await me(post.signet, { access_token })).toMatchObject({ email_verified: false })
     const page = await (await fetch(url)).text()
     expect(page).toContain(`<input type="hidden" name="token" value="${token}">`)
     const answer = await submit('/confirm-email', { token })
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('is confirmed')])
-    expect(await me(post.signet, bearer)).toMatchObject({ email_verified: true })
+    expect(await me(post.signet, { access_token })).toMatchObject({ email_verified: true })
     const again = await submit('/confirm-email', { token })
     expect([again.status, await again.text()]).toEqual([400, expect.stringContaining('not any more')])
   })
 
   it('take a new password, and say in the page what is wrong with it', async () => {
-    await register(post.signet, 'bob@page.example')
+    await signUp(post.signet, 'bob@page.example')
     const token = await resetToken(post, 'bob@page.example')
     expect(await (await fetch(`${ISSUER}/reset-password?token=${token}`)).text()).toContain(
       'autocomplete="new-password"',
@@ -67,7 +67,7 @@ describe('the pages of mailed links', () => {
     expect(text).toContain(token)
     expect(text).not.toContain('value="short"')
     expect((await submit('/reset-password', { token, new_password: NEW_PASSWORD })).status).toBe(200)
-    await login(post.signet, 'bob@page.example', { password: NEW_PASSWORD })
+    await signIn(post.signet, 'bob@page.example', { password: NEW_PASSWORD })
   })
 
   it('load nothing, run nothing, are framed by nobody, kept nowhere and tell no other page where they are', async () => {
@@ -104,7 +104,7 @@ describe('the pages of mailed links', () => {
     expect(page).toContain('Wählen Sie ein neues Passwort')
     const gone = await submit('/confirm-email', { token: 'x' }, german.headers)
     expect(await gone.text()).toContain('gilt nicht')
-    await register(post.signet, 'dora@page.example')
+    await signUp(post.signet, 'dora@page.example')
     const token = await resetToken(post, 'dora@page.example')
     const refused = await submit('/reset-password', { token, new_password: 'kurz' }, german.headers)
     expect(await refused.text()).toContain('Bitte wählen Sie ein anderes Passwort: mindestens 8 Zeichen.')
@@ -121,12 +121,12 @@ describe('the pages of mailed links', () => {
   })
 
   it('leave no token in the log, nor an address', async () => {
-    await register(post.signet, 'eve@page.example')
+    await signUp(post.signet, 'eve@page.example')
     const token = await resetToken(post, 'eve@page.example')
     await fetch(`${ISSUER}/reset-password?token=${token}`)
     await submit('/reset-password', { token, new_password: NEW_PASSWORD })
     await submit('/reset-password', { token, new_password: NEW_PASSWORD })
-    await send(post.signet, 'POST', '/auth/password/reset', { token, new_password: NEW_PASSWORD })
+    await post.signet.ask('/auth/password/reset', { body: { token, new_password: NEW_PASSWORD } })
     expect(post.signet.lines.some(line => line['path'] === '/reset-password')).toBe(true)
     const text = JSON.stringify(post.signet.lines)
     expect(text).not.toContain(token.slice(0, 20))
@@ -154,7 +154,7 @@ describe('where mail is not configured', () => {
     const shown: string[] = []
     const more = { MAIL_LINK_URL: 'https://app.example/account' }
     const signet = await deployment.start({ environment: more, printMail: text => void shown.push(text) })
-    await register(signet, 'dev@console.example')
+    await signUp(signet, 'dev@console.example')
     await expect.poll(() => shown).toHaveLength(1)
     expect(shown[0]).toMatch(/^Mail to dev@console\.example: Confirm your e-mail address\n\n/)
     expect(shown[0]).toMatch(
@@ -170,15 +170,15 @@ describe('where mail is not configured', () => {
     expect(signet.lines).toContainEqual(
       expect.objectContaining({ level: 'warn', message: expect.stringContaining('SMTP_URL') }),
     )
-    const { bearer, tokens } = await register(signet, 'ada@off.example')
-    await login(signet, 'ada@off.example')
-    expect(await outcome(forgot(signet, 'ada@off.example'))).toBe('404 MAIL_OFF')
-    expect(await outcome(forgot(signet, 'nobody@off.example'))).toBe('404 MAIL_OFF')
-    expect(await outcome(send(signet, 'POST', '/auth/email/verification', undefined, bearer))).toBe(
-      '404 MAIL_OFF',
-    )
-    const refresh = () => send(signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token })
-    expect([await outcome(refresh()), await outcome(refresh())]).toEqual(['200', '401 AUTH_TOKEN_INVALID'])
+    const tokens = await signUp(signet, 'ada@off.example')
+    await signIn(signet, 'ada@off.example')
+    expect(outcomeOf(await forgot(signet, 'ada@off.example'))).toBe('404 MAIL_OFF')
+    expect(outcomeOf(await forgot(signet, 'nobody@off.example'))).toBe('404 MAIL_OFF')
+    expect(
+      outcomeOf(await signet.ask('/auth/email/verification', { method: 'POST', token: tokens.access_token })),
+    ).toBe('404 MAIL_OFF')
+    const refresh = async () => outcomeOf(await refreshTokens(signet, tokens))
+    expect([await refresh(), await refresh()]).toEqual(['200', '401 AUTH_TOKEN_INVALID'])
     await signet.close()
     await deployment.close()
   })
@@ -187,7 +187,7 @@ describe('where mail is not configured', () => {
     const deployment = await openEmbeddedDeployment([])
     const signet = await deployment.start({ environment: { RATE_LIMIT_MAIL: '2/60' } })
     const from = (ip: string) => ({ 'X-Forwarded-For': ip })
-    const ask = (ip: string) => outcome(forgot(signet, 'anybody@limit.example', from(ip)))
+    const ask = async (ip: string) => outcomeOf(await forgot(signet, 'anybody@limit.example', from(ip)))
     expect([await ask('198.51.100.1'), await ask('198.51.100.1')]).toEqual(['202', '202'])
     expect(await ask('198.51.100.1')).toBe('429 RATE_LIMITED')
     expect(await ask('198.51.100.2')).toBe('202')

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signIn, signUp } from '../../support/accounts/account-api.ts'
 import { type Answer } from '../../support/answer.ts'
+import { newEmail } from '../../support/ask.ts'
 import { basic, SECRETS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
+import { refresh } from '../../support/refresh.ts'
 
 type Payload = Readonly<{
   iss: string
@@ -20,8 +23,6 @@ const idsOf = (answer: Answer) =>
 const claimsOf = (token: string) => partOf(token, 1) as Readonly<{ jti: string; sid: string }>
 const bare = (uuid: string) => uuid.replaceAll('-', '')
 
-let people = 0
-
 describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
   let deployment: Deployment
   let instance: Instance
@@ -33,23 +34,13 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
 
   const read = (query = '', headers: Record<string, string> = {}) =>
     instance.fetch(`/revocations${query}`, { headers })
-  const postJson = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-    instance.fetch(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    })
   const register = async () => {
-    people += 1
-    const credentials = { email: `feed${people}@example.com`, password: 'correct horse battery' }
+    const email = newEmail()
     // For the account API, which signs out.
-    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
-    const { body } = await postJson('/auth/register', asked)
-    const login = async () => (await postJson('/auth/login', asked)).body
-    return { tokens: body, login }
+    const more = { client_id: 'app', resource: ISSUER }
+    const tokens = await signUp(instance, email, more)
+    return { tokens, login: () => signIn(instance, email, more) }
   }
-  const refresh = (refresh_token: string) =>
-    instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
 
   /** What the feed says after something was done. */
   const heardOf = async (work: () => Promise<unknown>) => {
@@ -94,12 +85,15 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
       'its refresh token is revoked',
       (token: string) => instance.post('/revoke', { token, client_id: 'app' }),
     ],
-    ['the person signs out', (refresh_token: string) => postJson('/auth/logout', { refresh_token })],
+    [
+      'the person signs out',
+      (refresh_token: string) => instance.ask('/auth/logout', { body: { refresh_token } }),
+    ],
     [
       'a spent refresh token comes back',
       async (token: string) => {
-        expect((await refresh(token)).status).toBe(200)
-        expect((await refresh(token)).status).toBe(400)
+        expect((await refresh(instance, token)).status).toBe(200)
+        expect((await refresh(instance, token)).status).toBe(400)
       },
     ],
   ])('names a sign-in when %s, and no other of that person', async (_, end) => {
@@ -112,8 +106,8 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
   it('names every sign-in when a person signs out everywhere', async () => {
     const { tokens, login } = await register()
     const sids = [tokens, await login()].map(({ access_token }) => bare(claimsOf(access_token).sid))
-    const bearer = { authorization: `Bearer ${tokens.access_token}` }
-    const heard = await heardOf(() => postJson('/auth/logout', { everywhere: true }, bearer))
+    const asking = { body: { everywhere: true }, token: tokens.access_token }
+    const heard = await heardOf(() => instance.ask('/auth/logout', asking))
     expect(heard.toSorted()).toEqual(sids.toSorted())
   })
 
@@ -123,7 +117,7 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
     // Another client's token, and garbage.
     await instance.post('/revoke', { token: tokens.access_token }, basic('service', SECRETS.service))
     await instance.post('/revoke', { token: 'signet_rt_garbage', client_id: 'app' })
-    await refresh('signet_rt_garbage')
+    await refresh(instance, 'signet_rt_garbage')
     expect(idsOf(await read(`?cursor=${cursor}&wait=1`))).toEqual([])
   })
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../../src/store/open-store.ts'
-import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { PASSWORD } from '../../support/ask.ts'
+import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { openDatabase } from '../../support/database.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { seedFamily } from '../../support/families.ts'

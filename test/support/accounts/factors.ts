@@ -1,9 +1,10 @@
 import { Secret, TOTP } from 'otpauth'
 import { expect } from 'vitest'
 import { type Body } from '../answer.ts'
+import type { Asking } from '../ask.ts'
 import type { Deployment, Instance } from '../deployment.ts'
 import type { TestClock } from '../effects.ts'
-import { type Asking, ask, signIn, signUp } from './account-api.ts'
+import { signUp, trySignIn } from './account-api.ts'
 
 export const MFA = 'urn:signet:acr:mfa'
 export const PWD = 'urn:signet:acr:pwd'
@@ -23,10 +24,10 @@ export const asOwner = (
 /** Someone with a TOTP: the sign-in that enrolled it, its codes, and the recovery codes. The clock is a step further afterwards. */
 export const withTotp = async (signet: Instance, time: TestClock, email: string, more: object = {}) => {
   const tokens = await signUp(signet, email, more)
-  const begun = await ask(signet, '/auth/factors/totp', asOwner(tokens))
+  const begun = await signet.ask('/auth/factors/totp', asOwner(tokens))
   expect(begun.status).toBe(200)
   const code = codesOf(begun.body.secret, time)
-  const confirmed = await ask(signet, '/auth/factors/totp/confirm', {
+  const confirmed = await signet.ask('/auth/factors/totp/confirm', {
     body: { handle: begun.body.handle, totp: code() },
     token: tokens.access_token,
   })
@@ -43,7 +44,7 @@ export const signInFully = async (
   { email, code }: WithTotp,
   more: object = {},
 ) => {
-  const { body } = await signIn(signet, email, more)
+  const { body } = await trySignIn(signet, email, more)
   const answer = await second(signet, body.handle, { totp: code() })
   expect(answer.status).toBe(200)
   time.advance(30)
@@ -51,10 +52,10 @@ export const signInFully = async (
 }
 
 export const second = (signet: Instance, handle: string, proof: object, headers: Asking['headers'] = {}) =>
-  ask(signet, '/auth/login/second-factor', { body: { handle, ...proof }, headers })
+  signet.ask('/auth/login/second-factor', { body: { handle, ...proof }, headers })
 
 export const stepUp = (signet: Instance, { access_token }: Pick<Body, 'access_token'>, body: object) =>
-  ask(signet, '/auth/step-up', { body, token: access_token })
+  signet.ask('/auth/step-up', { body, token: access_token })
 
 /** An instance by that clock, which does not limit tries of codes unless a test is about it. */
 export const start = (

@@ -4,8 +4,8 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { BLOCKLIST_COMPLETE, redisPrefixOf } from '../../../src/domain/revocations/blocklist-key.ts'
 import { type RevocationQuery, redisRevocations } from '../../../src/sdk/redis.ts'
+import { type Ask, createAsk, newEmail, PASSWORD } from '../ask.ts'
 import { createDatabase } from '../backends.ts'
-import { type Call, createCall, newEmail, PASSWORD } from '../ask.ts'
 import { PEPPER } from '../clients.ts'
 import { becomesReady, openSandbox } from '../process.ts'
 import { openFaultProxy } from './fault-proxy.ts'
@@ -44,7 +44,7 @@ export const openFaultyRedis = async () => {
   const config = (name: string, value: string) => admin.config('SET', name, value)
   return {
     programs,
-    calls: [createCall(sandbox.origin), createCall(`http://127.0.0.1:${second}`)] as const,
+    calls: [createAsk(sandbox.origin), createAsk(`http://127.0.0.1:${second}`)] as const,
     admin,
     faults: {
       'is away': { begin: proxy.refuse, end: proxy.accept },
@@ -128,25 +128,25 @@ export const openTraffic = ({ calls, admin }: FaultyRedis) => {
   const revocations = redisRevocations({ issuer: ISSUER, mget: keys => admin.mget(keys) })
   let turns = 0
   const stopping = new AbortController()
-  const visit = async (one: Call, other: Call) => {
+  const visit = async (one: Ask, other: Ask) => {
     const email = newEmail()
-    const expectStatus = async (wanted: number, ...[path, request]: Parameters<Call>) => {
+    const expectStatus = async (wanted: number, ...[path, request]: Parameters<Ask>) => {
       const answer = await one(path, request)
       if (answer.status !== wanted) faults.push(`${path}: ${answer.status} instead of ${wanted}`)
       return answer.body
     }
     const { access_token, refresh_token } = await expectStatus(201, '/auth/register', {
-      json: { email, password: PASSWORD },
+      body: { email, password: PASSWORD },
     })
-    await expectStatus(401, '/auth/login', { json: { email, password: `not ${PASSWORD}` } })
-    await expectStatus(200, '/auth/refresh', { json: { refresh_token } })
-    await expectStatus(204, '/auth/logout', { method: 'POST', bearer: access_token })
+    await expectStatus(401, '/auth/login', { body: { email, password: `not ${PASSWORD}` } })
+    await expectStatus(200, '/auth/refresh', { body: { refresh_token } })
+    await expectStatus(204, '/auth/logout', { method: 'POST', token: access_token })
     gone.push({ token: claimsOf(access_token), at: performance.now() })
-    const { status } = await other('/auth/me', { bearer: access_token })
+    const { status } = await other('/auth/me', { token: access_token })
     if (status !== 401) faults.push(`signed out, and ${status} elsewhere`)
     turns += 1
   }
-  const work = async (one: Call, other: Call) => {
+  const work = async (one: Ask, other: Ask) => {
     while (!stopping.signal.aborted)
       await visit(one, other).catch((error: unknown) => {
         faults.push(String(error))
