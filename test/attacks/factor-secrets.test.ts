@@ -9,7 +9,7 @@ import { createClock } from '../support/effects.ts'
 const EMAIL = 'ada@secrecy.example'
 const TABLES = ['totp_factors', 'recovery_codes', 'passkeys', 'ceremonies']
 
-describe.skipIf(!hasPostgres)('a second factor', () => {
+describe.skipIf(!hasPostgres)('the secrets of second factors', () => {
   const time = createClock()
   let deployment: Deployment
   let signet: Instance
@@ -32,7 +32,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
       body: { handle: asked.handle, passkey },
       token: entered.access_token,
     })
-    // Tried with what is wrong, finished, tried again; and one that is begun and not finished.
+    // A sign-in with wrong and right proofs, and one that is begun and not finished.
     const { body: left } = await trySignIn(signet, EMAIL)
     const [recovery_code = '', guessed = ''] = given.recovery_codes
     await second(signet, left.handle, { totp: '918273' })
@@ -56,7 +56,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     await deployment.close()
   })
 
-  it('leaves nothing in the log that would open anything', () => {
+  it('are in no line of the log', () => {
     const written = JSON.stringify(signet.lines)
     expect(signet.lines.length).toBeGreaterThan(10)
     expect(secrets.length).toBeGreaterThan(20)
@@ -73,7 +73,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     )
   })
 
-  it('leaves nothing in the database that would open anything, but the challenges, which need the key as well', async () => {
+  it('are not readable in the database, except challenges, which are worthless without the private key', async () => {
     const { database } = deployment
     const rows = await Promise.all(
       TABLES.map(table => database.sql`select t::text as row from ${database.sql(table)} t`),

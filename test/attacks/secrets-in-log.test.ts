@@ -7,7 +7,7 @@ import { type Deployment, deployments, type Instance } from '../support/deployme
 import { seedFamily } from '../support/families.ts'
 import { refresh } from '../support/refresh.ts'
 
-describe.each(deployments)('contract: no secret ever reaches the log, on $name', ({ open }) => {
+describe.each(deployments)('the log, on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
   })
   afterAll(() => deployment.close())
 
-  /** The signature and MAC are what makes a token a secret: whole, or by its last part. */
+  /** The log must hold neither the whole secret nor its end, which is the signature or the MAC of a token. */
   const expectSecret = (secrets: readonly string[]) => {
     const log = JSON.stringify(signet.lines)
     for (const secret of secrets) {
@@ -26,7 +26,7 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
     }
   }
 
-  it('neither what was accepted nor what was refused', async () => {
+  it('holds no secret that was accepted or refused', async () => {
     const key = await createClientKey('ES256')
     const family = await seedFamily(deployment)
     const service = await signet.token(CLIENT_CREDENTIALS, SERVICE)
@@ -36,7 +36,7 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
     const tokens = [service.body.access_token, first.body.access_token, first.body.refresh_token]
     await signet.token(CLIENT_CREDENTIALS, basic('service', guess))
     await signet.token(CLIENT_CREDENTIALS, basic(guess.slice(0, 5), guess))
-    // Swapped, as people do.
+    // Client id and secret swapped, a common mistake.
     await signet.token(CLIENT_CREDENTIALS, basic(SECRETS.service, 'service'))
     await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'poster', client_secret: SECRETS.poster })
     await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'poster', client_secret: guess })
@@ -70,18 +70,18 @@ describe.each(deployments)('contract: no secret ever reaches the log, on $name',
       account.email,
       deployment.pepper,
     ])
-    // Nor the beginning of one.
+    // The log holds no beginning of a token either.
     expectSecret(tokens.filter(token => token !== undefined).map(token => token.slice(0, 60)))
     expectSecret(['idempotency-key-of-mine', 'another-idempotency-key', SERVICE.authorization.slice(6)])
   })
 
-  it('says why a request was refused, and for which client, under its request id', async () => {
+  it('has the reason of a refusal and the client, under the request id', async () => {
     const { headers } = await signet.token({ ...CLIENT_CREDENTIALS, scope: 'unknown' }, SERVICE)
     const line = signet.lines.find(line => line['request_id'] === headers.get('x-request-id'))
     expect(line).toMatchObject({ status: 400, error: 'invalid_scope', reason: 'scope_not_registered' })
   })
 
-  it('holds nothing of a registration but what is public', () => {
+  it('holds no secret of a client’s registration', () => {
     const log = JSON.stringify(signet.lines)
     for (const { client_secret } of CLIENTS as readonly { client_secret?: string }[])
       if (client_secret !== undefined) expect(log).not.toContain(client_secret)

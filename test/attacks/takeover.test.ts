@@ -32,7 +32,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
   })
   beforeEach(time.reset)
 
-  /** Everything that keeps a door open: two factors, recovery codes, a sign-in, one that is half done, and a link to elsewhere. */
+  /** An account with everything that an attacker may leave behind: two factors, recovery codes, a sign-in, an unfinished one, and a link to another address. */
   const withEverything = async (email: string) => {
     const { signet, mailbox } = post
     const person = await withTotp(signet, time, email)
@@ -58,7 +58,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
   const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
     (await post.signet.ask('/auth/factors', { token })).body
 
-  it('that a stranger registered leaves them nothing, once the owner of the address has reset it', async () => {
+  it('leaves an attacker that registered it nothing after the owner of the address has reset the password', async () => {
     const email = 'victim@seam.example'
     const stranger = await withEverything(email)
     const bystander = await withTotp(post.signet, time, 'bystander@seam.example')
@@ -75,7 +75,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     expect((await factorsOf(bystander.tokens)).recovery_codes).toBe(10)
   })
 
-  it('keeps them through a reset where the address was proven before: the mailbox alone is not enough', async () => {
+  it('keeps its factors through a reset of a verified address, as the mailbox alone is not enough', async () => {
     const email = 'proven@seam.example'
     const ada = await withEverything(email)
     const asking = { method: 'POST', token: ada.tokens.access_token } as const
@@ -90,7 +90,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     expect((await enterByPasskey(ada.authenticator)).status).toBe(200)
   })
 
-  it('is neither deleted nor given another address by a sign-in of the lower class, whatever it knows', async () => {
+  it('refuses a deletion and a change of e-mail to a sign-in of the class pwd that brings the password alone', async () => {
     const { signet } = post
     const ada = await withTotp(signet, time, 'class@seam.example')
     const deletion = { method: 'DELETE', body: { current_password: PASSWORD } } as const
@@ -116,7 +116,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     expect((await signet.ask('/auth/me', { method: 'DELETE', ...by(other, deletion.body) })).status).toBe(204)
   })
 
-  it('tells its person by mail of every factor that comes or goes, and of new recovery codes', async () => {
+  it('notifies its owner of every added and removed factor, and of new recovery codes', async () => {
     const { signet, mailbox } = post
     const email = 'told@seam.example'
     const ada = await withTotp(signet, time, email)
@@ -135,7 +135,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     expect(subjects.filter(subject => SUBJECTS.factorsChanged.test(subject ?? ''))).toHaveLength(3)
   })
 
-  it('asks for the password alone where there is no factor', async () => {
+  it('needs the password only where it has no factor', async () => {
     const { access_token: token } = await signUp(post.signet, 'plain@seam.example')
     const body = { current_password: PASSWORD }
     expect((await post.signet.ask('/auth/me', { method: 'DELETE', body, token })).status).toBe(204)

@@ -9,7 +9,7 @@ import { API, CLIENTS, SERVICE } from '../support/clients.ts'
 import { type Instance, startInstance } from '../support/deployment.ts'
 import { isActive, refresh } from '../support/refresh.ts'
 
-/** Nothing but a CLIENTS_FILE is set: pepper, key and database are the server's own, and have to outlive it. */
+/** Only CLIENTS_FILE is set: the server has made pepper, key and database itself, and must find them again. */
 describe('a restart on the embedded default', () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-restart-'))
   let data: Awaited<ReturnType<typeof createDataDir>>
@@ -45,7 +45,7 @@ describe('a restart on the embedded default', () => {
 
   const redeem = (refresh_token: string, key: string) => refresh(signet, refresh_token, { key })
 
-  it('keeps what lives alive, and what was ended, spent or used up so', async () => {
+  it('keeps living tokens alive, and ended, spent and used ones refused', async () => {
     const assertion = await signAssertion(key, assertionClaims('jwt'))
     expect((await signet.token(withAssertion(assertion))).status).toBe(200)
     const [ended, alive] = await Promise.all([

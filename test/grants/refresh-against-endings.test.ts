@@ -10,7 +10,7 @@ import { createBystanders, isActive, refresh, refused } from '../support/refresh
 const TURNS = 25
 
 describe.each(deployments)(
-  'a rotation against what ends its family, over two instances on $name',
+  'a rotation that races the end of its sign-in, over two instances on $name',
   ({ open }) => {
     let deployment: Deployment
     let one: Instance
@@ -24,7 +24,7 @@ describe.each(deployments)(
 
     const seed = () => seedFamily(deployment, { audience: [API, ISSUER] })
 
-    /** What a sign-in has after two refreshes: a bearer token for the account API, and the tokens for its API. */
+    /** Refreshes twice: returns an access token for the account API, and the tokens for the client's API. */
     const use = async ({ refresh_token }: SeededFamily) => {
       const ours = (await refresh(one, refresh_token, { form: { resource: ISSUER } })).body
       return { ...(await refresh(one, ours.refresh_token)).body, bearer: ours.access_token }
@@ -67,7 +67,7 @@ describe.each(deployments)(
       ],
     ]
 
-    /** Whoever starts first has the better chance: both do, in turns. */
+    /** The request that starts first has the better chance, so they take turns. */
     const race = async (turn: number, rotate: () => Promise<Answer>, end: () => Promise<Ended>) => {
       if (turn % 2 === 0) {
         const rotation = rotate()
@@ -77,7 +77,7 @@ describe.each(deployments)(
       return Promise.all([rotate(), ended])
     }
 
-    it.each(endings)('%s leaves no living token', async (_, end) => {
+    it.each(endings)('leaves no token alive after %s', async (_, end) => {
       for (let turn = 0; turn < TURNS; turn++) {
         const family = await seed()
         const { access_token, refresh_token, bearer } = await use(family)
@@ -91,14 +91,14 @@ describe.each(deployments)(
         for (const instance of [one, other]) {
           for (const token of [access_token, ...given.map(tokens => tokens.access_token)])
             expect(await isActive(instance, token)).toBe(false)
-          // The spent one last: it would end the family by itself.
+          // The spent token comes last, as it would end the family by itself.
           for (const token of [...given.map(tokens => tokens.refresh_token), refresh_token])
             expect(await refused(instance, token)).toEqual([400, 'invalid_grant'])
         }
       }
     })
 
-    it('a sign-out ends its own sign-in alone', async () => {
+    it('ends one sign-in by a sign-out, and no other', async () => {
       const family = await seed()
       const bystanders = await createBystanders(deployment, family)
       const { access_token, bearer } = await use(family)
@@ -107,7 +107,7 @@ describe.each(deployments)(
       await bystanders.expectAlive(one)
     })
 
-    it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
+    it('ends every sign-in of the account by a sign-out everywhere, and none of another account', async () => {
       const [family, stranger] = [await seed(), await seed()]
       const second = await seedFamily(deployment, { user_id: family.user_id, audience: [API, ISSUER] })
       const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
@@ -119,8 +119,8 @@ describe.each(deployments)(
   },
 )
 
-describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of credentials', () => {
-  it('gets nothing when its password was checked before the change and its family comes after it', async () => {
+describe.skipIf(!hasPostgres || !hasRedis)('a sign-in that races a change of credentials', () => {
+  it('is refused when its password was checked before the change and its family is inserted after', async () => {
     const deployment = await (deployments.at(-1)?.open() ?? Promise.reject(new Error('no place')))
     const signet = await deployment.start()
     const email = 'ada@example.com'
@@ -144,7 +144,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of creden
   })
 })
 
-/** Until a statement of this database waits for a row that a transaction holds. */
+/** Waits until a statement of this database waits for a lock. */
 const waitingForLock = async ({ database }: Deployment): Promise<void> => {
   for (;;) {
     const waiting = await database.sql`

@@ -11,9 +11,9 @@ import { becomesReady, openSandbox, type Program } from '../support/process.ts'
 import { connect, openCluster } from '../support/services/cluster.ts'
 import { freePort } from '../support/services/services.ts'
 
-/** What the contract promises of an ending that was acknowledged. */
+/** Seconds within which an acknowledged ending must reach every follower. */
 const HEARD_SECONDS = 2
-/** Between two faults. */
+/** The pause between two faults. */
 const QUIET_MILLISECONDS = 5_000
 
 type Ending = { query: RevocationQuery; at: number; heard: (number | null)[] }
@@ -36,13 +36,13 @@ const isReadyAgain = (origin: string) =>
 const queryOf = (token: string): RevocationQuery =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
-describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a failover', () => {
+describe.skipIf(!hasPostgres)('acknowledged endings over two servers and a failover', () => {
   const closers: (() => Promise<unknown> | void)[] = []
   afterEach(async () => {
     for (const close of closers.splice(0).toReversed()) await close()
   })
 
-  it('reach the followers of both within two seconds of the last fault', async () => {
+  it('reach the followers of both servers within two seconds of the last fault', async () => {
     const cluster = await openCluster()
     closers.push(cluster.close)
     await cluster.attach()
@@ -154,14 +154,14 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
       await pause(QUIET_MILLISECONDS)
       const began = seconds()
       await fault()
-      // Over as soon as both servers acknowledge again.
+      // The fault is over once both servers acknowledge again.
       await Promise.all(origins.map(isReadyAgain))
       windows.push({ name, began, over: seconds(), acknowledged: endings.length })
     }
     await pause(QUIET_MILLISECONDS)
     stopping.abort()
     await Promise.all([...workers, watching])
-    /** From the acknowledgement, or from the end of the fault that came between. */
+    /** Counts from the acknowledgement, or from the end of a fault in between. */
     const latenessOf = (at: number, heard: number) =>
       heard -
       windows.reduce(

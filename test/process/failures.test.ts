@@ -65,7 +65,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     ask()('/token', { form: { grant_type: 'client_credentials' }, headers: { Authorization } })
   const statusOf = async (path: string) => (await ask()(path)).status
 
-  it('says 503 and gives out nothing while Postgres is away, and recovers by itself', async () => {
+  it('answers 503 and issues nothing while Postgres is away, and recovers by itself', async () => {
     const proxy = await behindProxy('DATABASE_URL')
     const program = await start()
     const person = await register()
@@ -100,7 +100,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     expect(await stopProgram(program)).toMatchObject({ code: 0 })
   })
 
-  it('is ready but degraded without Redis, lets nobody in, and says so once in the log', async () => {
+  it('is ready and degraded without Redis, lets no revoked token pass, and logs the outage once', async () => {
     const proxy = await behindProxy('REDIS_URL')
     const program = await start()
     const [person, signedOut] = [await register(), await register()]
@@ -149,7 +149,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await other.close()
   })
 
-  it('ends with 2 and a line when Redis has no database of the number in its URL', async () => {
+  it('ends with 2 and one line when Redis lacks the database of REDIS_URL', async () => {
     const own = await openOwnRedis('--databases', '16')
     const program = sandbox.start({ ...environment, REDIS_URL: `${own.url}/16` })
     expect(await program.ended).toMatchObject({ code: 2 })
@@ -160,7 +160,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await own.close()
   })
 
-  it('serves on, degraded, when that shows after the start only', async () => {
+  it('continues, degraded, when Redis loses that database after the start', async () => {
     const own = await openOwnRedis('--databases', '16')
     const { proxy, url } = await proxyTo(`${own.url}/16`)
     proxies.push(proxy)
@@ -181,7 +181,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await own.close()
   })
 
-  it('lets nobody back in when Redis is emptied', async () => {
+  it('lets no revoked token pass after a flush of Redis', async () => {
     await start()
     const person = await register()
     await ask()('/auth/logout', { method: 'POST', token: person.access_token })
@@ -190,7 +190,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     expect((await ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } })).status).toBe(401)
   })
 
-  it('killed between the commit and the answer, gives the retry with the same key the one successor', async () => {
+  it('gives the same successor to a retry with the same key after a kill between commit and answer', async () => {
     const program = await start()
     const { refresh_token, user } = await register()
     const sql = postgres(database.url, { max: 1 })
@@ -198,7 +198,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
       (await sql`select generation from refresh_families where user_id = ${user.id}`)[0]?.['generation']
     const body = JSON.stringify({ refresh_token })
     const lost = connect(sandbox.port, '127.0.0.1').on('error', () => {})
-    // Whatever is answered, this client never reads it.
+    // This client never reads the answer.
     lost.pause()
     lost.write(
       `POST /auth/refresh HTTP/1.1\r\nHost: x\r\nIdempotency-Key: once\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
@@ -218,7 +218,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     expect((await ask()('/auth/refresh', { body: json })).status).toBe(200)
   })
 
-  it('takes up CLIENTS_FILE on SIGHUP, and keeps the clients it had when the file has faults', async () => {
+  it('reads CLIENTS_FILE again on SIGHUP, and keeps its clients when the file has faults', async () => {
     const program = await start()
     const file = environment['CLIENTS_FILE'] ?? ''
     expect((await clientCredentials()).status).toBe(200)
@@ -234,7 +234,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     expect((await clientCredentials()).status).toBe(401)
   })
 
-  it('is one of two that share everything', async () => {
+  it('shares everything with a second server', async () => {
     const PORT = String(await freePort())
     const programs = await Promise.all([start(), start({ PORT })])
     const [one, two] = [ask(), createAsk(`http://127.0.0.1:${PORT}`)]

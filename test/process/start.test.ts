@@ -24,7 +24,7 @@ const fails = async (environment: Record<string, string>) => {
 }
 
 describe('the first start on the embedded default', () => {
-  it('prints the issuer, a demo client and a line that answers with a token anybody can verify', async () => {
+  it('prints the issuer, a demo client and a command whose token can be verified', async () => {
     const program = sandbox.start()
     await becomesReady(program)
     const issuer = `http://localhost:${sandbox.port}`
@@ -49,7 +49,7 @@ describe('the first start on the embedded default', () => {
     expect(program.out()).not.toContain(access_token)
   })
 
-  it('keeps accounts, key and demo client for the second start', async () => {
+  it('finds accounts, key and demo client again at the second start', async () => {
     const first = sandbox.start()
     await becomesReady(first)
     const ask = createAsk(sandbox.origin)
@@ -61,7 +61,7 @@ describe('the first start on the embedded default', () => {
     await becomesReady(second)
     expect((await ask('/.well-known/jwks.json')).text).toBe(jwks)
     expect(first.err().startsWith(second.err())).toBe(true)
-    // The developer's mail, with its link, which is in no log.
+    // The developer's mail with its link goes to standard error, and to no log.
     expect(first.err()).toMatch(
       /\nMail to ada@example\.com: Confirm your e-mail address\n[^]*token=signet_el_/,
     )
@@ -71,7 +71,7 @@ describe('the first start on the embedded default', () => {
     expect((await ask('/auth/refresh', { body: { refresh_token: body.refresh_token } })).status).toBe(200)
   })
 
-  it('keeps every row through kill -9', async () => {
+  it('loses no row by kill -9', async () => {
     const first = sandbox.start()
     await becomesReady(first)
     const ask = createAsk(sandbox.origin)
@@ -87,7 +87,7 @@ describe('the first start on the embedded default', () => {
     expect(shown.map(({ status }) => status)).toEqual([401, 200, 200])
   })
 
-  it('refuses a second process on the same DATA_DIR in one line, and the first one serves on', async () => {
+  it('refuses a second process on the same DATA_DIR in one line, and keeps serving', async () => {
     const first = sandbox.start()
     await becomesReady(first)
     const second = await fails({ PORT: String(await freePort()) })
@@ -101,7 +101,7 @@ describe('the first start on the embedded default', () => {
 })
 
 describe('a start that is refused', () => {
-  it('says every fault at once, ends with 2 and touches nothing', async () => {
+  it('prints every fault at once, ends with 2 and writes nothing', async () => {
     const { code, out, lines } = await fails({
       PORT: 'x',
       LOG_LEVEL: 'loud',
@@ -116,7 +116,7 @@ describe('a start that is refused', () => {
     expect(readdirSync(sandbox.directory)).toEqual([])
   })
 
-  it('says every fault of CLIENTS_FILE, a line each, and touches nothing', async () => {
+  it('prints every fault of CLIENTS_FILE, a line each, and writes nothing', async () => {
     const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
     writeFileSync(
       CLIENTS_FILE,
@@ -131,7 +131,7 @@ describe('a start that is refused', () => {
     expect(readdirSync(sandbox.directory)).toEqual(['clients.json'])
   })
 
-  it('says in one line that the port is taken', async () => {
+  it('prints one line when the port is taken', async () => {
     const squatter = createServer()
     await new Promise<void>(resolve => squatter.listen(sandbox.port, '127.0.0.1', resolve))
     const { code, out, lines } = await fails({})
@@ -140,7 +140,7 @@ describe('a start that is refused', () => {
     expect(lines).toEqual([`signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: EADDRINUSE`])
   })
 
-  it('says in one line that the keys are open to others, and makes no database', async () => {
+  it('prints one line when the keys are readable by others, and makes no database', async () => {
     const KEYS_DIR = join(sandbox.directory, 'lax')
     mkdirSync(KEYS_DIR)
     writeFileSync(join(KEYS_DIR, 'own.pem'), 'x')
@@ -150,7 +150,7 @@ describe('a start that is refused', () => {
     expect(existsSync(join(sandbox.directory, 'data'))).toBe(false)
   })
 
-  it('says in a line each what is wrong with the directories, and puts no secret into them', async () => {
+  it('prints a line for each unusable directory, and writes no secret into it', async () => {
     const lax = join(sandbox.directory, 'lax')
     mkdirSync(lax)
     chmodSync(lax, 0o777)
@@ -164,7 +164,7 @@ describe('a start that is refused', () => {
     expect(readdirSync(lax)).toEqual([])
   })
 
-  it('says in one line that nobody listens at DATABASE_URL, and makes no key', async () => {
+  it('prints one line when no server listens at DATABASE_URL, and makes no key', async () => {
     const DATABASE_URL = `postgres://signet:hidden@127.0.0.1:${await freePort()}/signet`
     const { code, lines } = await fails({ DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })
     expect(code).toBe(2)
@@ -177,7 +177,7 @@ describe('a start that is refused', () => {
 })
 
 describe.skipIf(!hasPostgres)('a start on Postgres', () => {
-  it('names signetd migrate on a database without the schema, and makes no key', async () => {
+  it('names signetd migrate when the database has no schema, and makes no key', async () => {
     const { url, drop } = await createEmptyDatabase()
     const refused = await fails({ DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()
@@ -189,7 +189,7 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
     expect(readdirSync(sandbox.directory)).toEqual([])
   })
 
-  it('names signetd migrate on a schema of a newer version', async () => {
+  it('names signetd migrate when the schema is of a newer version', async () => {
     const { url, drop } = await createDatabase()
     const sql = postgres(url, { max: 1 })
     await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('newer', 9999999999999)`
@@ -213,7 +213,7 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
       (url: URL) => Object.assign(url, { pathname: '/not_there' }),
       /does not exist/,
     ],
-  ])('says in one line that %s', async (_, change, expected) => {
+  ])('prints one line when %s', async (_, change, expected) => {
     const { url, drop } = await createDatabase()
     const refused = await fails({ DATABASE_URL: change(new URL(url)).href, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()

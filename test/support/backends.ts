@@ -11,7 +11,7 @@ import { createFrom, dropDatabase, withDatabase } from './services/postgres-admi
 
 export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>
 
-/** Every database that Signet runs on and this machine has. One contract suite runs on each: `describe.each(backends)`. */
+/** Every database that Signet runs on and this machine has. One suite runs on each: `describe.each(backends)`. */
 export const backends: readonly Readonly<{ name: string; open: () => Promise<OpenBackend> }>[] = [
   { name: 'embedded', open: () => openEmbeddedBackend() },
   ...(inject('postgres') ? [{ name: 'postgres', open: () => openPostgresBackend() }] : []),

@@ -13,7 +13,7 @@ const attempt = (signet: Instance, email: string, headers: Record<string, string
   signet.ask('/auth/login', { body: { email, password }, headers })
 const deviceOf = ({ headers }: Answer) => ({ 'Signet-Device': headers.get('signet-device') ?? '' })
 
-describe('the delay after failures in a row', () => {
+describe('the delay after failed sign-ins in a row', () => {
   it.each([
     [0, 0],
     [4, 0],
@@ -22,11 +22,11 @@ describe('the delay after failures in a row', () => {
     [8, 8_000],
     [9, 10_000],
     [10_000, 10_000],
-  ])('after %d is %d milliseconds', (failures, milliseconds) => {
+  ])('after %d failures is %d milliseconds', (failures, milliseconds) => {
     expect(guessDelayAfter(failures)).toBe(milliseconds)
   })
 
-  it('holds a thousand attempts at most, and then says when to come back', async () => {
+  it('lets at most a thousand attempts wait, and answers the next one with Retry-After', async () => {
     const failures = createGuessFailures(null)
     const started: (() => void)[] = []
     const guessDelay = createGuessDelay({
@@ -46,7 +46,7 @@ describe('the delay after failures in a row', () => {
   })
 })
 
-describe.skipIf(!hasPostgres)('failures in a row', () => {
+describe.skipIf(!hasPostgres)('failed sign-ins in a row', () => {
   let deployment: Deployment
   let signet: Instance
   let waits: number[] = []
@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
     for (let made = 0; made < count; made += 1) await attempt(signet, email, headers)
   }
 
-  it('delay the account from the sixth on, up to ten seconds, known or unknown', async () => {
+  it('delay the account from the sixth failure on, up to ten seconds, whether the account exists or not', async () => {
     await signUp(signet, 'known@delay.example')
     for (const email of ['known@delay.example', 'unknown@delay.example']) {
       expect(await waitsOf(() => fail(email, 5))).toEqual([])
@@ -78,20 +78,20 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
     }
   })
 
-  it('count one account however its e-mail is spelt, and no other', async () => {
+  it('are counted for one account in every spelling of its e-mail, and for no other account', async () => {
     await fail('Spelt@Delay.example ', 5)
     expect(await waitsOf(() => fail('ｓpelt@delay.example', 1))).toEqual([1_000])
     expect(await waitsOf(() => fail('spelt2@delay.example', 1))).toEqual([])
   })
 
-  it('never lock: the right password gets in, and ends the row', async () => {
+  it('never lock the account: the right password signs in and resets the count', async () => {
     await signUp(signet, 'victim@delay.example')
     await fail('victim@delay.example', 40)
     expect(await waitsOf(() => signIn(signet, 'victim@delay.example'))).toEqual([10_000])
     expect(await waitsOf(() => fail('victim@delay.example', 5))).toEqual([])
   })
 
-  it('spare a device that signed in before', async () => {
+  it('do not delay a device that has signed in before', async () => {
     const answer = await trySignUp(signet, 'device@delay.example')
     await fail('device@delay.example', 9)
     const known = deviceOf(answer)
@@ -103,7 +103,7 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
     ).toEqual([])
   })
 
-  it('spare a browser by a cookie that no script can read', async () => {
+  it('do not delay a browser that brings the device cookie, which no script can read', async () => {
     const cookie = { refresh_transport: 'cookie' }
     const answer = await trySignUp(signet, 'browser@delay.example', cookie)
     const device = answer.headers.getSetCookie().find(each => each.startsWith('signet-device='))
@@ -115,15 +115,15 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
     expect(await waitsOf(() => signIn(signet, 'browser@delay.example', cookie, headers))).toEqual([])
   })
 
-  it('are counted for a known device by itself: a stolen one guesses no faster', async () => {
+  it('are counted for each known device separately, so that a stolen device token guesses no faster', async () => {
     const known = deviceOf(await trySignUp(signet, 'stolen@delay.example'))
     expect(await waitsOf(() => fail('stolen@delay.example', 7, known))).toEqual([1_000, 2_000])
-    // Whoever holds it delays nobody else.
+    // The holder of the device token delays no sign-in without it.
     expect(await waitsOf(() => signIn(signet, 'stolen@delay.example'))).toEqual([])
   })
 
   it.each(['', 'signet_dt_', `signet_dt_${'A'.repeat(67)}`, 'x'.repeat(5_000)])(
-    'are not forgiven for a made-up device %#',
+    'delay a made-up device token %#',
     async device => {
       await fail('forged@delay.example', 6)
       const headers = { 'Signet-Device': device }
@@ -131,7 +131,7 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
     },
   )
 
-  it('are not forgiven for a device of another account', async () => {
+  it('delay a device of another account', async () => {
     const other = deviceOf(await trySignUp(signet, 'mine@delay.example'))
     await signUp(signet, 'theirs@delay.example')
     await fail('theirs@delay.example', 5)
@@ -139,7 +139,7 @@ describe.skipIf(!hasPostgres)('failures in a row', () => {
   })
 })
 
-describe.skipIf(!hasPostgres || !hasRedis)('limits over two instances', () => {
+describe.skipIf(!hasPostgres || !hasRedis)('the limits of sign-ins over two instances', () => {
   let deployment: Deployment
   let pair: readonly Instance[]
   let waits: number[] = []
@@ -156,7 +156,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('limits over two instances', () => {
     await deployment.close()
   })
 
-  it('let no more through than one would, and lose no failure', async () => {
+  it('allow no more than one instance would, and count every failure', async () => {
     const race = await Promise.all(
       times(20).flatMap(() => pair.map(signet => attempt(signet, 'raced@two.example', from('198.51.100.7')))),
     )
@@ -171,7 +171,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('limits over two instances', () => {
     }
   })
 
-  it('know at one what a success at the other has ended', async () => {
+  it('end the count at both instances when a sign-in succeeds at one', async () => {
     const [one, other] = pair
     if (one === undefined || other === undefined) throw new Error('two instances')
     await signUp(one, 'reset@two.example')

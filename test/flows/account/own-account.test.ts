@@ -26,7 +26,7 @@ const remove = (
   headers = {},
 ) => signet.ask('/auth/me', { method: 'DELETE', body, token: access_token, headers })
 
-describe.each(deployments)('the own account ($name)', ({ open }) => {
+describe.each(deployments)('DELETE /auth/me and GET /auth/me/export ($name)', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  it('is deleted with the password alone, every sign-in with it, and the e-mail is free again', async () => {
+  it('deletes the account by its password, ends every sign-in, and frees the e-mail', async () => {
     const bystander = await signUp(signet, 'bystander@own.example')
     const tokens = await signUp(signet, 'gone@own.example')
     const elsewhere = await signIn(signet, 'gone@own.example')
@@ -64,7 +64,7 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
     [{ current_password: `${PASSWORD}${'x'.repeat(80)}` }, '401 AUTH_CREDENTIALS_INVALID'],
     [{ password: PASSWORD }, '401 AUTH_STEP_UP_REQUIRED'],
     [undefined, '401 AUTH_STEP_UP_REQUIRED'],
-  ])('stays when it is asked with %j', async (body, expected) => {
+  ])('deletes nothing when the body is %j', async (body, expected) => {
     const tokens = await signUp(signet, `stays-${JSON.stringify(body)?.length}@own.example`)
     expect(
       outcomeOf(await signet.ask('/auth/me', { method: 'DELETE', body, token: tokens.access_token })),
@@ -75,7 +75,7 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
     expect(await lives(signet, tokens)).toEqual(ALIVE)
   })
 
-  it('takes the browser’s cookies with it', async () => {
+  it('clears the browser’s cookies with the account', async () => {
     const { body, headers } = await trySignUp(signet, 'cookie@own.example', { refresh_transport: 'cookie' })
     const cookies = headers.getSetCookie().map(cookie => cookie.split(';', 1)[0] ?? '')
     const deleted = await remove(signet, body, DELETION, { Cookie: cookies.join('; ') })
@@ -87,7 +87,7 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
     expect((await signUp(signet, 'nocookie@own.example')).refresh_token).toBeTruthy()
   })
 
-  it('is exported with every sign-in that is kept, and without a digest', async () => {
+  it('exports the account with every sign-in that is kept, and no digest', async () => {
     await signUp(signet, 'other@own.example')
     const first = await signUp(signet, 'export@own.example', {}, { 'User-Agent': 'curl/8.5.0' })
     const second = await signIn(signet, 'export@own.example')
@@ -117,7 +117,7 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
   })
 })
 
-describe.runIf(hasPostgres)('the end of an account over two instances', () => {
+describe.runIf(hasPostgres)('the deletion of an account over two instances', () => {
   let deployment: Deployment
   let sql: Sql
   let one: Instance
@@ -134,7 +134,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     await deployment.close()
   })
   const rounds = Array.from({ length: 8 }, (_, round) => round)
-  it('leaves entries in the feed that name nobody, and nothing else', async () => {
+  it('leaves only feed entries that hold no e-mail', async () => {
     const email = 'named@life.example'
     const tokens = await signUp(one, email)
     const { id } = tokens.user
@@ -150,7 +150,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect([left.users, left.families, left.named].map(rows => rows.length)).toEqual([0, 0, 0])
   })
 
-  it.each(rounds)('leaves nothing alive that refreshes or signs in meanwhile (%d)', async round => {
+  it.each(rounds)('ends every refresh and sign-in that runs at the same time (%d)', async round => {
     const email = `raced-${round}@life.example`
     const tokens = await signUp(one, email)
     const raced = await signIn(one, email)
@@ -169,13 +169,13 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect(await sql`select from users where email = ${email}`).toHaveLength(0)
   })
 
-  /** Somewhere in the time for which the password is checked, or at its end. */
+  /** Refreshes while the deletion checks the password, or just after. */
   const refreshLater = async (tokens: Tokens, round: number) => {
     for (let turns = round * 12; turns > 0; turns -= 1) await askApp(other.app, '/livez')
     return refreshTokens(other, tokens)
   }
 
-  it('covers the access token of a refresh that it had to wait for, in the feed too', async () => {
+  it('ends the access token of a refresh that it had to wait for, in the feed too', async () => {
     const tokens = await signUp(one, 'waiting@life.example')
     const { id } = tokens.user
     const isWaiting = async () => {
@@ -183,7 +183,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
           select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
       return row !== undefined
     }
-    // A rotation on another instance, held open at the moment before its end.
+    // A rotation on another instance, held open just before its commit.
     const { pending, at } = await sql.begin(async rotation => {
       await rotation`update refresh_families set generation = generation + 1 where id = ${sidOf(tokens)}`
       const deletion = remove(one, tokens)
@@ -195,12 +195,12 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect((await pending).status).toBe(204)
     const [entry] = await sql<{ until: number }[]>`
         select floor(extract(epoch from issued_until))::float8 as until from revocations where value = ${id}`
-    // What was issued in the very second is ended by the entry of its sign-in.
+    // A token that was issued in the same second is ended by the entry of its sign-in.
     expect(entry?.until).toBeGreaterThanOrEqual(at - 1)
     expect(await sql`select from revocations where kind = 'sid' and value = ${sidOf(tokens)}`).toHaveLength(1)
   })
 
-  it('of a deletion and a password change one holds, and nothing comes back', async () => {
+  it('either deletes the account or changes its password when both race, and no deleted account comes back', async () => {
     const email = 'both@life.example'
     const tokens = await signUp(one, email)
     const second = await signIn(other, email)
@@ -215,7 +215,7 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect(await lives(one, tokens)).toEqual(DEAD)
   })
 
-  it('has one guess at the password for both, and a limit for exports', async () => {
+  it('counts wrong passwords together with those of password changes, and limits exports', async () => {
     const limited = await deployment.start({ environment: { RATE_LIMIT_PASSWORD: '3/60' } })
     try {
       const tokens = await signUp(limited, 'guessed@life.example')

@@ -30,20 +30,23 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
     return row
   }
 
-  it.each(IMPORTED_DIGESTS)('an imported %s signs in, and is made anew', async (name, password, digest) => {
-    const email = `${name.toLowerCase().replaceAll(/\W/g, '-')}@import.example`
-    await insert(email, digest)
-    expect(outcomeOf(await signet.ask('/auth/login', { body: { email, password: 'wrong' } }))).toBe(
-      '401 AUTH_CREDENTIALS_INVALID',
-    )
-    expect((await digestOf(email)).password_digest).toBe(digest)
-    await signIn(signet, email, { password })
-    expect((await digestOf(email)).password_digest).toMatch(/^\$2b\$11\$/)
-    const { access_token } = await signIn(signet, email, { password })
-    expect((await signet.ask('/auth/me', { token: access_token })).status).toBe(200)
-  })
+  it.each(IMPORTED_DIGESTS)(
+    'sign in with an imported %s digest, which is replaced by one of ours',
+    async (name, password, digest) => {
+      const email = `${name.toLowerCase().replaceAll(/\W/g, '-')}@import.example`
+      await insert(email, digest)
+      expect(outcomeOf(await signet.ask('/auth/login', { body: { email, password: 'wrong' } }))).toBe(
+        '401 AUTH_CREDENTIALS_INVALID',
+      )
+      expect((await digestOf(email)).password_digest).toBe(digest)
+      await signIn(signet, email, { password })
+      expect((await digestOf(email)).password_digest).toMatch(/^\$2b\$11\$/)
+      const { access_token } = await signIn(signet, email, { password })
+      expect((await signet.ask('/auth/me', { token: access_token })).status).toBe(200)
+    },
+  )
 
-  it('are renewed only while they are what was checked', async () => {
+  it('are hashed anew only while the digest is the one that was checked', async () => {
     await insert('changed@import.example', 'another since')
     const { id } = await digestOf('changed@import.example')
     const accounts = createAccounts(database, { idle_seconds: 1, max_seconds: 1, access_token_seconds: 1 })
@@ -55,7 +58,7 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
     ['ninechars', 'must be 10 characters or more'],
     ['Password123', 'must not be one of the most common passwords'],
     ['newcomer-1', 'must not be made of the e-mail or the name of the product'],
-  ])('%s is refused with a pointer', async (password, detail) => {
+  ])('are refused with a JSON pointer to the field: %s', async (password, detail) => {
     const body = { email: 'newcomer@policy.example', password }
     expect(await signet.ask('/auth/register', { body })).toMatchObject({
       status: 422,

@@ -44,7 +44,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     const { handle, passkey } = await begin(tokens)
     return confirm(tokens.access_token, { handle, passkey: authenticator.create(passkey, bent) })
   }
-  /** Someone with a passkey. */
+  /** Registers an account with one passkey. */
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {
     const tokens = await signUp(signet, email)
     const { status, body } = await enrol(tokens, authenticator)
@@ -60,7 +60,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['ES256', false, 'hwk'],
     ['RS256', false, 'hwk'],
     ['ES256', true, 'swk'],
-  ] as const)('signs in: %s, synced %s, is %s', async (algorithm, isSynced, method) => {
+  ] as const)('signs in with an %s key, synced %s, as %s', async (algorithm, isSynced, method) => {
     const authenticator = createAuthenticator({ algorithm, isSynced, counts: !isSynced })
     const ada = await withPasskey(`${algorithm}-${method}@passkey.example`, authenticator)
     expect(ada.recovery_codes).toHaveLength(10)
@@ -81,7 +81,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ])
   })
 
-  it('WebAuthn §5.4 – is asked for with what the browser needs', async () => {
+  it('WebAuthn §5.4 – is created with the options that the browser needs', async () => {
     const tokens = await signUp(signet, 'options@passkey.example')
     const { access_token, user } = tokens
     const authenticator = createAuthenticator()
@@ -120,8 +120,8 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['another relying party', { rp_id: 'evil.example' }],
     ['another challenge', { challenge: randomBytes(32).toString('base64url') }],
     ['no challenge', { challenge: '' }],
-    ['nobody there', { flags: UV_ONLY }],
-    ['nobody verified', { flags: UP_ONLY }],
+    ['no user presence', { flags: UV_ONLY }],
+    ['no user verification', { flags: UP_ONLY }],
     ['nothing', { flags: 0 }],
     ['a copy of one that cannot be copied', { flags: 1 | 4 | 8 | 16 }],
   ]
@@ -135,7 +135,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['another key', { key: createAuthenticator().privateKey }],
     ['another person', { userHandle: randomBytes(16).toString('base64url') }],
   ] satisfies readonly (readonly [string, Bent])[])(
-    'WebAuthn §7.2 – says no to an assertion with %s',
+    'WebAuthn §7.2 – refuses an assertion with %s',
     async (what, bent) => {
       const ada = await withPasskey(`${what.replaceAll(/\W/g, '-')}@assert.example`)
       expect(outcomeOf(await enter(ada.email, ada.authenticator, bent))).toBe(
@@ -157,7 +157,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['a statement about nothing', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
     ['no key', { flags: 1 | 4 }],
   ] satisfies readonly (readonly [string, Bent])[])(
-    'WebAuthn §7.1 – enrols none with %s',
+    'WebAuthn §7.1 – refuses to enrol one with %s',
     async (what, bent) => {
       const tokens = await signUp(signet, `${what.replaceAll(/\W/g, '-')}@enrol.example`)
       const { access_token } = tokens
@@ -168,7 +168,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     },
   )
 
-  it('WebAuthn §6.1.1 – says no to a counter that does not go on', async () => {
+  it('WebAuthn §6.1.1 – refuses a signature counter that has not grown', async () => {
     const ada = await withPasskey('counter@passkey.example')
     expect((await enter(ada.email, ada.authenticator, { counter: 7 })).status).toBe(200)
     for (const counter of [7, 6, 0])
@@ -178,7 +178,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect((await enter(ada.email, ada.authenticator, { counter: 8 })).status).toBe(200)
   })
 
-  it('WebAuthn §13.4.3 – answers a challenge once, its own, and no other ceremony’s', async () => {
+  it('WebAuthn §13.4.3 – answers the challenge of its own ceremony, once', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('replay@passkey.example', authenticator)
     const { body: first } = await trySignIn(signet, ada.email)
@@ -210,7 +210,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ).toBe(200)
   })
 
-  it('opens one sign-in from one assertion of many, though it does not count', async () => {
+  it('opens one sign-in when many requests bring one assertion without a counter', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('race@passkey.example', authenticator)
     const { body } = await trySignIn(signet, ada.email)
@@ -219,7 +219,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 
-  it('is nobody else’s: neither to sign in with nor to enrol', async () => {
+  it('is refused at another account, to sign in and to enrol', async () => {
     const ada = await withPasskey('owner@passkey.example')
     const eve = await withPasskey('eve@passkey.example')
     expect(outcomeOf(await enter(ada.email, eve.authenticator))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
@@ -228,7 +228,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect((await enter(ada.email, ada.authenticator)).status).toBe(200)
   })
 
-  it('is one person’s, when two enrol it at once', async () => {
+  it('belongs to one account when two enrol it at once', async () => {
     const people = await Promise.all(
       ['one', 'two', 'three', 'four'].map(name => signUp(signet, `${name}@atonce.example`)),
     )
@@ -247,7 +247,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ])
   })
 
-  it('is removed once, of many at once, and the one that removed it goes on', async () => {
+  it('is removed by one of many requests, whose sign-in goes on', async () => {
     const ada = await withPasskey('removals@passkey.example')
     const strong = (await enter(ada.email, ada.authenticator)).body
     const remove = () =>
@@ -258,7 +258,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(await lives(signet, strong)).toEqual(ALIVE)
   })
 
-  it('is enrolled by the sign-in that began, with the challenge that it was given', async () => {
+  it('is enrolled only by the sign-in that began the enrolment, with its challenge', async () => {
     const tokens = await signUp(signet, 'sid@passkey.example')
     const { access_token } = tokens
     const other = await trySignIn(signet, 'sid@passkey.example')
@@ -274,7 +274,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(outcomeOf(await confirm(access_token, answer))).toBe('401 AUTH_CEREMONY_OVER')
   })
 
-  it('is taken from the pages of its client', async () => {
+  it('is accepted from the pages of its client', async () => {
     const tokens = await signUp(signet, 'pages@passkey.example', { client_id: 'app' })
     const app = createAuthenticator({ origin: 'https://app.example' })
     expect((await enrol(tokens, app)).status).toBe(201)
@@ -282,7 +282,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect((await second(signet, body.handle, { passkey: app.get(body.passkey) })).status).toBe(200)
   })
 
-  it('is removed by a fresh sign-in with it, which is the only one left', async () => {
+  it('is removed after a fresh sign-in with it, and every other sign-in ends', async () => {
     const ada = await withPasskey('remove@passkey.example')
     const remove = (tokens: Body, id: string) =>
       signet.ask(`/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
@@ -304,7 +304,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(left).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
   })
 
-  it('joins others of the person; the codes stay while one is left', async () => {
+  it('is one of several of an account, whose recovery codes stay while one is left', async () => {
     const ada = await withPasskey('two@passkey.example')
     const strong: Body = (await enter(ada.email, ada.authenticator)).body
     const more = createAuthenticator()
@@ -322,14 +322,14 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['nothing in it', {}],
     ['a type of its own', { type: 'password' }],
     ['an id that is too long', { id: 'a'.repeat(2_000) }],
-  ])('has a shape: %s', async (_what, passkey) => {
+  ])('is refused when it lacks its shape: %s', async (_what, passkey) => {
     const { body } = await trySignIn(signet, 'two@passkey.example')
     const { status, body: refusal } = await second(signet, body.handle, { passkey })
     expect(status).toBe(422)
     expect(refusal.errors.every(({ pointer }) => pointer.startsWith('#/passkey'))).toBe(true)
   })
 
-  it('survives what is no CBOR, no JSON and no base64', async () => {
+  it('is refused when it is no CBOR, no JSON or no base64', async () => {
     const { body } = await trySignIn(signet, 'two@passkey.example')
     const [descriptor] = body.passkey['allowCredentials'] as readonly { id: string }[]
     const id = descriptor?.id ?? ''

@@ -13,7 +13,7 @@ const WRONG = '401 AUTH_SECOND_FACTOR_INVALID'
 const CLOSED = '403 AUTH_TOTP_CLOSED'
 const TOLD = { failed: /Wrong codes were tried/, closed: /Codes are closed/ }
 
-describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () => {
+describe.skipIf(!hasPostgres)('wrong TOTP codes in a row', { timeout: 60_000 }, () => {
   const time = createClock()
   let deployment: Deployment
   let mailbox: Mailbox
@@ -37,7 +37,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     const { body } = await trySignIn(instances[instance], email, {}, headers)
     return second(instances[instance], body.handle, proof, headers)
   }
-  /** A handle is good for five tries. */
+  /** Each handle takes five attempts. */
   const guess = async ({ email }: WithTotp, count: number, { device, instance }: From = {}) => {
     const headers = device === undefined ? {} : { 'Signet-Device': device }
     let handle = ''
@@ -52,14 +52,14 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     time.advance(30)
     return answer
   }
-  /** A device that has signed in before. */
+  /** Signs in and returns the device token. */
   const knownDevice = async (ada: WithTotp) => {
     const answer = await signInWith(ada)
     expect(answer.status).toBe(200)
     return answer.headers.get('signet-device') ?? ''
   }
 
-  it('never shut out the right code before the last one, and begin anew after it', async () => {
+  it('let the right code in until the last attempt, and are counted anew after it', async () => {
     const ada = await withTotp(instances[0], time, 'below@closing.example')
     for (const _ of times(2)) {
       await guess(ada, AT_MOST - 1)
@@ -67,7 +67,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     }
   })
 
-  it('are told to the owner, and close TOTP over both instances until a recovery code comes', async () => {
+  it('close the TOTP at both instances until a recovery code is used, and the owner is notified', async () => {
     const ada = await withTotp(instances[0], time, 'closing@closing.example')
     const bob = await withTotp(instances[0], time, 'bystander@closing.example')
     await guess(ada, 3)
@@ -85,7 +85,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect((await signInWith(ada)).status).toBe(200)
   })
 
-  it('that come at once are no more than may be', async () => {
+  it('are judged no more often than allowed when they come at once', async () => {
     const ada = await withTotp(instances[0], time, 'race@closing.example')
     const handles = await Promise.all(
       times(10).map(async turn => (await trySignIn(instances[turn % 2 ? 1 : 0], ada.email)).body.handle),
@@ -99,7 +99,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect(outcomes.filter(outcome => outcome === CLOSED)).toHaveLength(40 - AT_MOST)
   })
 
-  it('from elsewhere neither close it for a known device nor are forgiven by it', async () => {
+  it('from elsewhere do not close the TOTP for a known device, whose sign-in does not reset their count', async () => {
     const ada = await withTotp(instances[0], time, 'known@closing.example')
     const device = await knownDevice(ada)
     await guess(ada, AT_MOST - 1)
@@ -112,7 +112,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect(outcomeOf(await attempt(ada, { totp: ada.code() }, { device }))).toBe(CLOSED)
   })
 
-  it('by a stolen sign-in that steps up close it too, and a recovery code there opens it', async () => {
+  it('at a step-up close the TOTP too, and a recovery code there opens it again', async () => {
     const ada = await withTotp(instances[0], time, 'step-up@closing.example')
     const { body: tokens } = await signInWith(ada)
     for (const _ of times(AT_MOST))
@@ -122,7 +122,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect((await signInWith(ada)).status).toBe(200)
   })
 
-  describe('and a reset by mail, where the address was proven before', () => {
+  describe('after a password reset by mail of a verified address', () => {
     const proven = async (name: string) => {
       const ada = await withTotp(instances[0], time, `${name}@closing.example`)
       const { token } = linkIn(await mailbox.mailTo(ada.email, SUBJECTS.verify))
@@ -138,7 +138,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
       expect((await instances[1].ask('/auth/password/reset', { body })).status).toBe(204)
     }
 
-    it('leave three tries, of which a right code forgets them all', async () => {
+    it('leave three attempts, and a right code resets the count', async () => {
       const ada = await proven('mailed')
       await reset(ada)
       await guess(ada, 2)
@@ -147,7 +147,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
       expect((await signInWith(ada)).status).toBe(200)
     })
 
-    it('leave no more than three', async () => {
+    it('leave no more than three attempts', async () => {
       const ada = await proven('read')
       await reset(ada)
       await guess(ada, 3)
@@ -157,7 +157,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
   })
 })
 
-describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once', { timeout: 60_000 }, () => {
+describe.skipIf(!hasPostgres)('recovery codes that two requests renew at once', { timeout: 60_000 }, () => {
   const time = createClock()
   let deployment: Deployment
   let instances: readonly [Instance, Instance]
@@ -170,7 +170,7 @@ describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once',
     await deployment.close()
   })
 
-  it('are given once, and those work', async () => {
+  it('are handed out by one of the requests, and work', async () => {
     const bob = await withTotp(instances[0], time, 'bob@twice.example')
     for (const turn of times(3)) {
       const ada = await withTotp(instances[0], time, `ada${turn}@twice.example`)

@@ -31,7 +31,7 @@ import {
 } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
 
-describe.each(deployments)('a TOTP ($name)', ({ open }) => {
+describe.each(deployments)('RFC 6238 – a TOTP ($name)', ({ open }) => {
   const time = createClock()
   let deployment: Deployment
   let signet: Instance
@@ -45,7 +45,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
   })
   beforeEach(time.reset)
 
-  it('is asked for after the right password, and opens a sign-in of the higher class', async () => {
+  it('is asked for after the right password, and opens a sign-in of the class mfa', async () => {
     const ada = await withTotp(signet, time, 'ada@totp.example')
     const first = await trySignIn(signet, ada.email)
     expect(outcomeOf(first)).toBe('401 AUTH_SECOND_FACTOR_REQUIRED')
@@ -65,7 +65,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     })
   })
 
-  it('shows to nobody who lacks the password', async () => {
+  it('is not revealed by a sign-in without the right password', async () => {
     const ada = await withTotp(signet, time, 'hidden@totp.example')
     const wrong = await trySignIn(signet, ada.email, { password: 'not the password' })
     const unknown = await trySignIn(signet, 'nobody@totp.example')
@@ -73,14 +73,14 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect(wrong.text).toBe(unknown.text)
   })
 
-  it('leaves who has none alone: one factor, the lower class', async () => {
+  it('is not asked of an account without one, whose sign-in has the class pwd', async () => {
     await signUp(signet, 'plain@totp.example')
     const { status, body } = await trySignIn(signet, 'plain@totp.example')
     expect(status).toBe(200)
     expect(claimsOf(body.access_token)).toMatchObject({ amr: ['pwd'], acr: PWD })
   })
 
-  it('RFC 6238 §5.2 – takes each code once, at sign-in and step-up alike, and none before it', async () => {
+  it('RFC 6238 §5.2 – takes each code once, at sign-in and step-up together, and no earlier code afterwards', async () => {
     const ada = await withTotp(signet, time, 'once@totp.example')
     const code = ada.code()
     const before = ada.code(-1)
@@ -99,7 +99,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await second(signet, two.body.handle, { totp: ada.code(1) })).status).toBe(200)
   })
 
-  it('does not take the code that enrolled it', async () => {
+  it('does not take the code that confirmed its enrolment', async () => {
     const tokens = await signUp(signet, 'enrol@totp.example')
     const { access_token } = tokens
     const { body } = await signet.ask('/auth/factors/totp', asOwner(tokens))
@@ -127,7 +127,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await second(signet, body.handle, { totp: ada.code(steps) })).status).toBe(status)
   })
 
-  it('takes no code that is none', async () => {
+  it('takes six digits, in one group or in two, and nothing else', async () => {
     const ada = await withTotp(signet, time, 'odd@totp.example')
     for (const totp of ['12345', '1234567', '12345a', '１２３４５６', '-12345', '1e5000', `${ada.code()}0`]) {
       const { body } = await trySignIn(signet, ada.email)
@@ -139,7 +139,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await second(signet, body.handle, { totp: `${first} ${last}` })).status).toBe(200)
   })
 
-  it('takes one code from one request of many', async () => {
+  it('takes one code once when many requests bring it at once', async () => {
     const ada = await withTotp(signet, time, 'race@totp.example')
     const handles = await Promise.all(Array.from({ length: 8 }, () => trySignIn(signet, ada.email)))
     const code = ada.code()
@@ -147,7 +147,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 
-  it('opens one sign-in for one handle', async () => {
+  it('opens one sign-in for one handle when many requests bring it at once', async () => {
     const ada = await withTotp(signet, time, 'handle@totp.example')
     const { body } = await trySignIn(signet, ada.email)
     const proofs = [
@@ -159,7 +159,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect(outcomeOf(await second(signet, body.handle, { totp: ada.code(1) }))).toBe('401 AUTH_CEREMONY_OVER')
   })
 
-  it('is judged five times for one handle', async () => {
+  it('judges five codes for one handle', async () => {
     const ada = await withTotp(signet, time, 'five@totp.example')
     const wrong = { recovery_code: 'aaaaa-aaaaa-aaaaa-aaaaa-aaaaa' }
     const spoilt = await trySignIn(signet, ada.email)
@@ -175,7 +175,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await second(signet, last.body.handle, { totp: ada.code() })).status).toBe(200)
   })
 
-  it('is worth nothing for a handle of somebody else, a guessed one, or one for something else', async () => {
+  it('refuses the right code with a handle of another account, a made-up handle or a handle of another ceremony', async () => {
     const ada = await withTotp(signet, time, 'mine@totp.example')
     const eve = await withTotp(signet, time, 'eve@totp.example')
     const { body } = await trySignIn(signet, ada.email)
@@ -198,7 +198,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await second(signet, body.handle, { totp: ada.code() })).status).toBe(200)
   })
 
-  it('does not finish a sign-in whose password was changed, or which was ended everywhere, meanwhile', async () => {
+  it('finishes no sign-in after a password change or a sign-out everywhere', async () => {
     const ada = await withTotp(signet, time, 'changed@totp.example')
     const [one, two] = [await trySignIn(signet, ada.email), await trySignIn(signet, ada.email)]
     const [recovery_code] = ada.recovery_codes
@@ -216,7 +216,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
       )
   })
 
-  it('wants exactly one proof', async () => {
+  it('refuses two proofs in one request, and none', async () => {
     const ada = await withTotp(signet, time, 'proofs@totp.example')
     const { body } = await trySignIn(signet, ada.email)
     const both = { totp: ada.code(), recovery_code: ada.recovery_codes[0] }
@@ -228,7 +228,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await second(signet, body.handle, { totp: ada.code() })).status).toBe(200)
   })
 
-  it('is enrolled by a code alone, in a few tries, by the sign-in that began', async () => {
+  it('is enrolled by a code of the new secret, in few attempts, only by the sign-in that began', async () => {
     const tokens = await signUp(signet, 'confirm@totp.example')
     const { access_token } = tokens
     const other = await trySignIn(signet, 'confirm@totp.example')
@@ -257,7 +257,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect(outcomeOf(await confirm(begun.handle, code))).toBe('401 AUTH_CEREMONY_OVER')
   })
 
-  it('ends every other sign-in when it is enrolled and when it is removed, and lets this one go on', async () => {
+  it('ends every other sign-in when it is enrolled and when it is removed, and keeps the one that asks', async () => {
     const own = await signUp(signet, 'others@totp.example')
     const { access_token } = own
     const other = await trySignIn(signet, 'others@totp.example')
@@ -281,7 +281,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect((await trySignIn(signet, 'others@totp.example')).status).toBe(200)
   })
 
-  it('lets no sign-in through whose password was checked before it was enrolled', async () => {
+  it('refuses a sign-in whose password was checked before the enrolment', async () => {
     const tokens = await signUp(signet, 'beside@totp.example')
     const { access_token } = tokens
     const begun = await signet.ask('/auth/factors/totp', asOwner(tokens))
@@ -296,7 +296,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
       if (answer.status === 200) expect(await lives(signet, answer.body)).toEqual(DEAD)
   })
 
-  it('is one for a person, and is not there to be removed when it is not', async () => {
+  it('is one for each account, and its removal is 404 when there is none', async () => {
     const ada = await withTotp(signet, time, 'single@totp.example')
     const strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
     const again = await signet.ask('/auth/factors/totp', { method: 'POST', token: strong.access_token })
@@ -306,15 +306,15 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
     expect(outcomeOf(absent)).toBe('404 NOT_FOUND')
   })
 
-  it('is listed without what it is made of', async () => {
+  it('is listed without its secret', async () => {
     const ada = await withTotp(signet, time, 'list@totp.example')
     const { status, body } = await signet.ask('/auth/factors', { token: ada.tokens.access_token })
     expect(status).toBe(200)
     expect(body).toEqual({ totp: { created_at: expect.any(String) }, passkeys: [], recovery_codes: 10 })
   })
 
-  describe('the recovery codes', () => {
-    it('open a sign-in once each, however they are typed', async () => {
+  describe('recovery codes', () => {
+    it('open one sign-in each, in upper or lower case, with or without separators', async () => {
       const ada = await withTotp(signet, time, 'typed@recovery.example')
       const [one = '', two = '', three = ''] = ada.recovery_codes
       expect(new Set(ada.recovery_codes).size).toBe(10)
@@ -330,7 +330,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
       expect(left.body.recovery_codes).toBe(7)
     })
 
-    it('are spent by one request of many', async () => {
+    it('are spent by one of many requests', async () => {
       const ada = await withTotp(signet, time, 'race@recovery.example')
       const handles = await Promise.all(Array.from({ length: 8 }, () => trySignIn(signet, ada.email)))
       const proof = { recovery_code: ada.recovery_codes[0] }
@@ -338,7 +338,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
     })
 
-    it('are made anew by a fresh sign-in, and the former ones are void', async () => {
+    it('are renewed by a fresh sign-in, which voids the former ones', async () => {
       const ada = await withTotp(signet, time, 'anew@recovery.example')
       const renew = (tokens: Body) => signet.ask('/auth/factors/recovery-codes', asOwner(tokens))
       expect(outcomeOf(await renew(ada.tokens))).toBe('401 AUTH_STEP_UP_REQUIRED')
@@ -354,7 +354,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
       expect(outcomeOf(await renew(none))).toBe('404 NOT_FOUND')
     })
 
-    it('go with the last factor', async () => {
+    it('are removed with the last factor', async () => {
       const ada = await withTotp(signet, time, 'last@recovery.example')
       const strong = await signInFully(signet, time, ada)
       await signet.ask('/auth/factors/totp', asOwner(strong, 'DELETE'))
@@ -364,7 +364,7 @@ describe.each(deployments)('a TOTP ($name)', ({ open }) => {
   })
 })
 
-describe('the tries of codes', () => {
+describe('the attempts of second factors', () => {
   const time = createClock()
   let deployment: Deployment
   beforeAll(async () => {
@@ -372,7 +372,7 @@ describe('the tries of codes', () => {
   })
   afterAll(() => deployment.close())
 
-  it('wait beyond the limit of an account, and the right one is still taken', async () => {
+  it('are delayed beyond the limit of the account, and the right code is still taken', async () => {
     const waits: number[] = []
     const signet = await deployment.start({
       environment: { RATE_LIMIT_SECOND_FACTOR: '3/900' },
@@ -414,7 +414,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
 
   beforeEach(time.reset)
 
-  it('is spent once, ten times over', async () => {
+  it('takes a code once over both instances, in ten rounds', async () => {
     const [one, other] = instances
     if (one === undefined || other === undefined) throw new Error('two instances')
     const ada = await withTotp(one, time, 'two@totp.example')
@@ -429,7 +429,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
     }
   })
 
-  it('is kept sealed, and is sealed again under a newer pepper at its next use', async () => {
+  it('is encrypted in the database, and encrypted again under a newer pepper at its next use', async () => {
     const [one] = instances
     if (one === undefined) throw new Error('an instance')
     const former = deployment.environment['REFRESH_TOKEN_PEPPER'] ?? ''

@@ -16,7 +16,7 @@ import { type Database } from '../../support/database.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
-describe.skipIf(!hasPostgres)('a mailed link that is followed beside something else', () => {
+describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
   let deployment: Deployment
   let post: Post
   let database: Database
@@ -35,12 +35,12 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
     return row !== undefined
   }
 
-  it('ends the sign-in that it had to wait for, in the feed too', async () => {
+  it('ends a sign-in that it had to wait for, in the feed too', async () => {
     const email = 'beside@link.example'
     const tokens = await signUp(post.signet, email)
     const token = await resetToken(post, email)
     const late = uuidv7()
-    // A sign-in on another instance, held open at the moment before its end.
+    // A sign-in on another instance, held open just before its commit.
     const pending = await database.sql.begin(async signIn => {
       await signIn`select from users where email = ${email} for share`
       const resetting = reset(post.signet, token)
@@ -61,7 +61,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
   })
 
   it.each(['verification', 'reset', 'change'] as const)(
-    'waits for a deletion of the account, and is then worth nothing: %s',
+    'waits for the deletion of its account, and is then refused: %s',
     async kind => {
       const email = `${kind}@gone.example`
       const { access_token } = await signUp(post.signet, email)

@@ -46,8 +46,8 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
     linkIn(await post.mailbox.mailTo(email, SUBJECTS.verify, count)).token
   const refresh = async (tokens: Tokens) => outcomeOf(await refreshTokens(post.signet, tokens))
 
-  describe('verification', () => {
-    it('follows registration, works once, and shows', async () => {
+  describe('the verification of an e-mail', () => {
+    it('is mailed after a registration, works once, and shows in GET /auth/me', async () => {
       const tokens = await signUp(post.signet, 'ada@verify.example', { email_verified: true })
       expect(await me(post.signet, tokens)).toMatchObject({ email_verified: false })
       const token = await verifyToken('ada@verify.example')
@@ -56,7 +56,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await verify(post.signet, token)).toBe(GONE)
     })
 
-    it('is sent again when asked for, with the link that the first mail has', async () => {
+    it('is mailed again on request, with the link of the first mail', async () => {
       const tokens = await signUp(post.signet, 'bob@verify.example')
       const first = await verifyToken('bob@verify.example')
       const again = post.signet.ask('/auth/email/verification', {
@@ -70,14 +70,14 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await verify(post.signet, second)).toBe(GONE)
     })
 
-    it('takes a bearer to be asked for', async () => {
+    it('needs an access token to be requested', async () => {
       const asked = post.signet.ask('/auth/email/verification', { method: 'POST' })
       expect(outcomeOf(await asked)).toBe('401 AUTH_TOKEN_MISSING')
     })
   })
 
-  describe('a new password', () => {
-    it('ends every sign-in, tells the person, and verifies the address', async () => {
+  describe('the reset of a password', () => {
+    it('ends every sign-in, notifies the owner, and verifies the address', async () => {
       const email = 'ada@reset.example'
       const tokens = await signUp(post.signet, email)
       const token = await resetToken(post, email)
@@ -93,14 +93,14 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await reset(post.signet, token, 'a third lantern for it')).toBe(GONE)
     })
 
-    it('leaves everybody else alone', async () => {
+    it('ends no sign-in of another account', async () => {
       const bystander = await signUp(post.signet, 'bystander@reset.example')
       await signUp(post.signet, 'eve@reset.example')
       expect(await reset(post.signet, await resetToken(post, 'eve@reset.example'))).toBe('204')
       expect(await refresh(bystander)).toBe('200')
     })
 
-    it('that is refused does not spend the link', async () => {
+    it('does not spend the link on a password that is refused', async () => {
       const email = 'bob@reset.example'
       await signUp(post.signet, email)
       const token = await resetToken(post, email)
@@ -110,14 +110,14 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
     })
 
     it.each(['', 'signet_el_', `signet_el_${'A'.repeat(43)}`, `signet_el_${'A'.repeat(44)}`, "' or 1=1 --"])(
-      'takes no guess: %j',
+      'refuses a made-up token: %j',
       async token => {
         expect(await reset(post.signet, token)).toBe(GONE)
         expect(await verify(post.signet, token)).toBe(GONE)
       },
     )
 
-    it('takes no link of another purpose, and spends none', async () => {
+    it('refuses a link of another purpose, and does not spend it', async () => {
       const email = 'cyd@reset.example'
       await signUp(post.signet, email)
       const [verification, resetting] = [await verifyToken(email), await resetToken(post, email)]
@@ -127,7 +127,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await reset(post.signet, resetting)).toBe('204')
     })
 
-    it('asked for twice: the first mail still works, and once', async () => {
+    it('takes the link of the first mail after a second request, once', async () => {
       const email = 'dan@reset.example'
       await signUp(post.signet, email)
       const first = await resetToken(post, email)
@@ -136,7 +136,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await reset(post.signet, second)).toBe(GONE)
     })
 
-    it('outlives whatever a sign-in can do without the password', async () => {
+    it('still works after everything that a sign-in can do without the password', async () => {
       const email = 'eva@reset.example'
       const tokens = await signUp(post.signet, email)
       const bystander = await signUp(post.signet, 'eva-s-friend@reset.example')
@@ -161,7 +161,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await me(post.signet, bystander)).toMatchObject({ email: 'eva-s-friend@reset.example' })
     })
 
-    it('is out of reach once the password was changed', async () => {
+    it('is refused once the password has been changed', async () => {
       const email = 'eli@reset.example'
       const tokens = await signUp(post.signet, email)
       const token = await resetToken(post, email)
@@ -176,11 +176,11 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
     })
   })
 
-  describe('a new e-mail', () => {
+  describe('the change of an e-mail', () => {
     const change = (tokens: Tokens, new_email: string, current_password = PASSWORD) =>
       changeEmail(post.signet, tokens, { current_password, new_email })
 
-    it('takes the password, and proof from the new address; the old one is told', async () => {
+    it('needs the password and the link to the new address, and notifies the old address', async () => {
       const [from, to] = ['ada@old.example', 'ada@new.example']
       const tokens = await signUp(post.signet, from)
       expect(await change(tokens, to, 'wrong')).toBe('401 AUTH_CREDENTIALS_INVALID')
@@ -195,7 +195,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await verify(post.signet, token)).toBe(GONE)
     })
 
-    it('kills the links that went to the old one', async () => {
+    it('voids the links that were mailed to the old address', async () => {
       const [from, to] = ['bob@old.example', 'bob@new.example']
       const tokens = await signUp(post.signet, from)
       const verification = await verifyToken(from)
@@ -207,7 +207,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await verify(post.signet, verification)).toBe(GONE)
     })
 
-    it('is dead once the password is another', async () => {
+    it('is refused once the password has been reset', async () => {
       const tokens = await signUp(post.signet, 'cyd@old.example')
       expect(await change(tokens, 'cyd@new.example')).toBe('202')
       const proof = linkIn(await post.mailbox.mailTo('cyd@new.example', SUBJECTS.change)).token
@@ -215,7 +215,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(await verify(post.signet, proof)).toBe(GONE)
     })
 
-    it('that somebody has is answered alike, and nothing is sent', async () => {
+    it('answers alike for an address that another account has, and mails nothing there', async () => {
       await signUp(post.signet, 'taken@old.example')
       const tokens = await signUp(post.signet, 'dan@old.example')
       expect(await change(tokens, 'taken@old.example')).toBe('202')
@@ -227,7 +227,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(wrong).toEqual([])
     })
 
-    it('that somebody took meanwhile is 409, and nothing changes', async () => {
+    it('answers 409 for an address that was registered meanwhile, and changes nothing', async () => {
       const tokens = await signUp(post.signet, 'eli@old.example')
       expect(await change(tokens, 'eli@new.example')).toBe('202')
       const proof = linkIn(await post.mailbox.mailTo('eli@new.example', SUBJECTS.change)).token
@@ -237,7 +237,7 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
     })
 
     it.each(['dan', 'dаn@new.example', 'a@b.example\r\nBcc: c@d.example', 'a@b.example,c@d.example'])(
-      'must be an address: %j',
+      'refuses what is no address: %j',
       async new_email => {
         const tokens = await signIn(post.signet, 'dan@old.example')
         expect(await change(tokens, new_email)).toBe('422 FIELDS_INVALID')
@@ -245,8 +245,8 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
     )
   })
 
-  describe('a person who forgot the password', () => {
-    it('gets one answer, whether there is an account or not', async () => {
+  describe('POST /auth/password/forgot', () => {
+    it('answers alike whether there is an account or not', async () => {
       await signUp(post.signet, 'known@forgot.example')
       const answers = await Promise.all(
         ['known@forgot.example', 'unknown@forgot.example'].map(async email => {
@@ -260,17 +260,17 @@ describe.each(deployments)('mailed links ($name)', ({ open }) => {
       expect(post.mailbox.mails.filter(mail => mail.to?.[0]?.address?.startsWith('unknown'))).toEqual([])
     })
 
-    it('gets the mail at the address that is stored, however it was typed', async () => {
+    it('mails to the stored address, in whatever spelling it was typed', async () => {
       await signUp(post.signet, 'mike@forgot.example')
-      // Folds to ASCII by NFKC: a full-width m, the Kelvin sign.
+      // NFKC folds these to ASCII: a full-width m, the Kelvin sign.
       await forgot(post.signet, '\uff4di\u212ae@forgot.example')
       const mail = await post.mailbox.mailTo('mike@forgot.example', SUBJECTS.reset)
       expect(mail.to).toEqual([{ name: '', address: 'mike@forgot.example' }])
-      // A Cyrillic look-alike is nobody's.
+      // A Cyrillic look-alike is another address, which no account has.
       expect(outcomeOf(await forgot(post.signet, 'mіke@forgot.example'))).toBe('422 FIELDS_INVALID')
     })
 
-    it('cannot be flooded, and nobody is told so', async () => {
+    it('limits the mails to one address, and answers alike', async () => {
       await signUp(post.signet, 'flood@forgot.example')
       const answers = await Promise.all(times(8).map(() => forgot(post.signet, 'flood@forgot.example')))
       expect(answers.map(({ status }) => status)).toEqual(times(8).map(() => 202))
@@ -303,7 +303,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
   const both = <T>(count: number, ask: (signet: Instance) => Promise<T>) =>
     Promise.all(times(count).map(index => ask(index % 2 === 0 ? post.signet : other)))
 
-  it('one of many that bring one link resets the password', async () => {
+  it('reset the password once when many requests bring one link', async () => {
     const email = 'race@reset.example'
     await signUp(post.signet, email)
     const token = await resetToken(post, email)
@@ -311,14 +311,14 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     expect(outcomes.toSorted()).toEqual(['204', ...times(15).map(() => GONE)])
   })
 
-  it('one of many that bring one link is the verifier', async () => {
+  it('verify the address once when many requests bring one link', async () => {
     await signUp(post.signet, 'race@verify.example')
     const { token } = linkIn(await post.mailbox.mailTo('race@verify.example', SUBJECTS.verify))
     const outcomes = await both(16, signet => verify(signet, token))
     expect(outcomes.toSorted()).toEqual(['204', ...times(15).map(() => GONE)])
   })
 
-  it('two people who prove one address: one gets it', async () => {
+  it('give an address to one of two accounts that prove it at once', async () => {
     const proofs = await Promise.all(
       ['one', 'two'].map(async name => {
         const tokens = await signUp(post.signet, `${name}@race.example`)
@@ -337,7 +337,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     expect(outcomes.toSorted()).toEqual(['204', '409 EMAIL_TAKEN'])
   })
 
-  it('a sign-in whose old password was checked before the reset leaves nothing alive', async () => {
+  it('leave no sign-in alive whose old password was checked before the reset', async () => {
     for (const round of times(6)) {
       const email = `beside${round}@reset.example`
       await signUp(post.signet, email)
@@ -351,7 +351,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     }
   })
 
-  it('a link is dead after thirty minutes, not before', async () => {
+  it('are refused after thirty minutes, and work until then', async () => {
     const email = 'late@reset.example'
     await signUp(post.signet, email)
     const age = (seconds: number) => database.sql`
@@ -369,7 +369,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     expect(await reset(post.signet, token)).toBe('204')
   })
 
-  it('a link of more than half its age makes way for a new one, and may be followed to its end', async () => {
+  it('are replaced after half their life, and still work until its end', async () => {
     const email = 'older@reset.example'
     await signUp(post.signet, email)
     const age = (seconds: number) => database.sql`
@@ -393,13 +393,13 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     expect(await reset(post.signet, second)).toBe('204')
   })
 
-  it('a link of the version before is bound to the credential epoch', async () => {
+  it('are bound to the credential epoch where the previous version made them', async () => {
     const asked = async (name: string) => {
       const email = `${name}@before.example`
       await signUp(post.signet, email)
       const token = linkTokenOf(crypto.getRandomValues(new Uint8Array(32)))
       await resetToken(post, email)
-      // As that version writes it, over a row that this one may have written.
+      // As the previous version writes the link, over a row that this version may have written.
       await database.sql`
         update email_links l
         set digest = ${digestOf(token)}, credential_epoch = u.credential_epoch, expires_at = now() + interval '30 minutes'
@@ -415,7 +415,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     expect(await reset(post.signet, await resetToken(post, ended.email, 2))).toBe('204')
   })
 
-  it('a link lives through a renewal of the password digest', async () => {
+  it('still work after the password digest was hashed anew', async () => {
     const email = 'renewed@reset.example'
     await signUp(post.signet, email)
     const cheap = hashSync(PASSWORD, 4)
@@ -427,7 +427,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     expect(await reset(post.signet, token)).toBe('204')
   })
 
-  it('judges expiry, password, address and account again in the statement that spends', async () => {
+  it('are judged by expiry, password, address and account in the statement that spends them', async () => {
     const links = createEmailLinks(database, { idle_seconds: 1, max_seconds: 1, access_token_seconds: 1 })
     const spoil = {
       'the password': database.sql`password_digest = 'another'`,
@@ -448,7 +448,7 @@ describe.skipIf(!hasPostgres)('mailed links over two instances', () => {
     }
   })
 
-  it('nothing of a link but its digest is stored', async () => {
+  it('are stored as digests only', async () => {
     const email = 'digest@reset.example'
     await signUp(post.signet, email)
     const token = await resetToken(post, email)

@@ -9,7 +9,7 @@ const GERMAN = { 'Accept-Language': 'de-CH, de;q=0.9, en;q=0.8' }
 const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1'
 
-describe.each(deployments)('notices ($name)', ({ open }) => {
+describe.each(deployments)('notices to an account’s owner ($name)', ({ open }) => {
   let deployment: Deployment
   let post: Post
   beforeAll(async () => {
@@ -23,7 +23,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
   const to = (email: string) =>
     post.mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject ?? '')
 
-  it('tell of a sign-in from a new device, not of a registration or a known one', async () => {
+  it('report a sign-in from a new device, and neither a registration nor a known device', async () => {
     const email = 'ada@device.example'
     const { headers } = await trySignUp(post.signet, email)
     const known = { 'Signet-Device': headers.get('signet-device') ?? '' }
@@ -42,7 +42,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
     expect(to(email)).toHaveLength(2)
   })
 
-  it('tell of a refresh token that came back, once', async () => {
+  it('report the reuse of a refresh token, once', async () => {
     const email = 'bob@reuse.example'
     const tokens = await signUp(post.signet, email)
     const refresh = async () => outcomeOf(await refreshTokens(post.signet, tokens))
@@ -56,7 +56,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
     expect(to(email).filter(subject => SUBJECTS.reused.test(subject))).toHaveLength(1)
   })
 
-  it('tell of a password change, of none that failed', async () => {
+  it('report a password change, and no failed one', async () => {
     const email = 'cyd@change.example'
     const { access_token } = await signUp(post.signet, email)
     const change = async (current_password: string) => {
@@ -69,7 +69,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
     expect(to(email).filter(subject => SUBJECTS.passwordChanged.test(subject))).toHaveLength(1)
   })
 
-  it('are limited per recipient', async () => {
+  it('are limited for each recipient', async () => {
     const email = 'stranger@flood.example'
     const { access_token } = await signUp(post.signet, email)
     const passwords = [PASSWORD, ...Array.from({ length: 7 }, (_, index) => `${NEW_PASSWORD} ${index}`)]
@@ -84,7 +84,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
     }
     await post.mailbox.mailTo(email, SUBJECTS.passwordChanged, 5)
     await post.mailbox.mailTo(email, SUBJECTS.reused, 5)
-    // What comes last comes after all that was asked for before.
+    // Mails are sent in order: once the last one has arrived, every earlier one has.
     const last = 'last@flood.example'
     await signUp(post.signet, last)
     await post.mailbox.mailTo(last, SUBJECTS.verify)
@@ -92,7 +92,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
       expect(to(email).filter(each => subject.test(each))).toHaveLength(5)
   })
 
-  it('are in the language of the request, and later of the last sign-in', async () => {
+  it('are in the language of the request, and after that in the language of the last sign-in', async () => {
     const email = 'dora@sprache.example'
     const tokens = await signUp(post.signet, email, {}, GERMAN)
     const mail = await post.mailbox.mailTo(email, /Bestätigen Sie Ihre E-Mail-Adresse/)
@@ -100,7 +100,7 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
     expect(mail.from).toEqual({ name: 'Signet', address: 'no-reply@id.example' })
     expect(mail.headers.find(header => header.key === 'auto-submitted')?.value).toBe('auto-generated')
     expect(linkIn(mail).url).toMatch(/^http:\/\/localhost:8080\/confirm-email\?token=/)
-    // Nothing in a refresh says which language its person reads.
+    // A refresh does not say which language the owner reads.
     await refreshTokens(post.signet, tokens)
     await refreshTokens(post.signet, tokens)
     await post.mailbox.mailTo(email, /zu Ihrer Sicherheit beendet/)

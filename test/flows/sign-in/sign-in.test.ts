@@ -32,7 +32,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     await deployment.close()
   })
 
-  it('answers 200 with the user and a pair', async () => {
+  it('answers 200 with the user and a pair of tokens', async () => {
     const { status, headers, body } = await trySignIn(server, email)
     expect(status).toBe(200)
     expect(body.user.email).toBe(email)
@@ -41,12 +41,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     expect(headers.get('cache-control')).toBe('no-store')
   })
 
-  it('takes the e-mail in any spelling that is the same', async () => {
+  it('takes the e-mail in any equivalent spelling', async () => {
     const { status } = await trySignIn(server, ` ${email.toUpperCase()}\n`)
     expect(status).toBe(200)
   })
 
-  describe('refuses with one and the same answer', () => {
+  describe('refuses with the same answer', () => {
     const told = ({ status, text, headers }: Answer) => ({
       status,
       text,
@@ -91,7 +91,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       expect(told(await server.ask('/auth/login', { body: credentials() }))).toEqual(wrong)
     })
 
-    it('and tells the reason to the log alone, with the request id', async () => {
+    it('and gives the reason, with the request id, to the log alone', async () => {
       const { headers } = await trySignIn(server, disabled)
       expect(server.lines.at(-1)).toMatchObject({
         request_id: headers.get('x-request-id'),
@@ -102,7 +102,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     })
   })
 
-  it('lets in who could not be: the passwords of two accounts are not mixed up when they sign in at once', async () => {
+  it('does not mix up the passwords of accounts that sign in at once', async () => {
     const others = await Promise.all(
       Array.from({ length: 4 }, async (_, number) => {
         const own = newEmail()
@@ -120,7 +120,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
   })
 
   describe('the client', () => {
-    it('is the built-in one when none is named, and its tokens work at /token', async () => {
+    it('is the built-in first-party client when none is named, whose tokens work at /token', async () => {
       const { body } = await trySignIn(server, email)
       const form = {
         grant_type: 'refresh_token',
@@ -134,7 +134,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       expect(back.status).toBe(200)
     })
 
-    it('is the named one, to which alone /token gives the successor', async () => {
+    it('is the named client, which alone can refresh at /token', async () => {
       const { body } = await trySignIn(server, email, { client_id: 'app' })
       const form = { grant_type: 'refresh_token', refresh_token: body.refresh_token }
       for (const client_id of ['first-party', 'other']) {
@@ -148,7 +148,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     })
 
     it.each(['other', 'resource', 'nobody', '__proto__', 'constructor'])(
-      'is refused when it is not first-party: %s',
+      'is refused when it is not a first-party client: %s',
       async client_id => {
         const { status, body } = await trySignIn(server, email, { client_id })
         expect({ status, errors: body.errors }).toEqual({
@@ -159,7 +159,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     )
   })
 
-  it('gives tokens that a resource server can introspect', async () => {
+  it('issues tokens that a resource server can introspect', async () => {
     const { body } = await trySignIn(server, email)
     const Authorization = `Basic ${Buffer.from(`resource:${SECRET}`).toString('base64')}`
     const introspect = (token: string) =>
@@ -173,7 +173,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
     expect((await introspect(body.access_token)).text).toBe('{"active":false}')
   })
 
-  it('remembers where a sign-in came from', async () => {
+  it('stores the address and the user agent of the sign-in', async () => {
     const agent = 'a'.repeat(300)
     await server.ask('/auth/login', {
       body: { email, password: PASSWORD },

@@ -26,7 +26,7 @@ const list = async (signet: Instance, { access_token }: Pick<Tokens, 'access_tok
 const change = (signet: Instance, tokens: Pick<Tokens, 'access_token'>, body: object = CHANGE) =>
   signet.ask('/auth/password', { body, token: tokens.access_token })
 
-describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
+describe.each(deployments)('the sign-ins of an account ($name)', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  it('are listed with what the person can recognise them by, and nobody else’s', async () => {
+  it('are listed with device, address and times, and without those of another account', async () => {
     await signUp(signet, 'bystander@list.example')
     const first = await signUp(signet, 'list@list.example', {}, { 'User-Agent': FIREFOX })
     const headers = { 'User-Agent': 'curl/8.5.0', 'X-Forwarded-For': '2001:db8::7' }
@@ -70,7 +70,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
     expect(Date.parse(used?.last_used_at ?? '')).toBeGreaterThan(Date.parse(used?.created_at ?? ''))
   })
 
-  it('end one by one, at once, and leave the list', async () => {
+  it('end one by one, at once, and disappear from the list', async () => {
     const kept = await signUp(signet, 'one@end.example')
     const ended = await signIn(signet, 'one@end.example')
     const path = `/auth/sessions/${sidOf(ended)}`
@@ -83,7 +83,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
     expect(await lives(signet, kept)).toEqual(ALIVE)
   })
 
-  it('are nobody else’s to end, and the answer is that of one that never was', async () => {
+  it('cannot be ended by another account, which is answered as for an unknown one', async () => {
     const tokens = await signUp(signet, 'owner@end.example')
     const { access_token } = await signUp(signet, 'stranger@end.example')
     const bodies = new Set<string>()
@@ -105,7 +105,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
     expect(await lives(signet, tokens)).toEqual(ALIVE)
   })
 
-  it('end all but the one that asks', async () => {
+  it('end together, except the one that asks', async () => {
     const kept = await signUp(signet, 'others@end.example')
     const others = [await signIn(signet, 'others@end.example'), await signIn(signet, 'others@end.example')]
     const bystander = await signUp(signet, 'bystander@end.example')
@@ -118,7 +118,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
     await signIn(signet, 'others@end.example')
   })
 
-  it('ask for a token', async () => {
+  it('are refused without an access token', async () => {
     for (const [method, path] of [
       ['GET', '/auth/sessions'],
       ['DELETE', '/auth/sessions'],
@@ -128,7 +128,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
       expect(outcomeOf(await signet.ask(path, { method }))).toBe('401 AUTH_TOKEN_MISSING')
   })
 
-  it('end but for one when the password changes, and the old password with them', async () => {
+  it('end when the password changes, except the one that asks', async () => {
     const kept = await signUp(signet, 'change@password.example')
     const other = await signIn(signet, 'change@password.example')
     const bystander = await signUp(signet, 'bystander@password.example')
@@ -142,7 +142,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
     expect(await lives(signet, bystander)).toEqual(ALIVE)
   })
 
-  it('stay as they are when the change is refused', async () => {
+  it('stay alive when the change is refused', async () => {
     const tokens = await signUp(signet, 'refused@password.example')
     const other = await signIn(signet, 'refused@password.example')
     const refusals = [
@@ -161,7 +161,7 @@ describe.each(deployments)('the sign-ins of a person ($name)', ({ open }) => {
   })
 })
 
-describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
+describe.skipIf(!hasPostgres)('endings of sign-ins over two instances', () => {
   let deployment: Deployment
   let one: Instance
   let other: Instance
@@ -178,7 +178,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
   const tokensIn = (...answers: readonly Answer[]): readonly Tokens[] =>
     answers.filter(({ status }) => status === 200).map(({ body }) => body)
 
-  it.each(rounds)('a refresh that races a password change leaves nothing alive (%d)', async round => {
+  it.each(rounds)('end a refresh that races a password change (%d)', async round => {
     const email = `refresh-${round}@race.example`
     const kept = await signUp(one, email)
     const raced = await signIn(one, email)
@@ -188,7 +188,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
     expect(await lives(other, kept)).toEqual(ALIVE)
   })
 
-  it.each(rounds)('a sign-in that races a password change leaves nothing alive (%d)', async round => {
+  it.each(rounds)('end a sign-in that races a password change (%d)', async round => {
     const email = `login-${round}@race.example`
     const kept = await signUp(one, email)
     const attempts = [one, other, other].map(signet => trySignIn(signet, email))
@@ -199,26 +199,23 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
     expect(await lives(other, kept)).toEqual(ALIVE)
   })
 
-  it.each(rounds)(
-    'a change does not end the sign-in that asked, which refreshes meanwhile (%d)',
-    async round => {
-      const tokens = await signUp(one, `own-${round}@race.example`)
-      const [changed, refreshed] = await Promise.all([
-        change(one, tokens),
-        slowly(() => refreshTokens(other, tokens)),
-      ])
-      expect([changed.status, refreshed.status]).toEqual([204, 200])
-      expect(await lives(one, refreshed.body)).toEqual(ALIVE)
-    },
-  )
+  it.each(rounds)('keep the sign-in that changes the password alive while it refreshes (%d)', async round => {
+    const tokens = await signUp(one, `own-${round}@race.example`)
+    const [changed, refreshed] = await Promise.all([
+      change(one, tokens),
+      slowly(() => refreshTokens(other, tokens)),
+    ])
+    expect([changed.status, refreshed.status]).toEqual([204, 200])
+    expect(await lives(one, refreshed.body)).toEqual(ALIVE)
+  })
 
-  /** Somewhere in the two hundred milliseconds for which the passwords are hashed, or at their end. */
+  /** Starts while the passwords are being hashed, or just after. */
   const slowly = async <T>(use: () => Promise<T>): Promise<T> => {
     for (let turns = Math.random() * 60; turns > 0; turns -= 1) await askApp(other.app, '/livez')
     return use()
   }
 
-  it('a change that is about to be committed does not end the refresh that waits for it', async () => {
+  it('do not end a refresh that waits for the password change of its own sign-in', async () => {
     const tokens = await signUp(one, 'waiting@race.example')
     const { database } = deployment
     const isWaiting = async () => {
@@ -226,7 +223,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
         select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
       return row !== undefined
     }
-    // The change, held open at the moment before its end.
+    // The change, held open just before its commit.
     const refreshed = await database.sql.begin(async sql => {
       await sql`update users set credential_epoch = 1 where id = ${tokens.user.id}`
       await sql`update refresh_families set credential_epoch = 1 where id = ${sidOf(tokens)}`
@@ -237,7 +234,7 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
     expect((await refreshed.pending).status).toBe(200)
   })
 
-  it('of two changes at once one holds, and its sign-in lives', async () => {
+  it('let one of two password changes win, whose sign-in lives', async () => {
     const first = await signUp(one, 'two@race.example')
     const second = await signIn(other, 'two@race.example')
     const passwords = ['the first of the two', 'the second of the two']
@@ -252,23 +249,20 @@ describe.skipIf(!hasPostgres)('ending sign-ins over two instances', () => {
     await signIn(one, 'two@race.example', { password: passwords[winner] })
   })
 
-  it.each(rounds)(
-    'ending all others leaves nothing alive that signs in or refreshes meanwhile (%d)',
-    async round => {
-      const email = `others-${round}@race.example`
-      const kept = await signUp(one, email)
-      const raced = await signIn(one, email)
-      const [ended, refreshed] = await Promise.all([
-        one.ask('/auth/sessions', { method: 'DELETE', token: kept.access_token }),
-        refreshTokens(other, raced),
-      ])
-      expect(ended.status).toBe(204)
-      for (const tokens of [raced, ...tokensIn(refreshed)]) expect(await lives(other, tokens)).toEqual(DEAD)
-      expect(await lives(one, kept)).toEqual(ALIVE)
-    },
-  )
+  it.each(rounds)('end a refresh that races the ending of all others (%d)', async round => {
+    const email = `others-${round}@race.example`
+    const kept = await signUp(one, email)
+    const raced = await signIn(one, email)
+    const [ended, refreshed] = await Promise.all([
+      one.ask('/auth/sessions', { method: 'DELETE', token: kept.access_token }),
+      refreshTokens(other, raced),
+    ])
+    expect(ended.status).toBe(204)
+    for (const tokens of [raced, ...tokensIn(refreshed)]) expect(await lives(other, tokens)).toEqual(DEAD)
+    expect(await lives(one, kept)).toEqual(ALIVE)
+  })
 
-  it('a stolen token guesses the password five times a minute, and keeps nobody from changing it', async () => {
+  it('limit a stolen access token to five guesses a minute, and do not keep the owner from changing the password', async () => {
     const limited = await deployment.start({ environment: { RATE_LIMIT_PASSWORD: '5/60' } })
     try {
       const tokens = await signUp(limited, 'guessed@race.example')

@@ -18,7 +18,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     await deployment.close()
   })
 
-  it('answers 201 with the user and a token pair, never to be stored', async () => {
+  it('answers 201 with the user and a pair of tokens, which no cache may store', async () => {
     const email = newEmail()
     const { status, headers, body } = await trySignUp(server, email)
     expect(status).toBe(201)
@@ -43,7 +43,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('signs an access token that the JWKS verifies, addressed to the issuer', async () => {
+  it('signs an access token for the issuer, which the JWKS verifies', async () => {
     const { body } = await trySignUp(server, newEmail())
     const [header = '', payload = '', signature = ''] = body.access_token.split('.')
     const jwks = await fetch(`${server.origin}/.well-known/jwks.json`)
@@ -86,7 +86,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [(email: string) => email.replace('p', 'ｐ'), 'a full-width letter'],
       [(email: string) => email.replace('s', 'ſ'), 'a long s'],
       [(email: string) => email.replace('p', 'ℙ'), 'a double-struck letter'],
-    ])('is one and the same in another spelling: %s', async spell => {
+    ])('is the same account in another spelling: %s', async spell => {
       const email = newEmail()
       expect((await trySignUp(server, email)).status).toBe(201)
       const { status, body } = await trySignUp(server, spell(email))
@@ -140,7 +140,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       ['ä'.repeat(36), '72 bytes in two-byte characters'],
       ['a\u0308'.repeat(36), '108 bytes that are 72 after NFC'],
       [' '.repeat(8), 'spaces, which are characters too'],
-    ])('may be %j (%s), and signs in', async password => {
+    ])('may be %j (%s)', async password => {
       const email = newEmail()
       expect((await trySignUp(server, email, { password })).status).toBe(201)
       expect((await trySignIn(server, email, { password })).status).toBe(200)
@@ -162,14 +162,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       })
     })
 
-    it('is one and the same from a keyboard that composes and from one that does not', async () => {
+    it('is the same in composed and in decomposed Unicode', async () => {
       const email = newEmail()
       await signUp(server, email, { password: 'Zu\u0308rich Nord' })
       const { status } = await trySignIn(server, email, { password: 'Z\u00fcrich Nord' })
       expect(status).toBe(200)
     })
 
-    it('counts in its whole length: 72 bytes that differ in the last one are two passwords', async () => {
+    it('counts in its whole length: 72 bytes that differ in the last byte are two passwords', async () => {
       const email = newEmail()
       await signUp(server, email, { password: `${'a'.repeat(71)}x` })
       const { status } = await trySignIn(server, email, { password: `${'a'.repeat(71)}y` })
@@ -177,7 +177,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     })
   })
 
-  describe('bad fields', () => {
+  describe('invalid fields', () => {
     it.each([
       [{}, ['#/email', '#/password']],
       [{ email: 1, password: null }, ['#/email', '#/password']],
@@ -186,7 +186,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [{ email: 'a@example.com', password: PASSWORD, client_id: 1 }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: '' }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: 'unknown' }, ['#/client_id']],
-    ])('are all named at once (RFC 9457 §3.2): %j', async (json, pointers) => {
+    ])('are all named in one answer (RFC 9457 §3.2): %j', async (json, pointers) => {
       const { status, headers, body } = await server.ask('/auth/register', { body: json })
       expect(status).toBe(422)
       expect(headers.get('content-type')).toBe('application/problem+json')
@@ -194,7 +194,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       expect(body.errors.map(error => error.pointer)).toEqual(pointers)
     })
 
-    it('never repeat what was given: a password is in no answer and in no line of the log', async () => {
+    it('are not repeated: no answer and no line of the log holds a password', async () => {
       const given = 'sécret'
       const { text } = await trySignUp(server, newEmail(), { password: given })
       expect(text).not.toContain(given)
@@ -202,7 +202,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     })
   })
 
-  it('answers 409 to a taken e-mail, and the account stays as it is', async () => {
+  it('answers 409 for a taken e-mail, and leaves the account unchanged', async () => {
     const email = newEmail()
     const first = await trySignUp(server, email)
     const second = await trySignUp(server, email, { password: 'another password' })
@@ -213,14 +213,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     expect(withTheOther.status).toBe(401)
   })
 
-  it('gives one of twenty that race for an e-mail the account', async () => {
+  it('creates one account when twenty registrations race for an e-mail', async () => {
     const email = newEmail()
     const answers = await Promise.all(Array.from({ length: 20 }, () => trySignUp(server, email)))
     const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b)
     expect(statuses).toEqual([201, ...Array.from({ length: 19 }, () => 409)])
   })
 
-  it('holds nobody else up: keys are handed out while passwords are being hashed', async () => {
+  it('serves other requests while passwords are being hashed', async () => {
     let registered = 0
     const people = Array.from({ length: 20 }, async () => {
       const { status } = await trySignUp(server, newEmail())

@@ -45,7 +45,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
   })
   beforeEach(time.reset)
 
-  it('RFC 9470 §5 – opens a sign-in of the higher class, and ends the one that it was, with every token of it', async () => {
+  it('RFC 9470 §5 – opens a sign-in of the higher class, and ends the former one with all its tokens', async () => {
     const ada = await withTotp(signet, time, 'ada@step.example')
     const before = claimsOf(ada.tokens.access_token)
     expect(before).toMatchObject({ amr: ['pwd'], acr: PWD })
@@ -65,7 +65,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(claimsOf(refreshed.body.access_token)).toMatchObject({ acr: MFA, sid: after['sid'] })
   })
 
-  it('leaves no way from before to after: each family keeps its class', async () => {
+  it('raises no token of the former sign-in: each sign-in keeps its class', async () => {
     const ada = await withTotp(signet, time, 'way@step.example')
     const rotated = (await refreshTokens(signet, ada.tokens)).body
     expect(claimsOf(rotated.access_token)).toMatchObject({ acr: PWD, amr: ['pwd'] })
@@ -75,7 +75,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(await lives(signet, strong)).toEqual(ALIVE)
   })
 
-  it('leaves the others of the person, and everybody else’s, alone', async () => {
+  it('ends no other sign-in, of the same account or another', async () => {
     const ada = await withTotp(signet, time, 'others@step.example')
     const elsewhere = await signInFully(signet, time, ada)
     const bystander = await signUp(signet, 'bystander@step.example')
@@ -84,7 +84,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(await lives(signet, bystander)).toEqual(ALIVE)
   })
 
-  it('changes nothing when the proof is wrong', async () => {
+  it('changes nothing when the factor is wrong', async () => {
     const ada = await withTotp(signet, time, 'wrong@step.example')
     const eve = await withTotp(signet, time, 'eve@step.example')
     for (const proof of [{ totp: '000000' }, { totp: eve.code() }, { recovery_code: eve.recovery_codes[0] }])
@@ -92,7 +92,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(await lives(signet, ada.tokens)).toEqual(ALIVE)
   })
 
-  it('is beyond an account without a factor, and says so', async () => {
+  it('is refused to an account without a factor, with a code of its own', async () => {
     const tokens = await signUp(signet, 'plain@step.example')
     const options = await signet.ask('/auth/step-up/options', { method: 'POST', token: tokens.access_token })
     expect(outcomeOf(options)).toBe('403 AUTHENTICATION_UNMET')
@@ -100,7 +100,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(await lives(signet, tokens)).toEqual(ALIVE)
   })
 
-  it('is one of many that race, with one family of the higher class', async () => {
+  it('opens one sign-in of the higher class when many requests race', async () => {
     const ada = await withTotp(signet, time, 'race@step.example')
     const proofs = [
       { totp: ada.code() },
@@ -113,7 +113,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(await lives(signet, ada.tokens)).toEqual(DEAD)
   })
 
-  it('RFC 9470 §3 – is told where a fresh sign-in is needed', async () => {
+  it('RFC 9470 §3 – is asked for by the challenge where a fresh sign-in is needed', async () => {
     const ada = await withTotp(signet, time, 'fresh@step.example')
     const remove = (tokens: Body) => signet.ask('/auth/factors/totp', asOwner(tokens, 'DELETE'))
     const weak = await remove(ada.tokens)
@@ -129,7 +129,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect((await remove(strong)).status).toBe(204)
   })
 
-  it('wants a fresh sign-in, but no factor, for the first factor', async () => {
+  it('is not needed for the enrolment of a first factor, which needs a fresh sign-in', async () => {
     const tokens = await signUp(signet, 'first@step.example')
     const { access_token: token } = tokens
     time.advance(330)
@@ -143,7 +143,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect((await signet.ask('/auth/factors', { token })).status).toBe(200)
   })
 
-  it('needs a bearer token', async () => {
+  it('needs an access token', async () => {
     for (const path of [
       '/auth/step-up',
       '/auth/step-up/options',
@@ -155,7 +155,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
   })
 
   describe('acr_values', () => {
-    it('at a sign-in that cannot reach them is a refusal of its own, for the right password alone (RFC 9470 §5)', async () => {
+    it('that a sign-in cannot reach are refused with a code of their own, after the right password only (RFC 9470 §5)', async () => {
       await signUp(signet, 'unmet@acr.example')
       const ask_for = (acr_values: unknown, more: object = {}) =>
         trySignIn(signet, 'unmet@acr.example', { acr_values, ...more })
@@ -169,7 +169,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
         expect((await ask_for(unknown)).body.errors?.[0]?.pointer).toBe('#/acr_values')
     })
 
-    it('never spare a factor that is there', async () => {
+    it('do not skip a factor that the account has', async () => {
       const ada = await withTotp(signet, time, 'met@acr.example')
       for (const acr_values of [MFA, PWD])
         expect(outcomeOf(await trySignIn(signet, ada.email, { acr_values }))).toBe(
@@ -177,7 +177,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
         )
     })
 
-    it('are in the metadata (RFC 9470 §7)', async () => {
+    it('are listed in the metadata (RFC 9470 §7)', async () => {
       const { body } = await signet.ask('/.well-known/oauth-authorization-server')
       expect(body.acr_values_supported).toEqual([PWD, MFA])
     })
@@ -192,7 +192,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
         .find(cookie => cookie.startsWith('signet-refresh='))
         ?.split(';')[0] ?? ''
 
-    it('signs in and steps up without a refresh token in a body', async () => {
+    it('signs in and steps up with no refresh token in a body', async () => {
       const ada = await withTotp(signet, time, 'ada@cookie.example')
       const { body: first } = await trySignIn(signet, ada.email, COOKIE, OWN_PAGE)
       const entered = await second(signet, first.handle, { totp: ada.code() }, OWN_PAGE)
@@ -216,7 +216,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
       expect((await refreshWith(next)).status).toBe(200)
     })
 
-    it('lets no page of a stranger finish a sign-in, and spends nothing for it', async () => {
+    it('is refused to a foreign page, and spends nothing', async () => {
       const ada = await withTotp(signet, time, 'stranger@cookie.example')
       const { body } = await trySignIn(signet, ada.email, COOKIE, OWN_PAGE)
       const stranger = { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'cross-site' }
@@ -255,7 +255,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     expect(body.refresh_token_expires_in).toBeLessThanOrEqual(3_600)
   })
 
-  it('gives no more than the client is registered for by now', async () => {
+  it('grants no more than the client’s current registration', async () => {
     const serve = (registered: Readonly<Record<string, unknown>>) => {
       const client = { client_id: 'first-party', first_party: true, token_endpoint_auth_method: 'none' }
       deployment.register([{ ...client, grant_types: ['refresh_token'], ...registered }])
@@ -264,7 +264,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     const wide = await serve({ scope: 'read write', audience: ['https://old.example'] })
     const ada = await withTotp(wide, time, 'narrowed@two.example', { resource: ISSUER })
     expect(claimsOf(ada.tokens.access_token)).toMatchObject({ scope: 'read write', aud: ISSUER })
-    // What the first half of a sign-in asks for holds for the second.
+    // The resource that the first request of a sign-in names holds for the second.
     for (const resource of [ISSUER, 'https://old.example'])
       expect(claimsOf((await signInFully(wide, time, ada, { resource })).access_token)['aud']).toBe(resource)
     const beyond = await stepUp(wide, ada.tokens, { totp: ada.code(), resource: 'https://new.example' })
@@ -285,7 +285,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     deployment.register([])
   })
 
-  it('that races a refresh of the sign-in that it was leaves that one dead, and no token of its class with its successor', async () => {
+  it('that races a refresh ends the former sign-in with its successor, which has no token of the higher class', async () => {
     const [one, other] = instances
     if (one === undefined || other === undefined) throw new Error('two instances')
     const ada = await withTotp(one, time, 'race@two.example')
@@ -306,7 +306,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
     }
   })
 
-  it('counts against the sign-ins of the account what succeeds alone: a stolen access token locks nobody out', async () => {
+  it('counts successes alone against the sign-ins of the account, so that a stolen access token locks no owner out', async () => {
     const signet = await start(deployment, time, { RATE_LIMIT_ACCOUNTS: '20/60' })
     const ada = await withTotp(signet, time, 'locked@step.example')
     const from = (turn: number) => ({ 'X-Forwarded-For': `2001:db8:${turn}::1` })

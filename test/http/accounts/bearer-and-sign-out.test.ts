@@ -18,7 +18,7 @@ import { type Listening, listenForAccounts } from '../../support/listen.ts'
 
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 
-describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
+describe.skipIf(!hasPostgres || !hasRedis)('the account API with tokens', () => {
   let deployment: Deployment
   let server: Listening
   let ahead_milliseconds = 0
@@ -50,20 +50,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
   }
 
   describe('GET /auth/me', () => {
-    it('shows the user and nothing else', async () => {
+    it('answers with the user and nothing else', async () => {
       const { access_token, user } = await signUp(server, newEmail())
       const { status, headers, body } = await server.ask('/auth/me', { token: access_token })
       expect({ status, body }).toEqual({ status: 200, body: user })
       expect(headers.get('cache-control')).toBe('no-store')
     })
 
-    it('asks for a token when there is none, without saying what would be wrong with it (RFC 6750 §3.1)', async () => {
+    it('challenges a request without a token, with no error code (RFC 6750 §3.1)', async () => {
       const { status, headers, body } = await server.ask('/auth/me')
       expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_MISSING' })
       expect(headers.get('www-authenticate')).toBe('Bearer realm="signet"')
     })
 
-    it('says AUTH_TOKEN_EXPIRED at the very second of exp, and not before', async () => {
+    it('answers AUTH_TOKEN_EXPIRED from the second of exp, and not before', async () => {
       const { access_token } = await signUp(server, newEmail())
       const exp = Number(claimsOf(access_token)['exp']) * 1000
       ahead_milliseconds = exp - Date.now() - 2000
@@ -122,33 +122,33 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       ],
       ['no jti', () => signed('at+jwt', ({ jti: _, ...claims }) => claims)],
       ['exp in words', () => signed('at+jwt', claims => ({ ...claims, exp: 'never' }))],
-    ])('says AUTH_TOKEN_INVALID to %s (RFC 9068 §4)', async (_, make) => {
+    ])('answers AUTH_TOKEN_INVALID to %s (RFC 9068 §4)', async (_, make) => {
       const { status, headers, body } = await server.ask('/auth/me', { token: await make() })
       expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_INVALID' })
       expect(headers.get('www-authenticate')).toBe('Bearer realm="signet", error="invalid_token"')
     })
 
     it.each(['Basic YTpi', 'Bearer', 'Token x', 'Bearer a b', 'Bearer ä', `Bearer ${'a'.repeat(8000)}`])(
-      'says AUTH_TOKEN_INVALID to the header %j',
+      'answers AUTH_TOKEN_INVALID to the header %j',
       async Authorization => {
         const { status, body } = await server.ask('/auth/me', { headers: { Authorization } })
         expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_INVALID' })
       },
     )
 
-    it('takes the scheme in any case (RFC 9110 §11.1)', async () => {
+    it('accepts the scheme in any case (RFC 9110 §11.1)', async () => {
       const { access_token } = await signUp(server, newEmail())
       const Authorization = `bearer ${access_token}`
       expect((await server.ask('/auth/me', { headers: { Authorization } })).status).toBe(200)
     })
 
-    it('takes no token from the query (RFC 6750 §2.1)', async () => {
+    it('accepts no token from the query (RFC 6750 §2.1)', async () => {
       const { access_token } = await signUp(server, newEmail())
       const { body } = await server.ask(`/auth/me?access_token=${access_token}`)
       expect(body.code).toBe('AUTH_TOKEN_MISSING')
     })
 
-    it('refuses the tokens of a disabled account at once, and its refresh', async () => {
+    it('refuses access and refresh tokens of a disabled account at once', async () => {
       const person = await signUp(server, newEmail())
       const { sql } = deployment.database
       await sql`update users set disabled_at = now() where id = ${person.user.id}`
@@ -157,7 +157,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
   })
 
   describe('POST /auth/refresh', () => {
-    it('gives the next pair, once; a spent token ends the sign-in and the other ones live', async () => {
+    it('answers with the next pair once; a spent token ends its sign-in and no other', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
       const bystander = await signUp(server, newEmail())
@@ -177,7 +177,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, bystander)).toEqual(ALIVE)
     })
 
-    it('answers a retry with the same Idempotency-Key with the same successor', async () => {
+    it('returns the same successor to a retry with the same Idempotency-Key', async () => {
       const { refresh_token } = await signUp(server, newEmail())
       const attempt = () =>
         server.ask('/auth/refresh', { body: { refresh_token }, headers: { 'Idempotency-Key': 'attempt-1' } })
@@ -187,14 +187,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect((await refreshTokens(server, first.body)).status).toBe(200)
     })
 
-    it('counts an empty Idempotency-Key as none', async () => {
+    it('ignores an empty Idempotency-Key', async () => {
       const { refresh_token } = await signUp(server, newEmail())
       const attempt = () =>
         server.ask('/auth/refresh', { body: { refresh_token }, headers: { 'Idempotency-Key': '' } })
       expect([(await attempt()).status, (await attempt()).status]).toEqual([200, 401])
     })
 
-    it('says AUTH_TOKEN_EXPIRED when the sign-in has idled out or is over', async () => {
+    it('answers AUTH_TOKEN_EXPIRED after the idle time and after the lifetime of the sign-in', async () => {
       for (const column of ['idle_expires_at', 'expires_at']) {
         const person = await signUp(server, newEmail())
         const { sql } = deployment.database
@@ -213,7 +213,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       },
     )
 
-    it('refuses garbage without a look at the database, and a token that differs in one bit', async () => {
+    it('refuses garbage and a token that differs in one character, and ends nothing', async () => {
       const person = await signUp(server, newEmail())
       const token = person.refresh_token
       const flipped = token.slice(0, 40) + (token[40] === 'A' ? 'B' : 'A') + token.slice(41)
@@ -226,7 +226,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
   describe('POST /auth/logout', () => {
     const logout = (asking: Asking) => server.ask('/auth/logout', { method: 'POST', ...asking })
 
-    it('by bearer token ends this sign-in at once, and no other', async () => {
+    it('ends the sign-in of the access token at once, and no other', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
       const { status, text } = await logout({ token: person.access_token })
@@ -238,7 +238,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, other)).toEqual(ALIVE)
     })
 
-    it('by refresh token does the same, twice as well as once', async () => {
+    it('ends the sign-in of the refresh token, and answers a repetition alike', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
       const byRefreshToken = () => logout({ body: { refresh_token: person.refresh_token } })
@@ -247,7 +247,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, other)).toEqual(ALIVE)
     })
 
-    it('everywhere ends all sign-ins of this person, and nobody else’s', async () => {
+    it('ends all sign-ins of the account with everywhere, and none of another account', async () => {
       const person = await signUp(server, newEmail())
       const others = [await signIn(server, person.user.email), await signIn(server, person.user.email)]
       const bystander = await signUp(server, newEmail())
@@ -258,7 +258,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, await signIn(server, person.user.email))).toEqual(ALIVE)
     })
 
-    it('everywhere takes a living refresh token', async () => {
+    it('accepts a current refresh token for everywhere', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
       const json = { refresh_token: person.refresh_token, everywhere: true }
@@ -266,7 +266,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, other)).toEqual(DEAD)
     })
 
-    it('everywhere takes no spent one: an old token out of a log signs nobody out of all devices', async () => {
+    it('refuses a spent refresh token for everywhere, so that an old token cannot sign its owner out of all devices', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
       await refreshTokens(server, person)
@@ -277,7 +277,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, other)).toEqual(ALIVE)
     })
 
-    it('with a spent refresh token ends that sign-in alone', async () => {
+    it('ends the one sign-in of a spent refresh token', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
       const next = (await refreshTokens(server, person)).body
@@ -286,7 +286,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, other)).toEqual(ALIVE)
     })
 
-    it('goes by the refresh token or the cookie where the access token has expired', async () => {
+    it('uses the refresh token or the cookie when the access token has expired', async () => {
       const [person, browser] = [await signUp(server, newEmail()), await signUp(server, newEmail())]
       const Cookie = `signet-refresh=${browser.refresh_token}`
       ahead_milliseconds = 901_000
@@ -300,7 +300,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       for (const each of [person, browser]) expect(await lives(server, each)).toEqual(DEAD)
     })
 
-    it('goes by the refresh token or the cookie where the access token is for a service of the application', async () => {
+    it('uses the refresh token or the cookie when the access token is for another audience', async () => {
       const [person, browser, other] = [
         await signUp(server, newEmail()),
         await signUp(server, newEmail()),
@@ -318,7 +318,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, other)).toEqual(ALIVE)
     })
 
-    it('asks for a token when there is none, and refuses a bad one without touching the good ones', async () => {
+    it('challenges a request without a token, and ends nothing for an invalid one', async () => {
       const person = await signUp(server, newEmail())
       expect((await logout({})).body.code).toBe('AUTH_TOKEN_MISSING')
       expect((await logout({ body: { everywhere: true } })).body.code).toBe('AUTH_TOKEN_MISSING')
@@ -339,7 +339,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API, signed in', () => {
       expect(await lives(server, person)).toEqual(ALIVE)
     })
 
-    it('racing ten sign-ins leaves nothing alive of the epoch before', async () => {
+    it('leaves no sign-in of the former credential epoch alive when ten sign-ins race it', async () => {
       const person = await signUp(server, newEmail())
       const racing = Array.from({ length: 10 }, () => trySignIn(server, person.user.email))
       const end = logout({ token: person.access_token, body: { everywhere: true } })

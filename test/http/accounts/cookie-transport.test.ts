@@ -24,7 +24,7 @@ const WEB = {
 }
 const OTHER = { ...WEB, client_id: 'other', redirect_uris: ['https://other.example/callback'] }
 
-/** What a browser sends of the cookies that an answer set. */
+/** The Cookie header that a browser sends after an answer. */
 const jarOf = ({ headers }: Answer): string =>
   headers
     .getSetCookie()
@@ -48,7 +48,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  it('keeps the refresh token out of every body, in a cookie that no script can read', async () => {
+  it('sends the refresh token in an HttpOnly cookie, and in no body', async () => {
     const opened = await trySignUp(signet, 'attributes@cookie.example', COOKIE)
     expect(opened.body).not.toHaveProperty('refresh_token')
     expect(refreshCookieOf(opened)).toMatch(
@@ -63,14 +63,14 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect(refreshed.headers.get('cache-control')).toBe('no-store')
   })
 
-  it('sets no refresh cookie for the body transport, and refuses a third', async () => {
+  it('sets no refresh cookie for the body transport, and refuses an unknown transport', async () => {
     const opened = await trySignUp(signet, 'body@cookie.example')
     expect(refreshCookieOf(opened)).toBeUndefined()
     const third = { email: 'x@cookie.example', password: PASSWORD, refresh_transport: 'url' }
     expect(outcomeOf(await signet.ask('/auth/register', { body: third }))).toBe('422 FIELDS_INVALID')
   })
 
-  it('takes the pages of the issuer, of CORS_ORIGINS and of the client, and no others', async () => {
+  it('accepts the pages of the issuer, of CORS_ORIGINS and of the client, and no others', async () => {
     const opened = await trySignUp(signet, 'origins@cookie.example', {
       ...COOKIE,
       client_id: 'web',
@@ -90,7 +90,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect((await refresh(signet, jar)).status).toBe(200)
   })
 
-  it('refuses a request without an Origin, which no browser leaves out', async () => {
+  it('refuses a request without Origin, which every browser sends', async () => {
     const opened = await trySignUp(signet, 'no-origin@cookie.example', COOKIE)
     const headers = { Cookie: jarOf(opened) }
     for (const path of ['/auth/refresh', '/auth/logout'])
@@ -113,7 +113,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect((await refresh(signet, jarOf(opened), headers)).status).toBe(status)
   })
 
-  it('lets no stranger sign anybody out, nor sign anybody in', async () => {
+  it('refuses a sign-out and a sign-in from a foreign page', async () => {
     const opened = await trySignUp(signet, 'csrf@cookie.example', COOKIE)
     const stranger = { Origin: 'https://evil.example', Cookie: jarOf(opened) }
     for (const body of [undefined, { everywhere: true }]) {
@@ -131,7 +131,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect(refused.status).toBe(403)
   })
 
-  it('tells a program that forgot the token from a browser that has lost its cookie', async () => {
+  it('distinguishes a program without a token from a browser without a cookie', async () => {
     expect(outcomeOf(await signet.ask('/auth/refresh', { body: {} }))).toBe('422 FIELDS_INVALID')
     expect(outcomeOf(await signet.ask('/auth/refresh', { method: 'POST' }))).toBe('401 AUTH_TOKEN_MISSING')
     const browser = await signet.ask('/auth/refresh', { body: {}, headers: { Origin: ISSUER } })
@@ -139,14 +139,14 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect(outcomeOf(browser)).toBe('401 AUTH_TOKEN_MISSING')
   })
 
-  it('clears no cookie for a page of a stranger that could not send it', async () => {
+  it('clears no cookie for a foreign page', async () => {
     const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
     const refused = await signet.ask('/auth/refresh', { method: 'POST', headers })
     expect(refused.headers.getSetCookie()).toEqual([])
     expect(outcomeOf(refused)).toBe('403 ORIGIN_NOT_ALLOWED')
   })
 
-  it('answers a missing, broken, ended or doubled cookie with a clean 401 that clears it', async () => {
+  it('answers 401 and clears the cookie when it is missing, broken, ended or doubled', async () => {
     const opened = await trySignUp(signet, 'stale@cookie.example', COOKIE)
     const jar = jarOf(opened)
     await signet.ask('/auth/logout', { method: 'POST', token: opened.body.access_token })
@@ -158,7 +158,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     }
   })
 
-  it('signs out by the cookie, and clears it with the attributes that it was set with', async () => {
+  it('signs out by the cookie, and clears the cookie with the attributes that it was set with', async () => {
     const opened = await trySignUp(signet, 'out@cookie.example', COOKIE)
     const ended = await signet.ask('/auth/logout', {
       method: 'POST',
@@ -184,7 +184,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect([ended.status, ended.headers.getSetCookie()]).toEqual([204, [CLEARED]])
   })
 
-  it('hands the token of a cookie sign-in to nobody in a body, and lives on', async () => {
+  it('refuses the token of a cookie sign-in in a body, and keeps the sign-in alive', async () => {
     const opened = await trySignUp(signet, 'smuggled@cookie.example', COOKIE)
     const refresh_token = valueOf(jarOf(opened))
     const form = { grant_type: 'refresh_token', client_id: 'first-party', refresh_token }
@@ -196,20 +196,20 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect((await refresh(signet, jarOf(opened))).status).toBe(200)
   })
 
-  it('gives a token from a body no grace for being brought in a cookie', async () => {
+  it('refuses a token of the body transport in a cookie, without a grace window', async () => {
     const tokens = await signUp(signet, 'dressed-up@cookie.example')
     const jar = `signet-refresh=${tokens.refresh_token}`
     expect(outcomeOf(await refresh(signet, jar))).toBe('401 AUTH_TOKEN_INVALID')
     const { status, body: successor } = await refreshTokens(signet, tokens)
     expect(status).toBe(200)
     expect(outcomeOf(await refresh(signet, jar))).toBe('401 AUTH_TOKEN_INVALID')
-    // It was spent: whoever brings it, its sign-in ends.
+    // A spent token ends its sign-in, from either transport.
     expect(outcomeOf(await signet.ask('/auth/me', { token: successor.access_token }))).toBe(
       '401 AUTH_TOKEN_INVALID',
     )
   })
 
-  it('lets two tabs that race both go on, with one successor', async () => {
+  it('gives tabs that race one successor', async () => {
     const opened = await trySignUp(signet, 'tabs@cookie.example', COOKIE)
     const tabs = await Promise.all(Array.from({ length: 20 }, () => refresh(signet, jarOf(opened))))
     expect(tabs.map(tab => tab.status)).toEqual(Array.from({ length: 20 }, () => 200))
@@ -218,7 +218,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect(tab && (await refresh(signet, jarOf(tab))).status).toBe(200)
   })
 
-  it('ends the sign-in when a cookie from before the last one comes back', async () => {
+  it('ends the sign-in when the cookie before the previous one comes back', async () => {
     const opened = await trySignUp(signet, 'theft@cookie.example', COOKIE)
     const first = jarOf(opened)
     const second = jarOf(await refresh(signet, first))
@@ -228,7 +228,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     expect(outcomeOf(await signet.ask('/auth/me', { token: opened.body.access_token }))).toMatch(/^401/)
   })
 
-  it('lets browsers of registered origins send and receive the cookie, and no others', async () => {
+  it('allows credentials by CORS to registered origins, and to no others', async () => {
     const opened = await trySignUp(signet, 'cors@cookie.example', COOKIE)
     const answer = await refresh(signet, jarOf(opened), { Origin: 'https://app.example' })
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
@@ -259,21 +259,21 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
     await deployment.close()
   })
 
-  it('gives racing tabs one successor', async () => {
+  it('gives tabs that race one successor', async () => {
     const opened = await trySignUp(one, 'tabs@two.example', COOKIE)
     const tabs = await Promise.all([one, other, one, other].map(signet => refresh(signet, jarOf(opened))))
     expect(tabs.map(tab => tab.status)).toEqual([200, 200, 200, 200])
     expect(new Set(tabs.map(tab => valueOf(jarOf(tab)))).size).toBe(1)
   })
 
-  /** As if the last rotation had been that long ago. */
+  /** Moves the last rotation that many seconds into the past. */
   const age = (email: string, seconds: number) => database.sql`
     update refresh_families f
     set rotated_at = rotated_at - make_interval(secs => ${seconds})
     from users u
     where u.id = f.user_id and u.email = ${email}`
 
-  it('has a window of ten seconds, which no replay slides', async () => {
+  it('has a grace window of ten seconds, which a replay does not extend', async () => {
     const opened = await trySignUp(one, 'window@two.example', COOKIE)
     await refresh(one, jarOf(opened))
     await age('window@two.example', 9)
@@ -284,7 +284,7 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
 })
 
 describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
-  it('is bound to its host and to https', async () => {
+  it('has the prefix __Host- and the attribute Secure', async () => {
     const deployment = await openDeployment([])
     const signet = await deployment.start({ environment: { ISSUER: 'https://id.example' } })
     try {
@@ -293,7 +293,7 @@ describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
         /^__Host-signet-refresh=signet_rt_[\w-]{94}; Path=\/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict$/,
       )
       const headers = { Origin: 'https://id.example' }
-      // The name that a neighbour or a plain connection could set is not looked at.
+      // A neighbouring host or a plain connection could set a cookie without the prefix: that name is ignored.
       const bare = { ...headers, Cookie: jarOf(opened).replace('__Host-', '') }
       const refused = await signet.ask('/auth/refresh', { method: 'POST', headers: bare })
       expect(refused.headers.getSetCookie()).toEqual([

@@ -25,7 +25,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     await deployment.close()
   })
 
-  it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {
+  it('is 400 without a body, except at /auth/refresh, where it means the cookie transport', async () => {
     const statusOf = async (path: string) =>
       (await server.ask(path, { raw: '', headers: { 'Content-Length': '0' } })).status
     expect(await statusOf('/auth/login')).toBe(400)
@@ -46,7 +46,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       ['email=a%40example.com', 'a form'],
       ['['.repeat(60_000), 'deep nesting that does not end'],
       [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 'deep nesting'],
-    ])('answers 400 to %j (%s)', async raw => {
+    ])('answers 400 to the body %j (%s)', async raw => {
       const { status, headers, body } = await server.ask(path, {
         raw,
         headers: { 'Content-Length': String(Buffer.byteLength(raw)) },
@@ -63,17 +63,17 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'multipart/form-data',
       'application/jsonp',
       'text/json',
-    ])('answers 415 to %s, which a foreign page may send without asking', async type => {
+    ])('answers 415 to %s, which a foreign page may send without a preflight', async type => {
       const { status, body } = await server.ask(path, { raw: '{}', headers: { 'Content-Type': type } })
       expect({ status, code: body.code }).toEqual({ status: 415, code: 'CONTENT_TYPE_UNSUPPORTED' })
     })
 
-    it('takes a charset beside the type, in any case', async () => {
+    it('accepts a charset parameter in any case', async () => {
       const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
       expect([401, 422]).toContain((await server.ask(path, { raw: '{}', headers })).status)
     })
 
-    it('answers 413 beyond 64 KiB, with and without a Content-Length, and is read at 64 KiB', async () => {
+    it('answers 413 beyond 64 KiB, with and without Content-Length, and reads 64 KiB', async () => {
       const sized = (bytes: number) => `{"pad":"${'x'.repeat(bytes - 10)}"}`
       const { status, headers, body } = await server.ask(path, { raw: sized(65_537) })
       expect({ status, code: body.code }).toEqual({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
@@ -93,14 +93,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       expect([401, 422]).toContain((await chunked(65_536)).status)
     })
 
-    it('answers 405 to other methods, and says which one there is', async () => {
+    it('answers 405 with Allow to other methods', async () => {
       const { status, headers, body } = await server.ask(path, { method: 'GET' })
       expect({ status, code: body.code }).toEqual({ status: 405, code: 'METHOD_NOT_ALLOWED' })
       expect(headers.get('allow')).toBe('POST')
     })
   })
 
-  it('answers 400 to what is no UTF-8', async () => {
+  it('is 400 when its body is not UTF-8', async () => {
     const response = await fetch(`${server.origin}/auth/login`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -109,7 +109,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect(response.status).toBe(400)
   })
 
-  it('that breaks off within its body is no fault of the server', async () => {
+  it('is no fault of the server when its client leaves within the body', async () => {
     const before = server.lines.length
     for (const head of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
       const socket = connect(server.port, '127.0.0.1').on('error', () => {})
@@ -126,7 +126,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect(server.lines.slice(before).filter(({ level }) => level === 'error')).toEqual([])
   })
 
-  it('is judged when all of it is there: what was ended meanwhile acts no more', async () => {
+  it('is authenticated after its whole body has come, so that a token that was ended meanwhile is refused', async () => {
     const person = { email: newEmail(), password: PASSWORD }
     const { access_token } = (await server.ask('/auth/register', { body: person })).body
     const body = JSON.stringify({ current_password: PASSWORD, new_password: `${PASSWORD} of a thief` })
@@ -136,7 +136,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       `POST /auth/password HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${access_token}\r\nConnection: close\r\n`,
     )
     socket.write(`Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body[0]}`)
-    // Answered after the first half has come, on whichever connection.
+    // This is answered after the first half has come, on any connection.
     await server.ask('/livez')
     expect((await server.ask('/auth/logout', { method: 'POST', token: access_token })).status).toBe(204)
     socket.write(body.slice(1))
@@ -144,13 +144,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect((await server.ask('/auth/login', { body: person })).status).toBe(200)
   })
 
-  it('answers 404 as a problem where there is nothing (RFC 9457 §3)', async () => {
+  it('is a 404 problem at an unknown path (RFC 9457 §3)', async () => {
     const { status, headers, body } = await server.ask('/auth/nothing')
     expect({ status, code: body.code }).toEqual({ status: 404, code: 'NOT_FOUND' })
     expect(headers.get('content-type')).toBe('application/problem+json')
   })
 
-  it('is answered with security headers and a request id of our own making', async () => {
+  it('is answered with security headers and a request id that the server made', async () => {
     const { headers } = await server.ask('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('content-security-policy')).toContain("default-src 'none'")
@@ -171,7 +171,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       })
 
     it.each(['https://spa.example', 'http://localhost:5173', 'https://app.example'])(
-      'of %s is allowed, with cookies',
+      'is allowed from %s, with credentials',
       async origin => {
         const { status, headers } = await preflight(origin)
         expect(status).toBe(204)
@@ -197,7 +197,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'null',
       '*',
       '',
-    ])('of %j is not', async origin => {
+    ])('is not allowed from %j', async origin => {
       for (const { headers } of [
         await preflight(origin),
         await server.ask('/auth/me', { headers: { Origin: origin } }),
@@ -216,13 +216,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'baggage',
       'x-requested-with',
       'idempotency-key',
-    ])('may send %s', async name => {
+    ])('may send the header %s', async name => {
       const { headers } = await preflight('https://spa.example')
       const allowed = headers.get('access-control-allow-headers')?.toLowerCase().split(', ')
       expect(allowed).toContain(name)
     })
 
-    it('of a first-party client reads refusals of every kind', async () => {
+    it('lets a first-party client read refusals of every kind', async () => {
       const headers = { Origin: 'https://app.example' }
       const large = JSON.stringify({ pad: 'x'.repeat(70_000) })
       const from = '192.0.2.55'
@@ -247,12 +247,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       }
     })
 
-    it('of a third party’s client reads nothing of the account API', async () => {
+    it('lets a third-party client read nothing of the account API', async () => {
       const { headers } = await preflight('https://third.example')
       expect(headers.get('access-control-allow-origin')).toBeNull()
     })
 
-    it('may read the keys and the metadata from anywhere, without cookies', async () => {
+    it('may read the keys and the metadata from any origin, without credentials', async () => {
       for (const path of ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server']) {
         const { headers } = await server.ask(path, { headers: { Origin: 'https://evil.example' } })
         expect(headers.get('access-control-allow-origin')).toBe('*')

@@ -47,7 +47,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     ['iss_sub', ({ sub }: { sub: string }) => ({ format: 'iss_sub', iss: ISSUER, sub })],
     ['email', ({ email }: { email: string }) => ({ format: 'email', email: ` ${email.toUpperCase()} ` })],
   ])(
-    'ends every sign-in and token of the person that is named by %s, and of nobody else (RFC 9493 §3.2)',
+    'ends every sign-in and token of the account that is named by %s, and of no other (RFC 9493 §3.2)',
     async (_, name) => {
       const [person, bystander] = [await register(), await register()]
       const second = await person.login()
@@ -59,12 +59,12 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
       }
       expect(await isActive(instance, bystander.tokens.access_token)).toBe(true)
       expect(await canRefresh(bystander.tokens)).toBe(true)
-      // Again, and nothing is left to end.
+      // A repetition has nothing left to end.
       expect((await end({ sub_id: name(person) })).status).toBe(204)
     },
   )
 
-  /** Of the feed's entry for whatever ended a token by its time: null when there is none. */
+  /** The second until which the entry of the feed ends tokens. Null when there is no entry. */
   const untilOf = async (kind: string, value: string): Promise<number | null> => {
     const [row] = await deployment.database.run(
       sql => sql<{ until: number }[]>`
@@ -75,7 +75,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     return row?.until ?? null
   }
 
-  it('lets the person sign in again, also in the very second, and leaves nothing of that second before', async () => {
+  it('allows a new sign-in in the same second, and leaves no earlier token of that second alive', async () => {
     const person = await register()
     for (const _ of Array.from({ length: 5 })) {
       const before = await person.login()
@@ -95,7 +95,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     }
   })
 
-  it('lets people sign in again at a client that was ended, also in the very second', async () => {
+  it('allows a new sign-in at a client that was ended in the same second', async () => {
     const person = await register()
     await end({ client_id: 'app' })
     const fresh = await person.login()
@@ -104,7 +104,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     expect(await canRefresh(fresh)).toBe(true)
   })
 
-  it('announces the person and each sign-in in the feed', async () => {
+  it('writes entries for the account and for each sign-in into the feed', async () => {
     const person = await register()
     await end({ sub_id: { format: 'opaque', id: person.sub } })
     const rows = await deployment.database.run(
@@ -121,7 +121,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     ])
   })
 
-  it('ends every token of a client, its sign-ins and what it got for itself, and of no other client', async () => {
+  it('ends every sign-in at a client and every token of its own, and of no other client', async () => {
     const person = await register()
     const other = await person.login('grace-app')
     const mine = person.tokens
@@ -135,7 +135,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     expect(await isActive(instance, own)).toBe(false)
   })
 
-  it('ends what a client holds that is not registered any more', async () => {
+  it('ends the tokens of a client that is no longer registered', async () => {
     expect((await end({ client_id: 'gone' })).status).toBe(204)
   })
 
@@ -155,9 +155,9 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     expect((await end(body)).status).toBe(status)
   })
 
-  it('is for administrators alone', async () => {
+  it('is refused to a caller that is not an administrator', async () => {
     const person = await register()
-    // Of a client that no other test has ended in this second.
+    // This client was ended by no other test in this second.
     const { access_token } = await person.login('grace-app')
     const own = await person.login('grace-app', { resource: ISSUER })
     const sub_id = { format: 'opaque', id: person.sub }
