@@ -2,7 +2,7 @@ import type { createAuthenticator } from './accounts/authenticator.ts'
 
 type Authenticator = ReturnType<typeof createAuthenticator>
 
-/** The members of an answer's JSON that tests look at: an absent one is undefined all the same. */
+/** The members of an answer's JSON that tests read. An absent member is undefined in spite of its type. */
 export type Body = Readonly<Record<string, unknown>> &
   Readonly<{
     user: Readonly<{ id: string; email: string; roles: readonly string[]; created_at: string }>

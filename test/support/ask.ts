@@ -56,5 +56,5 @@ let people = 0
 export const newEmail = (): string => `person${++people}@example.com`
 export const PASSWORD = 'a lantern for the harbour'
 
-/** The numbers from 0 to below the count: for so many requests at once. */
+/** The numbers from 0 to count - 1, to make that many requests at once. */
 export const times = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index)

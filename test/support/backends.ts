@@ -17,7 +17,7 @@ export const backends: readonly Readonly<{ name: string; open: () => Promise<Ope
   ...(inject('postgres') ? [{ name: 'postgres', open: () => openPostgresBackend() }] : []),
 ]
 
-/** `describe.skipIf(!hasPostgres)`: left out only where global-setup.ts says so loudly. */
+/** For `describe.skipIf(!hasPostgres)`. global-setup.ts reports each service that is missing. */
 export const hasPostgres = inject('postgres') !== null
 export const hasRedis = inject('redis_url') !== null
 
@@ -69,11 +69,11 @@ export const createEmptyDatabase = async (): Promise<{ url: string; drop: () => 
   }
 }
 
-/** A DATA_DIR whose embedded database has the whole schema already: opening it takes the time of a second start. */
+/** A DATA_DIR whose embedded database already has the whole schema, which opens as fast as at a second start. */
 export const createDataDir = async (): Promise<{ data_dir: string; remove: () => void }> => {
   const template = await text(connect(inject('embedded_template_socket')))
   const data_dir = mkdtempSync(join(tmpdir(), 'signet-data-'))
-  // The rows alone: the locks beside them are sockets.
+  // Copies the database alone, as the locks beside it are sockets.
   cpSync(join(template, 'postgres'), join(data_dir, 'postgres'), { recursive: true })
   return { data_dir, remove: () => rmSync(data_dir, { recursive: true, force: true }) }
 }
@@ -84,7 +84,7 @@ export const createRedis = async (): Promise<{ url: string; flush: () => Promise
   if (server === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   const count = Number((await onRedis(server, redis => redis.config('GET', 'databases')))[1])
   const turn = await onRedis(server, redis => redis.incr('signet-test-databases'))
-  // Database 0 counts the turns.
+  // Database 0 has the counter of the databases that were handed out.
   const url = `${server.replace(/(redis(?:s?):\/\/[^/]+).*/, '$1')}/${1 + (turn % (count - 1))}`
   const flush = async () => {
     await onRedis(url, redis => redis.flushdb())

@@ -4,7 +4,7 @@ import { type Ask, createAsk } from './ask.ts'
 import { type Deployment, type Given, type Instance, ISSUER } from './deployment.ts'
 import { freePort } from './services/services.ts'
 
-/** An instance on a socket, for clients that know nothing but a URL. */
+/** An instance on a socket, for clients that need a URL. */
 export type Listening = Readonly<{
   signet: Instance
   issuer: string
@@ -15,7 +15,7 @@ export type Listening = Readonly<{
   close: () => Promise<void>
 }>
 
-/** It is the issuer that it is found at, unless it is told another. */
+/** Starts an instance on a socket. Its ISSUER is the origin of the socket unless the test sets another. */
 export const listen = async (deployment: Deployment, given: Given = {}): Promise<Listening> => {
   const port = await freePort()
   const environment = { ISSUER: `http://localhost:${port}`, ...given.environment }
@@ -31,7 +31,7 @@ export const listen = async (deployment: Deployment, given: Given = {}): Promise
   return { signet, issuer: signet.issuer, origin, port, lines: signet.lines, ask: createAsk(origin), close }
 }
 
-/** As it is by default, limits included: each request comes from an address of its own, which a proxy vouches for. */
+/** The default limits. They do not fill up by themselves, as `ask` sends each request from an address of its own. */
 const DEFAULTS = {
   ISSUER,
   RATE_LIMIT_LOGIN: '',
@@ -39,6 +39,6 @@ const DEFAULTS = {
   RATE_LIMIT_TOKEN_FAILURES: '',
 }
 
-/** The account API behind a real listener. */
+/** An instance on a socket with the default limits. */
 export const listenForAccounts = (deployment: Deployment, given: Given = {}): Promise<Listening> =>
   listen(deployment, { ...given, environment: { ...DEFAULTS, ...given.environment } })

@@ -4,7 +4,7 @@ import { type Askable, type Asking, PASSWORD } from '../ask.ts'
 
 type Headers = Asking['headers']
 
-/** An account's tokens, as far as a test has to hand them on. */
+/** The tokens of a sign-in. */
 export type Tokens = Pick<Body, 'access_token' | 'refresh_token'>
 
 /** Registers an account, which must succeed. */
@@ -47,7 +47,7 @@ export const claimsOf = (token: string): Readonly<Record<string, unknown>> =>
 export const sidOf = ({ access_token }: Pick<Tokens, 'access_token'>): string =>
   String(claimsOf(access_token)['sid'])
 
-/** Both ways in which a sign-in could go on. */
+/** The statuses of both uses of a sign-in: its access token at GET /auth/me, and its refresh token, which is spent. */
 export const lives = async (server: Askable, tokens: Tokens) => [
   (await server.ask('/auth/me', { token: tokens.access_token })).status,
   (await refreshTokens(server, tokens)).status,

@@ -9,19 +9,19 @@ import { signUp, trySignIn } from './account-api.ts'
 export const MFA = 'urn:signet:acr:mfa'
 export const PWD = 'urn:signet:acr:pwd'
 
-/** The codes of an authenticator application that nobody here wrote. */
+/** The codes of an independent TOTP implementation. */
 export const codesOf = (secret: string, { clock }: TestClock) => {
   const totp = new TOTP({ secret: Secret.fromBase32(secret) })
   return (steps = 0) => totp.generate({ timestamp: clock().getTime() + steps * 30_000 })
 }
 
-/** A request that shows the current refresh token of its own sign-in, as a fresh one may. */
+/** A request of a fresh sign-in that proves itself by its current refresh token. */
 export const asOwner = (
   { access_token, refresh_token }: Pick<Body, 'access_token' | 'refresh_token'>,
   method: 'POST' | 'DELETE' = 'POST',
 ) => ({ method, token: access_token, body: { refresh_token } })
 
-/** Someone with a TOTP: the sign-in that enrolled it, its codes, and the recovery codes. The clock is a step further afterwards. */
+/** Registers an account with a TOTP. Returns the sign-in that enrolled it, its codes and its recovery codes, and moves the clock to the next time step. */
 export const withTotp = async (signet: Instance, time: TestClock, email: string, more: object = {}) => {
   const tokens = await signUp(signet, email, more)
   const begun = await signet.ask('/auth/factors/totp', asOwner(tokens))
@@ -37,7 +37,7 @@ export const withTotp = async (signet: Instance, time: TestClock, email: string,
 }
 export type WithTotp = Awaited<ReturnType<typeof withTotp>>
 
-/** Signs in with password and code; the clock is a step further afterwards. */
+/** Signs in with password and code, and moves the clock to the next time step. */
 export const signInFully = async (
   signet: Instance,
   time: TestClock,
@@ -57,7 +57,7 @@ export const second = (signet: Instance, handle: string, proof: object, headers:
 export const stepUp = (signet: Instance, { access_token }: Pick<Body, 'access_token'>, body: object) =>
   signet.ask('/auth/step-up', { body, token: access_token })
 
-/** An instance by that clock, which does not limit tries of codes unless a test is about it. */
+/** An instance with that clock and without a limit of second factors, unless the test sets one. */
 export const start = (
   deployment: Deployment,
   { clock }: TestClock,

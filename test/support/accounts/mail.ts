@@ -7,7 +7,7 @@ import { outcomeOf, type Tokens } from './account-api.ts'
 export const FROM = 'Signet <no-reply@id.example>'
 export const NEW_PASSWORD = 'another lantern for the harbour'
 
-/** What the subjects are told apart by. */
+/** A pattern for the subject of each mail. */
 export const SUBJECTS = {
   verify: /Confirm your e-mail address/,
   reset: /Choose a new password/,
@@ -51,7 +51,7 @@ export const changeEmail = async (
   fields: Readonly<{ current_password: string; new_email: string }>,
 ) => outcomeOf(await server.ask('/auth/email', { body: fields, token: access_token }))
 
-/** Asks for a new password and takes the token out of the mail, the newest of so many. */
+/** Requests a password reset and returns the token of its mail, which is the newest of `count` such mails. */
 export const resetToken = async ({ signet, mailbox }: Post, email: string, count = 1): Promise<string> => {
   await forgot(signet, email)
   return linkIn(await mailbox.mailTo(email, SUBJECTS.reset, count)).token

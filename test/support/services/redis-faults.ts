@@ -13,20 +13,20 @@ import { freePort, startOwnRedis } from './services.ts'
 
 const ISSUER = 'http://localhost:8080'
 const PREFIX = redisPrefixOf(ISSUER)
-/** By then every service that looks in Redis knows of a sign-out, or knows that it does not know. */
+/** Seconds until every service that reads Redis knows of a sign-out, or knows that its copy is incomplete. */
 const KNOWN_MILLISECONDS = 6_000
 
-/** Entries of the feed from the start: several portions, so that a fault comes while they are copied. */
+/** Entries that the feed has at the start: several pages, so that a fault comes while they are copied. */
 const ENTRIES = 10_000
 
-/** Two processes of the program on one Postgres and on a Redis of their own, which fails as it is told. */
+/** Two processes of the program on one Postgres and one Redis, which fails on demand. */
 export const openFaultyRedis = async () => {
   const [sandbox, database, redis] = await Promise.all([openSandbox(), createDatabase(), startOwnRedis()])
   if (redis === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   await seedRevocations(database.url)
   const target = new URL(redis.url)
   const proxy = await openFaultProxy({ host: target.hostname, port: Number(target.port) })
-  // Past the proxy: it configures what the servers see, and looks at what they wrote.
+  // A connection past the proxy, which configures the Redis and reads what the servers wrote.
   const admin = new Redis(redis.url)
   const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
   writeFileSync(CLIENTS_FILE, '[]')
@@ -86,7 +86,7 @@ export const openFaultyRedis = async () => {
       evicts: {
         begin: async () => {
           await config('maxmemory-policy', 'allkeys-lru')
-          // Each server looks for it every half second; while they are away, the marker lives for five.
+          // Each server tries to reconnect every half second. The marker lives for five seconds meanwhile.
           while ((await admin.exists(PREFIX + BLOCKLIST_COMPLETE)) === 1) await pause(10)
           await config('maxmemory', '1500000')
         },
@@ -121,7 +121,7 @@ const seedRevocations = async (url: string) => {
   await sql.end()
 }
 
-/** People who come, refresh, mistype and go, one after the other, until it is stopped. Returns what was not as it should be. */
+/** Signs in, refreshes, sends wrong passwords and signs out, again and again until it is stopped. Returns every wrong answer. */
 export const openTraffic = ({ calls, admin }: FaultyRedis) => {
   const faults: string[] = []
   const gone: Readonly<{ token: RevocationQuery; at: number }>[] = []
@@ -152,7 +152,7 @@ export const openTraffic = ({ calls, admin }: FaultyRedis) => {
         faults.push(String(error))
       })
   }
-  /** What a service says of those who have gone. */
+  /** The answers of a service for tokens that were signed out. */
   const watch = async () => {
     while (!stopping.signal.aborted) {
       await pause(50)
