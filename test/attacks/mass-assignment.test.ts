@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { claimsOf, signIn, signUp, type Tokens } from '../support/accounts/account-api.ts'
+import { NEW_PASSWORD } from '../support/accounts/mail.ts'
 import { PASSWORD } from '../support/ask.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { askApp } from '../support/bindings.ts'
@@ -8,7 +9,6 @@ import { type Deployment, type Instance, ISSUER, openDeployment } from '../suppo
 import { openapi } from '../support/openapi.ts'
 
 const VICTIM = '01900000-0000-7000-8000-00000000dead'
-const NEW_PASSWORD = 'a lighthouse on the cliff'
 
 /** Every name under which an account might keep a privilege. */
 const COVETED = {

@@ -24,7 +24,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
   })
   afterAll(() => deployment.close())
 
-  const claimsOf = async (form: Form, headers = SERVICE) => {
+  const issuedClaims = async (form: Form, headers = SERVICE) => {
     const { body } = await signet.token(form, headers)
     return decodeJwt(body.access_token)
   }
@@ -113,7 +113,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     })
 
     it('has the claims of a client that acts for itself, and none of a person (§2.2)', async () => {
-      const claims = await claimsOf(CLIENT_CREDENTIALS)
+      const claims = await issuedClaims(CLIENT_CREDENTIALS)
       expect(claims).toEqual({
         iss: ISSUER,
         sub: 'service',
@@ -141,8 +141,10 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     })
 
     it('is addressed to the issuer when no audience is configured (§3)', async () => {
-      expect((await claimsOf(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
-      expect((await claimsOf(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
+      expect((await issuedClaims(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
+      expect((await issuedClaims(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe(
+        'api',
+      )
     })
 
     it('lives as long as configured, and is addressed to DEFAULT_AUDIENCE when that is set', async () => {
@@ -161,13 +163,13 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     ]
 
     it('addresses the token to the requested resource (§2.2)', async () => {
-      expect((await claimsOf(withResources(OTHER_API))).aud).toBe(OTHER_API)
+      expect((await issuedClaims(withResources(OTHER_API))).aud).toBe(OTHER_API)
     })
 
     it('accepts several resources, each once, and ignores an empty one', async () => {
-      expect((await claimsOf(withResources(API, OTHER_API))).aud).toEqual([API, OTHER_API])
-      expect((await claimsOf(withResources(OTHER_API, OTHER_API))).aud).toBe(OTHER_API)
-      expect((await claimsOf(withResources(''))).aud).toBe(API)
+      expect((await issuedClaims(withResources(API, OTHER_API))).aud).toEqual([API, OTHER_API])
+      expect((await issuedClaims(withResources(OTHER_API, OTHER_API))).aud).toBe(OTHER_API)
+      expect((await issuedClaims(withResources(''))).aud).toBe(API)
     })
 
     it.each([

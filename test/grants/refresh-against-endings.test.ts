@@ -3,6 +3,7 @@ import { signIn, signUp, trySignIn } from '../support/accounts/account-api.ts'
 import { type Answer } from '../support/answer.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
+import { untilWaitingForLock } from '../support/database.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../support/deployment.ts'
 import { type SeededFamily, seedFamily } from '../support/families.ts'
 import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
@@ -130,7 +131,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in that races a change of cre
     const signingIn = await sql.begin(async change => {
       await change`update users set credential_epoch = credential_epoch + 1 where email = ${email}`
       const pending = trySignIn(signet, email)
-      await waitingForLock(deployment)
+      await untilWaitingForLock(deployment.database)
       return { pending }
     })
     const { status, body } = await signingIn.pending
@@ -143,12 +144,3 @@ describe.skipIf(!hasPostgres || !hasRedis)('a sign-in that races a change of cre
     await deployment.close()
   })
 })
-
-/** Waits until a statement of this database waits for a lock. */
-const waitingForLock = async ({ database }: Deployment): Promise<void> => {
-  for (;;) {
-    const waiting = await database.sql`
-      select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    if (waiting.length > 0) return
-  }
-}

@@ -153,12 +153,12 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     }
     // Granted before the client became first-party.
     const family = await seedFamily(deployment, { audience: [API, OTHER_API] })
-    const claimsOf = async (instance: Instance, token: string) => {
+    const claimsAfterRefresh = async (instance: Instance, token: string) => {
       const { body } = await refresh(instance, token)
       return decodeJwt(body.access_token)
     }
     const narrowed = await serve({ scope: 'read', audience: [OTHER_API] })
-    expect(await claimsOf(narrowed, family.refresh_token)).toMatchObject({
+    expect(await claimsAfterRefresh(narrowed, family.refresh_token)).toMatchObject({
       scope: 'read',
       aud: OTHER_API,
     })
@@ -167,14 +167,17 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     expect(await refused(narrowed, token, { form: { resource: API } })).toEqual([400, 'invalid_target'])
     // No granted audience is still registered: the client's first is taken, as for a new sign-in.
     const moved = await serve({ audience: ['https://new.example'], first_party: false })
-    expect(await claimsOf(moved, token)).toMatchObject({ scope: 'read write', aud: 'https://new.example' })
+    expect(await claimsAfterRefresh(moved, token)).toMatchObject({
+      scope: 'read write',
+      aud: 'https://new.example',
+    })
     const own = await serve({ audience: ['https://new.example'] })
     const first_party = await seedFamily(deployment, { audience: [API, ISSUER] })
-    expect(await claimsOf(own, first_party.refresh_token)).toMatchObject({
+    expect(await claimsAfterRefresh(own, first_party.refresh_token)).toMatchObject({
       aud: 'https://new.example',
     })
     const issuerAlone = await seedFamily(deployment, { audience: [ISSUER] })
-    expect(await claimsOf(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
+    expect(await claimsAfterRefresh(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
     deployment.register(CLIENTS)
   })
 

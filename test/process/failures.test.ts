@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAsk, newEmail, PASSWORD } from '../support/ask.ts'
-import { createDatabase, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
+import { createDatabaseWithSchema, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { type FaultProxy, openFaultProxy } from '../support/services/fault-proxy.ts'
@@ -24,12 +24,16 @@ const proxyTo = async (url: string): Promise<{ proxy: FaultProxy; url: string }>
 
 describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
   let sandbox: Sandbox
-  let database: Awaited<ReturnType<typeof createDatabase>>
+  let database: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   let redis: Awaited<ReturnType<typeof createRedis>>
   let proxies: FaultProxy[]
   let environment: Record<string, string>
   beforeEach(async () => {
-    ;[sandbox, database, redis] = await Promise.all([openSandbox(), createDatabase(), createRedis()])
+    ;[sandbox, database, redis] = await Promise.all([
+      openSandbox(),
+      createDatabaseWithSchema(),
+      createRedis(),
+    ])
     proxies = []
     const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
     writeFileSync(CLIENTS_FILE, JSON.stringify([CLIENT]))

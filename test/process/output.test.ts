@@ -3,7 +3,7 @@ import { closeSync, constants, existsSync, openSync, readFileSync, readSync, wri
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createAsk } from '../support/ask.ts'
-import { createDatabase, hasPostgres } from '../support/backends.ts'
+import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { MAIN, openSandbox, type Sandbox } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
@@ -43,10 +43,10 @@ const openPipe = (directory: string, name: string) => {
 
 describe.skipIf(!hasPostgres)('a server whose output is not read', () => {
   let sandbox: Sandbox
-  let database: Awaited<ReturnType<typeof createDatabase>>
+  let database: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   let internal: string
   beforeEach(async () => {
-    ;[sandbox, database] = await Promise.all([openSandbox(), createDatabase()])
+    ;[sandbox, database] = await Promise.all([openSandbox(), createDatabaseWithSchema()])
   })
   afterEach(async () => {
     await sandbox.close()

@@ -6,7 +6,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAsk, PASSWORD } from '../support/ask.ts'
-import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { createDatabaseWithSchema, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
@@ -190,7 +190,7 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
   })
 
   it('names signetd migrate when the schema is of a newer version', async () => {
-    const { url, drop } = await createDatabase()
+    const { url, drop } = await createDatabaseWithSchema()
     const sql = postgres(url, { max: 1 })
     await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('newer', 9999999999999)`
     await sql.end()
@@ -214,7 +214,7 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
       /does not exist/,
     ],
   ])('prints one line when %s', async (_, change, expected) => {
-    const { url, drop } = await createDatabase()
+    const { url, drop } = await createDatabaseWithSchema()
     const refused = await fails({ DATABASE_URL: change(new URL(url)).href, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()
     expect(refused).toEqual({ code: 2, out: '', lines: [expect.stringMatching(expected)] })

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAsk, PASSWORD } from '../support/ask.ts'
-import { createDatabase, hasPostgres } from '../support/backends.ts'
+import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
 
@@ -12,11 +12,11 @@ const SECONDS = 5
 
 describe.skipIf(!hasPostgres)('a graceful stop', () => {
   let sandbox: Sandbox
-  let own: Awaited<ReturnType<typeof createDatabase>>
+  let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   const sockets: Socket[] = []
   beforeEach(async () => {
     sandbox = await openSandbox()
-    own = await createDatabase()
+    own = await createDatabaseWithSchema()
   })
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy()

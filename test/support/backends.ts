@@ -22,7 +22,7 @@ export const hasPostgres = inject('postgres') !== null
 export const hasRedis = inject('redis_url') !== null
 
 const openPostgresBackend = async (): Promise<OpenBackend> => {
-  const { url, drop } = await createDatabase()
+  const { url, drop } = await createDatabaseWithSchema()
   const database = openDatabase({ url, pool_size: 10 })
   const close = async () => {
     await database.close()
@@ -43,30 +43,25 @@ const openEmbeddedBackend = async (): Promise<OpenBackend> => {
   return { database, close }
 }
 
-/** A database of its own on the real Postgres, with the whole schema and no rows. */
-export const createDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
-  const server = inject('postgres')
-  if (server === null) throw new Error('this suite needs PostgreSQL: guard it with hasPostgres')
-  const name = await createFrom(server.url, server.template)
-  return {
-    url: withDatabase(server.url, name),
-    drop: async () => {
-      await dropDatabase(server.url, name)
-    },
-  }
-}
+export type OwnDatabase = Readonly<{ url: string; drop: () => Promise<void> }>
 
-/** A database without a table, for the tests of migrations. */
-export const createEmptyDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
+/** A database of its own on the real Postgres, with the whole schema and no rows. */
+export const createDatabaseWithSchema = (): Promise<OwnDatabase> =>
+  createDatabaseFrom(server => server.template)
+
+/** A database of its own on the real Postgres, without a table: for the tests of migrations. */
+export const createEmptyDatabase = (): Promise<OwnDatabase> => createDatabaseFrom(() => 'template0')
+
+type Server = NonNullable<ReturnType<typeof inject<'postgres'>>>
+
+const createDatabaseFrom = async (templateOf: (server: Server) => string): Promise<OwnDatabase> => {
   const server = inject('postgres')
   if (server === null) throw new Error('this suite needs PostgreSQL: guard it with hasPostgres')
-  const name = await createFrom(server.url, 'template0')
-  return {
-    url: withDatabase(server.url, name),
-    drop: async () => {
-      await dropDatabase(server.url, name)
-    },
+  const name = await createFrom(server.url, templateOf(server))
+  const drop = async () => {
+    await dropDatabase(server.url, name)
   }
+  return { url: withDatabase(server.url, name), drop }
 }
 
 /** A DATA_DIR whose embedded database already has the whole schema, which opens as fast as at a second start. */

@@ -1,4 +1,5 @@
 import postgres, { type Sql } from 'postgres'
+import { expect } from 'vitest'
 import {
   type DatabaseOptions,
   openDatabase as openPool,
@@ -40,6 +41,16 @@ export const callerOf = (sql: Sql, seconds_left = 4): Caller => ({
   seconds_left: sql.typed(seconds_left, FLOAT8),
   isWaiting: () => true,
 })
+
+/** Waits until that many statements of this database wait for a lock. */
+export const untilWaitingForLock = async ({ sql }: Pick<Database, 'sql'>, count = 1): Promise<void> => {
+  const countWaiting = async () => {
+    const waiting = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    return waiting.length
+  }
+  await expect.poll(countWaiting, { timeout: 8_000 }).toBeGreaterThanOrEqual(count)
+}
 
 const clientOf = ({ run }: Pool): Sql => {
   let client: Sql | undefined

@@ -100,7 +100,7 @@ export const openDeployment: OpenDeployment = clients =>
 type Base = Storage & Readonly<{ database: Database; parts: Parts; close: () => Promise<void> }>
 
 /** Turns limits off and trusts a proxy on loopback. A test about limits sets them itself. */
-const DEFAULTS = {
+const WITHOUT_LIMITS = {
   ISSUER,
   RATE_LIMIT_LOGIN: 'off',
   RATE_LIMIT_ACCOUNTS: 'off',
@@ -145,7 +145,7 @@ const deploy = (clients: readonly ClientEntry[], base: Base): Deployment => {
 export const startAt = (
   { environment }: Pick<Storage, 'environment'>,
   parts: Parts = {},
-): Promise<Instance> => startInstance({ ...DEFAULTS, ...environment }, parts)
+): Promise<Instance> => startInstance({ ...WITHOUT_LIMITS, ...environment }, parts)
 
 /** An instance with these settings alone. */
 export const startInstance = async (environment: Environment, parts: Parts = {}): Promise<Instance> => {

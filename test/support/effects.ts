@@ -10,6 +10,9 @@ export const createLog = (): { log: Log; lines: LogLine[] } => {
   return { log: { info: at('info'), warn: at('warn'), error: at('error') }, lines }
 }
 
+export const errorsIn = (lines: readonly LogLine[]): readonly LogLine[] =>
+  lines.filter(({ level }) => level === 'error')
+
 /** A clock that moves only when a test advances it, so that no code expires between two lines of a test. */
 export const createClock = (start = new Date()) => {
   let now_milliseconds = start.getTime()

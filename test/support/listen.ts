@@ -32,7 +32,7 @@ export const listen = async (deployment: Deployment, given: Given = {}): Promise
 }
 
 /** The default limits. They do not fill up by themselves, as `ask` sends each request from an address of its own. */
-const DEFAULTS = {
+const WITH_DEFAULT_LIMITS = {
   ISSUER,
   RATE_LIMIT_LOGIN: '',
   RATE_LIMIT_ACCOUNTS: '',
@@ -40,5 +40,5 @@ const DEFAULTS = {
 }
 
 /** An instance on a socket with the default limits. */
-export const listenForAccounts = (deployment: Deployment, given: Given = {}): Promise<Listening> =>
-  listen(deployment, { ...given, environment: { ...DEFAULTS, ...given.environment } })
+export const listenWithLimits = (deployment: Deployment, given: Given = {}): Promise<Listening> =>
+  listen(deployment, { ...given, environment: { ...WITH_DEFAULT_LIMITS, ...given.environment } })

@@ -69,7 +69,7 @@ const offencesOf = (kind: string, node: Node): readonly string[] => {
   if (kind === 'FuncCall') {
     const name = String(stringsOf(node['funcname']).at(-1))
     if (FUNCTIONS.test(name)) return [`${name}()`]
-    // `set local` ends with the transaction and is no session state.
+    // A set_config() until the end of the transaction is no session state.
     if (name === 'set_config' && !isTrue(node['args'])) return ['set_config() for the session']
   }
   if (kind === 'ColumnRef' && SYSTEM_COLUMNS.has(stringsOf(node['fields']).at(-1)))

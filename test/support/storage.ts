@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
+import { createDatabaseWithSchema, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
 import { createPepperText } from './clients.ts'
 
 export type Environment = Readonly<Record<string, string>>
@@ -30,7 +30,10 @@ export const createEmbeddedStorage = async (): Promise<Storage> => {
 }
 
 export const createPostgresStorage = async ({ withRedis = false }: Wanted = {}): Promise<Storage> => {
-  const [{ url, drop }, redis] = await Promise.all([createDatabase(), withRedis ? createRedis() : null])
+  const [{ url, drop }, redis] = await Promise.all([
+    createDatabaseWithSchema(),
+    withRedis ? createRedis() : null,
+  ])
   const directory = mkdtempSync(join(tmpdir(), 'signet-storage-'))
   const environment = {
     DATABASE_URL: url,

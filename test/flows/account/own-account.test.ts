@@ -16,6 +16,7 @@ import {
 import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
+import { untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const DELETION = { current_password: PASSWORD }
@@ -178,16 +179,11 @@ describe.runIf(hasPostgres)('the deletion of an account over two instances', () 
   it('ends the access token of a refresh that it had to wait for, in the feed too', async () => {
     const tokens = await signUp(one, 'waiting@life.example')
     const { id } = tokens.user
-    const isWaiting = async () => {
-      const [row] = await sql`
-          select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-      return row !== undefined
-    }
     // A rotation on another instance, held open just before its commit.
     const { pending, at } = await sql.begin(async rotation => {
       await rotation`update refresh_families set generation = generation + 1 where id = ${sidOf(tokens)}`
       const deletion = remove(one, tokens)
-      await expect.poll(isWaiting).toBe(true)
+      await untilWaitingForLock(deployment.database)
       const [row] = await rotation<{ iat: number }[]>`
           select floor(extract(epoch from clock_timestamp()))::float8 as iat`
       return { pending: deletion, at: row?.iat ?? Number.NaN }

@@ -9,6 +9,7 @@ import {
   type WithTotp,
   withTotp,
 } from '../../support/accounts/factors.ts'
+import { NEW_PASSWORD } from '../../support/accounts/mail.ts'
 import { type Body } from '../../support/answer.ts'
 import type { Asking } from '../../support/ask.ts'
 import { PASSWORD } from '../../support/ask.ts'
@@ -20,8 +21,6 @@ import {
   openDeployment,
 } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
-
-const NEW_PASSWORD = 'a lighthouse on the cliff'
 
 /** Every request that changes how an account signs in, with the fields of the change itself. */
 const CHANGES: readonly (readonly [string, 'POST' | 'DELETE', object])[] = [

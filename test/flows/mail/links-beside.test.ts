@@ -12,7 +12,7 @@ import {
 } from '../../support/accounts/mail.ts'
 import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { type Database } from '../../support/database.ts'
+import { type Database, untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
@@ -29,11 +29,6 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
     await post.close()
     await deployment.close()
   })
-  const isWaiting = async () => {
-    const [row] = await database.sql`
-      select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-    return row !== undefined
-  }
 
   it('ends a sign-in that it had to wait for, in the feed too', async () => {
     const email = 'beside@link.example'
@@ -44,7 +39,7 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
     const pending = await database.sql.begin(async signIn => {
       await signIn`select from users where email = ${email} for share`
       const resetting = reset(post.signet, token)
-      await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
+      await untilWaitingForLock(database)
       await signIn`
         insert into refresh_families (
           id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
@@ -80,7 +75,7 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
       const pending = await database.sql.begin(async deletion => {
         await deletion`select from users where email = ${email} for no key update`
         const followed = (kind === 'reset' ? reset : verify)(post.signet, token)
-        await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
+        await untilWaitingForLock(database)
         await deletion`delete from users where email = ${email}`
         return { followed }
       })

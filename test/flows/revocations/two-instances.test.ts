@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { followRevocations } from '../../../src/sdk/revocations-node.ts'
 import { createVerifier } from '../../../src/sdk/verify-node.ts'
-import { createDatabase, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
+import { createDatabaseWithSchema, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
 import { API } from '../../support/clients.ts'
 import { becomesReady, type Program, startProgram, stopProgram } from '../../support/process.ts'
 import { freePort } from '../../support/services/services.ts'
@@ -57,7 +57,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation with two instances and 
   let known = ''
   let redis: Awaited<ReturnType<typeof createRedis>>
   beforeAll(async () => {
-    const database = await createDatabase()
+    const database = await createDatabaseWithSchema()
     redis = await createRedis()
     const ports = [await freePort(), await freePort()] as const
     const front = await freePort()

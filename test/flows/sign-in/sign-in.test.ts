@@ -4,7 +4,7 @@ import { type Answer } from '../../support/answer.ts'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 const SECRET = 'a-secret-of-the-resource-server-0123456789'
 
@@ -24,7 +24,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
       { client_id: 'resource', client_secret: SECRET, protected_resources: [ISSUER] },
     ]
     deployment = await openDeployment(clients)
-    server = await listenForAccounts(deployment)
+    server = await listenWithLimits(deployment)
     await signUp(server, email)
   })
   afterAll(async () => {

@@ -11,13 +11,14 @@ import {
   type Tokens,
   trySignIn,
 } from '../../support/accounts/account-api.ts'
+import { NEW_PASSWORD } from '../../support/accounts/mail.ts'
 import type { Answer } from '../../support/answer.ts'
 import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
+import { untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
-const NEW_PASSWORD = 'a lighthouse on the cliff'
 const CHANGE = { current_password: PASSWORD, new_password: NEW_PASSWORD }
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0'
 
@@ -218,17 +219,12 @@ describe.skipIf(!hasPostgres)('endings of sign-ins over two instances', () => {
   it('do not end a refresh that waits for the password change of its own sign-in', async () => {
     const tokens = await signUp(one, 'waiting@race.example')
     const { database } = deployment
-    const isWaiting = async () => {
-      const [row] = await database.sql`
-        select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-      return row !== undefined
-    }
     // The change, held open just before its commit.
     const refreshed = await database.sql.begin(async sql => {
       await sql`update users set credential_epoch = 1 where id = ${tokens.user.id}`
       await sql`update refresh_families set credential_epoch = 1 where id = ${sidOf(tokens)}`
       const pending = refreshTokens(other, tokens)
-      await expect.poll(isWaiting).toBe(true)
+      await untilWaitingForLock(database)
       return { pending }
     })
     expect((await refreshed.pending).status).toBe(200)

@@ -4,14 +4,14 @@ import { signUp, trySignIn, trySignUp } from '../../support/accounts/account-api
 import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
   let deployment: Deployment
   let server: Listening
   beforeAll(async () => {
     deployment = await openDeployment([])
-    server = await listenForAccounts(deployment)
+    server = await listenWithLimits(deployment)
   })
   afterAll(async () => {
     await server.close()

@@ -14,7 +14,7 @@ import { type Asking, newEmail } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
 import { createLog } from '../../support/effects.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 const SECRET = 'a-secret-of-a-confidential-client-0123456789'
 
@@ -32,7 +32,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API with tokens', () => 
       },
     ]
     deployment = await openDeployment(clients)
-    server = await listenForAccounts(deployment, { clock: () => new Date(Date.now() + ahead_milliseconds) })
+    server = await listenWithLimits(deployment, { clock: () => new Date(Date.now() + ahead_milliseconds) })
   })
   afterAll(async () => {
     await server.close()

@@ -11,7 +11,7 @@ import {
 import { newAddress, newEmail, PASSWORD, times } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 const WRONG = { email: 'nobody@example.com', password: PASSWORD }
 
@@ -111,7 +111,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
   beforeAll(async () => {
     deployment = await openDeployment([])
     const given = { environment: { TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48' } }
-    servers = [await listenForAccounts(deployment, given), await listenForAccounts(deployment, given)]
+    servers = [await listenWithLimits(deployment, given), await listenWithLimits(deployment, given)]
   })
   afterAll(async () => {
     for (const server of servers) await server.close()
@@ -196,7 +196,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
         TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48',
         TRUSTED_PROXY_HEADER: 'Forwarded',
       }
-      forwarding = await listenForAccounts(deployment, { environment })
+      forwarding = await listenWithLimits(deployment, { environment })
     })
     afterAll(() => forwarding.close())
     /** The address that is counted, as the log has it. */
@@ -303,7 +303,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
 describe.skipIf(!hasPostgres || !hasRedis)('limits without trusted proxies', () => {
   it('are not evaded by an invented address', async () => {
     const deployment = await openDeployment([])
-    const server = await listenForAccounts(deployment, { environment: { TRUSTED_PROXIES: '' } })
+    const server = await listenWithLimits(deployment, { environment: { TRUSTED_PROXIES: '' } })
     const statuses = []
     for (let attempt = 0; attempt < 6; attempt++) {
       const Forwarded = `for=${newAddress()}`
@@ -320,7 +320,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('limits without trusted proxies', () 
   it('are switched off by off', async () => {
     const deployment = await openDeployment([])
     const environment = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off' }
-    const server = await listenForAccounts(deployment, { environment })
+    const server = await listenWithLimits(deployment, { environment })
     for (let attempt = 0; attempt < 8; attempt++) {
       const { status, headers } = await server.ask('/auth/login', { body: WRONG, from: '192.0.2.1' })
       expect(status).toBe(401)

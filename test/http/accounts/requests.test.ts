@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 const PATHS = ['/auth/register', '/auth/login', '/auth/refresh', '/auth/logout']
 
@@ -18,7 +18,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     const third = { ...app, client_id: 'third', first_party: false, grant_types: ['refresh_token'] }
     deployment = await openDeployment([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
     const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
-    server = await listenForAccounts(deployment, { environment: { CORS_ORIGINS } })
+    server = await listenWithLimits(deployment, { environment: { CORS_ORIGINS } })
   })
   afterAll(async () => {
     await server.close()

@@ -2,9 +2,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SERVICE } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
-
-const METADATA = '/.well-known/oauth-authorization-server'
-const JWKS = '/.well-known/jwks.json'
+import { JWKS, METADATA } from '../../support/issuer.ts'
 
 describe('discovery', () => {
   let deployment: Deployment

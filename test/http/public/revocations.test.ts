@@ -20,7 +20,7 @@ const idsOf = (answer: Answer) =>
   Object.values(payloadOf(answer).ids).flatMap(
     ids => Buffer.from(ids, 'base64url').toString('hex').match(/.{32}/g) ?? [],
   )
-const claimsOf = (token: string) => partOf(token, 1) as Readonly<{ jti: string; sid: string }>
+const idsOfToken = (token: string) => partOf(token, 1) as Readonly<{ jti: string; sid: string }>
 const bare = (uuid: string) => uuid.replaceAll('-', '')
 
 describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
@@ -73,7 +73,7 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
 
   it('has the jti of a revoked access token, and not its sid', async () => {
     const { tokens } = await register()
-    const { jti } = claimsOf(tokens.access_token)
+    const { jti } = idsOfToken(tokens.access_token)
     const heard = await heardOf(() =>
       instance.post('/revoke', { token: tokens.access_token, client_id: 'app' }),
     )
@@ -99,13 +99,13 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
   ])('has the sid of one sign-in when %s', async (_, end) => {
     const { tokens, login } = await register()
     await login()
-    const { sid } = claimsOf(tokens.access_token)
+    const { sid } = idsOfToken(tokens.access_token)
     expect(await heardOf(() => end(tokens.refresh_token))).toEqual([bare(sid)])
   })
 
   it('has the sid of every sign-in after a sign-out everywhere', async () => {
     const { tokens, login } = await register()
-    const sids = [tokens, await login()].map(({ access_token }) => bare(claimsOf(access_token).sid))
+    const sids = [tokens, await login()].map(({ access_token }) => bare(idsOfToken(access_token).sid))
     const asking = { body: { everywhere: true }, token: tokens.access_token }
     const heard = await heardOf(() => instance.ask('/auth/logout', asking))
     expect(heard.toSorted()).toEqual(sids.toSorted())

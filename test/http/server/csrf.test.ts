@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newAddress, newEmail, PASSWORD } from '../../support/ask.ts'
 import { basic, CLIENTS, SERVICE } from '../../support/clients.ts'
 import { type Deployment, ISSUER, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 import { openapi } from '../../support/openapi.ts'
 
 const THIRD = {
@@ -49,7 +49,7 @@ describe('W3C Fetch Metadata §2 – a foreign page', () => {
   beforeAll(async () => {
     deployment = await openDeployment([...CLIENTS, THIRD])
     const environment = { CORS_ORIGINS: 'https://spa.example', RATE_LIMIT_TOKEN_FAILURES: '5/60' }
-    server = await listenForAccounts(deployment, { environment })
+    server = await listenWithLimits(deployment, { environment })
   })
   afterAll(async () => {
     await server.close()
@@ -144,7 +144,7 @@ describe('a sign-in request that is refused before the password is checked', () 
   let server: Listening
   beforeAll(async () => {
     deployment = await openDeployment()
-    server = await listenForAccounts(deployment, { environment: { RATE_LIMIT_ACCOUNTS: '20/60' } })
+    server = await listenWithLimits(deployment, { environment: { RATE_LIMIT_ACCOUNTS: '20/60' } })
   })
   afterAll(async () => {
     await server.close()

@@ -220,7 +220,7 @@ const linksTo = (places: readonly Place[]): string => {
     .join('<br>')
 }
 
-/** A title as text in a cell of a table, without the name of the deployment that its suite is repeated for. */
+/** A title as text in a cell of a table, without the part that names the deployment. */
 const toCell = (title: string): string =>
   title
     .replace(/,? (?:over two instances )?(?:on|with) \$name$| \(\$name\)$/, '')

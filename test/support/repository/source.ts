@@ -46,7 +46,7 @@ const readSource = (path: string): SourceFile => {
   }
 }
 
-/** Ends at the first line that is neither indented nor begins with a bracket, as the formatter writes declarations. */
+/** The declarations at the top level: the formatter indents the lines of one, or begins them with a bracket. */
 const declarationsOf = (text: string): readonly string[] =>
   text.match(/^(?:export )?(?:const|(?:async )?function\*?) .*(?:\n+[ )\]}].*)*/gm) ?? []
 

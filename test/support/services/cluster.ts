@@ -120,7 +120,7 @@ export const openCluster = async () => {
       if (Date.now() > deadline) throw new Error('the standby does not confirm')
     await sql.end()
   }
-  /** The promoted standby has no standby of its own to confirm commits. */
+  /** Lets the promoted standby commit alone, as it has no standby of its own that confirms. */
   const standAlone = async ({ port }: Server) => {
     const sql = connect(port)
     await sql`alter system set synchronous_standby_names = ''`

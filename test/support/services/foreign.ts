@@ -17,6 +17,6 @@ export const findPython = async (): Promise<string | null> => {
   return null
 }
 
-/** The directories of Debian. */
+/** Looks where Debian installs them. */
 export const hasApache = (): boolean =>
   ['/usr/sbin/apache2', '/usr/lib/apache2/modules/mod_oauth2.so'].every(file => existsSync(file))

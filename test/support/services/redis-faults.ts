@@ -5,7 +5,7 @@ import postgres from 'postgres'
 import { BLOCKLIST_COMPLETE, redisPrefixOf } from '../../../src/domain/revocations/blocklist-key.ts'
 import { type RevocationQuery, redisRevocations } from '../../../src/sdk/redis.ts'
 import { type Ask, createAsk, newEmail, PASSWORD } from '../ask.ts'
-import { createDatabase } from '../backends.ts'
+import { createDatabaseWithSchema } from '../backends.ts'
 import { PEPPER } from '../clients.ts'
 import { becomesReady, openSandbox } from '../process.ts'
 import { openFaultProxy } from './fault-proxy.ts'
@@ -13,7 +13,7 @@ import { freePort, startOwnRedis } from './services.ts'
 
 const ISSUER = 'http://localhost:8080'
 const PREFIX = redisPrefixOf(ISSUER)
-/** Seconds until every service that reads Redis knows of a sign-out, or knows that its copy is incomplete. */
+/** Milliseconds until every service that reads Redis knows of a sign-out, or knows that its copy is incomplete. */
 const KNOWN_MILLISECONDS = 6_000
 
 /** Entries that the feed has at the start: several pages, so that a fault comes while they are copied. */
@@ -21,7 +21,11 @@ const ENTRIES = 10_000
 
 /** Two processes of the program on one Postgres and one Redis, which fails on demand. */
 export const openFaultyRedis = async () => {
-  const [sandbox, database, redis] = await Promise.all([openSandbox(), createDatabase(), startOwnRedis()])
+  const [sandbox, database, redis] = await Promise.all([
+    openSandbox(),
+    createDatabaseWithSchema(),
+    startOwnRedis(),
+  ])
   if (redis === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   await seedRevocations(database.url)
   const target = new URL(redis.url)
@@ -86,7 +90,7 @@ export const openFaultyRedis = async () => {
       evicts: {
         begin: async () => {
           await config('maxmemory-policy', 'allkeys-lru')
-          // Each server tries to reconnect every half second. The marker lives for five seconds meanwhile.
+          // Each server reads the policy every half second, and then stops renewing the marker, which lives for five seconds.
           while ((await admin.exists(PREFIX + BLOCKLIST_COMPLETE)) === 1) await pause(10)
           await config('maxmemory', '1500000')
         },
@@ -152,7 +156,7 @@ export const openTraffic = ({ calls, admin }: FaultyRedis) => {
         faults.push(String(error))
       })
   }
-  /** The answers of a service for tokens that were signed out. */
+  /** Watches that a service accepts no token that was signed out. */
   const watch = async () => {
     while (!stopping.signal.aborted) {
       await pause(50)
