@@ -72,7 +72,7 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
   })
 
   it.each([
-    ['the token endpoint for an audience', { aud: `${ISSUER}/token` }],
+    ['the token endpoint as the audience', { aud: `${ISSUER}/token` }],
     ['the issuer among others', { aud: [ISSUER, 'https://other.example'] }],
     ['the issuer twice', { aud: [ISSUER, ISSUER] }],
     ['the issuer with a slash', { aud: `${ISSUER}/` }],
@@ -83,20 +83,20 @@ describe.each(deployments)('RFC 7523 §2.2 – private_key_jwt on $name', ({ ope
     ['another subject', { sub: 'jwt-too' }],
     ['no subject', { sub: undefined }],
     ['a subject that is a list', { sub: ['jwt'] }],
-    ['a subject nobody knows', { sub: 'nobody', iss: 'nobody' }],
+    ['an unknown client', { sub: 'nobody', iss: 'nobody' }],
     ['no jti', { jti: undefined }],
     ['an empty jti', { jti: '' }],
     ['a jti that is a number', { jti: 7 }],
-    ['an endless jti', { jti: 'x'.repeat(256) }],
-    ['no end', { exp: undefined }],
-    ['an end that is text', { exp: String(seconds() + 60) }],
-    ['an end that has passed', { exp: seconds() - 60 }],
-    ['an end 11 minutes away', { exp: seconds() + 660 }],
-    ['an end years away, and its beginning too', { iat: seconds() + 3600, exp: seconds() + 3660 }],
-    ['a life of 11 minutes that is nearly over', { iat: seconds() - 640, exp: seconds() + 20 }],
-    ['a beginning in the future', { iat: seconds() + 60 }],
-    ['a beginning that is text', { iat: 'now' }],
-    ['a time before which it is not valid', { nbf: seconds() + 60 }],
+    ['a jti of 256 characters', { jti: 'x'.repeat(256) }],
+    ['no exp', { exp: undefined }],
+    ['an exp that is text', { exp: String(seconds() + 60) }],
+    ['an exp in the past', { exp: seconds() - 60 }],
+    ['an exp 11 minutes ahead', { exp: seconds() + 660 }],
+    ['iat and exp an hour ahead', { iat: seconds() + 3600, exp: seconds() + 3660 }],
+    ['a lifetime of 11 minutes that is nearly over', { iat: seconds() - 640, exp: seconds() + 20 }],
+    ['an iat in the future', { iat: seconds() + 60 }],
+    ['an iat that is text', { iat: 'now' }],
+    ['an nbf in the future', { nbf: seconds() + 60 }],
   ])('refuses %s', async (_, changes) => {
     expect(await sendClaims(changes)).toEqual(REFUSED)
   })

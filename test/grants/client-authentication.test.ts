@@ -76,7 +76,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       ['a malformed escape', raw(`service:${SECRETS.service}%`)],
       ['an escape that is no UTF-8', raw(`service:${SECRETS.service}%ff`)],
       ['bytes that are no UTF-8', raw(Buffer.from([0x73, 0x3a, 0xff, 0xfe]))],
-      ['what is no base64', { authorization: 'Basic !!!' }],
+      ['malformed base64', { authorization: 'Basic !!!' }],
       ['nothing', { authorization: 'Basic ' }],
       ['the scheme alone', { authorization: 'Basic' }],
       ['two pairs', { authorization: `${SERVICE.authorization}, ${SERVICE.authorization}` }],

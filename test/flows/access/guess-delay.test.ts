@@ -173,7 +173,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of sign-ins over two inst
 
   it('end the count at both instances when a sign-in succeeds at one', async () => {
     const [one, other] = pair
-    if (one === undefined || other === undefined) throw new Error('two instances')
+    if (one === undefined || other === undefined) throw new Error('this test needs two instances')
     await signUp(one, 'reset@two.example')
     await Promise.all(times(6).map(() => attempt(one, 'reset@two.example', from('198.51.100.9'))))
     await signIn(other, 'reset@two.example', {}, from('198.51.100.10'))

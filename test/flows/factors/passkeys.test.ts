@@ -122,8 +122,8 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['no challenge', { challenge: '' }],
     ['no user presence', { flags: UV_ONLY }],
     ['no user verification', { flags: UP_ONLY }],
-    ['nothing', { flags: 0 }],
-    ['a copy of one that cannot be copied', { flags: 1 | 4 | 8 | 16 }],
+    ['no flags', { flags: 0 }],
+    ['a backup of a credential that is not eligible for it', { flags: 1 | 4 | 8 | 16 }],
   ]
 
   it.each([
@@ -131,9 +131,9 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['the other ceremony', { type: 'webauthn.create' }],
     ['another id', { id: randomBytes(32).toString('base64url') }],
     ['another signature', { signature: randomBytes(70) }],
-    ['a signature of a byte', { signature: Buffer.alloc(1) }],
+    ['a signature of one byte', { signature: Buffer.alloc(1) }],
     ['another key', { key: createAuthenticator().privateKey }],
-    ['another person', { userHandle: randomBytes(16).toString('base64url') }],
+    ['another user handle', { userHandle: randomBytes(16).toString('base64url') }],
   ] satisfies readonly (readonly [string, Bent])[])(
     'WebAuthn §7.2 – refuses an assertion with %s',
     async (what, bent) => {
@@ -146,7 +146,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
   )
 
   it.each([
-    ...tampered.filter(([what]) => what !== 'a copy of one that cannot be copied'),
+    ...tampered.filter(([what]) => what !== 'a backup of a credential that is not eligible for it'),
     ['the other ceremony', { type: 'webauthn.get' }],
     ['another id', { id: randomBytes(32).toString('base64url') }],
     [
@@ -154,7 +154,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       { fmt: 'packed', attStmt: new Map<unknown, unknown>([['x5c', [Buffer.alloc(9)]]]) },
     ],
     ['an attestation of a vendor', { fmt: 'fido-u2f' }],
-    ['a statement about nothing', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
+    ['an unexpected attestation statement', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
     ['no key', { flags: 1 | 4 }],
   ] satisfies readonly (readonly [string, Bent])[])(
     'WebAuthn §7.1 – refuses to enrol one with %s',

@@ -416,7 +416,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
 
   it('takes a code once over both instances, in ten rounds', async () => {
     const [one, other] = instances
-    if (one === undefined || other === undefined) throw new Error('two instances')
+    if (one === undefined || other === undefined) throw new Error('this test needs two instances')
     const ada = await withTotp(one, time, 'two@totp.example')
     for (let round = 0; round < 10; round += 1) {
       const handles = [await trySignIn(one, ada.email), await trySignIn(other, ada.email)]
@@ -431,7 +431,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
 
   it('is encrypted in the database, and encrypted again under a newer pepper at its next use', async () => {
     const [one] = instances
-    if (one === undefined) throw new Error('an instance')
+    if (one === undefined) throw new Error('this test needs an instance')
     const former = deployment.environment['REFRESH_TOKEN_PEPPER'] ?? ''
     const newer = Buffer.alloc(32, 9).toString('base64url')
     const ada = await withTotp(one, time, 'sealed@totp.example')

@@ -77,7 +77,7 @@ describe.skipIf(!hasPostgres)('revocations while Postgres crashes', () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-crash-'))
   beforeAll(async () => {
     const binaries = findPostgresBinaries()
-    if (binaries === null) throw new Error('no Postgres')
+    if (binaries === null) throw new Error('this suite needs Postgres: guard it with hasPostgres')
     // A commit must outlive the crash of a process. The machine does not crash here.
     server = await startPostgres(binaries, { fsync: 'off' })
     await migrate({ url: server.url })

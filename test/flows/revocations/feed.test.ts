@@ -426,5 +426,5 @@ describe.skipIf(!hasPostgres)(
 )
 
 const unreachable = (): never => {
-  throw new Error('there is a Postgres')
+  throw new Error('this suite needs Postgres: guard it with hasPostgres')
 }

@@ -64,7 +64,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/login', () => {
 
     it.each([
       ['an unknown e-mail', () => ({ email: 'nobody@example.com', password: PASSWORD })],
-      ['an e-mail that nobody could have registered', () => ({ email: 'nobody', password: PASSWORD })],
+      ['an e-mail that cannot be registered', () => ({ email: 'nobody', password: PASSWORD })],
       ['a look-alike e-mail', () => ({ email: email.replace('e', 'е'), password: PASSWORD })],
       ['an empty e-mail', () => ({ email: '', password: PASSWORD })],
       ['a NUL in the e-mail, which Postgres refuses', () => ({ email: `${email}\0`, password: PASSWORD })],

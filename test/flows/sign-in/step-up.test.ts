@@ -244,7 +244,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
 
   it('does not make the sign-in last longer', async () => {
     const [one] = instances
-    if (one === undefined) throw new Error('an instance')
+    if (one === undefined) throw new Error('this test needs an instance')
     const hour = { REFRESH_TOKEN_MAX_SECONDS: '3600', REFRESH_TOKEN_IDLE_SECONDS: '3600' }
     const brief = await start(deployment, time, hour)
     const ada = await withTotp(brief, time, 'brief@two.example')
@@ -287,7 +287,7 @@ describe.skipIf(!hasPostgres)('a step-up over two instances', () => {
 
   it('that races a refresh ends the former sign-in with its successor, which has no token of the higher class', async () => {
     const [one, other] = instances
-    if (one === undefined || other === undefined) throw new Error('two instances')
+    if (one === undefined || other === undefined) throw new Error('this test needs two instances')
     const ada = await withTotp(one, time, 'race@two.example')
     for (let round = 0; round < 10; round += 1) {
       const before = await signInFully(one, time, ada)

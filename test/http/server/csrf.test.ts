@@ -152,11 +152,11 @@ describe('a sign-in request that is refused before the password is checked', () 
   })
   const fields = { email: 'nobody@example.com', password: PASSWORD }
   const bad: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
-    ['a client that is none', { body: { ...fields, client_id: 'nobody' } }],
+    ['an unknown client', { body: { ...fields, client_id: 'nobody' } }],
     ['half a body', { raw: '{"email":' }],
     ['a missing field', { body: { email: fields.email } }],
     ['another type', { raw: '{}', headers: { 'Content-Type': 'text/plain' } }],
-    ['a transport that is none', { body: { ...fields, refresh_transport: 'pigeon' } }],
+    ['an unknown transport', { body: { ...fields, refresh_transport: 'pigeon' } }],
   ]
   const PATHS = ['/auth/login', '/auth/register', '/auth/login/passkey/options']
 

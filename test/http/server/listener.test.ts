@@ -74,7 +74,7 @@ describe('RFC 9112 – the listener', () => {
   it.each([
     ['a length and chunks', [LENGTH, 'Transfer-Encoding: chunked']],
     ['two lengths', [LENGTH, 'Content-Length: 3']],
-    ['a length that is none', ['Content-Length: 3x']],
+    ['a malformed length', ['Content-Length: 3x']],
     ['a negative length', ['Content-Length: -1']],
     ['an unknown transfer coding', ['Transfer-Encoding: chunky']],
   ])('§6.3 – refuses %s, so that no request is smuggled behind it', async (_, headers) => {
