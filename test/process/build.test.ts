@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAsk } from '../support/ask.ts'
+import { signIn, signUp } from '../support/accounts/account-api.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 const run = promisify(execFile)
@@ -50,12 +50,10 @@ describe('npm pack in a checkout with a running server', { timeout: 120_000 }, (
   })
 
   it('leaves the server able to sign people in and serve its pages', async () => {
-    const ask = createAsk(sandbox.origin)
-    const credentials = { email: 'ada@example.com', password: 'correct horse battery' }
-    expect((await ask('/auth/register', { body: credentials })).status).toBe(201)
-    expect((await ask('/auth/login', { body: credentials })).status).toBe(200)
+    await signUp(sandbox, 'ada@example.com')
+    await signIn(sandbox, 'ada@example.com')
     for (const path of ['/docs', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js', '/openapi.yaml'])
-      expect((await ask(path)).status).toBe(200)
+      expect((await sandbox.ask(path)).status).toBe(200)
   })
 
   it('packs no file of an earlier build', () => {

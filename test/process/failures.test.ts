@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { refreshTokens, signUp, trySignIn, trySignUp } from '../support/accounts/account-api.ts'
 import { createAsk, newEmail, PASSWORD } from '../support/ask.ts'
 import { createDatabaseWithSchema, createRedis, hasPostgres, hasRedis } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
@@ -62,12 +63,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await becomesReady(program)
     return program
   }
-  const ask = () => createAsk(sandbox.origin)
-  const register = async () =>
-    (await ask()('/auth/register', { body: { email: newEmail(), password: PASSWORD } })).body
+  const register = () => signUp(sandbox, newEmail())
   const clientCredentials = () =>
-    ask()('/token', { form: { grant_type: 'client_credentials' }, headers: { Authorization } })
-  const statusOf = async (path: string) => (await ask()(path)).status
+    sandbox.ask('/token', { form: { grant_type: 'client_credentials' }, headers: { Authorization } })
+  const statusOf = async (path: string) => (await sandbox.ask(path)).status
 
   it('answers 503 and issues nothing while Postgres is away, and recovers by itself', async () => {
     const proxy = await behindProxy('DATABASE_URL')
@@ -76,30 +75,30 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const email = newEmail()
     await proxy.refuse()
     const refused = await Promise.all([
-      ask()('/auth/register', { body: { email, password: PASSWORD } }),
-      ask()('/auth/login', { body: { email: person.user.email, password: PASSWORD } }),
-      ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } }),
-      ask()('/auth/logout', { body: { refresh_token: person.refresh_token } }),
-      ask()('/auth/me', { token: person.access_token }),
-      ask()('/token', {
+      trySignUp(sandbox, email),
+      trySignIn(sandbox, person.user.email),
+      refreshTokens(sandbox, person),
+      sandbox.ask('/auth/logout', { body: { refresh_token: person.refresh_token } }),
+      sandbox.ask('/auth/me', { token: person.access_token }),
+      sandbox.ask('/token', {
         form: { grant_type: 'refresh_token', refresh_token: person.refresh_token, client_id: 'first-party' },
       }),
-      ask()('/revoke', { form: { token: person.refresh_token, client_id: 'first-party' } }),
+      sandbox.ask('/revoke', { form: { token: person.refresh_token, client_id: 'first-party' } }),
     ])
     for (const { status, headers, text } of refused) {
       expect(status).toBe(503)
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
       expect(text).not.toMatch(/_token"|ECONNREFUSED|postgres/i)
     }
-    expect(await ask()('/readyz')).toMatchObject({ status: 503, body: { missing: ['database'] } })
+    expect(await sandbox.ask('/readyz')).toMatchObject({ status: 503, body: { missing: ['database'] } })
     for (const path of ['/livez', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])
       expect(await statusOf(path)).toBe(200)
     await proxy.accept()
     await expect.poll(() => statusOf('/readyz'), { timeout: 10_000 }).toBe(200)
     expect(await statusOf('/livez')).toBe(200)
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(200)
-    expect((await ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } })).status).toBe(200)
-    expect((await ask()('/auth/register', { body: { email, password: PASSWORD } })).status).toBe(201)
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(200)
+    expect((await refreshTokens(sandbox, person)).status).toBe(200)
+    await signUp(sandbox, email)
     expect(program.process.exitCode).toBeNull()
     expect(await stopProgram(program)).toMatchObject({ code: 0 })
   })
@@ -108,15 +107,18 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const proxy = await behindProxy('REDIS_URL')
     const program = await start()
     const [person, signedOut] = [await register(), await register()]
-    await ask()('/auth/logout', { method: 'POST', token: signedOut.access_token })
-    expect(await ask()('/readyz')).toMatchObject({ status: 200, body: { status: 'ready', degraded: [] } })
+    await sandbox.ask('/auth/logout', { method: 'POST', token: signedOut.access_token })
+    expect(await sandbox.ask('/readyz')).toMatchObject({
+      status: 200,
+      body: { status: 'ready', degraded: [] },
+    })
     await proxy.refuse()
-    await expect.poll(async () => (await ask()('/readyz')).body.degraded).toEqual(['redis'])
-    expect(await ask()('/readyz')).toMatchObject({ status: 200, body: { status: 'degraded' } })
-    expect((await ask()('/auth/me', { token: signedOut.access_token })).status).toBe(401)
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(200)
-    await ask()('/auth/logout', { method: 'POST', token: person.access_token })
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
+    await expect.poll(async () => (await sandbox.ask('/readyz')).body.degraded).toEqual(['redis'])
+    expect(await sandbox.ask('/readyz')).toMatchObject({ status: 200, body: { status: 'degraded' } })
+    expect((await sandbox.ask('/auth/me', { token: signedOut.access_token })).status).toBe(401)
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(200)
+    await sandbox.ask('/auth/logout', { method: 'POST', token: person.access_token })
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(401)
     await expect
       .poll(
         () => program.log().filter(line => line['msg'] === 'redis is away: limits count in process').length,
@@ -126,11 +128,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const json = { email: 'nobody@example.com', password: PASSWORD }
     const tries = []
     for (let attempt = 0; attempt < 6; attempt++)
-      tries.push((await ask()('/auth/login', { body: json, from })).status)
+      tries.push((await sandbox.ask('/auth/login', { body: json, from })).status)
     expect(tries).toEqual([401, 401, 401, 401, 401, 429])
     await proxy.accept()
-    await expect.poll(async () => (await ask()('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
+    await expect
+      .poll(async () => (await sandbox.ask('/readyz')).body.status, { timeout: 10_000 })
+      .toBe('ready')
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(401)
     await expect.poll(program.log).toContainEqual(expect.objectContaining({ msg: 'redis is back' }))
   })
 
@@ -139,13 +143,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     await start()
     const person = await register()
     proxy.stall()
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(200)
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(200)
     proxy.cut()
     proxy.heal()
     const other = await openSandbox()
     const degraded = other.start({ ...environment, REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
     await becomesReady(degraded)
-    expect(await createAsk(other.origin)('/readyz')).toMatchObject({
+    expect(await other.ask('/readyz')).toMatchObject({
       status: 200,
       body: { degraded: ['redis'] },
     })
@@ -176,10 +180,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
         timeout: 10_000,
       })
       .toBe(true)
-    expect(await ask()('/readyz')).toMatchObject({ status: 200, body: { degraded: ['redis'] } })
+    expect(await sandbox.ask('/readyz')).toMatchObject({ status: 200, body: { degraded: ['redis'] } })
     const person = await register()
-    await ask()('/auth/logout', { method: 'POST', token: person.access_token })
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
+    await sandbox.ask('/auth/logout', { method: 'POST', token: person.access_token })
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(401)
     expect(await own.admin.dbsize()).toBe(0)
     expect(await stopProgram(program)).toMatchObject({ code: 0 })
     await own.close()
@@ -188,10 +192,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
   it('lets no revoked token pass after a flush of Redis', async () => {
     await start()
     const person = await register()
-    await ask()('/auth/logout', { method: 'POST', token: person.access_token })
+    await sandbox.ask('/auth/logout', { method: 'POST', token: person.access_token })
     await redis.flush()
-    expect((await ask()('/auth/me', { token: person.access_token })).status).toBe(401)
-    expect((await ask()('/auth/refresh', { body: { refresh_token: person.refresh_token } })).status).toBe(401)
+    expect((await sandbox.ask('/auth/me', { token: person.access_token })).status).toBe(401)
+    expect((await refreshTokens(sandbox, person)).status).toBe(401)
   })
 
   it('gives the same successor to a retry with the same key after a kill between commit and answer', async () => {
@@ -212,14 +216,13 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     lost.destroy()
     await start()
     const retry = () =>
-      ask()('/auth/refresh', { body: { refresh_token }, headers: { 'Idempotency-Key': 'once' } })
+      sandbox.ask('/auth/refresh', { body: { refresh_token }, headers: { 'Idempotency-Key': 'once' } })
     const [first, second] = [await retry(), await retry()]
     expect([first.status, second.status]).toEqual([200, 200])
     expect(second.body.refresh_token).toBe(first.body.refresh_token)
     expect(await generation()).toBe(1)
     await sql.end()
-    const json = { refresh_token: first.body.refresh_token }
-    expect((await ask()('/auth/refresh', { body: json })).status).toBe(200)
+    expect((await refreshTokens(sandbox, first.body)).status).toBe(200)
   })
 
   it('reads CLIENTS_FILE again on SIGHUP, and keeps its clients when the file has faults', async () => {
@@ -241,25 +244,23 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
   it('shares everything with a second server', async () => {
     const PORT = String(await freePort())
     const programs = await Promise.all([start(), start({ PORT })])
-    const [one, two] = [ask(), createAsk(`http://127.0.0.1:${PORT}`)]
-    expect((await two('/.well-known/jwks.json')).text).toBe((await one('/.well-known/jwks.json')).text)
+    const [one, two] = [sandbox, { ask: createAsk(`http://127.0.0.1:${PORT}`) }]
+    expect((await two.ask('/.well-known/jwks.json')).text).toBe(
+      (await one.ask('/.well-known/jwks.json')).text,
+    )
     const person = await register()
-    expect((await two('/auth/me', { token: person.access_token })).body).toEqual(person.user)
-    const json = { refresh_token: person.refresh_token }
-    const race = await Promise.all([
-      one('/auth/refresh', { body: json }),
-      two('/auth/refresh', { body: json }),
-    ])
+    expect((await two.ask('/auth/me', { token: person.access_token })).body).toEqual(person.user)
+    const race = await Promise.all([refreshTokens(one, person), refreshTokens(two, person)])
     expect(new Set(race.map(({ status }) => status))).toEqual(new Set([200, 401]))
     const winner = race.find(({ status }) => status === 200)
-    expect((await two('/auth/me', { token: winner?.body.access_token ?? '' })).status).toBe(401)
+    expect((await two.ask('/auth/me', { token: winner?.body.access_token ?? '' })).status).toBe(401)
     const other = await register()
-    expect((await two('/auth/logout', { method: 'POST', token: other.access_token })).status).toBe(204)
-    expect((await one('/auth/me', { token: other.access_token })).status).toBe(401)
+    expect((await two.ask('/auth/logout', { method: 'POST', token: other.access_token })).status).toBe(204)
+    expect((await one.ask('/auth/me', { token: other.access_token })).status).toBe(401)
     const from = '192.0.2.2'
     const wrong = { body: { email: 'nobody@example.com', password: PASSWORD }, from }
     const tries = []
-    for (const ask of [one, two, one, two, one, two, one])
+    for (const { ask } of [one, two, one, two, one, two, one])
       tries.push((await ask('/auth/login', wrong)).status)
     expect(tries).toEqual([401, 401, 401, 401, 401, 429, 429])
     for (const program of programs) expect(await stopProgram(program)).toMatchObject({ code: 0 })

@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { createAsk } from '../support/ask.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { MAIN, openSandbox, type Sandbox } from '../support/process.ts'
@@ -79,14 +78,14 @@ describe.skipIf(!hasPostgres)('a server whose output is not read', () => {
     return Number(/^signet_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
   }
   const serves = async (requests: number) => {
-    const ask = createAsk(sandbox.origin)
     for (let left = requests; left > 0; left -= 50)
       await Promise.all(
         Array.from({ length: Math.min(50, left) }, async () =>
-          expect((await ask(LONG_PATH)).status).toBe(404),
+          expect((await sandbox.ask(LONG_PATH)).status).toBe(404),
         ),
       )
-    for (const path of ['/livez', '/.well-known/jwks.json']) expect((await ask(path)).status).toBe(200)
+    for (const path of ['/livez', '/.well-known/jwks.json'])
+      expect((await sandbox.ask(path)).status).toBe(200)
   }
   const stops = async ({ child, ended }: Awaited<ReturnType<typeof start>>) => {
     const began = performance.now()

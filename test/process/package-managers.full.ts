@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAsk } from '../support/ask.ts'
+import { signUp } from '../support/accounts/account-api.ts'
 import { becomesReady, openSandbox, startProgram } from '../support/process.ts'
 
 const run = promisify(execFile)
@@ -67,15 +67,13 @@ describe('the packed package', () => {
       })
       try {
         await becomesReady(server)
-        const ask = createAsk(sandbox.origin)
         const secret = readFileSync(join(sandbox.environment.DATA_DIR, 'demo-client-secret'), 'utf8').trim()
         const headers = { authorization: `Basic ${Buffer.from(`demo:${secret}`).toString('base64')}` }
         const form = { grant_type: 'client_credentials' }
-        expect((await ask('/token', { form, headers })).status).toBe(200)
-        const json = { email: 'ada@example.com', password: 'correct horse battery' }
-        expect((await ask('/auth/register', { body: json })).status).toBe(201)
+        expect((await sandbox.ask('/token', { form, headers })).status).toBe(200)
+        await signUp(sandbox, 'ada@example.com')
         for (const path of ['/docs', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'])
-          expect((await ask(path)).status).toBe(200)
+          expect((await sandbox.ask(path)).status).toBe(200)
         const env = { ...process.env, ...sandbox.environment }
         await run(program, [...before, 'signetd', 'keys', 'rotate'], { cwd: project, env })
       } finally {

@@ -35,7 +35,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis for a minut
       expect({ name, milliseconds, codes }).toEqual({ name, milliseconds, codes: [null, null] })
     }
     expect((await traffic.stop()).faults).toEqual([])
-    for (const call of place.calls)
-      await expect.poll(async () => (await call('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
+    for (const { ask } of place.servers)
+      await expect.poll(async () => (await ask('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
   }, 120_000)
 })

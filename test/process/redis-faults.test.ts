@@ -31,8 +31,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis', () => {
     const { turns, faults } = await traffic.stop()
     expect(faults).toEqual([])
     expect(turns).toBeGreaterThan(0)
-    for (const call of place.calls)
-      await expect.poll(async () => (await call('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
+    for (const { ask } of place.servers)
+      await expect.poll(async () => (await ask('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
     for (const program of place.programs) {
       expect(program.err()).not.toMatch(/unhandled|Error/i)
       expect(await stopProgram(program)).toMatchObject({ code: 0 })

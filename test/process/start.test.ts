@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createAsk, PASSWORD } from '../support/ask.ts'
+import { refreshTokens, signIn, signUp } from '../support/accounts/account-api.ts'
 import { createDatabaseWithSchema, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
@@ -52,38 +52,34 @@ describe('the first start on the embedded default', () => {
   it('finds accounts, key and demo client again at the second start', async () => {
     const first = sandbox.start()
     await becomesReady(first)
-    const ask = createAsk(sandbox.origin)
-    const jwks = (await ask('/.well-known/jwks.json')).text
-    const json = { email: 'ada@example.com', password: PASSWORD }
-    const { body } = await ask('/auth/register', { body: json })
+    const jwks = (await sandbox.ask('/.well-known/jwks.json')).text
+    const email = 'ada@example.com'
+    const body = await signUp(sandbox, email)
     expect(await stopProgram(first)).toMatchObject({ code: 0 })
     const second = sandbox.start()
     await becomesReady(second)
-    expect((await ask('/.well-known/jwks.json')).text).toBe(jwks)
+    expect((await sandbox.ask('/.well-known/jwks.json')).text).toBe(jwks)
     expect(first.err().startsWith(second.err())).toBe(true)
     // The developer's mail with its link goes to standard error, and to no log.
     expect(first.err()).toMatch(
       /\nMail to ada@example\.com: Confirm your e-mail address\n[^]*token=signet_el_/,
     )
     expect(first.out()).not.toMatch(/signet_el_|ada@example/)
-    expect((await ask('/auth/me', { token: body.access_token })).body).toEqual(body.user)
-    expect((await ask('/auth/login', { body: json })).status).toBe(200)
-    expect((await ask('/auth/refresh', { body: { refresh_token: body.refresh_token } })).status).toBe(200)
+    expect((await sandbox.ask('/auth/me', { token: body.access_token })).body).toEqual(body.user)
+    await signIn(sandbox, email)
+    expect((await refreshTokens(sandbox, body)).status).toBe(200)
   })
 
   it('loses no row by kill -9', async () => {
     const first = sandbox.start()
     await becomesReady(first)
-    const ask = createAsk(sandbox.origin)
-    const people = await Promise.all(
-      [1, 2, 3].map(number =>
-        ask('/auth/register', { body: { email: `p${number}@example.com`, password: PASSWORD } }),
-      ),
-    )
-    await ask('/auth/logout', { method: 'POST', token: people[0]?.body.access_token ?? '' })
+    const people = await Promise.all([1, 2, 3].map(number => signUp(sandbox, `p${number}@example.com`)))
+    await sandbox.ask('/auth/logout', { method: 'POST', token: people[0]?.access_token ?? '' })
     await stopProgram(first, 'SIGKILL')
     await becomesReady(sandbox.start())
-    const shown = await Promise.all(people.map(({ body }) => ask('/auth/me', { token: body.access_token })))
+    const shown = await Promise.all(
+      people.map(({ access_token: token }) => sandbox.ask('/auth/me', { token })),
+    )
     expect(shown.map(({ status }) => status)).toEqual([401, 200, 200])
   })
 
@@ -96,7 +92,7 @@ describe('the first start on the embedded default', () => {
       out: '',
       lines: [expect.stringMatching(/^signetd: DATA_DIR .* is in use by another process/)],
     })
-    expect((await createAsk(sandbox.origin)('/readyz')).status).toBe(200)
+    expect((await sandbox.ask('/readyz')).status).toBe(200)
   })
 })
 

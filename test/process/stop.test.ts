@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createAsk, PASSWORD } from '../support/ask.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
@@ -63,7 +63,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     socket.on('data', data => {
       answer += String(data)
     })
-    await expect.poll(() => createAsk(sandbox.origin)('/livez').then(({ status }) => status)).toBe(200)
+    await expect.poll(() => sandbox.ask('/livez').then(({ status }) => status)).toBe(200)
     const stopped = stopProgram(program)
     await expect.poll(() => program.out()).toContain('"stopping"')
     socket.write(BODY.slice(10))
@@ -109,7 +109,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     const program = sandbox.startDetached(environment(), 'npm', 'start', '--silent')
     await becomesReady(program)
     const socket = await open(HEAD + BODY.slice(0, 10))
-    await expect.poll(() => createAsk(sandbox.origin)('/livez').then(({ status }) => status)).toBe(200)
+    await expect.poll(() => sandbox.ask('/livez').then(({ status }) => status)).toBe(200)
     process.kill(-(program.process.pid ?? 0), 'SIGINT')
     await expect.poll(() => program.out()).toContain('"stopping"')
     program.process.kill('SIGINT')

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createAsk, PASSWORD } from '../support/ask.ts'
+import { refreshTokens, signUp } from '../support/accounts/account-api.ts'
 import { createDataDir } from '../support/backends.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
@@ -50,10 +50,9 @@ describe('README: let a person’s token reach your API', () => {
 
   it('gets the demo client’s token there, and jose says the same', async () => {
     const [, client_id = '', client_secret = ''] = /Demo client: (\S+), secret (\S+)/.exec(printed) ?? []
-    const ask = createAsk(signet.origin)
     const Authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
     const form = { grant_type: 'client_credentials', resource: API }
-    const { body } = await ask('/token', { form, headers: { Authorization } })
+    const { body } = await signet.ask('/token', { form, headers: { Authorization } })
     expect(await orders(body.access_token)).toBe('demo')
     const issuer = `http://localhost:${signet.port}`
     const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
@@ -62,17 +61,14 @@ describe('README: let a person’s token reach your API', () => {
   })
 
   it('gets a person’s token there, and one for the account API by the same sign-in', async () => {
-    const ask = createAsk(signet.origin)
-    const json = { email: 'grace@example.com', password: PASSWORD, client_id: 'demo-app' }
-    const { body: opened } = await ask('/auth/register', { body: json })
+    const opened = await signUp(signet, 'grace@example.com', { client_id: 'demo-app' })
     expect(await orders(opened.access_token)).toBe(opened.user.id)
-    expect((await ask('/auth/me', { token: opened.access_token })).status).toBe(401)
-    const { refresh_token } = opened
+    expect((await signet.ask('/auth/me', { token: opened.access_token })).status).toBe(401)
     const resource = `http://localhost:${signet.port}`
-    const { body: own } = await ask('/auth/refresh', { body: { refresh_token, resource } })
-    expect((await ask('/auth/me', { token: own.access_token })).body).toEqual(opened.user)
+    const { body: own } = await refreshTokens(signet, opened, { resource })
+    expect((await signet.ask('/auth/me', { token: own.access_token })).body).toEqual(opened.user)
     expect(await orders(own.access_token)).toBe(401)
-    const { body: next } = await ask('/auth/refresh', { body: { refresh_token: own.refresh_token } })
+    const { body: next } = await refreshTokens(signet, own)
     expect(await orders(next.access_token)).toBe(opened.user.id)
   })
 })

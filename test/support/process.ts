@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createAsk } from './ask.ts'
 import { freePort } from './services/services.ts'
 
 /** The built program, as its users run it. `npm test` builds it first. */
@@ -105,7 +106,8 @@ export const openSandbox = async () => {
       if (program.process.exitCode === null) await stopProgram(program, 'SIGKILL')
     rmSync(directory, { recursive: true, force: true })
   }
-  return { directory, port, environment, origin: `http://127.0.0.1:${port}`, start, startDetached, close }
+  const origin = `http://127.0.0.1:${port}`
+  return { directory, port, environment, origin, ask: createAsk(origin), start, startDetached, close }
 }
 
 export type Sandbox = Awaited<ReturnType<typeof openSandbox>>

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { BLOCKLIST_COMPLETE, redisPrefixOf } from '../../../src/domain/revocations/blocklist-key.ts'
 import { type RevocationQuery, redisRevocations } from '../../../src/sdk/redis.ts'
-import { type Ask, createAsk, newEmail, PASSWORD } from '../ask.ts'
+import { type Ask, type Askable, createAsk, newEmail, PASSWORD } from '../ask.ts'
 import { createDatabaseWithSchema } from '../backends.ts'
 import { PEPPER } from '../clients.ts'
 import { becomesReady, openSandbox } from '../process.ts'
@@ -48,7 +48,7 @@ export const openFaultyRedis = async () => {
   const config = (name: string, value: string) => admin.config('SET', name, value)
   return {
     programs,
-    calls: [createAsk(sandbox.origin), createAsk(`http://127.0.0.1:${second}`)] as const,
+    servers: [sandbox, { ask: createAsk(`http://127.0.0.1:${second}`) }] as const,
     admin,
     faults: {
       'is away': { begin: proxy.refuse, end: proxy.accept },
@@ -126,16 +126,16 @@ const seedRevocations = async (url: string) => {
 }
 
 /** Signs in, refreshes, sends wrong passwords and signs out, again and again until it is stopped. Returns every wrong answer. */
-export const openTraffic = ({ calls, admin }: FaultyRedis) => {
+export const openTraffic = ({ servers, admin }: FaultyRedis) => {
   const faults: string[] = []
   const gone: Readonly<{ token: RevocationQuery; at: number }>[] = []
   const revocations = redisRevocations({ issuer: ISSUER, mget: keys => admin.mget(keys) })
   let turns = 0
   const stopping = new AbortController()
-  const visit = async (one: Ask, other: Ask) => {
+  const visit = async (one: Askable, other: Askable) => {
     const email = newEmail()
     const expectStatus = async (wanted: number, ...[path, request]: Parameters<Ask>) => {
-      const answer = await one(path, request)
+      const answer = await one.ask(path, request)
       if (answer.status !== wanted) faults.push(`${path}: ${answer.status} instead of ${wanted}`)
       return answer.body
     }
@@ -146,11 +146,11 @@ export const openTraffic = ({ calls, admin }: FaultyRedis) => {
     await expectStatus(200, '/auth/refresh', { body: { refresh_token } })
     await expectStatus(204, '/auth/logout', { method: 'POST', token: access_token })
     gone.push({ token: claimsOf(access_token), at: performance.now() })
-    const { status } = await other('/auth/me', { token: access_token })
+    const { status } = await other.ask('/auth/me', { token: access_token })
     if (status !== 401) faults.push(`signed out, and ${status} elsewhere`)
     turns += 1
   }
-  const work = async (one: Ask, other: Ask) => {
+  const work = async (one: Askable, other: Askable) => {
     while (!stopping.signal.aborted)
       await visit(one, other).catch((error: unknown) => {
         faults.push(String(error))
@@ -167,7 +167,10 @@ export const openTraffic = ({ calls, admin }: FaultyRedis) => {
       if (standings.includes('live')) faults.push('a service takes a token that was ended')
     }
   }
-  const workers = Promise.all([watch(), ...calls.map((call, index) => work(call, calls[1 - index] ?? call))])
+  const workers = Promise.all([
+    watch(),
+    ...servers.map((server, index) => work(server, servers[1 - index] ?? server)),
+  ])
   return {
     stop: async () => {
       stopping.abort()
