@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ask, signIn, signUp } from '../support/accounts/account-api.ts'
+import { signUp, trySignIn } from '../support/accounts/account-api.ts'
 import { createAuthenticator } from '../support/accounts/authenticator.ts'
 import { asOwner, codesOf, second } from '../support/accounts/factors.ts'
 import { hasPostgres } from '../support/backends.ts'
@@ -9,7 +9,7 @@ import { createClock } from '../support/effects.ts'
 const EMAIL = 'ada@secrecy.example'
 const TABLES = ['totp_factors', 'recovery_codes', 'passkeys', 'ceremonies']
 
-describe.skipIf(!hasPostgres)('a second factor', () => {
+describe.skipIf(!hasPostgres)('the secrets of second factors', () => {
   const time = createClock()
   let deployment: Deployment
   let signet: Instance
@@ -19,26 +19,26 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     signet = await deployment.start({ clock: time.clock })
     const tokens = await signUp(signet, EMAIL)
     const { access_token: token } = tokens
-    const { body: begun } = await ask(signet, '/auth/factors/totp', asOwner(tokens))
+    const { body: begun } = await signet.ask('/auth/factors/totp', asOwner(tokens))
     const code = codesOf(begun.secret, time)
     const enrolment = { handle: begun.handle, totp: code() }
-    const { body: given } = await ask(signet, '/auth/factors/totp/confirm', { body: enrolment, token })
+    const { body: given } = await signet.ask('/auth/factors/totp/confirm', { body: enrolment, token })
     time.advance(30)
-    const { body: first } = await signIn(signet, EMAIL)
+    const { body: first } = await trySignIn(signet, EMAIL)
     const { body: entered } = await second(signet, first.handle, { totp: code() })
-    const { body: asked } = await ask(signet, '/auth/factors/passkeys', asOwner(entered))
+    const { body: asked } = await signet.ask('/auth/factors/passkeys', asOwner(entered))
     const passkey = createAuthenticator().create(asked.passkey)
-    await ask(signet, '/auth/factors/passkeys/confirm', {
+    await signet.ask('/auth/factors/passkeys/confirm', {
       body: { handle: asked.handle, passkey },
       token: entered.access_token,
     })
-    // Tried with what is wrong, finished, tried again; and one that is begun and not finished.
-    const { body: left } = await signIn(signet, EMAIL)
+    // A sign-in with wrong and right proofs, and one that is begun and not finished.
+    const { body: left } = await trySignIn(signet, EMAIL)
     const [recovery_code = '', guessed = ''] = given.recovery_codes
     await second(signet, left.handle, { totp: '918273' })
     await second(signet, left.handle, { recovery_code })
     await second(signet, left.handle, { recovery_code: guessed })
-    const { body: open } = await signIn(signet, EMAIL)
+    const { body: open } = await trySignIn(signet, EMAIL)
     secrets.push(
       begun.secret,
       begun.handle,
@@ -56,7 +56,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     await deployment.close()
   })
 
-  it('leaves nothing in the log that would open anything', () => {
+  it('are in no line of the log', () => {
     const written = JSON.stringify(signet.lines)
     expect(signet.lines.length).toBeGreaterThan(10)
     expect(secrets.length).toBeGreaterThan(20)
@@ -73,7 +73,7 @@ describe.skipIf(!hasPostgres)('a second factor', () => {
     )
   })
 
-  it('leaves nothing in the database that would open anything, but the challenges, which need the key as well', async () => {
+  it('are not readable in the database, except challenges, which are worthless without the private key', async () => {
     const { database } = deployment
     const rows = await Promise.all(
       TABLES.map(table => database.sql`select t::text as row from ${database.sql(table)} t`),

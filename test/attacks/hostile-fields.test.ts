@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ask, send, signIn } from '../support/accounts/account-api.ts'
+import { trySignIn } from '../support/accounts/account-api.ts'
 import { type Authenticator, createAuthenticator } from '../support/accounts/authenticator.ts'
 import { asOwner, stepUp, withTotp } from '../support/accounts/factors.ts'
 import { type Body } from '../support/answer.ts'
-import { PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
 import { createClock } from '../support/effects.ts'
 
-/** What no honest application sends, for every field of every endpoint. */
+/** Values that no honest application sends, for every field of every endpoint. */
 const HOSTILE: readonly unknown[] = [
   null,
   true,
@@ -34,7 +34,7 @@ const HOSTILE: readonly unknown[] = [
 
 type Members = Readonly<Record<string, unknown>>
 
-/** The same body with one member at a time, at any depth, hostile. */
+/** Copies of a body, each with one hostile member, at any depth. */
 const bent = (body: unknown): readonly unknown[] => {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return HOSTILE
   const members = body as Members
@@ -43,7 +43,7 @@ const bent = (body: unknown): readonly unknown[] => {
   )
 }
 
-describe.each(deployments)('fields that nobody honest sends ($name)', { timeout: 60_000 }, ({ open }) => {
+describe.each(deployments)('hostile fields ($name)', { timeout: 60_000 }, ({ open }) => {
   const time = createClock()
   const email = 'ada@hostile.example'
   let deployment: Deployment
@@ -69,12 +69,12 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
   beforeEach(time.reset)
 
   const beginPasskey = async () => {
-    const { body } = await ask(signet, '/auth/factors/passkeys', asOwner(strong))
+    const { body } = await signet.ask('/auth/factors/passkeys', asOwner(strong))
     const maker = createAuthenticator()
     const { clientExtensionResults: _, ...attestation } = maker.create(body.passkey)
     return { handle: body.handle, attestation, maker }
   }
-  /** The status, which is no server's fault, as the log agrees. */
+  /** The status, which must be below 500, with no error in the log. */
   const attack = async (
     path: string,
     body: unknown,
@@ -82,7 +82,7 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
     method: 'POST' | 'DELETE' = 'POST',
   ) => {
     const headers = bearer === null ? {} : { Authorization: `Bearer ${bearer}` }
-    const { status } = await send(signet, method, path, body, headers)
+    const { status } = await signet.ask(path, { method, body, headers })
     const errors = signet.lines.filter(line => line.level === 'error').map(({ error }) => error)
     expect({ path, body, status, errors: status < 500 ? [] : errors }).toMatchObject({ errors: [] })
     expect(status).toBeLessThan(500)
@@ -112,41 +112,41 @@ describe.each(deployments)('fields that nobody honest sends ($name)', { timeout:
     ['/auth/step-up', { handle: 'signet_cy_', totp: '000000' }],
     ['/auth/step-up', { recovery_code: 'aaaaa-aaaaa-aaaaa-aaaaa-aaaaa' }],
     ['/auth/factors/totp/confirm', { handle: 'signet_cy_', totp: '000000' }],
-  ])('are refused at %s, of somebody who is signed in', async (path, body) => {
+  ])('are refused at %s with an access token', async (path, body) => {
     for (const each of bent(body)) await attack(path, each, token)
-    expect((await ask(signet, '/auth/me', { token })).status).toBe(200)
+    expect((await signet.ask('/auth/me', { token })).status).toBe(200)
   })
 
-  it('are refused at a deletion', async () => {
+  it('are refused at DELETE /auth/me', async () => {
     for (const each of bent({ current_password: 'wrong' }))
       expect(await attack('/auth/me', each, token, 'DELETE')).toBeGreaterThanOrEqual(400)
   })
 
   it.each(['%00', 'a%00b', '%ff', '%ed%a0%80', '%2e%2e', '{1}', 'x'.repeat(5_000)])(
-    'are nothing in a path: %s',
+    'are 404 in a path: %s',
     async segment => {
       for (const path of ['/auth/factors/passkeys/', '/auth/sessions/'])
         expect(await attack(path + segment, undefined, token, 'DELETE')).toBe(404)
     },
   )
 
-  it('are refused in a passkey that signs in, alone or after the password', async () => {
+  it('are refused in a passkey that signs in, with and without a password', async () => {
     const { clientExtensionResults: _, ...honest } = authenticator.get(
       { rpId: 'localhost', challenge: 'AAAA', allowCredentials: [] },
       { userHandle: 'AAAA' },
     )
     for (const passkey of bent(honest)) {
-      const { handle } = (await ask(signet, '/auth/login/passkey/options', { body: {} })).body
+      const { handle } = (await signet.ask('/auth/login/passkey/options', { body: {} })).body
       expect(await attack('/auth/login/passkey', { handle, passkey }, null)).toBeGreaterThanOrEqual(400)
     }
     for (const id of HOSTILE) {
-      const { handle } = (await signIn(signet, email)).body
+      const { handle } = (await trySignIn(signet, email)).body
       const body = { handle, passkey: { ...honest, id, rawId: id } }
       expect(await attack('/auth/login/second-factor', body, null)).toBeGreaterThanOrEqual(400)
     }
   })
 
-  it('are refused in a passkey that is enrolled', async () => {
+  it('are refused in a passkey at its enrolment', async () => {
     const { attestation: form } = await beginPasskey()
     for (const [index] of bent({ passkey: form, label: 'mine' }).entries()) {
       const { handle, attestation } = await beginPasskey()

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bearerOf, claimsOf, login, register, type Tokens } from '../support/accounts/account-api.ts'
+import { claimsOf, signIn, signUp, type Tokens } from '../support/accounts/account-api.ts'
+import { NEW_PASSWORD } from '../support/accounts/mail.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { hasPostgres } from '../support/backends.ts'
 import { askApp } from '../support/bindings.ts'
-import { PASSWORD } from '../support/call.ts'
 import { type Database } from '../support/database.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../support/deployment.ts'
 import { openapi } from '../support/openapi.ts'
 
 const VICTIM = '01900000-0000-7000-8000-00000000dead'
-const NEW_PASSWORD = 'a lighthouse on the cliff'
 
-/** Every name under which an account might keep what nobody may give themselves. */
+/** Every name under which an account might keep a privilege. */
 const COVETED = {
   roles: ['admin'],
   role: 'admin',
@@ -35,7 +35,7 @@ const COVETED = {
   audience: ['https://elsewhere.example'],
 }
 
-/** What is added to the text of an honest body, before and after its own members. */
+/** The text that is added to an honest body, before and after its own members. */
 const TRICKS: readonly Readonly<{ trick: string; before: string; after: string }>[] = [
   { trick: 'plainly', before: '', after: inner(COVETED) },
   { trick: 'ahead of the honest fields', before: inner(COVETED), after: '' },
@@ -78,7 +78,7 @@ function inner(members: object): string {
   return JSON.stringify(members).slice(1, -1)
 }
 
-/** The honest bodies of the endpoints that take one; every other one of openapi.yaml is asked with the tricks alone. */
+/** The honest bodies of the endpoints that take one. Every other endpoint of openapi.yaml gets the added text alone. */
 const honest = (path: string, tokens: Tokens, email: string): object => {
   switch (path) {
     case '/auth/register':
@@ -105,7 +105,7 @@ const endpoints = Object.entries(openapi.paths)
   )
 const attacks = endpoints.flatMap(endpoint => TRICKS.map(trick => ({ ...endpoint, ...trick })))
 
-describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag', () => {
+describe.runIf(hasPostgres)('mass assignment of roles and verified flags', () => {
   let deployment: Deployment
   let signet: Instance
   let database: Database
@@ -135,19 +135,20 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
   const rows = (email: string) => database.sql`
     select id, email, roles, email_verified_at, disabled_at, created_at from users where email like ${`%${email}`} order by id`
 
-  it('looks at all endpoints', () => {
+  it('is tried at all endpoints', () => {
     expect(endpoints.length).toBeGreaterThanOrEqual(11)
   })
 
   let people = 0
-  it.each(attacks)('at $method $path, $trick', async ({ method, path, before, after }) => {
+  it.each(attacks)('changes nothing at $method $path, $trick', async ({ method, path, before, after }) => {
     people += 1
     const email = `person-${people}@mass.example`
-    const { tokens } = await register(signet, email)
+    const tokens = await signUp(signet, email)
     const [account] = await rows(email)
     const body = `{${[before, inner(honest(path, tokens, email)), after].filter(Boolean).join(',')}}`
     const query = '?roles=admin&role=admin&email_verified=true'
-    const answer = await ask(method, `${path.replace('{id}', VICTIM)}${query}`, body, bearerOf(tokens))
+    const headers = { Authorization: `Bearer ${tokens.access_token}` }
+    const answer = await ask(method, `${path.replace('{id}', VICTIM)}${query}`, body, headers)
     expect(answer.status).toBeLessThan(500)
     if (path === '/auth/register') expect(answer.status).toBe(201)
     const text = await answer.text()
@@ -157,7 +158,7 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
       expect(row['id']).not.toBe(VICTIM)
       expect(row['created_at'].getTime()).toBeGreaterThan(Date.now() - 600_000)
     }
-    // Nothing but a deletion may have touched whose account it was.
+    // No request but a deletion may have changed the account.
     const [now] = await rows(email)
     expect(now).toEqual(account)
     const { access_token } = text.startsWith('{') ? (JSON.parse(text) as Partial<Tokens>) : {}
@@ -189,13 +190,13 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
       422,
     ],
     ['comments', (body: object) => JSON.stringify(body).replace('{', '{/*"roles":["admin"],*/'), 400],
-  ])('a registration as %s is refused', async (_, write, status) => {
+  ])('is refused at a registration as %s', async (_, write, status) => {
     const body = write({ email: 'list@mass.example', password: PASSWORD, ...COVETED })
     expect((await ask('POST', '/auth/register', body, {})).status).toBe(status)
     expect(await rows('list@mass.example')).toHaveLength(0)
   })
 
-  it('of an e-mail that is there twice the last one counts, for the check and the account alike', async () => {
+  it('uses the last of two members with one name, for the check and for the account', async () => {
     const body = `{"email":"first@mass.example","email":"SECOND@mass.example","password":"short","password":"${PASSWORD}"}`
     const answer = await ask('POST', '/auth/register', body, {})
     expect(answer.status).toBe(201)
@@ -203,9 +204,9 @@ describe.runIf(hasPostgres)('nobody gives themselves a role or a verified flag',
     expect(await rows('first@mass.example')).toHaveLength(0)
   })
 
-  it('nor at the token endpoint', async () => {
-    await register(signet, 'token@mass.example')
-    const { tokens } = await login(signet, 'token@mass.example')
+  it('changes nothing at the token endpoint', async () => {
+    await signUp(signet, 'token@mass.example')
+    const tokens = await signIn(signet, 'token@mass.example')
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       client_id: 'first-party',

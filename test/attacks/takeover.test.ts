@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ALIVE, ask, DEAD, lives, outcomeOf, signIn, signUp } from '../support/accounts/account-api.ts'
+import { ALIVE, DEAD, lives, outcomeOf, signUp, trySignIn } from '../support/accounts/account-api.ts'
 import { createAuthenticator } from '../support/accounts/authenticator.ts'
 import { asOwner, MFA, second, stepUp, withTotp } from '../support/accounts/factors.ts'
 import {
@@ -12,7 +12,7 @@ import {
   verify,
 } from '../support/accounts/mail.ts'
 import { type Body } from '../support/answer.ts'
-import { PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
 import { type Deployment, deployments } from '../support/deployment.ts'
 import { createClock } from '../support/effects.ts'
 import { linkIn } from '../support/services/mailbox.ts'
@@ -32,7 +32,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
   })
   beforeEach(time.reset)
 
-  /** Everything that keeps a door open: two factors, recovery codes, a sign-in, one that is half done, and a link to elsewhere. */
+  /** An account with everything that an attacker may leave behind: two factors, recovery codes, a sign-in, an unfinished one, and a link to another address. */
   const withEverything = async (email: string) => {
     const { signet, mailbox } = post
     const person = await withTotp(signet, time, email)
@@ -40,30 +40,30 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     time.advance(30)
     const { access_token: token } = tokens
     const authenticator = createAuthenticator()
-    const { handle, passkey } = (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
+    const { handle, passkey } = (await signet.ask('/auth/factors/passkeys', asOwner(tokens))).body
     const body = { handle, passkey: authenticator.create(passkey) }
-    expect((await ask(signet, '/auth/factors/passkeys/confirm', { body, token })).status).toBe(201)
+    expect((await signet.ask('/auth/factors/passkeys/confirm', { body, token })).status).toBe(201)
     const elsewhere = `elsewhere-${email}`
     const change = { refresh_token: tokens.refresh_token, new_email: elsewhere }
-    expect((await ask(signet, '/auth/email', { body: change, token })).status).toBe(202)
+    expect((await signet.ask('/auth/email', { body: change, token })).status).toBe(202)
     const link = linkIn(await mailbox.mailTo(elsewhere, SUBJECTS.change)).token
-    const half = (await signIn(signet, email)).body.handle
+    const half = (await trySignIn(signet, email)).body.handle
     return { ...person, tokens, authenticator, link, half }
   }
   const enterByPasskey = async (authenticator: ReturnType<typeof createAuthenticator>) => {
-    const { body } = await ask(post.signet, '/auth/login/passkey/options', { body: {} })
+    const { body } = await post.signet.ask('/auth/login/passkey/options', { body: {} })
     const passkey = authenticator.get(body.passkey)
-    return ask(post.signet, '/auth/login/passkey', { body: { handle: body.handle, passkey } })
+    return post.signet.ask('/auth/login/passkey', { body: { handle: body.handle, passkey } })
   }
   const factorsOf = async ({ access_token: token }: Pick<Body, 'access_token'>) =>
-    (await ask(post.signet, '/auth/factors', { token })).body
+    (await post.signet.ask('/auth/factors', { token })).body
 
-  it('that a stranger registered leaves them nothing, once the owner of the address has reset it', async () => {
+  it('leaves an attacker that registered it nothing after the owner of the address has reset the password', async () => {
     const email = 'victim@seam.example'
     const stranger = await withEverything(email)
     const bystander = await withTotp(post.signet, time, 'bystander@seam.example')
     expect(await reset(post.signet, await resetToken(post, email))).toBe('204')
-    const owner = await signIn(post.signet, email, { password: NEW_PASSWORD })
+    const owner = await trySignIn(post.signet, email, { password: NEW_PASSWORD })
     expect(owner.status).toBe(200)
     expect(await factorsOf(owner.body)).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
     expect((await enterByPasskey(stranger.authenticator)).status).toBe(401)
@@ -75,22 +75,22 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     expect((await factorsOf(bystander.tokens)).recovery_codes).toBe(10)
   })
 
-  it('keeps them through a reset where the address was proven before: the mailbox alone is not enough', async () => {
+  it('keeps its factors through a reset of a verified address, as the mailbox alone is not enough', async () => {
     const email = 'proven@seam.example'
     const ada = await withEverything(email)
     const asking = { method: 'POST', token: ada.tokens.access_token } as const
-    expect((await ask(post.signet, '/auth/email/verification', asking)).status).toBe(202)
+    expect((await post.signet.ask('/auth/email/verification', asking)).status).toBe(202)
     const { token } = linkIn(await post.mailbox.mailTo(email, SUBJECTS.verify, 2))
     expect(await verify(post.signet, token)).toBe('204')
     expect(await reset(post.signet, await resetToken(post, email))).toBe('204')
-    const half = await signIn(post.signet, email, { password: NEW_PASSWORD })
+    const half = await trySignIn(post.signet, email, { password: NEW_PASSWORD })
     expect(outcomeOf(half)).toBe('401 AUTH_SECOND_FACTOR_REQUIRED')
     expect(half.body.factors).toEqual(['totp', 'passkey', 'recovery_code'])
     expect((await second(post.signet, half.body.handle, { totp: ada.code() })).status).toBe(200)
     expect((await enterByPasskey(ada.authenticator)).status).toBe(200)
   })
 
-  it('is neither deleted nor given another address by a sign-in of the lower class, whatever it knows', async () => {
+  it('refuses a deletion and a change of e-mail to a sign-in of the class pwd that brings the password alone', async () => {
     const { signet } = post
     const ada = await withTotp(signet, time, 'class@seam.example')
     const deletion = { method: 'DELETE', body: { current_password: PASSWORD } } as const
@@ -99,7 +99,7 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
       ['/auth/me', deletion],
       ['/auth/email', change],
     ] as const) {
-      const weak = await ask(signet, path, { ...asking, token: ada.tokens.access_token })
+      const weak = await signet.ask(path, { ...asking, token: ada.tokens.access_token })
       expect(outcomeOf(weak)).toBe('401 AUTH_STEP_UP_REQUIRED')
       expect(weak.headers.get('www-authenticate')).toBe(
         `Bearer realm="signet", error="insufficient_user_authentication", acr_values="${MFA}", max_age="300"`,
@@ -112,23 +112,21 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
       body: { ...body, recovery_code },
       token,
     })
-    expect((await ask(signet, '/auth/email', by(one, change.body))).status).toBe(202)
-    expect((await ask(signet, '/auth/me', { method: 'DELETE', ...by(other, deletion.body) })).status).toBe(
-      204,
-    )
+    expect((await signet.ask('/auth/email', by(one, change.body))).status).toBe(202)
+    expect((await signet.ask('/auth/me', { method: 'DELETE', ...by(other, deletion.body) })).status).toBe(204)
   })
 
-  it('tells its person by mail of every factor that comes or goes, and of new recovery codes', async () => {
+  it('notifies its owner of every added and removed factor, and of new recovery codes', async () => {
     const { signet, mailbox } = post
     const email = 'told@seam.example'
     const ada = await withTotp(signet, time, email)
     const { text } = await mailbox.mailTo(email, SUBJECTS.factorsChanged)
     expect(text).not.toMatch(/https?:|signet_/)
     const strong = (await stepUp(signet, ada.tokens, { totp: ada.code() })).body
-    const renewed = await ask(signet, '/auth/factors/recovery-codes', asOwner(strong))
+    const renewed = await signet.ask('/auth/factors/recovery-codes', asOwner(strong))
     expect(renewed.status).toBe(201)
     await mailbox.mailTo(email, SUBJECTS.factorsChanged, 2)
-    const remove = () => ask(signet, '/auth/factors/totp', asOwner(strong, 'DELETE'))
+    const remove = () => signet.ask('/auth/factors/totp', asOwner(strong, 'DELETE'))
     expect([(await remove()).status, (await remove()).status]).toEqual([204, 404])
     await mailbox.mailTo(email, SUBJECTS.factorsChanged, 3)
     await signUp(signet, 'afterwards@seam.example')
@@ -137,9 +135,9 @@ describe.each(deployments)('an account with second factors ($name)', ({ open }) 
     expect(subjects.filter(subject => SUBJECTS.factorsChanged.test(subject ?? ''))).toHaveLength(3)
   })
 
-  it('asks for the password alone where there is no factor', async () => {
+  it('needs the password only where it has no factor', async () => {
     const { access_token: token } = await signUp(post.signet, 'plain@seam.example')
     const body = { current_password: PASSWORD }
-    expect((await ask(post.signet, '/auth/me', { method: 'DELETE', body, token })).status).toBe(204)
+    expect((await post.signet.ask('/auth/me', { method: 'DELETE', body, token })).status).toBe(204)
   })
 })

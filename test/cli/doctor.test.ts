@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import {
-  createDatabase,
+  createDatabaseWithSchema,
   createEmptyDatabase,
   createRedis,
   hasPostgres,
@@ -96,7 +96,7 @@ describe('signetd doctor', () => {
 
   it.runIf(hasPostgres && hasRedis)('tells a database that is ready from one that is not', async () => {
     const redis = await createRedis()
-    const [full, empty] = [await createDatabase(), await createEmptyDatabase()]
+    const [full, empty] = [await createDatabaseWithSchema(), await createEmptyDatabase()]
     const ready = { ...places(), REDIS_URL: redis.url, REFRESH_TOKEN_PEPPER: PEPPER }
     expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
     expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
-import { login, outcome, register, send } from '../support/accounts/account-api.ts'
+import { outcomeOf, refreshTokens, signIn, signUp } from '../support/accounts/account-api.ts'
 import { FROM, forgot, reset, SUBJECTS, verify } from '../support/accounts/mail.ts'
-import { askApp } from '../support/bindings.ts'
-import { basic, SECRETS } from '../support/clients.ts'
+import { basic, CLIENT_CREDENTIALS, SECRETS } from '../support/clients.ts'
 import { type Instance, startAt } from '../support/deployment.ts'
 import { linkIn, openMailbox } from '../support/services/mailbox.ts'
 import { createFrom, dropDatabase, withDatabase } from '../support/services/postgres-admin.ts'
@@ -67,32 +66,20 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
       start: (environment: Storage['environment']) => startAt({ environment: { ...environment, ...more } }),
     }
   }
-  const ask = async ({ app }: Instance, path: string, form: Record<string, string>) => {
-    const body = new URLSearchParams(form).toString()
-    const headers = {
-      ...AUTHORIZATION,
-      'Content-Type': 'application/x-www-form-urlencoded',
-      'Content-Length': String(body.length),
-    }
-    return (await askApp(app, path, { method: 'POST', body, headers })).json()
-  }
-  const isActive = async (signet: Instance, token: string) =>
-    ((await ask(signet, '/introspect', { token })) as { active: boolean }).active
-  const meWith = (signet: Instance, token: string) =>
-    outcome(send(signet, 'GET', '/auth/me', undefined, { Authorization: `Bearer ${token}` }))
-  const refreshWith = (signet: Instance, refresh_token: string) =>
-    outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))
+  const isActiveAt = async (signet: Instance, token: string) =>
+    (await signet.post('/introspect', { token }, AUTHORIZATION)).body.active
+  const meWith = async (signet: Instance, token: string) => outcomeOf(await signet.ask('/auth/me', { token }))
+  const refreshWith = async (signet: Instance, refresh_token: string) =>
+    outcomeOf(await refreshTokens(signet, { refresh_token }))
 
   it('leaves nothing alive of what was before: tokens of any key, refresh tokens, links', async () => {
     const { storage, mailbox, start } = await setUp()
     let signet = await start(storage.environment)
-    const early = (await register(signet, EMAIL)).tokens
-    const machine = (await ask(signet, '/token', { grant_type: 'client_credentials' })) as {
-      access_token: string
-    }
+    const early = await signUp(signet, EMAIL)
+    const machine = (await signet.token(CLIENT_CREDENTIALS, AUTHORIZATION)).body
     expect((await signetd(storage.environment, 'keys', 'rotate', '--now')).code).toBe(0)
     await signet.reload()
-    const late = (await login(signet, EMAIL)).tokens
+    const late = await signIn(signet, EMAIL)
     const verifyToken = linkIn(await mailbox.mailTo(EMAIL, SUBJECTS.verify)).token
     await forgot(signet, EMAIL)
     const resetToken = linkIn(await mailbox.mailTo(EMAIL, SUBJECTS.reset)).token
@@ -100,17 +87,19 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
 
     const restore = await dump(storage)
     signet = await start(storage.environment)
-    const { bearer } = await login(signet, EMAIL)
-    expect(await outcome(send(signet, 'POST', '/auth/logout', { everywhere: true }, bearer))).toBe('204')
-    const after = (await login(signet, EMAIL)).tokens
-    expect(await isActive(signet, early.access_token)).toBe(false)
+    const { access_token } = await signIn(signet, EMAIL)
+    expect(
+      outcomeOf(await signet.ask('/auth/logout', { body: { everywhere: true }, token: access_token })),
+    ).toBe('204')
+    const after = await signIn(signet, EMAIL)
+    expect(await isActiveAt(signet, early.access_token)).toBe(false)
     await signet.close()
 
     const environment = await restore()
     signet = await start(environment)
     // What the restore alone brings back to life.
-    expect(await isActive(signet, early.access_token)).toBe(true)
-    expect(await isActive(signet, machine.access_token)).toBe(true)
+    expect(await isActiveAt(signet, early.access_token)).toBe(true)
+    expect(await isActiveAt(signet, machine.access_token)).toBe(true)
     if (name === 'embedded') {
       const refused = await signetd(environment, 'restored')
       expect(refused).toEqual({
@@ -130,14 +119,14 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
 
     signet = await start(environment)
     for (const { access_token, refresh_token } of [early, late, after]) {
-      expect(await isActive(signet, access_token)).toBe(false)
+      expect(await isActiveAt(signet, access_token)).toBe(false)
       expect(await meWith(signet, access_token)).toBe('401 AUTH_TOKEN_INVALID')
       expect(await refreshWith(signet, refresh_token)).toMatch(/^401 /)
     }
-    expect(await isActive(signet, machine.access_token)).toBe(false)
+    expect(await isActiveAt(signet, machine.access_token)).toBe(false)
     expect(await verify(signet, verifyToken)).toBe('400 LINK_INVALID')
     expect(await reset(signet, resetToken)).toBe('400 LINK_INVALID')
-    const next = (await login(signet, EMAIL)).tokens
+    const next = await signIn(signet, EMAIL)
     expect(await meWith(signet, next.access_token)).toBe('200')
     expect(await refreshWith(signet, next.refresh_token)).toBe('200')
     await signet.close()
@@ -146,7 +135,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
   it('ends everything but the keys where they are read-only, and says so with 2', async () => {
     const { storage, start } = await setUp()
     let signet = await start(storage.environment)
-    const { tokens } = await register(signet, EMAIL)
+    const tokens = await signUp(signet, EMAIL)
     await signet.close()
     const KEYS_DIR = storage.environment['KEYS_DIR'] ?? ''
     chmodSync(KEYS_DIR, 0o500)

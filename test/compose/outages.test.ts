@@ -16,7 +16,7 @@ const proxyOf = async (url: string) => {
   return { proxy, url: through.href }
 }
 
-describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
+describe.skipIf(!hasPostgres || !hasRedis)('an outage', () => {
   let deployment: Deployment
   let postgres: FaultProxy
   let redis: FaultProxy
@@ -51,8 +51,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
   const answersAgain = () =>
     vi.waitFor(async () => expect((await signet.fetch('/readyz')).status).toBe(200), { timeout: 10_000 })
 
-  describe('Postgres', () => {
-    it('is answered with 503 wherever it is needed, changes nothing, and recovers by itself', async () => {
+  describe('of Postgres', () => {
+    it('is answered with 503 wherever the database is needed, changes nothing, and ends by itself', async () => {
       const family = await seedFamily(deployment)
       const token = (await signet.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
       const assertion = await signAssertion(key, assertionClaims('jwt'))
@@ -78,7 +78,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)
     })
 
-    it('away means no token for a client either: nobody could revoke it', async () => {
+    it('is answered with 503 to a client too, as its token could not be revoked', async () => {
       await postgres.refuse()
       await vi.waitFor(async () => expectUnavailable(await signet.token(CLIENT_CREDENTIALS, SERVICE)), {
         timeout: 10_000,
@@ -88,7 +88,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)
     })
 
-    it('that goes in the middle of a rotation costs nobody their sign-in: the retry has its proof', async () => {
+    it('within a rotation ends no sign-in, as the retry has its proof', async () => {
       const family = await seedFamily(deployment)
       let token: string = family.refresh_token
       for (let turn = 0; turn < 10; turn++) {
@@ -103,7 +103,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       expect((await rowOf(deployment, family.id)).generation).toBe(10)
     })
 
-    it('refuses garbage without being asked', async () => {
+    it('does not keep garbage from being refused', async () => {
       await postgres.refuse()
       expect(await refused(signet, 'x')).toEqual(INVALID_GRANT)
       const { text } = await signet.post('/introspect', { token: 'x' }, SERVICE)
@@ -113,8 +113,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
     })
   })
 
-  describe('Redis', () => {
-    it('lets nobody in who was shut out: the answer is Postgres’s', async () => {
+  describe('of Redis', () => {
+    it('lets no revoked token pass, as Postgres is asked', async () => {
       const family = await seedFamily(deployment)
       const { body } = await refresh(signet, family.refresh_token)
       await signet.post('/revoke', { token: body.refresh_token, client_id: 'app' })
@@ -124,7 +124,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       await redis.accept()
     })
 
-    it('is missed by nobody while it is away: tokens are issued, refreshed, and revoked for good', async () => {
+    it('does not keep tokens from being issued, refreshed and revoked for good', async () => {
       const family = await seedFamily(deployment)
       await redis.refuse()
       const { body } = await refresh(signet, family.refresh_token)
@@ -138,7 +138,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('contract: what is away', () => {
       expect(await isActive(signet, body.access_token)).toBe(false)
     })
 
-    it('may say nothing at all: every answer still comes in time', async () => {
+    it('without an answer delays no answer beyond its time limit', async () => {
       const token = (await signet.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
       redis.stall()
       const started = performance.now()

@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signUp } from '../support/accounts/account-api.ts'
 import { assertionClaims, createClientKey, signAssertion, withAssertion } from '../support/assertions.ts'
 import { createDataDir } from '../support/backends.ts'
-import { API, CLIENTS, INTROSPECTOR, SERVICE } from '../support/clients.ts'
+import { API, CLIENTS, SERVICE } from '../support/clients.ts'
 import { type Instance, startInstance } from '../support/deployment.ts'
+import { isActive, refresh } from '../support/refresh.ts'
 
-/** Nothing but a CLIENTS_FILE is set: pepper, key and database are the server's own, and have to outlive it. */
+/** Only CLIENTS_FILE is set: the server has made pepper, key and database itself, and must find them again. */
 describe('a restart on the embedded default', () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-restart-'))
   let data: Awaited<ReturnType<typeof createDataDir>>
@@ -41,17 +43,9 @@ describe('a restart on the embedded default', () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  const isActive = async (token: string) =>
-    (await signet.post('/introspect', { token }, INTROSPECTOR)).body['active']
-  const redeem = (refresh_token: string, key: string) =>
-    signet.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' }, { 'idempotency-key': key })
-  const register = async (email: string) => {
-    const headers = { 'content-type': 'application/json' }
-    const body = JSON.stringify({ email, password: 'correct horse battery', client_id: 'app' })
-    return (await signet.fetch('/auth/register', { method: 'POST', headers, body })).body
-  }
+  const redeem = (refresh_token: string, key: string) => refresh(signet, refresh_token, { key })
 
-  it('keeps what lives alive, and what was ended, spent or used up so', async () => {
+  it('keeps living tokens alive, and ended, spent and used ones refused', async () => {
     const assertion = await signAssertion(key, assertionClaims('jwt'))
     expect((await signet.token(withAssertion(assertion))).status).toBe(200)
     const [ended, alive] = await Promise.all([
@@ -59,15 +53,17 @@ describe('a restart on the embedded default', () => {
       signet.token({ grant_type: 'client_credentials' }, SERVICE),
     ])
     await signet.post('/revoke', { token: ended.body.access_token }, SERVICE)
-    const [ada, eve] = [await register('ada@example.com'), await register('eve@example.com')]
+    const client_id = 'app'
+    const ada = await signUp(signet, 'ada@example.com', { client_id })
+    const eve = await signUp(signet, 'eve@example.com', { client_id })
     const next = await redeem(ada.refresh_token, 'before')
-    await signet.post('/revoke', { token: eve.refresh_token, client_id: 'app' })
+    await signet.post('/revoke', { token: eve.refresh_token, client_id })
 
     await restart()
     expect((await signet.token(withAssertion(assertion))).status).toBe(401)
-    expect(await isActive(alive.body.access_token)).toBe(true)
-    expect(await isActive(ended.body.access_token)).toBe(false)
-    expect(await isActive(eve.access_token)).toBe(false)
+    expect(await isActive(signet, alive.body.access_token)).toBe(true)
+    expect(await isActive(signet, ended.body.access_token)).toBe(false)
+    expect(await isActive(signet, eve.access_token)).toBe(false)
     expect((await redeem(eve.refresh_token, 'x')).status).toBe(400)
     expect((await redeem(ada.refresh_token, 'before')).body.refresh_token).toBe(next.body.refresh_token)
     const third = await redeem(next.body.refresh_token, 'after')
@@ -76,6 +72,6 @@ describe('a restart on the embedded default', () => {
     await restart()
     expect((await redeem(ada.refresh_token, 'before')).status).toBe(400)
     expect((await redeem(third.body.refresh_token, 'thief noticed')).status).toBe(400)
-    expect(await isActive(third.body.access_token)).toBe(false)
+    expect(await isActive(signet, third.body.access_token)).toBe(false)
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createLimits } from '../../src/ephemeral/limits.ts'
 import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
 import { absentMetrics } from '../../src/platform/metrics.ts'
-import { times } from '../support/call.ts'
+import { times } from '../support/ask.ts'
 
 describe('a limit that asks the shared count only about busy keys', () => {
   const limits = createLimits({ redis: null, metrics: absentMetrics })

@@ -36,7 +36,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
   }
 
   describe('§2.3.1 – client_secret_basic', () => {
-    it('accepts the pair, whatever the case of the scheme (RFC 9110 §11.1)', async () => {
+    it('accepts client id and secret with the scheme in any case (RFC 9110 §11.1)', async () => {
       await expectAccepted(CLIENT_CREDENTIALS, SERVICE)
       await expectAccepted(CLIENT_CREDENTIALS, {
         authorization: SERVICE.authorization.replace('Basic', 'bASIC'),
@@ -54,12 +54,12 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       await expectAccepted(CLIENT_CREDENTIALS, raw(`${encodeURIComponent(ODD)}:${lower}`))
     })
 
-    it('RFC 7617 §2 – takes the first colon for the border, and leaves one in the secret alone', async () => {
+    it('RFC 7617 §2 – splits at the first colon, and keeps a colon in the secret', async () => {
       const encoded = encodeURIComponent(SECRETS.odd).replaceAll('%3A', ':')
       await expectAccepted(CLIENT_CREDENTIALS, raw(`odd+id%3A%2B%25:${encoded}`))
     })
 
-    it('does not take a pair that was not encoded for one that was', async () => {
+    it('does not accept an unencoded secret in place of the encoded one', async () => {
       await expectRefused(CLIENT_CREDENTIALS, raw(`${ODD}:${SECRETS.odd}`))
       await expectRefused(CLIENT_CREDENTIALS, raw(`odd+id%3A%2B%25:${SECRETS.odd}`))
     })
@@ -68,7 +68,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       ['a wrong secret', basic('service', `${SECRETS.service}x`)],
       ['a shorter secret', basic('service', SECRETS.service.slice(1))],
       ['no secret', basic('service', '')],
-      ['somebody else’s secret', basic('service', SECRETS.poster)],
+      ['another client’s secret', basic('service', SECRETS.poster)],
       ['the digest of nothing', raw('service')],
       ['nobody', raw(`:${SECRETS.service}`)],
       ['an unknown client', basic('nobody', SECRETS.service)],
@@ -76,7 +76,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
       ['a malformed escape', raw(`service:${SECRETS.service}%`)],
       ['an escape that is no UTF-8', raw(`service:${SECRETS.service}%ff`)],
       ['bytes that are no UTF-8', raw(Buffer.from([0x73, 0x3a, 0xff, 0xfe]))],
-      ['what is no base64', { authorization: 'Basic !!!' }],
+      ['malformed base64', { authorization: 'Basic !!!' }],
       ['nothing', { authorization: 'Basic ' }],
       ['the scheme alone', { authorization: 'Basic' }],
       ['two pairs', { authorization: `${SERVICE.authorization}, ${SERVICE.authorization}` }],
@@ -88,11 +88,11 @@ describe('RFC 6749 §2.3 – client authentication', () => {
   })
 
   describe('§2.3.1 – client_secret_post', () => {
-    it('accepts the pair in the body', async () => {
+    it('accepts client id and secret in the body', async () => {
       await expectAccepted({ ...CLIENT_CREDENTIALS, ...POSTER })
     })
 
-    it('refuses a wrong secret, none, an empty one, and an unknown client', async () => {
+    it('refuses a wrong, a missing and an empty secret, and an unknown client', async () => {
       await expectRefused({ ...CLIENT_CREDENTIALS, ...POSTER, client_secret: `${SECRETS.poster}x` })
       await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'poster' })
       await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'poster', client_secret: '' })
@@ -101,7 +101,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
     })
   })
 
-  it('takes exactly the method that is registered', async () => {
+  it('accepts exactly the registered method', async () => {
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'service', client_secret: SECRETS.service })
     await expectRefused(CLIENT_CREDENTIALS, basic('poster', SECRETS.poster))
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'service' })
@@ -110,7 +110,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
     await expectRefused({ grant_type: 'refresh_token', client_id: 'app', client_secret: 'x' })
   })
 
-  it('§2.3 – refuses two methods at once, whoever is right', async () => {
+  it('§2.3 – refuses two methods at once, whichever secret is right', async () => {
     const assertion = { client_assertion: 'a.b.c', client_assertion_type: JWT_BEARER }
     await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_secret: SECRETS.service }, SERVICE)
     await expectInvalidRequest({ ...CLIENT_CREDENTIALS, ...POSTER }, SERVICE)
@@ -120,24 +120,24 @@ describe('RFC 6749 §2.3 – client authentication', () => {
     await expectInvalidRequest({ ...CLIENT_CREDENTIALS, ...POSTER }, { authorization: 'Bearer x' })
   })
 
-  it('§3.2.1 – refuses a client_id that names somebody else', async () => {
+  it('§3.2.1 – refuses a client_id that names another client', async () => {
     await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_id: 'poster' }, SERVICE)
     await expectInvalidRequest({ ...CLIENT_CREDENTIALS, client_id: 'nobody' }, SERVICE)
   })
 
-  it('§5.2 – refuses who does not say who they are', async () => {
+  it('§5.2 – refuses a request that names no client', async () => {
     await expectRefused(CLIENT_CREDENTIALS)
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: '' })
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: 'nobody' })
     await expectRefused({ ...CLIENT_CREDENTIALS, client_id: '__proto__' })
   })
 
-  it('asks who it is before it says what it can do', async () => {
+  it('authenticates the client before it answers unsupported_grant_type', async () => {
     await expectRefused({ grant_type: 'nonsense' })
     await expectRefused({ ...CLIENT_CREDENTIALS, scope: 'nonsense' }, basic('service', 'wrong'))
   })
 
-  it('is the same at each endpoint that wants it (RFC 7009 §2.1, RFC 7662 §2.1)', async () => {
+  it('works alike at each endpoint that authenticates clients (RFC 7009 §2.1, RFC 7662 §2.1)', async () => {
     for (const path of ['/token', '/revoke', '/introspect']) {
       const form = { ...CLIENT_CREDENTIALS, token: 'x' }
       expectInvalidClient(await signet.post(path, form))
@@ -147,7 +147,7 @@ describe('RFC 6749 §2.3 – client authentication', () => {
     }
   })
 
-  it('tells an unknown client and a wrong secret apart in the log alone', async () => {
+  it('distinguishes an unknown client from a wrong secret in the log only', async () => {
     const unknown = await signet.token(CLIENT_CREDENTIALS, basic('nobody', SECRETS.service))
     const wrong = await signet.token(CLIENT_CREDENTIALS, basic('service', 'wrong'))
     expect(unknown.text).toBe(wrong.text)

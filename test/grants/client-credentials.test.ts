@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, basic, CLIENT_CREDENTIALS, CLIENTS, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
 import { type Deployment, deployments, type Form, type Instance, ISSUER } from '../support/deployment.ts'
 
-/** Clients that are registered with less than most. */
+/** Clients with a minimal registration. */
 const MORE_CLIENTS = [
   ...CLIENTS,
   { client_id: 'scopeless', client_secret: SECRETS.service, grant_types: ['client_credentials'] },
@@ -24,7 +24,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
   })
   afterAll(() => deployment.close())
 
-  const claimsOf = async (form: Form, headers = SERVICE) => {
+  const issuedClaims = async (form: Form, headers = SERVICE) => {
     const { body } = await signet.token(form, headers)
     return decodeJwt(body.access_token)
   }
@@ -33,7 +33,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     return [status, body.error, body['scope']]
   }
 
-  it('answers with a bearer token, its life and its scope, and no refresh token (§4.4.3)', async () => {
+  it('answers with a bearer token, its lifetime and its scope, and no refresh token (§4.4.3)', async () => {
     const { status, body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     expect(status).toBe(200)
     expect(body).toEqual({
@@ -44,7 +44,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     })
   })
 
-  it('keeps the answer out of every cache (§5.1)', async () => {
+  it('forbids caches to store the answer (§5.1)', async () => {
     for (const form of [CLIENT_CREDENTIALS, { grant_type: 'nonsense' }]) {
       const { headers } = await signet.token(form, SERVICE)
       expect(headers.get('cache-control')).toBe('no-store')
@@ -53,7 +53,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     }
   })
 
-  it('narrows the scope to what is asked for (§3.3), and grants each value once', async () => {
+  it('narrows the scope to the requested one (§3.3), and grants each value once', async () => {
     expect(await ask({ scope: 'read' })).toEqual([200, undefined, 'read'])
     expect(await ask({ scope: 'write read' })).toEqual([200, undefined, 'write read'])
     expect(await ask({ scope: 'read read' })).toEqual([200, undefined, 'read'])
@@ -74,7 +74,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     },
   )
 
-  it('grants a client without a registered scope a token without one, and nothing more', async () => {
+  it('issues a token without a scope to a client that is registered without one, and refuses any scope', async () => {
     const scopeless = basic('scopeless', SECRETS.service)
     const { body } = await signet.token(CLIENT_CREDENTIALS, scopeless)
     expect(body).not.toHaveProperty('scope')
@@ -82,13 +82,13 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     expect(await ask({ scope: 'read' }, scopeless)).toEqual([400, 'invalid_scope', undefined])
   })
 
-  it('§5.2 – refuses a grant that exists and is not registered for the client', async () => {
+  it('§5.2 – refuses a grant that is not registered for the client', async () => {
     const { status, body } = await signet.token({ grant_type: 'refresh_token', refresh_token: 'x' }, SERVICE)
     expect([status, body.error]).toEqual([400, 'unauthorized_client'])
   })
 
   it.each(['password', 'implicit', 'authorization_code2', 'Client_Credentials', '__proto__'])(
-    '§5.2 – does not know the grant %j',
+    '§5.2 – refuses the unknown grant %j',
     async grant_type => {
       const { status, body } = await signet.token({ grant_type }, SERVICE)
       expect([status, body.error]).toEqual([400, 'unsupported_grant_type'])
@@ -103,7 +103,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
   })
 
   describe('RFC 9068 – the access token', () => {
-    it('says in its header what it is and who signed it (§2.1)', async () => {
+    it('names its type and its key in the header (§2.1)', async () => {
       const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
       const jwks = (await signet.fetch('/.well-known/jwks.json')).body['keys']
       const kids = (Array.isArray(jwks) ? jwks : []).map(({ kid }: { kid: string }) => kid)
@@ -112,8 +112,8 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       expect(kids).toContain(kid)
     })
 
-    it('carries the claims of a client that acts for itself, and none of a person (§2.2)', async () => {
-      const claims = await claimsOf(CLIENT_CREDENTIALS)
+    it('has the claims of a client that acts for itself, and none of a person (§2.2)', async () => {
+      const claims = await issuedClaims(CLIENT_CREDENTIALS)
       expect(claims).toEqual({
         iss: ISSUER,
         sub: 'service',
@@ -127,7 +127,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       expect(Math.abs((claims.iat ?? 0) - Date.now() / 1000)).toBeLessThan(5)
     })
 
-    it('verifies through the JWKS, and has a jti of its own (§4)', async () => {
+    it('is verified through the JWKS, and has a unique jti (§4)', async () => {
       const { text } = await signet.fetch('/.well-known/jwks.json')
       const keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet)
       const seen = new Set<unknown>()
@@ -140,12 +140,14 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       expect(seen.size).toBe(3)
     })
 
-    it('is addressed to the issuer where no audience was named (§3)', async () => {
-      expect((await claimsOf(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
-      expect((await claimsOf(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe('api')
+    it('is addressed to the issuer when no audience is configured (§3)', async () => {
+      expect((await issuedClaims(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))).aud).toBe(ISSUER)
+      expect((await issuedClaims(CLIENT_CREDENTIALS, basic('audience-of-one', SECRETS.service))).aud).toBe(
+        'api',
+      )
     })
 
-    it('lives as long as configured, and goes to DEFAULT_AUDIENCE when that is set', async () => {
+    it('lives as long as configured, and is addressed to DEFAULT_AUDIENCE when that is set', async () => {
       const environment = { ACCESS_TOKEN_TTL_SECONDS: '60', DEFAULT_AUDIENCE: 'https://default.example' }
       const other = await deployment.start({ environment })
       const { body } = await other.token(CLIENT_CREDENTIALS, basic('scopeless', SECRETS.service))
@@ -160,19 +162,19 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
       ...resources.map(resource => ['resource', resource] as const),
     ]
 
-    it('addresses the token to the resource that is asked for (§2.2)', async () => {
-      expect((await claimsOf(withResources(OTHER_API))).aud).toBe(OTHER_API)
+    it('addresses the token to the requested resource (§2.2)', async () => {
+      expect((await issuedClaims(withResources(OTHER_API))).aud).toBe(OTHER_API)
     })
 
-    it('takes several, each once, and takes an empty one for none', async () => {
-      expect((await claimsOf(withResources(API, OTHER_API))).aud).toEqual([API, OTHER_API])
-      expect((await claimsOf(withResources(OTHER_API, OTHER_API))).aud).toBe(OTHER_API)
-      expect((await claimsOf(withResources(''))).aud).toBe(API)
+    it('accepts several resources, each once, and ignores an empty one', async () => {
+      expect((await issuedClaims(withResources(API, OTHER_API))).aud).toEqual([API, OTHER_API])
+      expect((await issuedClaims(withResources(OTHER_API, OTHER_API))).aud).toBe(OTHER_API)
+      expect((await issuedClaims(withResources(''))).aud).toBe(API)
     })
 
     it.each([
-      ['of somebody else', ['https://foreign.example']],
-      ['of somebody else beside an own one', [API, 'https://foreign.example']],
+      ['of another service', ['https://foreign.example']],
+      ['of another service beside an own one', [API, 'https://foreign.example']],
       ['with a slash that is not registered', [`${API}/`]],
       ['that is relative', ['/api']],
       ['with a fragment', [`${API}#part`]],

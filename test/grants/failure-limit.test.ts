@@ -9,7 +9,7 @@ import { openOwnRedis } from '../support/services/own-redis.ts'
 const WRONG = basic('service', 'wrong')
 const LIMITED = { RATE_LIMIT_TOKEN_FAILURES: '20/60' }
 
-/** Fails as often as it is told, in order; returns the statuses. */
+/** Fails that often, one request after the other; returns the statuses. */
 const fail = async (
   signet: Instance,
   times: number,
@@ -24,10 +24,10 @@ const fail = async (
 const TWENTY_FAILURES = Array.from({ length: 20 }, () => 401)
 
 let turn = 0
-/** An address of nobody else's in this file: limits outlive a test. */
+/** An address that no other test of this file uses, as counts outlive a test. */
 const createAddress = () => `198.51.100.${++turn}`
 
-describe.each(deployments)('contract: the limit on failed client authentication, on $name', ({ open }) => {
+describe.each(deployments)('the limit of failed client authentication, on $name', ({ open }) => {
   let deployment: Deployment | undefined
   const start = async (environment: Readonly<Record<string, string>> = {}) => {
     deployment ??= await open()
@@ -39,7 +39,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
   })
   afterAll(() => deployment?.close())
 
-  it('refuses the 21st failure of an address with 429 and says when to come back', async () => {
+  it('refuses the 21st failure of an address with 429 and Retry-After', async () => {
     const signet = await start()
     expect(await fail(signet, 20, from)).toEqual(TWENTY_FAILURES)
     const { status, headers, body } = await signet.token(CLIENT_CREDENTIALS, WRONG, from)
@@ -49,7 +49,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     expect(headers.get('cache-control')).toBe('no-store')
   })
 
-  it('then refuses the address whatever it shows, and nobody else', async () => {
+  it('then refuses the address with right credentials too, and no other address', async () => {
     const signet = await start()
     await fail(signet, 21, from)
     for (const path of ['/token', '/introspect', '/revoke'])
@@ -59,7 +59,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     expect((await signet.token(CLIENT_CREDENTIALS, WRONG, other)).status).toBe(401)
   })
 
-  it('counts failures alone: successes and other refusals are free', async () => {
+  it('counts failures only, and neither successes nor other refusals', async () => {
     const signet = await start()
     for (let turn = 0; turn < 25; turn++) {
       expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(200)
@@ -70,7 +70,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
   })
 
-  it('counts failures of every kind and endpoint together', async () => {
+  it('counts failures of every kind at every endpoint together', async () => {
     const signet = await start()
     for (let turn = 0; turn < 7; turn++) {
       await signet.post('/introspect', { token: 'x' }, WRONG, from)
@@ -80,7 +80,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
   })
 
-  it('counts an IPv6 subscriber by the /64', async () => {
+  it('counts the addresses of an IPv6 /64 together', async () => {
     const signet = await start()
     for (let turn = 0; turn < 21; turn++)
       await signet.token(CLIENT_CREDENTIALS, WRONG, `2001:db8:0:1::${turn + 1}`)
@@ -88,7 +88,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, '2001:db8:0:2::1')).status).toBe(200)
   })
 
-  it('does not believe X-Forwarded-For and Forwarded', async () => {
+  it('ignores X-Forwarded-For and Forwarded without a trusted proxy', async () => {
     const signet = await start()
     const statuses: number[] = []
     for (let turn = 0; turn < 21; turn++) {
@@ -98,7 +98,7 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     expect(statuses).toEqual([...TWENTY_FAILURES, 429])
   })
 
-  it('believes a trusted proxy about the nearest hop, and nothing that the client wrote itself', async () => {
+  it('takes the nearest hop from a trusted proxy, and no hop that the client wrote', async () => {
     const signet = await start({ TRUSTED_PROXIES: '10.0.0.0/8' })
     const proxy = '10.1.2.3'
     const by = (client: string, claimed: string) => ({ 'x-forwarded-for': `${claimed}, ${client}` })
@@ -107,14 +107,14 @@ describe.each(deployments)('contract: the limit on failed client authentication,
     const ask = async (headers: Readonly<Record<string, string>>, peer = proxy) =>
       (await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, ...headers }, peer)).status
     expect(await ask(by(client, '203.0.113.99'))).toBe(429)
-    // The other header is the client's own, or no business of this proxy: its own count is far from used up.
+    // The other header comes from the client and is ignored. The count of the proxy's own address is far from used up.
     expect(await ask({ forwarded: `for=192.0.2.1, for="${client}:4711";proto=https` })).toBe(200)
     expect(await ask({ ...by(client, '203.0.113.99'), forwarded: `for=${createAddress()}` })).toBe(429)
     expect(await ask(by(createAddress(), client))).toBe(200)
     expect(await ask({}, createAddress())).toBe(200)
   })
 
-  it('RFC 7239 §4 – takes no hop from what a proxy quotes, and none from what breaks the grammar', async () => {
+  it('RFC 7239 §4 – takes no hop from within a quoted string, and none from a header that breaks the grammar', async () => {
     const signet = await start({ TRUSTED_PROXIES: '10.0.0.0/8', TRUSTED_PROXY_HEADER: 'forwarded' })
     const [proxy, client] = ['10.1.2.4', createAddress()]
     const hostOf = (turn: number) => `a,for=203.0.113.${turn};x=`
@@ -124,10 +124,10 @@ describe.each(deployments)('contract: the limit on failed client authentication,
       (await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, forwarded }, proxy)).status
     expect(await ask(`host="\\"${hostOf(21)}";for=${client}`)).toBe(429)
     expect(await ask(`for=${createAddress()}`)).toBe(200)
-    // A quote that the client opened hides nothing of what the proxy appended.
+    // A quote that the client opened does not hide the hop that the proxy appended.
     expect(await ask(`host="a, for=${client}`)).toBe(429)
     expect(await ask(`for="\\", for="x, for=${client};proto=https`)).toBe(429)
-    // The proxy's own count, which is far from used up.
+    // The count of the proxy's own address is far from used up.
     expect(await ask(`for=${client};for`)).toBe(200)
   })
 
@@ -137,102 +137,105 @@ describe.each(deployments)('contract: the limit on failed client authentication,
   })
 })
 
-describe.skipIf(!hasPostgres || !hasRedis)('contract: the limit over two instances', () => {
-  it('counts in the Redis that they share', async () => {
-    const deployment = await openDeployment()
-    const [one, other] = [
-      await deployment.start({ environment: LIMITED }),
-      await deployment.start({ environment: LIMITED }),
-    ]
-    const from = createAddress()
-    expect(await fail(one, 10, from)).toEqual(TWENTY_FAILURES.slice(10))
-    expect(await fail(other, 10, from)).toEqual(TWENTY_FAILURES.slice(10))
-    expect(await fail(other, 1, from)).toEqual([429])
-    expect(await fail(one, 1, from)).toEqual([429])
-    expect((await one.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
-    await deployment.close()
-  })
+describe.skipIf(!hasPostgres || !hasRedis)(
+  'the limit of failed client authentication over two instances',
+  () => {
+    it('counts in the shared Redis', async () => {
+      const deployment = await openDeployment()
+      const [one, other] = [
+        await deployment.start({ environment: LIMITED }),
+        await deployment.start({ environment: LIMITED }),
+      ]
+      const from = createAddress()
+      expect(await fail(one, 10, from)).toEqual(TWENTY_FAILURES.slice(10))
+      expect(await fail(other, 10, from)).toEqual(TWENTY_FAILURES.slice(10))
+      expect(await fail(other, 1, from)).toEqual([429])
+      expect(await fail(one, 1, from)).toEqual([429])
+      expect((await one.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
+      await deployment.close()
+    })
 
-  it('goes on counting, in process, while Redis is away, and says that it is degraded', async () => {
-    const deployment = await openDeployment()
-    const { hostname, port, pathname } = new URL(deployment.redis?.url ?? '')
-    const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
-    const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
-    const signet = await deployment.start({ environment })
-    expect((await signet.fetch('/readyz')).body['status']).toBe('ready')
-    await proxy.refuse()
-    const from = createAddress()
-    expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
-    const { status, body } = await signet.fetch('/readyz')
-    expect([status, body['status'], body['degraded']]).toEqual([200, 'degraded', ['redis']])
-    await vi.waitFor(
-      () => {
-        expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
-      },
-      { timeout: 10_000 },
-    )
-    await deployment.close()
-  })
+    it('counts in process while Redis is away, and reports that it is degraded', async () => {
+      const deployment = await openDeployment()
+      const { hostname, port, pathname } = new URL(deployment.redis?.url ?? '')
+      const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
+      const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
+      const signet = await deployment.start({ environment })
+      expect((await signet.fetch('/readyz')).body['status']).toBe('ready')
+      await proxy.refuse()
+      const from = createAddress()
+      expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
+      const { status, body } = await signet.fetch('/readyz')
+      expect([status, body['status'], body['degraded']]).toEqual([200, 'degraded', ['redis']])
+      await vi.waitFor(
+        () => {
+          expect(signet.lines).toContainEqual(expect.objectContaining({ level: 'warn', component: 'redis' }))
+        },
+        { timeout: 10_000 },
+      )
+      await deployment.close()
+    })
 
-  it('says that it is degraded while Redis answers, and takes nothing', async () => {
-    const deployment = await openDeployment()
-    const url = new URL(deployment.redis?.url ?? '')
-    const redis = new Redis(url.href)
-    // As one that is full, or has become a replica: it refuses writes, to this user.
-    const user = `reader-${crypto.randomUUID()}`
-    await redis.call('acl', 'setuser', user, 'on', 'nopass', '~*', '+@all', '-@write')
-    const REDIS_URL = Object.assign(url, { username: user, password: 'any' }).href
-    const signet = await deployment.start({ environment: { ...LIMITED, REDIS_URL } })
-    const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
-    await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis'])
-    expect(await fail(signet, 21, createAddress())).toEqual([...TWENTY_FAILURES, 429])
-    expect(signet.lines.filter(({ message }) => message.startsWith('redis refuses'))).toHaveLength(1)
-    await redis.call('acl', 'setuser', user, '+@write')
-    await expect.poll(degraded, { timeout: 5000 }).toEqual([])
-    await redis.call('acl', 'deluser', user)
-    await redis.quit()
-    await deployment.close()
-  })
+    it('reports that it is degraded while Redis answers and refuses writes', async () => {
+      const deployment = await openDeployment()
+      const url = new URL(deployment.redis?.url ?? '')
+      const redis = new Redis(url.href)
+      // A Redis that is full or a replica refuses writes. Here it refuses them to this user.
+      const user = `reader-${crypto.randomUUID()}`
+      await redis.call('acl', 'setuser', user, 'on', 'nopass', '~*', '+@all', '-@write')
+      const REDIS_URL = Object.assign(url, { username: user, password: 'any' }).href
+      const signet = await deployment.start({ environment: { ...LIMITED, REDIS_URL } })
+      const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
+      await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis'])
+      expect(await fail(signet, 21, createAddress())).toEqual([...TWENTY_FAILURES, 429])
+      expect(signet.lines.filter(({ message }) => message.startsWith('redis refuses'))).toHaveLength(1)
+      await redis.call('acl', 'setuser', user, '+@write')
+      await expect.poll(degraded, { timeout: 5000 }).toEqual([])
+      await redis.call('acl', 'deluser', user)
+      await redis.quit()
+      await deployment.close()
+    })
 
-  it('is not reset by a Redis that evicts, which shows in its health', async () => {
-    const deployment = await openDeployment()
-    const own = await openOwnRedis()
-    const signet = await deployment.start({ environment: { ...LIMITED, REDIS_URL: own.url } })
-    const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
-    expect(await degraded()).toEqual([])
-    await own.admin.config('SET', 'maxmemory-policy', 'allkeys-random')
-    await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis_eviction'])
-    const from = createAddress()
-    expect(await fail(signet, 20, from)).toEqual(TWENTY_FAILURES)
-    await own.admin.config('SET', 'maxmemory', '1')
-    await own.admin.set('one', 'more').catch(() => {})
-    await own.admin.config('SET', 'maxmemory', '0')
-    expect(await own.admin.keys('*token-failures*')).toEqual([])
-    expect(await fail(signet, 2, from)).toEqual([429, 429])
-    expect(await fail(signet, 1, createAddress())).toEqual([401])
-    await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
-    await expect.poll(degraded, { timeout: 5000 }).toEqual([])
-    await deployment.close()
-    await own.close()
-  })
+    it('keeps its count while Redis evicts keys, and reports that it is degraded', async () => {
+      const deployment = await openDeployment()
+      const own = await openOwnRedis()
+      const signet = await deployment.start({ environment: { ...LIMITED, REDIS_URL: own.url } })
+      const degraded = async () => (await signet.fetch('/readyz')).body['degraded']
+      expect(await degraded()).toEqual([])
+      await own.admin.config('SET', 'maxmemory-policy', 'allkeys-random')
+      await expect.poll(degraded, { timeout: 5000 }).toEqual(['redis_eviction'])
+      const from = createAddress()
+      expect(await fail(signet, 20, from)).toEqual(TWENTY_FAILURES)
+      await own.admin.config('SET', 'maxmemory', '1')
+      await own.admin.set('one', 'more').catch(() => {})
+      await own.admin.config('SET', 'maxmemory', '0')
+      expect(await own.admin.keys('*token-failures*')).toEqual([])
+      expect(await fail(signet, 2, from)).toEqual([429, 429])
+      expect(await fail(signet, 1, createAddress())).toEqual([401])
+      await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
+      await expect.poll(degraded, { timeout: 5000 }).toEqual([])
+      await deployment.close()
+      await own.close()
+    })
 
-  it('leaves a Redis that hangs like one that is gone', async () => {
-    const deployment = await openDeployment()
-    const { hostname, port, pathname } = new URL(deployment.redis?.url ?? '')
-    const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
-    const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
-    const signet = await deployment.start({ environment })
-    proxy.stall()
-    const from = createAddress()
-    expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
-    await expect
-      .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 5000 })
-      .toEqual(['redis'])
-    proxy.heal()
-    await expect
-      .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 10_000 })
-      .toEqual([])
-    await deployment.close()
-    await proxy.close()
-  })
-})
+    it('counts in process while Redis hangs', async () => {
+      const deployment = await openDeployment()
+      const { hostname, port, pathname } = new URL(deployment.redis?.url ?? '')
+      const proxy = await openFaultProxy({ host: hostname, port: Number(port) })
+      const environment = { ...LIMITED, REDIS_URL: `redis://127.0.0.1:${proxy.port}${pathname}` }
+      const signet = await deployment.start({ environment })
+      proxy.stall()
+      const from = createAddress()
+      expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
+      await expect
+        .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 5000 })
+        .toEqual(['redis'])
+      proxy.heal()
+      await expect
+        .poll(async () => (await signet.fetch('/readyz')).body['degraded'], { timeout: 10_000 })
+        .toEqual([])
+      await deployment.close()
+      await proxy.close()
+    })
+  },
+)

@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signIn, signUp, trySignIn } from '../support/accounts/account-api.ts'
 import { type Answer } from '../support/answer.ts'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
 import { API } from '../support/clients.ts'
+import { untilWaitingForLock } from '../support/database.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../support/deployment.ts'
 import { type SeededFamily, seedFamily } from '../support/families.ts'
 import { createBystanders, isActive, refresh, refused } from '../support/refresh.ts'
 
 const TURNS = 25
-const JSON_TYPE = { 'content-type': 'application/json' }
 
 describe.each(deployments)(
-  'a rotation against what ends its family, over two instances on $name',
+  'a rotation that races the end of its sign-in, over two instances on $name',
   ({ open }) => {
     let deployment: Deployment
     let one: Instance
@@ -23,14 +24,8 @@ describe.each(deployments)(
     afterAll(() => deployment.close())
 
     const seed = () => seedFamily(deployment, { audience: [API, ISSUER] })
-    const logout = (signet: Instance, fields: object, bearer?: string) =>
-      signet.fetch('/auth/logout', {
-        method: 'POST',
-        headers: bearer === undefined ? JSON_TYPE : { ...JSON_TYPE, authorization: `Bearer ${bearer}` },
-        body: JSON.stringify(fields),
-      })
 
-    /** What a sign-in has after two refreshes: a bearer token for the account API, and the tokens for its API. */
+    /** Refreshes twice: returns an access token for the account API, and the tokens for the client's API. */
     const use = async ({ refresh_token }: SeededFamily) => {
       const ours = (await refresh(one, refresh_token, { form: { resource: ISSUER } })).body
       return { ...(await refresh(one, ours.refresh_token)).body, bearer: ours.access_token }
@@ -44,9 +39,18 @@ describe.each(deployments)(
         '/revoke with a spent token',
         ({ refresh_token: token }) => other.post('/revoke', { token, client_id: 'app' }),
       ],
-      ['a sign-out by bearer token', (_, __, bearer) => logout(other, {}, bearer)],
-      ['a sign-out by refresh token', (_, token) => logout(other, { refresh_token: token })],
-      ['a sign-out everywhere', (_, __, bearer) => logout(other, { everywhere: true }, bearer)],
+      [
+        'a sign-out by bearer token',
+        (_, __, bearer) => other.ask('/auth/logout', { body: {}, token: bearer }),
+      ],
+      [
+        'a sign-out by refresh token',
+        (_, token) => other.ask('/auth/logout', { body: { refresh_token: token } }),
+      ],
+      [
+        'a sign-out everywhere',
+        (_, __, bearer) => other.ask('/auth/logout', { body: { everywhere: true }, token: bearer }),
+      ],
       [
         'a raised credential epoch',
         async ({ user_id }) => {
@@ -64,7 +68,7 @@ describe.each(deployments)(
       ],
     ]
 
-    /** Whoever starts first has the better chance: both do, in turns. */
+    /** The request that starts first has the better chance, so they take turns. */
     const race = async (turn: number, rotate: () => Promise<Answer>, end: () => Promise<Ended>) => {
       if (turn % 2 === 0) {
         const rotation = rotate()
@@ -74,7 +78,7 @@ describe.each(deployments)(
       return Promise.all([rotate(), ended])
     }
 
-    it.each(endings)('%s leaves no living token', async (_, end) => {
+    it.each(endings)('leaves no token alive after %s', async (_, end) => {
       for (let turn = 0; turn < TURNS; turn++) {
         const family = await seed()
         const { access_token, refresh_token, bearer } = await use(family)
@@ -88,65 +92,55 @@ describe.each(deployments)(
         for (const instance of [one, other]) {
           for (const token of [access_token, ...given.map(tokens => tokens.access_token)])
             expect(await isActive(instance, token)).toBe(false)
-          // The spent one last: it would end the family by itself.
+          // The spent token comes last, as it would end the family by itself.
           for (const token of [...given.map(tokens => tokens.refresh_token), refresh_token])
             expect(await refused(instance, token)).toEqual([400, 'invalid_grant'])
         }
       }
     })
 
-    it('a sign-out ends its own sign-in alone', async () => {
+    it('ends one sign-in by a sign-out, and no other', async () => {
       const family = await seed()
       const bystanders = await createBystanders(deployment, family)
       const { access_token, bearer } = await use(family)
-      expect((await logout(other, {}, bearer)).status).toBe(204)
+      expect((await other.ask('/auth/logout', { body: {}, token: bearer })).status).toBe(204)
       expect(await isActive(one, access_token)).toBe(false)
       await bystanders.expectAlive(one)
     })
 
-    it('a sign-out everywhere ends the person’s sign-ins, and nobody else’s', async () => {
+    it('ends every sign-in of the account by a sign-out everywhere, and none of another account', async () => {
       const [family, stranger] = [await seed(), await seed()]
       const second = await seedFamily(deployment, { user_id: family.user_id, audience: [API, ISSUER] })
       const [mine, theirs, also] = await Promise.all([family, stranger, second].map(use))
-      expect((await logout(other, { everywhere: true }, mine?.bearer)).status).toBe(204)
+      const asking = { body: { everywhere: true }, token: mine?.bearer ?? '' }
+      expect((await other.ask('/auth/logout', asking)).status).toBe(204)
       const active = [mine, also, theirs].map(tokens => isActive(one, tokens?.access_token ?? ''))
       expect(await Promise.all(active)).toEqual([false, false, true])
     })
   },
 )
 
-describe.skipIf(!hasPostgres || !hasRedis)('a sign-in against a change of credentials', () => {
-  it('gets nothing when its password was checked before the change and its family comes after it', async () => {
+describe.skipIf(!hasPostgres || !hasRedis)('a sign-in that races a change of credentials', () => {
+  it('is refused when its password was checked before the change and its family is inserted after', async () => {
     const deployment = await (deployments.at(-1)?.open() ?? Promise.reject(new Error('no place')))
     const signet = await deployment.start()
-    const account = { email: 'ada@example.com', password: 'correct horse battery' }
-    const enter = (path: string) =>
-      signet.fetch(path, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(account) })
-    expect((await enter('/auth/register')).status).toBe(201)
+    const email = 'ada@example.com'
+    await signUp(signet, email)
     const { sql } = deployment.database
 
-    const signIn = await sql.begin(async change => {
-      await change`update users set credential_epoch = credential_epoch + 1 where email = ${account.email}`
-      const pending = enter('/auth/login')
-      await waitingForLock(deployment)
+    const signingIn = await sql.begin(async change => {
+      await change`update users set credential_epoch = credential_epoch + 1 where email = ${email}`
+      const pending = trySignIn(signet, email)
+      await untilWaitingForLock(deployment.database)
       return { pending }
     })
-    const { status, body } = await signIn.pending
+    const { status, body } = await signingIn.pending
     expect([status, body['code']]).toEqual([401, 'AUTH_CREDENTIALS_INVALID'])
     const [{ living } = {}] = await sql`
       select count(*)::int as living from refresh_families f join users u on u.id = f.user_id
       where f.credential_epoch = u.credential_epoch and f.revoked_at is null`
     expect(living).toBe(0)
-    expect((await enter('/auth/login')).status).toBe(200)
+    await signIn(signet, email)
     await deployment.close()
   })
 })
-
-/** Until a statement of this database waits for a row that a transaction holds. */
-const waitingForLock = async ({ database }: Deployment): Promise<void> => {
-  for (;;) {
-    const waiting = await database.sql`
-      select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    if (waiting.length > 0) return
-  }
-}

@@ -7,7 +7,7 @@ import { INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/r
 const DAY = 86_400_000
 const IDLE = 7 * DAY
 
-describe.each(deployments)('refresh families: how long they live, on $name', ({ open }) => {
+describe.each(deployments)('the lifetime of a refresh family, on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -16,7 +16,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
   })
   afterAll(() => deployment.close())
 
-  /** Makes a family older than it is: every time in its row moves into the past. */
+  /** Ages a family: moves every time of its row into the past. */
   const age = (id: string, seconds: number) => deployment.database.sql`
     update refresh_families
     set created_at = created_at - make_interval(secs => ${seconds}),
@@ -26,7 +26,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
       expires_at = expires_at - make_interval(secs => ${seconds})
     where id = ${id}`
 
-  it('slides the idle expiry with use', async () => {
+  it('extends the idle expiry at each refresh', async () => {
     const family = await seedFamily(deployment)
     await age(family.id, 6 * 86_400)
     const before = await rowOf(deployment, family.id)
@@ -36,7 +36,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     expect(Math.abs(after.idle_expires_at.getTime() - Date.now() - IDLE)).toBeLessThan(60_000)
   })
 
-  it('RFC 9700 §4.14.2 – leaves idle for one second less than allowed alive, and for the whole time dead', async () => {
+  it('RFC 9700 §4.14.2 – ends after the idle time, and not a second earlier', async () => {
     const [young, old] = [await seedFamily(deployment), await seedFamily(deployment)]
     await age(young.id, 7 * 86_400 - 30)
     await age(old.id, 7 * 86_400)
@@ -44,7 +44,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     expect(await refused(signet, old.refresh_token)).toEqual(INVALID_GRANT)
   })
 
-  it('never moves the absolute expiry, and never slides past it', async () => {
+  it('never moves the absolute expiry, and never extends the idle expiry beyond it', async () => {
     const family = await seedFamily(deployment)
     const { expires_at } = await rowOf(deployment, family.id)
     let token: string = family.refresh_token
@@ -66,7 +66,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     expect(await refused(signet, token)).toEqual(INVALID_GRANT)
   })
 
-  it('gives no access token a longer life than the sign-in has left', async () => {
+  it('issues no access token that outlives the sign-in', async () => {
     const family = await seedFamily(deployment)
     await deployment.database
       .sql`update refresh_families set expires_at = now() + interval '100 seconds' where id = ${family.id}`
@@ -77,7 +77,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     expect(exp - iat).toBeLessThanOrEqual(100)
   })
 
-  it('does not let a dead family be revived by a retry or within a grace window', async () => {
+  it('is not revived by a retry or within a grace window', async () => {
     const GRACE = { client_id: 'grace-app', key: 'k' }
     for (const column of ['idle_expires_at', 'expires_at']) {
       const family = await seedFamily(deployment, GRACE)
@@ -89,7 +89,7 @@ describe.each(deployments)('refresh families: how long they live, on $name', ({ 
     }
   })
 
-  it('answers no access token at introspection once the account is disabled or its epoch has passed', async () => {
+  it('has no active access token once the account is disabled or its credential epoch is raised', async () => {
     const { sql } = deployment.database
     for (const end of [
       (id: string) => sql`update users set disabled_at = now() where id = ${id}`,

@@ -20,7 +20,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     return { claims: decodeJwt(body.access_token), next: body.refresh_token, scope: body['scope'] }
   }
 
-  it('answers with a token for the person, in the name of the sign-in (RFC 9068 §2.2)', async () => {
+  it('issues a token with the claims of the account and of the sign-in (RFC 9068 §2.2)', async () => {
     const family = await seedFamily(deployment)
     const { status, body, headers } = await refresh(signet, family.refresh_token)
     expect([status, headers.get('cache-control'), headers.get('pragma')]).toEqual([
@@ -53,26 +53,26 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     })
   })
 
-  it('serves a confidential client, which must authenticate (§3.2.1)', async () => {
+  it('refreshes for a confidential client, which must authenticate (§3.2.1)', async () => {
     const family = await seedFamily(deployment, { client_id: 'confidential' })
     const asPublic = await refresh(signet, family.refresh_token, { client_id: 'confidential' })
     expect([asPublic.status, asPublic.body.error]).toEqual([401, 'invalid_client'])
     await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
   })
 
-  it('§5.2 – needs the parameter refresh_token', async () => {
+  it('§5.2 – refuses a request without refresh_token', async () => {
     const { status, body } = await signet.token({ grant_type: 'refresh_token', client_id: 'app' })
     expect([status, body.error]).toEqual([400, 'invalid_request'])
   })
 
   it.each(['x', 'signet_rt_', `signet_rt_${'A'.repeat(94)}`, 'signet_rt_é', 'eyJhbGciOiJub25lIn0.e30.'])(
-    '§5.2 – refuses %j, which is no token of ours',
+    '§5.2 – refuses %j, which is not a refresh token of ours',
     async token => {
       expect(await refused(signet, token)).toEqual(INVALID_GRANT)
     },
   )
 
-  it('narrows the scope for one access token; the sign-in keeps what it has', async () => {
+  it('narrows the scope of one access token, and not of the sign-in', async () => {
     const family = await seedFamily(deployment)
     const narrow = await claimsAfter(family.refresh_token, { scope: 'read' })
     expect([narrow.claims['scope'], narrow.scope]).toEqual(['read', 'read'])
@@ -87,7 +87,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it.each(['admin', 'read admin', ' read', 'read"'])(
-    '§6, §3.3 – refuses the scope %j, and the token stays usable',
+    '§6, §3.3 – refuses the scope %j, and does not spend the token',
     async scope => {
       const family = await seedFamily(deployment)
       expect(await refused(signet, family.refresh_token, { form: { scope } })).toEqual([400, 'invalid_scope'])
@@ -96,7 +96,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     },
   )
 
-  it('does not let a sign-in grow with its client: what was granted is the most', async () => {
+  it('grants no more than the sign-in was granted, also when the client’s registration has grown', async () => {
     const family = await seedFamily(deployment, { scope: 'read', audience: [API] })
     expect(await refused(signet, family.refresh_token, { form: { scope: 'write' } })).toEqual([
       400,
@@ -108,7 +108,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     expect(claims['scope']).toBe('read')
   })
 
-  it('takes a sign-in without a scope for just that', async () => {
+  it('keeps a sign-in without a scope without one', async () => {
     const family = await seedFamily(deployment, { scope: '' })
     expect(await refused(signet, family.refresh_token, { form: { scope: 'read' } })).toEqual([
       400,
@@ -117,7 +117,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     expect((await claimsAfter(family.refresh_token)).claims).not.toHaveProperty('scope')
   })
 
-  it('RFC 8707 §2.2 – narrows the audience for one access token; that for the issuer is for nothing else', async () => {
+  it('RFC 8707 §2.2 – narrows the audience of one access token, and never joins the issuer with another audience', async () => {
     const family = await seedFamily(deployment, { audience: [API, OTHER_API, ISSUER] })
     const narrow = await claimsAfter(family.refresh_token, { resource: OTHER_API })
     expect(narrow.claims.aud).toBe(OTHER_API)
@@ -126,7 +126,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     expect((await claimsAfter(own.next)).claims.aud).toEqual([API, OTHER_API])
   })
 
-  it('RFC 8707 §2.2 – gives one audience to a client that asks for one', async () => {
+  it('RFC 8707 §2.2 – addresses the token to the one resource that is requested', async () => {
     const family = await seedFamily(deployment, { client_id: 'confidential' })
     const form = { resource: API }
     const { body } = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL, form })
@@ -134,7 +134,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
   })
 
   it.each(['https://foreign.example', '/api', `${API}#f`])(
-    'RFC 8707 §2 – refuses the resource %j, and the token stays usable',
+    'RFC 8707 §2 – refuses the resource %j, and does not spend the token',
     async resource => {
       const family = await seedFamily(deployment)
       expect(await refused(signet, family.refresh_token, { form: { resource } })).toEqual([
@@ -145,46 +145,49 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
     },
   )
 
-  it('gives no more than the client is registered for by now', async () => {
+  it('grants no more than the client’s current registration', async () => {
     const entry = CLIENTS.find(({ client_id }) => client_id === 'app')
     const serve = async (changed: Readonly<Record<string, unknown>>) => {
       deployment.register([{ ...entry, client_id: 'app', ...changed }])
       return deployment.start()
     }
-    // From when the client was not first-party.
+    // Granted before the client became first-party.
     const family = await seedFamily(deployment, { audience: [API, OTHER_API] })
-    const claimsOf = async (instance: Instance, token: string) => {
+    const claimsAfterRefresh = async (instance: Instance, token: string) => {
       const { body } = await refresh(instance, token)
       return decodeJwt(body.access_token)
     }
     const narrowed = await serve({ scope: 'read', audience: [OTHER_API] })
-    expect(await claimsOf(narrowed, family.refresh_token)).toMatchObject({
+    expect(await claimsAfterRefresh(narrowed, family.refresh_token)).toMatchObject({
       scope: 'read',
       aud: OTHER_API,
     })
     const token = family.tokenAt(1)
     expect(await refused(narrowed, token, { form: { scope: 'write' } })).toEqual([400, 'invalid_scope'])
     expect(await refused(narrowed, token, { form: { resource: API } })).toEqual([400, 'invalid_target'])
-    // Nothing is left of what was granted: the client's first, as for a new sign-in.
+    // No granted audience is still registered: the client's first is taken, as for a new sign-in.
     const moved = await serve({ audience: ['https://new.example'], first_party: false })
-    expect(await claimsOf(moved, token)).toMatchObject({ scope: 'read write', aud: 'https://new.example' })
+    expect(await claimsAfterRefresh(moved, token)).toMatchObject({
+      scope: 'read write',
+      aud: 'https://new.example',
+    })
     const own = await serve({ audience: ['https://new.example'] })
     const first_party = await seedFamily(deployment, { audience: [API, ISSUER] })
-    expect(await claimsOf(own, first_party.refresh_token)).toMatchObject({
+    expect(await claimsAfterRefresh(own, first_party.refresh_token)).toMatchObject({
       aud: 'https://new.example',
     })
     const issuerAlone = await seedFamily(deployment, { audience: [ISSUER] })
-    expect(await claimsOf(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
+    expect(await claimsAfterRefresh(own, issuerAlone.refresh_token)).toMatchObject({ aud: ISSUER })
     deployment.register(CLIENTS)
   })
 
-  it('takes the roles of now', async () => {
+  it('puts the current roles into the access token', async () => {
     const family = await seedFamily(deployment)
     await deployment.database.sql`update users set roles = '{user,editor}' where id = ${family.user_id}`
     expect((await claimsAfter(family.refresh_token)).claims['roles']).toEqual(['user', 'editor'])
   })
 
-  it('remembers where the sign-in was last used from', async () => {
+  it('stores the address and the user agent of the last refresh', async () => {
     const family = await seedFamily(deployment)
     const headers = { 'user-agent': `Browser ${'x'.repeat(1000)}` }
     await rotated(signet, family.refresh_token, { headers })

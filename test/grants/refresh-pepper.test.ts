@@ -4,13 +4,13 @@ import { type Deployment, deployments, type Instance } from '../support/deployme
 import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, refused, rotated } from '../support/refresh.ts'
 
-describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ open }) => {
+describe.each(deployments)('a refresh family while the pepper is rotated, on $name', ({ open }) => {
   let deployment: Deployment
   let fresh: string
   let stages: Readonly<Record<'old' | 'oldNew' | 'newOld' | 'new', Instance>>
   beforeAll(async () => {
     deployment = await open()
-    // Two peppers of one id are refused at the start: one in 256 is.
+    // Two peppers with the same id are refused at the start, which happens to one pair in 256.
     do fresh = createPepperText()
     while (pepperOf(fresh).id === pepperOf(deployment.pepper).id)
     const start = (...peppers: readonly string[]) =>
@@ -24,7 +24,7 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
   })
   afterAll(() => deployment.close())
 
-  it('carries a sign-in through every step of the roll-out', async () => {
+  it('refreshes through every step of the roll-out', async () => {
     const family = await seedFamily(deployment)
     let token: string = family.refresh_token
     for (const stage of [stages.old, stages.oldNew, stages.newOld, stages.oldNew, stages.newOld, stages.new])
@@ -38,7 +38,7 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
     ['newOld', 'oldNew', 'newOld'],
     ['newOld', 'new', 'oldNew'],
   ] as const)(
-    'answers a retry with the same successor: rotated at %s, retried at %s and %s',
+    'returns the same successor to a retry: rotated at %s, retried at %s and %s',
     async (first, second, third) => {
       const pepper = first === 'newOld' ? fresh : deployment.pepper
       const family = await seedFamily(deployment, second === 'new' ? { pepper: fresh } : {})
@@ -50,20 +50,20 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
     },
   )
 
-  it('still tells reuse after a change of pepper', async () => {
+  it('detects reuse after a change of pepper', async () => {
     const family = await seedFamily(deployment)
     const next = await rotated(stages.newOld, family.refresh_token)
     expect(await refused(stages.oldNew, family.refresh_token)).toEqual(INVALID_GRANT)
     expect(await refused(stages.newOld, next)).toEqual(INVALID_GRANT)
   })
 
-  it('takes the current generation under another of its peppers for forged', async () => {
+  it('judges the current generation under another known pepper as forged', async () => {
     const family = await seedFamily(deployment)
     expect(await refused(stages.oldNew, family.tokenAt(0, { pepper: fresh }))).toEqual(INVALID_GRANT)
     expect((await rowOf(deployment, family.id)).revoke_reason).toBe('forged')
   })
 
-  it('refuses a token of a pepper that is gone, and of one that is not there yet, and ends nothing', async () => {
+  it('refuses a token under a removed or not yet configured pepper, and ends nothing', async () => {
     const [old, young] = [await seedFamily(deployment), await seedFamily(deployment, { pepper: fresh })]
     expect(await refused(stages.new, old.refresh_token)).toEqual(INVALID_GRANT)
     expect(await refused(stages.old, young.refresh_token)).toEqual(INVALID_GRANT)
@@ -71,7 +71,7 @@ describe.each(deployments)('refresh families: the pepper rotates, on $name', ({ 
     await rotated(stages.new, young.refresh_token)
   })
 
-  it('refuses a retry whose successor’s pepper this instance does not know, and ends nothing', async () => {
+  it('refuses a retry whose successor was made with a pepper that this instance lacks, and ends nothing', async () => {
     const family = await seedFamily(deployment)
     const next = await rotated(stages.newOld, family.refresh_token, { key: 'k' })
     expect(await refused(stages.old, family.refresh_token, { key: 'k' })).toEqual(INVALID_GRANT)

@@ -14,7 +14,7 @@ import {
 const REDEMPTIONS = 200
 const PAIRS = 150
 
-/** The embedded database takes one process: there the two instances share its connection. */
+/** The embedded database serves one process, in which the two instances share its connection. */
 describe.each(deployments)(
   'RFC 9700 §4.14.2 – races of one refresh token over two instances on $name',
   ({ open }) => {
@@ -35,7 +35,7 @@ describe.each(deployments)(
     const successorsOf = (answers: readonly Answer[]) =>
       answers.filter(({ status }) => status === 200).map(({ body }) => body.refresh_token)
 
-    it('strict: one at most wins, and the family is dead with everything it gave out', async () => {
+    it('lets at most one request win without a retry proof, and ends the family with all its tokens', async () => {
       const family = await seedFamily(deployment)
       const bystanders = await createBystanders(deployment, family)
       const answers = await redeemAll(family.refresh_token)
@@ -58,7 +58,7 @@ describe.each(deployments)(
     it.each([
       ['with one Idempotency-Key', {}, { key: 'attempt 1' }],
       ['within a grace window', { client_id: 'grace-app' }, { client_id: 'grace-app' }],
-    ])('%s: all win the same successor, and the family lives', async (_, seed, request) => {
+    ])('gives every request the same successor %s, and the family lives', async (_, seed, request) => {
       const family = await seedFamily(deployment, seed)
       const successors = successorsOf(await redeemAll(family.refresh_token, request))
       expect(successors).toHaveLength(REDEMPTIONS)
@@ -68,7 +68,7 @@ describe.each(deployments)(
       await rotated(instances[1], family.tokenAt(1), { ...request, key: 'attempt 2' })
     })
 
-    it('strict, two at a time: the loser is reuse, also when its statement began before the winner’s', async () => {
+    it('judges the later of two requests as reuse, also when its statement began before the winner’s', async () => {
       for (let turn = 0; turn < PAIRS; turn++) {
         const family = await seedFamily(deployment)
         const pair = await Promise.all(instances.map(instance => refresh(instance, family.refresh_token)))
@@ -77,7 +77,7 @@ describe.each(deployments)(
       }
     })
 
-    it('with different keys: never two living branches', async () => {
+    it('never leaves two living successors when the keys differ', async () => {
       const family = await seedFamily(deployment)
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, turn) =>
@@ -88,7 +88,7 @@ describe.each(deployments)(
       expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
     })
 
-    it('many families at once, in opposite orders: each gets its own successor, the same at both instances', async () => {
+    it('gives each of many families its own successor, the same at both instances, in opposite orders', async () => {
       const families = await Promise.all(Array.from({ length: 100 }, () => seedFamily(deployment)))
       const redeem = (instance: Instance, some: readonly SeededFamily[]) =>
         Promise.all(
@@ -107,7 +107,7 @@ describe.each(deployments)(
       expect(seen.filter(([id, token]) => token !== successors.get(id))).toEqual([])
     })
 
-    it('two generations at once: thief and victim never both go on', async () => {
+    it('never leaves both alive when two generations of a family come at once', async () => {
       for (let turn = 0; turn < 20; turn++) {
         const family = await seedFamily(deployment)
         const current = await rotated(instances[0], family.refresh_token)

@@ -4,7 +4,7 @@ import { type Deployment, deployments, type Instance } from '../support/deployme
 import { rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 
-describe.each(deployments)('refresh families: retries and grace, on $name', ({ open }) => {
+describe.each(deployments)('retries of a rotation, on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -13,8 +13,8 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
   })
   afterAll(() => deployment.close())
 
-  describe('4: the same Idempotency-Key proves a retry', () => {
-    it('gets the same successor and a fresh access token, as often as it asks, and changes no row', async () => {
+  describe('with the same Idempotency-Key', () => {
+    it('return the same successor and a fresh access token each time, and change no row', async () => {
       const family = await seedFamily(deployment)
       const first = await refresh(signet, family.refresh_token, { key: 'attempt 1' })
       const before = await rowOf(deployment, family.id)
@@ -31,7 +31,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       await rotated(signet, first.body.refresh_token, { key: 'attempt 2' })
     })
 
-    it('is answered by another instance too', async () => {
+    it('are answered by another instance too', async () => {
       const other = await deployment.start()
       const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token, { key: 'attempt 1' })
@@ -44,7 +44,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       ['an empty key', { key: '' }],
       ['the key with other scope', { key: 'attempt 1', form: { scope: 'read' } }],
       ['the key with other resources', { key: 'attempt 1', form: { resource: API } }],
-    ])('takes %s for reuse', async (_, request) => {
+    ])('are judged as reuse with %s', async (_, request) => {
       const family = await seedFamily(deployment)
       const bystanders = await createBystanders(deployment, family)
       const next = await rotated(signet, family.refresh_token, { key: 'attempt 1' })
@@ -54,7 +54,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       await bystanders.expectAlive(signet)
     })
 
-    it('proves nothing to a rotation that brought no key', async () => {
+    it('are judged as reuse when the rotation had no key', async () => {
       for (const key of [undefined, '', 'attempt 1']) {
         const family = await seedFamily(deployment)
         await rotated(signet, family.refresh_token, key === '' ? { key } : {})
@@ -63,7 +63,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       }
     })
 
-    it('is bound to scope and resources as they were asked for, in any order', async () => {
+    it('need the same scope and resources, in any order', async () => {
       const family = await seedFamily(deployment)
       const both = [API, OTHER_API].map(resource => ['resource', resource] as const)
       const form = [['scope', 'read'] as const, ...both]
@@ -72,7 +72,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect(await rotated(signet, family.refresh_token, { key: 'k', form: turned })).toBe(next)
     })
 
-    it('is of no use to another client, whose attempt ends nothing', async () => {
+    it('are refused to another client, and end nothing', async () => {
       const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token, { key: 'k' })
       const headers = basic('stranger', SECRETS.stranger)
@@ -80,7 +80,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       await rotated(signet, next, { key: 'k2' })
     })
 
-    it('reaches back one generation, not two', async () => {
+    it('reach back one generation and not two', async () => {
       const family = await seedFamily(deployment)
       const second = await rotated(signet, family.refresh_token, { key: 'a' })
       await rotated(signet, second, { key: 'b' })
@@ -88,7 +88,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect((await rowOf(deployment, family.id)).revoke_reason).toBe('reuse')
     })
 
-    it.each([2, 3, 4, 5])('counts for nothing when it never changes: %i rotations', async rotations => {
+    it.each([2, 3, 4, 5])('are not proved by a key that never changes: %i rotations', async rotations => {
       const family = await seedFamily(deployment)
       let token: string = family.refresh_token
       for (let turn = 1; turn < rotations; turn++) token = await rotated(signet, token, { key: 'device' })
@@ -97,7 +97,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect(await refused(signet, next, { key: 'device' })).toEqual(INVALID_GRANT)
     })
 
-    it('counts again as soon as it changes', async () => {
+    it('are proved again as soon as the key changes', async () => {
       const family = await seedFamily(deployment)
       const second = await rotated(signet, family.refresh_token, { key: 'device' })
       const third = await rotated(signet, second, { key: 'device' })
@@ -105,7 +105,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect(await rotated(signet, third, { key: 'fresh' })).toBe(fourth)
     })
 
-    it('does not bring a dead family back', async () => {
+    it('do not revive a dead family', async () => {
       const family = await seedFamily(deployment)
       await rotated(signet, family.refresh_token, { key: 'k' })
       await signet.post('/revoke', { token: family.refresh_token, client_id: 'app' })
@@ -113,13 +113,13 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
     })
   })
 
-  describe('4: the grace window of a client that asks for one', () => {
+  describe('within the grace window of a client that is registered with one', () => {
     const GRACE = { client_id: 'grace-app' }
     const setBack = (id: string, seconds: number) =>
       deployment.database
         .sql`update refresh_families set rotated_at = statement_timestamp() - make_interval(secs => ${seconds}) where id = ${id}`
 
-    it('answers a used token with the same successor, without any key', async () => {
+    it('return the same successor without a key', async () => {
       const family = await seedFamily(deployment, GRACE)
       const next = await rotated(signet, family.refresh_token, GRACE)
       const before = await rowOf(deployment, family.id)
@@ -128,7 +128,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       await rotated(signet, next, GRACE)
     })
 
-    it('ends with its seconds', async () => {
+    it('are judged as reuse once the window has passed', async () => {
       const family = await seedFamily(deployment, GRACE)
       const next = await rotated(signet, family.refresh_token, GRACE)
       await setBack(family.id, 25)
@@ -138,7 +138,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect(await refused(signet, next, GRACE)).toEqual(INVALID_GRANT)
     })
 
-    it('does not slide: using it leaves its end where it was', async () => {
+    it('do not extend the window', async () => {
       const family = await seedFamily(deployment, GRACE)
       await rotated(signet, family.refresh_token, GRACE)
       await setBack(family.id, 20)
@@ -147,7 +147,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect((await rowOf(deployment, family.id)).rotated_at).toEqual(rotated_at)
     })
 
-    it('covers the generation before, and no older one', async () => {
+    it('reach back one generation and not two', async () => {
       const family = await seedFamily(deployment, GRACE)
       const second = await rotated(signet, family.refresh_token, GRACE)
       const third = await rotated(signet, second, GRACE)
@@ -156,7 +156,7 @@ describe.each(deployments)('refresh families: retries and grace, on $name', ({ o
       expect(await refused(signet, third, GRACE)).toEqual(INVALID_GRANT)
     })
 
-    it('is zero for every other client, also when its statement began before the rotation', async () => {
+    it('are judged as reuse for every other client, also when the statement began before the rotation', async () => {
       const family = await seedFamily(deployment)
       await rotated(signet, family.refresh_token)
       await setBack(family.id, -60)

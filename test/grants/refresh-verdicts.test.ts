@@ -7,7 +7,7 @@ import { type Deployment, deployments, type Instance } from '../support/deployme
 import { pepperOf, rowOf, seedFamily } from '../support/families.ts'
 import { createBystanders, INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 
-describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }) => {
+describe.each(deployments)('the verdicts on a refresh token, on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -19,8 +19,8 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
   const alerts = (sid: string) =>
     signet.lines.filter(line => line['event'] === 'refresh_token_alert' && line['sid'] === sid)
 
-  describe('1: denied writes nothing', () => {
-    /** Sets the row to something, presents its current token, sets it back, and finds the same token good. */
+  describe('denied, which writes nothing', () => {
+    /** Changes the row, presents its current token, which must be denied, restores the row, and presents the same token with success. */
     const deniedWhile = async (set: (id: string, user_id: string) => Promise<unknown>, undo: typeof set) => {
       const family = await seedFamily(deployment)
       const bystanders = await createBystanders(deployment, family)
@@ -33,7 +33,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       return { family, bystanders }
     }
 
-    it('once the family is revoked', async () => {
+    it('when the family is revoked', async () => {
       const { bystanders } = await deniedWhile(
         id => deployment.database.sql`update refresh_families set revoked_at = now() where id = ${id}`,
         id => deployment.database.sql`update refresh_families set revoked_at = null where id = ${id}`,
@@ -41,7 +41,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       await bystanders.expectAlive(signet)
     })
 
-    it('once it has idled too long', async () => {
+    it('when the idle time has passed', async () => {
       await deniedWhile(
         id => deployment.database.sql`update refresh_families set idle_expires_at = now() where id = ${id}`,
         id =>
@@ -50,7 +50,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       )
     })
 
-    it('once it has expired, however it is used', async () => {
+    it('when the family has expired, in spite of its use', async () => {
       await deniedWhile(
         id => deployment.database.sql`update refresh_families set expires_at = now() where id = ${id}`,
         id =>
@@ -59,7 +59,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       )
     })
 
-    it('once the credential epoch has passed', async () => {
+    it('when the credential epoch has been raised', async () => {
       const { bystanders } = await deniedWhile(
         (_, user_id) =>
           deployment.database
@@ -78,7 +78,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       )
     })
 
-    it('when it is bound to a key that the sender does not prove', async () => {
+    it('when the family is bound to a key that the sender does not prove', async () => {
       await deniedWhile(
         id => deployment.database.sql`update refresh_families set sender_key = 'thumbprint' where id = ${id}`,
         id => deployment.database.sql`update refresh_families set sender_key = null where id = ${id}`,
@@ -95,14 +95,14 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       await rotated(signet, next)
     })
 
-    it('for a family that never was, and for a token of somebody else’s making', async () => {
+    it('for an unknown family, and for a token under a foreign pepper', async () => {
       const position = { family_id: uuidv7(), salt: randomBytes(16), generation: 0 }
       for (const pepper of [deployment.pepper, createPepperText()]) {
         expect(await refused(signet, refreshTokenAt(position, pepperOf(pepper)))).toEqual(INVALID_GRANT)
       }
     })
 
-    it('for a wrong salt under a right MAC, and alerts: a pepper has leaked', async () => {
+    it('for a wrong salt under a valid MAC, with an alert, as a pepper has leaked', async () => {
       const family = await seedFamily(deployment)
       const bystanders = await createBystanders(deployment, family)
       for (const generation of [0, 1, 5]) {
@@ -115,8 +115,8 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     })
   })
 
-  describe('3: the current token rotates', () => {
-    it('to a successor and a fresh access token, one generation a time', async () => {
+  describe('rotated, for the current token', () => {
+    it('issues a successor of the next generation and an access token', async () => {
       const family = await seedFamily(deployment)
       let token: string = family.refresh_token
       const seen = new Set([token])
@@ -133,9 +133,9 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     })
   })
 
-  describe('RFC 9700 §4.14.2 – 5: an older token is reuse', () => {
+  describe('RFC 9700 §4.14.2 – reused, for an older token', () => {
     it.each([1, 2, 5])(
-      'ends the family and its access tokens, %i generations on, and nothing else',
+      'ends the family and its access tokens, %i generations later, and nothing else',
       async age => {
         const family = await seedFamily(deployment)
         const bystanders = await createBystanders(deployment, family)
@@ -159,9 +159,9 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
     )
   })
 
-  describe('6: what was never issued is forged', () => {
+  describe('forged, for a token that was never issued', () => {
     it.each([1, 2, 2 ** 31 - 1, 2 ** 32 - 1])(
-      'ends the family when a token is %i generations ahead',
+      'ends the family for a token %i generations ahead',
       async ahead => {
         const family = await seedFamily(deployment)
         const bystanders = await createBystanders(deployment, family)
@@ -173,7 +173,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       },
     )
 
-    it('ends the family when the current generation comes with another digest', async () => {
+    it('ends the family for the current generation with another digest', async () => {
       const family = await seedFamily(deployment)
       await deployment.database
         .sql`update refresh_families set token_digest = ${randomBytes(32)} where id = ${family.id}`
@@ -182,7 +182,7 @@ describe.each(deployments)('refresh families: the verdicts, on $name', ({ open }
       expect(alerts(family.id)).toHaveLength(1)
     })
 
-    it('notices a database that was set back to before a rotation', async () => {
+    it('ends the family after the database was set back to before a rotation', async () => {
       const family = await seedFamily(deployment)
       const next = await rotated(signet, family.refresh_token)
       await deployment.database

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { readConfig } from '../../src/config.ts'
 import { SETTINGS } from '../../src/settings/index.ts'
 
-/** The Compose Specification, as much of it as is used here: what is not known is refused. */
+/** The part of the Compose Specification that is used here: unknown members are refused. */
 const condition = z.enum(['service_started', 'service_healthy', 'service_completed_successfully'])
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/)
 const service = z.strictObject({
@@ -48,7 +48,7 @@ describe('compose.yaml', () => {
   const instances = Object.entries(services).filter(([name]) => name.startsWith('signet-'))
   const ours = Object.values(services).filter(({ image }) => image === 'signet')
 
-  it('names no network, volume, secret or service that there is not', () => {
+  it('refers only to networks, volumes, secrets and services that it defines', () => {
     for (const { networks = [], volumes = [], secrets = [], depends_on = {} } of Object.values(services)) {
       for (const name of networks) expect(compose.networks).toHaveProperty(name)
       for (const volume of volumes) expect(compose.volumes).toHaveProperty(volume.split(':')[0] ?? '')
@@ -60,7 +60,7 @@ describe('compose.yaml', () => {
     }
   })
 
-  it('runs two instances after the migration, on one set of keys', () => {
+  it('runs two instances on shared keys after the migration', () => {
     expect(instances).toHaveLength(2)
     for (const [, { command, depends_on, volumes }] of instances) {
       expect(command).toEqual(['serve'])
@@ -71,12 +71,12 @@ describe('compose.yaml', () => {
     expect(services['migrate']?.restart).toBeUndefined()
   })
 
-  it('gives ours a read-only root, no capabilities and no secret in the environment', () => {
+  it('gives our containers a read-only root, no capabilities and no secret in the environment', () => {
     const secret = Object.entries(SETTINGS).flatMap(([name, setting]) => ('isSecret' in setting ? name : []))
     expect(ours).toHaveLength(3)
     for (const { read_only, cap_drop, environment = {}, secrets = [] } of ours) {
       expect({ read_only, cap_drop }).toEqual({ read_only: true, cap_drop: ['ALL'] })
-      // Redis has no password: it is on a network of its own.
+      // Redis has no password, as it is on a network of its own.
       expect(secret.filter(name => name in environment && name !== 'REDIS_URL')).toEqual([])
       const files = Object.values(environment).filter(value => String(value).startsWith('/run/secrets/'))
       expect(files.map(file => String(file).slice('/run/secrets/'.length)).toSorted()).toEqual(
@@ -85,7 +85,7 @@ describe('compose.yaml', () => {
     }
   })
 
-  it('configures a server that starts', () => {
+  it('has settings with which the server starts', () => {
     for (const [, { environment = {} }] of instances) {
       const given = Object.entries(environment).map(([name, value]): [string, string] => [
         name,
@@ -103,7 +103,7 @@ describe('compose.yaml', () => {
     }
   })
 
-  it('publishes nothing beyond this machine, and neither metrics nor the database at all', () => {
+  it('publishes ports on loopback only, and neither metrics nor the database', () => {
     const published = Object.values(services).flatMap(({ ports = [] }) => ports)
     expect(published).toEqual(['127.0.0.1:8081:8080', '127.0.0.1:8082:8080'])
     expect(compose.networks['data']?.internal).toBe(true)

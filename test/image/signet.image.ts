@@ -66,7 +66,7 @@ describe('the image of the unmodified Dockerfile', () => {
     for (const directory of [work, state]) rmSync(directory, { recursive: true, force: true })
   })
 
-  /** As `docker run --read-only --init=false`: process 1 of its own namespace. */
+  /** Runs as process 1 of its own namespace, as `docker run --read-only --init=false` does. */
   const run = (...words: readonly string[]): ChildProcess => {
     const [uid = '', gid = ''] = config.User.split(':')
     const inside = [realpathSync('test/image/enter.sh'), root, uid, gid, config.WorkingDir, state, ...words]
@@ -113,22 +113,22 @@ describe('the image of the unmodified Dockerfile', () => {
     })
   })
 
-  it('runs as nobody in particular, and says how to see whether it is up', () => {
+  it('runs as an unprivileged user, and has a health check', () => {
     expect(config.User).toBe('1000:1000')
     expect(config.Env).toContain('HOST=0.0.0.0')
     expect(config.Healthcheck.Test[0]).toBe('CMD')
   })
 
-  it('says in one line what is missing, and ends with 2', async () => {
+  it('ends with 2 and one line for a missing setting', async () => {
     const { code, err } = await finish(signetd(...config.Cmd))
     expect(code).toBe(2)
     expect(err).toMatch(/^signetd: the database lacks .*0000_core.*: run signetd migrate\n$/)
   })
 
-  it('migrates, is ready on Postgres within two seconds, hands a token out, and ends on SIGTERM', async () => {
+  it('migrates, is ready on Postgres within two seconds, issues a token, and ends on SIGTERM', async () => {
     const migrated = await finish(signetd('migrate'))
     expect(migrated).toMatchObject({ code: 0, out: expect.stringContaining('applied 0000_core') })
-    // The first start makes the signing key, which takes as long as it takes.
+    // The first start makes the signing key, whose time varies.
     const first = signetd(...config.Cmd)
     await vi.waitFor(async () => expect(await isUp('/readyz')).toBe(true), { timeout: 20_000, interval: 10 })
     await end(first)

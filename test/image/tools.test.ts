@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 
 describe('npm run test:image on a machine that lacks its tools', () => {
-  it('ends with a sentence for each, which says how to get it', () => {
+  it('ends with a sentence for each tool, which names its package', () => {
     const command = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.image.config.ts']
     const { status, stderr } = spawnSync(process.execPath, command, {
       encoding: 'utf8',

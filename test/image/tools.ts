@@ -1,10 +1,10 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** What the image is built and run with, and the Debian package that has it. */
+/** The tools that build and run the image, each with its Debian package. */
 const TOOLS = { buildah: 'buildah', debootstrap: 'debootstrap', unshare: 'util-linux', git: 'git' } as const
 
-/** Before anything is started: a sentence for each thing that this machine lacks, in place of the stack of a failed command. */
+/** A sentence for each tool that this machine lacks, before anything is started. */
 export const setup = (): void => {
   const missing = Object.entries(TOOLS).filter(([program]) => !isSpared(program) && !isInstalled(program))
   const faults = missing.map(

@@ -8,7 +8,7 @@ import type { PasswordDigest } from '../../src/domain/account/password-digest.ts
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
 import { IMPORTED_DIGESTS } from '../support/accounts/imported-digests.ts'
-import { PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
 
 const COST = 10
 

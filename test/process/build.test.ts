@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCall } from '../support/call.ts'
+import { signIn, signUp } from '../support/accounts/account-api.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 const run = promisify(execFile)
@@ -21,7 +21,7 @@ const FILES = [
   'LICENSE',
 ]
 
-/** A checkout that was built, with a file of an earlier build in it. */
+/** A built checkout, with a file of an earlier build in it. */
 const createCheckout = () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-checkout-'))
   for (const name of FILES) cpSync(name, join(directory, name), { recursive: true })
@@ -30,7 +30,7 @@ const createCheckout = () => {
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) }
 }
 
-describe('npm pack in a checkout whose server runs', { timeout: 120_000 }, () => {
+describe('npm pack in a checkout with a running server', { timeout: 120_000 }, () => {
   const checkout = createCheckout()
   const entry = join(checkout.directory, 'dist/cli/signetd.js')
   let sandbox: Sandbox
@@ -49,16 +49,14 @@ describe('npm pack in a checkout whose server runs', { timeout: 120_000 }, () =>
     checkout.remove()
   })
 
-  it('leaves a server that signs people in and serves its pages', async () => {
-    const call = createCall(sandbox.origin)
-    const credentials = { email: 'ada@example.com', password: 'correct horse battery' }
-    expect((await call('/auth/register', { json: credentials })).status).toBe(201)
-    expect((await call('/auth/login', { json: credentials })).status).toBe(200)
+  it('leaves the server able to sign people in and serve its pages', async () => {
+    await signUp(sandbox, 'ada@example.com')
+    await signIn(sandbox, 'ada@example.com')
     for (const path of ['/docs', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js', '/openapi.yaml'])
-      expect((await call(path)).status).toBe(200)
+      expect((await sandbox.ask(path)).status).toBe(200)
   })
 
-  it('packs nothing of an earlier build', () => {
+  it('packs no file of an earlier build', () => {
     expect(paths).toContain('dist/platform/password-worker.mjs')
     expect(paths).not.toContain('dist/platform/stale.js')
   })
@@ -75,7 +73,7 @@ describe('npm pack in a checkout whose server runs', { timeout: 120_000 }, () =>
     ])
   })
 
-  it('leaves a command that runs: npx signetd', () => {
+  it('leaves npx signetd executable', () => {
     expect(spawnSync(entry, ['--version'], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
   })
 })

@@ -4,16 +4,16 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { followRevocations } from '../../src/sdk/revocations-node.ts'
 import type { RevocationQuery, RevocationSource } from '../../src/sdk/verify/revocation-source.ts'
 import { migrate } from '../../src/store/schema/migrate.ts'
+import { createAsk } from '../support/ask.ts'
 import { hasPostgres } from '../support/backends.ts'
-import { createCall } from '../support/call.ts'
 import { CLIENTS, PEPPER, SERVICE } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program } from '../support/process.ts'
 import { connect, openCluster } from '../support/services/cluster.ts'
 import { freePort } from '../support/services/services.ts'
 
-/** What the contract promises of an ending that was acknowledged. */
+/** Seconds within which an acknowledged ending must reach every follower. */
 const HEARD_SECONDS = 2
-/** Between two faults. */
+/** The pause between two faults. */
 const QUIET_MILLISECONDS = 5_000
 
 type Ending = { query: RevocationQuery; at: number; heard: (number | null)[] }
@@ -25,7 +25,7 @@ const isReadyAgain = (origin: string) =>
   expect
     .poll(
       () =>
-        createCall(origin)('/readyz').then(
+        createAsk(origin)('/readyz').then(
           ({ status }) => status,
           () => 0,
         ),
@@ -36,13 +36,13 @@ const isReadyAgain = (origin: string) =>
 const queryOf = (token: string): RevocationQuery =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
-describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a failover', () => {
+describe.skipIf(!hasPostgres)('acknowledged endings over two servers and a failover', () => {
   const closers: (() => Promise<unknown> | void)[] = []
   afterEach(async () => {
     for (const close of closers.splice(0).toReversed()) await close()
   })
 
-  it('reach the followers of both within two seconds of the last fault', async () => {
+  it('reach the followers of both servers within two seconds of the last fault', async () => {
     const cluster = await openCluster()
     closers.push(cluster.close)
     await cluster.attach()
@@ -79,11 +79,11 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
     const stopping = new AbortController()
     let acknowledgedAt = 0
     const work = async (origin: string) => {
-      const call = createCall(origin)
+      const ask = createAsk(origin)
       while (!stopping.signal.aborted) {
         await pause(10)
         try {
-          const { status, body } = await call('/token', {
+          const { status, body } = await ask('/token', {
             form: { grant_type: 'client_credentials' },
             headers: SERVICE,
           })
@@ -154,14 +154,14 @@ describe.skipIf(!hasPostgres)('acknowledged endings, over two servers and a fail
       await pause(QUIET_MILLISECONDS)
       const began = seconds()
       await fault()
-      // Over as soon as both servers acknowledge again.
+      // The fault is over once both servers acknowledge again.
       await Promise.all(origins.map(isReadyAgain))
       windows.push({ name, began, over: seconds(), acknowledged: endings.length })
     }
     await pause(QUIET_MILLISECONDS)
     stopping.abort()
     await Promise.all([...workers, watching])
-    /** From the acknowledgement, or from the end of the fault that came between. */
+    /** Counts from the acknowledgement, or from the end of a fault in between. */
     const latenessOf = (at: number, heard: number) =>
       heard -
       windows.reduce(

@@ -2,24 +2,23 @@ import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { createDatabase, hasPostgres } from '../support/backends.ts'
-import { createCall } from '../support/call.ts'
+import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { MAIN, openSandbox, type Sandbox } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
 
 const MKFIFO = 'mkfifo'
 
-/** Gives a command a terminal. */
+/** Runs a command in a terminal. */
 const SCRIPT = '/usr/bin/script'
 
-/** A log line holds the path of its request, up to so many characters. */
+/** A log line has the path of its request up to that many characters. */
 const LONG_PATH = `/${'x'.repeat(200)}`
 
-/** More lines than the server keeps for a reader that has stopped. */
+/** More lines than the server queues for a reader that has stopped. */
 const TOO_MANY = 3_000
 
-/** A pipe that a process is given to write to, and of which this one holds the other end. */
+/** A pipe: a child writes to it, and this process holds the reading end. */
 const openPipe = (directory: string, name: string) => {
   const path = join(directory, name)
   execFileSync(MKFIFO, [path])
@@ -41,19 +40,19 @@ const openPipe = (directory: string, name: string) => {
   return { writer, fill, drain, leave: () => closeSync(reader) }
 }
 
-describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
+describe.skipIf(!hasPostgres)('a server whose output is not read', () => {
   let sandbox: Sandbox
-  let database: Awaited<ReturnType<typeof createDatabase>>
+  let database: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   let internal: string
   beforeEach(async () => {
-    ;[sandbox, database] = await Promise.all([openSandbox(), createDatabase()])
+    ;[sandbox, database] = await Promise.all([openSandbox(), createDatabaseWithSchema()])
   })
   afterEach(async () => {
     await sandbox.close()
     await database.drop()
   })
 
-  /** Starts the server with these as standard output and standard error. */
+  /** Starts the server with these descriptors as standard output and standard error. */
   const start = async (out: number, err: number, command = [process.execPath, MAIN]) => {
     const INTERNAL_PORT = String(await freePort())
     internal = `http://127.0.0.1:${INTERNAL_PORT}`
@@ -79,14 +78,14 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
     return Number(/^signet_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
   }
   const serves = async (requests: number) => {
-    const call = createCall(sandbox.origin)
     for (let left = requests; left > 0; left -= 50)
       await Promise.all(
         Array.from({ length: Math.min(50, left) }, async () =>
-          expect((await call(LONG_PATH)).status).toBe(404),
+          expect((await sandbox.ask(LONG_PATH)).status).toBe(404),
         ),
       )
-    for (const path of ['/livez', '/.well-known/jwks.json']) expect((await call(path)).status).toBe(200)
+    for (const path of ['/livez', '/.well-known/jwks.json'])
+      expect((await sandbox.ask(path)).status).toBe(200)
   }
   const stops = async ({ child, ended }: Awaited<ReturnType<typeof start>>) => {
     const began = performance.now()
@@ -95,7 +94,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
     expect(performance.now() - began).toBeLessThan(8_000)
   }
 
-  it('serves on while a reader has stopped, drops and counts what is too much, and says so when it is read again', async () => {
+  it('continues while its reader has stopped, drops and counts lines beyond its queue, and logs the count when it is read again', async () => {
     const pipe = openPipe(sandbox.directory, 'out')
     const full = openPipe(sandbox.directory, 'err')
     pipe.fill()
@@ -121,7 +120,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
     await stops(server)
   }, 60_000)
 
-  it('serves on with a full disk', async () => {
+  it('continues on a full disk', async () => {
     const device = openSync('/dev/full', 'w')
     const server = await start(device, device)
     await serves(40)
@@ -129,7 +128,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
     await stops(server)
   }, 60_000)
 
-  it('serves on when the reader has gone', async () => {
+  it('continues when its reader has gone', async () => {
     const [out, err] = [openPipe(sandbox.directory, 'out'), openPipe(sandbox.directory, 'err')]
     const server = await start(out.writer, err.writer)
     for (const pipe of [out, err]) {
@@ -142,7 +141,7 @@ describe.skipIf(!hasPostgres)('a server whose output nobody takes', () => {
   }, 60_000)
 
   it.runIf(existsSync(SCRIPT))(
-    'serves on when its terminal has gone, and ends with 0',
+    'continues when its terminal has gone, and ends with 0',
     async () => {
       const code = join(sandbox.directory, 'code')
       const [out, err] = [openSync('/dev/null', 'w'), openSync('/dev/null', 'w')]

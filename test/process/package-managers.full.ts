@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCall } from '../support/call.ts'
+import { signUp } from '../support/accounts/account-api.ts'
 import { becomesReady, openSandbox, startProgram } from '../support/process.ts'
 
 const run = promisify(execFile)
 
-/** Fetched from the registry, as everything that they install: nothing else of this repository needs them. */
+/** Package managers that are fetched from the registry with everything that they install. Nothing else of this repository needs them. */
 const PNPM = 'pnpm@10'
 const YARN = '@yarnpkg/cli-dist@4'
 
 const directory = mkdtempSync(join(tmpdir(), 'signet-managers-'))
 const bin = join(directory, 'tools/node_modules/.bin')
 
-/** How each installs the tarball, and how it starts a command of the package. */
+/** The command of each that installs the tarball, and the one that runs a command of the package. */
 const MANAGERS = {
   npm: { install: ['npm', 'install', '--no-audit', '--no-fund'], start: ['npx', '--no-install'] },
   pnpm: { install: [join(bin, 'pnpm'), 'add'], start: [join(bin, 'pnpm'), 'exec'] },
@@ -47,7 +47,7 @@ describe('the packed package', () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
   it.each(Object.entries(MANAGERS))(
-    'is installed by %s, starts, and gives tokens',
+    'is installed by %s, starts, and issues tokens',
     async (name, { install, start }) => {
       const project = join(directory, name.replaceAll(/\W/g, ''))
       mkdirSync(project)
@@ -67,19 +67,17 @@ describe('the packed package', () => {
       })
       try {
         await becomesReady(server)
-        const call = createCall(sandbox.origin)
         const secret = readFileSync(join(sandbox.environment.DATA_DIR, 'demo-client-secret'), 'utf8').trim()
         const headers = { authorization: `Basic ${Buffer.from(`demo:${secret}`).toString('base64')}` }
         const form = { grant_type: 'client_credentials' }
-        expect((await call('/token', { form, headers })).status).toBe(200)
-        const json = { email: 'ada@example.com', password: 'correct horse battery' }
-        expect((await call('/auth/register', { json })).status).toBe(201)
+        expect((await sandbox.ask('/token', { form, headers })).status).toBe(200)
+        await signUp(sandbox, 'ada@example.com')
         for (const path of ['/docs', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'])
-          expect((await call(path)).status).toBe(200)
+          expect((await sandbox.ask(path)).status).toBe(200)
         const env = { ...process.env, ...sandbox.environment }
         await run(program, [...before, 'signetd', 'keys', 'rotate'], { cwd: project, env })
       } finally {
-        // The whole group: a package manager stands between this process and the server.
+        // Ends the whole process group, as a package manager is between this process and the server.
         process.kill(-(server.process.pid ?? 0), 'SIGKILL')
         await server.ended
         await sandbox.close()

@@ -8,7 +8,7 @@ import {
   type Traffic,
 } from '../support/services/redis-faults.ts'
 
-/** How long each fault lasts: beyond the pause between two looks at the feed, and the time limit of a command. */
+/** The length of each fault: more than the pause between two reads of the feed, and than the time limit of a command. */
 const FAULT_MILLISECONDS = 700
 
 describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis', () => {
@@ -19,7 +19,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis', () => {
     await place.close()
   })
 
-  it('outlive everything that it does, beside traffic, and are well afterwards', async () => {
+  it('survive each of its faults under traffic, and recover', async () => {
     place = await openFaultyRedis()
     traffic = openTraffic(place)
     for (const { begin, end } of Object.values(place.faults)) {
@@ -31,8 +31,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('two servers on one Redis', () => {
     const { turns, faults } = await traffic.stop()
     expect(faults).toEqual([])
     expect(turns).toBeGreaterThan(0)
-    for (const call of place.calls)
-      await expect.poll(async () => (await call('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
+    for (const { ask } of place.servers)
+      await expect.poll(async () => (await ask('/readyz')).body.status, { timeout: 10_000 }).toBe('ready')
     for (const program of place.programs) {
       expect(program.err()).not.toMatch(/unhandled|Error/i)
       expect(await stopProgram(program)).toMatchObject({ code: 0 })

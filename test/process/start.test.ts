@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
-import { createCall, PASSWORD } from '../support/call.ts'
+import { refreshTokens, signIn, signUp } from '../support/accounts/account-api.ts'
+import { createDatabaseWithSchema, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
@@ -24,7 +24,7 @@ const fails = async (environment: Record<string, string>) => {
 }
 
 describe('the first start on the embedded default', () => {
-  it('prints the issuer, a demo client and a line that answers with a token anybody can verify', async () => {
+  it('prints the issuer, a demo client and a command whose token can be verified', async () => {
     const program = sandbox.start()
     await becomesReady(program)
     const issuer = `http://localhost:${sandbox.port}`
@@ -49,45 +49,41 @@ describe('the first start on the embedded default', () => {
     expect(program.out()).not.toContain(access_token)
   })
 
-  it('keeps accounts, key and demo client for the second start', async () => {
+  it('finds accounts, key and demo client again at the second start', async () => {
     const first = sandbox.start()
     await becomesReady(first)
-    const call = createCall(sandbox.origin)
-    const jwks = (await call('/.well-known/jwks.json')).text
-    const json = { email: 'ada@example.com', password: PASSWORD }
-    const { body } = await call('/auth/register', { json })
+    const jwks = (await sandbox.ask('/.well-known/jwks.json')).text
+    const email = 'ada@example.com'
+    const body = await signUp(sandbox, email)
     expect(await stopProgram(first)).toMatchObject({ code: 0 })
     const second = sandbox.start()
     await becomesReady(second)
-    expect((await call('/.well-known/jwks.json')).text).toBe(jwks)
+    expect((await sandbox.ask('/.well-known/jwks.json')).text).toBe(jwks)
     expect(first.err().startsWith(second.err())).toBe(true)
-    // The developer's mail, with its link, which is in no log.
+    // The developer's mail with its link goes to standard error, and to no log.
     expect(first.err()).toMatch(
       /\nMail to ada@example\.com: Confirm your e-mail address\n[^]*token=signet_el_/,
     )
     expect(first.out()).not.toMatch(/signet_el_|ada@example/)
-    expect((await call('/auth/me', { bearer: body.access_token })).body).toEqual(body.user)
-    expect((await call('/auth/login', { json })).status).toBe(200)
-    expect((await call('/auth/refresh', { json: { refresh_token: body.refresh_token } })).status).toBe(200)
+    expect((await sandbox.ask('/auth/me', { token: body.access_token })).body).toEqual(body.user)
+    await signIn(sandbox, email)
+    expect((await refreshTokens(sandbox, body)).status).toBe(200)
   })
 
-  it('keeps every row through kill -9', async () => {
+  it('loses no row by kill -9', async () => {
     const first = sandbox.start()
     await becomesReady(first)
-    const call = createCall(sandbox.origin)
-    const people = await Promise.all(
-      [1, 2, 3].map(number =>
-        call('/auth/register', { json: { email: `p${number}@example.com`, password: PASSWORD } }),
-      ),
-    )
-    await call('/auth/logout', { method: 'POST', bearer: people[0]?.body.access_token ?? '' })
+    const people = await Promise.all([1, 2, 3].map(number => signUp(sandbox, `p${number}@example.com`)))
+    await sandbox.ask('/auth/logout', { method: 'POST', token: people[0]?.access_token ?? '' })
     await stopProgram(first, 'SIGKILL')
     await becomesReady(sandbox.start())
-    const shown = await Promise.all(people.map(({ body }) => call('/auth/me', { bearer: body.access_token })))
+    const shown = await Promise.all(
+      people.map(({ access_token: token }) => sandbox.ask('/auth/me', { token })),
+    )
     expect(shown.map(({ status }) => status)).toEqual([401, 200, 200])
   })
 
-  it('refuses a second process on the same DATA_DIR in one line, and the first one serves on', async () => {
+  it('refuses a second process on the same DATA_DIR in one line, and keeps serving', async () => {
     const first = sandbox.start()
     await becomesReady(first)
     const second = await fails({ PORT: String(await freePort()) })
@@ -96,12 +92,12 @@ describe('the first start on the embedded default', () => {
       out: '',
       lines: [expect.stringMatching(/^signetd: DATA_DIR .* is in use by another process/)],
     })
-    expect((await createCall(sandbox.origin)('/readyz')).status).toBe(200)
+    expect((await sandbox.ask('/readyz')).status).toBe(200)
   })
 })
 
 describe('a start that is refused', () => {
-  it('says every fault at once, ends with 2 and touches nothing', async () => {
+  it('prints every fault at once, ends with 2 and writes nothing', async () => {
     const { code, out, lines } = await fails({
       PORT: 'x',
       LOG_LEVEL: 'loud',
@@ -116,7 +112,7 @@ describe('a start that is refused', () => {
     expect(readdirSync(sandbox.directory)).toEqual([])
   })
 
-  it('says every fault of CLIENTS_FILE, a line each, and touches nothing', async () => {
+  it('prints every fault of CLIENTS_FILE, a line each, and writes nothing', async () => {
     const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
     writeFileSync(
       CLIENTS_FILE,
@@ -131,7 +127,7 @@ describe('a start that is refused', () => {
     expect(readdirSync(sandbox.directory)).toEqual(['clients.json'])
   })
 
-  it('says in one line that the port is taken', async () => {
+  it('prints one line when the port is taken', async () => {
     const squatter = createServer()
     await new Promise<void>(resolve => squatter.listen(sandbox.port, '127.0.0.1', resolve))
     const { code, out, lines } = await fails({})
@@ -140,7 +136,7 @@ describe('a start that is refused', () => {
     expect(lines).toEqual([`signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: EADDRINUSE`])
   })
 
-  it('says in one line that the keys are open to others, and makes no database', async () => {
+  it('prints one line when the keys are readable by others, and makes no database', async () => {
     const KEYS_DIR = join(sandbox.directory, 'lax')
     mkdirSync(KEYS_DIR)
     writeFileSync(join(KEYS_DIR, 'own.pem'), 'x')
@@ -150,7 +146,7 @@ describe('a start that is refused', () => {
     expect(existsSync(join(sandbox.directory, 'data'))).toBe(false)
   })
 
-  it('says in a line each what is wrong with the directories, and puts no secret into them', async () => {
+  it('prints a line for each unusable directory, and writes no secret into it', async () => {
     const lax = join(sandbox.directory, 'lax')
     mkdirSync(lax)
     chmodSync(lax, 0o777)
@@ -164,7 +160,7 @@ describe('a start that is refused', () => {
     expect(readdirSync(lax)).toEqual([])
   })
 
-  it('says in one line that nobody listens at DATABASE_URL, and makes no key', async () => {
+  it('prints one line when no server listens at DATABASE_URL, and makes no key', async () => {
     const DATABASE_URL = `postgres://signet:hidden@127.0.0.1:${await freePort()}/signet`
     const { code, lines } = await fails({ DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })
     expect(code).toBe(2)
@@ -177,7 +173,7 @@ describe('a start that is refused', () => {
 })
 
 describe.skipIf(!hasPostgres)('a start on Postgres', () => {
-  it('names signetd migrate on a database without the schema, and makes no key', async () => {
+  it('names signetd migrate when the database has no schema, and makes no key', async () => {
     const { url, drop } = await createEmptyDatabase()
     const refused = await fails({ DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()
@@ -189,8 +185,8 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
     expect(readdirSync(sandbox.directory)).toEqual([])
   })
 
-  it('names signetd migrate on a schema of a newer version', async () => {
-    const { url, drop } = await createDatabase()
+  it('names signetd migrate when the schema is of a newer version', async () => {
+    const { url, drop } = await createDatabaseWithSchema()
     const sql = postgres(url, { max: 1 })
     await sql`insert into drizzle.__drizzle_migrations (hash, created_at) values ('newer', 9999999999999)`
     await sql.end()
@@ -213,8 +209,8 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
       (url: URL) => Object.assign(url, { pathname: '/not_there' }),
       /does not exist/,
     ],
-  ])('says in one line that %s', async (_, change, expected) => {
-    const { url, drop } = await createDatabase()
+  ])('prints one line when %s', async (_, change, expected) => {
+    const { url, drop } = await createDatabaseWithSchema()
     const refused = await fails({ DATABASE_URL: change(new URL(url)).href, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()
     expect(refused).toEqual({ code: 2, out: '', lines: [expect.stringMatching(expected)] })

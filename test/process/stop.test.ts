@@ -2,21 +2,21 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDatabase, hasPostgres } from '../support/backends.ts'
-import { createCall, PASSWORD } from '../support/call.ts'
+import { PASSWORD } from '../support/ask.ts'
+import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
 
-/** "Within seconds": well under what orchestrators allow. */
+/** Far less than orchestrators allow for a stop. */
 const SECONDS = 5
 
 describe.skipIf(!hasPostgres)('a graceful stop', () => {
   let sandbox: Sandbox
-  let own: Awaited<ReturnType<typeof createDatabase>>
+  let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   const sockets: Socket[] = []
   beforeEach(async () => {
     sandbox = await openSandbox()
-    own = await createDatabase()
+    own = await createDatabaseWithSchema()
   })
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy()
@@ -40,7 +40,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
   const BODY = JSON.stringify({ email: 'ada@example.com', password: PASSWORD })
   const HEAD = `POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n`
 
-  /** Keep-alive connections that were used and wait for more, as load balancers hold them. */
+  /** Idle keep-alive connections that were used before, as load balancers hold them. */
   const keepAlive = async () => {
     const agent = new Agent({ keepAlive: true })
     const ask = () =>
@@ -55,7 +55,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     return agent
   }
 
-  it('finishes the request under way, asks its client to go elsewhere, and ends with 0', async () => {
+  it('finishes the request under way with Connection: close, and ends with 0', async () => {
     const program = await start()
     const agent = await keepAlive()
     const socket = await open(HEAD + BODY.slice(0, 10))
@@ -63,7 +63,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     socket.on('data', data => {
       answer += String(data)
     })
-    await expect.poll(() => createCall(sandbox.origin)('/livez').then(({ status }) => status)).toBe(200)
+    await expect.poll(() => sandbox.ask('/livez').then(({ status }) => status)).toBe(200)
     const stopped = stopProgram(program)
     await expect.poll(() => program.out()).toContain('"stopping"')
     socket.write(BODY.slice(10))
@@ -77,7 +77,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     agent.destroy()
   })
 
-  it('does not wait for connections that have said nothing', async () => {
+  it('does not wait for connections that have sent nothing', async () => {
     const program = await start()
     await open('')
     await open('')
@@ -86,7 +86,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     expect(seconds).toBeLessThan(SECONDS)
   })
 
-  it('takes nothing new', async () => {
+  it('accepts no new connection', async () => {
     const program = await start()
     const held = await open(HEAD)
     const stopped = stopProgram(program)
@@ -96,7 +96,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     expect(await stopped).toMatchObject({ code: 0 })
   })
 
-  it('comes through npm start, which passes SIGTERM on, with keep-alive clients attached', async () => {
+  it('works under npm start, which passes SIGTERM on, with open keep-alive connections', async () => {
     const program = await start('npm', 'start', '--silent')
     const agent = await keepAlive()
     const { seconds } = await stopProgram(program)
@@ -105,11 +105,11 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     agent.destroy()
   })
 
-  it('comes through Ctrl-C, which reaches it twice: from the terminal and from npm', async () => {
+  it('works by Ctrl-C under npm start, which delivers SIGINT twice: from the terminal and from npm', async () => {
     const program = sandbox.startDetached(environment(), 'npm', 'start', '--silent')
     await becomesReady(program)
     const socket = await open(HEAD + BODY.slice(0, 10))
-    await expect.poll(() => createCall(sandbox.origin)('/livez').then(({ status }) => status)).toBe(200)
+    await expect.poll(() => sandbox.ask('/livez').then(({ status }) => status)).toBe(200)
     process.kill(-(program.process.pid ?? 0), 'SIGINT')
     await expect.poll(() => program.out()).toContain('"stopping"')
     program.process.kill('SIGINT')
@@ -120,7 +120,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     expect(program.log().at(-1)).toMatchObject({ msg: 'stopped' })
   })
 
-  it('is cut short by whoever asks a second time, later', async () => {
+  it('is cut short by a later second signal', async () => {
     const program = await start()
     await open(HEAD)
     program.process.kill('SIGINT')

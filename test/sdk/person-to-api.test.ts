@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { refreshTokens, signUp } from '../support/accounts/account-api.ts'
 import { createDataDir } from '../support/backends.ts'
-import { createCall, PASSWORD } from '../support/call.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 /** As README has it: the embedded default, its demo clients, and an example service without any setting of its own but where they are. */
@@ -50,10 +50,9 @@ describe('README: a person’s token reaches your API', () => {
 
   it('gets the demo client’s token there, and jose says the same', async () => {
     const [, client_id = '', client_secret = ''] = /Demo client: (\S+), secret (\S+)/.exec(printed) ?? []
-    const call = createCall(signet.origin)
     const Authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
     const form = { grant_type: 'client_credentials', resource: API }
-    const { body } = await call('/token', { form, headers: { Authorization } })
+    const { body } = await signet.ask('/token', { form, headers: { Authorization } })
     expect(await orders(body.access_token)).toBe('demo')
     const issuer = `http://localhost:${signet.port}`
     const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
@@ -62,17 +61,14 @@ describe('README: a person’s token reaches your API', () => {
   })
 
   it('gets a person’s token there, and one for the account API by the same sign-in', async () => {
-    const call = createCall(signet.origin)
-    const json = { email: 'grace@example.com', password: PASSWORD, client_id: 'demo-app' }
-    const { body: opened } = await call('/auth/register', { json })
+    const opened = await signUp(signet, 'grace@example.com', { client_id: 'demo-app' })
     expect(await orders(opened.access_token)).toBe(opened.user.id)
-    expect((await call('/auth/me', { bearer: opened.access_token })).status).toBe(401)
-    const { refresh_token } = opened
+    expect((await signet.ask('/auth/me', { token: opened.access_token })).status).toBe(401)
     const resource = `http://localhost:${signet.port}`
-    const { body: own } = await call('/auth/refresh', { json: { refresh_token, resource } })
-    expect((await call('/auth/me', { bearer: own.access_token })).body).toEqual(opened.user)
+    const { body: own } = await refreshTokens(signet, opened, { resource })
+    expect((await signet.ask('/auth/me', { token: own.access_token })).body).toEqual(opened.user)
     expect(await orders(own.access_token)).toBe(401)
-    const { body: next } = await call('/auth/refresh', { json: { refresh_token: own.refresh_token } })
+    const { body: next } = await refreshTokens(signet, own)
     expect(await orders(next.access_token)).toBe(opened.user.id)
   })
 })

@@ -1,10 +1,10 @@
 import { chmodSync, readdirSync } from 'node:fs'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepRotating } from '../../src/signing/keep-rotating.ts'
-import { reportKeys } from '../../src/signing/list-keys.ts'
+import { reportKeys, reportKeys } from '../../src/signing/list-keys.ts'
 import { rotateWhenDue } from '../../src/signing/rotation.ts'
-import { createClock } from '../support/effects.ts'
-import { createErrorLog, createPem, makeDirectory, open, putKey, T0 } from './support.ts'
+import { createClock, createLog } from '../support/effects.ts'
+import { createPem, makeDirectory, open, putKey, T0 } from './support.ts'
 
 const DAY_SECONDS = 86_400
 const every_seconds = 30 * DAY_SECONDS
@@ -17,7 +17,7 @@ describe('two replicas on one KEYS_DIR', () => {
     const replicas = [await open(directory, { clock }), await open(directory, { clock })]
     advance(every_seconds)
     for (const _ of replicas) {
-      const stop = keepRotating({ directory, every_seconds, clock, log: createErrorLog().log })
+      const stop = keepRotating({ directory, every_seconds, clock, log: createLog().log })
       onTestFinished(stop)
     }
     await vi.waitFor(() => expect(pems(directory)).toHaveLength(2), { timeout: 10_000 })

@@ -14,8 +14,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { formatKeyDates, parseKeyDates } from '../../src/domain/keys/key-dates.ts'
 import { ANNOUNCE_SECONDS, plusSeconds, RETAIN_SECONDS } from '../../src/domain/keys/key-ring.ts'
 import { reportKeys } from '../../src/signing/list-keys.ts'
-import { createClock } from '../support/effects.ts'
-import { createErrorLog, createPem, faultsOf, kidOf, makeDirectory, open, T0 } from './support.ts'
+import { createClock, createLog, errorsIn } from '../support/effects.ts'
+import { createPem, faultsOf, kidOf, makeDirectory, open, T0 } from './support.ts'
 
 const DAY = 86_400
 const dated = (seconds: number, pem = createPem()) =>
@@ -48,11 +48,11 @@ const mountSecret = (files: Readonly<Record<string, string | Buffer>>) => {
 const start = async (files: Readonly<Record<string, string | Buffer>>) => {
   const { directory, mount } = mountSecret(files)
   const { clock, advance } = createClock(T0)
-  const { log, errors } = createErrorLog()
+  const { log, lines } = createLog()
   const keys = await open(directory, { clock, log })
   const signer = async () => kidOf(await keys.sign('JWT', {}))
   const report = (every_seconds: number) => reportKeys(keys, { now: clock(), every_seconds })
-  return { directory, mount, clock, advance, errors, keys, signer, report }
+  return { directory, mount, clock, advance, lines, keys, signer, report }
 }
 
 describe('a key in a mounted secret', () => {
@@ -98,12 +98,12 @@ describe('a key in a mounted secret', () => {
   it('without a date is left out and reported, whatever its name, and the others sign on', async () => {
     for (const name of ['aa.pem', 'zz.pem'])
       for (const own of [createPem(), dated(-DAY)]) {
-        const { keys, mount, signer, errors } = await start({ 'mm.pem': own })
+        const { keys, mount, signer, lines } = await start({ 'mm.pem': own })
         const old = await signer()
         mount({ 'mm.pem': own, [name]: createPem() })
         await keys.reload()
         expect([keys.published().length, await signer()]).toEqual([1, old])
-        expect(errors).toEqual([
+        expect(errorsIn(lines)).toMatchObject([
           { faults: [expect.stringContaining(`${name} does not say from when it signs`)] },
         ])
       }

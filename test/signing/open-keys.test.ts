@@ -16,22 +16,12 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { listKeys } from '../../src/signing/list-keys.ts'
+import { listKeys, listKeys } from '../../src/signing/list-keys.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { createRing } from '../../src/signing/ring.ts'
 import { revokeKey, rotateKeys, rotateWhenDue } from '../../src/signing/rotation.ts'
-import { createClock } from '../support/effects.ts'
-import {
-  createErrorLog,
-  createPair,
-  createPem,
-  faultsOf,
-  kidOf,
-  makeDirectory,
-  open,
-  putKey,
-  T0,
-} from './support.ts'
+import { createClock, createLog, errorsIn } from '../support/effects.ts'
+import { createPair, createPem, faultsOf, kidOf, makeDirectory, open, putKey, T0 } from './support.ts'
 
 const pems = (directory: string) => readdirSync(directory).filter(name => name.endsWith('.pem'))
 const place = (directory: string) => ({ directory, clock: () => T0 })
@@ -316,7 +306,7 @@ describe('a read-only directory', () => {
 describe('a running server', () => {
   it('takes a rotation and a revocation up by itself, within its poll', async () => {
     const directory = makeDirectory()
-    const keys = await openKeys({ ...place(directory), log: createErrorLog().log, poll_milliseconds: 5 })
+    const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 5 })
     if ('faults' in keys) throw new Error(keys.faults.join('\n'))
     onTestFinished(() => keys.close())
     const [first] = keys.published()
@@ -331,17 +321,17 @@ describe('a running server', () => {
 
   it('leaves a broken new key out, says so once, and takes it up when it is put right', async () => {
     const directory = makeDirectory()
-    const { log, errors } = createErrorLog()
+    const { log, lines } = createLog()
     const keys = await open(directory, { log })
     putKey(directory, 'zz.pem', 'broken')
     await keys.reload()
     await keys.reload()
     expect(keys.published()).toHaveLength(1)
-    expect(errors).toEqual([{ faults: [expect.stringContaining('zz.pem')] }])
+    expect(errorsIn(lines)).toMatchObject([{ faults: [expect.stringContaining('zz.pem')] }])
     putKey(directory, 'zz.pem', `Signs-From: 2026-12-01T00:00:00Z\n${String(createPem())}`)
     await keys.reload()
     expect(keys.published()).toHaveLength(2)
-    expect(errors).toHaveLength(1)
+    expect(errorsIn(lines)).toHaveLength(1)
   })
 
   it('honours a revocation beside a broken file', async () => {
@@ -358,13 +348,13 @@ describe('a running server', () => {
 
   it('keeps a key whose file was overwritten with something else', async () => {
     const directory = makeDirectory()
-    const { log, errors } = createErrorLog()
+    const { log, lines } = createLog()
     const keys = await open(directory, { log })
     const jws = await keys.sign('JWT', {})
     writeFileSync(join(directory, pems(directory)[0] ?? ''), 'oops')
     await keys.reload()
     expect(keys.verify('JWT', jws)).toEqual({})
-    expect(errors).toHaveLength(1)
+    expect(errorsIn(lines)).toHaveLength(1)
   })
 
   it('keeps its keys when the directory is emptied, opened to others or gone, and says so', async () => {
@@ -377,14 +367,14 @@ describe('a running server', () => {
       (directory: string) => rmSync(directory, { recursive: true }),
     ]) {
       const directory = makeDirectory()
-      const { log, errors } = createErrorLog()
+      const { log, lines } = createLog()
       const keys = await open(directory, { log })
       const published = keys.published()
       harm(directory)
       await keys.reload()
       await keys.reload()
       expect(keys.published()).toBe(published)
-      expect(errors).toHaveLength(1)
+      expect(errorsIn(lines)).toHaveLength(1)
       expect(kidOf(await keys.sign('JWT', {}))).toBe(published[0]?.kid)
     }
   })
@@ -404,7 +394,7 @@ describe('a running server', () => {
 
   it('stops looking when it is closed, also in the middle of a look', async () => {
     const directory = makeDirectory()
-    const keys = await openKeys({ ...place(directory), log: createErrorLog().log, poll_milliseconds: 1 })
+    const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 1 })
     if ('faults' in keys) throw new Error(keys.faults.join('\n'))
     void keys.reload()
     await keys.close()

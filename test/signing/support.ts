@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Log } from '../../src/ports/effects.ts'
 import { type OpenKeys, openKeys } from '../../src/signing/open-keys.ts'
+import { createLog } from '../support/effects.ts'
 
 export const T0 = new Date('2026-11-21T07:00:00Z')
 
@@ -15,16 +16,10 @@ export const makeDirectory = (): string => {
   return directory
 }
 
-export const createErrorLog = () => {
-  const errors: unknown[] = []
-  const log: Log = { info: () => {}, warn: () => {}, error: fields => errors.push(fields) }
-  return { log, errors }
-}
-
 /** Opens the ring and closes it with the test. The directory is looked at when the test says so. */
 export const open = async (
   directory: string,
-  { clock = () => T0, log = createErrorLog().log }: { clock?: () => Date; log?: Log } = {},
+  { clock = () => T0, log = createLog().log }: { clock?: () => Date; log?: Log } = {},
 ): Promise<OpenKeys> => {
   const keys = await openKeys({ directory, clock, log, poll_milliseconds: 3_600_000 })
   if ('faults' in keys) throw new Error(keys.faults.join('\n'))
@@ -33,7 +28,7 @@ export const open = async (
 }
 
 export const faultsOf = async (directory: string): Promise<readonly string[]> => {
-  const keys = await openKeys({ directory, clock: () => T0, log: createErrorLog().log })
+  const keys = await openKeys({ directory, clock: () => T0, log: createLog().log })
   if ('faults' in keys) return keys.faults
   await keys.close()
   return []

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Metrics } from '../../src/ports/effects.ts'
 import { createSweep, keepSweeping } from '../../src/store/janitor.ts'
 import { backends, type OpenBackend } from '../support/backends.ts'
-import { keepRefreshing } from '../support/sign-ins.ts'
+import { keepRefreshing } from '../support/rotating-families.ts'
 
 const BATCH_ROWS = 500
 

@@ -29,12 +29,11 @@ import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
-import { pepperOf } from '../support/families.ts'
+import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
 import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
 import { findOffences, findUnqualified } from '../support/statement-rules.ts'
 
-const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
 const ID = '00000000-0000-7000-8000-000000000001'
 const pepper = pepperOf(randomBytes(32).toString('base64url'))
 const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest

@@ -2,7 +2,7 @@ import type { createAuthenticator } from './accounts/authenticator.ts'
 
 type Authenticator = ReturnType<typeof createAuthenticator>
 
-/** The members of an answer's JSON that tests look at: an absent one is undefined all the same. */
+/** The members of an answer's JSON that tests read. An absent member is undefined in spite of its type. */
 export type Body = Readonly<Record<string, unknown>> &
   Readonly<{
     user: Readonly<{ id: string; email: string; roles: readonly string[]; created_at: string }>
@@ -24,6 +24,15 @@ export type Body = Readonly<Record<string, unknown>> &
     degraded: readonly string[]
     missing: readonly string[]
     acr_values_supported: readonly string[]
+    /** `GET /auth/sessions`. */
+    sessions: readonly Readonly<{
+      id: string
+      created_at: string
+      last_used_at: string
+      ip: string
+      device: string
+      current: boolean
+    }>[]
     handle: string
     factors: readonly string[]
     secret: string

@@ -11,7 +11,7 @@ export type ClientKey = Readonly<{
   jwk: Readonly<Record<string, unknown>>
 }>
 
-/** A key pair of a client; its JWK is public, and names itself only when told. */
+/** A key pair of a client, with its public half as a JWK. */
 export const createClientKey = async (alg: string, kid: string = randomUUID()): Promise<ClientKey> => {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true })
   return { alg, kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg } }
@@ -19,7 +19,7 @@ export const createClientKey = async (alg: string, kid: string = randomUUID()): 
 
 export const seconds = () => Math.floor(Date.now() / 1000)
 
-/** RFC 7523 §3 – Claims as they must be, with what a test makes of them. Undefined takes one away. */
+/** RFC 7523 §3 – Valid claims, with the changes of a test. A change to undefined removes a claim. */
 export const assertionClaims = (
   client_id: string,
   changes: Readonly<Record<string, unknown>> = {},
@@ -33,14 +33,14 @@ export const assertionClaims = (
   ...changes,
 })
 
-/** Signs with a header that names the key, unless the header is told otherwise. */
+/** Signs an assertion. The header names the key unless the test gives another header. */
 export const signAssertion = (
   key: ClientKey,
   claims: JWTPayload,
   header: Readonly<Record<string, unknown>> = { kid: key.kid },
 ): Promise<string> => new SignJWT(claims).setProtectedHeader({ alg: key.alg, ...header }).sign(key.privateKey)
 
-/** RFC 7523 §2.2 – The form of a request that brings an assertion. */
+/** RFC 7523 §2.2 – The form of a request with an assertion. */
 export const withAssertion = (client_assertion: string, more: Readonly<Record<string, string>> = {}) => ({
   grant_type: 'client_credentials',
   client_assertion_type: JWT_BEARER,

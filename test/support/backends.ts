@@ -11,18 +11,18 @@ import { createFrom, dropDatabase, withDatabase } from './services/postgres-admi
 
 export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>
 
-/** Every database that Signet runs on and this machine has. One contract suite runs on each: `describe.each(backends)`. */
+/** Every database that Signet runs on and this machine has. One suite runs on each: `describe.each(backends)`. */
 export const backends: readonly Readonly<{ name: string; open: () => Promise<OpenBackend> }>[] = [
   { name: 'embedded', open: () => openEmbeddedBackend() },
   ...(inject('postgres') ? [{ name: 'postgres', open: () => openPostgresBackend() }] : []),
 ]
 
-/** `describe.skipIf(!hasPostgres)`: left out only where global-setup.ts says so loudly. */
+/** For `describe.skipIf(!hasPostgres)`. global-setup.ts reports each service that is missing. */
 export const hasPostgres = inject('postgres') !== null
 export const hasRedis = inject('redis_url') !== null
 
 const openPostgresBackend = async (): Promise<OpenBackend> => {
-  const { url, drop } = await createDatabase()
+  const { url, drop } = await createDatabaseWithSchema()
   const database = openDatabase({ url, pool_size: 10 })
   const close = async () => {
     await database.close()
@@ -43,37 +43,32 @@ const openEmbeddedBackend = async (): Promise<OpenBackend> => {
   return { database, close }
 }
 
+export type OwnDatabase = Readonly<{ url: string; drop: () => Promise<void> }>
+
 /** A database of its own on the real Postgres, with the whole schema and no rows. */
-export const createDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
+export const createDatabaseWithSchema = (): Promise<OwnDatabase> =>
+  createDatabaseFrom(server => server.template)
+
+/** A database of its own on the real Postgres, without a table: for the tests of migrations. */
+export const createEmptyDatabase = (): Promise<OwnDatabase> => createDatabaseFrom(() => 'template0')
+
+type Server = NonNullable<ReturnType<typeof inject<'postgres'>>>
+
+const createDatabaseFrom = async (templateOf: (server: Server) => string): Promise<OwnDatabase> => {
   const server = inject('postgres')
   if (server === null) throw new Error('this suite needs PostgreSQL: guard it with hasPostgres')
-  const name = await createFrom(server.url, server.template)
-  return {
-    url: withDatabase(server.url, name),
-    drop: async () => {
-      await dropDatabase(server.url, name)
-    },
+  const name = await createFrom(server.url, templateOf(server))
+  const drop = async () => {
+    await dropDatabase(server.url, name)
   }
+  return { url: withDatabase(server.url, name), drop }
 }
 
-/** A database without a table, for the tests of migrations. */
-export const createEmptyDatabase = async (): Promise<{ url: string; drop: () => Promise<void> }> => {
-  const server = inject('postgres')
-  if (server === null) throw new Error('this suite needs PostgreSQL: guard it with hasPostgres')
-  const name = await createFrom(server.url, 'template0')
-  return {
-    url: withDatabase(server.url, name),
-    drop: async () => {
-      await dropDatabase(server.url, name)
-    },
-  }
-}
-
-/** A DATA_DIR whose embedded database has the whole schema already: opening it takes the time of a second start. */
+/** A DATA_DIR whose embedded database already has the whole schema, which opens as fast as at a second start. */
 export const createDataDir = async (): Promise<{ data_dir: string; remove: () => void }> => {
   const template = await text(connect(inject('embedded_template_socket')))
   const data_dir = mkdtempSync(join(tmpdir(), 'signet-data-'))
-  // The rows alone: the locks beside them are sockets.
+  // Copies the database alone, as the locks beside it are sockets.
   cpSync(join(template, 'postgres'), join(data_dir, 'postgres'), { recursive: true })
   return { data_dir, remove: () => rmSync(data_dir, { recursive: true, force: true }) }
 }
@@ -84,7 +79,7 @@ export const createRedis = async (): Promise<{ url: string; flush: () => Promise
   if (server === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   const count = Number((await onRedis(server, redis => redis.config('GET', 'databases')))[1])
   const turn = await onRedis(server, redis => redis.incr('signet-test-databases'))
-  // Database 0 counts the turns.
+  // Database 0 has the counter of the databases that were handed out.
   const url = `${server.replace(/(redis(?:s?):\/\/[^/]+).*/, '$1')}/${1 + (turn % (count - 1))}`
   const flush = async () => {
     await onRedis(url, redis => redis.flushdb())

@@ -3,10 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { App } from '../../src/http/server/app.ts'
 
-/** What node:http would have read of a request, for a server without a socket. */
+/** The request and response objects of node:http, for a server without a socket. */
 export const bindingsOf = (request: Request, from = '127.0.0.1') => {
   const body = request.body === null ? Readable.from([]) : Readable.fromWeb(request.body)
-  // Node's own says nothing of a client that went away where nobody listens.
+  // Node's own IncomingMessage emits no error without a listener when its client goes away.
   body.on('error', () => {})
   const heard = { headers: Object.fromEntries(request.headers), socket: { remoteAddress: from } }
   return {
@@ -15,7 +15,7 @@ export const bindingsOf = (request: Request, from = '127.0.0.1') => {
   }
 }
 
-/** Asks a server without a socket. */
+/** Sends a request to a server without a socket, past openapi.yaml. */
 export const askApp = async (
   app: Pick<App, 'fetch'>,
   path: string,

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
 
-/** What a CLIENTS_FILE holds of a client: RFC 7591 names, and ours. */
+/** A client in CLIENTS_FILE, with members of RFC 7591 and our own. */
 export type ClientEntry = Readonly<Record<string, unknown>> & Readonly<{ client_id: string }>
 
 const createSecret = () => randomBytes(32).toString('base64url')
 
-/** What REFRESH_TOKEN_PEPPER takes. */
+/** A value for REFRESH_TOKEN_PEPPER. */
 export const createPepperText = createSecret
 
-/** One that is the same each time. */
+/** A value for REFRESH_TOKEN_PEPPER that is always the same. */
 export const PEPPER = Buffer.alloc(32, 'pepper').toString('base64url')
 
-/** Every secret that the test clients hold, to be looked for where it must not be. */
+/** The secrets of the test clients, for tests that search for them in logs and answers. */
 export const SECRETS = {
   service: createSecret(),
   poster: createSecret(),
@@ -24,7 +24,7 @@ export const SECRETS = {
 export const API = 'https://api.example'
 export const OTHER_API = 'https://other.example'
 
-/** The clients that most suites are served with: one for each way to authenticate, and one for each part to play. */
+/** The clients of most suites: one for each authentication method and for each role. */
 export const CLIENTS: readonly ClientEntry[] = [
   {
     client_id: 'service',
@@ -82,5 +82,5 @@ export const SERVICE = basic('service', SECRETS.service)
 export const INTROSPECTOR = basic('introspector', SECRETS.introspector)
 export const CONFIDENTIAL = basic('confidential', SECRETS.confidential)
 
-/** RFC 6749 §4.4.2 – The whole form of the plainest request for a token. */
+/** RFC 6749 §4.4.2 – The form of the simplest token request. */
 export const CLIENT_CREDENTIALS = { grant_type: 'client_credentials' }

@@ -1,4 +1,5 @@
 import postgres, { type Sql } from 'postgres'
+import { expect } from 'vitest'
 import {
   type DatabaseOptions,
   openDatabase as openPool,
@@ -7,12 +8,12 @@ import {
 import { createQualify, tag } from '../../src/store/postgres/qualify.ts'
 import type { Caller } from '../../src/store/postgres/run.ts'
 
-/** The store's pool, and a client beside it for setting rows back and looking at them. */
+/** The pool of the store, and a client beside it with which tests change and read rows. */
 export type Database = Pool & Readonly<{ sql: Sql }>
 
 export const openDatabase = (options: DatabaseOptions): Database => {
   const pool = openPool(options)
-  // The embedded database takes one connection, which is the pool's.
+  // The embedded database accepts one connection, which the pool has.
   if (options.path !== undefined) return { ...pool, sql: clientOf(pool) }
   const sql = qualified(postgres(options.url, { max: 10, onnotice: () => {}, connection: SETTINGS }))
   const close = async () => {
@@ -23,23 +24,33 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
 const qualify = createQualify('public')
 
-/** Statements of ours may be sent on it too, also on a connection that a test holds. */
+/** A client that accepts our statements too, with tables of the schema `signet`, also on a reserved connection. */
 const qualified = (sql: Sql): Sql =>
   new Proxy(tag(sql, qualify).sql, {
     get: (target, name) =>
       name === 'reserve' ? async () => qualified(await sql.reserve()) : Reflect.get(target, name),
   })
 
-/** Tests look at rows in their own way, whatever the defaults of a database that they made. */
+/** Fixed formats for the rows that tests read, in spite of the defaults of a database. */
 const SETTINGS = { search_path: 'public', DateStyle: 'ISO', TimeZone: 'UTC', bytea_output: 'hex' }
 
 const FLOAT8 = 701
 
-/** For a statement that is sent past the pool. */
+/** The caller of a statement that a test sends past the pool. */
 export const callerOf = (sql: Sql, seconds_left = 4): Caller => ({
   seconds_left: sql.typed(seconds_left, FLOAT8),
   isWaiting: () => true,
 })
+
+/** Waits until that many statements of this database wait for a lock. */
+export const untilWaitingForLock = async ({ sql }: Pick<Database, 'sql'>, count = 1): Promise<void> => {
+  const countWaiting = async () => {
+    const waiting = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    return waiting.length
+  }
+  await expect.poll(countWaiting, { timeout: 8_000 }).toBeGreaterThanOrEqual(count)
+}
 
 const clientOf = ({ run }: Pool): Sql => {
   let client: Sql | undefined

@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import type { App } from '../../src/http/server/app.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Answer, toAnswer } from './answer.ts'
+import { type Ask, toRequestInit } from './ask.ts'
 import { hasPostgres, hasRedis } from './backends.ts'
 import { CLIENTS, type ClientEntry, createPepperText } from './clients.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -13,24 +14,25 @@ import { createLog, type LogLine } from './effects.ts'
 import { checked } from './openapi.ts'
 import { createEmbeddedStorage, createSharedStorage, type Environment, type Storage } from './storage.ts'
 
-/** How a request differs from a plain one. `from` is the address of the peer. */
+/** The headers of a request. */
 type Extra = Environment | undefined
 export type Form = string | Readonly<Record<string, string>> | readonly (readonly [string, string])[]
 
-/** One composed server, as main.ts would have it, without a socket. */
+/** One composed server, as main.ts makes it, without a socket. Every exchange is held against openapi.yaml, except through `app`. */
 export type Instance = Readonly<{
   issuer: string
-  /** Every line that it logged. */
+  /** The log, line by line. */
   lines: readonly LogLine[]
+  ask: Ask
   fetch: (path: string, init?: RequestInit, from?: string) => Promise<Answer>
   post: (path: string, form: Form, headers?: Extra, from?: string) => Promise<Answer>
   token: (form: Form, headers?: Extra, from?: string) => Promise<Answer>
   listenable: (request: Request) => Promise<Response>
-  /** The same without the look into openapi.yaml, and with whatever Node has read. */
+  /** The bare application, which is not held against openapi.yaml. */
   app: App
-  /** Of the internal listener; null where that is off. */
+  /** The application of the internal listener. Null when it is off. */
   internalApp: App | null
-  /** The client that a start without CLIENTS_FILE makes; null with one. */
+  /** The client that a start without CLIENTS_FILE makes. Null with CLIENTS_FILE. */
   demo: Signet['demo']
   reload: () => Promise<void>
   close: () => Promise<void>
@@ -39,19 +41,19 @@ export type Instance = Readonly<{
 type Parts = Partial<Omit<Parameters<typeof compose>[1], 'log'>>
 export type Given = Readonly<{ environment?: Environment }> & Parts
 
-/** A database, a Redis where there is one, keys, peppers and clients: what the instances of one deployment share. */
+/** Database, Redis where this machine has one, keys, peppers and clients, which the instances of a deployment share. */
 export type Deployment = Readonly<{
-  /** For setting rows back and looking at them. On the embedded database every instance shares it. */
+  /** For changing and reading rows. On the embedded database every instance shares this pool. */
   database: Database
   redis: Storage['redis']
   keys_dir: string
   /** base64url. */
   pepper: string
-  /** The settings that all instances have, before what `start` is given. */
+  /** The settings of every instance, to which `start` adds its own. */
   environment: Environment
-  /** What CLIENTS_FILE holds from now on. An instance reads it at its start and at `reload`. */
+  /** Writes CLIENTS_FILE, which an instance reads at its start and at `reload`. */
   register: (clients: readonly ClientEntry[]) => void
-  /** Another instance of the same deployment each time. */
+  /** Starts another instance of the deployment. */
   start: (given?: Given) => Promise<Instance>
   close: () => Promise<void>
 }>
@@ -69,7 +71,7 @@ export const openEmbeddedDeployment: OpenDeployment = async (clients = CLIENTS) 
     await embedded.close()
     await storage.remove()
   }
-  // Instances share one handle: the embedded database takes one connection.
+  // Instances share one pool, as the embedded database accepts one connection.
   return deploy(clients, { ...storage, database, parts: { database }, close })
 }
 
@@ -83,7 +85,7 @@ export const openServedDeployment: OpenDeployment = async (clients = CLIENTS) =>
   return deploy(clients, { ...storage, database, parts: {}, close })
 }
 
-/** Every way in which Signet is deployed and that this machine has: `describe.each(deployments)`. */
+/** Every way to deploy Signet that this machine has the services for: `describe.each(deployments)`. */
 export const deployments: readonly Readonly<{ name: string; open: OpenDeployment }>[] = [
   { name: 'embedded', open: openEmbeddedDeployment },
   ...(hasPostgres
@@ -91,14 +93,14 @@ export const deployments: readonly Readonly<{ name: string; open: OpenDeployment
     : []),
 ]
 
-/** For suites that do not ask how: with a real Postgres and Redis where there are any. */
+/** A deployment on the real Postgres and Redis where this machine has them, for suites that need one of any kind. */
 export const openDeployment: OpenDeployment = clients =>
   hasPostgres ? openServedDeployment(clients) : openEmbeddedDeployment(clients)
 
 type Base = Storage & Readonly<{ database: Database; parts: Parts; close: () => Promise<void> }>
 
-/** Limits are off unless a test is about them, and a proxy on loopback is trusted, as in front of a real server. */
-const DEFAULTS = {
+/** Turns limits off and trusts a proxy on loopback. A test about limits sets them itself. */
+const WITHOUT_LIMITS = {
   ISSUER,
   RATE_LIMIT_LOGIN: 'off',
   RATE_LIMIT_ACCOUNTS: 'off',
@@ -139,20 +141,20 @@ const deploy = (clients: readonly ClientEntry[], base: Base): Deployment => {
   }
 }
 
-/** An instance on a storage that commands or other programs use too, before or after it. */
+/** An instance on a storage that commands or other programs use before or after it. */
 export const startAt = (
   { environment }: Pick<Storage, 'environment'>,
   parts: Parts = {},
-): Promise<Instance> => startInstance({ ...DEFAULTS, ...environment }, parts)
+): Promise<Instance> => startInstance({ ...WITHOUT_LIMITS, ...environment }, parts)
 
-/** An instance with these settings and no other ones. */
+/** An instance with these settings alone. */
 export const startInstance = async (environment: Environment, parts: Parts = {}): Promise<Instance> => {
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
   const { app, internalApp, demo, reload, close } = await compose(reading.config, {
     log,
-    // Failures in a row have tests of their own.
+    // No test waits for the delay after failed sign-ins, unless it passes a `wait` of its own.
     wait: async () => {},
     ...parts,
   })
@@ -168,6 +170,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   return {
     issuer: reading.config.ISSUER,
     lines,
+    ask: (path, asking = {}) => fetch(path, toRequestInit(asking)),
     fetch,
     post,
     token: (form, headers, from) => post('/token', form, headers, from),
@@ -180,7 +183,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   }
 }
 
-/** A client that knows its body says how long it is. A stream is sent in chunks. */
+/** Adds Content-Length for a body of known length. A stream is sent in chunks. */
 const withLength = (init: RequestInit = {}): RequestInit => {
   const headers = new Headers(init.headers)
   if (typeof init.body === 'string') headers.set('content-length', String(Buffer.byteLength(init.body)))

@@ -2,7 +2,7 @@ import type { Log } from '../../src/ports/effects.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { level: string; message: string }
 
-/** A log that can be read afterwards. */
+/** A log whose lines a test can read. */
 export const createLog = (): { log: Log; lines: LogLine[] } => {
   const lines: LogLine[] = []
   const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
@@ -10,7 +10,10 @@ export const createLog = (): { log: Log; lines: LogLine[] } => {
   return { log: { info: at('info'), warn: at('warn'), error: at('error') }, lines }
 }
 
-/** A clock that stands still until it is put forward: no code grows old between two lines of a test. */
+export const errorsIn = (lines: readonly LogLine[]): readonly LogLine[] =>
+  lines.filter(({ level }) => level === 'error')
+
+/** A clock that moves only when a test advances it, so that no code expires between two lines of a test. */
 export const createClock = (start = new Date()) => {
   let now_milliseconds = start.getTime()
   return {
@@ -18,7 +21,7 @@ export const createClock = (start = new Date()) => {
     advance: (seconds: number) => {
       now_milliseconds += seconds * 1000
     },
-    /** To the database's time, by which tokens are issued. */
+    /** Sets the clock to the time of the database, by which tokens are issued. */
     reset: () => {
       now_milliseconds = Date.now()
     },

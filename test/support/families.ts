@@ -9,7 +9,7 @@ import { createRefreshFamilies } from '../../src/store/families/refresh-families
 import { API, OTHER_API } from './clients.ts'
 import type { Deployment } from './deployment.ts'
 
-/** The defaults of a server. */
+/** The default lifetimes of a server. */
 export const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
 
 export type Seed = Readonly<{
@@ -17,11 +17,11 @@ export type Seed = Readonly<{
   scope?: string
   audience?: readonly string[]
   user_id?: string
-  /** base64url; the deployment's by default. */
+  /** base64url. Default: the deployment's pepper. */
   pepper?: string
 }>
 
-/** A sign-in without its password: a family of generation 0, and what makes the tokens of any other generation. */
+/** A family of generation 0, and a function that computes its token of any generation. */
 export type SeededFamily = Readonly<{
   id: string
   user_id: string
@@ -32,7 +32,7 @@ export type SeededFamily = Readonly<{
 
 export const pepperOf = (text: string) => createPepper(Buffer.from(text, 'base64url'))
 
-/** What families are seeded into. */
+/** The part of a deployment that a family is seeded into. */
 export type Ground = Pick<Deployment, 'database' | 'pepper'>
 
 export const createUser = async ({ database }: Ground): Promise<string> => {
@@ -48,7 +48,7 @@ export const createUser = async ({ database }: Ground): Promise<string> => {
   return id
 }
 
-/** Opens a family by the store's own verb, as a sign-in would. */
+/** Opens a family straight in the store, by the verb that a sign-in uses. Needs no password and no request. */
 export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<SeededFamily> => {
   const user_id = seed.user_id ?? (await createUser(deployment))
   const id = uuidv7()
@@ -77,7 +77,7 @@ export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<S
   return { id, user_id, salt, refresh_token: tokenAt(0), tokenAt }
 }
 
-/** The row as it stands, without what two looks at it may not share. */
+/** The row of a family. */
 export const rowOf = async ({ database }: Ground, id: string) => {
   const [row] = await database.sql<
     {

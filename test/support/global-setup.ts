@@ -10,18 +10,18 @@ import { findPgBouncer, findPostgres, findRedis, type Service } from './services
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Null: there is no Postgres on this machine, and the suites that need one are left out. */
+    /** Null when this machine has no Postgres: suites that need one are left out. */
     postgres: Readonly<{ url: string; template: string }> | null
     redis_url: string | null
-    /** A Python that has PyJWT, and whether there is an Apache with mod_oauth2: for the examples. */
+    /** For the examples: a Python that has PyJWT, and whether this machine has an Apache with mod_oauth2. */
     python: string | null
     has_apache: boolean
-    /** Who connects here is told the path of a migrated embedded database to copy. Made when first asked for. */
+    /** A socket that sends the path of a migrated embedded database to copy, which is made at the first connection. */
     embedded_template_socket: string
   }
 }
 
-/** Provides every test file with real services, says plainly what could not be had, and ends what it started. */
+/** Provides every test file with real services, reports those that this machine lacks, and ends those that it started. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const [postgres, redis] = await Promise.all([find('PostgreSQL', findPostgres), find('Redis', findRedis)])
   const python = await findPython()
@@ -53,7 +53,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-/** A service that is there but does not start is left out as loudly as one that is not there. */
+/** Reports a service that does not start like one that is missing. */
 const find = async (name: string, service: () => Promise<Service | null>): Promise<Service | null> => {
   try {
     return await service()

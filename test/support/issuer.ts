@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:cryp
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 
-/** A signing key with the public half as it would be published. */
+/** A signing key, with its public half as a JWK. */
 export type TestKey = Readonly<{ kid: string; privateKey: KeyObject; publicKey: KeyObject; jwk: Jwk }>
 type Jwk = Readonly<Record<string, unknown>>
 
@@ -14,7 +14,7 @@ export const createKey = (kid: string = randomUUID(), modulusLength = 2048): Tes
   return { kid, privateKey, publicKey, jwk: { kty: 'RSA', use: 'sig', alg: 'RS256', kid, n, e } }
 }
 
-/** A token as an honest issuer makes it, but for what is given. `undefined` leaves a claim or header member out. */
+/** A token of an honest issuer with the given claims and header members. `undefined` leaves one out. */
 export const signToken = async (
   key: TestKey,
   claims: Readonly<Record<string, unknown>>,
@@ -22,7 +22,7 @@ export const signToken = async (
 ): Promise<string> =>
   signSegments(key, segmentOf({ alg: 'RS256', typ: 'at+jwt', kid: key.kid, ...header }), segmentOf(claims))
 
-/** By hand and not with jose, which refuses to make most of what an attacker makes. */
+/** Signs by hand, as jose refuses most tokens that an attacker would make. */
 export const signSegments = (key: TestKey, header: string, payload: string): string => {
   const input = `${header}.${payload}`
   return `${input}.${sign('RSA-SHA256', Buffer.from(input), key.privateKey).toString('base64url')}`
@@ -33,7 +33,7 @@ export const segmentOf = (value: unknown): string => Buffer.from(JSON.stringify(
 export const METADATA = '/.well-known/oauth-authorization-server'
 export const JWKS = '/.well-known/jwks.json'
 
-/** An issuer on loopback that serves metadata and keys, counts who asks, and can be made to misbehave. */
+/** An issuer on loopback that serves metadata and keys, counts requests, and misbehaves on demand. */
 export const startIssuer = async () => {
   const keys = [createKey()]
   const asked: string[] = []
@@ -62,7 +62,7 @@ export const startIssuer = async () => {
     issuer,
     keys,
     faults,
-    /** How often a path was asked for. */
+    /** The number of requests for a path. */
     count: (path: string) => asked.filter(one => one === path).length,
     claims: (now: number, claims: Readonly<Record<string, unknown>> = {}) => ({
       iss: issuer,

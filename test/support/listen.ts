@@ -1,21 +1,21 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
-import { type Call, createCall } from './call.ts'
+import { type Ask, createAsk } from './ask.ts'
 import { type Deployment, type Given, type Instance, ISSUER } from './deployment.ts'
 import { freePort } from './services/services.ts'
 
-/** An instance on a socket, for clients that know nothing but a URL. */
+/** An instance on a socket, for clients that need a URL. */
 export type Listening = Readonly<{
   signet: Instance
   issuer: string
   origin: string
   port: number
   lines: Instance['lines']
-  call: Call
+  ask: Ask
   close: () => Promise<void>
 }>
 
-/** It is the issuer that it is found at, unless it is told another. */
+/** Starts an instance on a socket. Its ISSUER is the origin of the socket unless the test sets another. */
 export const listen = async (deployment: Deployment, given: Given = {}): Promise<Listening> => {
   const port = await freePort()
   const environment = { ISSUER: `http://localhost:${port}`, ...given.environment }
@@ -28,17 +28,17 @@ export const listen = async (deployment: Deployment, given: Given = {}): Promise
     await new Promise(resolve => server.close(resolve))
     await signet.close()
   }
-  return { signet, issuer: signet.issuer, origin, port, lines: signet.lines, call: createCall(origin), close }
+  return { signet, issuer: signet.issuer, origin, port, lines: signet.lines, ask: createAsk(origin), close }
 }
 
-/** As it is by default, limits included: each request comes from an address of its own, which a proxy vouches for. */
-const DEFAULTS = {
+/** The default limits. They do not fill up by themselves, as `ask` sends each request from an address of its own. */
+const WITH_DEFAULT_LIMITS = {
   ISSUER,
   RATE_LIMIT_LOGIN: '',
   RATE_LIMIT_ACCOUNTS: '',
   RATE_LIMIT_TOKEN_FAILURES: '',
 }
 
-/** The account API behind a real listener. */
-export const listenForAccounts = (deployment: Deployment, given: Given = {}): Promise<Listening> =>
-  listen(deployment, { ...given, environment: { ...DEFAULTS, ...given.environment } })
+/** An instance on a socket with the default limits. */
+export const listenWithLimits = (deployment: Deployment, given: Given = {}): Promise<Listening> =>
+  listen(deployment, { ...given, environment: { ...WITH_DEFAULT_LIMITS, ...given.environment } })

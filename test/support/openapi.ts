@@ -22,7 +22,7 @@ export const openapi = parse(readFileSync('openapi.yaml', 'utf8')) as Json & {
   paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
 
-/** What stands at a JSON pointer in a fragment. */
+/** The node of the document at a JSON pointer in a fragment. */
 const at = (pointer: string): unknown =>
   pointer
     .slice(2)
@@ -37,7 +37,7 @@ const ajv = new Ajv2020({ strict: false, allErrors: true })
 formats.default(ajv)
 ajv.addSchema({ ...openapi, $id: 'api:' })
 
-/** Schemas are compiled once each; their references lead into the document. */
+/** Compiles each schema once. Its references lead into the document. */
 const compiled = new Map<Json, ReturnType<typeof ajv.compile>>()
 const judge = (schema: Json, value: unknown): string | null => {
   const validate =
@@ -47,7 +47,7 @@ const judge = (schema: Json, value: unknown): string | null => {
   return validate(value) ? null : ajv.errorsText(validate.errors, { dataVar: 'it' })
 }
 
-/** What each request of the reference page is prefilled with. */
+/** The prefilled bodies of the reference page, each with its fault. */
 export const prefilled = Object.entries(openapi.paths).flatMap(([path, methods]) =>
   Object.entries(methods).flatMap(([method, { requestBody }]) =>
     Object.entries(requestBody?.content ?? {}).map(([type, { schema, example }]) => ({
@@ -59,7 +59,7 @@ export const prefilled = Object.entries(openapi.paths).flatMap(([path, methods])
   ),
 )
 
-/** The server, with every request that it serves and every answer held against openapi.yaml. Throws at the first that is not in it. */
+/** Wraps a server so that every exchange is held against openapi.yaml. Throws at the first that disagrees. */
 export const checked =
   ({ fetch }: Pick<App, 'fetch'>) =>
   async (request: Request, from?: string): Promise<Response> => {
@@ -73,7 +73,7 @@ export const checked =
     return response
   }
 
-/** What openapi.yaml has against an exchange. */
+/** The faults of an exchange by openapi.yaml. */
 export const judgeExchange = async (request: Request, response: Response): Promise<readonly string[]> => {
   const methods = findPath(new URL(request.url).pathname)
   const method = request.method.toLowerCase()
@@ -102,7 +102,7 @@ const findPath = (pathname: string) => {
   return template === undefined ? undefined : openapi.paths[template]
 }
 
-/** Whatever the server accepts has to be described; what it refuses may be anything. */
+/** A request that the server accepts must be described. A request that it refuses may be anything. */
 const judgeRequest = async ({ requestBody }: Operation, request: Request): Promise<readonly string[]> => {
   const text = await request.text()
   if (requestBody === undefined) return text === '' ? [] : ['a request body is not described']
@@ -114,7 +114,7 @@ const judgeRequest = async ({ requestBody }: Operation, request: Request): Promi
   return fault === null ? [] : [`request body: ${fault}`]
 }
 
-/** RFC 6749 §3.2 – A parameter without a value is as good as none. */
+/** RFC 6749 §3.2 – A parameter without a value counts as absent. */
 const fieldsOf = (text: string): Json => {
   const form = new URLSearchParams(text)
   const fields = [...form].filter(([, value]) => value !== '')
@@ -143,13 +143,13 @@ const judgeBody = async (content: Content | undefined, response: Response): Prom
   return fault === null ? [] : [`body: ${fault}`]
 }
 
-/** RFC 9110 §8.6 – Clients parse a body where no length says that there is none. */
+/** RFC 9110 §8.6 – An answer without a body has Content-Length: 0, or a client waits for a body. */
 const judgeEmpty = ({ status, headers }: Response): readonly string[] =>
   [204, 304].includes(status) || headers.get('content-length') === '0'
     ? []
     : ['an answer without a body does not say so']
 
-/** An answer whose body depends on the Accept of the request: without a Content-Type it has none. */
+/** An answer whose body depends on the request's Accept has no body when it has no Content-Type. */
 const isOnlyWhenAskedFor = (content: Content, { headers }: Response): boolean =>
   !headers.has('content-type') &&
   Object.values(content).every(media => media['x-only-when-asked-for'] === true)

@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createAsk } from './ask.ts'
 import { freePort } from './services/services.ts'
 
-/** What `npm test` has built: the program as its users run it. */
+/** The built program, as its users run it. `npm test` builds it first. */
 export const MAIN = resolve('dist/main.js')
 export const SIGNETD = resolve('dist/cli/signetd.js')
 
@@ -13,12 +14,12 @@ const STOP_SECONDS = 20
 
 export type Ended = Readonly<{ code: number | null; signal: NodeJS.Signals | null }>
 
-/** A process of the program, its output, and its end. */
+/** A process of the program, with its output and its end. */
 export type Program = Readonly<{
   process: ChildProcess
   out: () => string
   err: () => string
-  /** The parsed lines of its log. */
+  /** The parsed lines of the log. */
   log: () => readonly Readonly<Record<string, unknown>>[]
   ended: Promise<Ended>
 }>
@@ -55,7 +56,7 @@ export const startProgram = (
   return { process: child, out: () => out, err: () => err, log, ended }
 }
 
-/** Waits until the server says that it is ready; fails with what it said when it ends instead. */
+/** Waits until the server is ready. Throws its output when it ends instead. */
 export const becomesReady = async (program: Program): Promise<void> => {
   const deadline = Date.now() + READY_SECONDS * 1000
   while (!program.err().includes('Signet is ready')) {
@@ -65,7 +66,7 @@ export const becomesReady = async (program: Program): Promise<void> => {
   }
 }
 
-/** Its end after a signal; killed, and so told, when it does not come. */
+/** Sends a signal and waits for the end. Kills the process when it does not end in time, which the returned signal shows. */
 export const stopProgram = async (
   { process: child, ended }: Program,
   signal: NodeJS.Signals = 'SIGTERM',
@@ -78,7 +79,7 @@ export const stopProgram = async (
   return { ...end, seconds: (performance.now() - started) / 1000 }
 }
 
-/** A directory of its own, a free port, and every program that was started in it, ended with it. */
+/** A directory and a free port for programs, which end with the sandbox. */
 export const openSandbox = async () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-process-'))
   const port = await freePort()
@@ -94,7 +95,7 @@ export const openSandbox = async () => {
     programs.push(program)
     return program
   }
-  /** In a process group of its own, as a terminal starts it. */
+  /** Starts a program in a process group of its own, as a terminal does. */
   const startDetached = (more: Readonly<Record<string, string>>, ...command: readonly string[]) => {
     const program = startProgram({ ...environment, ...more }, command, { detached: true })
     programs.push(program)
@@ -105,7 +106,8 @@ export const openSandbox = async () => {
       if (program.process.exitCode === null) await stopProgram(program, 'SIGKILL')
     rmSync(directory, { recursive: true, force: true })
   }
-  return { directory, port, environment, origin: `http://127.0.0.1:${port}`, start, startDetached, close }
+  const origin = `http://127.0.0.1:${port}`
+  return { directory, port, environment, origin, ask: createAsk(origin), start, startDetached, close }
 }
 
 export type Sandbox = Awaited<ReturnType<typeof openSandbox>>

@@ -12,7 +12,7 @@ export type RefreshRequest = Readonly<{
 }> &
   Readonly<{ form?: Readonly<Record<string, string>> | readonly (readonly [string, string])[] }>
 
-/** RFC 6749 §6 – Presents a refresh token, as the public client `app` unless told otherwise. */
+/** RFC 6749 §6 – Presents a refresh token at POST /token, as the public client `app` by default. */
 export const refresh = (
   signet: Instance,
   refresh_token: string,
@@ -29,14 +29,14 @@ export const refresh = (
   return signet.token(parameters, key === undefined ? headers : { ...headers, 'idempotency-key': key })
 }
 
-/** The successor of a redemption that must succeed. */
+/** Presents a refresh token, which must succeed. Returns the successor. */
 export const rotated = async (signet: Instance, token: string, request?: RefreshRequest): Promise<string> => {
   const { status, body } = await refresh(signet, token, request)
   expect([status, body.error]).toEqual([200, undefined])
   return body.refresh_token
 }
 
-/** Presents a refresh token that must be refused, and says how. */
+/** Presents a refresh token, which must be refused. Returns the status and the error. */
 export const refused = async (signet: Instance, token: string, request?: RefreshRequest) => {
   const { status, body } = await refresh(signet, token, request)
   expect(body).not.toHaveProperty('access_token')
@@ -46,13 +46,13 @@ export const refused = async (signet: Instance, token: string, request?: Refresh
 
 export const INVALID_GRANT = [400, 'invalid_grant']
 
-/** RFC 7662 – Whether an access token is live, in the eyes of the resource server that it is addressed to. */
+/** RFC 7662 – Whether an access token is active, as the resource server of the test clients sees it. */
 export const isActive = async (signet: Instance, token: string): Promise<unknown> => {
   const { body } = await signet.post('/introspect', { token }, INTROSPECTOR)
   return body['active']
 }
 
-/** Sign-ins that nothing in a test may touch: another one of the same person, and one of somebody else. */
+/** Sign-ins that a test must not end: a second one of the same account, and one of another account. */
 export const createBystanders = async (deployment: Deployment, family: SeededFamily) => {
   const others = [await seedFamily(deployment, { user_id: family.user_id }), await seedFamily(deployment)]
   let tokens: readonly string[] = others.map(other => other.refresh_token)

@@ -11,12 +11,12 @@ const FLOAT8 = 701
  * was put together.
  */
 export const createStatementRecorder = () => {
-  // Never connects: no statement reaches it.
+  // This client never connects, as no statement reaches it.
   const client = postgres({ fetch_types: false })
   const statements = new Set<string>()
   const templates = new Set<TemplateStringsArray>()
 
-  /** The answers of one caller's statements, in their order; after them, no rows. */
+  /** The answers to the statements of one caller, in order. Every further statement is answered with no rows. */
   const answering = (answers: readonly Rows[]): Database => {
     const left = [...answers]
     const send = (query: object): Promise<unknown> => {
@@ -30,7 +30,7 @@ export const createStatementRecorder = () => {
           const made: unknown = Reflect.apply(target, self, [first, ...values])
           if (!isTemplate(first) || !isObject(made)) return made
           templates.add(first)
-          // The library sends a query when it is awaited, and not when it is part of another one.
+          // The library sends a query when it is awaited, and not when it is a fragment of another one.
           return new Proxy(made, {
             get: (query, name) =>
               name === 'then'
@@ -75,7 +75,7 @@ const render = (query: object): string => {
   }
   const valueOf = (value: unknown): string => {
     if (isObject(value) && 'strings' in value) return renderPart(value)
-    // What the library makes of `sql(name)`.
+    // The identifier that the library makes of `sql(name)`.
     if (isObject(value) && value.constructor.name === 'Identifier') return String(Reflect.get(value, 'value'))
     parameters += 1
     return `$${parameters}`
@@ -83,10 +83,10 @@ const render = (query: object): string => {
   return renderPart(query)
 }
 
-/** A template as it stands in a source. `text` has an `x` for each value. */
+/** An SQL template in a source file. `text` has an `x` in place of each value. */
 export type SourceTemplate = Readonly<{ path: string; head: string; text: string }>
 
-/** Every SQL template of a source, those inside others too. */
+/** Every SQL template of a source file, nested ones too. */
 export const templatesIn = (path: string, source: string): readonly SourceTemplate[] =>
   [...source.matchAll(/(?<![.\w`])sql(?:<[^`]*?>)?\s*`/g)].map(({ 0: { length }, index }) => {
     const parts = readTemplate(source, index + length)
@@ -106,7 +106,7 @@ const readTemplate = (source: string, start: number): readonly string[] => {
   return parts
 }
 
-/** Where the brace of a value closes: it may hold objects and further templates. */
+/** The position of the closing brace of a value, which may hold objects and nested templates. */
 const endOfValue = (source: string, start: number): number => {
   let depth = 0
   for (let at = start; at < source.length; at += 1) {

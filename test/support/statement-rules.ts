@@ -1,8 +1,8 @@
 import { parseSync } from 'libpg-query'
 
-/** The rules of a statement that Postgres' own grammar can check. */
+/** The rules for statements, checked with the grammar of Postgres. */
 
-/** What only Postgres itself has, or what outlives a statement on its connection: not on distributed Postgres, nor behind a pooler. */
+/** Features that distributed Postgres lacks, and session state, which is lost behind a pooler. */
 const FUNCTIONS =
   /^(?:pg_(?:try_)?advisory_\w+|txid_\w+|pg_current_xact\w*|pg_xact_\w+|pg_(?:current_|export_)?snapshot\w*|pg_visible_in_snapshot|pg_backend_pid|pg_notify|pg_listening_channels|currval|lastval)$/
 const SYSTEM_COLUMNS: ReadonlySet<unknown> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
@@ -20,19 +20,19 @@ const CHANGES: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'Delet
 
 type Node = Readonly<Record<string, unknown>>
 
-/** What is wrong with a text of one or several statements; throws what Postgres' grammar says to a text that is none. */
+/** The faults of a text with one or several statements. Throws a syntax error of the grammar of Postgres. */
 export const findOffences = (text: string): readonly string[] =>
   statementsOf(text).flatMap(statement => {
     const nodes = nodesOf(statement)
     return [...nodes.flatMap(([kind, node]) => offencesOf(kind, node)), ...changedTwice(nodes)]
   })
 
-/** Tables without their schema, and members of a `with` that bear the name of one. */
+/** Tables without a schema, and members of a `with` that have the name of a table. */
 export const findUnqualified = (text: string, tables: readonly string[]): readonly string[] =>
   statementsOf(text).flatMap(statement => {
     const nodes = nodesOf(statement)
     const members = namesOf(nodes, 'ctename')
-    // After `for update of`, where an alias stands.
+    // The name after `for update of` is an alias.
     const locked = namesOf(
       nodes.flatMap(([, { lockedRels }]) => nodesOf(lockedRels)),
       'relname',
@@ -55,7 +55,7 @@ const namesOf = (nodes: ReturnType<typeof nodesOf>, field: string): readonly str
 
 const statementsOf = (text: string): readonly unknown[] => parseSync(text).stmts ?? []
 
-/** Every node of a tree, by its kind. A field that holds a node without a wrapper stands for the kind. */
+/** Every node of a parse tree with its kind. For a node without a wrapper, the name of its field is the kind. */
 const nodesOf = (value: unknown, kind = ''): readonly (readonly [kind: string, node: Node])[] => {
   if (Array.isArray(value)) return value.flatMap(item => nodesOf(item, kind))
   if (!isNode(value)) return []
@@ -69,7 +69,7 @@ const offencesOf = (kind: string, node: Node): readonly string[] => {
   if (kind === 'FuncCall') {
     const name = String(stringsOf(node['funcname']).at(-1))
     if (FUNCTIONS.test(name)) return [`${name}()`]
-    // Until the end of the transaction is no state of the session.
+    // A set_config() until the end of the transaction is no session state.
     if (name === 'set_config' && !isTrue(node['args'])) return ['set_config() for the session']
   }
   if (kind === 'ColumnRef' && SYSTEM_COLUMNS.has(stringsOf(node['fields']).at(-1)))

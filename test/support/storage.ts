@@ -1,28 +1,28 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDatabase, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
+import { createDatabaseWithSchema, createDataDir, createRedis, hasPostgres, hasRedis } from './backends.ts'
 import { createPepperText } from './clients.ts'
 
 export type Environment = Readonly<Record<string, string>>
 
-/** The settings with which a program, a command or an instance finds the state that it keeps, and nobody else's. */
+/** Settings with which a program, a command or an instance finds a state of its own. */
 export type Storage = Readonly<{
   environment: Environment
   redis: Readonly<{ url: string; flush: () => Promise<void> }> | null
   remove: () => Promise<void>
 }>
 
-/** What a test may want of the storage beside Postgres. */
+/** The services of a storage beside Postgres. */
 type Wanted = Readonly<{ withRedis?: boolean }>
 
-/** Every storage that a command line may meet and this machine has: `describe.each(storages)`. */
+/** Every kind of storage that this machine has the services for: `describe.each(storages)`. */
 export const storages: readonly Readonly<{ name: string; create: () => Promise<Storage> }>[] = [
   { name: 'embedded', create: () => createEmbeddedStorage() },
   ...(hasPostgres ? [{ name: 'postgres', create: () => createPostgresStorage() }] : []),
 ]
 
-/** Pepper and keys are generated beside the database, as on a first start. */
+/** The instance generates pepper and keys beside the database, as at a first start. */
 export const createEmbeddedStorage = async (): Promise<Storage> => {
   const { data_dir, remove } = await createDataDir()
   const environment = { DATA_DIR: data_dir, KEYS_DIR: join(data_dir, 'keys') }
@@ -30,7 +30,10 @@ export const createEmbeddedStorage = async (): Promise<Storage> => {
 }
 
 export const createPostgresStorage = async ({ withRedis = false }: Wanted = {}): Promise<Storage> => {
-  const [{ url, drop }, redis] = await Promise.all([createDatabase(), withRedis ? createRedis() : null])
+  const [{ url, drop }, redis] = await Promise.all([
+    createDatabaseWithSchema(),
+    withRedis ? createRedis() : null,
+  ])
   const directory = mkdtempSync(join(tmpdir(), 'signet-storage-'))
   const environment = {
     DATABASE_URL: url,
@@ -47,5 +50,5 @@ export const createPostgresStorage = async ({ withRedis = false }: Wanted = {}):
   return { environment, redis, remove }
 }
 
-/** Postgres, and Redis where there is one. */
+/** Postgres, and Redis where this machine has one. */
 export const createSharedStorage = (): Promise<Storage> => createPostgresStorage({ withRedis: hasRedis })

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { send } from '../../support/accounts/account-api.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { openDatabase } from '../../support/database.ts'
 import { startAt } from '../../support/deployment.ts'
@@ -57,12 +56,14 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
       { summary: { lines: 11, created: 3, created_before: 0, refused: 7 } },
     ])
     const signet = await startAt(storage)
-    const answer = await send(signet, 'POST', '/auth/login', {
-      email: 'one@import.example',
-      password: 'correct horse battery',
+    const answer = await signet.ask('/auth/login', {
+      body: {
+        email: 'one@import.example',
+        password: 'correct horse battery',
+      },
     })
     await signet.close()
-    expect(await answer.json()).toMatchObject({ user: { email: 'one@import.example', roles: ['editor'] } })
+    expect(answer.body).toMatchObject({ user: { email: 'one@import.example', roles: ['editor'] } })
   })
 
   it('refuses what others have, and comes to the same end when it is run again', async () => {

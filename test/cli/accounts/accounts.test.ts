@@ -5,30 +5,24 @@ import { PassThrough } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
 import {
-  bearerOf,
   claimsOf,
   DEAD,
   lives,
-  login,
-  outcome,
-  register,
-  send,
+  outcomeOf,
+  refreshTokens,
   sidOf,
-  type Tokens,
+  signIn,
+  signUp,
+  trySignIn,
 } from '../../support/accounts/account-api.ts'
 import { second, withTotp } from '../../support/accounts/factors.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
 import { openDatabase } from '../../support/database.ts'
 import { type Instance, startAt } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
 import { createSharedStorage, type Storage, storages } from '../../support/storage.ts'
 import { accounts, parsed } from './support.ts'
-
-const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
-  send(signet, 'POST', '/auth/refresh', { refresh_token })
-const enter = (signet: Instance, email: string) =>
-  send(signet, 'POST', '/auth/login', { email, password: PASSWORD })
 
 /** Postgres where there is one: each command opens the embedded database anew, which takes a second. */
 const fastest = storages.slice(-1)
@@ -52,7 +46,7 @@ describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
     ])
     const signet = await startAt(storage)
     try {
-      expect(await (await enter(signet, 'ada@create.example')).json()).toMatchObject({
+      expect(await signIn(signet, 'ada@create.example')).toMatchObject({
         user: { email: 'ada@create.example', roles: ['admin', 'user'] },
       })
     } finally {
@@ -227,25 +221,24 @@ describe.runIf(hasPostgres)('while servers run', () => {
   const rounds = Array.from({ length: 6 }, (_, round) => round)
 
   it('disabling takes effect at once, and enabling brings no sign-in back', async () => {
-    const bystander = await register(one, 'bystander@servers.example')
-    const { tokens } = await register(one, 'off@servers.example')
-    const { tokens: second } = await login(other, 'off@servers.example')
+    const bystander = await signUp(one, 'bystander@servers.example')
+    const tokens = await signUp(one, 'off@servers.example')
+    const second = await signIn(other, 'off@servers.example')
     const said = await run('disable', tokens.user.id, '--json')
     expect(parsed(said)).toEqual([{ id: tokens.user.id, disabled: true, sign_ins_ended: 2 }])
     expect(await lives(one, tokens)).toEqual(DEAD)
     expect(await lives(other, second)).toEqual(DEAD)
-    expect(await outcome(enter(other, 'off@servers.example'))).toBe('401 AUTH_CREDENTIALS_INVALID')
+    expect(outcomeOf(await trySignIn(other, 'off@servers.example'))).toBe('401 AUTH_CREDENTIALS_INVALID')
     expect((await run('enable', 'OFF@servers.example')).code).toBe(0)
     expect(await lives(one, second)).toEqual(DEAD)
-    expect((await enter(one, 'off@servers.example')).status).toBe(200)
-    expect(await lives(other, bystander.tokens)).toEqual([200, 200])
+    expect((await trySignIn(one, 'off@servers.example')).status).toBe(200)
+    expect(await lives(other, bystander)).toEqual([200, 200])
   })
 
   it('removing lost factors ends every sign-in, and the password alone signs in again', async () => {
     const email = 'lost@servers.example'
     const { tokens, recovery_codes } = await withTotp(one, createClock(), email)
-    const asked = await enter(one, email)
-    const { handle } = (await asked.json()) as { handle: string }
+    const { handle } = (await trySignIn(one, email)).body
     expect((await run('remove-factors', email)).code).toBe(0)
     expect(await lives(other, tokens)).toEqual(DEAD)
     const [recovery_code] = recovery_codes
@@ -253,14 +246,14 @@ describe.runIf(hasPostgres)('while servers run', () => {
     // A token of the very second of the ending is ended with the others.
     await expect
       .poll(async () => {
-        const { tokens: bare } = await login(other, email)
-        return (await send(other, 'GET', '/auth/factors', undefined, bearerOf(bare))).json()
+        const bare = await signIn(other, email)
+        return (await other.ask('/auth/factors', { token: bare.access_token })).body
       })
       .toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
   })
 
   it('every ending is in the feed', async () => {
-    const { tokens } = await register(one, 'feed@servers.example')
+    const tokens = await signUp(one, 'feed@servers.example')
     expect((await run('end-sessions', 'feed@servers.example')).out).toEqual([
       'signed out: feed@servers.example; sign-ins ended: 1',
     ])
@@ -270,38 +263,35 @@ describe.runIf(hasPostgres)('while servers run', () => {
     await database.close()
     expect(kinds.map(({ kind }) => kind)).toEqual(['sid', 'sub'])
     expect(await lives(other, tokens)).toEqual(DEAD)
-    expect((await enter(one, 'feed@servers.example')).status).toBe(200)
+    expect((await trySignIn(one, 'feed@servers.example')).status).toBe(200)
   })
 
   it('roles reach tokens at the next refresh, or end the sign-ins that have others', async () => {
-    const { tokens } = await register(one, 'roles@servers.example')
+    const tokens = await signUp(one, 'roles@servers.example')
     expect((await run('set-role', 'roles@servers.example', 'editor', 'editor')).code).toBe(0)
-    const next = (await (await refresh(other, tokens)).json()) as Tokens
+    const { body: next } = await refreshTokens(other, tokens)
     expect(claimsOf(next.access_token)['roles']).toEqual(['editor'])
     expect((await run('set-roles', 'roles@servers.example', '--none', '--end-sessions')).code).toBe(0)
     expect(await lives(other, next)).toEqual(DEAD)
-    const { tokens: bare } = await login(one, 'roles@servers.example')
+    const bare = await signIn(one, 'roles@servers.example')
     expect(claimsOf(bare.access_token)['roles'] ?? []).toEqual([])
   })
 
   it.each(rounds)('disabling leaves nothing alive that signs in or refreshes meanwhile (%d)', async round => {
     const email = `raced-${round}@servers.example`
-    const { tokens } = await register(one, email)
+    const tokens = await signUp(one, email)
     const [said, ...entered] = await Promise.all([
       run('disable', email),
-      refresh(other, tokens),
-      enter(one, email),
-      enter(other, email),
+      refreshTokens(other, tokens),
+      trySignIn(one, email),
+      trySignIn(other, email),
     ])
     expect(said.code).toBe(0)
-    for (const answer of entered) {
-      if (answer.status !== 200) continue
-      expect(await lives(one, (await answer.json()) as Tokens)).toEqual(DEAD)
-    }
+    for (const { status, body } of entered) if (status === 200) expect(await lives(one, body)).toEqual(DEAD)
   })
 
   it('two command lines at once each do their part', async () => {
-    const { tokens } = await register(one, 'twice@servers.example')
+    const tokens = await signUp(one, 'twice@servers.example')
     const said = await Promise.all([
       run('disable', tokens.user.id),
       run('delete', tokens.user.id, '--now'),

@@ -2,7 +2,7 @@ import { pbkdf2Sync, scryptSync } from 'node:crypto'
 import { hashSync } from 'bcryptjs'
 import { argon2id } from 'hash-wasm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { outcome, send } from '../../support/accounts/account-api.ts'
+import { outcomeOf, signIn, trySignIn } from '../../support/accounts/account-api.ts'
 import { type Instance, startAt } from '../../support/deployment.ts'
 import { type Storage, storages } from '../../support/storage.ts'
 import { accounts, jsonLines } from './support.ts'
@@ -64,8 +64,8 @@ describe.each(storages.slice(-1))(
         await signet.close()
       }
     }
-    const login = (email: string, password: string) =>
-      outcome(send(signet, 'POST', '/auth/login', { email, password }))
+    const login = async (email: string, password: string) =>
+      outcomeOf(await trySignIn(signet, email, { password }))
 
     it('refuse every other text as an unknown e-mail does, and still take the right one', async () => {
       const emails = await importing(await Promise.all(ALL.map(kind => KINDS[kind](RIGHT))))
@@ -115,13 +115,10 @@ describe.each(storages.slice(-1))(
       const emails = await importing(await Promise.all([argon2(LONG), old(LONG)]))
       await serving(async () => {
         for (const email of emails) {
-          const response = await send(signet, 'POST', '/auth/login', { email, password: LONG })
-          const { access_token } = (await response.json()) as { access_token: string }
-          const change = (current_password: string) => {
-            const json = { current_password, new_password: 'another harbour lantern' }
-            return outcome(
-              send(signet, 'POST', '/auth/password', json, { Authorization: `Bearer ${access_token}` }),
-            )
+          const { access_token: token } = await signIn(signet, email, { password: LONG })
+          const change = async (current_password: string) => {
+            const body = { current_password, new_password: 'another harbour lantern' }
+            return outcomeOf(await signet.ask('/auth/password', { body, token }))
           }
           for (const wrong of ['', 'x'.repeat(73)])
             expect(await change(wrong)).toBe('401 AUTH_CREDENTIALS_INVALID')
@@ -136,7 +133,7 @@ describe.each(storages.slice(-1))(
       await serving(async () => {
         const email = 'own@imported.example'
         const password = 'lantern '.repeat(9)
-        expect(await outcome(send(signet, 'POST', '/auth/register', { email, password }))).toBe('201')
+        expect(outcomeOf(await signet.ask('/auth/register', { body: { email, password } }))).toBe('201')
         expect(await login(email, `${password}x`)).toBe('401 AUTH_CREDENTIALS_INVALID')
         expect(await login(email, password)).toBe('200')
       })

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer } from '../../support/answer.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
@@ -34,19 +34,10 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
   })
   afterAll(() => deployment.close())
 
-  const post = (path: string, body: object, access_token?: string) =>
-    signet.fetch(path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(access_token === undefined ? {} : { authorization: `Bearer ${access_token}` }),
-      },
-      body: JSON.stringify(body),
-    })
-  const me = async (access_token: string) => {
-    const { status, body } = await signet.fetch('/auth/me', {
-      headers: { authorization: `Bearer ${access_token}` },
-    })
+  const post = (path: string, body: object, token?: string) =>
+    signet.ask(path, { body, ...(token === undefined ? {} : { token }) })
+  const me = async (token: string) => {
+    const { status, body } = await signet.ask('/auth/me', { token })
     return status === 200 ? 200 : `${status} ${body.code}`
   }
   const audienceOf = ({ body }: Answer) => decodeJwt(body.access_token).aud
@@ -191,11 +182,7 @@ describe.each(deployments)('RFC 8707 §2 – the audience of people’s tokens, 
     const instance = await deployment.start({ environment: { DEFAULT_AUDIENCE: API } })
     const open = async (more: object) =>
       audienceOf(
-        await instance.fetch('/auth/register', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ ...credentials(), client_id: 'plain', ...more }),
-        }),
+        await instance.ask('/auth/register', { body: { ...credentials(), client_id: 'plain', ...more } }),
       )
     expect(await open({})).toBe(API)
     expect(await open({ resource: API })).toBe(API)

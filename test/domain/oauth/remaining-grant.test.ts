@@ -1,5 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { signUp } from '../../support/accounts/account-api.ts'
+import { newEmail } from '../../support/ask.ts'
 import { API, basic, CLIENTS, type ClientEntry, OTHER_API, SECRETS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 
@@ -33,8 +35,6 @@ const PUBLIC = {
   grant_types: ['refresh_token'],
 }
 
-let people = 0
-
 describe.each(deployments)('a registration that changes while tokens live, on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
@@ -57,21 +57,9 @@ describe.each(deployments)('a registration that changes while tokens live, on $n
       .access_token
   const introspect = async (token: string, instance = signet) =>
     (await instance.post('/introspect', { token }, basic('resources', SECRETS.introspector))).body
-  const post = (path: string, body: object, headers: object = {}) =>
-    signet.fetch(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    })
   /** Ends the tokens of a client that does not exist. */
   const administer = async (token: string, instance = signet) =>
-    (
-      await instance.fetch('/global-token-revocation', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-        body: '{"client_id":"nobody"}',
-      })
-    ).status
+    (await instance.ask('/global-token-revocation', { body: { client_id: 'nobody' }, token })).status
 
   it.each([
     ['the loss of a scope', { scope: 'read' }, 403],
@@ -111,13 +99,10 @@ describe.each(deployments)('a registration that changes while tokens live, on $n
 
   describe('of a first-party client', () => {
     const open = async (resource: string) => {
-      people += 1
-      const credentials = { email: `person${people}@registration.example`, password: 'correct horse battery' }
-      const { body } = await post('/auth/register', { ...credentials, client_id: 'app', resource })
-      return body.access_token
+      const { access_token } = await signUp(signet, newEmail(), { client_id: 'app', resource })
+      return access_token
     }
-    const me = async (token: string) =>
-      (await signet.fetch('/auth/me', { headers: { authorization: `Bearer ${token}` } })).status
+    const me = async (token: string) => (await signet.ask('/auth/me', { token })).status
 
     it.each([
       ['first_party', { first_party: false }, [401, false, 'read write']],

@@ -2,32 +2,32 @@ import type { Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ALIVE,
-  bearerOf,
   DEAD,
   lives,
-  login,
-  outcome,
-  register,
-  send,
+  outcomeOf,
+  refreshTokens,
   sidOf,
+  signIn,
+  signUp,
   type Tokens,
+  trySignIn,
+  trySignUp,
 } from '../../support/accounts/account-api.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
 
 const DELETION = { current_password: PASSWORD }
 const remove = (
   signet: Instance,
-  tokens: Pick<Tokens, 'access_token'>,
+  { access_token }: Pick<Tokens, 'access_token'>,
   body: unknown = DELETION,
   headers = {},
-) => send(signet, 'DELETE', '/auth/me', body, { ...bearerOf(tokens), ...headers })
-const refresh = (signet: Instance, { refresh_token }: Pick<Tokens, 'refresh_token'>) =>
-  send(signet, 'POST', '/auth/refresh', { refresh_token })
+) => signet.ask('/auth/me', { method: 'DELETE', body, token: access_token, headers })
 
-describe.each(deployments)('the own account ($name)', ({ open }) => {
+describe.each(deployments)('DELETE /auth/me and GET /auth/me/export ($name)', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -39,24 +39,23 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  it('is deleted with the password alone, every sign-in with it, and the e-mail is free again', async () => {
-    const bystander = await register(signet, 'bystander@own.example')
-    const { tokens } = await register(signet, 'gone@own.example')
-    const { tokens: elsewhere } = await login(signet, 'gone@own.example')
-    expect(await outcome(remove(signet, tokens, { current_password: 'not the lantern' }))).toBe(
+  it('deletes the account by its password, ends every sign-in, and frees the e-mail', async () => {
+    const bystander = await signUp(signet, 'bystander@own.example')
+    const tokens = await signUp(signet, 'gone@own.example')
+    const elsewhere = await signIn(signet, 'gone@own.example')
+    expect(outcomeOf(await remove(signet, tokens, { current_password: 'not the lantern' }))).toBe(
       '401 AUTH_CREDENTIALS_INVALID',
     )
     expect(await lives(signet, elsewhere)).toEqual(ALIVE)
-    expect(await outcome(remove(signet, tokens))).toBe('204')
+    expect(outcomeOf(await remove(signet, tokens))).toBe('204')
     expect(await lives(signet, tokens)).toEqual(DEAD)
     expect(await lives(signet, elsewhere)).toEqual(DEAD)
-    expect(await outcome(remove(signet, tokens))).toBe('401 AUTH_TOKEN_INVALID')
-    const again = await send(signet, 'POST', '/auth/login', { email: 'gone@own.example', password: PASSWORD })
-    expect(again.status).toBe(401)
-    const { tokens: next } = await register(signet, 'gone@own.example')
+    expect(outcomeOf(await remove(signet, tokens))).toBe('401 AUTH_TOKEN_INVALID')
+    expect((await trySignIn(signet, 'gone@own.example')).status).toBe(401)
+    const next = await signUp(signet, 'gone@own.example')
     expect(next.user.id).not.toBe(tokens.user.id)
     expect(await lives(signet, tokens)).toEqual(DEAD)
-    expect(await lives(signet, bystander.tokens)).toEqual(ALIVE)
+    expect(await lives(signet, bystander)).toEqual(ALIVE)
   })
 
   it.each([
@@ -66,53 +65,60 @@ describe.each(deployments)('the own account ($name)', ({ open }) => {
     [{ current_password: `${PASSWORD}${'x'.repeat(80)}` }, '401 AUTH_CREDENTIALS_INVALID'],
     [{ password: PASSWORD }, '401 AUTH_STEP_UP_REQUIRED'],
     [undefined, '401 AUTH_STEP_UP_REQUIRED'],
-  ])('stays when it is asked with %j', async (body, expected) => {
-    const { tokens } = await register(signet, `stays-${JSON.stringify(body)?.length}@own.example`)
-    expect(await outcome(send(signet, 'DELETE', '/auth/me', body, bearerOf(tokens)))).toBe(expected)
-    expect(await outcome(send(signet, 'DELETE', '/auth/me', DELETION))).toBe('401 AUTH_TOKEN_MISSING')
+  ])('deletes nothing when the body is %j', async (body, expected) => {
+    const tokens = await signUp(signet, `stays-${JSON.stringify(body)?.length}@own.example`)
+    expect(
+      outcomeOf(await signet.ask('/auth/me', { method: 'DELETE', body, token: tokens.access_token })),
+    ).toBe(expected)
+    expect(outcomeOf(await signet.ask('/auth/me', { method: 'DELETE', body: DELETION }))).toBe(
+      '401 AUTH_TOKEN_MISSING',
+    )
     expect(await lives(signet, tokens)).toEqual(ALIVE)
   })
 
-  it('takes the browser’s cookies with it', async () => {
-    const { response, tokens } = await register(signet, 'cookie@own.example', { refresh_transport: 'cookie' })
-    const cookies = response.headers.getSetCookie().map(cookie => cookie.split(';', 1)[0] ?? '')
-    const deleted = await remove(signet, tokens, DELETION, { Cookie: cookies.join('; ') })
+  it('clears the browser’s cookies with the account', async () => {
+    const { body, headers } = await trySignUp(signet, 'cookie@own.example', { refresh_transport: 'cookie' })
+    const cookies = headers.getSetCookie().map(cookie => cookie.split(';', 1)[0] ?? '')
+    const deleted = await remove(signet, body, DELETION, { Cookie: cookies.join('; ') })
     expect(deleted.status).toBe(204)
     expect(deleted.headers.getSetCookie().map(cookie => cookie.split(';').slice(0, 3).join(';'))).toEqual([
       'signet-refresh=; Path=/; Max-Age=0',
       'signet-device=; Path=/; Max-Age=0',
     ])
-    expect((await register(signet, 'nocookie@own.example')).tokens.refresh_token).toBeTruthy()
+    expect((await signUp(signet, 'nocookie@own.example')).refresh_token).toBeTruthy()
   })
 
-  it('is exported with every sign-in that is kept, and without a digest', async () => {
-    await register(signet, 'other@own.example')
-    const first = await register(signet, 'export@own.example', {}, { 'User-Agent': 'curl/8.5.0' })
-    const second = await login(signet, 'export@own.example')
-    await send(signet, 'DELETE', `/auth/sessions/${sidOf(second.tokens)}`, undefined, first.bearer)
-    const response = await send(signet, 'GET', '/auth/me/export', undefined, first.bearer)
+  it('exports the account with every sign-in that is kept, and no digest', async () => {
+    await signUp(signet, 'other@own.example')
+    const first = await signUp(signet, 'export@own.example', {}, { 'User-Agent': 'curl/8.5.0' })
+    const second = await signIn(signet, 'export@own.example')
+    await signet.ask(`/auth/sessions/${sidOf(second)}`, {
+      method: 'DELETE',
+      token: first.access_token,
+    })
+    const response = await signet.ask('/auth/me/export', { token: first.access_token })
     expect(response.status).toBe(200)
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(response.headers.get('content-disposition')).toContain('attachment')
-    const text = await response.text()
+    const { text } = response
     const { account, factors, sign_ins } = JSON.parse(text) as {
       factors: unknown
       account: object
       sign_ins: readonly Readonly<Record<string, unknown>>[]
     }
-    expect(account).toMatchObject({ id: first.tokens.user.id, email: 'export@own.example', roles: ['user'] })
+    expect(account).toMatchObject({ id: first.user.id, email: 'export@own.example', roles: ['user'] })
     expect(factors).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
     expect(sign_ins.map(({ id, ended_because }) => [id, ended_because])).toEqual([
-      [sidOf(second.tokens), 'signed_out'],
-      [sidOf(first.tokens), null],
+      [sidOf(second), 'signed_out'],
+      [sidOf(first), null],
     ])
     expect(sign_ins[1]).toMatchObject({ ip: '127.0.0.1', user_agent: 'curl/8.5.0', amr: ['pwd'] })
     expect(text).not.toMatch(/digest|salt|pepper|\$2[aby]\$|other@own/)
-    expect(await outcome(send(signet, 'GET', '/auth/me/export'))).toBe('401 AUTH_TOKEN_MISSING')
+    expect(outcomeOf(await signet.ask('/auth/me/export'))).toBe('401 AUTH_TOKEN_MISSING')
   })
 })
 
-describe.runIf(hasPostgres)('the end of an account over two instances', () => {
+describe.runIf(hasPostgres)('the deletion of an account over two instances', () => {
   let deployment: Deployment
   let sql: Sql
   let one: Instance
@@ -129,9 +135,9 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     await deployment.close()
   })
   const rounds = Array.from({ length: 8 }, (_, round) => round)
-  it('leaves entries in the feed that name nobody, and nothing else', async () => {
+  it('leaves only feed entries that hold no e-mail', async () => {
     const email = 'named@life.example'
-    const { tokens } = await register(one, email)
+    const tokens = await signUp(one, email)
     const { id } = tokens.user
     expect((await remove(one, tokens)).status).toBe(204)
     const left = {
@@ -145,46 +151,39 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect([left.users, left.families, left.named].map(rows => rows.length)).toEqual([0, 0, 0])
   })
 
-  it.each(rounds)('leaves nothing alive that refreshes or signs in meanwhile (%d)', async round => {
+  it.each(rounds)('ends every refresh and sign-in that runs at the same time (%d)', async round => {
     const email = `raced-${round}@life.example`
-    const { tokens } = await register(one, email)
-    const { tokens: raced } = await login(one, email)
-    const credentials = { email, password: PASSWORD }
+    const tokens = await signUp(one, email)
+    const raced = await signIn(one, email)
     const [deleted, refreshed, entered] = await Promise.all([
       remove(one, tokens),
       refreshLater(raced, round),
-      send(other, 'POST', '/auth/login', credentials),
+      trySignIn(other, email),
     ])
     expect(deleted.status).toBe(204)
     for (const answer of [refreshed, entered]) {
       expect([200, 401]).toContain(answer.status)
       if (answer.status !== 200) continue
-      const successor = (await answer.json()) as Tokens
-      expect(await lives(one, successor)).toEqual(DEAD)
-      expect(await lives(other, successor)).toEqual(DEAD)
+      expect(await lives(one, answer.body)).toEqual(DEAD)
+      expect(await lives(other, answer.body)).toEqual(DEAD)
     }
     expect(await sql`select from users where email = ${email}`).toHaveLength(0)
   })
 
-  /** Somewhere in the time for which the password is checked, or at its end. */
+  /** Refreshes while the deletion checks the password, or just after. */
   const refreshLater = async (tokens: Tokens, round: number) => {
     for (let turns = round * 12; turns > 0; turns -= 1) await askApp(other.app, '/livez')
-    return refresh(other, tokens)
+    return refreshTokens(other, tokens)
   }
 
-  it('covers the access token of a refresh that it had to wait for, in the feed too', async () => {
-    const { tokens } = await register(one, 'waiting@life.example')
+  it('ends the access token of a refresh that it had to wait for, in the feed too', async () => {
+    const tokens = await signUp(one, 'waiting@life.example')
     const { id } = tokens.user
-    const isWaiting = async () => {
-      const [row] = await sql`
-          select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-      return row !== undefined
-    }
-    // A rotation on another instance, held open at the moment before its end.
+    // A rotation on another instance, held open just before its commit.
     const { pending, at } = await sql.begin(async rotation => {
       await rotation`update refresh_families set generation = generation + 1 where id = ${sidOf(tokens)}`
       const deletion = remove(one, tokens)
-      await expect.poll(isWaiting).toBe(true)
+      await untilWaitingForLock(deployment.database)
       const [row] = await rotation<{ iat: number }[]>`
           select floor(extract(epoch from clock_timestamp()))::float8 as iat`
       return { pending: deletion, at: row?.iat ?? Number.NaN }
@@ -192,19 +191,19 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect((await pending).status).toBe(204)
     const [entry] = await sql<{ until: number }[]>`
         select floor(extract(epoch from issued_until))::float8 as until from revocations where value = ${id}`
-    // What was issued in the very second is ended by the entry of its sign-in.
+    // A token that was issued in the same second is ended by the entry of its sign-in.
     expect(entry?.until).toBeGreaterThanOrEqual(at - 1)
     expect(await sql`select from revocations where kind = 'sid' and value = ${sidOf(tokens)}`).toHaveLength(1)
   })
 
-  it('of a deletion and a password change one holds, and nothing comes back', async () => {
+  it('either deletes the account or changes its password when both race, and no deleted account comes back', async () => {
     const email = 'both@life.example'
-    const { tokens } = await register(one, email)
-    const { tokens: second } = await login(other, email)
+    const tokens = await signUp(one, email)
+    const second = await signIn(other, email)
     const change = { current_password: PASSWORD, new_password: 'a lighthouse on the cliff' }
     const answers = await Promise.all([
       remove(one, tokens),
-      send(other, 'POST', '/auth/password', change, bearerOf(second)),
+      other.ask('/auth/password', { body: change, token: second.access_token }),
     ])
     expect(answers.map(each => each.status).toSorted((a, b) => a - b)).toEqual([204, 401])
     const isGone = answers[0]?.status === 204
@@ -212,16 +211,19 @@ describe.runIf(hasPostgres)('the end of an account over two instances', () => {
     expect(await lives(one, tokens)).toEqual(DEAD)
   })
 
-  it('has one guess at the password for both, and a limit for exports', async () => {
+  it('counts wrong passwords together with those of password changes, and limits exports', async () => {
     const limited = await deployment.start({ environment: { RATE_LIMIT_PASSWORD: '3/60' } })
     try {
-      const { tokens, bearer } = await register(limited, 'guessed@life.example')
+      const tokens = await signUp(limited, 'guessed@life.example')
       const wrong = { current_password: 'not the lantern', new_password: 'a lighthouse on the cliff' }
       for (let tries = 0; tries < 2; tries += 1)
         expect((await remove(limited, tokens, wrong)).status).toBe(401)
-      expect((await send(limited, 'POST', '/auth/password', wrong, bearer)).status).toBe(401)
-      expect(await outcome(remove(limited, tokens))).toBe('429 RATE_LIMITED')
-      const download = () => outcome(send(limited, 'GET', '/auth/me/export', undefined, bearer))
+      expect((await limited.ask('/auth/password', { body: wrong, token: tokens.access_token })).status).toBe(
+        401,
+      )
+      expect(outcomeOf(await remove(limited, tokens))).toBe('429 RATE_LIMITED')
+      const download = async () =>
+        outcomeOf(await limited.ask('/auth/me/export', { token: tokens.access_token }))
       for (let tries = 0; tries < 3; tries += 1) expect(await download()).toBe('200')
       expect(await download()).toBe('429 RATE_LIMITED')
     } finally {

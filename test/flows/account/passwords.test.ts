@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
 import { createAccounts } from '../../../src/store/accounts/accounts.ts'
-import { login, outcome, send } from '../../support/accounts/account-api.ts'
+import { outcomeOf, signIn } from '../../support/accounts/account-api.ts'
 import { IMPORTED_DIGESTS } from '../../support/accounts/imported-digests.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { type Database } from '../../support/database.ts'
@@ -30,20 +30,23 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
     return row
   }
 
-  it.each(IMPORTED_DIGESTS)('an imported %s signs in, and is made anew', async (name, password, digest) => {
-    const email = `${name.toLowerCase().replaceAll(/\W/g, '-')}@import.example`
-    await insert(email, digest)
-    expect(await outcome(send(signet, 'POST', '/auth/login', { email, password: 'wrong' }))).toBe(
-      '401 AUTH_CREDENTIALS_INVALID',
-    )
-    expect((await digestOf(email)).password_digest).toBe(digest)
-    await login(signet, email, { password })
-    expect((await digestOf(email)).password_digest).toMatch(/^\$2b\$11\$/)
-    const { bearer } = await login(signet, email, { password })
-    expect((await send(signet, 'GET', '/auth/me', undefined, bearer)).status).toBe(200)
-  })
+  it.each(IMPORTED_DIGESTS)(
+    'sign in with an imported %s digest, which is replaced by one of ours',
+    async (name, password, digest) => {
+      const email = `${name.toLowerCase().replaceAll(/\W/g, '-')}@import.example`
+      await insert(email, digest)
+      expect(outcomeOf(await signet.ask('/auth/login', { body: { email, password: 'wrong' } }))).toBe(
+        '401 AUTH_CREDENTIALS_INVALID',
+      )
+      expect((await digestOf(email)).password_digest).toBe(digest)
+      await signIn(signet, email, { password })
+      expect((await digestOf(email)).password_digest).toMatch(/^\$2b\$11\$/)
+      const { access_token } = await signIn(signet, email, { password })
+      expect((await signet.ask('/auth/me', { token: access_token })).status).toBe(200)
+    },
+  )
 
-  it('are renewed only while they are what was checked', async () => {
+  it('are hashed anew only while the digest is the one that was checked', async () => {
     await insert('changed@import.example', 'another since')
     const { id } = await digestOf('changed@import.example')
     const accounts = createAccounts(database, { idle_seconds: 1, max_seconds: 1, access_token_seconds: 1 })
@@ -55,12 +58,11 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
     ['ninechars', 'must be 10 characters or more'],
     ['Password123', 'must not be one of the most common passwords'],
     ['newcomer-1', 'must not be made of the e-mail or the name of the product'],
-  ])('%s is refused with a pointer', async (password, detail) => {
+  ])('are refused with a JSON pointer to the field: %s', async (password, detail) => {
     const body = { email: 'newcomer@policy.example', password }
-    const response = await send(signet, 'POST', '/auth/register', body)
-    expect([response.status, await response.json()]).toMatchObject([
-      422,
-      { code: 'FIELDS_INVALID', errors: [{ pointer: '#/password', detail }] },
-    ])
+    expect(await signet.ask('/auth/register', { body })).toMatchObject({
+      status: 422,
+      body: { code: 'FIELDS_INVALID', errors: [{ pointer: '#/password', detail }] },
+    })
   })
 })

@@ -29,12 +29,12 @@ describe('the current password', () => {
     return isCurrentPassword(needs, account, current_password)
   }
 
-  it('is that of the account', async () => {
+  it('is checked against the account’s own digest', async () => {
     expect(await prove(account.id, 'the right one')).toBe(true)
     expect(await prove(account.id, 'a wrong one')).toBe(false)
   })
 
-  it('is not that of whoever has registered its former e-mail meanwhile', async () => {
+  it('is not checked against another account that has registered the former e-mail', async () => {
     expect(await prove('somebody else', 'the right one')).toBe(false)
   })
 })

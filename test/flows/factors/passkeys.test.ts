@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ALIVE,
-  ask,
   claimsOf,
   DEAD,
   lives,
   outcomeOf,
-  signIn,
   signUp,
+  trySignIn,
 } from '../../support/accounts/account-api.ts'
 import { type Authenticator, type Bent, createAuthenticator } from '../../support/accounts/authenticator.ts'
 import { asOwner, MFA, second, start } from '../../support/accounts/factors.ts'
@@ -38,14 +37,14 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  const begin = async (tokens: Body) => (await ask(signet, '/auth/factors/passkeys', asOwner(tokens))).body
+  const begin = async (tokens: Body) => (await signet.ask('/auth/factors/passkeys', asOwner(tokens))).body
   const confirm = (token: string, body: object) =>
-    ask(signet, '/auth/factors/passkeys/confirm', { body, token })
+    signet.ask('/auth/factors/passkeys/confirm', { body, token })
   const enrol = async (tokens: Body, authenticator: Authenticator, bent: Bent = {}) => {
     const { handle, passkey } = await begin(tokens)
     return confirm(tokens.access_token, { handle, passkey: authenticator.create(passkey, bent) })
   }
-  /** Someone with a passkey. */
+  /** Registers an account with one passkey. */
   const withPasskey = async (email: string, authenticator = createAuthenticator()) => {
     const tokens = await signUp(signet, email)
     const { status, body } = await enrol(tokens, authenticator)
@@ -53,7 +52,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     return { email, tokens, authenticator, recovery_codes: body.recovery_codes }
   }
   const enter = async (email: string, authenticator: Authenticator, bent: Bent = {}) => {
-    const { body } = await signIn(signet, email)
+    const { body } = await trySignIn(signet, email)
     return second(signet, body.handle, { passkey: authenticator.get(body.passkey, bent) })
   }
 
@@ -61,7 +60,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['ES256', false, 'hwk'],
     ['RS256', false, 'hwk'],
     ['ES256', true, 'swk'],
-  ] as const)('signs in: %s, synced %s, is %s', async (algorithm, isSynced, method) => {
+  ] as const)('signs in with an %s key, synced %s, as %s', async (algorithm, isSynced, method) => {
     const authenticator = createAuthenticator({ algorithm, isSynced, counts: !isSynced })
     const ada = await withPasskey(`${algorithm}-${method}@passkey.example`, authenticator)
     expect(ada.recovery_codes).toHaveLength(10)
@@ -70,7 +69,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       expect(status).toBe(200)
       expect(claimsOf(body.access_token)).toMatchObject({ amr: ['pwd', method, 'mfa'], acr: MFA })
     }
-    const { body } = await ask(signet, '/auth/factors', { token: ada.tokens.access_token })
+    const { body } = await signet.ask('/auth/factors', { token: ada.tokens.access_token })
     expect(body.passkeys).toEqual([
       {
         id: authenticator.id,
@@ -82,7 +81,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ])
   })
 
-  it('WebAuthn §5.4 – is asked for with what the browser needs', async () => {
+  it('WebAuthn §5.4 – is created with the options that the browser needs', async () => {
     const tokens = await signUp(signet, 'options@passkey.example')
     const { access_token, user } = tokens
     const authenticator = createAuthenticator()
@@ -95,7 +94,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       attestation: 'none',
     })
     await confirm(access_token, { handle, passkey: authenticator.create(creation), label: ' My key ' })
-    const { body } = await signIn(signet, 'options@passkey.example')
+    const { body } = await trySignIn(signet, 'options@passkey.example')
     expect(body.factors).toEqual(['passkey', 'recovery_code'])
     expect(body.passkey).toEqual({
       rpId: 'localhost',
@@ -104,7 +103,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       allowCredentials: [{ type: 'public-key', id: authenticator.id, transports: ['internal'] }],
       userVerification: 'required',
     })
-    const { body: listed } = await ask(signet, '/auth/factors', { token: access_token })
+    const { body: listed } = await signet.ask('/auth/factors', { token: access_token })
     expect(listed.passkeys[0]).toMatchObject({ label: 'My key' })
   })
 
@@ -121,10 +120,10 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['another relying party', { rp_id: 'evil.example' }],
     ['another challenge', { challenge: randomBytes(32).toString('base64url') }],
     ['no challenge', { challenge: '' }],
-    ['nobody there', { flags: UV_ONLY }],
-    ['nobody verified', { flags: UP_ONLY }],
-    ['nothing', { flags: 0 }],
-    ['a copy of one that cannot be copied', { flags: 1 | 4 | 8 | 16 }],
+    ['no user presence', { flags: UV_ONLY }],
+    ['no user verification', { flags: UP_ONLY }],
+    ['no flags', { flags: 0 }],
+    ['a backup of a credential that is not eligible for it', { flags: 1 | 4 | 8 | 16 }],
   ]
 
   it.each([
@@ -132,11 +131,11 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['the other ceremony', { type: 'webauthn.create' }],
     ['another id', { id: randomBytes(32).toString('base64url') }],
     ['another signature', { signature: randomBytes(70) }],
-    ['a signature of a byte', { signature: Buffer.alloc(1) }],
+    ['a signature of one byte', { signature: Buffer.alloc(1) }],
     ['another key', { key: createAuthenticator().privateKey }],
-    ['another person', { userHandle: randomBytes(16).toString('base64url') }],
+    ['another user handle', { userHandle: randomBytes(16).toString('base64url') }],
   ] satisfies readonly (readonly [string, Bent])[])(
-    'WebAuthn §7.2 – says no to an assertion with %s',
+    'WebAuthn §7.2 – refuses an assertion with %s',
     async (what, bent) => {
       const ada = await withPasskey(`${what.replaceAll(/\W/g, '-')}@assert.example`)
       expect(outcomeOf(await enter(ada.email, ada.authenticator, bent))).toBe(
@@ -147,7 +146,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
   )
 
   it.each([
-    ...tampered.filter(([what]) => what !== 'a copy of one that cannot be copied'),
+    ...tampered.filter(([what]) => what !== 'a backup of a credential that is not eligible for it'),
     ['the other ceremony', { type: 'webauthn.get' }],
     ['another id', { id: randomBytes(32).toString('base64url') }],
     [
@@ -155,21 +154,21 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
       { fmt: 'packed', attStmt: new Map<unknown, unknown>([['x5c', [Buffer.alloc(9)]]]) },
     ],
     ['an attestation of a vendor', { fmt: 'fido-u2f' }],
-    ['a statement about nothing', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
+    ['an unexpected attestation statement', { attStmt: new Map<unknown, unknown>([['alg', -7]]) }],
     ['no key', { flags: 1 | 4 }],
   ] satisfies readonly (readonly [string, Bent])[])(
-    'WebAuthn §7.1 – enrols none with %s',
+    'WebAuthn §7.1 – refuses to enrol one with %s',
     async (what, bent) => {
       const tokens = await signUp(signet, `${what.replaceAll(/\W/g, '-')}@enrol.example`)
       const { access_token } = tokens
       const refused = await enrol(tokens, createAuthenticator(), bent)
       expect([refused.status, refused.body.errors?.[0]?.pointer]).toEqual([422, '#/passkey'])
-      const { body } = await ask(signet, '/auth/factors', { token: access_token })
+      const { body } = await signet.ask('/auth/factors', { token: access_token })
       expect(body).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
     },
   )
 
-  it('WebAuthn §6.1.1 – says no to a counter that does not go on', async () => {
+  it('WebAuthn §6.1.1 – refuses a signature counter that has not grown', async () => {
     const ada = await withPasskey('counter@passkey.example')
     expect((await enter(ada.email, ada.authenticator, { counter: 7 })).status).toBe(200)
     for (const counter of [7, 6, 0])
@@ -179,21 +178,21 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect((await enter(ada.email, ada.authenticator, { counter: 8 })).status).toBe(200)
   })
 
-  it('WebAuthn §13.4.3 – answers a challenge once, its own, and no other ceremony’s', async () => {
+  it('WebAuthn §13.4.3 – answers the challenge of its own ceremony, once', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('replay@passkey.example', authenticator)
-    const { body: first } = await signIn(signet, ada.email)
+    const { body: first } = await trySignIn(signet, ada.email)
     const passkey = authenticator.get(first.passkey)
     const signedIn = await second(signet, first.handle, { passkey })
     expect(signedIn.status).toBe(200)
     expect(outcomeOf(await second(signet, first.handle, { passkey }))).toBe('401 AUTH_CEREMONY_OVER')
-    const { body: next } = await signIn(signet, ada.email)
+    const { body: next } = await trySignIn(signet, ada.email)
     expect(outcomeOf(await second(signet, next.handle, { passkey }))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
     const { access_token } = signedIn.body
-    const stepUp = (body: object) => ask(signet, '/auth/step-up', { body, token: access_token })
+    const stepUp = (body: object) => signet.ask('/auth/step-up', { body, token: access_token })
     const answered = authenticator.get(next.passkey)
     expect(outcomeOf(await stepUp({ handle: next.handle, passkey: answered }))).toBe('401 AUTH_CEREMONY_OVER')
-    const { body: options } = await ask(signet, '/auth/step-up/options', {
+    const { body: options } = await signet.ask('/auth/step-up/options', {
       method: 'POST',
       token: access_token,
     })
@@ -211,16 +210,16 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ).toBe(200)
   })
 
-  it('opens one sign-in from one assertion of many, though it does not count', async () => {
+  it('opens one sign-in when many requests bring one assertion without a counter', async () => {
     const authenticator = createAuthenticator({ isSynced: true, counts: false })
     const ada = await withPasskey('race@passkey.example', authenticator)
-    const { body } = await signIn(signet, ada.email)
+    const { body } = await trySignIn(signet, ada.email)
     const passkey = authenticator.get(body.passkey)
     const answers = await Promise.all([1, 2, 3, 4].map(() => second(signet, body.handle, { passkey })))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
   })
 
-  it('is nobody else’s: neither to sign in with nor to enrol', async () => {
+  it('is refused at another account, to sign in and to enrol', async () => {
     const ada = await withPasskey('owner@passkey.example')
     const eve = await withPasskey('eve@passkey.example')
     expect(outcomeOf(await enter(ada.email, eve.authenticator))).toBe('401 AUTH_SECOND_FACTOR_INVALID')
@@ -229,7 +228,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect((await enter(ada.email, ada.authenticator)).status).toBe(200)
   })
 
-  it('is one person’s, when two enrol it at once', async () => {
+  it('belongs to one account when two enrol it at once', async () => {
     const people = await Promise.all(
       ['one', 'two', 'three', 'four'].map(name => signUp(signet, `${name}@atonce.example`)),
     )
@@ -239,7 +238,7 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     for (const { status } of answers) expect([201, 401, 409]).toContain(status)
     const owned = await Promise.all(
       people.map(
-        async ({ access_token }) => (await ask(signet, '/auth/factors', { token: access_token })).body,
+        async ({ access_token }) => (await signet.ask('/auth/factors', { token: access_token })).body,
       ),
     )
     expect(owned.filter(({ passkeys }) => passkeys.length === 1)).toHaveLength(1)
@@ -248,21 +247,21 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ])
   })
 
-  it('is removed once, of many at once, and the one that removed it goes on', async () => {
+  it('is removed by one of many requests, whose sign-in goes on', async () => {
     const ada = await withPasskey('removals@passkey.example')
     const strong = (await enter(ada.email, ada.authenticator)).body
     const remove = () =>
-      ask(signet, `/auth/factors/passkeys/${ada.authenticator.id}`, asOwner(strong, 'DELETE'))
+      signet.ask(`/auth/factors/passkeys/${ada.authenticator.id}`, asOwner(strong, 'DELETE'))
     const answers = await Promise.all([remove(), remove(), remove()])
     expect(answers.filter(({ status }) => status === 204)).toHaveLength(1)
     for (const { status } of answers) expect([204, 401, 404]).toContain(status)
     expect(await lives(signet, strong)).toEqual(ALIVE)
   })
 
-  it('is enrolled by the sign-in that began, with the challenge that it was given', async () => {
+  it('is enrolled only by the sign-in that began the enrolment, with its challenge', async () => {
     const tokens = await signUp(signet, 'sid@passkey.example')
     const { access_token } = tokens
-    const other = await signIn(signet, 'sid@passkey.example')
+    const other = await trySignIn(signet, 'sid@passkey.example')
     const eve = await signUp(signet, 'eve-sid@passkey.example')
     const authenticator = createAuthenticator()
     const { handle, passkey } = await begin(tokens)
@@ -275,18 +274,18 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(outcomeOf(await confirm(access_token, answer))).toBe('401 AUTH_CEREMONY_OVER')
   })
 
-  it('is taken from the pages of its client', async () => {
+  it('is accepted from the pages of its client', async () => {
     const tokens = await signUp(signet, 'pages@passkey.example', { client_id: 'app' })
     const app = createAuthenticator({ origin: 'https://app.example' })
     expect((await enrol(tokens, app)).status).toBe(201)
-    const { body } = await signIn(signet, 'pages@passkey.example', { client_id: 'app' })
+    const { body } = await trySignIn(signet, 'pages@passkey.example', { client_id: 'app' })
     expect((await second(signet, body.handle, { passkey: app.get(body.passkey) })).status).toBe(200)
   })
 
-  it('is removed by a fresh sign-in with it, which is the only one left', async () => {
+  it('is removed after a fresh sign-in with it, and every other sign-in ends', async () => {
     const ada = await withPasskey('remove@passkey.example')
     const remove = (tokens: Body, id: string) =>
-      ask(signet, `/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
+      signet.ask(`/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
     const { id } = ada.authenticator
     const strong = (await enter(ada.email, ada.authenticator)).body
     const elsewhere = (await enter(ada.email, ada.authenticator)).body
@@ -299,22 +298,22 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(await lives(signet, elsewhere)).toEqual(DEAD)
     expect(await lives(signet, strong)).toEqual(ALIVE)
     expect(await lives(signet, hers)).toEqual(ALIVE)
-    const { status, body } = await signIn(signet, ada.email)
+    const { status, body } = await trySignIn(signet, ada.email)
     expect([status, claimsOf(body.access_token)['amr']]).toEqual([200, ['pwd']])
-    const { body: left } = await ask(signet, '/auth/factors', { token: strong.access_token })
+    const { body: left } = await signet.ask('/auth/factors', { token: strong.access_token })
     expect(left).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
   })
 
-  it('joins others of the person; the codes stay while one is left', async () => {
+  it('is one of several of an account, whose recovery codes stay while one is left', async () => {
     const ada = await withPasskey('two@passkey.example')
     const strong: Body = (await enter(ada.email, ada.authenticator)).body
     const more = createAuthenticator()
     const added = await enrol(strong, more)
     expect([added.status, added.body.recovery_codes]).toEqual([201, []])
     const path = `/auth/factors/passkeys/${ada.authenticator.id}`
-    await ask(signet, path, asOwner(strong, 'DELETE'))
+    await signet.ask(path, asOwner(strong, 'DELETE'))
     expect((await enter(ada.email, more)).status).toBe(200)
-    const { body } = await ask(signet, '/auth/factors', { token: strong.access_token })
+    const { body } = await signet.ask('/auth/factors', { token: strong.access_token })
     expect(body).toMatchObject({ recovery_codes: 10, passkeys: [{ id: more.id }] })
   })
 
@@ -323,15 +322,15 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     ['nothing in it', {}],
     ['a type of its own', { type: 'password' }],
     ['an id that is too long', { id: 'a'.repeat(2_000) }],
-  ])('has a shape: %s', async (_what, passkey) => {
-    const { body } = await signIn(signet, 'two@passkey.example')
+  ])('is refused when it lacks its shape: %s', async (_what, passkey) => {
+    const { body } = await trySignIn(signet, 'two@passkey.example')
     const { status, body: refusal } = await second(signet, body.handle, { passkey })
     expect(status).toBe(422)
     expect(refusal.errors.every(({ pointer }) => pointer.startsWith('#/passkey'))).toBe(true)
   })
 
-  it('survives what is no CBOR, no JSON and no base64', async () => {
-    const { body } = await signIn(signet, 'two@passkey.example')
+  it('is refused when it is no CBOR, no JSON or no base64', async () => {
+    const { body } = await trySignIn(signet, 'two@passkey.example')
     const [descriptor] = body.passkey['allowCredentials'] as readonly { id: string }[]
     const id = descriptor?.id ?? ''
     for (const text of ['!', 'e30', 'AAAA', randomBytes(200).toString('base64url')]) {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ask, outcomeOf, signIn } from '../../support/accounts/account-api.ts'
+import { outcomeOf, trySignIn } from '../../support/accounts/account-api.ts'
 import { asOwner, second, start, stepUp, type WithTotp, withTotp } from '../../support/accounts/factors.ts'
 import { FROM, SUBJECTS } from '../../support/accounts/mail.ts'
+import { PASSWORD, times } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD, times } from '../../support/call.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
 import { linkIn, type Mailbox, openMailbox } from '../../support/services/mailbox.ts'
@@ -13,7 +13,7 @@ const WRONG = '401 AUTH_SECOND_FACTOR_INVALID'
 const CLOSED = '403 AUTH_TOTP_CLOSED'
 const TOLD = { failed: /Wrong codes were tried/, closed: /Codes are closed/ }
 
-describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () => {
+describe.skipIf(!hasPostgres)('wrong TOTP codes in a row', { timeout: 60_000 }, () => {
   const time = createClock()
   let deployment: Deployment
   let mailbox: Mailbox
@@ -34,15 +34,15 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
   type From = Readonly<{ device?: string | undefined; instance?: 0 | 1 }>
   const attempt = async ({ email }: WithTotp, proof: object, { device, instance = 0 }: From = {}) => {
     const headers = device === undefined ? {} : { 'Signet-Device': device }
-    const { body } = await signIn(instances[instance], email, {}, headers)
+    const { body } = await trySignIn(instances[instance], email, {}, headers)
     return second(instances[instance], body.handle, proof, headers)
   }
-  /** A handle is good for five tries. */
+  /** Each handle takes five attempts. */
   const guess = async ({ email }: WithTotp, count: number, { device, instance }: From = {}) => {
     const headers = device === undefined ? {} : { 'Signet-Device': device }
     let handle = ''
     for (const turn of times(count)) {
-      if (turn % 5 === 0) handle = (await signIn(instances[0], email)).body.handle
+      if (turn % 5 === 0) handle = (await trySignIn(instances[0], email)).body.handle
       const signet = instances[instance ?? (turn % 2 ? 1 : 0)]
       expect(outcomeOf(await second(signet, handle, { totp: '000000' }, headers))).toBe(WRONG)
     }
@@ -52,14 +52,14 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     time.advance(30)
     return answer
   }
-  /** A device that has signed in before. */
+  /** Signs in and returns the device token. */
   const knownDevice = async (ada: WithTotp) => {
     const answer = await signInWith(ada)
     expect(answer.status).toBe(200)
     return answer.headers.get('signet-device') ?? ''
   }
 
-  it('never shut out the right code before the last one, and begin anew after it', async () => {
+  it('let the right code in until the last attempt, and are counted anew after it', async () => {
     const ada = await withTotp(instances[0], time, 'below@closing.example')
     for (const _ of times(2)) {
       await guess(ada, AT_MOST - 1)
@@ -67,7 +67,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     }
   })
 
-  it('are told to the owner, and close TOTP over both instances until a recovery code comes', async () => {
+  it('close the TOTP at both instances until a recovery code is used, and the owner is notified', async () => {
     const ada = await withTotp(instances[0], time, 'closing@closing.example')
     const bob = await withTotp(instances[0], time, 'bystander@closing.example')
     await guess(ada, 3)
@@ -78,17 +78,17 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
       expect(outcomeOf(await attempt(ada, { totp: ada.code() }, { instance }))).toBe(CLOSED)
       expect(outcomeOf(await attempt(ada, { totp: '000000' }, { instance }))).toBe(CLOSED)
     }
-    const { body } = await signIn(instances[0], ada.email)
+    const { body } = await trySignIn(instances[0], ada.email)
     expect(body).toMatchObject({ factors: ['recovery_code'], totp_closed: true })
     expect((await signInWith(bob)).status).toBe(200)
     expect((await attempt(ada, { recovery_code: ada.recovery_codes[0] })).status).toBe(200)
     expect((await signInWith(ada)).status).toBe(200)
   })
 
-  it('that come at once are no more than may be', async () => {
+  it('are judged no more often than allowed when they come at once', async () => {
     const ada = await withTotp(instances[0], time, 'race@closing.example')
     const handles = await Promise.all(
-      times(10).map(async turn => (await signIn(instances[turn % 2 ? 1 : 0], ada.email)).body.handle),
+      times(10).map(async turn => (await trySignIn(instances[turn % 2 ? 1 : 0], ada.email)).body.handle),
     )
     const tries = handles.flatMap(handle => times(4).map(turn => ({ handle, turn })))
     const answers = await Promise.all(
@@ -99,7 +99,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect(outcomes.filter(outcome => outcome === CLOSED)).toHaveLength(40 - AT_MOST)
   })
 
-  it('from elsewhere neither close it for a known device nor are forgiven by it', async () => {
+  it('from elsewhere do not close the TOTP for a known device, whose sign-in does not reset their count', async () => {
     const ada = await withTotp(instances[0], time, 'known@closing.example')
     const device = await knownDevice(ada)
     await guess(ada, AT_MOST - 1)
@@ -112,7 +112,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect(outcomeOf(await attempt(ada, { totp: ada.code() }, { device }))).toBe(CLOSED)
   })
 
-  it('by a stolen sign-in that steps up close it too, and a recovery code there opens it', async () => {
+  it('at a step-up close the TOTP too, and a recovery code there opens it again', async () => {
     const ada = await withTotp(instances[0], time, 'step-up@closing.example')
     const { body: tokens } = await signInWith(ada)
     for (const _ of times(AT_MOST))
@@ -122,23 +122,23 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
     expect((await signInWith(ada)).status).toBe(200)
   })
 
-  describe('and a reset by mail, where the address was proven before', () => {
+  describe('after a password reset by mail of a verified address', () => {
     const proven = async (name: string) => {
       const ada = await withTotp(instances[0], time, `${name}@closing.example`)
       const { token } = linkIn(await mailbox.mailTo(ada.email, SUBJECTS.verify))
-      expect((await ask(instances[0], '/auth/email/verify', { body: { token } })).status).toBe(204)
+      expect((await instances[0].ask('/auth/email/verify', { body: { token } })).status).toBe(204)
       await guess(ada, AT_MOST)
       expect(outcomeOf(await attempt(ada, { totp: ada.code() }))).toBe(CLOSED)
       return ada
     }
     const reset = async ({ email }: WithTotp) => {
-      await ask(instances[0], '/auth/password/forgot', { body: { email } })
+      await instances[0].ask('/auth/password/forgot', { body: { email } })
       const { token } = linkIn(await mailbox.mailTo(email, SUBJECTS.reset))
       const body = { token, new_password: PASSWORD }
-      expect((await ask(instances[1], '/auth/password/reset', { body })).status).toBe(204)
+      expect((await instances[1].ask('/auth/password/reset', { body })).status).toBe(204)
     }
 
-    it('leave three tries, of which a right code forgets them all', async () => {
+    it('leave three attempts, and a right code resets the count', async () => {
       const ada = await proven('mailed')
       await reset(ada)
       await guess(ada, 2)
@@ -147,7 +147,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
       expect((await signInWith(ada)).status).toBe(200)
     })
 
-    it('leave no more than three', async () => {
+    it('leave no more than three attempts', async () => {
       const ada = await proven('read')
       await reset(ada)
       await guess(ada, 3)
@@ -157,7 +157,7 @@ describe.skipIf(!hasPostgres)('wrong codes in a row', { timeout: 60_000 }, () =>
   })
 })
 
-describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once', { timeout: 60_000 }, () => {
+describe.skipIf(!hasPostgres)('recovery codes that two requests renew at once', { timeout: 60_000 }, () => {
   const time = createClock()
   let deployment: Deployment
   let instances: readonly [Instance, Instance]
@@ -170,21 +170,21 @@ describe.skipIf(!hasPostgres)('recovery codes that are asked for twice at once',
     await deployment.close()
   })
 
-  it('are given once, and those work', async () => {
+  it('are handed out by one of the requests, and work', async () => {
     const bob = await withTotp(instances[0], time, 'bob@twice.example')
     for (const turn of times(3)) {
       const ada = await withTotp(instances[0], time, `ada${turn}@twice.example`)
-      const { body } = await signIn(instances[0], ada.email)
+      const { body } = await trySignIn(instances[0], ada.email)
       const signedIn = await second(instances[0], body.handle, { totp: ada.code() })
       const answers = await Promise.all(
-        instances.map(signet => ask(signet, '/auth/factors/recovery-codes', asOwner(signedIn.body))),
+        instances.map(signet => signet.ask('/auth/factors/recovery-codes', asOwner(signedIn.body))),
       )
       expect(answers.map(outcomeOf).toSorted()).toEqual(['201', '409 RECOVERY_CODES_CHANGED'])
       const [code] = answers.flatMap(({ body: { recovery_codes } }) => recovery_codes ?? [])
-      const again = await signIn(instances[1], ada.email)
+      const again = await trySignIn(instances[1], ada.email)
       expect((await second(instances[1], again.body.handle, { recovery_code: code })).status).toBe(200)
     }
-    const { body } = await signIn(instances[0], bob.email)
+    const { body } = await trySignIn(instances[0], bob.email)
     expect((await second(instances[0], body.handle, { recovery_code: bob.recovery_codes[0] })).status).toBe(
       200,
     )

@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { register, sidOf } from '../../support/accounts/account-api.ts'
+import { sidOf, signUp } from '../../support/accounts/account-api.ts'
 import {
   changeEmail,
   type Post,
@@ -10,13 +10,13 @@ import {
   startWithMail,
   verify,
 } from '../../support/accounts/mail.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
-import { type Database } from '../../support/database.ts'
+import { type Database, untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
-describe.skipIf(!hasPostgres)('a mailed link that is followed beside something else', () => {
+describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
   let deployment: Deployment
   let post: Post
   let database: Database
@@ -29,22 +29,17 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
     await post.close()
     await deployment.close()
   })
-  const isWaiting = async () => {
-    const [row] = await database.sql`
-      select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-    return row !== undefined
-  }
 
-  it('ends the sign-in that it had to wait for, in the feed too', async () => {
+  it('ends a sign-in that it had to wait for, in the feed too', async () => {
     const email = 'beside@link.example'
-    const { tokens } = await register(post.signet, email)
+    const tokens = await signUp(post.signet, email)
     const token = await resetToken(post, email)
     const late = uuidv7()
-    // A sign-in on another instance, held open at the moment before its end.
+    // A sign-in on another instance, held open just before its commit.
     const pending = await database.sql.begin(async signIn => {
       await signIn`select from users where email = ${email} for share`
       const resetting = reset(post.signet, token)
-      await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
+      await untilWaitingForLock(database)
       await signIn`
         insert into refresh_families (
           id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
@@ -61,10 +56,10 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
   })
 
   it.each(['verification', 'reset', 'change'] as const)(
-    'waits for a deletion of the account, and is then worth nothing: %s',
+    'waits for the deletion of its account, and is then refused: %s',
     async kind => {
       const email = `${kind}@gone.example`
-      const { bearer } = await register(post.signet, email)
+      const { access_token } = await signUp(post.signet, email)
       const linkTo = async (address: string, subject: RegExp) =>
         linkIn(await post.mailbox.mailTo(address, subject)).token
       const mailed = {
@@ -72,7 +67,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
         reset: () => resetToken(post, email),
         change: async () => {
           const fields = { current_password: PASSWORD, new_email: `new-${email}` }
-          expect(await changeEmail(post.signet, bearer, fields)).toBe('202')
+          expect(await changeEmail(post.signet, { access_token }, fields)).toBe('202')
           return linkTo(`new-${email}`, SUBJECTS.change)
         },
       }
@@ -80,7 +75,7 @@ describe.skipIf(!hasPostgres)('a mailed link that is followed beside something e
       const pending = await database.sql.begin(async deletion => {
         await deletion`select from users where email = ${email} for no key update`
         const followed = (kind === 'reset' ? reset : verify)(post.signet, token)
-        await expect.poll(isWaiting, { timeout: 8_000 }).toBe(true)
+        await untilWaitingForLock(database)
         await deletion`delete from users where email = ${email}`
         return { followed }
       })

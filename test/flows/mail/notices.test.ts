@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { login, outcome, register, send } from '../../support/accounts/account-api.ts'
+import { outcomeOf, refreshTokens, signIn, signUp, trySignUp } from '../../support/accounts/account-api.ts'
 import { NEW_PASSWORD, type Post, SUBJECTS, startWithMail } from '../../support/accounts/mail.ts'
-import { PASSWORD } from '../../support/call.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { type Deployment, deployments } from '../../support/deployment.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
@@ -9,7 +9,7 @@ const GERMAN = { 'Accept-Language': 'de-CH, de;q=0.9, en;q=0.8' }
 const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Version/19.0 Mobile Safari/604.1'
 
-describe.each(deployments)('notices ($name)', ({ open }) => {
+describe.each(deployments)('notices to an account’s owner ($name)', ({ open }) => {
   let deployment: Deployment
   let post: Post
   beforeAll(async () => {
@@ -23,12 +23,12 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
   const to = (email: string) =>
     post.mailbox.mails.filter(mail => mail.to?.[0]?.address === email).map(mail => mail.subject ?? '')
 
-  it('tell of a sign-in from a new device, not of a registration or a known one', async () => {
+  it('report a sign-in from a new device, and neither a registration nor a known device', async () => {
     const email = 'ada@device.example'
-    const { response } = await register(post.signet, email)
-    const known = { 'Signet-Device': response.headers.get('signet-device') ?? '' }
-    await login(post.signet, email, {}, known)
-    await login(
+    const { headers } = await trySignUp(post.signet, email)
+    const known = { 'Signet-Device': headers.get('signet-device') ?? '' }
+    await signIn(post.signet, email, {}, known)
+    await signIn(
       post.signet,
       email,
       {},
@@ -42,73 +42,72 @@ describe.each(deployments)('notices ($name)', ({ open }) => {
     expect(to(email)).toHaveLength(2)
   })
 
-  it('tell of a refresh token that came back, once', async () => {
+  it('report the reuse of a refresh token, once', async () => {
     const email = 'bob@reuse.example'
-    const { tokens } = await register(post.signet, email)
-    const refresh = () =>
-      outcome(send(post.signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token }))
+    const tokens = await signUp(post.signet, email)
+    const refresh = async () => outcomeOf(await refreshTokens(post.signet, tokens))
     expect(await refresh()).toBe('200')
     const again = await Promise.all([refresh(), refresh(), refresh()])
     expect(new Set(again)).toEqual(new Set(['401 AUTH_TOKEN_INVALID']))
     const { text } = await post.mailbox.mailTo(email, SUBJECTS.reused)
     expect(text).not.toMatch(/https?:|signet_/)
-    await login(post.signet, email)
+    await signIn(post.signet, email)
     await post.mailbox.mailTo(email, SUBJECTS.newDevice)
     expect(to(email).filter(subject => SUBJECTS.reused.test(subject))).toHaveLength(1)
   })
 
-  it('tell of a password change, of none that failed', async () => {
+  it('report a password change, and no failed one', async () => {
     const email = 'cyd@change.example'
-    const { bearer } = await register(post.signet, email)
-    const change = (current_password: string) =>
-      outcome(
-        send(post.signet, 'POST', '/auth/password', { current_password, new_password: NEW_PASSWORD }, bearer),
-      )
+    const { access_token } = await signUp(post.signet, email)
+    const change = async (current_password: string) => {
+      const body = { current_password, new_password: NEW_PASSWORD }
+      return outcomeOf(await post.signet.ask('/auth/password', { body, token: access_token }))
+    }
     expect(await change('wrong')).toBe('401 AUTH_CREDENTIALS_INVALID')
     expect(await change(PASSWORD)).toBe('204')
     await post.mailbox.mailTo(email, SUBJECTS.passwordChanged)
     expect(to(email).filter(subject => SUBJECTS.passwordChanged.test(subject))).toHaveLength(1)
   })
 
-  it('are limited per recipient', async () => {
+  it('are limited for each recipient', async () => {
     const email = 'stranger@flood.example'
-    const { bearer } = await register(post.signet, email)
+    const { access_token } = await signUp(post.signet, email)
     const passwords = [PASSWORD, ...Array.from({ length: 7 }, (_, index) => `${NEW_PASSWORD} ${index}`)]
     for (const [index, current_password] of passwords.slice(0, -1).entries()) {
       const change = { current_password, new_password: passwords[index + 1] }
-      expect(await outcome(send(post.signet, 'POST', '/auth/password', change, bearer))).toBe('204')
-      const { tokens } = await login(post.signet, email, { password: change.new_password })
-      const { refresh_token } = tokens
+      expect(outcomeOf(await post.signet.ask('/auth/password', { body: change, token: access_token }))).toBe(
+        '204',
+      )
+      const tokens = await signIn(post.signet, email, { password: change.new_password })
       for (const expected of ['200', '401 AUTH_TOKEN_INVALID'])
-        expect(await outcome(send(post.signet, 'POST', '/auth/refresh', { refresh_token }))).toBe(expected)
+        expect(outcomeOf(await refreshTokens(post.signet, tokens))).toBe(expected)
     }
     await post.mailbox.mailTo(email, SUBJECTS.passwordChanged, 5)
     await post.mailbox.mailTo(email, SUBJECTS.reused, 5)
-    // What comes last comes after all that was asked for before.
+    // Mails are sent in order: once the last one has arrived, every earlier one has.
     const last = 'last@flood.example'
-    await register(post.signet, last)
+    await signUp(post.signet, last)
     await post.mailbox.mailTo(last, SUBJECTS.verify)
     for (const subject of [SUBJECTS.passwordChanged, SUBJECTS.reused, SUBJECTS.newDevice])
       expect(to(email).filter(each => subject.test(each))).toHaveLength(5)
   })
 
-  it('are in the language of the request, and later of the last sign-in', async () => {
+  it('are in the language of the request, and after that in the language of the last sign-in', async () => {
     const email = 'dora@sprache.example'
-    const { tokens } = await register(post.signet, email, {}, GERMAN)
+    const tokens = await signUp(post.signet, email, {}, GERMAN)
     const mail = await post.mailbox.mailTo(email, /Bestätigen Sie Ihre E-Mail-Adresse/)
     expect(mail.text).toContain('bestätigen Sie, dass es Ihre ist')
     expect(mail.from).toEqual({ name: 'Signet', address: 'no-reply@id.example' })
     expect(mail.headers.find(header => header.key === 'auto-submitted')?.value).toBe('auto-generated')
     expect(linkIn(mail).url).toMatch(/^http:\/\/localhost:8080\/confirm-email\?token=/)
-    // Nothing in a refresh says which language its person reads.
-    const refresh = () => send(post.signet, 'POST', '/auth/refresh', { refresh_token: tokens.refresh_token })
-    await refresh()
-    await refresh()
+    // A refresh does not say which language the owner reads.
+    await refreshTokens(post.signet, tokens)
+    await refreshTokens(post.signet, tokens)
     await post.mailbox.mailTo(email, /zu Ihrer Sicherheit beendet/)
-    await login(post.signet, email, {}, { ...GERMAN, 'User-Agent': PHONE })
+    await signIn(post.signet, email, {}, { ...GERMAN, 'User-Agent': PHONE })
     const device = await post.mailbox.mailTo(email, /neuen Gerät/)
     expect(device.text).toContain('Safari auf einem iPhone')
-    await login(post.signet, email, {}, { 'Accept-Language': 'fr' })
+    await signIn(post.signet, email, {}, { 'Accept-Language': 'fr' })
     await post.mailbox.mailTo(email, SUBJECTS.newDevice)
   })
 })

@@ -39,13 +39,13 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
   const tokenOf = async (headers = SERVICE, more: Readonly<Record<string, string>> = {}) =>
     (await signet.token({ ...CLIENT_CREDENTIALS, ...more }, headers)).body.access_token
 
-  it('tells a client of its own access token (§2.2)', async () => {
+  it('describes to a client its own access token (§2.2)', async () => {
     const token = await tokenOf()
     const { body } = await introspect(token, SERVICE)
     expect(body).toEqual({ active: true, token_type: 'Bearer', ...decodeJwt(token) })
   })
 
-  it('tells a resource server of tokens that are addressed to it, and of no others (§2.2)', async () => {
+  it('describes to a resource server the tokens that are addressed to it, and no others (§2.2)', async () => {
     const family = await seedFamily(deployment)
     const person = (await refresh(signet, family.refresh_token)).body.access_token
     const { body } = await introspect(person, INTROSPECTOR)
@@ -56,7 +56,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     expect((await introspect(await tokenOf(SERVICE, { resource: OTHER_API }), INTROSPECTOR)).text).toBe(
       INACTIVE,
     )
-    // The issuer is a resource, too, and shares no token.
+    // The issuer is a resource server too: its tokens are described to it alone, and no other tokens.
     const issuer = basic('issuer-resource', SECRETS.service)
     expect((await introspect(person, issuer)).text).toBe(INACTIVE)
     const signedIn = await seedFamily(deployment, { audience: [API, ISSUER] })
@@ -67,7 +67,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     expect((await introspect(await tokenOf(SERVICE, { resource: API }), issuer)).text).toBe(INACTIVE)
   })
 
-  it('answers one and the same to everything that is not live or not the caller’s (§2.2)', async () => {
+  it('answers alike for a token that is not live and a token that is not the caller’s (§2.2)', async () => {
     const token = await tokenOf()
     const family = await seedFamily(deployment)
     const { body } = await refresh(signet, family.refresh_token)
@@ -101,7 +101,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     expect(answers[0]?.text).toBe(INACTIVE)
   })
 
-  it('stops at the second at which a token expires (§4)', async () => {
+  it('answers inactive from the second at which a token expires (§4)', async () => {
     let now = new Date()
     const aging = await deployment.start({ clock: () => now })
     const token = (await aging.token(CLIENT_CREDENTIALS, SERVICE)).body.access_token
@@ -112,7 +112,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     expect((await introspect(token, SERVICE, aging)).text).toBe(INACTIVE)
   })
 
-  it('refuses public clients, and who does not authenticate (§2.1)', async () => {
+  it('refuses a public client, and a caller that does not authenticate (§2.1)', async () => {
     const token = await tokenOf()
     for (const form of [{ token, client_id: 'app' }, { token }]) {
       const { status, body } = await signet.post('/introspect', form)
@@ -120,10 +120,10 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     }
   })
 
-  describe('refresh tokens', () => {
+  describe('of refresh tokens', () => {
     const seed = () => seedFamily(deployment, { client_id: 'confidential' })
 
-    it('tells their client of the current one, and of the scope that is left to it', async () => {
+    it('describes the current one to its client, with the scope that it still has', async () => {
       const family = await seedFamily(deployment, { client_id: 'confidential', scope: 'read write narrowed' })
       const { body } = await introspect(family.refresh_token, CONFIDENTIAL)
       const { idle_expires_at } = await rowOf(deployment, family.id)
@@ -138,7 +138,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
       })
     })
 
-    it('calls a spent one inactive, and does not end the family for being asked', async () => {
+    it('answers inactive for a spent one, and does not end its sign-in', async () => {
       const family = await seed()
       const next = await rotated(signet, family.refresh_token, { headers: CONFIDENTIAL })
       for (const token of [family.refresh_token, family.tokenAt(2), family.tokenAt(7)])
@@ -147,14 +147,14 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
       await rotated(signet, next, { headers: CONFIDENTIAL })
     })
 
-    it('is nobody else’s business, not even a resource server’s', async () => {
+    it('answers inactive to any other client, a resource server too', async () => {
       const family = await seed()
       for (const headers of [STRANGER, INTROSPECTOR, SERVICE])
         expect((await introspect(family.refresh_token, headers)).text).toBe(INACTIVE)
     })
 
     it.each(['revoked_at', 'idle_expires_at', 'expires_at'])(
-      'calls one inactive once %s has come',
+      'answers inactive once %s has passed',
       async column => {
         const family = await seed()
         const { sql } = deployment.database
@@ -163,7 +163,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
       },
     )
 
-    it('takes a token for what it is, whatever the hint says (§2.1)', async () => {
+    it('recognises a token in spite of a wrong hint (§2.1)', async () => {
       const family = await seed()
       for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
         const form = { token: family.refresh_token, token_type_hint }
@@ -172,7 +172,7 @@ describe.each(deployments)('RFC 7662 §2 – introspection on $name', ({ open })
     })
   })
 
-  it('knows after an emptied Redis and a restart what was revoked before (§4)', async () => {
+  it('knows earlier revocations after a flush of Redis and a restart (§4)', async () => {
     const family = await seedFamily(deployment, { client_id: 'confidential' })
     const first = await refresh(signet, family.refresh_token, { headers: CONFIDENTIAL })
     const alone = await tokenOf()

@@ -33,7 +33,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
   }
   const DONE = [200, '']
 
-  it('ends an access token alone: those of the same client live on (§2.1)', async () => {
+  it('ends one access token, and no other of the same client (§2.1)', async () => {
     const [first, second] = [
       await signet.token(CLIENT_CREDENTIALS, SERVICE),
       await signet.token(CLIENT_CREDENTIALS, SERVICE),
@@ -45,7 +45,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     expect(await isActive(signet, second.body.access_token)).toBe(true)
   })
 
-  it('ends a person’s access token, and neither its sign-in nor its siblings', async () => {
+  it('ends one access token of a sign-in, and neither the sign-in nor its other access tokens', async () => {
     const family = await seedFamily(deployment)
     const first = await refresh(signet, family.refresh_token)
     const second = await refresh(signet, first.body.refresh_token)
@@ -55,7 +55,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     await rotated(signet, second.body.refresh_token)
   })
 
-  it('ends a refresh token with its whole sign-in, and nothing else (§2.1)', async () => {
+  it('ends the whole sign-in of a refresh token, and nothing else (§2.1)', async () => {
     const family = await seedFamily(deployment)
     const bystanders = await createBystanders(deployment, family)
     const { body } = await refresh(signet, family.refresh_token)
@@ -66,7 +66,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     await bystanders.expectAlive(signet)
   })
 
-  it('contract: a spent refresh token from its own client ends the sign-in too', async () => {
+  it('ends the sign-in of a spent refresh token from its own client', async () => {
     const family = await seedFamily(deployment)
     const { body } = await refresh(signet, family.refresh_token)
     expect(await revoke({ token: family.refresh_token, ...APP })).toEqual(DONE)
@@ -74,7 +74,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     expect(await isActive(signet, body.access_token)).toBe(false)
   })
 
-  it('ends nothing of another client, and does not tell (§2.1)', async () => {
+  it('ends no token of another client, and answers alike (§2.1)', async () => {
     const family = await seedFamily(deployment)
     const { body } = await refresh(signet, family.refresh_token)
     const own = await signet.token(CLIENT_CREDENTIALS, SERVICE)
@@ -92,7 +92,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     await rotated(signet, body.refresh_token)
   })
 
-  it('answers 200 for what is unknown, malformed, forged, or ended already (§2.2)', async () => {
+  it('answers 200 for an unknown, malformed, forged or ended token (§2.2)', async () => {
     const family = await seedFamily(deployment)
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     const tampered = `${body.access_token.slice(0, -4)}AAAA`
@@ -104,7 +104,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     }
   })
 
-  it('takes a token for what it is, whatever the hint says (§2.1)', async () => {
+  it('recognises a token in spite of a wrong hint (§2.1)', async () => {
     for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
       const family = await seedFamily(deployment)
       const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
@@ -115,7 +115,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     }
   })
 
-  it('answers without a body and without a Content-Type, which clients would parse (§2.2)', async () => {
+  it('answers without a body and without a Content-Type, by which a client would parse one (§2.2)', async () => {
     const { origin, close } = await listen(deployment)
     const body = new URLSearchParams({ token: 'unknown' })
     const { headers } = await fetch(`${origin}/revoke`, { method: 'POST', headers: SERVICE, body })
@@ -131,7 +131,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     expect([status, text, headers.get('content-type')]).toEqual([200, '{}', 'application/json'])
   })
 
-  it('needs a client: anyone who finds a token must not end it (§2.1)', async () => {
+  it('refuses a caller that names no client, so that a found token cannot be ended (§2.1)', async () => {
     const family = await seedFamily(deployment)
     const { status } = await signet.post('/revoke', { token: family.refresh_token })
     expect(status).toBe(401)
@@ -140,14 +140,14 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     await rotated(signet, family.refresh_token)
   })
 
-  it('cannot be aimed at a sign-in by who knows its public sid and not its salt', async () => {
+  it('ends no sign-in for a token that was made from a public sid without the salt', async () => {
     const family = await seedFamily(deployment)
     const token = family.tokenAt(0, { salt: new Uint8Array(16) })
     expect(await revoke({ token, ...APP })).toEqual(DONE)
     await rotated(signet, family.refresh_token)
   })
 
-  it('keeps its entries as long as the token would have lived', async () => {
+  it('keeps an entry as long as its token would have lived', async () => {
     const family = await seedFamily(deployment)
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     await revoke({ token: family.refresh_token, ...APP })
@@ -162,7 +162,7 @@ describe.each(deployments)('RFC 7009 §2 – revocation on $name', ({ open }) =>
     }
   })
 
-  it('is seen at once by every instance, and by one that starts later (§2.1)', async () => {
+  it('takes effect at once on every instance, and on one that starts later (§2.1)', async () => {
     const other = await deployment.start()
     const { body } = await signet.token(CLIENT_CREDENTIALS, SERVICE)
     expect(await isActive(other, body.access_token)).toBe(true)

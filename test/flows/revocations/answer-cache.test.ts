@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { createAnswerCache } from '../../../src/flows/revocations/answer-cache.ts'
 
-it('an answer that many have waited for is made before, and whatever, a crowd has queued', async () => {
+it('the answer cache makes an answer that many callers wait for before the answers that a crowd has queued', async () => {
   const answers = createAnswerCache<string>({
     clock: () => new Date(),
     sizeOf: text => text.length,
@@ -26,6 +26,6 @@ it('an answer that many have waited for is made before, and whatever, a crowd ha
   await expect.poll(() => began.at(-1)).toBe('awaited')
   ends.at(-1)?.()
   expect(await awaited).toBe('awaited')
-  // The others have their turn.
+  // The crowd’s answers follow.
   await expect.poll(() => began.at(-1)).toBe('4')
 })

@@ -28,7 +28,7 @@ const payloadOf = (jws: string) =>
     ids: Readonly<Record<string, string>>
   }>
 
-/** An instance's feed and one follower of it, which asks again whatever happens. */
+/** The feed of one instance and its follower, which asks again after every failure. */
 const startFollower = (url: string, keys: Keys) => {
   const database = openDatabase({ url, pool_size: 3, answer_seconds: 2 })
   const tail = createRevocationTail({ feed: createStoredFeed(database), clock, log })
@@ -71,14 +71,14 @@ const startFollower = (url: string, keys: Keys) => {
   return { heard, beginnings: () => beginnings, close }
 }
 
-describe.skipIf(!hasPostgres)('revocations beside a Postgres that crashes', () => {
+describe.skipIf(!hasPostgres)('revocations while Postgres crashes', () => {
   let server: Service
   let keys: Keys & { close: () => Promise<void> }
   const directory = mkdtempSync(join(tmpdir(), 'signet-crash-'))
   beforeAll(async () => {
     const binaries = findPostgresBinaries()
-    if (binaries === null) throw new Error('no Postgres')
-    // What was committed must be there after the crash of a process; the machine does not crash here.
+    if (binaries === null) throw new Error('this suite needs Postgres: guard it with hasPostgres')
+    // A commit must outlive the crash of a process. The machine does not crash here.
     server = await startPostgres(binaries, { fsync: 'off' })
     await migrate({ url: server.url })
     const opened = await openKeys({ directory, clock, log })
@@ -91,7 +91,7 @@ describe.skipIf(!hasPostgres)('revocations beside a Postgres that crashes', () =
     rmSync(directory, { recursive: true })
   })
 
-  it('reach the followers of both instances, each that was acknowledged', async () => {
+  it('reach the followers of both instances when they were acknowledged', async () => {
     const followers = [startFollower(server.url, keys), startFollower(server.url, keys)]
     for (const follower of followers) onTestFinished(follower.close)
     const database = openDatabase({ url: server.url, pool_size: 4, answer_seconds: 2 })
@@ -121,11 +121,11 @@ describe.skipIf(!hasPostgres)('revocations beside a Postgres that crashes', () =
     for (const { heard } of followers)
       await expect.poll(() => told.filter(jti => !heard.has(jti)), { timeout: 10_000 }).toEqual([])
     expect(performance.now() - ended).toBeLessThan(5000)
-    // The database came back with all that it had: no cursor is gone.
+    // The database has lost nothing: no cursor was refused.
     expect(followers.map(({ beginnings }) => beginnings())).toEqual([0, 0])
   }, 120_000)
 
-  /** As the kernel does when memory is short: Postgres ends every other backend and recovers. A transaction is left unfinished. */
+  /** Kills one backend, as the kernel does when memory is short: Postgres ends every other backend and recovers. A transaction stays unfinished. */
   const killBackend = async () => {
     const victim = openDatabase({ url: server.url, pool_size: 1, answer_seconds: 10 })
     const asleep = victim.run(sql => sql`select pg_current_xact_id(), pg_sleep(60)`)

@@ -114,7 +114,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     })
     return bare(jti)
   }
-  /** Not in one statement: on a busy machine the embedded database would not answer in time. */
+  /** In several statements: on a busy machine the embedded database would not answer one large statement in time. */
   const fill = async (count: number) => {
     for (let left = count; left > 0; left -= 10_000) {
       await backend.database.run(
@@ -132,7 +132,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
   }
   const cursorOf = async () => payloadOf((await instance.ask()).jws).cursor
 
-  it('begins with everything, signed under a type of its own', async () => {
+  it('answers a request without a cursor with every entry, as a JWS with its own type', async () => {
     const jti = await revoke()
     const { jws, isFinal } = await instance.ask()
     expect(payloadOf(jws)).toMatchObject({ iss: ISSUER, since: null, more: false })
@@ -142,7 +142,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(keys.verify('JWT', jws)).toBeNull()
   })
 
-  it('goes on with what came since, and with the same answer for everybody', async () => {
+  it('answers a cursor with the entries since, and gives every follower the same answer', async () => {
     const cursor = await cursorOf()
     const jti = await revoke()
     const [first, ...others] = await Promise.all(
@@ -154,7 +154,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(first?.isFinal).toBe(true)
   })
 
-  it('waits for an entry, and answers as soon as there is one', async () => {
+  it('waits for an entry, and answers as soon as it comes', async () => {
     const cursor = await cursorOf()
     let isAnswered = false
     const waiting = instance.ask(cursor, { wait_seconds: 20 }).finally(() => {
@@ -167,14 +167,14 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(instance.tail.waiting()).toBe(0)
   })
 
-  it('says that there is nothing, with the same cursor, when the time is over', async () => {
+  it('answers with no entry and the same cursor when the wait is over', async () => {
     const cursor = await cursorOf()
     const { jws, isFinal } = await instance.ask(cursor, { wait_seconds: 1 })
     expect(payloadOf(jws)).toMatchObject({ since: cursor, cursor, ids: {} })
     expect(isFinal).toBe(false)
   })
 
-  it('lets go of those who wait when the process is on its way out, and of those who left', async () => {
+  it('answers the waiting requests when the process stops, and drops those whose client has left', async () => {
     const cursor = await cursorOf()
     const gone = new AbortController()
     const waiting = [
@@ -190,7 +190,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(instance.tail.waiting()).toBe(0)
   })
 
-  it('is continued by any instance from the cursor of any other', async () => {
+  it('continues a cursor of any instance at any other', async () => {
     const other = createInstance()
     const cursor = await cursorOf()
     const first = await revoke()
@@ -201,7 +201,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(idsOf(next.jws)).toContain(second)
   })
 
-  it('sends who comes with a cursor of another past or nonsense back to the beginning', async () => {
+  it('refuses a cursor of another database, and one that is malformed: the follower begins anew', async () => {
     const text = await cursorOf()
     const cursor = cursors.parse(text)
     if (cursor === null) throw new Error('no cursor')
@@ -216,7 +216,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(await codeOf(instance.ask(text))).toBe('answered')
   })
 
-  it('hands over a large set in parts, which another instance may continue', async () => {
+  it('sends a large set in parts, which another instance can continue', async () => {
     await fill(120_000)
     const other = createInstance()
     const seen = new Set<string>()
@@ -234,7 +234,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(idsOf((await other.ask(cursor, { wait_seconds: 20 })).jws)).toEqual([late])
   }, 60_000)
 
-  it('says in the last part that there is more when it has no room for what came meanwhile', async () => {
+  it('marks the last part as incomplete when newer entries do not fit into it', async () => {
     await fill(60_000)
     const first = payloadOf((await instance.ask()).jws)
     expect(first.more).toBe(true)
@@ -248,7 +248,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(idsOf(third.jws)).toHaveLength(20_001)
   }, 60_000)
 
-  it('sends who is far behind back to the beginning', async () => {
+  it('refuses the cursor of a follower that is too far behind', async () => {
     const cursor = await cursorOf()
     await fill(50_001)
     await expect.poll(isNumbered, { timeout: 20_000 }).toBe(true)
@@ -256,7 +256,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(await codeOf(instance.ask(cursor))).toBe('CURSOR_GONE')
   }, 60_000)
 
-  it('signs nothing anew while the database is away: old knowledge must not look new', async () => {
+  it('signs no answer while the database is away, as old entries must not look fresh', async () => {
     let isAway = false
     const failing = createInstance(1000, feed => ({
       ...feed,
@@ -275,12 +275,12 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(await codeOf(failing.ask())).toBe('answered')
   })
 
-  it('signs for one address only so often, and shared answers cost none', async () => {
+  it('limits the signatures for one address, and charges nothing for shared answers', async () => {
     const limited = createInstance(3)
     const first = payloadOf((await limited.ask()).jws).cursor
     await limited.ask()
     expect(limited.used()).toBe(1)
-    // Each revocation makes another cursor, which may be kept and asked with later.
+    // Each revocation makes another cursor, with which a follower may ask later.
     const step = async (cursor: string) => {
       await revoke()
       await limited.tail.lookAgain()
@@ -293,7 +293,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(await codeOf(limited.ask(third, { wait_seconds: 1 }))).toBe('answered')
   })
 
-  it('asks the database seldom for cursors of another past, however many come', async () => {
+  it('limits the database queries for cursors of another database', async () => {
     let readings = 0
     const counted = createInstance(1000, feed => ({
       ...feed,
@@ -316,7 +316,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect(await codeOf(counted.ask(text))).toBe('answered')
   })
 
-  it('signs once for all who wait, and charges none of them', async () => {
+  it('signs once for all waiting requests, and charges none of them', async () => {
     const cursor = await cursorOf()
     const [signed, charged] = [signatures, instance.used()]
     const waiting = Array.from({ length: 900 }, () => instance.ask(cursor, { wait_seconds: 20 }))
@@ -328,7 +328,7 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     expect([signatures - signed, instance.used() - charged]).toEqual([1, 0])
   })
 
-  it('lets one address wait a thousand times, and others all the same', async () => {
+  it('allows a thousand waiting requests of one address, which keep no other address out', async () => {
     const cursor = await cursorOf()
     const gone: AbortController[] = []
     const wait = (ip: string) => {
@@ -351,77 +351,80 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
   })
 })
 
-describe.skipIf(!hasPostgres)('the revocation feed while a session that numbers is frozen', () => {
-  it('tells of each entry at once and once, and again when it has a number', async () => {
-    const backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
-    onTestFinished(() => backend.close())
-    const directory = mkdtempSync(join(tmpdir(), 'signet-feed-'))
-    onTestFinished(() => rmSync(directory, { recursive: true }))
-    const keys = await openKeys({ directory, clock: () => new Date(), log })
-    if ('faults' in keys) throw new Error(keys.faults.join())
-    onTestFinished(() => keys.close())
-    const start = () => {
-      const clock = () => new Date()
-      const tail = createRevocationTail({ feed: createStoredFeed(backend.database), clock, log })
-      onTestFinished(() => tail.close())
-      const answerFeed = createAnswerFeed({
-        tail,
-        keys,
-        cursors,
-        clock,
-        issuer: ISSUER,
-        signatures: { consume: async () => null, isExhausted: () => null },
-      })
-      return async (cursor: string | null, wait_seconds = 10) => {
-        const signal = new AbortController().signal
-        const { jws } = await answerFeed({ cursor, wait_seconds, signal, ip: '::1' })
-        return { ids: idsOf(jws), cursor: payloadOf(jws).cursor }
+describe.skipIf(!hasPostgres)(
+  'the revocation feed while the session that numbers the entries is frozen',
+  () => {
+    it('sends each entry once without a number, and again with its number', async () => {
+      const backend = await (backends.find(({ name }) => name === 'postgres') ?? unreachable()).open()
+      onTestFinished(() => backend.close())
+      const directory = mkdtempSync(join(tmpdir(), 'signet-feed-'))
+      onTestFinished(() => rmSync(directory, { recursive: true }))
+      const keys = await openKeys({ directory, clock: () => new Date(), log })
+      if ('faults' in keys) throw new Error(keys.faults.join())
+      onTestFinished(() => keys.close())
+      const start = () => {
+        const clock = () => new Date()
+        const tail = createRevocationTail({ feed: createStoredFeed(backend.database), clock, log })
+        onTestFinished(() => tail.close())
+        const answerFeed = createAnswerFeed({
+          tail,
+          keys,
+          cursors,
+          clock,
+          issuer: ISSUER,
+          signatures: { consume: async () => null, isExhausted: () => null },
+        })
+        return async (cursor: string | null, wait_seconds = 10) => {
+          const signal = new AbortController().signal
+          const { jws } = await answerFeed({ cursor, wait_seconds, signal, ip: '::1' })
+          return { ids: idsOf(jws), cursor: payloadOf(jws).cursor }
+        }
       }
-    }
-    const [one, other] = [start(), start()]
-    const revoke = async () => {
-      const jti = randomUUID()
-      const expires_at = new Date(Date.now() + 900_000)
-      await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
-        jti,
-        expires_at,
+      const [one, other] = [start(), start()]
+      const revoke = async () => {
+        const jti = randomUUID()
+        const expires_at = new Date(Date.now() + 900_000)
+        await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
+          jti,
+          expires_at,
+        })
+        return bare(jti)
+      }
+      const before = await one(null)
+      let thaw = () => {}
+      const frozen = backend.database.sql.begin(async sql => {
+        await sql`select from feed_head for update`
+        await new Promise<void>(resolve => {
+          thaw = resolve
+        })
       })
-      return bare(jti)
-    }
-    const before = await one(null)
-    let thaw = () => {}
-    const frozen = backend.database.sql.begin(async sql => {
-      await sql`select from feed_head for update`
-      await new Promise<void>(resolve => {
-        thaw = resolve
-      })
+      const first = await revoke()
+      const began = performance.now()
+      const heard = await one(before.cursor)
+      expect(heard.ids).toEqual([first])
+      expect(performance.now() - began).toBeLessThan(2000)
+      // Nothing is new: the request waits at either instance, and is not answered at once again and again.
+      expect((await one(heard.cursor, 1)).ids).toEqual([])
+      expect((await other(heard.cursor, 1)).ids).toEqual([])
+      // A follower that begins now receives the entry too.
+      expect((await other(null)).ids).toEqual([first])
+      const second = await revoke()
+      const next = await other(heard.cursor)
+      expect(next.ids.toSorted()).toEqual([first, second].toSorted())
+      thaw()
+      await frozen
+      const again = new Set<string>()
+      const numberOf = (cursor: string) => cursors.parse(cursor)?.position.number
+      for (let { cursor } = next; numberOf(cursor) === numberOf(before.cursor); ) {
+        const step = await one(cursor)
+        for (const id of step.ids) again.add(id)
+        ;({ cursor } = step)
+      }
+      expect([...again].toSorted()).toEqual([first, second].toSorted())
     })
-    const first = await revoke()
-    const began = performance.now()
-    const heard = await one(before.cursor)
-    expect(heard.ids).toEqual([first])
-    expect(performance.now() - began).toBeLessThan(2000)
-    // Nothing new: the question waits, at either instance, instead of being answered for ever.
-    expect((await one(heard.cursor, 1)).ids).toEqual([])
-    expect((await other(heard.cursor, 1)).ids).toEqual([])
-    // Who comes now hears of it too.
-    expect((await other(null)).ids).toEqual([first])
-    const second = await revoke()
-    const next = await other(heard.cursor)
-    expect(next.ids.toSorted()).toEqual([first, second].toSorted())
-    thaw()
-    await frozen
-    const again = new Set<string>()
-    const numberOf = (cursor: string) => cursors.parse(cursor)?.position.number
-    for (let { cursor } = next; numberOf(cursor) === numberOf(before.cursor); ) {
-      const step = await one(cursor)
-      for (const id of step.ids) again.add(id)
-      ;({ cursor } = step)
-    }
-    expect([...again].toSorted()).toEqual([first, second].toSorted())
-  })
-})
+  },
+)
 
 const unreachable = (): never => {
-  throw new Error('there is a Postgres')
+  throw new Error('this suite needs Postgres: guard it with hasPostgres')
 }

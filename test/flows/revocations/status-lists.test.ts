@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { signIn, signUp, type Tokens } from '../../support/accounts/account-api.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import {
   API,
   basic,
@@ -14,6 +16,7 @@ import {
   SERVICE,
 } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
+import { refresh } from '../../support/refresh.ts'
 
 const LIST_SIZE = 2 ** 17
 const TTL_SECONDS = 10
@@ -26,7 +29,7 @@ const ADMIN: ClientEntry = {
   audience: [ISSUER],
 }
 const listed = new Set(['service', 'app'])
-/** Serves the issuer's own audience too: the tokens that sign people out are for it alone. */
+/** A resource server for the issuer’s own audience too, which the tokens that sign people out are addressed to. */
 const INTROSPECTOR = { client_id: 'introspector', protected_resources: [API, ISSUER] }
 const clients = [
   ...CLIENTS.map(one => ({
@@ -38,9 +41,8 @@ const clients = [
 ]
 
 type Reference = Readonly<{ idx: number; uri: string }>
-type Tokens = Readonly<{ access_token: string; refresh_token: string }>
 
-/** As a verifier of any make reads it: draft-ietf-oauth-status-list, §8.3, in the order of its steps. */
+/** draft-ietf-oauth-status-list, §8.3 – What a verifier reads, in the order of its steps. */
 const statusOf = async (instance: Instance, token: string, now: number): Promise<number> => {
   const { idx, uri } = referenceOf(token)
   const keys = (await instance.fetch('/.well-known/jwks.json')).body as unknown as JSONWebKeySet
@@ -72,7 +74,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   let deployment: Deployment
   let one: Instance
   let other: Instance
-  // Behind the database's clock all the time: a token that a client gets for itself has this one's time.
+  // Always behind the clock of the database: the iat of a client’s own token is from this clock.
   let now = Date.now() - 800_000
   beforeAll(async () => {
     deployment = await open(clients)
@@ -81,7 +83,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     other = await deployment.start({ clock })
   })
   afterAll(() => deployment.close())
-  // What an instance has made before is too old.
+  // The list that an instance has signed before is too old.
   const later = () => {
     now += TTL_SECONDS * 1000
   }
@@ -95,70 +97,51 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect(seen[0]).toEqual(seen[1])
     return seen[0]
   }
-  const postJson = (path: string, body: unknown, token?: string) =>
-    other.fetch(path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(body),
-    })
   const own = async (instance = one, client = SERVICE) =>
     (await instance.token({ grant_type: 'client_credentials' }, client)).body.access_token
-  let people = 0
   const register = async () => {
-    people += 1
-    const credentials = { email: `person${people}@example.com`, password: 'correct horse battery' }
-    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
-    const first = (await postJson('/auth/register', asked)).body
-    const login = async () => (await postJson('/auth/login', asked)).body as Tokens
-    const { sub } = decodeJwt(first.access_token)
-    return { ...credentials, sub: sub ?? '', first: first as Tokens, login }
+    const email = newEmail()
+    const more = { client_id: 'app', resource: ISSUER }
+    const first = await signUp(other, email, more)
+    return { email, sub: first.user.id, first, login: () => signIn(other, email, more) }
   }
-  const admin = () => own(one, basic('admin', administrator))
+  const endEverything = async (body: object) =>
+    other.ask('/global-token-revocation', { body, token: await own(one, basic('admin', administrator)) })
 
-  // The embedded database has one connection: nobody can hold a table there while others ask.
-  it.skipIf(name === 'embedded')('spends no refresh token for which there is no place', async () => {
+  // The embedded database has one connection: a test cannot lock a table there while another connection asks.
+  it.skipIf(name === 'embedded')('spends no refresh token when no place in a list can be had', async () => {
     const { first } = await register()
     const holder = await deployment.database.sql.reserve()
     await holder`begin`
     await holder`lock table status_entries`
-    const form = { grant_type: 'refresh_token', refresh_token: first.refresh_token, client_id: 'app' }
-    expect((await one.token(form)).status).toBe(503)
+    expect((await refresh(one, first.refresh_token)).status).toBe(503)
     await holder`commit`
     holder.release()
-    expect((await other.token(form)).status).toBe(200)
+    expect((await refresh(other, first.refresh_token)).status).toBe(200)
   })
 
   it('§6.1 – gives each token a place of its own, whichever instance issues it', async () => {
     const tokens = await Promise.all([own(one), own(other), own(one), own(other)])
     const { first } = await register()
-    const refreshed = await one.token({
-      grant_type: 'refresh_token',
-      refresh_token: first.refresh_token,
-      client_id: 'app',
-    })
+    const refreshed = await refresh(one, first.refresh_token)
     const references = [...tokens, first.access_token, refreshed.body.access_token].map(referenceOf)
     expect(new Set(references.map(({ idx, uri }) => `${uri} ${idx}`)).size).toBe(6)
     expect(references.every(({ idx }) => Number.isInteger(idx) && idx >= 0 && idx < LIST_SIZE)).toBe(true)
     expect(await statuses([...tokens, first.access_token])).toEqual([0, 0, 0, 0, 0])
   })
 
-  it('gives none to a client that did not ask for it, and writes nothing for it', async () => {
+  it('gives no place to the tokens of a client that did not ask for it', async () => {
     const rows = () => deployment.database.sql`select count(*)::int as rows from status_entries`
     const before = await rows()
     expect(decodeJwt(await own(one, CONFIDENTIAL))).not.toHaveProperty('status')
     expect(await rows()).toEqual(before)
   })
 
-  it('takes no place for a dead refresh token, however often it comes back', async () => {
+  it('takes no place for a refused refresh token', async () => {
     const [spent, ended, idle, disabled, bystander] = await Promise.all(Array.from({ length: 5 }, register))
-    if (!spent || !ended || !idle || !disabled || !bystander) throw new Error('nobody registered')
-    const refresh = (instance: Instance, refresh_token: string, more = {}) =>
-      instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app', ...more })
+    if (!spent || !ended || !idle || !disabled || !bystander) throw new Error('a registration is missing')
     const next = (await refresh(one, spent.first.refresh_token)).body.refresh_token
-    // The reuse itself is found out on the locked row.
+    // The reuse is judged on the locked row.
     expect((await refresh(other, spent.first.refresh_token)).status).toBe(400)
     await one.post('/revoke', { token: ended.first.refresh_token, client_id: 'app' })
     const { sql } = deployment.database
@@ -170,7 +153,9 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     for (const instance of [one, other, one])
       for (const { refresh_token } of dead)
         expect((await refresh(instance, refresh_token)).body.error).toBe('invalid_grant')
-    expect((await refresh(one, bystander.first.refresh_token, { scope: 'read admin' })).status).toBe(400)
+    expect(
+      (await refresh(one, bystander.first.refresh_token, { form: { scope: 'read admin' } })).status,
+    ).toBe(400)
     expect(await rows()).toEqual(before)
     expect((await refresh(other, bystander.first.refresh_token)).status).toBe(200)
   })
@@ -187,35 +172,36 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
       (_, second) => one.post('/revoke', { token: second.refresh_token, client_id: 'app' }),
       [0, 1],
     ],
-    ['a sign-out', (_, second) => postJson('/auth/logout', {}, second.access_token), [0, 1]],
+    [
+      'a sign-out',
+      (_, second) => other.ask('/auth/logout', { body: {}, token: second.access_token }),
+      [0, 1],
+    ],
     [
       'a sign-out everywhere',
-      (_, second) => postJson('/auth/logout', { everywhere: true }, second.access_token),
+      (_, second) => other.ask('/auth/logout', { body: { everywhere: true }, token: second.access_token }),
       [1, 1],
     ],
     [
       'a change of password',
-      ({ password: current_password }, second) =>
-        postJson(
-          '/auth/password',
-          { current_password, new_password: 'another horse battery' },
-          second.access_token,
-        ),
+      (_, second) =>
+        other.ask('/auth/password', {
+          body: { current_password: PASSWORD, new_password: 'another horse battery' },
+          token: second.access_token,
+        }),
       [1, 0],
     ],
     [
       'the reuse of a refresh token',
       async (_, { refresh_token }) => {
-        const present = () => one.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
-        await present()
-        await present()
+        await refresh(one, refresh_token)
+        await refresh(one, refresh_token)
       },
       [0, 1],
     ],
     [
       'a global revocation',
-      async ({ sub }) =>
-        postJson('/global-token-revocation', { sub_id: { format: 'opaque', id: sub } }, await admin()),
+      async ({ sub }) => endEverything({ sub_id: { format: 'opaque', id: sub } }),
       [1, 1],
     ],
     [
@@ -233,7 +219,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   ]
 
   it.each(endings)(
-    'says 1 of what %s has ended, as introspection does, and of nothing else',
+    'has 1 for the tokens that %s has ended, as introspection answers, and 0 for all others',
     async (_, end, after) => {
       const [person, stranger] = [await register(), await register()]
       const second = await person.login()
@@ -248,10 +234,10 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     },
   )
 
-  it('says 1 of the tokens that a client got for itself until it was ended, and 0 of those after it', async () => {
+  it('has 1 for a client’s own tokens from before it was ended, and 0 for those after', async () => {
     const before = await own()
     expect(await statuses([before])).toEqual([0])
-    await postJson('/global-token-revocation', { client_id: 'service' }, await admin())
+    await endEverything({ client_id: 'service' })
     expect(await statuses([before])).toEqual([1])
     await deployment.database
       .sql`update revocations set issued_until = issued_until - interval '1 hour' where value = 'service'`
@@ -259,7 +245,7 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     await deployment.database.sql`delete from revocations where value = 'service'`
   })
 
-  it('signs a list once in its time, however many ask', async () => {
+  it('signs a list once in its time to live', async () => {
     const { uri } = referenceOf(await own())
     const ask = () => one.fetch(pathOf(uri))
     const answers = await Promise.all(Array.from({ length: 20 }, ask))
@@ -277,14 +263,14 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect((await one.fetch(pathOf(uri), { headers: { 'if-none-match': etag } })).status).toBe(200)
   })
 
-  it('is a list that no token can pass for, nor a list for a token', async () => {
+  it('signs lists that cannot pass for tokens, and tokens that cannot pass for lists', async () => {
     const { text } = await one.fetch(pathOf(referenceOf(await own()).uri))
     const answer = await one.post('/introspect', { token: text }, basic('introspector', SECRETS.introspector))
     expect(answer.body).toEqual({ active: false })
-    expect((await postJson('/auth/logout', {}, text)).status).toBe(401)
+    expect((await other.ask('/auth/logout', { body: {}, token: text })).status).toBe(401)
   })
 
-  it('says that a token is ended whose client is gone, or may not act for itself any more', async () => {
+  it('has 1 for the own tokens of a client that is gone or has lost the grant client_credentials', async () => {
     const { first } = await register()
     const tokens = [await own(), first.access_token]
     const withEntry = async (change: (entry: ClientEntry) => readonly ClientEntry[]) => {
@@ -309,14 +295,14 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect(await statuses(tokens)).toEqual([0, 0])
   })
 
-  it('§8 – lets any website read it', async () => {
+  it('§8 – may be read by every website', async () => {
     const { headers } = await one.fetch(pathOf(referenceOf(await own()).uri), {
       headers: { origin: 'https://anywhere.example' },
     })
     expect(headers.get('access-control-allow-origin')).toBe('*')
   })
 
-  it('§9 – goes on in another list when one is full, and names both', async () => {
+  it('§9 – continues in another list when one is full, and names both', async () => {
     await own()
     await deployment.database.sql`select setval('status_entries_idx_seq', ${3 * LIST_SIZE - 1})`
     const next = await own()
@@ -333,19 +319,19 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
   })
 
   it.each(['x', '-1', '01', '1.5', '999999999', '9999999999', '0%00'])(
-    '§8 – knows no list %s',
+    '§8 – answers 404 for the list %s',
     async list => {
       const { status, body } = await one.fetch(`/status-lists/${list}`)
       expect([status, body['code']]).toEqual([404, 'NOT_FOUND'])
     },
   )
 
-  it('§8.4 – knows of no past', async () => {
+  it('§8.4 – refuses to answer for a past time', async () => {
     const { status, body } = await one.fetch('/status-lists/0?time=1')
     expect([status, body['code']]).toEqual([501, 'TIME_UNSUPPORTED'])
   })
 
-  it('makes no more lists for one address than its verifiers need', async () => {
+  it('limits the requests of one address for lists that would have to be signed', async () => {
     const ask = async (list: number, ip: string) => one.fetch(`/status-lists/${list}`, {}, ip)
     const unknown = await Promise.all(Array.from({ length: 600 }, () => ask(99, '192.0.2.1')))
     expect(new Set(unknown.map(({ status }) => status))).toEqual(new Set([404]))
@@ -353,13 +339,13 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
     expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
     expect((await ask(0, '192.0.2.1')).status).toBe(429)
     expect((await ask(0, '192.0.2.2')).status).toBe(200)
-    // What is there already costs nothing.
+    // A list that is already signed costs nothing.
     expect((await ask(0, '192.0.2.1')).status).toBe(200)
   })
 })
 
 describe.each(deployments)('the status lists before the first token, on $name', ({ open }) => {
-  it('are none', async () => {
+  it('are an empty aggregation', async () => {
     const deployment = await open(clients)
     const instance = await deployment.start()
     expect((await instance.fetch('/status-lists')).body).toEqual({ status_lists: [] })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { followRevocations } from '../../../src/sdk/revocations-node.ts'
 import { createVerifier } from '../../../src/sdk/verify-node.ts'
-import { createDatabase, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
+import { createDatabaseWithSchema, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
 import { API } from '../../support/clients.ts'
 import { becomesReady, type Program, startProgram, stopProgram } from '../../support/process.ts'
 import { freePort } from '../../support/services/services.ts'
@@ -15,7 +15,7 @@ const FOLLOWERS = 50
 const CLIENT = { client_id: 'service', client_secret: randomBytes(32).toString('base64url') }
 const AUTHORIZATION = `Basic ${Buffer.from(`${CLIENT.client_id}:${CLIENT.client_secret}`).toString('base64')}`
 
-/** What stands before the instances: hands each connection to the next one that takes it. */
+/** A load balancer: hands each connection to the next instance that accepts it. */
 const openBalancer = async (port: number, targets: readonly number[]) => {
   const sockets = new Set<Socket>()
   let turn = 0
@@ -48,7 +48,7 @@ const openBalancer = async (port: number, targets: readonly number[]) => {
   }
 }
 
-describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and fifty followers', () => {
+describe.skipIf(!hasPostgres || !hasRedis)('a revocation with two instances and fifty followers', () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-two-'))
   const programs: Program[] = []
   const closers: (() => unknown)[] = []
@@ -57,7 +57,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
   let known = ''
   let redis: Awaited<ReturnType<typeof createRedis>>
   beforeAll(async () => {
-    const database = await createDatabase()
+    const database = await createDatabaseWithSchema()
     redis = await createRedis()
     const ports = [await freePort(), await freePort()] as const
     const front = await freePort()
@@ -99,7 +99,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
       headers: { Authorization: AUTHORIZATION },
       body: new URLSearchParams(form),
     }
-    // The connection may have led to the one that was killed.
+    // The connection may have led to the instance that was killed.
     for (;;) {
       try {
         return await fetch(issuer + path, request)
@@ -115,9 +115,9 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
 
   let verifier: ReturnType<typeof createVerifier> | undefined
 
-  /** Milliseconds from the answer of /revoke until each follower knows. */
+  /** Milliseconds from the answer of /revoke until each follower refuses the token. */
   const measure = async (count: number): Promise<readonly number[]> => {
-    // As in a service: it has its keys long before an instance is killed.
+    // A service has fetched the keys long before an instance is killed.
     verifier ??= createVerifier({ issuer, audience: API })
     const times: number[] = []
     for (let turn = 0; turn < count; turn += 1) {
@@ -142,17 +142,17 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
   }
   const p99 = (times: readonly number[]) => times[Math.floor(times.length * 0.99)] ?? Infinity
 
-  it('is known to each of them within two seconds', async () => {
+  it('reaches each follower within two seconds', async () => {
     const times = await measure(20)
     expect(p99(times)).toBeLessThan(2000)
   }, 60_000)
 
-  it('also when Redis was emptied', async () => {
+  it('reaches each follower after a flush of Redis', async () => {
     await redis.flush()
     expect(p99(await measure(3))).toBeLessThan(2000)
   }, 60_000)
 
-  it('also when one of the instances is killed at that moment', async () => {
+  it('reaches each follower when one instance is killed at that moment', async () => {
     const [first] = programs
     if (first === undefined) throw new Error('no instance')
     first.process.kill('SIGKILL')
@@ -161,7 +161,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation, with two instances and
     expect(followers.map(follower => follower.state().revocation)).toEqual(followers.map(() => 'checked'))
   }, 60_000)
 
-  it('keeps nobody waiting when an instance is stopped, and what was known goes on to hold', async () => {
+  it('lets no request wait when an instance stops, and followers keep what they know', async () => {
     const [, second] = programs
     if (second === undefined) throw new Error('no instance')
     expect((await stopProgram(second)).seconds).toBeLessThan(5)

@@ -1,26 +1,26 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signUp, trySignIn, trySignUp } from '../../support/accounts/account-api.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newEmail, PASSWORD } from '../../support/call.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
   let deployment: Deployment
   let server: Listening
   beforeAll(async () => {
     deployment = await openDeployment([])
-    server = await listenForAccounts(deployment)
+    server = await listenWithLimits(deployment)
   })
   afterAll(async () => {
     await server.close()
     await deployment.close()
   })
-  const register = (json: unknown) => server.call('/auth/register', { json })
 
-  it('answers 201 with the user and a token pair, never to be stored', async () => {
+  it('answers 201 with the user and a pair of tokens, which no cache may store', async () => {
     const email = newEmail()
-    const { status, headers, body } = await register({ email, password: PASSWORD })
+    const { status, headers, body } = await trySignUp(server, email)
     expect(status).toBe(201)
     expect(Object.keys(body).toSorted()).toEqual([
       'access_token',
@@ -43,8 +43,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('signs an access token that the JWKS verifies, addressed to the issuer', async () => {
-    const { body } = await register({ email: newEmail(), password: PASSWORD })
+  it('signs an access token for the issuer, which the JWKS verifies', async () => {
+    const { body } = await trySignUp(server, newEmail())
     const [header = '', payload = '', signature = ''] = body.access_token.split('.')
     const jwks = await fetch(`${server.origin}/.well-known/jwks.json`)
     const { keys } = (await jwks.json()) as { keys: readonly [{ kid: string }] }
@@ -75,9 +75,9 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       ['\u00a0\u3000', 'spaces of other scripts around'],
     ])('is trimmed: %j', async around => {
       const email = newEmail()
-      const { status, body } = await register({ email: around + email + around, password: PASSWORD })
+      const { status, body } = await trySignUp(server, around + email + around)
       expect({ status, email: body.user.email }).toEqual({ status: 201, email })
-      expect((await register({ email, password: PASSWORD })).body.code).toBe('EMAIL_TAKEN')
+      expect((await trySignUp(server, email)).body.code).toBe('EMAIL_TAKEN')
     })
 
     it.each([
@@ -86,12 +86,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [(email: string) => email.replace('p', 'ｐ'), 'a full-width letter'],
       [(email: string) => email.replace('s', 'ſ'), 'a long s'],
       [(email: string) => email.replace('p', 'ℙ'), 'a double-struck letter'],
-    ])('is one and the same in another spelling: %s', async spell => {
+    ])('is the same account in another spelling: %s', async spell => {
       const email = newEmail()
-      expect((await register({ email, password: PASSWORD })).status).toBe(201)
-      const { status, body } = await register({ email: spell(email), password: PASSWORD })
+      expect((await trySignUp(server, email)).status).toBe(201)
+      const { status, body } = await trySignUp(server, spell(email))
       expect({ status, code: body.code }).toEqual({ status: 409, code: 'EMAIL_TAKEN' })
-      const signedIn = await server.call('/auth/login', { json: { email: spell(email), password: PASSWORD } })
+      const signedIn = await trySignIn(server, spell(email))
       expect({ status: signedIn.status, email: signedIn.body.user.email }).toEqual({ status: 200, email })
     })
 
@@ -118,7 +118,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
         '255 characters',
       ],
     ])('is refused when it is %j (%s)', async email => {
-      const { status, body } = await register({ email, password: PASSWORD })
+      const { status, body } = await trySignUp(server, email)
       expect({ status, code: body.code }).toEqual({ status: 422, code: 'FIELDS_INVALID' })
       expect(body.errors).toEqual([{ pointer: '#/email', detail: expect.any(String) }])
     })
@@ -127,7 +127,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       const domain = `${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`
       const email = `${'a'.repeat(64)}@${domain}.${'e'.repeat(254 - 66 - domain.length)}`
       expect(email).toHaveLength(254)
-      expect((await register({ email, password: PASSWORD })).status).toBe(201)
+      expect((await trySignUp(server, email)).status).toBe(201)
     })
   })
 
@@ -140,10 +140,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       ['ä'.repeat(36), '72 bytes in two-byte characters'],
       ['a\u0308'.repeat(36), '108 bytes that are 72 after NFC'],
       [' '.repeat(8), 'spaces, which are characters too'],
-    ])('may be %j (%s), and signs in', async password => {
+    ])('may be %j (%s)', async password => {
       const email = newEmail()
-      expect((await register({ email, password })).status).toBe(201)
-      expect((await server.call('/auth/login', { json: { email, password } })).status).toBe(200)
+      expect((await trySignUp(server, email, { password })).status).toBe(201)
+      expect((await trySignIn(server, email, { password })).status).toBe(200)
     })
 
     it.each([
@@ -155,31 +155,29 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [`${'ä'.repeat(36)}a`, '73 bytes in 37 characters'],
       ['12345678\0', 'a NUL at the end, which bcrypt would stop at'],
     ])('is refused when it is %j (%s)', async password => {
-      const { status, body } = await register({ email: newEmail(), password })
+      const { status, body } = await trySignUp(server, newEmail(), { password })
       expect({ status, errors: body.errors }).toEqual({
         status: 422,
         errors: [{ pointer: '#/password', detail: expect.any(String) }],
       })
     })
 
-    it('is one and the same from a keyboard that composes and from one that does not', async () => {
+    it('is the same in composed and in decomposed Unicode', async () => {
       const email = newEmail()
-      await register({ email, password: 'Zu\u0308rich Nord' })
-      const { status } = await server.call('/auth/login', { json: { email, password: 'Z\u00fcrich Nord' } })
+      await signUp(server, email, { password: 'Zu\u0308rich Nord' })
+      const { status } = await trySignIn(server, email, { password: 'Z\u00fcrich Nord' })
       expect(status).toBe(200)
     })
 
-    it('counts in its whole length: 72 bytes that differ in the last one are two passwords', async () => {
+    it('counts in its whole length: 72 bytes that differ in the last byte are two passwords', async () => {
       const email = newEmail()
-      await register({ email, password: `${'a'.repeat(71)}x` })
-      const { status } = await server.call('/auth/login', {
-        json: { email, password: `${'a'.repeat(71)}y` },
-      })
+      await signUp(server, email, { password: `${'a'.repeat(71)}x` })
+      const { status } = await trySignIn(server, email, { password: `${'a'.repeat(71)}y` })
       expect(status).toBe(401)
     })
   })
 
-  describe('bad fields', () => {
+  describe('invalid fields', () => {
     it.each([
       [{}, ['#/email', '#/password']],
       [{ email: 1, password: null }, ['#/email', '#/password']],
@@ -188,50 +186,48 @@ describe.skipIf(!hasPostgres || !hasRedis)('POST /auth/register', () => {
       [{ email: 'a@example.com', password: PASSWORD, client_id: 1 }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: '' }, ['#/client_id']],
       [{ email: 'a@example.com', password: PASSWORD, client_id: 'unknown' }, ['#/client_id']],
-    ])('are all named at once (RFC 9457 §3.2): %j', async (json, pointers) => {
-      const { status, headers, body } = await register(json)
+    ])('are all named in one answer (RFC 9457 §3.2): %j', async (json, pointers) => {
+      const { status, headers, body } = await server.ask('/auth/register', { body: json })
       expect(status).toBe(422)
       expect(headers.get('content-type')).toBe('application/problem+json')
       expect(body).toMatchObject({ type: 'about:blank', status: 422, code: 'FIELDS_INVALID' })
       expect(body.errors.map(error => error.pointer)).toEqual(pointers)
     })
 
-    it('never repeat what was given: a password is in no answer and in no line of the log', async () => {
+    it('are not repeated: no answer and no line of the log holds a password', async () => {
       const given = 'sécret'
-      const { text } = await register({ email: newEmail(), password: given })
+      const { text } = await trySignUp(server, newEmail(), { password: given })
       expect(text).not.toContain(given)
       expect(JSON.stringify(server.lines)).not.toContain(given)
     })
   })
 
-  it('answers 409 to a taken e-mail, and the account stays as it is', async () => {
+  it('answers 409 for a taken e-mail, and leaves the account unchanged', async () => {
     const email = newEmail()
-    const first = await register({ email, password: PASSWORD })
-    const second = await register({ email, password: 'another password' })
+    const first = await trySignUp(server, email)
+    const second = await trySignUp(server, email, { password: 'another password' })
     expect({ status: second.status, code: second.body.code }).toEqual({ status: 409, code: 'EMAIL_TAKEN' })
     expect(second.text).not.toContain('token')
-    expect((await server.call('/auth/me', { bearer: first.body.access_token })).body).toEqual(first.body.user)
-    const withTheOther = await server.call('/auth/login', { json: { email, password: 'another password' } })
+    expect((await server.ask('/auth/me', { token: first.body.access_token })).body).toEqual(first.body.user)
+    const withTheOther = await trySignIn(server, email, { password: 'another password' })
     expect(withTheOther.status).toBe(401)
   })
 
-  it('gives one of twenty that race for an e-mail the account', async () => {
+  it('creates one account when twenty registrations race for an e-mail', async () => {
     const email = newEmail()
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => register({ email, password: PASSWORD })),
-    )
+    const answers = await Promise.all(Array.from({ length: 20 }, () => trySignUp(server, email)))
     const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b)
     expect(statuses).toEqual([201, ...Array.from({ length: 19 }, () => 409)])
   })
 
-  it('holds nobody else up: keys are handed out while passwords are being hashed', async () => {
+  it('serves other requests while passwords are being hashed', async () => {
     let registered = 0
     const people = Array.from({ length: 20 }, async () => {
-      const { status } = await register({ email: newEmail(), password: PASSWORD })
+      const { status } = await trySignUp(server, newEmail())
       registered++
       return status
     })
-    const { status } = await server.call('/.well-known/jwks.json')
+    const { status } = await server.ask('/.well-known/jwks.json')
     expect({ status, everybodyWasFirst: registered === 20 }).toEqual({
       status: 200,
       everybodyWasFirst: false,

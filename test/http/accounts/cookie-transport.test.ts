@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bearerOf, login, outcome, register, send, type Tokens } from '../../support/accounts/account-api.ts'
+import { outcomeOf, refreshTokens, signUp, trySignIn, trySignUp } from '../../support/accounts/account-api.ts'
+import type { Answer } from '../../support/answer.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
-import { PASSWORD } from '../../support/call.ts'
 import { type Database } from '../../support/database.ts'
 import {
   type Deployment,
@@ -23,16 +24,16 @@ const WEB = {
 }
 const OTHER = { ...WEB, client_id: 'other', redirect_uris: ['https://other.example/callback'] }
 
-/** What a browser sends of the cookies that an answer set. */
-const jarOf = (response: Response): string =>
-  response.headers
+/** The Cookie header that a browser sends after an answer. */
+const jarOf = ({ headers }: Answer): string =>
+  headers
     .getSetCookie()
     .map(cookie => cookie.split(';')[0])
     .join('; ')
-const refreshCookieOf = (response: Response) =>
-  response.headers.getSetCookie().find(cookie => cookie.includes('signet-refresh='))
+const refreshCookieOf = ({ headers }: Answer) =>
+  headers.getSetCookie().find(cookie => cookie.includes('signet-refresh='))
 const refresh = (signet: Instance, cookie: string, headers: Record<string, string> = {}) =>
-  send(signet, 'POST', '/auth/refresh', undefined, { Origin: ISSUER, Cookie: cookie, ...headers })
+  signet.ask('/auth/refresh', { method: 'POST', headers: { Origin: ISSUER, Cookie: cookie, ...headers } })
 const valueOf = (cookie: string) => /signet-refresh=([^;]*)/.exec(cookie)?.[1] ?? ''
 
 describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
@@ -47,32 +48,34 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     await deployment.close()
   })
 
-  it('keeps the refresh token out of every body, in a cookie that no script can read', async () => {
-    const { response, tokens } = await register(signet, 'attributes@cookie.example', COOKIE)
-    expect(tokens).not.toHaveProperty('refresh_token')
-    expect(refreshCookieOf(response)).toMatch(
+  it('sends the refresh token in an HttpOnly cookie, and in no body', async () => {
+    const opened = await trySignUp(signet, 'attributes@cookie.example', COOKIE)
+    expect(opened.body).not.toHaveProperty('refresh_token')
+    expect(refreshCookieOf(opened)).toMatch(
       /^signet-refresh=signet_rt_[\w-]{94}; Path=\/; Max-Age=604800; HttpOnly; SameSite=Strict$/,
     )
-    const again = await login(signet, 'attributes@cookie.example', COOKIE)
-    expect(again.tokens).not.toHaveProperty('refresh_token')
-    const refreshed = await refresh(signet, jarOf(again.response))
+    const again = await trySignIn(signet, 'attributes@cookie.example', COOKIE)
+    expect(again.body).not.toHaveProperty('refresh_token')
+    const refreshed = await refresh(signet, jarOf(again))
     expect(refreshed.status).toBe(200)
-    const text = await refreshed.clone().text()
-    expect(text).not.toContain('signet_rt_')
-    expect(valueOf(jarOf(refreshed))).not.toBe(valueOf(jarOf(again.response)))
+    expect(refreshed.text).not.toContain('signet_rt_')
+    expect(valueOf(jarOf(refreshed))).not.toBe(valueOf(jarOf(again)))
     expect(refreshed.headers.get('cache-control')).toBe('no-store')
   })
 
-  it('sets no refresh cookie for the body transport, and refuses a third', async () => {
-    const { response } = await register(signet, 'body@cookie.example')
-    expect(refreshCookieOf(response)).toBeUndefined()
+  it('sets no refresh cookie for the body transport, and refuses an unknown transport', async () => {
+    const opened = await trySignUp(signet, 'body@cookie.example')
+    expect(refreshCookieOf(opened)).toBeUndefined()
     const third = { email: 'x@cookie.example', password: PASSWORD, refresh_transport: 'url' }
-    expect(await outcome(send(signet, 'POST', '/auth/register', third))).toBe('422 FIELDS_INVALID')
+    expect(outcomeOf(await signet.ask('/auth/register', { body: third }))).toBe('422 FIELDS_INVALID')
   })
 
-  it('takes the pages of the issuer, of CORS_ORIGINS and of the client, and no others', async () => {
-    const { response } = await register(signet, 'origins@cookie.example', { ...COOKIE, client_id: 'web' })
-    let jar = jarOf(response)
+  it('accepts the pages of the issuer, of CORS_ORIGINS and of the client, and no others', async () => {
+    const opened = await trySignUp(signet, 'origins@cookie.example', {
+      ...COOKIE,
+      client_id: 'web',
+    })
+    let jar = jarOf(opened)
     for (const Origin of [ISSUER, 'https://app.example', 'https://web.example']) {
       const refreshed = await refresh(signet, jar, { Origin })
       expect([Origin, refreshed.status]).toEqual([Origin, 200])
@@ -82,17 +85,17 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     for (const Origin of [...strangers, 'null', 'http://localhost:8081', 'https://localhost:8080', '']) {
       const refused = await refresh(signet, jar, { Origin })
       expect([Origin, refused.headers.getSetCookie()]).toEqual([Origin, []])
-      expect([Origin, await outcome(refused)]).toEqual([Origin, '403 ORIGIN_NOT_ALLOWED'])
+      expect([Origin, outcomeOf(refused)]).toEqual([Origin, '403 ORIGIN_NOT_ALLOWED'])
     }
     expect((await refresh(signet, jar)).status).toBe(200)
   })
 
-  it('refuses a request without an Origin, which no browser leaves out', async () => {
-    const { response } = await register(signet, 'no-origin@cookie.example', COOKIE)
-    const headers = { Cookie: jarOf(response) }
+  it('refuses a request without Origin, which every browser sends', async () => {
+    const opened = await trySignUp(signet, 'no-origin@cookie.example', COOKIE)
+    const headers = { Cookie: jarOf(opened) }
     for (const path of ['/auth/refresh', '/auth/logout'])
-      expect(await outcome(send(signet, 'POST', path, undefined, headers))).toBe('403 ORIGIN_NOT_ALLOWED')
-    expect((await refresh(signet, jarOf(response))).status).toBe(200)
+      expect(outcomeOf(await signet.ask(path, { method: 'POST', headers }))).toBe('403 ORIGIN_NOT_ALLOWED')
+    expect((await refresh(signet, jarOf(opened))).status).toBe(200)
   })
 
   it.each([
@@ -102,125 +105,132 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
     [{ 'Sec-Fetch-Site': 'none' }, 403],
     [{ 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'navigate' }, 403],
   ])('judges fetch metadata %o', async (headers: Record<string, string>, status) => {
-    const { response } = await login(
+    const opened = await trySignIn(
       signet,
       await known(signet, `metadata-${Object.values(headers).join('-')}@cookie.example`),
       COOKIE,
     )
-    expect((await refresh(signet, jarOf(response), headers)).status).toBe(status)
+    expect((await refresh(signet, jarOf(opened), headers)).status).toBe(status)
   })
 
-  it('lets no stranger sign anybody out, nor sign anybody in', async () => {
-    const { response, bearer } = await register(signet, 'csrf@cookie.example', COOKIE)
-    const stranger = { Origin: 'https://evil.example', Cookie: jarOf(response) }
+  it('refuses a sign-out and a sign-in from a foreign page', async () => {
+    const opened = await trySignUp(signet, 'csrf@cookie.example', COOKIE)
+    const stranger = { Origin: 'https://evil.example', Cookie: jarOf(opened) }
     for (const body of [undefined, { everywhere: true }]) {
-      const refused = await send(signet, 'POST', '/auth/logout', body, stranger)
+      const refused = await signet.ask('/auth/logout', { method: 'POST', body, headers: stranger })
       expect(refused.headers.getSetCookie()).toEqual([])
-      expect(await outcome(refused)).toBe('403 ORIGIN_NOT_ALLOWED')
+      expect(outcomeOf(refused)).toBe('403 ORIGIN_NOT_ALLOWED')
     }
-    expect((await send(signet, 'GET', '/auth/me', undefined, bearer)).status).toBe(200)
+    expect((await signet.ask('/auth/me', { token: opened.body.access_token })).status).toBe(200)
     const planted = { email: 'csrf@cookie.example', password: PASSWORD, ...COOKIE }
-    const refused = await send(signet, 'POST', '/auth/login', planted, { Origin: 'https://evil.example' })
+    const refused = await signet.ask('/auth/login', {
+      body: planted,
+      headers: { Origin: 'https://evil.example' },
+    })
     expect(refused.headers.getSetCookie()).toEqual([])
     expect(refused.status).toBe(403)
   })
 
-  it('tells a program that forgot the token from a browser that has lost its cookie', async () => {
-    expect(await outcome(send(signet, 'POST', '/auth/refresh', {}))).toBe('422 FIELDS_INVALID')
-    expect(await outcome(send(signet, 'POST', '/auth/refresh'))).toBe('401 AUTH_TOKEN_MISSING')
-    const browser = await send(signet, 'POST', '/auth/refresh', {}, { Origin: ISSUER })
+  it('distinguishes a program without a token from a browser without a cookie', async () => {
+    expect(outcomeOf(await signet.ask('/auth/refresh', { body: {} }))).toBe('422 FIELDS_INVALID')
+    expect(outcomeOf(await signet.ask('/auth/refresh', { method: 'POST' }))).toBe('401 AUTH_TOKEN_MISSING')
+    const browser = await signet.ask('/auth/refresh', { body: {}, headers: { Origin: ISSUER } })
     expect(browser.headers.getSetCookie()).toEqual([CLEARED])
-    expect(await outcome(browser)).toBe('401 AUTH_TOKEN_MISSING')
+    expect(outcomeOf(browser)).toBe('401 AUTH_TOKEN_MISSING')
   })
 
-  it('clears no cookie for a page of a stranger that could not send it', async () => {
+  it('clears no cookie for a foreign page', async () => {
     const headers = { Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
-    const refused = await send(signet, 'POST', '/auth/refresh', undefined, headers)
+    const refused = await signet.ask('/auth/refresh', { method: 'POST', headers })
     expect(refused.headers.getSetCookie()).toEqual([])
-    expect(await outcome(refused)).toBe('403 ORIGIN_NOT_ALLOWED')
+    expect(outcomeOf(refused)).toBe('403 ORIGIN_NOT_ALLOWED')
   })
 
-  it('answers a missing, broken, ended or doubled cookie with a clean 401 that clears it', async () => {
-    const { response, bearer } = await register(signet, 'stale@cookie.example', COOKIE)
-    const jar = jarOf(response)
-    await send(signet, 'POST', '/auth/logout', undefined, bearer)
+  it('answers 401 and clears the cookie when it is missing, broken, ended or doubled', async () => {
+    const opened = await trySignUp(signet, 'stale@cookie.example', COOKIE)
+    const jar = jarOf(opened)
+    await signet.ask('/auth/logout', { method: 'POST', token: opened.body.access_token })
     const broken = `${jar.slice(0, -1)}${jar.endsWith('A') ? 'B' : 'A'}`
     for (const cookie of ['', 'signet-refresh=', 'signet-refresh=rubbish', broken, jar, `${jar}; ${jar}`]) {
       const refused = await refresh(signet, cookie)
       expect(refused.headers.getSetCookie()).toEqual([CLEARED])
-      expect(await outcome(refused)).toMatch(/^401 AUTH_TOKEN_(?:MISSING|INVALID)$/)
+      expect(outcomeOf(refused)).toMatch(/^401 AUTH_TOKEN_(?:MISSING|INVALID)$/)
     }
   })
 
-  it('signs out by the cookie, and clears it with the attributes that it was set with', async () => {
-    const { response, bearer } = await register(signet, 'out@cookie.example', COOKIE)
-    const ended = await send(signet, 'POST', '/auth/logout', undefined, {
-      Origin: ISSUER,
-      Cookie: jarOf(response),
+  it('signs out by the cookie, and clears the cookie with the attributes that it was set with', async () => {
+    const opened = await trySignUp(signet, 'out@cookie.example', COOKIE)
+    const ended = await signet.ask('/auth/logout', {
+      method: 'POST',
+      headers: {
+        Origin: ISSUER,
+        Cookie: jarOf(opened),
+      },
     })
     expect([ended.status, ended.headers.getSetCookie()]).toEqual([204, [CLEARED]])
-    expect(await outcome(refresh(signet, jarOf(response)))).toBe('401 AUTH_TOKEN_INVALID')
-    expect(await outcome(send(signet, 'GET', '/auth/me', undefined, bearer))).toBe('401 AUTH_TOKEN_INVALID')
+    expect(outcomeOf(await refresh(signet, jarOf(opened)))).toBe('401 AUTH_TOKEN_INVALID')
+    expect(outcomeOf(await signet.ask('/auth/me', { token: opened.body.access_token }))).toBe(
+      '401 AUTH_TOKEN_INVALID',
+    )
   })
 
   it('clears the cookie of a browser that signs out by bearer token', async () => {
-    const { response, bearer } = await register(signet, 'bearer-out@cookie.example', COOKIE)
-    const ended = await send(signet, 'POST', '/auth/logout', undefined, {
-      ...bearer,
-      Cookie: jarOf(response),
+    const opened = await trySignUp(signet, 'bearer-out@cookie.example', COOKIE)
+    const ended = await signet.ask('/auth/logout', {
+      method: 'POST',
+      token: opened.body.access_token,
+      headers: { Cookie: jarOf(opened) },
     })
     expect([ended.status, ended.headers.getSetCookie()]).toEqual([204, [CLEARED]])
   })
 
-  it('hands the token of a cookie sign-in to nobody in a body, and lives on', async () => {
-    const { response } = await register(signet, 'smuggled@cookie.example', COOKIE)
-    const refresh_token = valueOf(jarOf(response))
+  it('refuses the token of a cookie sign-in in a body, and keeps the sign-in alive', async () => {
+    const opened = await trySignUp(signet, 'smuggled@cookie.example', COOKIE)
+    const refresh_token = valueOf(jarOf(opened))
     const form = { grant_type: 'refresh_token', client_id: 'first-party', refresh_token }
-    expect(await outcome(send(signet, 'POST', '/auth/refresh', { refresh_token }))).toBe(
+    expect(outcomeOf(await signet.ask('/auth/refresh', { body: { refresh_token } }))).toBe(
       '401 AUTH_TOKEN_INVALID',
     )
     const token = await askApp(signet.app, '/token', { method: 'POST', body: new URLSearchParams(form) })
     expect([token.status, await token.json()]).toMatchObject([400, { error: 'invalid_grant' }])
-    expect((await refresh(signet, jarOf(response))).status).toBe(200)
+    expect((await refresh(signet, jarOf(opened))).status).toBe(200)
   })
 
-  it('gives a token from a body no grace for being brought in a cookie', async () => {
-    const { tokens } = await register(signet, 'dressed-up@cookie.example')
+  it('refuses a token of the body transport in a cookie, without a grace window', async () => {
+    const tokens = await signUp(signet, 'dressed-up@cookie.example')
     const jar = `signet-refresh=${tokens.refresh_token}`
-    expect(await outcome(refresh(signet, jar))).toBe('401 AUTH_TOKEN_INVALID')
-    const { refresh_token } = tokens
-    const next = await send(signet, 'POST', '/auth/refresh', { refresh_token })
-    expect(next.status).toBe(200)
-    const successor = (await next.json()) as Tokens
-    expect(await outcome(refresh(signet, jar))).toBe('401 AUTH_TOKEN_INVALID')
-    // It was spent: whoever brings it, its sign-in ends.
-    expect(await outcome(send(signet, 'GET', '/auth/me', undefined, bearerOf(successor)))).toBe(
+    expect(outcomeOf(await refresh(signet, jar))).toBe('401 AUTH_TOKEN_INVALID')
+    const { status, body: successor } = await refreshTokens(signet, tokens)
+    expect(status).toBe(200)
+    expect(outcomeOf(await refresh(signet, jar))).toBe('401 AUTH_TOKEN_INVALID')
+    // A spent token ends its sign-in, from either transport.
+    expect(outcomeOf(await signet.ask('/auth/me', { token: successor.access_token }))).toBe(
       '401 AUTH_TOKEN_INVALID',
     )
   })
 
-  it('lets two tabs that race both go on, with one successor', async () => {
-    const { response } = await register(signet, 'tabs@cookie.example', COOKIE)
-    const tabs = await Promise.all(Array.from({ length: 20 }, () => refresh(signet, jarOf(response))))
+  it('gives tabs that race one successor', async () => {
+    const opened = await trySignUp(signet, 'tabs@cookie.example', COOKIE)
+    const tabs = await Promise.all(Array.from({ length: 20 }, () => refresh(signet, jarOf(opened))))
     expect(tabs.map(tab => tab.status)).toEqual(Array.from({ length: 20 }, () => 200))
     expect(new Set(tabs.map(tab => valueOf(jarOf(tab)))).size).toBe(1)
     const [tab] = tabs
     expect(tab && (await refresh(signet, jarOf(tab))).status).toBe(200)
   })
 
-  it('ends the sign-in when a cookie from before the last one comes back', async () => {
-    const { response, tokens } = await register(signet, 'theft@cookie.example', COOKIE)
-    const first = jarOf(response)
+  it('ends the sign-in when the cookie before the previous one comes back', async () => {
+    const opened = await trySignUp(signet, 'theft@cookie.example', COOKIE)
+    const first = jarOf(opened)
     const second = jarOf(await refresh(signet, first))
     const third = jarOf(await refresh(signet, second))
-    expect(await outcome(refresh(signet, first))).toBe('401 AUTH_TOKEN_INVALID')
-    expect(await outcome(refresh(signet, third))).toBe('401 AUTH_TOKEN_INVALID')
-    expect(await outcome(send(signet, 'GET', '/auth/me', undefined, bearerOf(tokens)))).toMatch(/^401/)
+    expect(outcomeOf(await refresh(signet, first))).toBe('401 AUTH_TOKEN_INVALID')
+    expect(outcomeOf(await refresh(signet, third))).toBe('401 AUTH_TOKEN_INVALID')
+    expect(outcomeOf(await signet.ask('/auth/me', { token: opened.body.access_token }))).toMatch(/^401/)
   })
 
-  it('lets browsers of registered origins send and receive the cookie, and no others', async () => {
-    const { response } = await register(signet, 'cors@cookie.example', COOKIE)
-    const answer = await refresh(signet, jarOf(response), { Origin: 'https://app.example' })
+  it('allows credentials by CORS to registered origins, and to no others', async () => {
+    const opened = await trySignUp(signet, 'cors@cookie.example', COOKIE)
+    const answer = await refresh(signet, jarOf(opened), { Origin: 'https://app.example' })
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
     expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
     const foreign = await refresh(signet, jarOf(answer), { Origin: 'https://evil.example' })
@@ -229,7 +239,7 @@ describe.each(deployments)('the cookie transport ($name)', ({ open }) => {
 })
 
 const known = async (signet: Instance, email: string) => {
-  await register(signet, email)
+  await signUp(signet, email)
   return email
 }
 
@@ -249,48 +259,48 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
     await deployment.close()
   })
 
-  it('gives racing tabs one successor', async () => {
-    const { response } = await register(one, 'tabs@two.example', COOKIE)
-    const tabs = await Promise.all([one, other, one, other].map(signet => refresh(signet, jarOf(response))))
+  it('gives tabs that race one successor', async () => {
+    const opened = await trySignUp(one, 'tabs@two.example', COOKIE)
+    const tabs = await Promise.all([one, other, one, other].map(signet => refresh(signet, jarOf(opened))))
     expect(tabs.map(tab => tab.status)).toEqual([200, 200, 200, 200])
     expect(new Set(tabs.map(tab => valueOf(jarOf(tab)))).size).toBe(1)
   })
 
-  /** As if the last rotation had been that long ago. */
+  /** Moves the last rotation that many seconds into the past. */
   const age = (email: string, seconds: number) => database.sql`
     update refresh_families f
     set rotated_at = rotated_at - make_interval(secs => ${seconds})
     from users u
     where u.id = f.user_id and u.email = ${email}`
 
-  it('has a window of ten seconds, which no replay slides', async () => {
-    const { response } = await register(one, 'window@two.example', COOKIE)
-    await refresh(one, jarOf(response))
+  it('has a grace window of ten seconds, which a replay does not extend', async () => {
+    const opened = await trySignUp(one, 'window@two.example', COOKIE)
+    await refresh(one, jarOf(opened))
     await age('window@two.example', 9)
-    expect((await refresh(other, jarOf(response))).status).toBe(200)
+    expect((await refresh(other, jarOf(opened))).status).toBe(200)
     await age('window@two.example', 1)
-    expect(await outcome(refresh(other, jarOf(response)))).toBe('401 AUTH_TOKEN_INVALID')
+    expect(outcomeOf(await refresh(other, jarOf(opened)))).toBe('401 AUTH_TOKEN_INVALID')
   })
 })
 
 describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {
-  it('is bound to its host and to https', async () => {
+  it('has the prefix __Host- and the attribute Secure', async () => {
     const deployment = await openDeployment([])
     const signet = await deployment.start({ environment: { ISSUER: 'https://id.example' } })
     try {
-      const { response } = await register(signet, 'host@cookie.example', COOKIE)
-      expect(refreshCookieOf(response)).toMatch(
+      const opened = await trySignUp(signet, 'host@cookie.example', COOKIE)
+      expect(refreshCookieOf(opened)).toMatch(
         /^__Host-signet-refresh=signet_rt_[\w-]{94}; Path=\/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict$/,
       )
       const headers = { Origin: 'https://id.example' }
-      // The name that a neighbour or a plain connection could set is not looked at.
-      const bare = { ...headers, Cookie: jarOf(response).replace('__Host-', '') }
-      const refused = await send(signet, 'POST', '/auth/refresh', undefined, bare)
+      // A neighbouring host or a plain connection could set a cookie without the prefix: that name is ignored.
+      const bare = { ...headers, Cookie: jarOf(opened).replace('__Host-', '') }
+      const refused = await signet.ask('/auth/refresh', { method: 'POST', headers: bare })
       expect(refused.headers.getSetCookie()).toEqual([
         '__Host-signet-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict',
       ])
-      const good = { ...headers, Cookie: jarOf(response) }
-      expect((await send(signet, 'POST', '/auth/refresh', undefined, good)).status).toBe(200)
+      const good = { ...headers, Cookie: jarOf(opened) }
+      expect((await signet.ask('/auth/refresh', { method: 'POST', headers: good })).status).toBe(200)
     } finally {
       await signet.close()
       await deployment.close()

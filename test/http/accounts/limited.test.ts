@@ -1,18 +1,23 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bearerOf, login, register, send, type Tokens } from '../../support/accounts/account-api.ts'
+import {
+  refreshTokens,
+  signIn,
+  signUp,
+  type Tokens,
+  trySignIn,
+  trySignUp,
+} from '../../support/accounts/account-api.ts'
+import { newAddress, newEmail, PASSWORD, times } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newAddress, newEmail, PASSWORD, times } from '../../support/call.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 const WRONG = { email: 'nobody@example.com', password: PASSWORD }
 
 const from = (ip: string) => ({ 'X-Forwarded-For': ip })
-const attempt = (signet: Instance, email: string, headers: Record<string, string> = {}, password = 'wrong') =>
-  send(signet, 'POST', '/auth/login', { email, password }, headers)
 
-describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }) => {
+describe.each(deployments)('limits of addresses, accounts and sign-ins ($name)', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
@@ -25,8 +30,10 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
     await deployment.close()
   })
 
-  it('draft-ietf-httpapi-ratelimit-headers §3, §4 – names every limit that a sign-in counts against', async () => {
-    const { headers } = await attempt(signet, 'nobody@limit.example', from('198.51.100.1'))
+  const attempt = (ip: string) => signet.ask('/auth/login', { body: WRONG, from: ip })
+
+  it('draft-ietf-httpapi-ratelimit-headers §3, §4 – name every limit that a sign-in counts against', async () => {
+    const { headers } = await attempt('198.51.100.1')
     expect(headers.get('ratelimit-policy')).toBe('"accounts";q=40;w=60, "login";q=5;w=60')
     expect(headers.get('ratelimit')).toBe('"accounts";r=39;t=60, "login";r=4;t=60')
     expect(headers.get('x-ratelimit-limit')).toBe('5')
@@ -34,47 +41,37 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
     expect(headers.get('x-ratelimit-reset')).toBe('60')
   })
 
-  it('refuses the sixth sign-in of one address, and of no other', async () => {
-    const all = await Promise.all(
-      times(6).map(() => attempt(signet, 'nobody@limit.example', from('198.51.100.2'))),
-    )
+  it('refuse the sixth sign-in of one address, and of no other', async () => {
+    const all = await Promise.all(times(6).map(() => attempt('198.51.100.2')))
     expect(all.map(each => each.status).toSorted((a, b) => a - b)).toEqual([401, 401, 401, 401, 401, 429])
     const refused = all.find(each => each.status === 429)
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(refused?.headers.get('ratelimit')).toContain('"login";r=0;')
-    expect((await attempt(signet, 'nobody@limit.example', from('198.51.100.3'))).status).toBe(401)
+    expect((await attempt('198.51.100.3')).status).toBe(401)
   })
 
-  it('counts what one account signs in, from whatever addresses, and no other account', async () => {
+  it('count the sign-ins of one account from all addresses together, and of no other account', async () => {
     const alone = await open([])
     const own = await alone.start({
       environment: { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: '4/60' },
       wait: async () => {},
     })
     const email = 'busy@limit.example'
-    const right = (index: number, who = email) => attempt(own, who, from(`192.0.2.${index}`), PASSWORD)
-    // The registration is the first.
-    await register(own, email, {}, from('192.0.2.100'))
+    const right = (index: number, who = email) => trySignIn(own, who, {}, from(`192.0.2.${index}`))
+    // The registration counts as the first sign-in.
+    await signUp(own, email, {}, from('192.0.2.100'))
     const statuses = []
     for (const index of times(5)) statuses.push((await right(index + 1)).status)
     expect(statuses).toEqual([200, 200, 200, 429, 429])
-    await register(own, 'calm@limit.example', {}, from('192.0.2.101'))
+    await signUp(own, 'calm@limit.example', {}, from('192.0.2.101'))
     expect((await right(7, 'calm@limit.example')).status).toBe(200)
     await own.close()
     await alone.close()
   })
 
-  it('gives registrations a limit of their own, half of the whole', async () => {
+  it('limit registrations to half of all requests', async () => {
     const all = await Promise.all(
-      times(21).map(index =>
-        send(
-          signet,
-          'POST',
-          '/auth/register',
-          { email: `r${index}@limit.example`, password: PASSWORD },
-          from('198.51.100.5'),
-        ),
-      ),
+      times(21).map(index => trySignUp(signet, `r${index}@limit.example`, {}, from('198.51.100.5'))),
     )
     expect(all.filter(each => each.status === 201)).toHaveLength(20)
     expect(all.find(each => each.status === 429)?.headers.get('ratelimit-policy')).toContain(
@@ -82,35 +79,29 @@ describe.each(deployments)('limits of addresses and sign-ins ($name)', ({ open }
     )
   })
 
-  it('limits the refreshes of one sign-in wherever they come from, and lets it live', async () => {
-    const { tokens } = await register(signet, 'refresh@limit.example', {}, from('198.51.100.6'))
+  it('limit the refreshes of one sign-in from all addresses together, and do not end the sign-in', async () => {
+    const tokens = await signUp(signet, 'refresh@limit.example', {}, from('198.51.100.6'))
     let current: Tokens = tokens
     const next = (index: number) =>
-      send(
-        signet,
-        'POST',
-        '/auth/refresh',
-        { refresh_token: current.refresh_token },
-        from(`198.51.100.${10 + index}`),
-      )
+      signet.ask('/auth/refresh', {
+        body: { refresh_token: current.refresh_token },
+        from: `198.51.100.${10 + index}`,
+      })
     for (const index of times(3)) {
       const answer = await next(index)
       expect(answer.status).toBe(200)
-      current = (await answer.json()) as Tokens
+      current = answer.body
     }
     const refused = await next(3)
     expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
-    const me = await send(signet, 'GET', '/auth/me', undefined, {
-      ...bearerOf(current),
-      ...from('198.51.100.14'),
+    const me = await signet.ask('/auth/me', {
+      token: current.access_token,
+      from: '198.51.100.14',
     })
     expect(me.status).toBe(200)
-    // Another sign-in of the same person has a count of its own.
-    const other = await login(signet, 'refresh@limit.example', {}, from('198.51.100.15'))
-    const { refresh_token } = other.tokens
-    expect(
-      (await send(signet, 'POST', '/auth/refresh', { refresh_token }, from('198.51.100.15'))).status,
-    ).toBe(200)
+    // Another sign-in of the same account has a count of its own.
+    const other = await signIn(signet, 'refresh@limit.example', {}, from('198.51.100.15'))
+    expect((await refreshTokens(signet, other)).status).toBe(200)
   })
 })
 
@@ -120,17 +111,17 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
   beforeAll(async () => {
     deployment = await openDeployment([])
     const given = { environment: { TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48' } }
-    servers = [await listenForAccounts(deployment, given), await listenForAccounts(deployment, given)]
+    servers = [await listenWithLimits(deployment, given), await listenWithLimits(deployment, given)]
   })
   afterAll(async () => {
     for (const server of servers) await server.close()
     await deployment.close()
   })
-  const login = (from: string, server = servers[0]) => server.call('/auth/login', { json: WRONG, from })
+  const login = (from: string, server = servers[0]) => server.ask('/auth/login', { body: WRONG, from })
   const limitsOf = (headers: Headers) =>
     ['limit', 'remaining', 'reset'].map(name => Number(headers.get(`x-ratelimit-${name}`)))
 
-  it('allow five sign-ins a minute, say what is left, and then 429 with Retry-After', async () => {
+  it('allow five sign-ins a minute, report the rest, and then answer 429 with Retry-After', async () => {
     const from = newAddress()
     for (const remaining of [4, 3, 2, 1, 0]) {
       const { status, headers } = await login(from)
@@ -147,16 +138,16 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
     expect(headers.get('content-type')).toBe('application/problem+json')
   })
 
-  it('refuse the right password too, once they are used up, and nobody else', async () => {
+  it('refuse the right password too once they are used up, and no other address', async () => {
     const [from, email] = [newAddress(), newEmail()]
-    await servers[0].call('/auth/register', { json: { email, password: PASSWORD }, from })
+    await servers[0].ask('/auth/register', { body: { email, password: PASSWORD }, from })
     for (let attempt = 0; attempt < 5; attempt++) await login(from)
     const json = { email, password: PASSWORD }
-    expect((await servers[0].call('/auth/login', { json, from })).status).toBe(429)
-    expect((await servers[0].call('/auth/login', { json })).status).toBe(200)
+    expect((await servers[0].ask('/auth/login', { body: json, from })).status).toBe(429)
+    expect((await servers[0].ask('/auth/login', { body: json })).status).toBe(200)
   })
 
-  it('count sign-ins over both instances', async () => {
+  it('count sign-ins at both instances together', async () => {
     const from = newAddress()
     const statuses = []
     for (const turn of [0, 1, 0, 1, 0, 1, 0])
@@ -164,7 +155,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429])
   })
 
-  it('let through five of forty that come at once, over both instances', async () => {
+  it('allow five of forty simultaneous sign-ins over both instances', async () => {
     const from = newAddress()
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, turn) => login(from, servers[turn % 2 === 0 ? 0 : 1])),
@@ -173,45 +164,45 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(35)
   })
 
-  it('allow a hundred requests a minute to the account API as a whole, the refused ones included', async () => {
+  it('allow a hundred requests a minute to the whole account API, refused ones included', async () => {
     const from = newAddress()
-    const ask = (turn: number) => servers[turn % 2 === 0 ? 0 : 1].call('/auth/me', { from })
+    const ask = (turn: number) => servers[turn % 2 === 0 ? 0 : 1].ask('/auth/me', { from })
     const answers = await Promise.all(Array.from({ length: 100 }, (_, turn) => ask(turn)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]))
     expect(Math.min(...answers.map(({ headers }) => limitsOf(headers)[1] ?? NaN))).toBe(0)
     for (const path of ['/auth/me', '/auth/refresh', '/auth/register', '/auth/logout', '/auth/login']) {
-      const { status, headers } = await servers[0].call(
+      const { status, headers } = await servers[0].ask(
         path,
-        path === '/auth/me' ? { from } : { json: {}, from },
+        path === '/auth/me' ? { from } : { body: {}, from },
       )
       expect(status).toBe(429)
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
     }
-    expect((await servers[0].call('/livez', { from })).status).toBe(200)
-    expect((await servers[0].call('/auth/me')).status).toBe(401)
+    expect((await servers[0].ask('/livez', { from })).status).toBe(200)
+    expect((await servers[0].ask('/auth/me')).status).toBe(401)
   })
 
-  it('see one caller in a whole IPv6 /64, and another in the next one', async () => {
+  it('count an IPv6 /64 as one address, and the next one as another', async () => {
     for (let host = 1; host <= 5; host++) expect((await login(`2001:db8:0:1::${host}`)).status).toBe(401)
     expect((await login('2001:db8:0:1:dead:beef:0:1')).status).toBe(429)
     expect((await login('[2001:db8:0:1::77]:4711')).status).toBe(429)
     expect((await login('2001:db8:0:2::1')).status).toBe(401)
   })
 
-  describe('believe the one header of trusted proxies', () => {
+  describe('take the client’s address from the header of trusted proxies', () => {
     let forwarding: Listening
     beforeAll(async () => {
       const environment = {
         TRUSTED_PROXIES: '127.0.0.1, 10.99.0.0/16, 2001:db8:ffff::/48',
         TRUSTED_PROXY_HEADER: 'Forwarded',
       }
-      forwarding = await listenForAccounts(deployment, { environment })
+      forwarding = await listenWithLimits(deployment, { environment })
     })
     afterAll(() => forwarding.close())
-    /** The address that is counted is remembered with the sign-in, and named in the log. */
+    /** The address that is counted, as the log has it. */
     const seen = async (headers: Record<string, string>) => {
       const server = 'Forwarded' in headers ? forwarding : servers[0]
-      await server.call('/auth/me', { from: '', headers })
+      await server.ask('/auth/me', { from: '', headers })
       return server.lines.at(-1)?.['ip']
     }
 
@@ -270,11 +261,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
       [{ Forwarded: `for=${'"'.repeat(7_001)}x` }, 'seven thousand quotes'],
       [{ Forwarded: '\\'.repeat(7_001) }, 'seven thousand backslashes'],
       [{ 'X-Forwarded-For': `${'6.6.6.6, '.repeat(1000)}x` }, 'a thousand hops'],
-    ])('but the proxy’s own address is counted for %j (%s)', async (headers, _) => {
+    ])('and count the proxy’s own address for %j (%s)', async (headers, _) => {
       expect(await seen(headers)).toBe('127.0.0.1')
     })
 
-    it('reads several lines of the header as one, the last line nearest', async () => {
+    it('and read several lines of the header as one list', async () => {
       const lines = (name: string, values: string[]) =>
         new Promise<void>((resolve, reject) => {
           const { port } = name === 'Forwarded' ? forwarding : servers[0]
@@ -288,12 +279,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
       expect(servers[0].lines.at(-1)?.['ip']).toBe('192.0.2.1')
     })
 
-    it('never looks at the other header, and says so once', async () => {
+    it('and ignore the other header, which is logged once', async () => {
       for (const turn of [1, 2, 3])
         expect(await seen({ Forwarded: 'for=192.0.2.1', 'X-Forwarded-For': `6.6.6.${turn}` })).toBe(
           '192.0.2.1',
         )
-      await servers[1].call('/auth/me', { from: '', headers: { Forwarded: 'for=6.6.6.6' } })
+      await servers[1].ask('/auth/me', { from: '', headers: { Forwarded: 'for=6.6.6.6' } })
       expect(servers[1].lines.at(-1)?.['ip']).toBe('127.0.0.1')
       for (const server of [forwarding, servers[1]]) {
         const said = server.lines.filter(line => line['event'] === 'forwarded_header_ignored')
@@ -303,20 +294,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('the limits of the account API', () =
       }
     })
 
-    it('a hop that names no address behind a trusted one leaves the trusted one', async () => {
+    it('and stop at the last trusted hop when the next one names no address', async () => {
       expect(await seen({ 'X-Forwarded-For': 'unknown, 10.99.0.1' })).toBe('10.99.0.1')
     })
   })
 })
 
-describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
-  it('an invented address does not get around the limit', async () => {
+describe.skipIf(!hasPostgres || !hasRedis)('limits without trusted proxies', () => {
+  it('are not evaded by an invented address', async () => {
     const deployment = await openDeployment([])
-    const server = await listenForAccounts(deployment, { environment: { TRUSTED_PROXIES: '' } })
+    const server = await listenWithLimits(deployment, { environment: { TRUSTED_PROXIES: '' } })
     const statuses = []
     for (let attempt = 0; attempt < 6; attempt++) {
       const Forwarded = `for=${newAddress()}`
-      const { status } = await server.call('/auth/login', { json: WRONG, headers: { Forwarded } })
+      const { status } = await server.ask('/auth/login', { body: WRONG, headers: { Forwarded } })
       statuses.push(status)
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
@@ -326,12 +317,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('without trusted proxies', () => {
     await deployment.close()
   })
 
-  it('off means off', async () => {
+  it('are switched off by off', async () => {
     const deployment = await openDeployment([])
     const environment = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_ACCOUNTS: 'off' }
-    const server = await listenForAccounts(deployment, { environment })
+    const server = await listenWithLimits(deployment, { environment })
     for (let attempt = 0; attempt < 8; attempt++) {
-      const { status, headers } = await server.call('/auth/login', { json: WRONG, from: '192.0.2.1' })
+      const { status, headers } = await server.ask('/auth/login', { body: WRONG, from: '192.0.2.1' })
       expect(status).toBe(401)
       expect(headers.get('x-ratelimit-limit')).toBeNull()
     }

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { newEmail, PASSWORD } from '../../support/call.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
-import { type Listening, listenForAccounts } from '../../support/listen.ts'
+import { type Listening, listenWithLimits } from '../../support/listen.ts'
 
 const PATHS = ['/auth/register', '/auth/login', '/auth/refresh', '/auth/logout']
 
@@ -18,16 +18,16 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     const third = { ...app, client_id: 'third', first_party: false, grant_types: ['refresh_token'] }
     deployment = await openDeployment([app, { ...third, redirect_uris: ['https://third.example/callback'] }])
     const CORS_ORIGINS = 'https://spa.example, http://localhost:5173'
-    server = await listenForAccounts(deployment, { environment: { CORS_ORIGINS } })
+    server = await listenWithLimits(deployment, { environment: { CORS_ORIGINS } })
   })
   afterAll(async () => {
     await server.close()
     await deployment.close()
   })
 
-  it('answers 400 to nothing; at /auth/refresh nothing means the cookie, and there is none', async () => {
+  it('is 400 without a body, except at /auth/refresh, where it means the cookie transport', async () => {
     const statusOf = async (path: string) =>
-      (await server.call(path, { raw: '', headers: { 'Content-Length': '0' } })).status
+      (await server.ask(path, { raw: '', headers: { 'Content-Length': '0' } })).status
     expect(await statusOf('/auth/login')).toBe(400)
     expect(await statusOf('/auth/register')).toBe(400)
     expect(await statusOf('/auth/refresh')).toBe(401)
@@ -46,8 +46,8 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       ['email=a%40example.com', 'a form'],
       ['['.repeat(60_000), 'deep nesting that does not end'],
       [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 'deep nesting'],
-    ])('answers 400 to %j (%s)', async raw => {
-      const { status, headers, body } = await server.call(path, {
+    ])('answers 400 to the body %j (%s)', async raw => {
+      const { status, headers, body } = await server.ask(path, {
         raw,
         headers: { 'Content-Length': String(Buffer.byteLength(raw)) },
       })
@@ -63,22 +63,22 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'multipart/form-data',
       'application/jsonp',
       'text/json',
-    ])('answers 415 to %s, which a foreign page may send without asking', async type => {
-      const { status, body } = await server.call(path, { raw: '{}', headers: { 'Content-Type': type } })
+    ])('answers 415 to %s, which a foreign page may send without a preflight', async type => {
+      const { status, body } = await server.ask(path, { raw: '{}', headers: { 'Content-Type': type } })
       expect({ status, code: body.code }).toEqual({ status: 415, code: 'CONTENT_TYPE_UNSUPPORTED' })
     })
 
-    it('takes a charset beside the type, in any case', async () => {
+    it('accepts a charset parameter in any case', async () => {
       const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
-      expect([401, 422]).toContain((await server.call(path, { raw: '{}', headers })).status)
+      expect([401, 422]).toContain((await server.ask(path, { raw: '{}', headers })).status)
     })
 
-    it('answers 413 beyond 64 KiB, with and without a Content-Length, and is read at 64 KiB', async () => {
+    it('answers 413 beyond 64 KiB, with and without Content-Length, and reads 64 KiB', async () => {
       const sized = (bytes: number) => `{"pad":"${'x'.repeat(bytes - 10)}"}`
-      const { status, headers, body } = await server.call(path, { raw: sized(65_537) })
+      const { status, headers, body } = await server.ask(path, { raw: sized(65_537) })
       expect({ status, code: body.code }).toEqual({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
       expect(headers.get('connection')).toBe('close')
-      expect([401, 422]).toContain((await server.call(path, { raw: sized(65_536) })).status)
+      expect([401, 422]).toContain((await server.ask(path, { raw: sized(65_536) })).status)
       const chunked = (bytes: number) =>
         fetch(server.origin + path, {
           method: 'POST',
@@ -93,14 +93,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       expect([401, 422]).toContain((await chunked(65_536)).status)
     })
 
-    it('answers 405 to other methods, and says which one there is', async () => {
-      const { status, headers, body } = await server.call(path, { method: 'GET' })
+    it('answers 405 with Allow to other methods', async () => {
+      const { status, headers, body } = await server.ask(path, { method: 'GET' })
       expect({ status, code: body.code }).toEqual({ status: 405, code: 'METHOD_NOT_ALLOWED' })
       expect(headers.get('allow')).toBe('POST')
     })
   })
 
-  it('answers 400 to what is no UTF-8', async () => {
+  it('is 400 when its body is not UTF-8', async () => {
     const response = await fetch(`${server.origin}/auth/login`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -109,7 +109,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect(response.status).toBe(400)
   })
 
-  it('that breaks off within its body is no fault of the server', async () => {
+  it('is no fault of the server when its client leaves within the body', async () => {
     const before = server.lines.length
     for (const head of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
       const socket = connect(server.port, '127.0.0.1').on('error', () => {})
@@ -118,7 +118,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       socket.write(
         `POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${head}\r\n\r\n${body}`,
       )
-      await server.call('/livez')
+      await server.ask('/livez')
       socket.destroy()
     }
     const lines = () => server.lines.slice(before).filter(line => line['path'] === '/auth/login')
@@ -126,9 +126,9 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect(server.lines.slice(before).filter(({ level }) => level === 'error')).toEqual([])
   })
 
-  it('is judged when all of it is there: what was ended meanwhile acts no more', async () => {
+  it('is authenticated after its whole body has come, so that a token that was ended meanwhile is refused', async () => {
     const person = { email: newEmail(), password: PASSWORD }
-    const { access_token } = (await server.call('/auth/register', { json: person })).body
+    const { access_token } = (await server.ask('/auth/register', { body: person })).body
     const body = JSON.stringify({ current_password: PASSWORD, new_password: `${PASSWORD} of a thief` })
     const socket = connect(server.port, '127.0.0.1')
     const answered = text(socket)
@@ -136,22 +136,22 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       `POST /auth/password HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${access_token}\r\nConnection: close\r\n`,
     )
     socket.write(`Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body[0]}`)
-    // Answered after the first half has come, on whichever connection.
-    await server.call('/livez')
-    expect((await server.call('/auth/logout', { method: 'POST', bearer: access_token })).status).toBe(204)
+    // This is answered after the first half has come, on any connection.
+    await server.ask('/livez')
+    expect((await server.ask('/auth/logout', { method: 'POST', token: access_token })).status).toBe(204)
     socket.write(body.slice(1))
     expect(await answered).toMatch(/^HTTP\/1\.1 401 /)
-    expect((await server.call('/auth/login', { json: person })).status).toBe(200)
+    expect((await server.ask('/auth/login', { body: person })).status).toBe(200)
   })
 
-  it('answers 404 as a problem where there is nothing (RFC 9457 §3)', async () => {
-    const { status, headers, body } = await server.call('/auth/nothing')
+  it('is a 404 problem at an unknown path (RFC 9457 §3)', async () => {
+    const { status, headers, body } = await server.ask('/auth/nothing')
     expect({ status, code: body.code }).toEqual({ status: 404, code: 'NOT_FOUND' })
     expect(headers.get('content-type')).toBe('application/problem+json')
   })
 
-  it('is answered with security headers and a request id of our own making', async () => {
-    const { headers } = await server.call('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
+  it('is answered with security headers and a request id that the server made', async () => {
+    const { headers } = await server.ask('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
@@ -161,7 +161,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
 
   describe('from a browser (CORS)', () => {
     const preflight = (origin: string, path = '/auth/login') =>
-      server.call(path, {
+      server.ask(path, {
         method: 'OPTIONS',
         headers: {
           Origin: origin,
@@ -171,14 +171,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       })
 
     it.each(['https://spa.example', 'http://localhost:5173', 'https://app.example'])(
-      'of %s is allowed, with cookies',
+      'is allowed from %s, with credentials',
       async origin => {
         const { status, headers } = await preflight(origin)
         expect(status).toBe(204)
         expect(headers.get('access-control-allow-origin')).toBe(origin)
         expect(headers.get('access-control-allow-methods')).toContain('POST')
         expect(headers.get('access-control-allow-headers')).toMatch(/content-type/i)
-        const answer = await server.call('/auth/me', { headers: { Origin: origin } })
+        const answer = await server.ask('/auth/me', { headers: { Origin: origin } })
         expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
         expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
         expect(answer.headers.get('access-control-expose-headers')).toMatch(/retry-after/i)
@@ -197,10 +197,10 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'null',
       '*',
       '',
-    ])('of %j is not', async origin => {
+    ])('is not allowed from %j', async origin => {
       for (const { headers } of [
         await preflight(origin),
-        await server.call('/auth/me', { headers: { Origin: origin } }),
+        await server.ask('/auth/me', { headers: { Origin: origin } }),
       ]) {
         expect(headers.get('access-control-allow-origin')).toBeNull()
         expect(headers.get('access-control-allow-credentials')).toBeNull()
@@ -216,29 +216,29 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       'baggage',
       'x-requested-with',
       'idempotency-key',
-    ])('may send %s', async name => {
+    ])('may send the header %s', async name => {
       const { headers } = await preflight('https://spa.example')
       const allowed = headers.get('access-control-allow-headers')?.toLowerCase().split(', ')
       expect(allowed).toContain(name)
     })
 
-    it('of a first-party client reads refusals of every kind', async () => {
+    it('lets a first-party client read refusals of every kind', async () => {
       const headers = { Origin: 'https://app.example' }
       const large = JSON.stringify({ pad: 'x'.repeat(70_000) })
       const from = '192.0.2.55'
       const answers = [
-        await server.call('/auth/login', { raw: '{', headers }),
-        await server.call('/auth/login', { raw: large, headers }),
-        await server.call('/auth/login', { method: 'PUT', headers }),
-        await server.call('/auth/nothing', { headers }),
-        await server.call('/auth/me', { headers }),
-        await server.call('/auth/login', {
+        await server.ask('/auth/login', { raw: '{', headers }),
+        await server.ask('/auth/login', { raw: large, headers }),
+        await server.ask('/auth/login', { method: 'PUT', headers }),
+        await server.ask('/auth/nothing', { headers }),
+        await server.ask('/auth/me', { headers }),
+        await server.ask('/auth/login', {
           raw: '{}',
           headers: { ...headers, 'Content-Type': 'text/plain' },
         }),
       ]
-      for (let turn = 0; turn < 101; turn++) await server.call('/auth/me', { from, headers })
-      answers.push(await server.call('/auth/me', { from, headers }))
+      for (let turn = 0; turn < 101; turn++) await server.ask('/auth/me', { from, headers })
+      answers.push(await server.ask('/auth/me', { from, headers }))
       expect(answers.map(({ status }) => status)).toEqual([400, 413, 405, 404, 401, 415, 429])
       for (const answer of answers) {
         expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
@@ -247,14 +247,14 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
       }
     })
 
-    it('of a third party’s client reads nothing of the account API', async () => {
+    it('lets a third-party client read nothing of the account API', async () => {
       const { headers } = await preflight('https://third.example')
       expect(headers.get('access-control-allow-origin')).toBeNull()
     })
 
-    it('may read the keys and the metadata from anywhere, without cookies', async () => {
+    it('may read the keys and the metadata from any origin, without credentials', async () => {
       for (const path of ['/.well-known/jwks.json', '/.well-known/oauth-authorization-server']) {
-        const { headers } = await server.call(path, { headers: { Origin: 'https://evil.example' } })
+        const { headers } = await server.ask(path, { headers: { Origin: 'https://evil.example' } })
         expect(headers.get('access-control-allow-origin')).toBe('*')
         expect(headers.get('access-control-allow-credentials')).toBeNull()
       }

@@ -13,7 +13,7 @@ describe('GET /metrics', () => {
   beforeAll(async () => {
     deployment = await openEmbeddedDeployment([])
     const environment = {
-      // Nobody listens there: a degraded start.
+      // No Redis listens there: the start is degraded.
       REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
       RATE_LIMIT_LOGIN: '1/60',
       RATE_LIMIT_TOKEN_FAILURES: '1/60',
@@ -33,7 +33,7 @@ describe('GET /metrics', () => {
   const post = (path: string, body: object) =>
     askApp(signet.app, path, { method: 'POST', headers: json, body: JSON.stringify(body) })
 
-  it('is for the internal listener alone', async () => {
+  it('is served by the internal listener only', async () => {
     expect((await askApp(signet.app, '/metrics')).status).toBe(404)
     const answer = await internal('/metrics')
     expect(answer.status).toBe(200)
@@ -43,24 +43,24 @@ describe('GET /metrics', () => {
     expect((await internal('/readyz')).status).toBe(200)
   })
 
-  it('says which version this is', async () => {
+  it('has the version of the build', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
     expect(await valueOf(`signet_build_info{version="${version}"}`)).toBe(1)
   })
 
-  it('knows every series of a refresh before the first', async () => {
+  it('has every series of a refresh before the first one', async () => {
     for (const verdict of ['rotated', 'reused', 'forged'])
       expect(await valueOf(`signet_refreshes_total{verdict="${verdict}"}`)).toBe(0)
   })
 
-  it('counts requests by route, method and status, and how long they took', async () => {
+  it('counts requests and their duration by route, method and status', async () => {
     await askApp(signet.app, '/livez')
     await askApp(signet.app, '/livez', { method: 'HEAD' })
     expect(await valueOf('signet_requests_total{route="/livez",method="GET",status="200"}')).toBe(1)
     expect(await valueOf('signet_request_duration_seconds_count{route="/livez"}')).toBe(2)
   })
 
-  it('lets no stranger make a series', async () => {
+  it('makes no series from a caller’s input', async () => {
     const before = (await scrape()).split('\n').length
     for (const path of ['/a', '/b', '/docs/x/y']) await askApp(signet.app, path)
     await askApp(signet.app, '/livez', { method: 'BREW' })
@@ -68,11 +68,11 @@ describe('GET /metrics', () => {
     const text = await scrape()
     expect(text).toContain('signet_requests_total{route="unmatched",method="GET",status="404"}')
     expect(text).toContain('signet_requests_total{route="/livez",method="other",status="405"} 2')
-    // One series each, and the histogram of what has no route.
+    // One series each, and the histogram of requests without a route.
     expect(text.split('\n').length - before).toBeLessThan(20)
   })
 
-  it('counts tokens by grant, verdicts and hits of limits', async () => {
+  it('counts tokens by grant, verdicts, and refusals of limits', async () => {
     const opened = await post('/auth/register', { email: 'a@b.example', password: 'correct horse' })
     const { refresh_token } = (await opened.json()) as Record<string, string>
     await post('/auth/refresh', { refresh_token })
@@ -93,7 +93,7 @@ describe('GET /metrics', () => {
     expect(await valueOf('signet_limit_hits_total{limit="token-failures"}')).toBe(2)
   })
 
-  it('shows what is degraded, what waits, and the keys', async () => {
+  it('shows degraded services, queues and keys', async () => {
     expect(await valueOf('signet_redis_up')).toBe(0)
     expect(await valueOf('signet_database_up')).toBe(1)
     expect(await valueOf('signet_database_connections_max')).toBe(1)
@@ -107,7 +107,7 @@ describe('GET /metrics', () => {
     expect(await valueOf('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThanOrEqual(0)
   })
 
-  it('has every metric that docs/deploy.md tells operators to look at', async () => {
+  it('has every metric that docs/deploy.md names', async () => {
     const page = readFileSync('docs/deploy.md', 'utf8')
     const named = new Set([...page.matchAll(/`((?:signet|nodejs)_\w+)/g)].map(match => match[1] ?? ''))
     const text = await scrape()
@@ -115,7 +115,7 @@ describe('GET /metrics', () => {
     expect([...named].filter(name => !text.includes(`# TYPE ${name} `))).toEqual([])
   })
 
-  it('gives no secret away', async () => {
+  it('holds no secret', async () => {
     expect(await scrape()).not.toMatch(/eyJ|example|127\.0\.0\.1/)
   })
 })

@@ -1,7 +1,10 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API, CLIENTS, SECRETS } from '../../support/clients.ts'
+import { signIn, signUp, type Tokens } from '../../support/accounts/account-api.ts'
+import { newEmail } from '../../support/ask.ts'
+import { API, basic, CLIENTS, SECRETS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
+import { isActive, refresh } from '../../support/refresh.ts'
 
 const secret = 'a secret of an administrator, long enough'
 const ADMIN = {
@@ -11,11 +14,6 @@ const ADMIN = {
   scope: 'signet:admin read',
   audience: [ISSUER, API],
 }
-
-const basic = (client_id: string, client_secret: string) =>
-  `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
-
-let people = 0
 
 describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on $name', ({ open }) => {
   let deployment: Deployment
@@ -30,65 +28,43 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
 
   const tokenFor = async (client_id: string, client_secret: string, more: Record<string, string> = {}) => {
     const form = { grant_type: 'client_credentials', ...more }
-    return (await instance.token(form, { authorization: basic(client_id, client_secret) })).body.access_token
+    return (await instance.token(form, basic(client_id, client_secret))).body.access_token
   }
-  const postJson = (path: string, body: unknown, authorization?: string) =>
-    instance.fetch(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) },
-      body: JSON.stringify(body),
-    })
   const end = (body: unknown, token: string | null = admin) =>
-    postJson('/global-token-revocation', body, token === null ? undefined : `Bearer ${token}`)
+    instance.ask('/global-token-revocation', { body, ...(token === null ? {} : { token }) })
 
-  type Tokens = Readonly<{ access_token: string; refresh_token: string }>
   const register = async () => {
-    people += 1
-    const email = `person${people}@example.com`
-    const password = 'correct horse battery'
-    const { body } = await postJson('/auth/register', { email, password, client_id: 'app' })
-    const { user, access_token, refresh_token } = body as unknown as Tokens & { user: { id: string } }
-    const login = async (client_id = 'app', more: object = {}) =>
-      (await postJson('/auth/login', { email, password, client_id, ...more })).body as Tokens
-    return { email, sub: user.id, tokens: { access_token, refresh_token }, login }
-  }
-  const isActive = async (
-    token: string,
-    [client_id, client_secret] = ['introspector', SECRETS.introspector],
-  ) => {
-    const { body } = await instance.post(
-      '/introspect',
-      { token },
-      { authorization: basic(client_id, client_secret) },
-    )
-    return body['active']
+    const email = newEmail()
+    const tokens = await signUp(instance, email, { client_id: 'app' })
+    const login = (client_id = 'app', more: object = {}) => signIn(instance, email, { client_id, ...more })
+    return { email, sub: tokens.user.id, tokens, login }
   }
   const canRefresh = async ({ refresh_token }: Tokens) =>
-    (await instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })).status === 200
+    (await refresh(instance, refresh_token)).status === 200
 
   it.each([
     ['opaque', ({ sub }: { sub: string }) => ({ format: 'opaque', id: sub })],
     ['iss_sub', ({ sub }: { sub: string }) => ({ format: 'iss_sub', iss: ISSUER, sub })],
     ['email', ({ email }: { email: string }) => ({ format: 'email', email: ` ${email.toUpperCase()} ` })],
   ])(
-    'ends every sign-in and token of the person that is named by %s, and of nobody else (RFC 9493 §3.2)',
+    'ends every sign-in and token of the account that is named by %s, and of no other (RFC 9493 §3.2)',
     async (_, name) => {
       const [person, bystander] = [await register(), await register()]
       const second = await person.login()
       const answer = await end({ sub_id: name(person) })
       expect([answer.status, answer.text]).toEqual([204, ''])
       for (const tokens of [person.tokens, second]) {
-        expect(await isActive(tokens.access_token)).toBe(false)
+        expect(await isActive(instance, tokens.access_token)).toBe(false)
         expect(await canRefresh(tokens)).toBe(false)
       }
-      expect(await isActive(bystander.tokens.access_token)).toBe(true)
+      expect(await isActive(instance, bystander.tokens.access_token)).toBe(true)
       expect(await canRefresh(bystander.tokens)).toBe(true)
-      // Again, and nothing is left to end.
+      // A repetition has nothing left to end.
       expect((await end({ sub_id: name(person) })).status).toBe(204)
     },
   )
 
-  /** Of the feed's entry for whatever ended a token by its time: null when there is none. */
+  /** The second until which the entry of the feed ends tokens. Null when there is no entry. */
   const untilOf = async (kind: string, value: string): Promise<number | null> => {
     const [row] = await deployment.database.run(
       sql => sql<{ until: number }[]>`
@@ -99,7 +75,7 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     return row?.until ?? null
   }
 
-  it('lets the person sign in again, also in the very second, and leaves nothing of that second before', async () => {
+  it('allows a new sign-in in the same second, and leaves no earlier token of that second alive', async () => {
     const person = await register()
     for (const _ of Array.from({ length: 5 })) {
       const before = await person.login()
@@ -107,9 +83,9 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
       const fresh = await person.login()
       const { iat = 0 } = decodeJwt(fresh.access_token)
       expect(iat).toBeGreaterThan((await untilOf('sub', person.sub)) ?? 0)
-      expect(await isActive(fresh.access_token)).toBe(true)
+      expect(await isActive(instance, fresh.access_token)).toBe(true)
       expect(await canRefresh(fresh)).toBe(true)
-      expect(await isActive(before.access_token)).toBe(false)
+      expect(await isActive(instance, before.access_token)).toBe(false)
       const { sid, iat: issued = 0 } = decodeJwt<{ sid: string }>(before.access_token)
       const isCovered = issued <= ((await untilOf('sub', person.sub)) ?? 0)
       const named = await deployment.database.run(
@@ -119,16 +95,16 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     }
   })
 
-  it('lets people sign in again at a client that was ended, also in the very second', async () => {
+  it('allows a new sign-in at a client that was ended in the same second', async () => {
     const person = await register()
     await end({ client_id: 'app' })
     const fresh = await person.login()
     expect(decodeJwt(fresh.access_token).iat).toBeGreaterThan((await untilOf('client_id', 'app')) ?? 0)
-    expect(await isActive(fresh.access_token)).toBe(true)
+    expect(await isActive(instance, fresh.access_token)).toBe(true)
     expect(await canRefresh(fresh)).toBe(true)
   })
 
-  it('announces the person and each sign-in in the feed', async () => {
+  it('writes entries for the account and for each sign-in into the feed', async () => {
     const person = await register()
     await end({ sub_id: { format: 'opaque', id: person.sub } })
     const rows = await deployment.database.run(
@@ -145,21 +121,21 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     ])
   })
 
-  it('ends every token of a client, its sign-ins and what it got for itself, and of no other client', async () => {
+  it('ends every sign-in at a client and every token of its own, and of no other client', async () => {
     const person = await register()
     const other = await person.login('grace-app')
     const mine = person.tokens
     expect((await end({ client_id: 'app' })).status).toBe(204)
-    expect(await isActive(mine.access_token)).toBe(false)
+    expect(await isActive(instance, mine.access_token)).toBe(false)
     expect(await canRefresh(mine)).toBe(false)
-    expect(await isActive(other.access_token)).toBe(true)
+    expect(await isActive(instance, other.access_token)).toBe(true)
     const own = await tokenFor('service', SECRETS.service)
-    expect(await isActive(own)).toBe(true)
+    expect(await isActive(instance, own)).toBe(true)
     expect((await end({ client_id: 'service' })).status).toBe(204)
-    expect(await isActive(own)).toBe(false)
+    expect(await isActive(instance, own)).toBe(false)
   })
 
-  it('ends what a client holds that is not registered any more', async () => {
+  it('ends the tokens of a client that is no longer registered', async () => {
     expect((await end({ client_id: 'gone' })).status).toBe(204)
   })
 
@@ -179,9 +155,9 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     expect((await end(body)).status).toBe(status)
   })
 
-  it('is for administrators alone', async () => {
+  it('is refused to a caller that is not an administrator', async () => {
     const person = await register()
-    // Of a client that no other test has ended in this second.
+    // This client was ended by no other test in this second.
     const { access_token } = await person.login('grace-app')
     const own = await person.login('grace-app', { resource: ISSUER })
     const sub_id = { format: 'opaque', id: person.sub }
@@ -199,8 +175,8 @@ describe.each(deployments)('draft-parecki-oauth-global-token-revocation §3, on 
     expect((await refused(await tokenFor('admin', secret, { scope: 'read' })))[0]).toBe(403)
     expect((await refused(await tokenFor('admin', secret, { resource: API })))[0]).toBe(401)
     const spent = await tokenFor('admin', secret)
-    await instance.post('/revoke', { token: spent }, { authorization: basic('admin', secret) })
+    await instance.post('/revoke', { token: spent }, basic('admin', secret))
     expect((await refused(spent))[0]).toBe(401)
-    expect(await isActive(access_token)).toBe(true)
+    expect(await isActive(instance, access_token)).toBe(true)
   })
 })

@@ -2,9 +2,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SERVICE } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
-
-const METADATA = '/.well-known/oauth-authorization-server'
-const JWKS = '/.well-known/jwks.json'
+import { JWKS, METADATA } from '../../support/issuer.ts'
 
 describe('discovery', () => {
   let deployment: Deployment
@@ -16,7 +14,7 @@ describe('discovery', () => {
   afterAll(() => deployment.close())
 
   describe('RFC 8414 §3 – metadata', () => {
-    it('names the endpoints, what they take, and no member without a value (§3.2)', async () => {
+    it('names the endpoints and what they accept, and has no member without a value (§3.2)', async () => {
       const { status, body, headers } = await signet.fetch(METADATA)
       expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
       expect(body).toMatchObject({
@@ -36,7 +34,7 @@ describe('discovery', () => {
       expect(Object.values(body)).not.toContain(null)
     })
 
-    it('names only endpoints that are there (§2)', async () => {
+    it('names only endpoints that exist (§2)', async () => {
       const { body } = await signet.fetch(METADATA)
       for (const [name, url] of Object.entries(body).filter(([name]) => /_endpoint$|_uri$/.test(name))) {
         const path = new URL(String(url)).pathname
@@ -44,7 +42,7 @@ describe('discovery', () => {
       }
     })
 
-    it('announces grants that the token endpoint knows (§2)', async () => {
+    it('names only grants that the token endpoint knows (§2)', async () => {
       const { body } = await signet.fetch(METADATA)
       for (const grant_type of body['grant_types_supported'] as string[]) {
         expect((await signet.token({ grant_type }, SERVICE)).body.error).not.toBe('unsupported_grant_type')
@@ -66,7 +64,7 @@ describe('discovery', () => {
       }
     })
 
-    it('answers 304 to who has it, however the tag comes back (RFC 9110 §13.1.2, §15.4.5)', async () => {
+    it('answers 304 to a strong, a weak and a listed entity tag (RFC 9110 §13.1.2, §15.4.5)', async () => {
       const etag = (await signet.fetch(JWKS)).headers.get('etag') ?? ''
       expect(etag).toMatch(/^"[^"]+"$/)
       for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
@@ -78,7 +76,7 @@ describe('discovery', () => {
         expect((await signet.fetch(JWKS, { headers: { 'if-none-match': other } })).status).toBe(200)
     })
 
-    it('is the same for every instance', async () => {
+    it('is the same at every instance', async () => {
       const other = await deployment.start()
       expect((await other.fetch(JWKS)).text).toBe((await signet.fetch(JWKS)).text)
     })

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signIn, signUp } from '../../support/accounts/account-api.ts'
 import { type Answer } from '../../support/answer.ts'
+import { newEmail } from '../../support/ask.ts'
 import { basic, SECRETS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
+import { refresh } from '../../support/refresh.ts'
 
 type Payload = Readonly<{
   iss: string
@@ -17,10 +20,8 @@ const idsOf = (answer: Answer) =>
   Object.values(payloadOf(answer).ids).flatMap(
     ids => Buffer.from(ids, 'base64url').toString('hex').match(/.{32}/g) ?? [],
   )
-const claimsOf = (token: string) => partOf(token, 1) as Readonly<{ jti: string; sid: string }>
+const idsOfToken = (token: string) => partOf(token, 1) as Readonly<{ jti: string; sid: string }>
 const bare = (uuid: string) => uuid.replaceAll('-', '')
-
-let people = 0
 
 describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
   let deployment: Deployment
@@ -33,32 +34,22 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
 
   const read = (query = '', headers: Record<string, string> = {}) =>
     instance.fetch(`/revocations${query}`, { headers })
-  const postJson = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-    instance.fetch(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    })
   const register = async () => {
-    people += 1
-    const credentials = { email: `feed${people}@example.com`, password: 'correct horse battery' }
-    // For the account API, which signs out.
-    const asked = { ...credentials, client_id: 'app', resource: ISSUER }
-    const { body } = await postJson('/auth/register', asked)
-    const login = async () => (await postJson('/auth/login', asked)).body
-    return { tokens: body, login }
+    const email = newEmail()
+    // The account API, which signs out, needs a token for the issuer.
+    const more = { client_id: 'app', resource: ISSUER }
+    const tokens = await signUp(instance, email, more)
+    return { tokens, login: () => signIn(instance, email, more) }
   }
-  const refresh = (refresh_token: string) =>
-    instance.token({ grant_type: 'refresh_token', refresh_token, client_id: 'app' })
 
-  /** What the feed says after something was done. */
+  /** The ids of the feed's entries that an action has caused. */
   const heardOf = async (work: () => Promise<unknown>) => {
     const { cursor } = payloadOf(await read())
     await work()
     return idsOf(await read(`?cursor=${cursor}&wait=10`))
   }
 
-  it('is a JWS of its own type, for everybody', async () => {
+  it('is a JWS with a type of its own, readable by every origin', async () => {
     const answer = await read()
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toBe('application/jwt')
@@ -67,7 +58,7 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
     expect(payloadOf(answer)).toMatchObject({ iss: ISSUER, since: null })
   })
 
-  it('may be kept by a cache: everything for a moment, a step for a minute, nothing not at all', async () => {
+  it('may be cached for two seconds as a whole, for a minute as a step, and not at all without entries', async () => {
     const everything = await read()
     expect(everything.headers.get('cache-control')).toBe('public, max-age=2')
     const etag = everything.headers.get('etag') ?? ''
@@ -80,9 +71,9 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
     expect((await read(`${query}&wait=10`)).headers.get('cache-control')).toBe('public, max-age=60')
   })
 
-  it('names an access token that was revoked, and not its sign-in', async () => {
+  it('has the jti of a revoked access token, and not its sid', async () => {
     const { tokens } = await register()
-    const { jti } = claimsOf(tokens.access_token)
+    const { jti } = idsOfToken(tokens.access_token)
     const heard = await heardOf(() =>
       instance.post('/revoke', { token: tokens.access_token, client_id: 'app' }),
     )
@@ -94,41 +85,44 @@ describe.each(deployments)('GET /revocations, on $name', ({ open }) => {
       'its refresh token is revoked',
       (token: string) => instance.post('/revoke', { token, client_id: 'app' }),
     ],
-    ['the person signs out', (refresh_token: string) => postJson('/auth/logout', { refresh_token })],
+    [
+      'the person signs out',
+      (refresh_token: string) => instance.ask('/auth/logout', { body: { refresh_token } }),
+    ],
     [
       'a spent refresh token comes back',
       async (token: string) => {
-        expect((await refresh(token)).status).toBe(200)
-        expect((await refresh(token)).status).toBe(400)
+        expect((await refresh(instance, token)).status).toBe(200)
+        expect((await refresh(instance, token)).status).toBe(400)
       },
     ],
-  ])('names a sign-in when %s, and no other of that person', async (_, end) => {
+  ])('has the sid of one sign-in when %s', async (_, end) => {
     const { tokens, login } = await register()
     await login()
-    const { sid } = claimsOf(tokens.access_token)
+    const { sid } = idsOfToken(tokens.access_token)
     expect(await heardOf(() => end(tokens.refresh_token))).toEqual([bare(sid)])
   })
 
-  it('names every sign-in when a person signs out everywhere', async () => {
+  it('has the sid of every sign-in after a sign-out everywhere', async () => {
     const { tokens, login } = await register()
-    const sids = [tokens, await login()].map(({ access_token }) => bare(claimsOf(access_token).sid))
-    const bearer = { authorization: `Bearer ${tokens.access_token}` }
-    const heard = await heardOf(() => postJson('/auth/logout', { everywhere: true }, bearer))
+    const sids = [tokens, await login()].map(({ access_token }) => bare(idsOfToken(access_token).sid))
+    const asking = { body: { everywhere: true }, token: tokens.access_token }
+    const heard = await heardOf(() => instance.ask('/auth/logout', asking))
     expect(heard.toSorted()).toEqual(sids.toSorted())
   })
 
-  it('names nothing that was not ended', async () => {
+  it('has no entry for a request that ended nothing', async () => {
     const { tokens } = await register()
     const { cursor } = payloadOf(await read())
-    // Another client's token, and garbage.
+    // A token of another client, and garbage.
     await instance.post('/revoke', { token: tokens.access_token }, basic('service', SECRETS.service))
     await instance.post('/revoke', { token: 'signet_rt_garbage', client_id: 'app' })
-    await refresh('signet_rt_garbage')
+    await refresh(instance, 'signet_rt_garbage')
     expect(idsOf(await read(`?cursor=${cursor}&wait=1`))).toEqual([])
   })
 
   it.each(['nonsense', '', 'zz.1.', `zz.1.${'1-'.repeat(3000)}1`])(
-    'sends a cursor that leads nowhere back to the beginning: %#',
+    'answers 410 to a malformed cursor: %#',
     async cursor => {
       const { status, body, headers } = await read(`?cursor=${cursor}`)
       expect([status, body['code'], headers.get('cache-control')]).toEqual([410, 'CURSOR_GONE', 'no-store'])

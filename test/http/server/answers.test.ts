@@ -39,14 +39,14 @@ describe('the HTTP around the endpoints', () => {
       },
     )
 
-    it('says of an answer without a body that its length is none, but for 204', async () => {
+    it('has Content-Length: 0 on an answer without a body, except 204', async () => {
       const revoked = await signet.post('/revoke', { token: 'unknown' }, SERVICE)
       expect([revoked.status, revoked.headers.get('content-length')]).toEqual([200, '0'])
       const preflight = await signet.fetch('/token', { method: 'OPTIONS' })
       expect([preflight.status, preflight.headers.get('content-length')]).toEqual([204, null])
     })
 
-    it('§9.3.7 – answers OPTIONS with what is allowed, and does nothing', async () => {
+    it('§9.3.7 – answers OPTIONS with Allow, and does nothing', async () => {
       const { status, headers, text } = await signet.fetch('/token', { method: 'OPTIONS' })
       expect([status, headers.get('allow'), text]).toEqual([204, 'POST', ''])
     })
@@ -73,29 +73,32 @@ describe('the HTTP around the endpoints', () => {
       'http://localhost:6274',
       'null',
       'chrome-extension://abcdef',
-    ])('lets %s read the answers of /token and /revoke, refusals too, without credentials', async origin => {
-      const large = { grant_type: 'x', pad: 'x'.repeat(70_000) }
-      const answers = [
-        await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, ...from(origin) }),
-        await signet.token({ grant_type: 'x' }, from(origin)),
-        await signet.post('/revoke', { token: 'x' }, { ...SERVICE, ...from(origin) }),
-        await signet.token(large, from(origin)),
-        await signet.fetch('/token', { headers: from(origin) }),
-        await signet.fetch('/.well-known/nothing', { headers: from(origin) }),
-        await preflight('/token', origin),
-      ]
-      expect(answers.map(({ status }) => status)).toEqual([200, 401, 200, 413, 405, 404, 204])
-      for (const answer of answers) {
-        expect(originOf(answer)).toBe('*')
-        expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
-        expect(answer.headers.get('access-control-expose-headers')).toMatch(
-          /WWW-Authenticate.*Retry-After.*X-Request-Id.*RateLimit/,
-        )
-      }
-    })
+    ])(
+      'lets %s read the answers of /token and /revoke, refusals included, without credentials',
+      async origin => {
+        const large = { grant_type: 'x', pad: 'x'.repeat(70_000) }
+        const answers = [
+          await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, ...from(origin) }),
+          await signet.token({ grant_type: 'x' }, from(origin)),
+          await signet.post('/revoke', { token: 'x' }, { ...SERVICE, ...from(origin) }),
+          await signet.token(large, from(origin)),
+          await signet.fetch('/token', { headers: from(origin) }),
+          await signet.fetch('/.well-known/nothing', { headers: from(origin) }),
+          await preflight('/token', origin),
+        ]
+        expect(answers.map(({ status }) => status)).toEqual([200, 401, 200, 413, 405, 404, 204])
+        for (const answer of answers) {
+          expect(originOf(answer)).toBe('*')
+          expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
+          expect(answer.headers.get('access-control-expose-headers')).toMatch(
+            /WWW-Authenticate.*Retry-After.*X-Request-Id.*RateLimit/,
+          )
+        }
+      },
+    )
 
     it.each(['/token', '/revoke', '/.well-known/jwks.json', '/.well-known/oauth-authorization-server'])(
-      'allows a page whatever request headers it names at %s, for hours',
+      'allows every request header that a preflight names at %s, for hours',
       async path => {
         const asked =
           'authorization,content-type,traceparent,tracestate,baggage,x-requested-with,x-anything-at-all'
@@ -118,13 +121,13 @@ describe('the HTTP around the endpoints', () => {
       'a,,b',
       '"authorization"',
       `${' ,'.repeat(2_000)}a`,
-    ])('RFC 9110 §5.6.1 – gives back no list that is none: %j', async asked => {
+    ])('RFC 9110 §5.6.1 – does not repeat a malformed list of headers: %j', async asked => {
       const answer = await preflight('/token', 'https://inspector.example', asked)
       expect(answer.status).toBe(204)
       expect(allowedBy(answer)).toMatch(/^Authorization, Content-Type, /)
     })
 
-    it('lets no browser introspect', async () => {
+    it('lets no page introspect', async () => {
       const answer = await signet.post(
         '/introspect',
         { token: 'x' },
@@ -133,7 +136,7 @@ describe('the HTTP around the endpoints', () => {
       expect(originOf(answer)).toBeNull()
     })
 
-    it.each(GETS.slice(0, 2))('lets anyone read %s', async path => {
+    it.each(GETS.slice(0, 2))('lets every origin read %s', async path => {
       expect(originOf(await signet.fetch(path, { headers: from('https://evil.example') }))).toBe('*')
     })
   })
@@ -151,7 +154,7 @@ describe('the HTTP around the endpoints', () => {
         signet.fetch('/auth/me'),
       ])
 
-    it('carries a request id of its own, the one in the log', async () => {
+    it('has a request id of its own, which is in the log', async () => {
       const ids = (await answers()).map(({ headers }) => headers.get('x-request-id') ?? '')
       expect(new Set(ids).size).toBe(ids.length)
       for (const id of ids) {
@@ -160,12 +163,12 @@ describe('the HTTP around the endpoints', () => {
       }
     })
 
-    it('does not take a request id from outside', async () => {
+    it('does not take a request id from the caller', async () => {
       const { headers } = await signet.token(CLIENT_CREDENTIALS, { ...SERVICE, 'x-request-id': 'mine' })
       expect(headers.get('x-request-id')).not.toBe('mine')
     })
 
-    it('forbids a browser to guess, to frame and to tell', async () => {
+    it('forbids sniffing, framing and the Referer', async () => {
       for (const { headers } of await answers()) {
         expect(headers.get('x-content-type-options')).toBe('nosniff')
         expect(headers.get('referrer-policy')).toBe('no-referrer')
@@ -175,14 +178,14 @@ describe('the HTTP around the endpoints', () => {
       }
     })
 
-    it('asks for https for ever where the issuer has it', async () => {
+    it('has HSTS when the issuer is https', async () => {
       const secure = await deployment.start({ environment: { ISSUER: 'https://id.example' } })
       const { headers } = await secure.fetch('/livez')
       expect(headers.get('strict-transport-security')).toMatch(/^max-age=\d{7,}/)
     })
   })
 
-  it('logs one line a request, with what a person would ask for', async () => {
+  it('is one line of the log, with what an operator needs', async () => {
     const { headers } = await signet.token(CLIENT_CREDENTIALS, SERVICE, '192.0.2.7')
     const line = signet.lines.find(line => line['request_id'] === headers.get('x-request-id'))
     expect(line).toEqual({

@@ -6,7 +6,7 @@ import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { createLargeAnswers } from '../../../src/http/server/large-answers.ts'
 import { closeServer, listenOnLoopback } from '../../support/issuer.ts'
 
-/** More than the system takes for a connection. */
+/** More than the socket buffers of the system hold. */
 const LARGE = 32_000_000
 const bytes = Buffer.alloc(LARGE, 'x')
 
@@ -16,7 +16,7 @@ describe('large answers', () => {
     for (const closer of closers.splice(0)) await closer()
   })
 
-  /** A server that answers with large bodies, each by its name, and clients that read them or do not. */
+  /** A server with large bodies by name, and clients that read them or do not. */
   const start = async (seconds: number) => {
     const holdLarge = createLargeAnswers({ seconds })
     const bodies = new Map<string, Uint8Array>()
@@ -54,7 +54,7 @@ describe('large answers', () => {
     return { ask, answered, outcomes, ended: () => ended }
   }
 
-  it('are refused to an address that does not read those it has, and not to others', async () => {
+  it('are refused to an address that does not read its answers, and to no other', async () => {
     const { ask, answered, outcomes, ended } = await start(30)
     const sockets = Array.from({ length: 8 }, (_, index) => ask('192.0.2.1', `${index}`))
     await answered(8)
@@ -64,7 +64,7 @@ describe('large answers', () => {
     ask('192.0.2.2', 'more')
     await answered(10)
     expect(outcomes.slice(8)).toEqual(['Problem', 'held'])
-    // What is read makes room.
+    // An answer that was read makes room.
     sockets[0]?.resume()
     await expect.poll(ended).toBe(1)
     ask('192.0.2.1', 'more')
@@ -72,7 +72,7 @@ describe('large answers', () => {
     expect(outcomes.at(-1)).toBe('held')
   })
 
-  it('are refused to all when many addresses do not read theirs, but for those that are on their way', async () => {
+  it('are refused to all addresses when many do not read theirs, while those under way are finished', async () => {
     const { ask, answered, outcomes } = await start(30)
     for (let index = 0; index < 64; index += 1) ask(`192.0.2.${index}`, `${index}`)
     await answered(64)
@@ -83,7 +83,7 @@ describe('large answers', () => {
     expect(outcomes.slice(64)).toEqual(['Unavailable', 'held'])
   })
 
-  it('that are the same are sent to as many as ask, and take one place until the last has read', async () => {
+  it('are counted once when many clients read the same one, until the last has read it', async () => {
     const { ask, answered, outcomes, ended } = await start(30)
     const readers = Array.from({ length: 100 }, () => ask('192.0.2.1'))
     await answered(100)
@@ -102,7 +102,7 @@ describe('large answers', () => {
     expect(outcomes.at(-1)).toBe('held')
   })
 
-  it('end with their connection when they are not read in time', async () => {
+  it('end with their connection when their client does not read in time', async () => {
     const { ask, ended } = await start(0.2)
     ask('192.0.2.1')
     // The client has read nothing.

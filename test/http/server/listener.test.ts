@@ -15,7 +15,7 @@ const HEAD = ['POST /token HTTP/1.1', 'Host: localhost', 'Content-Type: applicat
 const AUTHORIZATION = `Authorization: ${SERVICE.authorization}`
 const LENGTH = `Content-Length: ${CC.length}`
 
-describe('RFC 9112 – what a socket may bring', () => {
+describe('RFC 9112 – the listener', () => {
   let deployment: Deployment
   let signet: Instance
   let issuer: string
@@ -35,7 +35,7 @@ describe('RFC 9112 – what a socket may bring', () => {
   })
 
   const open = () => connect(Number(new URL(issuer).port), '127.0.0.1')
-  /** Sends the bytes and reads until the server has nothing more to say. */
+  /** Sends the bytes, and reads until the server ends the connection or pauses. */
   const say = async (lines: readonly string[], body = '') => {
     const socket = open()
     socket.write(`${[...lines, 'Connection: close', '', ''].join('\r\n')}${body}`)
@@ -48,14 +48,14 @@ describe('RFC 9112 – what a socket may bring', () => {
 
   it('answers an ordinary request', expectAlive)
 
-  it('RFC 9110 §15.5.14 – answers a body that is announced too large before it comes, and ends the connection', async () => {
+  it('RFC 9110 §15.5.14 – answers 413 before a body that is announced too large has come, and ends the connection', async () => {
     const socket = open()
     socket.write([...HEAD, AUTHORIZATION, 'Content-Length: 1000000000', '', ''].join('\r\n'))
     expect(statusesOf(await text(socket))).toEqual([413])
     await expectAlive()
   })
 
-  it('stops reading a chunked body that does not end', async () => {
+  it('stops reading an endless chunked body', async () => {
     const socket = open().on('error', () => {})
     socket.write([...HEAD, AUTHORIZATION, 'Transfer-Encoding: chunked', '', ''].join('\r\n'))
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
@@ -66,7 +66,7 @@ describe('RFC 9112 – what a socket may bring', () => {
     await expectAlive()
   })
 
-  it('takes a chunked body of the right size', async () => {
+  it('accepts a chunked body within the limit', async () => {
     const body = `${CC.length.toString(16)}\r\n${CC}\r\n0\r\n\r\n`
     expect(statusesOf(await say([...HEAD, AUTHORIZATION, 'Transfer-Encoding: chunked'], body))).toEqual([200])
   })
@@ -74,16 +74,16 @@ describe('RFC 9112 – what a socket may bring', () => {
   it.each([
     ['a length and chunks', [LENGTH, 'Transfer-Encoding: chunked']],
     ['two lengths', [LENGTH, 'Content-Length: 3']],
-    ['a length that is none', ['Content-Length: 3x']],
+    ['a malformed length', ['Content-Length: 3x']],
     ['a negative length', ['Content-Length: -1']],
-    ['an encoding that nobody knows', ['Transfer-Encoding: chunky']],
-  ])('§6.3 – refuses %s: nothing is smuggled behind it', async (_, headers) => {
+    ['an unknown transfer coding', ['Transfer-Encoding: chunky']],
+  ])('§6.3 – refuses %s, so that no request is smuggled behind it', async (_, headers) => {
     const hidden = `${CC}\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n`
     expect(statusesOf(await say([...HEAD, AUTHORIZATION, ...headers], hidden))).toEqual([400])
     await expectAlive()
   })
 
-  it('RFC 9110 §5.3 – does not choose between two Authorization headers', async () => {
+  it('RFC 9110 §5.3 – refuses two Authorization headers', async () => {
     const wrong = 'Authorization: Basic c2VydmljZTp3cm9uZw=='
     for (const pair of [
       [AUTHORIZATION, wrong],
@@ -94,7 +94,7 @@ describe('RFC 9112 – what a socket may bring', () => {
     }
   })
 
-  it('says nothing loud about a client that goes away in the middle', async () => {
+  it('logs no error for a client that leaves within its request', async () => {
     const before = signet.lines.length
     for (const framing of ['Content-Length: 1000', 'Transfer-Encoding: chunked']) {
       const socket = open().on('error', () => {})
@@ -110,7 +110,7 @@ describe('RFC 9112 – what a socket may bring', () => {
     expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
   })
 
-  it('answers requests that come at once, each its own', async () => {
+  it('answers pipelined requests each on its own', async () => {
     const one = [...HEAD, AUTHORIZATION, LENGTH, '', ''].join('\r\n') + CC
     const socket = open()
     socket.write(one + one)
@@ -121,7 +121,7 @@ describe('RFC 9112 – what a socket may bring', () => {
     expect(new Set(ids).size).toBe(3)
   })
 
-  it('refuses what is not HTTP', async () => {
+  it('refuses bytes that are not HTTP', async () => {
     expect(statusesOf(await say(['nonsense']))).toEqual([400])
     expect(
       statusesOf(await say(['GET /livez HTTP/1.1', 'Host: localhost', `X: ${'x'.repeat(100_000)}`])),

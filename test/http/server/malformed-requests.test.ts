@@ -11,7 +11,7 @@ import { systemRandom } from '../../../src/platform/random.ts'
 import { createLog } from '../../support/effects.ts'
 import { freePort } from '../../support/services/services.ts'
 
-describe('what cannot be read as a request', () => {
+describe('a request that cannot be parsed', () => {
   const { log, lines } = createLog()
   let listener: Listener
   let port: number
@@ -43,8 +43,8 @@ describe('what cannot be read as a request', () => {
       400,
       ['GET http://localhost/ HTTP/1.1', 'Host: localhost', 'Host: localhost'],
     ],
-    ['a Host that is none beside an absolute target', 400, ['GET http://localhost/ HTTP/1.1', 'Host: a b']],
-    ['a Host that is none', 400, ['GET / HTTP/1.1', 'Host: a b']],
+    ['a malformed Host beside an absolute target', 400, ['GET http://localhost/ HTTP/1.1', 'Host: a b']],
+    ['a malformed Host', 400, ['GET / HTTP/1.1', 'Host: a b']],
     ['a Host with a path', 400, ['GET / HTTP/1.1', 'Host: a/b']],
     ['a backslash in the path', 400, ['GET /\\evil HTTP/1.1', 'Host: localhost']],
     ['a path with a dot segment', 400, ['GET /x/../ HTTP/1.1', 'Host: localhost']],
@@ -52,12 +52,12 @@ describe('what cannot be read as a request', () => {
     ['a path with an escaped one', 400, ['GET /%2e%2E/ HTTP/1.1', 'Host: localhost']],
     ['a path with a letter that is escaped', 400, ['GET /%61uth HTTP/1.1', 'Host: localhost']],
     ['a path with a fragment', 400, ['GET /#x HTTP/1.1', 'Host: localhost']],
-    ['a target that is none', 400, ['GET example HTTP/1.1', 'Host: localhost']],
+    ['a malformed target', 400, ['GET example HTTP/1.1', 'Host: localhost']],
     ['another protocol', 400, ['\u0016\u0003\u0001']],
-    ['a version that is none', 400, ['GET / HTTP/9.9', 'Host: localhost']],
+    ['an unknown version', 400, ['GET / HTTP/9.9', 'Host: localhost']],
     ['a line that is no header', 400, ['GET / HTTP/1.1', 'Host: localhost', 'no header']],
     ['headers without an end', 431, ['GET / HTTP/1.1', 'Host: localhost', `A: ${'x'.repeat(20_000)}`]],
-  ])('%s gets %d, with the request id that is in the log', async (_, status, request) => {
+  ])('with %s is answered with %d and the request id of its line in the log', async (_, status, request) => {
     lines.length = 0
     const answer = await say(...request)
     expect(answer.status).toBe(status)
@@ -74,24 +74,24 @@ describe('what cannot be read as a request', () => {
   })
 
   it.each(['/?a=%61/../#', '/.well-known/x', '/a..b/..c', '/a%20b', '/a%2Fb'])(
-    'RFC 9112 §3.2 – a target may be %s',
+    'RFC 9112 §3.2 – may have %s as its target',
     async target => {
       const { status } = await say(`GET ${target} HTTP/1.1`, 'Host: localhost', 'Connection: close')
       expect(status).toBe(target.startsWith('/?') ? 200 : 404)
     },
   )
 
-  it('RFC 9110 §10.1.1 – ignores an unknown Expect', async () => {
+  it('RFC 9110 §10.1.1 – is answered in spite of an unknown Expect', async () => {
     const { answer } = await say('GET / HTTP/1.1', 'Host: localhost', 'Expect: wonders', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
   })
 
-  it('RFC 9112 §3.2 – an absolute target is read as its path is', async () => {
+  it('RFC 9112 §3.2 – may have an absolute target, which is routed by its path', async () => {
     const { answer } = await say('GET http://localhost/ HTTP/1.1', 'Host: localhost', 'Connection: close')
     expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*read$/)
   })
 
-  it('drops a connection without an address, whose X-Forwarded-For would be believed', async () => {
+  it('is dropped on a connection without an address, so that no X-Forwarded-For is believed', async () => {
     const seen: (string | undefined)[] = []
     const port = await freePort()
     const fetch: App['fetch'] = (_, env) => {
@@ -103,7 +103,7 @@ describe('what cannot be read as a request', () => {
       { host: '127.0.0.1', port },
       createUnreadable({ random: systemRandom, log }),
     )
-    // Nothing is accepted while this runs: it has come, spoken and gone before.
+    // The server accepts nothing while this runs: the client has connected, sent and left before.
     execFileSync(process.execPath, [
       '-e',
       `const s = require('net').connect(${port}, '127.0.0.1', () => s.write('GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n', () => s.resetAndDestroy()))`,
@@ -113,7 +113,7 @@ describe('what cannot be read as a request', () => {
     await listener.drain(1)
   })
 
-  it('keeps no connection for whoever does not close theirs', async () => {
+  it('has its connection closed by the server when the client does not close it', async () => {
     const { refuse } = createUnreadable({ random: systemRandom, log })
     const port = await freePort()
     const server = createServer({ allowHalfOpen: true }).listen(port, '127.0.0.1')
@@ -126,7 +126,7 @@ describe('what cannot be read as a request', () => {
     server.close()
   })
 
-  it('goes on when somebody leaves in the middle of a line', async () => {
+  it('does not stop the server when the client leaves within a line', async () => {
     const socket = connect(port, '127.0.0.1')
     await new Promise(resolve => socket.write('GET / HTTP/1.1\r\nHost', resolve))
     socket.resetAndDestroy()

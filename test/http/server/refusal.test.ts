@@ -26,7 +26,7 @@ const noClients: Clients = {
   hasFirstPartyOrigin: () => false,
 }
 
-/** What a server answers and logs whose one route, of that kind, fails with that error. */
+/** The answer and the log of a server with one route of that kind, which fails with that error. */
 const failWith = async (errors: Route['errors'], error: unknown) => {
   const { log, lines } = createLog()
   const app = createApp({
@@ -53,8 +53,8 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
   return { status, headers, type: headers.get('content-type'), lines }
 }
 
-describe('a refusal is answered as its route says', () => {
-  it('with JSON of RFC 6749 on an OAuth route', async () => {
+describe('a refusal in the form of its route', () => {
+  it('is the JSON of RFC 6749 §5.2 on an OAuth route', async () => {
     const error = new OAuthError('client_secret_wrong', { client_id: 'service' })
     const { status, type, headers, lines } = await failWith('oauth', error)
     expect([status, type]).toEqual([401, TYPES.oauth])
@@ -64,39 +64,39 @@ describe('a refusal is answered as its route says', () => {
     ])
   })
 
-  it.each(['problem', 'page'] as const)('with a %s', async kind => {
+  it.each(['problem', 'page'] as const)('is a %s', async kind => {
     const error = new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
     const { status, type, lines } = await failWith(kind, error)
     expect([status, type]).toEqual([400, TYPES[kind]])
     expect(lines).toMatchObject([{ level: 'info', error: 'LINK_INVALID', reason: 'link_spent_meanwhile' }])
   })
 
-  it('with a page also where the form cannot be read', async () => {
+  it('is a page also when the form cannot be read', async () => {
     const { status, type, lines } = await failWith('page', new OAuthError('content_type'))
     expect([status, type]).toEqual([400, TYPES.page])
     expect(lines).toMatchObject([{ level: 'info', error: 'LINK_INVALID', reason: 'content_type' }])
   })
 
-  it('under the code alone where that leaves nothing open', async () => {
+  it('is logged under its code when it has no reason', async () => {
     const { lines } = await failWith('problem', new Problem('EMAIL_TAKEN'))
     expect(lines).toMatchObject([{ error: 'EMAIL_TAKEN', reason: 'email_taken' }])
   })
 
-  it('under the reason of the OAuth refusal that it translates', async () => {
+  it('is logged under the reason of the OAuth refusal that it translates', async () => {
     const cause = new OAuthError('refresh_idle')
     const { lines } = await failWith('problem', new Problem('AUTH_TOKEN_EXPIRED', { cause }))
     expect(lines).toMatchObject([{ error: 'AUTH_TOKEN_EXPIRED', reason: 'refresh_idle' }])
   })
 
-  it.each(['problem', 'page'] as const)('with the time to come back, as a %s', async kind => {
+  it.each(['problem', 'page'] as const)('has Retry-After as a %s', async kind => {
     const error = new Problem('RATE_LIMITED', { reason: 'accounts', retry_after_seconds: 7 })
     const { status, headers } = await failWith(kind, error)
     expect([status, headers.get('retry-after')]).toEqual([429, '7'])
   })
 })
 
-describe('what is away is a 503 of the same kind', () => {
-  it.each(KINDS)('on a route that answers with %s', async kind => {
+describe('an unavailable service', () => {
+  it.each(KINDS)('is 503 with Retry-After on a route of the kind %s', async kind => {
     const { status, type, headers, lines } = await failWith(kind, new Unavailable('database', 3, 'gone'))
     expect([status, type, headers.get('retry-after')]).toEqual([503, TYPES[kind], '3'])
     expect(lines).toMatchObject([
@@ -105,8 +105,8 @@ describe('what is away is a 503 of the same kind', () => {
   })
 })
 
-describe('an error that no route foresees is a 500, loudly, that tells nothing', () => {
-  it.each(KINDS)('on a route that answers with %s', async kind => {
+describe('an unexpected error', () => {
+  it.each(KINDS)('is 500 without a detail on a route of the kind %s', async kind => {
     const { status, type, lines } = await failWith(kind, new TypeError('no such thing'))
     expect([status, type]).toEqual([500, kind === 'page' ? TYPES.problem : TYPES[kind]])
     expect(lines).toMatchObject([
@@ -119,7 +119,7 @@ describe('an error that no route foresees is a 500, loudly, that tells nothing',
   it.each([
     ['oauth', new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })],
     ['problem', new OAuthError('client_unknown')],
-  ] as const)('also a refusal of another protocol than that of an %s route', async (kind, error) => {
+  ] as const)('is also a refusal of another protocol on an %s route', async (kind, error) => {
     const { status, lines } = await failWith(kind, error)
     expect(status).toBe(500)
     expect(lines[0]).toMatchObject({ level: 'error', message: 'unexpected error' })

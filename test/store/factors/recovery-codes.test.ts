@@ -6,8 +6,8 @@ import type { SealedSecret } from '../../../src/domain/factors/sealed-secret.ts'
 import { createFactors } from '../../../src/store/factors/factors.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
 import type { Database } from '../../support/database.ts'
+import { LIFETIMES } from '../../support/families.ts'
 
-const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
 const createDigest = () => digestOf(recoveryCodeOf(randomBytes(25)))
 
 describe.each(backends.slice(-1))('recovery codes of an enrolment ($name)', ({ open }) => {

@@ -7,8 +7,8 @@ import type { Database as Pool } from '../../../src/store/postgres/database.ts'
 import { createEndings } from '../../../src/store/revocations/endings.ts'
 import { createRevocations } from '../../../src/store/revocations/revocations.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
+import { LIFETIMES } from '../../support/families.ts'
 
-const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
 /** More than one statement ends. Some have had no token for hours. */
 const RECENT = 2_600
 const OLD = 300

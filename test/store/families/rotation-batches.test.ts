@@ -6,7 +6,7 @@ import type { Presentation } from '../../../src/domain/sign-in/refresh-family.ts
 import { retryProofOf } from '../../../src/domain/sign-in/refresh-token.ts'
 import { createJudge } from '../../../src/store/families/judge-families.ts'
 import { createRefreshFamilies } from '../../../src/store/families/refresh-families.ts'
-import { backends, createDatabase, hasPostgres, type OpenBackend } from '../../support/backends.ts'
+import { backends, createDatabaseWithSchema, hasPostgres, type OpenBackend } from '../../support/backends.ts'
 import { API } from '../../support/clients.ts'
 import { callerOf, type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES, rowOf, type SeededFamily, seedFamily } from '../../support/families.ts'
@@ -213,7 +213,7 @@ describe.each(backends)('a rotation that is late in a batch, on $name', ({ open 
 
 describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then for its row', () => {
   it('changes nothing once its caller has given up', async () => {
-    const own = await createDatabase()
+    const own = await createDatabaseWithSchema()
     const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 1 })
     const ground = { database: lone, pepper: randomBytes(32).toString('base64url') }
     const family = await seedFamily(ground)

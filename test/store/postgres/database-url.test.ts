@@ -9,7 +9,7 @@ import { readConfig } from '../../../src/config.ts'
 import { StartFault } from '../../../src/domain/base/start-fault.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { openStore } from '../../../src/store/open-store.ts'
-import { createDatabase, hasPostgres } from '../../support/backends.ts'
+import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
 import { PEPPER } from '../../support/clients.ts'
 import { openDatabase } from '../../support/database.ts'
 import { dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
@@ -49,10 +49,10 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   const ROLE = 'ro/le 100%@x'
   const PASSWORD = 'p@ss:/?#%é'
   const NAME = 'data/base 100%'
-  let own: Awaited<ReturnType<typeof createDatabase>>
+  let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   let url: string
   beforeAll(async () => {
-    own = await createDatabase()
+    own = await createDatabaseWithSchema()
     const admin = openDatabase({ url: own.url, pool_size: 1 })
     await admin.sql`drop role if exists ${admin.sql(ROLE)}`
     await admin.sql`create role ${admin.sql(ROLE)} superuser login password '${admin.sql.unsafe(PASSWORD)}'`

@@ -7,7 +7,7 @@ import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { onHeldAccount } from '../../../src/store/families/end-families.ts'
 import { isOutage } from '../../../src/store/postgres/outage.ts'
 import { inTransaction } from '../../../src/store/postgres/transaction.ts'
-import { createDatabase, hasPostgres } from '../../support/backends.ts'
+import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../../support/services/fault-proxy.ts'
 
@@ -16,12 +16,12 @@ const ANSWER_SECONDS = 1
 const SPARE = 3
 
 describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
-  let own: Awaited<ReturnType<typeof createDatabase>>
+  let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
   let proxy: FaultProxy
   let database: Database
 
   beforeAll(async () => {
-    own = await createDatabase()
+    own = await createDatabaseWithSchema()
   })
   afterAll(() => own.drop())
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../../../src/store/open-store.ts'
+import { refreshTokens, signIn, signUp } from '../../support/accounts/account-api.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
 import { openDatabase } from '../../support/database.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { seedFamily } from '../../support/families.ts'
@@ -72,18 +72,6 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
   })
   const isLeftOut = () => isPooled && findPgBouncer() === null
 
-  const call = (path: string, body: unknown, token?: string) =>
-    signet.fetch(path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(body),
-    })
-  const own = (path: string, token: string) =>
-    signet.fetch(path, { headers: { authorization: `Bearer ${token}` } })
-
   it('registers, signs in, refreshes, shows and ends a sign-in, with the right times', async () => {
     if (isLeftOut()) return
     const before = Date.now() - 2000
@@ -92,27 +80,24 @@ describe.skipIf(!hasPostgres || !hasRedis).each([
       return time >= before && time <= Date.now() + 2000
     }
     const email = `ann-${isPooled}@b.example`
-    const registered = await call('/auth/register', { email, password: PASSWORD })
-    expect(registered.status).toBe(201)
-    const { body, status } = await call('/auth/login', { email, password: PASSWORD })
-    expect(status).toBe(200)
-    const me = await own('/auth/me', body.access_token)
+    await signUp(signet, email)
+    const body = await signIn(signet, email)
+    const me = await signet.ask('/auth/me', { token: body.access_token })
     expect(me.body['email']).toBe(email)
     expect(isNow(me.body['created_at'])).toBe(true)
-    const refreshed = await call('/auth/refresh', { refresh_token: body.refresh_token })
+    const refreshed = await refreshTokens(signet, body)
     expect(refreshed.status).toBe(200)
+    const { access_token: token } = refreshed.body
     const seconds = refreshed.body.refresh_token_expires_in
     expect(Math.abs(seconds - 604_800)).toBeLessThan(5)
-    const { sessions } = (await own('/auth/sessions', refreshed.body.access_token)).body as unknown as {
-      sessions: { created_at: unknown; last_used_at: unknown }[]
-    }
+    const { sessions } = (await signet.ask('/auth/sessions', { token })).body
     expect(sessions).toHaveLength(2)
     for (const { created_at, last_used_at } of sessions)
       expect([isNow(created_at), isNow(last_used_at)]).toEqual([true, true])
-    const exported = await own('/auth/me/export', refreshed.body.access_token)
+    const exported = await signet.ask('/auth/me/export', { token })
     expect(exported.text).toContain(email)
-    expect((await call('/auth/logout', { everywhere: true }, refreshed.body.access_token)).status).toBe(204)
-    expect((await own('/auth/me', refreshed.body.access_token)).status).toBe(401)
+    expect((await signet.ask('/auth/logout', { body: { everywhere: true }, token })).status).toBe(204)
+    expect((await signet.ask('/auth/me', { token })).status).toBe(401)
   })
 
   it('answers a retry with the living successor, ends a reused family, and puts the ending into the feed', async () => {

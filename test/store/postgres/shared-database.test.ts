@@ -4,8 +4,8 @@ import { runProgram } from '../../../src/cli/program.ts'
 import { openStore } from '../../../src/store/open-store.ts'
 import { migrate } from '../../../src/store/schema/migrate.ts'
 import { readMigrations } from '../../../src/store/schema/migrations.ts'
+import { refreshTokens, signIn, signUp } from '../../support/accounts/account-api.ts'
 import { createEmptyDatabase, createRedis, hasPostgres, hasRedis } from '../../support/backends.ts'
-import { PASSWORD } from '../../support/call.ts'
 import { PEPPER } from '../../support/clients.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
@@ -56,16 +56,6 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
     await deployment.close()
   })
 
-  const call = (path: string, body: unknown, token?: string) =>
-    signet.fetch(path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(body),
-    })
-
   it('has every table, foreign key and index of ours in our schema, and none in another', async () => {
     const keys = await admin.sql`
       select from pg_constraint c
@@ -99,11 +89,11 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
 
   it('serves in its schema and touches nothing of the other application', async () => {
     const email = 'ann@b.example'
-    expect((await call('/auth/register', { email, password: PASSWORD })).status).toBe(201)
-    const { body } = await call('/auth/login', { email, password: PASSWORD })
-    const refreshed = await call('/auth/refresh', { refresh_token: body.refresh_token })
+    await signUp(signet, email)
+    const refreshed = await refreshTokens(signet, await signIn(signet, email))
     expect(refreshed.status).toBe(200)
-    expect((await call('/auth/logout', { everywhere: true }, refreshed.body.access_token)).status).toBe(204)
+    const ending = { body: { everywhere: true }, token: refreshed.body.access_token }
+    expect((await signet.ask('/auth/logout', ending)).status).toBe(204)
     expect(await admin.sql`select from users`).toHaveLength(0)
     expect(await admin.sql`select from ${admin.sql(`${SCHEMA}.users`)}`).toHaveLength(1)
   })

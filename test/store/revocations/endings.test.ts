@@ -14,9 +14,9 @@ import { createRefreshFamilies } from '../../../src/store/families/refresh-famil
 import { createEmailLinks } from '../../../src/store/mail/email-links.ts'
 import { createEndings } from '../../../src/store/revocations/endings.ts'
 import { backends, hasPostgres, type OpenBackend } from '../../support/backends.ts'
-import { callerOf, type Database } from '../../support/database.ts'
+import { callerOf, type Database, untilWaitingForLock } from '../../support/database.ts'
+import { LIFETIMES } from '../../support/families.ts'
 
-const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
 const pepper = createPepper(randomBytes(32))
 
 /** Every verb that ends a person's sign-ins. Each returns the families that it ended. */
@@ -75,7 +75,7 @@ const createPerson = async ({ sql }: Database) => {
   return id
 }
 
-const signIn = async (database: Database, user_id: string): Promise<string | null> => {
+const openFamily = async (database: Database, user_id: string): Promise<string | null> => {
   const id = randomUUID()
   const salt = randomBytes(16)
   const family = await createRefreshFamilies(database, LIFETIMES).open({
@@ -95,8 +95,8 @@ const signIn = async (database: Database, user_id: string): Promise<string | nul
   return family?.id ?? null
 }
 
-const mustSignIn = async (database: Database, person: string) => {
-  const id = await signIn(database, person)
+const mustOpenFamily = async (database: Database, person: string) => {
+  const id = await openFamily(database, person)
   if (id === null) throw new Error('no sign-in')
   return id
 }
@@ -123,11 +123,11 @@ describe.each(backends)('an ending of a person’s sign-ins, on $name', ({ open 
       const { database } = backend
       const [person, stranger] = [await createPerson(database), await createPerson(database)]
       const [kept, second, third] = [
-        await mustSignIn(database, person),
-        await mustSignIn(database, person),
-        await mustSignIn(database, person),
+        await mustOpenFamily(database, person),
+        await mustOpenFamily(database, person),
+        await mustOpenFamily(database, person),
       ]
-      const bystander = await mustSignIn(database, stranger)
+      const bystander = await mustOpenFamily(database, stranger)
       const goesOn = name === 'a change of password' ? [kept] : []
       const ended = [kept, second, third].filter(id => !goesOn.includes(id))
       expect((await end(database, person, kept))?.toSorted()).toEqual(ended.toSorted())
@@ -143,8 +143,11 @@ describe.each(backends)('an ending of a person’s sign-ins, on $name', ({ open 
       const { database } = backend
       for (let turn = 0; turn < 20; turn += 1) {
         const person = await createPerson(database)
-        const [kept, before] = [await mustSignIn(database, person), await mustSignIn(database, person)]
-        const signIns = [1, 2, 3].map(() => signIn(database, person))
+        const [kept, before] = [
+          await mustOpenFamily(database, person),
+          await mustOpenFamily(database, person),
+        ]
+        const signIns = [1, 2, 3].map(() => openFamily(database, person))
         const [ended = [], ...opened] = await Promise.all([end(database, person, kept), ...signIns])
         const others = [before, ...opened.filter(id => id !== null)]
         const all = name === 'a change of password' ? others : [kept, ...others]
@@ -157,7 +160,7 @@ describe.each(backends)('an ending of a person’s sign-ins, on $name', ({ open 
   it('changes nothing when the sign-in that asks was ended meanwhile', async () => {
     const { database } = backend
     const person = await createPerson(database)
-    const [keep, other] = [await mustSignIn(database, person), await mustSignIn(database, person)]
+    const [keep, other] = [await mustOpenFamily(database, person), await mustOpenFamily(database, person)]
     await database.sql`update refresh_families set revoked_at = now() where id = ${keep}`
     const change = {
       id: person,
@@ -202,11 +205,11 @@ describe.skipIf(!hasPostgres)('an ending of a person’s sign-ins while one is b
   it.each(VERBS)('%s ends the sign-in that it waited for, with its entry', async (_, end) => {
     const { database } = backend
     const person = await createPerson(database)
-    const kept = await mustSignIn(database, person)
+    const kept = await mustOpenFamily(database, person)
     const slow = await hold()
-    const late = await mustSignIn(slow.database, person)
+    const late = await mustOpenFamily(slow.database, person)
     const ending = end(database, person, kept)
-    await waitingForLock(database)
+    await untilWaitingForLock(database)
     await slow.commit()
     expect(await ending).toContain(late)
     expect(await lookAt(database, [late])).toEqual({ entries: [late], living: [] })
@@ -215,12 +218,12 @@ describe.skipIf(!hasPostgres)('an ending of a person’s sign-ins while one is b
   it('keeps a sign-in in the feed for as long as the token of a rotation that it waited for lives', async () => {
     const { database } = backend
     const person = await createPerson(database)
-    const id = await mustSignIn(database, person)
+    const id = await mustOpenFamily(database, person)
     const slow = await hold()
     // The lock of a rotation.
     await slow.database.run(sql => sql`select from refresh_families where id = ${id} for no key update`)
     const ending = createAccounts(database, LIFETIMES).endEverySignIn(person, 'signed_out_everywhere')
-    await waitingForLock(database)
+    await untilWaitingForLock(database)
     const [{ now } = { now: null }] = await database.sql<{ now: Date }[]>`select clock_timestamp() as now`
     await slow.commit()
     await ending
@@ -262,7 +265,7 @@ describe.skipIf(!hasPostgres)('concurrent endings', () => {
       update refresh_families set revoked_at = now()
       where id in (select id from refresh_families where client_id = 'crowd' limit 4)`
     const ending = createEndings(database, LIFETIMES).endClient('crowd')
-    await waitingForLock(database)
+    await untilWaitingForLock(database)
     await held`commit`
     held.release()
     await ending
@@ -286,9 +289,9 @@ describe.skipIf(!hasPostgres)('concurrent endings', () => {
         first === 'delete'
           ? createAccountLife(database, LIFETIMES).delete({ id: person, credential_epoch: 0 })
           : links.redeemReset({ digest: reset, password_digest: PASSWORD_DIGEST })
-      await waitingForLock(database)
+      await untilWaitingForLock(database)
       const verified = links.redeemVerification(verification)
-      await waitingForLock(database, 2)
+      await untilWaitingForLock(database, 2)
       await held`commit`
       held.release()
       expect(await ending).not.toBeNull()
@@ -325,21 +328,12 @@ describe.skipIf(!hasPostgres)('concurrent endings', () => {
         payload: randomBytes(32),
       }),
     ]
-    await waitingForLock(database, begun.length)
+    await untilWaitingForLock(database, begun.length)
     await held`commit`
     held.release()
     expect(await Promise.all(begun)).toEqual([null, null, null, null, undefined])
   })
 })
-
-/** Resolves when so many statements of this database wait for a locked row. */
-const waitingForLock = async ({ sql }: Database, count = 1): Promise<void> => {
-  for (;;) {
-    const waiting = await sql`
-      select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    if (waiting.length >= count) return
-  }
-}
 
 const unreachable = (): never => {
   throw new Error('there is a Postgres')

@@ -7,13 +7,13 @@ import { createEndings } from '../../../src/store/revocations/endings.ts'
 import { numberSome } from '../../../src/store/revocations/number-revocations.ts'
 import { createRevocationFeed } from '../../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../../src/store/revocations/revocations.ts'
-import { backends, createDatabase, hasPostgres, type OpenBackend } from '../../support/backends.ts'
+import { backends, createDatabaseWithSchema, hasPostgres, type OpenBackend } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
+import { LIFETIMES } from '../../support/families.ts'
 import { createFrom, dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
 
 const inAnHour = () => new Date(Date.now() + 3_600_000)
 const valuesOf = (revocations: readonly Revocation[]) => revocations.map(({ value }) => value)
-const LIFETIMES = { access_token_seconds: 900, idle_seconds: 900, max_seconds: 900 }
 
 const revokeIn = async (database: Database, expires_at = inAnHour()) => {
   const jti = randomUUID()
@@ -306,7 +306,7 @@ describe.skipIf(!hasPostgres)('the feed during overlapping transactions', () => 
 /** A restored backup, or a standby that was promoted before it had every commit. */
 describe.skipIf(!hasPostgres)('the feed of a copy', () => {
   it('has the entries of the original, and gives the same numbers with other tags', async () => {
-    const original = await createDatabase()
+    const original = await createDatabaseWithSchema()
     onTestFinished(original.drop)
     const first = openDatabase({ url: original.url, pool_size: 2 })
     const kept = await revokeIn(first)

@@ -7,9 +7,13 @@ import { migrate } from '../../../src/store/schema/migrate.ts'
 import { type Migration, planSteps, readMigrations } from '../../../src/store/schema/migrations.ts'
 import { createEmptyDatabase, hasPostgres } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
+import {
+  keepRefreshing,
+  seedOldestRotatingFamily,
+  seedRotatingFamily,
+} from '../../support/rotating-families.ts'
 import { openFaultProxy } from '../../support/services/fault-proxy.ts'
 import { findPgBouncer, startPgBouncer } from '../../support/services/services.ts'
-import { keepRefreshing, openOldestSignIn, openSignIn } from '../../support/sign-ins.ts'
 
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
@@ -55,7 +59,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
 
   it('can each be applied, rolled back and applied again with rows in the tables', async () => {
     await migrate({ url: own.url })
-    const { refresh } = await openSignIn(database)
+    const { refresh } = await seedRotatingFamily(database)
     await database.sql`insert into revocations (kind, value, expires_at) values ('jti', 'a', now())`
     for (const to of ['none', ...names].toReversed()) {
       await migrate({ url: own.url, to })
@@ -68,7 +72,7 @@ describe.skipIf(!hasPostgres)('migrations', () => {
 
   it('keep every row during a rollback to the version before, and back', async () => {
     await migrate({ url: own.url })
-    const { refresh } = await openSignIn(database)
+    const { refresh } = await seedRotatingFamily(database)
     const rows = () => database.sql`select * from refresh_families join users on users.id = user_id`
     expect(await refresh()).toMatchObject({ outcome: 'rotated' })
     const before = await rows()
@@ -373,7 +377,7 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     const families = Number(process.env['SIGNET_TEST_FAMILIES'] ?? 20_000)
     await migrate({ url: own.url, to: names.at(0) ?? '' })
     await fill(database, families)
-    const stop = keepRefreshing(database, openOldestSignIn)
+    const stop = keepRefreshing(database, seedOldestRotatingFamily)
     const began = performance.now()
     await migrate({ url: own.url })
     await migrate({ url: own.url, to: names.at(0) ?? '' })

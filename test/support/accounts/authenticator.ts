@@ -1,10 +1,10 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 
-/** A software authenticator with the browser around it: says what it is told to, honest or not. */
+/** A software authenticator and its browser, which can be made to lie. */
 
 type Algorithm = 'ES256' | 'RS256'
 
-/** What an attacker may bend. Whatever is left out is as an honest browser and authenticator make it. */
+/** The values that an attacker may forge. The default of each is the value of an honest browser and authenticator. */
 export type Bent = Readonly<{
   origin?: string
   rp_id?: string
@@ -18,7 +18,7 @@ export type Bent = Readonly<{
   userHandle?: string
   id?: string
   signature?: Buffer
-  /** Signs with the key of somebody else. */
+  /** Signs with another key. */
   key?: KeyObject
   fmt?: string
   attStmt?: ReadonlyMap<unknown, unknown>
@@ -101,7 +101,7 @@ export const createAuthenticator = ({
       options: Readonly<{ rpId: string; challenge: string; allowCredentials?: readonly unknown[] }>,
       bent: Bent = {},
     ) => {
-      // WebAuthn §6.3.3 – Who was asked for nobody in particular says who it is.
+      // WebAuthn §6.3.3 – Without a list of allowed credentials the authenticator returns the user handle.
       const handle = bent.userHandle ?? (options.allowCredentials?.length === 0 ? userHandle : undefined)
       const authData = authenticatorData(options.rpId, bent)
       const clientDataJSON = clientData('webauthn.get', options.challenge, bent)
@@ -149,7 +149,7 @@ const coseOf = (key: KeyObject, algorithm: Algorithm): ReadonlyMap<unknown, unkn
   return new Map(entries)
 }
 
-/** RFC 8949 – As much of CBOR as an authenticator speaks. */
+/** RFC 8949 – The part of CBOR that an authenticator uses. */
 export const cbor = (value: unknown): Buffer => {
   if (typeof value === 'number') return value >= 0 ? head(0, value) : head(1, -1 - value)
   if (typeof value === 'string') return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)])

@@ -1,32 +1,33 @@
 import { Secret, TOTP } from 'otpauth'
 import { expect } from 'vitest'
 import { type Body } from '../answer.ts'
+import type { Asking } from '../ask.ts'
 import type { Deployment, Instance } from '../deployment.ts'
 import type { TestClock } from '../effects.ts'
-import { type Asking, ask, signIn, signUp } from './account-api.ts'
+import { signUp, trySignIn } from './account-api.ts'
 
 export const MFA = 'urn:signet:acr:mfa'
 export const PWD = 'urn:signet:acr:pwd'
 
-/** The codes of an authenticator application that nobody here wrote. */
+/** The codes of an independent TOTP implementation. */
 export const codesOf = (secret: string, { clock }: TestClock) => {
   const totp = new TOTP({ secret: Secret.fromBase32(secret) })
   return (steps = 0) => totp.generate({ timestamp: clock().getTime() + steps * 30_000 })
 }
 
-/** A request that shows the current refresh token of its own sign-in, as a fresh one may. */
+/** A request of a fresh sign-in that proves itself by its current refresh token. */
 export const asOwner = (
   { access_token, refresh_token }: Pick<Body, 'access_token' | 'refresh_token'>,
   method: 'POST' | 'DELETE' = 'POST',
 ) => ({ method, token: access_token, body: { refresh_token } })
 
-/** Someone with a TOTP: the sign-in that enrolled it, its codes, and the recovery codes. The clock is a step further afterwards. */
+/** Registers an account with a TOTP. Returns the sign-in that enrolled it, its codes and its recovery codes, and moves the clock to the next time step. */
 export const withTotp = async (signet: Instance, time: TestClock, email: string, more: object = {}) => {
   const tokens = await signUp(signet, email, more)
-  const begun = await ask(signet, '/auth/factors/totp', asOwner(tokens))
+  const begun = await signet.ask('/auth/factors/totp', asOwner(tokens))
   expect(begun.status).toBe(200)
   const code = codesOf(begun.body.secret, time)
-  const confirmed = await ask(signet, '/auth/factors/totp/confirm', {
+  const confirmed = await signet.ask('/auth/factors/totp/confirm', {
     body: { handle: begun.body.handle, totp: code() },
     token: tokens.access_token,
   })
@@ -36,14 +37,14 @@ export const withTotp = async (signet: Instance, time: TestClock, email: string,
 }
 export type WithTotp = Awaited<ReturnType<typeof withTotp>>
 
-/** Signs in with password and code; the clock is a step further afterwards. */
+/** Signs in with password and code, and moves the clock to the next time step. */
 export const signInFully = async (
   signet: Instance,
   time: TestClock,
   { email, code }: WithTotp,
   more: object = {},
 ) => {
-  const { body } = await signIn(signet, email, more)
+  const { body } = await trySignIn(signet, email, more)
   const answer = await second(signet, body.handle, { totp: code() })
   expect(answer.status).toBe(200)
   time.advance(30)
@@ -51,12 +52,12 @@ export const signInFully = async (
 }
 
 export const second = (signet: Instance, handle: string, proof: object, headers: Asking['headers'] = {}) =>
-  ask(signet, '/auth/login/second-factor', { body: { handle, ...proof }, headers })
+  signet.ask('/auth/login/second-factor', { body: { handle, ...proof }, headers })
 
 export const stepUp = (signet: Instance, { access_token }: Pick<Body, 'access_token'>, body: object) =>
-  ask(signet, '/auth/step-up', { body, token: access_token })
+  signet.ask('/auth/step-up', { body, token: access_token })
 
-/** An instance by that clock, which does not limit tries of codes unless a test is about it. */
+/** An instance with that clock and without a limit of second factors, unless the test sets one. */
 export const start = (
   deployment: Deployment,
   { clock }: TestClock,

@@ -2,7 +2,7 @@ import { pbkdf2Sync } from 'node:crypto'
 
 const django = pbkdf2Sync('password', 'seasalt', 1_000, 32, 'sha256').toString('base64')
 
-/** Digests that other programs made: OpenBSD's, the reference argon2, passlib's documentation, Django's form. */
+/** Digests of other programs: OpenBSD's bcrypt, the reference argon2, the documentation of passlib, and the format of Django. */
 export const IMPORTED_DIGESTS: readonly (readonly [string, string, string])[] = [
   ['bcrypt 2a', 'abc123xyz', '$2a$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW'],
   ['bcrypt 2b, cheap', 'U*U', '$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'],

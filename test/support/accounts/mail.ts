@@ -1,11 +1,13 @@
+import type { Answer } from '../answer.ts'
+import type { Askable, Asking } from '../ask.ts'
 import type { Deployment, Given, Instance } from '../deployment.ts'
 import { linkIn, type Mailbox, openMailbox } from '../services/mailbox.ts'
-import { outcome, send } from './account-api.ts'
+import { outcomeOf, type Tokens } from './account-api.ts'
 
 export const FROM = 'Signet <no-reply@id.example>'
 export const NEW_PASSWORD = 'another lantern for the harbour'
 
-/** What the subjects are told apart by. */
+/** A pattern for the subject of each mail. */
 export const SUBJECTS = {
   verify: /Confirm your e-mail address/,
   reset: /Choose a new password/,
@@ -34,28 +36,29 @@ export const startWithMail = async (
   return { signet, mailbox, close }
 }
 
-type Headers = Readonly<Record<string, string>>
+export const forgot = (server: Askable, email: string, headers: Asking['headers'] = {}) =>
+  server.ask('/auth/password/forgot', { body: { email }, headers })
 
-export const forgot = (signet: Instance, email: string, headers: Headers = {}) =>
-  send(signet, 'POST', '/auth/password/forgot', { email }, headers)
+export const reset = async (server: Askable, token: string, new_password = NEW_PASSWORD) =>
+  outcomeOf(await server.ask('/auth/password/reset', { body: { token, new_password } }))
 
-export const reset = (signet: Instance, token: string, new_password = NEW_PASSWORD) =>
-  outcome(send(signet, 'POST', '/auth/password/reset', { token, new_password }))
+export const verify = async (server: Askable, token: string) =>
+  outcomeOf(await server.ask('/auth/email/verify', { body: { token } }))
 
-export const verify = (signet: Instance, token: string) =>
-  outcome(send(signet, 'POST', '/auth/email/verify', { token }))
-
-export const changeEmail = (
-  signet: Instance,
-  bearer: Headers,
+export const changeEmail = async (
+  server: Askable,
+  { access_token }: Pick<Tokens, 'access_token'>,
   fields: Readonly<{ current_password: string; new_email: string }>,
-) => outcome(send(signet, 'POST', '/auth/email', fields, bearer))
+) => outcomeOf(await server.ask('/auth/email', { body: fields, token: access_token }))
 
-/** Asks for a new password and takes the token out of the mail, the newest of so many. */
+/** Requests a password reset and returns the token of its mail, which is the newest of `count` such mails. */
 export const resetToken = async ({ signet, mailbox }: Post, email: string, count = 1): Promise<string> => {
   await forgot(signet, email)
   return linkIn(await mailbox.mailTo(email, SUBJECTS.reset, count)).token
 }
 
-export const me = async (signet: Instance, bearer: Headers): Promise<unknown> =>
-  (await send(signet, 'GET', '/auth/me', undefined, bearer)).json()
+/** The account as `GET /auth/me` shows it. */
+export const me = async (
+  server: Askable,
+  { access_token }: Pick<Tokens, 'access_token'>,
+): Promise<Answer['body']> => (await server.ask('/auth/me', { token: access_token })).body

@@ -5,20 +5,20 @@ export type Document = Readonly<{
   /** From the top level: `docs/deploy.md`. */
   path: string
   text: string
-  /** What its headings are linked by. */
+  /** The anchors of the headings. */
   anchors: ReadonlySet<string>
-  /** The files and folders of ours that it links to or names between backticks, from the top level, some with an anchor. */
+  /** The files and folders of this repository that the document links to or names between backticks, from the top level, some with an anchor. */
   references: readonly string[]
 }>
 
-/** A path of ours between backticks; one with a placeholder or a wildcard in it is none. */
+/** A path of this repository between backticks, without a placeholder or a wildcard. */
 const NAMED = /`((?:src|test|bench|docs|drizzle|templates|examples|scripts)\/[\w./-]*)`/g
 const LINKED = /\]\((?!https?:)([^)\s]+)\)/g
 
-/** It tells of files that have gone since; the pages that it sends its readers to have to be there. */
+/** CHANGELOG.md names files that are gone. The pages that it links to must exist. */
 const CHANGELOG = 'CHANGELOG.md'
 
-/** Every page for people: docs, and what lies at the top level. */
+/** Every document: those of docs, and those at the top level. */
 export const readDocuments = (): readonly Document[] => {
   const pages = readdirSync('docs', { recursive: true, encoding: 'utf8' }).map(name => join('docs', name))
   return [...readdirSync('.'), ...pages]
@@ -37,7 +37,7 @@ const readDocument = (path: string): Document => {
   return { path, text, anchors: anchorsOf(text), references }
 }
 
-/** As GitHub makes them: lower case, without punctuation, with hyphens for spaces. */
+/** The anchor that GitHub makes of a heading: lower case, without punctuation, with hyphens for spaces. */
 const anchorsOf = (text: string): ReadonlySet<string> =>
   new Set(
     [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>

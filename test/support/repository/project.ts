@@ -10,7 +10,7 @@ export const ROOT = resolve(import.meta.dirname, '../../..')
 export const tsc = (...options: readonly string[]) =>
   run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options])
 
-/** A service's project in a directory of its own, in which this package is installed and nothing else. */
+/** The project of a service in a directory of its own, in which only this package is installed. */
 export const createProject = async () => {
   const directory = await mkdtemp(join(tmpdir(), 'signet-project-'))
   const installed = join(directory, 'node_modules/signetd')
@@ -24,7 +24,7 @@ export const createProject = async () => {
     installed,
     write,
     node: async (file: string) => (await run(process.execPath, [file], { cwd: directory })).stdout.trim(),
-    /** Installs what this repository has. */
+    /** Installs a dependency as this repository has it. */
     link: async (...names: readonly string[]) => {
       for (const name of names) {
         const path = join(directory, 'node_modules', name)

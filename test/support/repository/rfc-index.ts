@@ -1,6 +1,6 @@
 import { readSources } from './source.ts'
 
-/** The standards that the code cites by section. A standard without a title here is a fault of the page. */
+/** The titles of the standards that the code cites by section. Each cited standard must have one. */
 const STANDARDS = {
   'RFC 3339': 'Date and Time on the Internet: Timestamps',
   'RFC 3834': 'Recommendations for Automatic Responses to Electronic Mail',
@@ -81,7 +81,7 @@ const CITATION = new RegExp(
   'g',
 )
 
-/** A section of a standard. It is empty where the standard is cited as a whole. */
+/** A section of a standard. Empty when the standard is cited as a whole. */
 export type Citation = Readonly<{ standard: string; section: string }>
 
 /** Every section that a text cites. A section that follows no standard is one of the standard before it, at first of `standard`. */
@@ -96,10 +96,10 @@ export const citationsIn = (text: string, standard: string | null = null): reado
   })
 }
 
-/** Where a section is obeyed or tested. The title is that of a test; a file of src has none. */
+/** A place that cites a section. The title is that of a test. A file of src has none. */
 type Place = Citation & Readonly<{ path: string; title: string | null }>
 
-/** What stands in the comments of src. */
+/** The citations in the comments of src. */
 const rulesIn = ({ path, text }: Readonly<{ path: string; text: string }>): readonly Place[] => {
   const comments = text.match(/\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*/g) ?? []
   return citationsIn(comments.join('\n').replaceAll(/\n *\*/g, ' ')).map(citation => ({
@@ -109,7 +109,7 @@ const rulesIn = ({ path, text }: Readonly<{ path: string; text: string }>): read
   }))
 }
 
-/** The start of a `describe` or an `it`, with its indentation; and the first text that is handed to it, or to what its modifiers return. */
+/** The start of a `describe` or an `it`, its indentation, and its title, which may follow the call of a modifier. */
 const OPENING =
   /^( *)(?:describe|it)(?:(?:\.\w+)+(?:<[^\n]*>)?\([\s\S]*?\)\(|\()\s*(['"`])((?:\\.|(?!\2)[^\\])*)\2/gm
 
@@ -122,7 +122,7 @@ const titlesIn = (text: string): readonly Title[] =>
     text: (match[3] ?? '').replaceAll(/\\(.)/g, '$1'),
   }))
 
-/** What stands in the titles of a suite, and in its comments. A comment is filed under the title of the test or suite around it. */
+/** The citations in the titles and comments of a suite. A comment is filed under the title of the test or suite around it. */
 const testsIn = ({ path, text }: Readonly<{ path: string; text: string }>): readonly Place[] => {
   const titles = titlesIn(text)
   /** The titles of the suites around a position, the outermost first. */
@@ -156,7 +156,7 @@ const testsIn = ({ path, text }: Readonly<{ path: string; text: string }>): read
   return [...ofTitles, ...ofComments]
 }
 
-/** Every place that cites a section: the rules of src, and the tests. */
+/** Every place that cites a section, in src and in the tests. */
 export const readPlaces = (): Readonly<{ rules: readonly Place[]; tests: readonly Place[] }> => ({
   rules: readSources('src').flatMap(rulesIn),
   tests: readSources('test')
@@ -164,7 +164,7 @@ export const readPlaces = (): Readonly<{ rules: readonly Place[]; tests: readonl
     .flatMap(testsIn),
 })
 
-/** The standards that are cited and have no title here. */
+/** The cited standards that have no title. */
 export const untitled = (): readonly string[] => {
   const { rules, tests } = readPlaces()
   return [...new Set([...rules, ...tests].map(({ standard }) => standard))].filter(
@@ -208,7 +208,7 @@ export const renderRfcIndex = (): string => {
   return [HEAD, ...chapters].join('\n')
 }
 
-/** A file a line, and after it what the titles of its tests say. */
+/** One line for each file, with the titles of its tests. */
 const linksTo = (places: readonly Place[]): string => {
   const paths = [...new Set(places.map(({ path }) => path))]
   return paths
@@ -220,7 +220,7 @@ const linksTo = (places: readonly Place[]): string => {
     .join('<br>')
 }
 
-/** A title as text in a cell of a table, without where its suite is repeated. */
+/** A title as text in a cell of a table, without the part that names the deployment. */
 const toCell = (title: string): string =>
   title
     .replace(/,? (?:over two instances )?(?:on|with) \$name$| \(\$name\)$/, '')

@@ -5,9 +5,9 @@ export type SourceFile = Readonly<{
   /** From the top level: `src/http/server/app.ts`. */
   path: string
   text: string
-  /** The text without comments and without what is between quotes. */
+  /** The text without comments and string literals. */
   code: string
-  /** What it imports: paths from the top level, or package names. Types count. */
+  /** Its imports, types included: paths from the top level, or package names. */
   imports: readonly string[]
   /** The names that it declares and exports. */
   exports: readonly string[]
@@ -17,11 +17,11 @@ export type SourceFile = Readonly<{
 
 export type SourceFunction = Readonly<{
   name: string
-  /** Without those of its longest SQL statement. */
+  /** The number of lines without those of the longest SQL statement. */
   lines: number
 }>
 
-/** Every file of ours under a directory. */
+/** Every source file under a directory. */
 export const readSources = (directory: string): readonly SourceFile[] => {
   if (!existsSync(directory)) return []
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
@@ -46,11 +46,11 @@ const readSource = (path: string): SourceFile => {
   }
 }
 
-/** The formatter indents what belongs to a declaration, or begins its line with a bracket. */
+/** The declarations at the top level: the formatter indents the lines of one, or begins them with a bracket. */
 const declarationsOf = (text: string): readonly string[] =>
   text.match(/^(?:export )?(?:const|(?:async )?function\*?) .*(?:\n+[ )\]}].*)*/gm) ?? []
 
-/** A function, or what is made by an arrow: not an object or a call that has functions in it. */
+/** A function declaration or an arrow function, and not an object or a call that contains functions. */
 const isFunction = (declaration: string): boolean =>
   /^(?:export )?(?:async )?function|^[^=]*=\s*(?:async )?(?:<[^(]*>)?(?:\([\s\S]*?\)|\w+)(?:: [\s\S]*?)? =>/.test(
     declaration,

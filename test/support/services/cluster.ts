@@ -7,7 +7,7 @@ import { findPostgresBinaries, freePort, postgresOwner } from './services.ts'
 
 const READY_MILLISECONDS = 30_000
 
-/** A Postgres whose processes a test may kill and start again; what it committed to its files stays. */
+/** A Postgres whose processes a test may kill and start again. Its files keep what was committed. */
 export type Server = Readonly<{
   port: number
   start: () => Promise<void>
@@ -16,7 +16,7 @@ export type Server = Readonly<{
   promote: () => void
 }>
 
-/** A primary, and a standby that confirms each commit, from the moment at which `attach` resolves. */
+/** A primary and a standby, which confirms each commit once `attach` has resolved. */
 export const openCluster = async () => {
   const binaries = findPostgresBinaries()
   if (binaries === null) throw new Error('this suite needs Postgres: guard it with hasPostgres')
@@ -54,7 +54,7 @@ export const openCluster = async () => {
       port,
       start: async () => {
         const deadline = Date.now() + READY_MILLISECONDS
-        // Until the orphans of a killed postmaster are gone, the next one refuses the directory and ends.
+        // A new postmaster refuses the directory and ends until the orphans of the killed one are gone.
         while (Date.now() < deadline) {
           if (server === undefined || server.exitCode !== null || server.signalCode !== null) {
             server = launch()
@@ -120,7 +120,7 @@ export const openCluster = async () => {
       if (Date.now() > deadline) throw new Error('the standby does not confirm')
     await sql.end()
   }
-  /** On the promoted one, nothing else confirms. */
+  /** Lets the promoted standby commit alone, as it has no standby of its own that confirms. */
   const standAlone = async ({ port }: Server) => {
     const sql = connect(port)
     await sql`alter system set synchronous_standby_names = ''`
@@ -141,13 +141,13 @@ export const openCluster = async () => {
     standby,
     attach,
     standAlone,
-    /** Of both servers, as operators give it. */
+    /** The URL with both servers, as operators set it. */
     url: `postgres://signet@127.0.0.1:${primary.port},127.0.0.1:${standby.port}/postgres`,
     close,
   }
 }
 
-/** To one server, past everything. */
+/** A connection straight to one server. */
 export const connect = (port: number) =>
   postgres(`postgres://signet@127.0.0.1:${port}/postgres`, { max: 1, onnotice: () => {} })
 

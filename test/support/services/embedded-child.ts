@@ -1,7 +1,7 @@
 import { openEmbedded } from '../../../src/store/embedded/embedded.ts'
 import { openDatabase } from '../database.ts'
 
-/** A process that opens the embedded database of the directory it is told, writes rows, says so, and waits to be killed. */
+/** A process that opens the embedded database of a directory, writes rows, reports them, and waits to be killed. */
 const [data_dir = ''] = process.argv.slice(2)
 try {
   const database = openDatabase(await openEmbedded({ data_dir }))

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { openEmbedded } from '../../../src/store/embedded/embedded.ts'
 import { openDatabase } from '../database.ts'
 
-/** An embedded database with the whole schema and no rows, closed, to be copied by the tests that want one. */
+/** Makes a closed embedded database with the whole schema and no rows, which tests copy. */
 export const makeEmbeddedTemplate = async (data_dir: string): Promise<string> => {
   mkdirSync(data_dir, { mode: 0o700 })
   const embedded = await openEmbedded({ data_dir })

@@ -3,17 +3,17 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 /** A TCP proxy that fails as networks and servers do. */
 export type FaultProxy = Readonly<{
   port: number
-  /** Ends every connection at once; new ones are served. */
+  /** Ends every connection. New connections are served. */
   cut: () => void
-  /** Likewise, with a TCP reset, as when the other side dies with unread data. */
+  /** Ends every connection with a TCP reset, as when the other side dies with unread data. */
   reset: () => void
-  /** Keeps every connection open and passes nothing on, either way, as a machine that is gone. New ones wait too. */
+  /** Keeps every connection open and passes nothing on in either direction, as when a machine is gone. New connections wait too. */
   stall: () => void
-  /** Passes on again what new connections send; those that stalled stay dead. */
+  /** Serves new connections again. The stalled ones stay dead. */
   heal: () => void
-  /** New connections wait, until what it returns is called: once for all. */
+  /** Lets new connections wait until the returned function is called. */
   hold: () => () => void
-  /** Cuts, and refuses new connections, until `accept`. */
+  /** Ends every connection and refuses new ones until `accept`. */
   refuse: () => Promise<void>
   accept: () => Promise<void>
   close: () => Promise<void>

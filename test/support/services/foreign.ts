@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A Python that has PyJWT: the system's own may not be the first in the PATH. */
+/** A Python that has PyJWT, which may not be the first Python in PATH. */
 export const findPython = async (): Promise<string | null> => {
   for (const python of ['python3', '/usr/bin/python3']) {
     try {
@@ -17,6 +17,6 @@ export const findPython = async (): Promise<string | null> => {
   return null
 }
 
-/** Where Debian puts them. */
+/** Looks where Debian installs them. */
 export const hasApache = (): boolean =>
   ['/usr/sbin/apache2', '/usr/lib/apache2/modules/mod_oauth2.so'].every(file => existsSync(file))

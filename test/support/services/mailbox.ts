@@ -5,16 +5,16 @@ import { expect } from 'vitest'
 import { freePort } from './services.ts'
 
 export type Mailbox = Readonly<{
-  /** For SMTP_URL. */
+  /** The value of SMTP_URL. */
   url: string
   port: number
   mails: readonly Email[]
-  /** The mail to that address whose subject matches, the newest of so many; waits for it. */
+  /** Waits for `count` mails to an address whose subject matches, and returns the newest. */
   mailTo: (address: string, subject: RegExp, count?: number) => Promise<Email>
   close: () => Promise<void>
 }>
 
-/** A real SMTP server on loopback that keeps what it is given. */
+/** A real SMTP server on loopback that keeps its mails. */
 export const openMailbox = async (
   options: SMTPServerOptions = {},
   port: number | null = null,
@@ -31,7 +31,7 @@ export const openMailbox = async (
       }
       void keep()
     },
-    // Pooled connections stay open; nobody waits for them.
+    // Pooled connections stay open: the server does not wait for them.
     closeTimeout: 50,
     ...options,
   })

@@ -2,14 +2,14 @@ import { rmSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { startOwnRedis } from './services.ts'
 
-/** A Redis of our own and its operator, who is refused nothing. Needs hasRedis. */
+/** A Redis that a test may break, and a connection with all rights. Needs hasRedis. */
 export const openOwnRedis = async (...settings: readonly string[]) => {
   const service = await startOwnRedis(settings)
   if (service === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   const admin = new Redis(service.url)
   await admin.call('acl', 'setuser', 'signet', 'on', 'nopass', '~*', '+@all')
   return {
-    /** As a user of its own, whose rights a test may take. */
+    /** The URL of a user whose rights a test may revoke. */
     url: service.url.replace('//', '//signet:secret@'),
     admin,
     close: async () => {
@@ -41,7 +41,7 @@ const demote = async ({ admin }: OwnRedis) => {
 }
 const promote = ({ admin }: OwnRedis) => admin.replicaof('NO', 'ONE')
 
-/** Every state in which a Redis answers, and does only a part of what is asked. */
+/** Every state in which a Redis answers and refuses a part of the commands. */
 export const PARTIAL_STATES: Readonly<Record<string, State>> = {
   'allows no scripts': forbidden('@scripting'),
   'allows neither EVAL nor EVALSHA': forbidden('eval', 'evalsha'),

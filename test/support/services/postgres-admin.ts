@@ -2,21 +2,21 @@ import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { migrate } from '../../../src/store/schema/migrate.ts'
 
-/** The same server, another database. */
+/** The URL of another database on the same server. */
 export const withDatabase = (url: string, name: string): string => {
   const changed = new URL(url)
   changed.pathname = `/${name}`
   return changed.href
 }
 
-/** A new database with the whole schema; returns its name. */
+/** Makes a database with the whole schema. Returns its name. */
 export const createMigratedDatabase = async (url: string): Promise<string> => {
   const name = await createFrom(url, 'template0')
   await migrate({ url: withDatabase(url, name) })
   return name
 }
 
-/** A copy of a database that nobody is connected to; returns its name. */
+/** Copies a database, which must have no connections. Returns the name of the copy. */
 export const createFrom = async (url: string, template: string): Promise<string> => {
   const name = `signet_test_${randomBytes(8).toString('hex')}`
   await asAdmin(url, sql => sql`create database ${sql(name)} template ${sql(template)}`)

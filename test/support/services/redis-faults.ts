@@ -4,8 +4,8 @@ import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { BLOCKLIST_COMPLETE, redisPrefixOf } from '../../../src/domain/revocations/blocklist-key.ts'
 import { type RevocationQuery, redisRevocations } from '../../../src/sdk/redis.ts'
-import { createDatabase } from '../backends.ts'
-import { type Call, createCall, newEmail, PASSWORD } from '../call.ts'
+import { type Ask, type Askable, createAsk, newEmail, PASSWORD } from '../ask.ts'
+import { createDatabaseWithSchema } from '../backends.ts'
 import { PEPPER } from '../clients.ts'
 import { becomesReady, openSandbox } from '../process.ts'
 import { openFaultProxy } from './fault-proxy.ts'
@@ -13,20 +13,24 @@ import { freePort, startOwnRedis } from './services.ts'
 
 const ISSUER = 'http://localhost:8080'
 const PREFIX = redisPrefixOf(ISSUER)
-/** By then every service that looks in Redis knows of a sign-out, or knows that it does not know. */
+/** Milliseconds until every service that reads Redis knows of a sign-out, or knows that its copy is incomplete. */
 const KNOWN_MILLISECONDS = 6_000
 
-/** Entries of the feed from the start: several portions, so that a fault comes while they are copied. */
+/** Entries that the feed has at the start: several pages, so that a fault comes while they are copied. */
 const ENTRIES = 10_000
 
-/** Two processes of the program on one Postgres and on a Redis of their own, which fails as it is told. */
+/** Two processes of the program on one Postgres and one Redis, which fails on demand. */
 export const openFaultyRedis = async () => {
-  const [sandbox, database, redis] = await Promise.all([openSandbox(), createDatabase(), startOwnRedis()])
+  const [sandbox, database, redis] = await Promise.all([
+    openSandbox(),
+    createDatabaseWithSchema(),
+    startOwnRedis(),
+  ])
   if (redis === null) throw new Error('this suite needs Redis: guard it with hasRedis')
   await seedRevocations(database.url)
   const target = new URL(redis.url)
   const proxy = await openFaultProxy({ host: target.hostname, port: Number(target.port) })
-  // Past the proxy: it configures what the servers see, and looks at what they wrote.
+  // A connection past the proxy, which configures the Redis and reads what the servers wrote.
   const admin = new Redis(redis.url)
   const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
   writeFileSync(CLIENTS_FILE, '[]')
@@ -44,7 +48,7 @@ export const openFaultyRedis = async () => {
   const config = (name: string, value: string) => admin.config('SET', name, value)
   return {
     programs,
-    calls: [createCall(sandbox.origin), createCall(`http://127.0.0.1:${second}`)] as const,
+    servers: [sandbox, { ask: createAsk(`http://127.0.0.1:${second}`) }] as const,
     admin,
     faults: {
       'is away': { begin: proxy.refuse, end: proxy.accept },
@@ -86,7 +90,7 @@ export const openFaultyRedis = async () => {
       evicts: {
         begin: async () => {
           await config('maxmemory-policy', 'allkeys-lru')
-          // Each server looks for it every half second; while they are away, the marker lives for five.
+          // Each server reads the policy every half second, and then stops renewing the marker, which lives for five seconds.
           while ((await admin.exists(PREFIX + BLOCKLIST_COMPLETE)) === 1) await pause(10)
           await config('maxmemory', '1500000')
         },
@@ -121,38 +125,38 @@ const seedRevocations = async (url: string) => {
   await sql.end()
 }
 
-/** People who come, refresh, mistype and go, one after the other, until it is stopped. Returns what was not as it should be. */
-export const openTraffic = ({ calls, admin }: FaultyRedis) => {
+/** Signs in, refreshes, sends wrong passwords and signs out, again and again until it is stopped. Returns every wrong answer. */
+export const openTraffic = ({ servers, admin }: FaultyRedis) => {
   const faults: string[] = []
   const gone: Readonly<{ token: RevocationQuery; at: number }>[] = []
   const revocations = redisRevocations({ issuer: ISSUER, mget: keys => admin.mget(keys) })
   let turns = 0
   const stopping = new AbortController()
-  const visit = async (one: Call, other: Call) => {
+  const visit = async (one: Askable, other: Askable) => {
     const email = newEmail()
-    const expectStatus = async (wanted: number, ...[path, request]: Parameters<Call>) => {
-      const answer = await one(path, request)
+    const expectStatus = async (wanted: number, ...[path, request]: Parameters<Ask>) => {
+      const answer = await one.ask(path, request)
       if (answer.status !== wanted) faults.push(`${path}: ${answer.status} instead of ${wanted}`)
       return answer.body
     }
     const { access_token, refresh_token } = await expectStatus(201, '/auth/register', {
-      json: { email, password: PASSWORD },
+      body: { email, password: PASSWORD },
     })
-    await expectStatus(401, '/auth/login', { json: { email, password: `not ${PASSWORD}` } })
-    await expectStatus(200, '/auth/refresh', { json: { refresh_token } })
-    await expectStatus(204, '/auth/logout', { method: 'POST', bearer: access_token })
+    await expectStatus(401, '/auth/login', { body: { email, password: `not ${PASSWORD}` } })
+    await expectStatus(200, '/auth/refresh', { body: { refresh_token } })
+    await expectStatus(204, '/auth/logout', { method: 'POST', token: access_token })
     gone.push({ token: claimsOf(access_token), at: performance.now() })
-    const { status } = await other('/auth/me', { bearer: access_token })
+    const { status } = await other.ask('/auth/me', { token: access_token })
     if (status !== 401) faults.push(`signed out, and ${status} elsewhere`)
     turns += 1
   }
-  const work = async (one: Call, other: Call) => {
+  const work = async (one: Askable, other: Askable) => {
     while (!stopping.signal.aborted)
       await visit(one, other).catch((error: unknown) => {
         faults.push(String(error))
       })
   }
-  /** What a service says of those who have gone. */
+  /** Watches that a service accepts no token that was signed out. */
   const watch = async () => {
     while (!stopping.signal.aborted) {
       await pause(50)
@@ -163,7 +167,10 @@ export const openTraffic = ({ calls, admin }: FaultyRedis) => {
       if (standings.includes('live')) faults.push('a service takes a token that was ended')
     }
   }
-  const workers = Promise.all([watch(), ...calls.map((call, index) => work(call, calls[1 - index] ?? call))])
+  const workers = Promise.all([
+    watch(),
+    ...servers.map((server, index) => work(server, servers[1 - index] ?? server)),
+  ])
   return {
     stop: async () => {
       stopping.abort()

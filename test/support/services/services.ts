@@ -6,32 +6,32 @@ import { delimiter, join } from 'node:path'
 import { Redis } from 'ioredis'
 import postgres from 'postgres'
 
-/** A service that this run may use: its URL, and how to end what was started for it. */
+/** A service for this run: its URL, and the end of the process that was started for it. */
 export type Service = Readonly<{ url: string; stop: () => Promise<void> }>
 
 const READY_SECONDS = 30
 const STOP_SECONDS = 10
 
-/** Postgres settings, by name. */
+/** Postgres settings by name. */
 type PostgresSettings = Readonly<Record<string, string>>
 
-/** The Postgres of TEST_DATABASE_URL, or one of our own on a port and a directory of its own; null where there is none. */
+/** The Postgres of TEST_DATABASE_URL, or one that is started on a free port. Null when this machine has none. */
 export const findPostgres = async (): Promise<Service | null> => {
   const given = process.env['TEST_DATABASE_URL']
   if (given) return { url: given, stop: async () => {} }
   const binaries = findPostgresBinaries()
-  // These rows need not outlive this machine: a test database alone may run so.
+  // A test database need not survive a crash of the machine.
   return binaries === null ? null : startPostgres(binaries, { fsync: 'off' })
 }
 
-/** The Redis of TEST_REDIS_URL, or one of our own; null where there is none. Its logical databases are flushed. */
+/** The Redis of TEST_REDIS_URL, or one that is started. Null when this machine has none. Its logical databases are flushed. */
 export const findRedis = async (): Promise<Service | null> => {
   const given = process.env['TEST_REDIS_URL']
   if (given) return { url: given, stop: async () => {} }
   return startOwnRedis()
 }
 
-/** A Redis of our own, which a test may fill, demote and reconfigure; null where the program is not installed. */
+/** Starts a Redis that a test may fill, demote and reconfigure. Null when the program is not installed. */
 export const startOwnRedis = async (settings: readonly string[] = []): Promise<Service | null> => {
   const binary = findOnPath('redis-server') ?? findOnPath('valkey-server')
   return binary === null ? null : startRedis(binary, settings)
@@ -39,7 +39,7 @@ export const startOwnRedis = async (settings: readonly string[] = []): Promise<S
 
 type Role = Readonly<{ password?: string; isStandby?: boolean }>
 
-/** A Postgres of our own on a port and a directory of its own. */
+/** Starts a Postgres on a free port and a directory of its own. */
 export const startPostgres = async (
   binaries: string,
   more: PostgresSettings,
@@ -105,11 +105,11 @@ const startRedis = async (binary: string, more: readonly string[]): Promise<Serv
   return { url, stop }
 }
 
-/** A PgBouncer in transaction mode before a database; null where there is none on this machine. */
+/** Starts a PgBouncer in transaction mode before a database. Null when this machine has none. */
 export const startPgBouncer = async (database: string): Promise<Service | null> => {
   const binary = findPgBouncer()
   if (binary === null) return null
-  // Like Postgres, it refuses to run as root.
+  // PgBouncer refuses to run as root, like Postgres.
   const owner = postgresOwner()
   const directory = makeDirectory('signet-pgbouncer-', owner)
   const { hostname, port: postgresPort, username, password, pathname } = new URL(database)
@@ -136,20 +136,20 @@ export const startPgBouncer = async (database: string): Promise<Service | null> 
   return { url, stop }
 }
 
-/** Debian's is not on everybody's PATH. */
+/** The directories of Debian are not in every user's PATH. */
 export const findPgBouncer = (): string | null =>
   ['/usr/sbin/pgbouncer'].find(path => existsSync(path)) ?? findOnPath('pgbouncer')
 
 type Owner = Readonly<{ uid: number; gid: number }>
 
-/** Postgres refuses to run as root: then it runs as the user that its package made. */
+/** Postgres refuses to run as root: in place of root it runs as the user that its package made. */
 export const postgresOwner = (): Owner | null => {
   if (process.getuid?.() !== 0) return null
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
 }
 
-/** The newest of Debian's, which are not on the PATH; else those that are. */
+/** The programs of Debian's newest Postgres, which are not in PATH, or else those in PATH. */
 export const findPostgresBinaries = (): string | null => {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : []
@@ -172,7 +172,7 @@ const makeDirectory = (prefix: string, owner: Owner | null): string => {
   return directory
 }
 
-/** A port that nobody listened on a moment ago. */
+/** A port that was free a moment ago. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().once('error', reject)
@@ -183,7 +183,7 @@ export const freePort = (): Promise<number> =>
     })
   })
 
-/** Asks until the service answers; gives up when its process ended or the time is over. */
+/** Asks until the service answers. Gives up when its process has ended or the time is over. */
 const answering = async (server: ChildProcess, stop: () => Promise<void>, ask: () => Promise<unknown>) => {
   const deadline = Date.now() + READY_SECONDS * 1000
   for (;;) {
@@ -201,7 +201,7 @@ const answering = async (server: ChildProcess, stop: () => Promise<void>, ask: (
   }
 }
 
-/** Ends exactly the process that was started here, also when this one leaves early, and removes its directory. */
+/** Ends the process that was started here, also when this process ends early, and removes its directory. */
 const stopper = (server: ChildProcess, signal: NodeJS.Signals, directory: string): (() => Promise<void>) => {
   const exited = new Promise(resolve => server.once('exit', resolve).once('error', resolve))
   const leave = () => server.kill(signal)

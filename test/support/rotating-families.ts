@@ -1,63 +1,46 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { digestOf } from '../../src/domain/base/digest.ts'
-import { createPepper } from '../../src/domain/base/pepper.ts'
-import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import type { Rotation } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
+import { PEPPER } from './clients.ts'
 import type { Database } from './database.ts'
+import { LIFETIMES, pepperOf, seedFamily } from './families.ts'
 
-const LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400, access_token_seconds: 900 }
-const pepper = createPepper(randomBytes(32))
-const source = { ip: '127.0.0.1', user_agent: null }
+type Refreshable = Readonly<{ refresh: () => Promise<Pick<Rotation, 'outcome'>> }>
+type SeedRotatingFamily = (database: Database) => Promise<Refreshable>
 
-type OpenSignIn = (database: Database) => Promise<{ refresh: () => Promise<Pick<Rotation, 'outcome'>> }>
-
-/** One sign-in straight on the store, to be refreshed while something else goes on. */
-export const openSignIn = async (database: Database): Promise<{ refresh: () => Promise<Rotation> }> => {
-  const families = createRefreshFamilies(database, LIFETIMES)
+/** A family that is opened and rotated by the verbs of the store, without a server. */
+export const seedRotatingFamily = async (
+  database: Database,
+): Promise<Readonly<{ refresh: () => Promise<Rotation> }>> => {
   const user_id = randomUUID()
   await database.sql`insert into users (id, email, roles) values (${user_id}, ${user_id}, '{}')`
-  const family_id = randomUUID()
-  const salt = randomBytes(16)
-  const at = (generation: number) => {
-    const token = refreshTokenAt({ family_id, salt, generation }, pepper)
-    return { family_id, salt, generation, digest: digestOf(token) }
-  }
-  await families.open({
-    id: family_id,
-    user_id,
-    credential_epoch: 0,
-    client_id: 'c',
-    scope: '',
-    audience: [],
-    amr: [],
-    refresh_transport: 'body',
-    salt,
-    pepper_id: pepper.id,
-    token_digest: at(0).digest,
-    source,
-  })
+  const { id, salt, tokenAt } = await seedFamily({ database, pepper: PEPPER }, { user_id })
+  const families = createRefreshFamilies(database, LIFETIMES)
   let generation = 0
   const refresh = () => {
-    const presented = at(generation++)
+    const presented = generation++
     return families.rotate({
-      ...presented,
-      client_id: 'c',
+      family_id: id,
+      salt,
+      generation: presented,
+      digest: digestOf(tokenAt(presented)),
+      client_id: 'app',
       refresh_transport: 'body',
       sender_key: null,
       scope: null,
       resources: [],
       retry_proof: null,
       grace_seconds: 0,
-      successor: { pepper_id: pepper.id, digest: at(generation).digest },
-      source,
+      successor: { pepper_id: pepperOf(PEPPER).id, digest: digestOf(tokenAt(generation)) },
+      source: { ip: '127.0.0.1', user_agent: null },
     })
   }
   return { refresh }
 }
 
-/** As the first version wrote and rotated one: it names no column that came later. */
-export const openOldestSignIn: OpenSignIn = async ({ sql }) => {
+/** A family that is opened and rotated as the first version did: its statements name no later column. */
+export const seedOldestRotatingFamily: SeedRotatingFamily = async ({ sql }) => {
   const [user_id, id] = [randomUUID(), randomUUID()]
   await sql`insert into users (id, email, roles) values (${user_id}, ${user_id}, '{}')`
   await sql`
@@ -79,14 +62,14 @@ export const openOldestSignIn: OpenSignIn = async ({ sql }) => {
   return { refresh }
 }
 
-/** Refreshes until told to stop; tells the outcomes, and the longest time that one took. */
-export const keepRefreshing = (database: Database, open: OpenSignIn = openSignIn) => {
+/** Refreshes four families until it is stopped. Returns the outcomes, and the longest time of one refresh. */
+export const keepRefreshing = (database: Database, open: SeedRotatingFamily = seedRotatingFamily) => {
   const stopping = new AbortController()
   const outcomes = new Map<string, number>()
   let slowest_milliseconds = 0
   const run = async () => {
     const { refresh } = await open(database)
-    // Once at least, or it would have stood in nobody's way.
+    // At least once, or the test would have proved nothing.
     do {
       const began = performance.now()
       const { outcome } = await refresh()
