@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync } from 'node:fs'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepRotating } from '../../src/signing/keep-rotating.ts'
-import { reportKeys, reportKeys } from '../../src/signing/list-keys.ts'
+import { reportKeys } from '../../src/signing/list-keys.ts'
 import { rotateWhenDue } from '../../src/signing/rotation.ts'
 import { createClock, createLog } from '../support/effects.ts'
 import { createPem, makeDirectory, open, putKey, T0 } from './support.ts'

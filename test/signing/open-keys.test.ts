@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { listKeys, listKeys } from '../../src/signing/list-keys.ts'
+import { listKeys } from '../../src/signing/list-keys.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { createRing } from '../../src/signing/ring.ts'
 import { revokeKey, rotateKeys, rotateWhenDue } from '../../src/signing/rotation.ts'
