@@ -7,20 +7,17 @@ type Headers = Asking['headers']
 /** The tokens of a sign-in. */
 export type Tokens = Pick<Body, 'access_token' | 'refresh_token'>
 
-/** Registers an account, which must succeed. */
+/** Registers an account. Must succeed. */
 export const signUp = async (server: Askable, email: string, more: object = {}, headers: Headers = {}) => {
   const answer = await trySignUp(server, email, more, headers)
   expect(outcomeOf(answer)).toBe('201')
   return answer.body
 }
 
-/** Signs in, which must succeed without a second factor. */
+/** Signs in without a second factor. Must succeed. */
 export const signIn = async (server: Askable, email: string, more: object = {}, headers: Headers = {}) => {
   const answer = await trySignIn(server, email, more, headers)
-  expect([outcomeOf(answer), answer.body]).toEqual([
-    '200',
-    expect.objectContaining({ user: expect.anything() }),
-  ])
+  expect(outcomeOf(answer)).toBe('200')
   return answer.body
 }
 
