@@ -1,7 +1,12 @@
 import { digestOf } from '../domain/base/digest.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
-import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
+import {
+  type AudiencePolicy,
+  audienceFor,
+  audienceOfSignIn,
+  registeredResources,
+} from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
@@ -56,8 +61,9 @@ export type Rotate = (request: RotateRequest) => Promise<Rotated>
  */
 export const createRotate = (needs: Needs): Rotate => {
   const present = createPresent(needs)
-  return async request => {
-    const { client, token } = request
+  return async given => {
+    const { client, token } = given
+    const request = { ...given, resources: registeredResources(client, given.resources, needs.policy) }
     refuseUnregistered(needs, request)
     const presented = { client_id: client.client_id, token }
     const excess = await findExcess(needs, presented)

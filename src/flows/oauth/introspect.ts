@@ -6,6 +6,7 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { requireParameter } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { type RemainingGrant, remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
+import { findSpelling } from '../../domain/oauth/resource.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { TokenType } from '../../domain/oauth/token-response.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
@@ -68,7 +69,9 @@ export const createIntrospect = (needs: Needs) => {
     const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
     const remaining = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, needs.policy)
     if (remaining === null) return INACTIVE
-    const isAddressed = remaining.audience.some(audience => client.protected_resources.includes(audience))
+    const isAddressed = remaining.audience.some(
+      audience => findSpelling(audience, client.protected_resources) !== undefined,
+    )
     if (!isOwn && !isAddressed) return INACTIVE
     if (await blocklist.has(claims)) return INACTIVE
     if (!(await revocations.isLive(claims))) return INACTIVE

@@ -1,7 +1,7 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
-import { type AudiencePolicy, audienceOfSignIn } from '../../domain/oauth/audience.ts'
+import { type AudiencePolicy, audienceOfSignIn, registeredResources } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
@@ -88,8 +88,9 @@ const grantOf = async (
   { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
 ) => {
   requireResources(client, resources)
+  const asked = registeredResources(client, resources, policy)
   const family = await refreshFamilies.findLiving({ family_id, salt: null })
-  if (!resources.every(resource => family?.audience.includes(resource)))
+  if (!asked.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
   const grant = {
     scope: client.scope,
