@@ -61,6 +61,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     ...composeTransport(config, base),
     limits,
     authenticateBearer: createAuthenticateBearer(parts),
+    requireResources: parts.requireResources,
     signUp: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn })),
     signIn: createSignIn({
       ...parts,

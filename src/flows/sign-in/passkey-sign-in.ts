@@ -43,7 +43,6 @@ const PRESENT_AMR = ['user']
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
 export const createPasskeySignIn = (needs: Needs) => ({
   begin: async ({ client, refresh_transport, resources }: Asked) => {
-    needs.requireResources(client, resources)
     const { client_id } = client
     const challenge = needs.random.bytes(CHALLENGE_BYTES)
     const payload = payloadOf({ challenge, resources })

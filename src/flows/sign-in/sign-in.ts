@@ -7,7 +7,6 @@ import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
-import type { RequireResources } from '../access/require-resources.ts'
 import type { Offer } from '../factors/offer-factors.ts'
 import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
@@ -23,7 +22,6 @@ type Needs = Readonly<{
   guessDelay: GuessDelay
   demandSecondFactor: SecondFactorSignIn['demand']
   completeSignIn: CompleteSignIn
-  requireResources: RequireResources
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
@@ -40,7 +38,6 @@ export const createSignIn =
   (needs: Needs) =>
   async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignInOutcome> => {
     const { client, refresh_transport, resources, device_token } = request
-    needs.requireResources(client, resources)
     const email = normalizeEmail(given)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NO_EMAIL)
     const device = needs.knownDevices.recognise(device_token, account)

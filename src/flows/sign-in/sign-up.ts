@@ -6,7 +6,6 @@ import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
-import type { RequireResources } from '../access/require-resources.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 
@@ -16,7 +15,6 @@ type Needs = Readonly<{
   random: Random
   judgeNewPassword: JudgeNewPassword
   completeSignIn: CompleteSignIn
-  requireResources: RequireResources
 }>
 
 export type Credentials = Readonly<{
@@ -24,7 +22,7 @@ export type Credentials = Readonly<{
   email: string
   password: string
   refresh_transport: RefreshTransport
-  /** RFC 8707 – What the tokens are for; empty: the client's default. */
+  /** RFC 8707 – What the tokens are for: `requireResources` has judged it. Empty: the client's default. */
   resources: readonly string[]
   /** RFC 9470 – What the application asks for at a sign-in; null: whatever the account has. */
   acr_values: readonly string[] | null
@@ -43,7 +41,6 @@ export const createSignUp =
   (needs: Needs) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
     const { accounts, passwords, random, completeSignIn } = needs
-    needs.requireResources(request.client, request.resources)
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({
