@@ -76,7 +76,7 @@ const createVerify = ({ clients, assertions, clock, issuer }: Needs) => {
     // Not logged: whoever swaps id and secret would find the secret there.
     if (client === null) throw new OAuthError('client_unknown')
     if (client.token_endpoint_auth_method !== method) {
-      throw new OAuthError('client_method_not_registered', { client_id, method })
+      throw new OAuthError('client_method_not_registered', { client_id, auth_method: method })
     }
     if (credentials.method === 'private_key_jwt') await verifyAssertion(client, credentials.assertion)
     else if (credentials.method !== 'none' && !holdsSecret(client, digestOf(credentials.secret))) {

@@ -18,6 +18,7 @@ export const createClientCredentialsGrant = ({ issue, policy, ensureStore }: Nee
     const scope = narrowScope(form.get('scope'), client.scope)
     const audience = audienceFor(client, form.resources, policy)
     await ensureStore()
-    return issue.toClient(client, { scope, audience })
+    const tokens = await issue.toClient(client, { scope, audience })
+    return { tokens, about: { client_id: client.client_id } }
   },
 })

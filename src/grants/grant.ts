@@ -1,19 +1,23 @@
+import type { AboutSignIn } from '../domain/base/log-fields.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
 import type { TokenResponse } from '../domain/oauth/token-response.ts'
-import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { TracedSource } from '../domain/sign-in/refresh-family.ts'
 
 /** A request to the token endpoint, once its client is known. */
 export type GrantRequest = Readonly<{
   client: Client
   form: Form
-  source: RequestSource
+  source: TracedSource
   /** The Idempotency-Key header: one for each attempt and its retries. */
   idempotency_key: string | undefined
 }>
 
+/** The tokens, and the sign-in that they are of, for the log. A client that acts for itself has none. */
+export type Granted = Readonly<{ tokens: TokenResponse; about: AboutSignIn }>
+
 /** One way to get tokens. RFC 6749 §4. */
 export type Grant = Readonly<{
   grant_type: string
-  exchange(request: GrantRequest): Promise<TokenResponse>
+  exchange(request: GrantRequest): Promise<Granted>
 }>

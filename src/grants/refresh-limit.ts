@@ -1,4 +1,6 @@
+import { aboutFamily } from '../domain/base/log-fields.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import type { Family } from '../domain/sign-in/refresh-family.ts'
 import type { PresentedRefreshToken } from '../domain/sign-in/refresh-token.ts'
 import type { Allowance, Limit } from '../ports/limits.ts'
 import type { RefreshFamilies } from '../ports/sign-ins.ts'
@@ -8,7 +10,6 @@ type Needs = Readonly<{
   limit: Limit
   refreshFamilies: Pick<RefreshFamilies, 'findCurrent'>
 }>
-type Presented = Readonly<{ client_id: string; token: PresentedRefreshToken }>
 
 /**
  * Ours – What one sign-in may do in a minute is bounded. Null within the limit. Beyond it the current token is refused, and stays
@@ -16,18 +17,14 @@ type Presented = Readonly<{ client_id: string; token: PresentedRefreshToken }>
  */
 export const findExcess = async (
   { limit, refreshFamilies }: Needs,
-  presented: Presented,
+  token: PresentedRefreshToken,
 ): Promise<Allowance | null> => {
-  const { token } = presented
   const allowance = limit.isExhausted(token.family_id) ?? (await limit.consume(token.family_id))
   if (allowance === null || allowance.isAllowed) return null
-  if ((await refreshFamilies.findCurrent(token)) !== null) throw tooMany(allowance, presented)
+  const current = await refreshFamilies.findCurrent(token)
+  if (current !== null) throw tooMany(allowance, current)
   return allowance
 }
 
-export const tooMany = ({ reset_seconds }: Allowance, { client_id, token }: Presented): OAuthError =>
-  new OAuthError('refresh_limit', {
-    client_id,
-    sid: token.family_id,
-    retry_after_seconds: reset_seconds,
-  })
+export const tooMany = ({ reset_seconds }: Allowance, family: Family): OAuthError =>
+  new OAuthError('refresh_limit', { ...aboutFamily(family), retry_after_seconds: reset_seconds })

@@ -1,3 +1,4 @@
+import { aboutFamily } from '../domain/base/log-fields.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import { requireParameter } from '../domain/oauth/form.ts'
 import { requestedScope } from '../domain/oauth/scope.ts'
@@ -16,7 +17,7 @@ export const createRefreshTokenGrant = ({
   exchange: async ({ client, form, source, idempotency_key }) => {
     const token = readRefreshToken(requireParameter(form, 'refresh_token'), peppers)
     const scope = requestedScope(form.get('scope'))
-    const { tokens, refresh_token } = await rotate({
+    const { tokens, refresh_token, family } = await rotate({
       client,
       token,
       // The token of a cookie sign-in, brought here, would be answered into a script's hands.
@@ -26,6 +27,6 @@ export const createRefreshTokenGrant = ({
       idempotency_key,
       source,
     })
-    return { refresh_token, ...tokens }
+    return { tokens: { refresh_token, ...tokens }, about: aboutFamily(family) }
   },
 })

@@ -1,4 +1,5 @@
 import { digestOf } from '../domain/base/digest.ts'
+import { aboutFamily } from '../domain/base/log-fields.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import {
@@ -11,7 +12,7 @@ import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
-import type { Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, TracedSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
   type PresentedRefreshToken,
@@ -48,7 +49,7 @@ export type RotateRequest = Readonly<{
   scope: readonly string[] | null
   resources: readonly string[]
   idempotency_key: string | undefined
-  source: RequestSource
+  source: TracedSource
 }>
 
 export type Rotated = Readonly<{ tokens: AccessTokenResponse; refresh_token: RefreshToken; family: Family }>
@@ -65,36 +66,36 @@ export const createRotate = (needs: Needs): Rotate => {
     const { client, token } = given
     const request = { ...given, resources: registeredResources(client, given.resources, needs.policy) }
     refuseUnregistered(needs, request)
-    const presented = { client_id: client.client_id, token }
-    const excess = await findExcess(needs, presented)
+    const excess = await findExcess(needs, token)
     const prepared = excess === null ? await prepare(needs, request) : NOTHING
     const { rotation, successor } = await present(request)
     needs.metrics.judged(rotation.verdict)
-    const whose = { client_id: client.client_id, sid: token.family_id }
-    const alert = createAlert(needs, request)
+    const user_id = 'family' in rotation ? rotation.family.user_id : rotation.user_id
+    const about = aboutFamily({ id: token.family_id, user_id, client_id: client.client_id })
+    const alert = createAlert(needs, request, user_id)
     switch (rotation.verdict) {
       case 'rotated':
         if (prepared === NOTHING) throw new Error('a token that was not current was rotated')
         return answer(needs, request, { family: rotation.family, refresh_token: successor, prepared })
       case 'replayed':
-        if (excess !== null) throw tooMany(excess, presented)
+        if (excess !== null) throw tooMany(excess, rotation.family)
         return replay(needs, request, { family: rotation.family, prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(reasonOf(rotation.denial), whose)
+        throw new OAuthError(reasonOf(rotation.denial), about)
       case 'scope_exceeded':
       case 'resource_exceeded':
-        throw new OAuthError(reasonOf(rotation.verdict), { client_id: client.client_id })
+        throw new OAuthError(reasonOf(rotation.verdict), about)
       case 'forged':
         alert(
           'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        throw new OAuthError(reasonOf(rotation.verdict), whose)
+        throw new OAuthError(reasonOf(rotation.verdict), about)
       case 'reused':
         alert('reused', 'a spent refresh token was presented: its family is ended')
-        throw new OAuthError(reasonOf(rotation.verdict), whose)
+        throw new OAuthError(reasonOf(rotation.verdict), about)
     }
   }
 }
@@ -148,9 +149,13 @@ const isPresentable = (
 }
 
 const createAlert =
-  ({ alertRefresh }: Needs, { client: { client_id }, token: { family_id }, source: { ip } }: RotateRequest) =>
+  (
+    { alertRefresh }: Needs,
+    { client: { client_id }, token: { family_id }, source }: RotateRequest,
+    user_id: string | null,
+  ) =>
   (verdict: Suspicion, message: string) =>
-    alertRefresh({ verdict, client_id, family_id, ip }, message)
+    alertRefresh({ verdict, client_id, family_id, user_id, source }, message)
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>
@@ -183,7 +188,7 @@ const replay = async (
   { family, prepared }: Readonly<{ family: Family; prepared: Prepared }>,
 ): Promise<Rotated> => {
   const pepper = pepperById(needs.peppers, family.pepper_id)
-  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
+  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', aboutFamily(family))
   const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
   return answer(needs, request, { family, refresh_token, prepared })
 }

@@ -34,14 +34,17 @@ export type RefreshFamilies = {
    * one that is 'reused' or 'forged' has been ended.
    */
   present(presentation: Presentation): Promise<RefreshOutcome>
-  /** Atomic: ends the family with its entry in the revocation feed. False when unknown, not this client's or person's, or ended already. */
+  /**
+   * Atomic: ends the family with its entry in the revocation feed. Null when it is unknown, or not this client's or person's;
+   * `has_ended` is false when it had ended before.
+   */
   end(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
     user_id?: string
     reason: RevokeReason
-  }): Promise<boolean>
+  }): Promise<Readonly<{ user_id: string; client_id: string; has_ended: boolean }> | null>
   /** The living ones of an account, the one used last first. */
   list(account_id: string): Promise<readonly SignIn[]>
   /** The family whose *current* token this is; null unless family and account are live. */

@@ -47,15 +47,16 @@ export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),
 ]
 
-/** What a refresh came to. `rotated` and `replayed` carry the family as it now stands. */
+/** What a refresh came to. `rotated` and `replayed` carry the family as it now stands; a refusal carries its account, where the family exists. */
 export type Rotation =
   | Readonly<{ verdict: VerdictOf<'rotated' | 'replayed'>; family: Family }>
-  | Readonly<{ verdict: 'denied'; denial: Denial }>
-  | Readonly<{ verdict: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
+  | Readonly<{ verdict: 'denied'; denial: Denial; user_id: string | null }>
+  | Readonly<{ verdict: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'>; user_id: string }>
 
 export const rotationOf = (verdict: RefreshVerdict, family: Family): Rotation => {
-  if (isDenial(verdict)) return { verdict: 'denied', denial: verdict }
-  return verdict === 'rotated' || verdict === 'replayed' ? { verdict, family } : { verdict }
+  const { user_id } = family
+  if (isDenial(verdict)) return { verdict: 'denied', denial: verdict, user_id }
+  return verdict === 'rotated' || verdict === 'replayed' ? { verdict, family } : { verdict, user_id }
 }
 
 const isDenial = (verdict: RefreshVerdict): verdict is Denial => REFRESH_VERDICTS[verdict][0] === 'denied'

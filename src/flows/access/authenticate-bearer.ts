@@ -1,4 +1,5 @@
 import { type Account, accountAt } from '../../domain/account/account.ts'
+import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -15,10 +16,23 @@ type Needs = Reading &
     second_factor_roles: readonly string[]
   }>
 
-export type Bearer = Readonly<{ claims: AccessTokenClaims; account: Account }>
+export type Bearer = Readonly<{
+  claims: AccessTokenClaims
+  account: Account
+  /** The request that carries the token, for the lines of the log that it causes. */
+  request_id: string
+}>
+
+/** Names the sign-in of a bearer token, and the request that carries the token. */
+export const aboutBearer = ({ claims, request_id }: Bearer): AboutRequest => ({
+  ...aboutSignIn(claims),
+  request_id,
+})
+
+type BearerRequest = Readonly<{ authorization: string | undefined; request_id: string }>
 
 /** Reads the Authorization header of a request to the account API. Throws a 401 that tells expired from invalid. */
-export type AuthenticateBearer = (authorization: string | undefined) => Promise<Bearer>
+export type AuthenticateBearer = (request: BearerRequest) => Promise<Bearer>
 
 /**
  * RFC 6750 §2.1, RFC 9068 §4 – The account API is a resource like any other: it takes live tokens that are addressed to it alone,
@@ -26,13 +40,14 @@ export type AuthenticateBearer = (authorization: string | undefined) => Promise<
  */
 export const createAuthenticateBearer =
   ({ clients, revocations, blocklist, second_factor_roles, ...reading }: Needs): AuthenticateBearer =>
-  async authorization => {
+  async ({ authorization, request_id }) => {
     const claims = readAccessToken(authorization, reading)
+    const about = aboutSignIn(claims)
     const client = await clients.find(claims.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party' })
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party', about })
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
-    if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
-    return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
+    if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked', about })
+    return { claims, account: accountAt(account, claims.acr, second_factor_roles), request_id }
   }
 
 /** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live is not judged here. Throws a 401. */

@@ -1,6 +1,6 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import { type EndingVerdict, reasonOf } from '../../domain/sign-in/refresh-verdict.ts'
 import type { AlertRefresh } from '../../grants/refresh-alert.ts'
@@ -21,7 +21,7 @@ type Needs = Readonly<{
 export type OwnRefreshToken = Readonly<{
   text: string
   refresh_transport: RefreshTransport
-  source: RequestSource
+  source: TracedSource
 }>
 
 /**
@@ -64,18 +64,14 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
           verdict,
           client_id: client.client_id,
           family_id: token.family_id,
-          ip: source.ip,
+          user_id: claims.sub,
+          source,
         })
     }
   }
 }
 
-type Superseded = Readonly<{
-  verdict: EndingVerdict
-  client_id: string
-  family_id: string
-  ip: string
-}>
+type Superseded = Parameters<AlertRefresh>[0] & Readonly<{ verdict: EndingVerdict }>
 
 /** What a refresh does when such a token comes. The family has been ended by now. */
 const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Problem => {

@@ -16,14 +16,17 @@ import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 
+/** Takes no time and never fails. */
+type NotifyOfTotp = (about: Readonly<{ sub: string; request_id: string }>) => void
+
 type Needs = Readonly<{
   factors: Factors
   passkeyVerifier: PasskeyVerifier
   guessDelay: GuessDelay
   /** For the codes of one account, those of each known device apart. What is beyond it waits, and is judged. */
   limit: Limit
-  /** Tells the account's owner. Takes no time and never fails. */
-  notices: Readonly<{ totpFailed: (account_id: string) => void; totpClosed: (account_id: string) => void }>
+  /** Mails to the account's owner. */
+  notices: Readonly<{ totpFailed: NotifyOfTotp; totpClosed: NotifyOfTotp }>
   peppers: Peppers
   random: Random
   clock: Clock
@@ -41,6 +44,7 @@ export type ProofContext = Readonly<{
   account_id: string
   challenge: Uint8Array
   origins: readonly string[]
+  request_id: string
   /** The known device that the proof comes from: its codes are counted apart. */
   device?: Uint8Array | null
 }>
@@ -82,7 +86,7 @@ const invalid = (reason: Reason) => new Problem('AUTH_SECOND_FACTOR_INVALID', { 
 const proveTotp = async (
   needs: Needs,
   code: string,
-  { account_id, device = null }: ProofContext,
+  { account_id, request_id, device = null }: ProofContext,
 ): Promise<void> => {
   const { limit, guessDelay, factors, notices } = needs
   const known = device === null ? '' : `:${Buffer.from(device).toString('hex')}`
@@ -101,8 +105,8 @@ const proveTotp = async (
   })
   if (refusal === null) return attempt.succeeded()
   await attempt.failed()
-  if (totp.failures === TOTP_FAILURES_TOLD) notices.totpFailed(account_id)
-  if (totp.failures === TOTP_FAILURES_AT_MOST) notices.totpClosed(account_id)
+  if (totp.failures === TOTP_FAILURES_TOLD) notices.totpFailed({ sub: account_id, request_id })
+  if (totp.failures === TOTP_FAILURES_AT_MOST) notices.totpClosed({ sub: account_id, request_id })
   throw invalid(refusal)
 }
 

@@ -25,7 +25,7 @@ const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }
 
 export const createProveOwnFactor =
   ({ clients, ceremonySteps, proveFactor, knownDevices, originsOf }: Needs): ProveOwnFactor =>
-  async ({ account, claims }, { handle, proof, device_token }) => {
+  async ({ account, claims, request_id }, { handle, proof, device_token }) => {
     const client = await clients.find(claims.client_id)
     if (client === null || claims.sid === undefined)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
@@ -33,7 +33,7 @@ export const createProveOwnFactor =
     const { payload: challenge, finish } =
       handle === null ? NO_CHALLENGE : await ceremonySteps.resume({ handle, purpose: 'step_up', family_id })
     const device = knownDevices.recognise(device_token, account)
-    const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
+    const asked = { account_id: account.id, challenge, origins: originsOf(client), device, request_id }
     const method = await proveFactor(proof, asked)
     await finish()
     return method

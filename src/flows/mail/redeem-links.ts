@@ -13,6 +13,9 @@ type Needs = Readonly<{
   notices: Notices
 }>
 
+/** The token of a link, and the request that presents it. */
+type Presented = Readonly<{ token: string; request_id: string }>
+
 /** Whose link it was, for the log. */
 type Redeemed = Readonly<{ account_id: string }>
 
@@ -35,7 +38,7 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
 
   return {
     /** The address of a new account, or the new one of an old account, whose old address is told. */
-    confirmEmail: async (token: string): Promise<Redeemed> => {
+    confirmEmail: async ({ token, request_id }: Presented): Promise<Redeemed> => {
       const { purpose, digest } = await find(token)
       if (purpose === 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
@@ -48,12 +51,12 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
       // No oracle: whoever holds the link reads what is sent to that address.
       if (before === 'taken') throw new Problem('EMAIL_TAKEN')
-      needs.notices.emailChanged(before)
+      needs.notices.emailChanged(before, { sub: before.account_id, request_id })
       return before
     },
 
     /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
-    resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Promise<Reset> => {
+    resetPassword: async (given: Presented & Readonly<{ new_password: string }>): Promise<Reset> => {
       const { purpose, digest, email } = await find(given.token)
       if (purpose !== 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
@@ -63,7 +66,7 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      needs.notices.passwordChanged(reset)
+      needs.notices.passwordChanged(reset, { sub: reset.account_id, request_id: given.request_id })
       return { outcome: 'reset', account_id: reset.account_id }
     },
   }

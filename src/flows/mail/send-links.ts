@@ -8,6 +8,7 @@ import {
 import { MAIL_OF_LINK } from '../../domain/account/mail.ts'
 import { countingKeyOf, digestOf } from '../../domain/base/digest.ts'
 import type { Language } from '../../domain/base/language.ts'
+import type { AboutRequest } from '../../domain/base/log-fields.ts'
 import { type Peppers, pepperById } from '../../domain/base/pepper.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import type { Random } from '../../ports/effects.ts'
@@ -29,7 +30,8 @@ type Needs = Readonly<{
   linkTo: (purpose: LinkPurpose, token: LinkToken) => string
 }>
 
-type Request = Readonly<{ email: string; language: Language }>
+type Asked = Readonly<{ language: Language; about: AboutRequest }>
+type Request = Asked & Readonly<{ email: string }>
 
 /**
  * Ours – Mails a link. The answer does not tell whether an account has the address: the look-up, and the limit of the address, come
@@ -45,7 +47,7 @@ export const createSendLinks = (needs: Needs) => {
 
   const post = (
     purpose: LinkPurpose,
-    { email, language, isUrgent }: Request & Pick<About, 'isUrgent'>,
+    { email, language, about, isUrgent }: Request & Pick<About, 'isUrgent'>,
     issue: (link: NewLink) => Promise<IssuedLink | null>,
   ) => {
     requireMailer().post(
@@ -63,28 +65,28 @@ export const createSendLinks = (needs: Needs) => {
         const { account_id, email: to } = issued
         return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
       },
-      { isUrgent, email },
+      { isUrgent, email, about },
     )
   }
 
   return {
     isOff: needs.mailer === null,
 
-    verification: ({ id: account_id, email }: Account, language: Language): void =>
-      post('verify_email', { email, language, isUrgent: false }, link =>
+    verification: ({ id: account_id, email }: Account, { language, about }: Asked): void =>
+      post('verify_email', { email, language, about, isUrgent: false }, link =>
         needs.links.issueVerification({ account_id, email, link, pepper_ids }),
       ),
 
-    passwordReset: ({ email: given, language }: Request): void => {
+    passwordReset: ({ email: given, ...asked }: Request): void => {
       const email = parseEmail(given, '#/email')
-      post('reset_password', { email, language, isUrgent: true }, link =>
+      post('reset_password', { ...asked, email, isUrgent: true }, link =>
         needs.links.issueReset({ email, link, pepper_ids }),
       )
     },
 
     emailChange: async (
       bearer: Bearer,
-      { ownerProof, new_email: given, language }: ChangeRequest,
+      { ownerProof, new_email: given, ...asked }: ChangeRequest,
     ): Promise<void> => {
       requireMailer()
       const { account } = bearer
@@ -93,7 +95,7 @@ export const createSendLinks = (needs: Needs) => {
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
       await needs.requireStepUp(bearer, ownerProof)
-      post('change_email', { email: new_email, language, isUrgent: false }, link =>
+      post('change_email', { ...asked, email: new_email, isUrgent: false }, link =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
       )
     },
@@ -102,7 +104,7 @@ export const createSendLinks = (needs: Needs) => {
 
 export type SendLinks = ReturnType<typeof createSendLinks>
 
-type ChangeRequest = Readonly<{ ownerProof: OwnerProof; new_email: string; language: Language }>
+type ChangeRequest = Asked & Readonly<{ ownerProof: OwnerProof; new_email: string }>
 
 const parseEmail = (given: string, pointer: string): string => {
   const email = normalizeEmail(given)

@@ -10,7 +10,7 @@ import {
 } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { AccessTokenResponse, TokenResponse } from '../../domain/oauth/token-response.ts'
-import type { Family, RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
 import type { Issue } from '../../grants/issue.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
@@ -40,10 +40,10 @@ export type OpenSignIn = (signIn: {
   refresh_transport: RefreshTransport
   /** Those that the client may ask for: `requireResources` has judged them. Empty: the client's default. */
   resources: readonly string[]
-  source: RequestSource
-}) => Promise<TokenPair>
+  source: TracedSource
+}) => Promise<Readonly<{ sid: string; tokens: TokenPair }>>
 
-/** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
+/** Opens a refresh family for a person whose credentials have been checked. Throws a 401 when they changed meanwhile. */
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, source }) => {
@@ -67,7 +67,7 @@ export const createOpenSignIn =
     const audience = audienceLeft(client, family.audience, policy)
     const tokens = await issue.toFamily(family, { scope: family.scope, audience }, prepared)
     metrics.issued('sign_in')
-    return toTokenPair(tokens, refresh_token, family)
+    return { sid: family.id, tokens: toTokenPair(tokens, refresh_token, family) }
   }
 
 const SALT_BYTES = 16

@@ -1,7 +1,8 @@
+import type { AboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Rotate } from '../../grants/rotate.ts'
 import type { Metrics } from '../../ports/effects.ts'
 import type { ReadFirstPartyToken } from '../access/read-first-party-token.ts'
@@ -20,23 +21,26 @@ type RefreshRequest = Readonly<{
   idempotency_key: string | undefined
   /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
   resources: readonly string[]
-  source: RequestSource
+  source: TracedSource
   /** False where the browser's origin may not act for this client. */
   admits: (client: Client) => boolean
 }>
 
+/** The new pair, and whose sign-in it is of, for the log. */
+type Refreshed = Readonly<{ tokens: TokenPair; about: AboutSignIn }>
+
 /** Ours (docs/decisions/0029) – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
 export const createRefresh =
   ({ readFirstPartyToken, rotate, metrics }: Needs) =>
-  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
-    const { token, client } = await readFirstPartyToken(text, admits)
+  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<Refreshed> => {
+    const { token, client, about } = await readFirstPartyToken(text, admits)
     try {
       const presented = { ...request, client, token, scope: null }
       const { tokens, refresh_token, family } = await rotate(presented)
       metrics.issued('refresh_token')
-      return toTokenPair(tokens, refresh_token, family)
+      return { tokens: toTokenPair(tokens, refresh_token, family), about }
     } catch (error) {
-      throw error instanceof OAuthError ? toProblem(error) : error
+      throw error instanceof OAuthError ? toProblem(error).naming(about) : error
     }
   }
 

@@ -1,7 +1,8 @@
-import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import { type Account, judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { isPasswordHashable, normalizePassword } from '../../domain/account/password.ts'
 import { isRenewalDue } from '../../domain/account/password-digest.ts'
-import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { namingSignIn, Problem, type ProblemReason } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
@@ -27,7 +28,9 @@ type Needs = Readonly<{
 }>
 
 /** What comes of the right password: a sign-in, or the factors of which one is still needed. */
-export type SignInOutcome = SignedIn | Readonly<{ outcome: 'second_factor_needed'; offer: Offer }>
+export type SignInOutcome =
+  | SignedIn
+  | Readonly<{ outcome: 'second_factor_needed'; account: Account; offer: Offer }>
 
 /**
  * Ours – Signs in with e-mail and password. Every refusal has the same answer and takes the same time. Each attempt costs one look-up,
@@ -36,26 +39,36 @@ export type SignInOutcome = SignedIn | Readonly<{ outcome: 'second_factor_needed
  */
 export const createSignIn =
   (needs: Needs) =>
-  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignInOutcome> => {
-    const { client, refresh_transport, resources, device_token } = request
-    const email = normalizeEmail(given)
+  async (credentials: Credentials): Promise<SignInOutcome> => {
+    const email = normalizeEmail(credentials.email)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NO_EMAIL)
-    const device = needs.knownDevices.recognise(device_token, account)
-    const attempt = await needs.guessDelay({ subject: email, device })
-    // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
-    const digest = account?.disabled_at === null ? account.password_digest : null
-    const form = await needs.passwords.findForm(password, digest)
-    if (account === null || form === null) {
-      await attempt.failed()
-      throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
-    }
-    await attempt.succeeded()
-    await renewDigest(needs, account, normalizePassword(form))
-    const asked = { account, client, refresh_transport, resources, acr_values, device }
-    const offer = await needs.demandSecondFactor(asked)
-    if (offer !== null) return { outcome: 'second_factor_needed', offer }
-    return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+    return namingSignIn(aboutSignIn({ sub: account?.id }), () =>
+      signInTo(needs, account, { ...credentials, email }),
+    )
   }
+
+const signInTo = async (
+  needs: Needs,
+  account: Found,
+  { email, password, acr_values, ...request }: Credentials,
+): Promise<SignInOutcome> => {
+  const { client, refresh_transport, resources, device_token } = request
+  const device = needs.knownDevices.recognise(device_token, account)
+  const attempt = await needs.guessDelay({ subject: email, device })
+  // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
+  const digest = account?.disabled_at === null ? account.password_digest : null
+  const form = await needs.passwords.findForm(password, digest)
+  if (account === null || form === null) {
+    await attempt.failed()
+    throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
+  }
+  await attempt.succeeded()
+  await renewDigest(needs, account, normalizePassword(form))
+  const asked = { account, client, refresh_transport, resources, acr_values, device }
+  const offer = await needs.demandSecondFactor(asked)
+  if (offer !== null) return { outcome: 'second_factor_needed', account, offer }
+  return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+}
 
 /**
  * A digest of lower cost or imported kind gives way to one of today's, of the form that it is of: the person may type it in another

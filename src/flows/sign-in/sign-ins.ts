@@ -24,7 +24,8 @@ export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs)
     end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
       if (id !== claims.sid) await requireAllowance(endingLimit, claims.sid ?? account.id)
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-      if (!isUuid(id) || !(await refreshFamilies.end(family))) throw new Problem('NOT_FOUND')
+      const ended = isUuid(id) ? await refreshFamilies.end(family) : null
+      if (!ended?.has_ended) throw new Problem('NOT_FOUND')
     },
 
     endOthers: async ({ account, claims }: Bearer): Promise<void> => {

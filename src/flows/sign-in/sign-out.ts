@@ -1,3 +1,4 @@
+import type { AboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Accounts } from '../../ports/accounts.ts'
@@ -33,17 +34,19 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
 
     /**
      * By a refresh token of a first-party client. A spent one ends its own sign-in and no more: "everywhere" takes a living one,
-     * or an old token out of a log could sign its owner out of every device.
+     * or an old token out of a log could sign its owner out of every device. Returns whose it is, for the log.
      */
-    byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
-      const { token, client } = await readFirstPartyToken(text, admits)
+    byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<AboutSignIn> => {
+      const { token, client, about } = await readFirstPartyToken(text, admits)
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
-        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current' })
-        return endEverywhere(family.user_id)
+        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current', about })
+        await endEverywhere(family.user_id)
+        return about
       }
       const { family_id: id, salt } = token
       await refreshFamilies.end({ id, salt, client_id: client.client_id, reason: 'signed_out' })
+      return about
     },
   }
 }

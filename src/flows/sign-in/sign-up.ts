@@ -1,9 +1,10 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { type FieldError, Problem } from '../../domain/base/problem.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { type FieldError, namingSignIn, Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
@@ -28,7 +29,7 @@ export type Credentials = Readonly<{
   acr_values: readonly string[] | null
   /** What an earlier sign-in left with the device; null for a new one. */
   device_token: string | null
-  source: RequestSource
+  source: TracedSource
   /** Of the request. */
   language: Language
 }>
@@ -51,7 +52,8 @@ export const createSignUp =
       language: request.language,
     })
     if (account === null) throw new Problem('EMAIL_TAKEN')
-    const signedIn = await completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+    const completing = () => completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+    const signedIn = await namingSignIn(aboutSignIn({ sub: account.id }), completing)
     return { ...signedIn, isNewDevice: false }
   }
 

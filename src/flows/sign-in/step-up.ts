@@ -5,7 +5,7 @@ import { type AudiencePolicy, audienceOfSignIn, registeredResources } from '../.
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Issue } from '../../grants/issue.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
@@ -38,9 +38,9 @@ type SecondHalf = OwnFactorProof &
   Readonly<{
     /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
     resources: readonly string[]
-    source: RequestSource
+    source: TracedSource
   }>
-type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
+type SteppedUp = Readonly<{ sid: string; tokens: TokenPair; refresh_transport: RefreshTransport }>
 
 /**
  * RFC 9470 §5 – Turns a sign-in into one of a higher class, or into a fresh one: a new family with another `auth_time`, while the
@@ -101,7 +101,7 @@ const grantOf = async (
 }
 
 type Grant = Awaited<ReturnType<typeof grantOf>>
-type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; source: RequestSource }>
+type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; source: TracedSource }>
 
 const replace = async (
   needs: Needs,
@@ -126,5 +126,5 @@ const replace = async (
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
-  return { tokens, refresh_transport: family.refresh_transport }
+  return { sid: family.id, tokens, refresh_transport: family.refresh_transport }
 }

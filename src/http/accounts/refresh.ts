@@ -31,11 +31,13 @@ export const handleRefresh =
     }
     if (refresh_token !== undefined) {
       const given = { refresh_token, refresh_transport: 'body', admits: () => true } as const
-      return json(200, await refresh({ ...request, ...given }), NO_STORE)
+      const { tokens, about } = await refresh({ ...request, ...given })
+      return { ...json(200, tokens, NO_STORE), log: about }
     }
     return cookieTransport.authenticate(call, async (token, admits) => {
       const given = { refresh_token: token, refresh_transport: 'cookie', admits } as const
-      const { body: pair, cookies } = cookieTransport.deliver(await refresh({ ...request, ...given }))
-      return { ...json(200, pair, NO_STORE), cookies }
+      const { tokens, about } = await refresh({ ...request, ...given })
+      const { body: pair, cookies } = cookieTransport.deliver(tokens)
+      return { ...json(200, pair, NO_STORE), cookies, log: about }
     })
   }

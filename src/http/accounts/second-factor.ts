@@ -53,16 +53,17 @@ export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport, devi
     const proof = requireProof(fields)
     if (proof.kind === 'passkey' && handle === null)
       throw fieldInvalid({ pointer: '#/handle', detail: 'is what a passkey answers to' })
-    const { tokens, refresh_transport } = await stepUp.finish(bearer, {
+    const { sid, tokens, refresh_transport } = await stepUp.finish(bearer, {
       handle,
       proof,
       resources,
       device_token: seenOf(call, deviceCookie).device_token,
       source: requestSourceOf(call),
     })
-    if (refresh_transport === 'body') return json(200, tokens, NO_STORE)
+    const log = { new_sid: sid }
+    if (refresh_transport === 'body') return { ...json(200, tokens, NO_STORE), log }
     const { body, cookies } = cookieTransport.deliver(tokens)
-    return { ...json(200, body, NO_STORE), cookies }
+    return { ...json(200, body, NO_STORE), cookies, log }
   })
 
 const requireProof = (fields: Parameters<typeof proofOf>[0]): Proof => {

@@ -1,9 +1,9 @@
 import { presentAccount } from '../../domain/account/account.ts'
+import { aboutFamily, aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RequireResources } from '../../flows/access/require-resources.ts'
-import type { Offer } from '../../flows/factors/offer-factors.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
 import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
@@ -37,7 +37,7 @@ export const handleSignIn = (status: 200 | 201, needs: Needs & Limits & Within, 
   limitedOnceRead(
     needs.limits.accounts,
     call => readRequest(call, needs),
-    ({ client, ...given }, call) => {
+    async ({ client, ...given }, call) => {
       const { refresh_transport } = given
       const judge = needs.within(async () => {
         const result = await signIn({ ...given, ...seenOf(call, needs.deviceCookie), client })
@@ -45,10 +45,11 @@ export const handleSignIn = (status: 200 | 201, needs: Needs & Limits & Within, 
           case 'signed_in':
             return replyWith(status, { signedIn: result, client, refresh_transport }, needs)
           case 'second_factor_needed':
-            return secondFactorNeeded(result.offer)
+            return secondFactorNeeded(result)
         }
       })
-      return judge(call)
+      const reply = await judge(call)
+      return { ...reply, log: { client_id: client.client_id, ...reply.log } }
     },
   )
 
@@ -62,8 +63,13 @@ const readRequest = async (call: Call, { clients, cookieTransport, requireResour
 }
 
 /** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that would do. */
-const secondFactorNeeded = (members: Offer): Reply =>
-  problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason: 'second_factor_required', members }))
+const secondFactorNeeded = ({ account, offer: members }: SecondFactorNeeded): Reply => {
+  const about = aboutSignIn({ sub: account.id })
+  const reason = 'second_factor_required'
+  return problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason, members, about }))
+}
+
+type SecondFactorNeeded = Extract<SignInOutcome, { outcome: 'second_factor_needed' }>
 
 /** What a sign-in learns of the request that makes it. */
 export const seenOf = (call: Call, deviceCookie: Cookie) => ({
@@ -75,14 +81,15 @@ export const seenOf = (call: Call, deviceCookie: Cookie) => ({
 type Replying = Pick<Needs, 'cookieTransport' | 'deviceCookie'>
 type Completed = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 
-/** What somebody who is signed in now gets, by the transport that was asked for. */
+/** The answer to a person who is signed in now, by the transport that was asked for. */
 export const replyWith = (
   status: number,
   { signedIn, client, refresh_transport }: Completed,
   needs: Replying,
 ): Reply => {
   const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
-  return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
+  const { account, sid } = signedIn
+  return { ...reply, log: aboutFamily({ id: sid, user_id: account.id, client_id: client.client_id }) }
 }
 
 const inBody = (status: number, { account, tokens, device_token }: SignedIn): Reply =>

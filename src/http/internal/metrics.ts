@@ -8,6 +8,7 @@ export const metricsRoute = (render: Render): Route => ({
   path: '/metrics',
   cors: 'nobody',
   errors: 'problem',
+  isProbe: true,
   handle: async () => {
     const { type, body } = await render()
     return { status: 200, body, headers: { 'Content-Type': type } }

@@ -77,6 +77,7 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
 
 const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHttps, isDraining }: Needs) => {
   const known = new Set(routes.map(route => route.path))
+  const probes = new Set(routes.filter(route => route.isProbe).map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
   return async (
     context: Context<Http>,
@@ -104,7 +105,8 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
     metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })
     // 501 is what a client asks for, and no fault.
     const level = status >= 500 && status !== 501 ? 'error' : 'info'
-    log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
+    if (!probes.has(path))
+      log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
     const response = new Response(body, {
       status,
       // What is spread comes last: V8 defines what follows a spread ten times as slowly.

@@ -1,3 +1,4 @@
+import { aboutSignIn, type LogFields } from '../../domain/base/log-fields.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
@@ -117,7 +118,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
     ...(status === 413 ? CLOSE : {}),
     ...more,
   }
-  return { status, body: JSON.stringify(body), headers, log: { error: code, reason: reasonOf(problem) } }
+  return { status, body: JSON.stringify(body), headers, log: logOf(problem) }
 }
 
 /** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
@@ -134,6 +135,13 @@ const challenge = (code: Problem['code'], demand: Problem['demand']) => {
     : `Bearer ${REALM}`
 }
 
+/** What the log is told of a problem: a refusal that translates one of an OAuth request names the sign-in of that one too. */
+const logOf = (problem: Problem): LogFields => {
+  const { code, about, cause } = problem
+  const translated = cause instanceof OAuthError ? aboutSignIn(cause.detail) : {}
+  return { error: code, reason: reasonOf(problem), ...translated, ...about }
+}
+
 /** A refusal that translates one of an OAuth request has the reason of that one. A code that leaves nothing open is its own reason. */
 const reasonOf = ({ code, reason, cause }: Problem): string =>
   cause instanceof OAuthError ? cause.reason : (reason ?? code.toLowerCase())
@@ -143,7 +151,7 @@ const pageRefusal = (problem: Problem, call: Call): Reply => {
   const [status] = PROBLEMS[code]
   const page = refusalPage(code, languageFor(call))
   const reply = pageReply(status, page, retryAfter(retry_after_seconds))
-  return { ...reply, log: { error: code, reason: reasonOf(problem) } }
+  return { ...reply, log: logOf(problem) }
 }
 
 /** The rest of a body that is too large is not read: the connection cannot be used again. */

@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import type { LogFields } from '../../domain/base/log-fields.ts'
 
 /** A request over node:http: beside what Hono makes of it, `env.incoming` is what Node has read already. */
 export type Http = { Bindings: HttpBindings }
@@ -21,8 +22,8 @@ export type Reply = Readonly<{
   headers: Readonly<Record<string, string>>
   /** Each a Set-Cookie of its own (RFC 6265 §3). */
   cookies?: readonly string[]
-  log?: Readonly<Record<string, unknown>>
-  /** An error that nobody foresaw: a line of its own in the log. */
+  log?: LogFields
+  /** An error that was not foreseen: a line of its own in the log. */
   fault?: string
 }>
 
@@ -35,6 +36,8 @@ export type Route = Readonly<{
   cors: 'anyone' | 'clients-with-cookies' | 'nobody'
   /** How a refusal is answered: as JSON of RFC 6749 §5.2, as a problem of RFC 9457, or as a page for the person who reads it. */
   errors: 'oauth' | 'problem' | 'page'
+  /** For what asks every few seconds: its requests have no line in the log. A fault of the server has its own line all the same. */
+  isProbe?: true
   handle: Handle
 }>
 
