@@ -7,6 +7,7 @@ import { accountLineColumns } from '../schema/account-columns.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
+import { createListSignIns } from './sign-in-history.ts'
 
 /** Accounts that one statement looks at, whatever it is asked for: it holds nobody up, and fits into memory. */
 const PAGE_ROWS = 1000
@@ -43,6 +44,7 @@ export const createAccountAdministration = (
   },
 
   readPage: createReadPage(database),
+  listSignIns: createListSignIns(database),
   countSignIns: createCountSignIns(database),
 
   changeAndSignOut: async (id, change) => {
