@@ -9,7 +9,7 @@ type Needs = Readonly<{ issue: Issue; policy: AudiencePolicy; ensureStore: Ensur
 
 /**
  * RFC 6749 §4.4 – A confidential client gets a token for itself; never a refresh token (§4.4.3).
- * Ours: none while Postgres is away, although nothing is stored: nobody could introspect it, and nobody revoke it.
+ * Ours: no token is issued while Postgres is away, although nothing is stored: the token could be neither introspected nor revoked.
  */
 export const createClientCredentialsGrant = ({ issue, policy, ensureStore }: Needs): Grant => ({
   grant_type: 'client_credentials',

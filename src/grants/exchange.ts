@@ -21,7 +21,7 @@ type Needs = Readonly<{
   metrics: Metrics
 }>
 
-/** RFC 6749 §3.2 – The token endpoint: who asks, for which grant, and may they? The grant itself does the rest. */
+/** RFC 6749 §3.2 – The token endpoint: authenticates the client, finds the grant, and asks whether the client is registered for it. */
 export const createExchange = ({ authenticateClient, grants, metrics }: Needs): Exchange => {
   const byType = new Map(grants.map(grant => [grant.grant_type, grant]))
   return async ({ form, authorization, idempotency_key, source, limit_key }) => {

@@ -4,12 +4,12 @@ import type { Form } from '../domain/oauth/form.ts'
 import type { TokenResponse } from '../domain/oauth/token-response.ts'
 import type { TracedSource } from '../domain/sign-in/refresh-family.ts'
 
-/** A request to the token endpoint, once its client is known. */
+/** A request to the token endpoint whose client is authenticated. */
 export type GrantRequest = Readonly<{
   client: Client
   form: Form
   source: TracedSource
-  /** The Idempotency-Key header: one for each attempt and its retries. */
+  /** The Idempotency-Key header: an attempt and its retries share one. */
   idempotency_key: string | undefined
 }>
 

@@ -19,7 +19,10 @@ type Suspect = Readonly<{
   source: TracedSource
 }>
 
-/** RFC 9700 §4.14.2 – Tells operators of a refresh token that its client has no business with, and the owner of one that was used twice. */
+/**
+ * RFC 9700 §4.14.2 – Alerts operators to a refresh token that was reused, forged, or carries a foreign salt. The account's owner is
+ * notified of a reused one.
+ */
 export type AlertRefresh = (suspect: Suspect, message: string) => void
 
 export const createAlertRefresh =

@@ -6,14 +6,14 @@ import type { Allowance, Limit } from '../ports/limits.ts'
 import type { RefreshFamilies } from '../ports/sign-ins.ts'
 
 type Needs = Readonly<{
-  /** For one sign-in, wherever its refreshes come from. */
+  /** Refreshes of one sign-in, from all addresses together. */
   limit: Limit
   refreshFamilies: Pick<RefreshFamilies, 'findCurrent'>
 }>
 
 /**
- * Ours – What one sign-in may do in a minute is bounded. Null within the limit. Beyond it the current token is refused, and stays
- * what it is; any other is judged all the same: a thief who keeps the sign-in busy must not keep its owner's token from ending it.
+ * Ours – Counts a refresh against the limit of its sign-in. Null within the limit. Beyond the limit the current token is refused and stays
+ * current. Any other token is judged all the same: a thief who uses up the limit must not keep the owner's token from ending the sign-in.
  */
 export const findExcess = async (
   { limit, refreshFamilies }: Needs,

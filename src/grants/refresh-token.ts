@@ -20,7 +20,7 @@ export const createRefreshTokenGrant = ({
     const { tokens, refresh_token, family } = await rotate({
       client,
       token,
-      // The token of a cookie sign-in, brought here, would be answered into a script's hands.
+      // The token of a sign-in by cookie is refused here: the answer would put its successor where scripts can read it.
       refresh_transport: 'body',
       scope,
       resources: form.resources,

@@ -35,7 +35,7 @@ type Needs = Readonly<{
   peppers: Peppers
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
-  /** For one sign-in, wherever its refreshes come from. */
+  /** Refreshes of one sign-in, from all addresses together. */
   limit: Limit
   metrics: Metrics
   alertRefresh: AlertRefresh
@@ -45,7 +45,7 @@ export type RotateRequest = Readonly<{
   client: Client
   token: PresentedRefreshToken
   refresh_transport: RefreshTransport
-  /** Null: all that was granted. */
+  /** Null: the whole scope that was granted. */
   scope: readonly string[] | null
   resources: readonly string[]
   idempotency_key: string | undefined
@@ -57,8 +57,8 @@ export type Rotated = Readonly<{ tokens: AccessTokenResponse; refresh_token: Ref
 export type Rotate = (request: RotateRequest) => Promise<Rotated>
 
 /**
- * RFC 6749 §6, RFC 9700 §4.14.2 – Trades a refresh token for its successor and a fresh access token; ends the family when a
- * spent one comes back. The verdict is the store's, on the locked row; here it becomes an answer.
+ * RFC 6749 §6, RFC 9700 §4.14.2 – Trades a refresh token for its successor and a new access token. A spent token ends its family. The
+ * store judges the token on the locked row; this function turns the verdict into an answer.
  */
 export const createRotate = (needs: Needs): Rotate => {
   const present = createPresent(needs)
@@ -100,26 +100,25 @@ export const createRotate = (needs: Needs): Rotate => {
   }
 }
 
-/** Reads a refresh token. Throws `invalid_grant` for what was never one of ours. */
+/** Reads a refresh token. Throws `invalid_grant` for a text that this server never issued. */
 export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefreshToken => {
   const token = parseRefreshToken(text, peppers)
   if (token === null) throw new OAuthError('refresh_malformed')
   return token
 }
 
-/** What the client may not ask for at all is refused before the token is looked at: it stays usable. */
+/** Refuses a scope or a resource that the client is not registered for, before the token is judged: the token stays usable. */
 const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: RotateRequest) => {
   if (scope !== null) narrowScope(scope.join(' '), client.scope)
   if (resources.length > 0) audienceFor(client, resources, policy)
 }
 
-/** Where no token is going to be issued. */
+/** Stands for a preparation where no token will be issued. */
 const NOTHING: Prepared = { jti: '', status: null }
 
 /**
- * Before the rotation: what fails after it is a 503 to a client whose token is spent, and what is refused after it costs a client
- * its sign-in. Only a family that would be rotated takes a place in a list: dead tokens, presented again and again, must not fill
- * the lists.
+ * Does before the rotation whatever can fail: a failure after the rotation would leave the client with a spent token and no answer. Only
+ * a family that is likely to be rotated takes a place in a status list: dead tokens, presented again and again, must not fill the lists.
  */
 const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> => {
   const { refreshFamilies, issue, isBounded, policy } = needs
@@ -134,7 +133,7 @@ const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> 
   return issue.prepare(client, grant, isListed ? { sub: family.user_id, sid: family.id } : null)
 }
 
-/** Whether nothing that never changes of a family stands against the request; the rest is judged on the locked row. */
+/** True where the unchanging parts of a family allow the request. The changing parts are judged later, on the locked row. */
 const isPresentable = (
   family: LivingFamily,
   { client, refresh_transport, scope, resources }: RotateRequest,
@@ -162,7 +161,7 @@ const createPresent =
   async ({ client, token, refresh_transport, scope, resources, idempotency_key, source }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
-    // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
+    // A token above the highest generation is forged and has no successor; the store gives that verdict.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
     const { family_id, salt } = token
     const successor = refreshTokenAt({ family_id, salt, generation }, pepper)
@@ -181,7 +180,7 @@ const createPresent =
     return { rotation, successor }
   }
 
-/** The successor is recomputed from the row as it now stands, so that a retry gets the same one, also across a change of pepper. */
+/** Answers a retry. The successor is recomputed from the current row, so that a retry gets the same one, also after a change of pepper. */
 const replay = async (
   needs: Needs,
   request: RotateRequest,
