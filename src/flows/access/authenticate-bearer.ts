@@ -35,8 +35,7 @@ type BearerRequest = Readonly<{ authorization: string | undefined; request_id: s
 export type AuthenticateBearer = (request: BearerRequest) => Promise<Bearer>
 
 /**
- * RFC 6750 §2.1, RFC 9068 §4 – The account API is a resource like any other: it takes live tokens that are addressed to it alone,
- * and only those of first-party clients.
+ * RFC 6750 §2.1, RFC 9068 §4 – Takes a live token that is addressed to the account API alone and was issued to a first-party client.
  */
 export const createAuthenticateBearer =
   ({ clients, revocations, blocklist, second_factor_roles, ...reading }: Needs): AuthenticateBearer =>
@@ -50,7 +49,9 @@ export const createAuthenticateBearer =
     return { claims, account: accountAt(account, claims.acr, second_factor_roles), request_id }
   }
 
-/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live is not judged here. Throws a 401. */
+/**
+ * RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone. A revocation is not looked for here. Throws a 401.
+ */
 export const readAccessToken = (
   authorization: string | undefined,
   { keys, clock, issuer }: Reading,

@@ -11,9 +11,9 @@ type Needs = Readonly<{ clients: Clients; refreshFamilies: RefreshFamilies; pepp
 type FirstPartyToken = Readonly<{ token: PresentedRefreshToken; client: Client; about: AboutSignIn }>
 
 /**
- * Ours – The refresh token of a request to the account API, and its client; whether it is still current is not judged here. `admits` is
- * false where the browser's origin may not act for that client. Throws a 401 for a token that is not a first-party client's, and a 403
- * for a client that is not admitted.
+ * Ours – Reads the refresh token of a request to the account API and finds its client. Whether the token is still current is not judged
+ * here. `admits` is false where the browser's origin may not act for that client. Throws a 401 for a token that is not a first-party
+ * client's, and a 403 for a client that is not admitted.
  */
 export type ReadFirstPartyToken = (
   text: string,

@@ -17,7 +17,7 @@ type Needs = Readonly<{
   alertRefresh: AlertRefresh
 }>
 
-/** A refresh token beside an access token, and how it came. */
+/** A refresh token that came beside an access token. */
 export type OwnRefreshToken = Readonly<{
   text: string
   refresh_transport: RefreshTransport
@@ -25,8 +25,8 @@ export type OwnRefreshToken = Readonly<{
 }>
 
 /**
- * Ours – Whether a request carries the current refresh token of the sign-in that its access token is of: what a service that was
- * sent the access token never has. Judged as for a refresh, without rotating. Throws a 401 for a superseded one, whose family ends.
+ * Ours – True where a request carries the current refresh token of its own sign-in. A service that was sent the access token does not
+ * have the refresh token. The token is judged as for a refresh, without rotating. Throws a 401 for a superseded token, whose family ends.
  */
 export type HoldsRefreshToken = (bearer: Bearer, given: OwnRefreshToken) => Promise<boolean>
 
@@ -46,7 +46,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       resources: [],
       retry_proof: null,
       grace_seconds: client.refresh_grace_seconds,
-      // Nothing rotates: it is never written.
+      // Never written, because nothing rotates.
       successor: { pepper_id: pepper.id, digest: token.digest },
       source,
     })
@@ -73,7 +73,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
 
 type Superseded = Parameters<AlertRefresh>[0] & Readonly<{ verdict: EndingVerdict }>
 
-/** What a refresh does when such a token comes. The family has been ended by now. */
+/** Counts and reports the token as a refresh would. The statement has ended its family. */
 const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Problem => {
   const { verdict } = suspect
   metrics.judged(verdict)

@@ -22,7 +22,7 @@ type Needs = Readonly<{
 
 type Given = Readonly<{ handle: string; attestation: Attestation; label: string }>
 
-/** Passkeys of one person, at most: all of them travel with every challenge. */
+/** The most passkeys of one account: every challenge lists all of them. */
 const PASSKEYS_AT_MOST = 20
 
 /** WebAuthn Level 3 §7.1 – Enrols passkeys. */

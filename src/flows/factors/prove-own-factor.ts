@@ -15,10 +15,10 @@ type Needs = Readonly<{
   originsOf: (client: Client) => readonly string[]
 }>
 
-/** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
+/** `handle` names the ceremony. A passkey needs one, because the ceremony holds its challenge. */
 export type OwnFactorProof = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
 
-/** Judges a proof that a signed-in person shows, and spends it. Throws a 401 for whatever is wrong with it. */
+/** Judges a proof of a person who is signed in, and spends it. Throws the same 401 for every wrong proof. */
 export type ProveOwnFactor = (bearer: Bearer, ownProof: OwnFactorProof) => Promise<FactorMethod>
 
 const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }

@@ -10,12 +10,12 @@ import type { Limit } from '../../ports/limits.ts'
 import type { About, Addressees, Errand, Mailer } from '../../ports/mail.ts'
 
 type Needs = Readonly<{
-  /** Null: this server sends no mail, and no notice. */
+  /** Null: this server sends no mail. */
   mailer: Mailer | null
   addressees: Addressees
   /**
-   * Mails of one kind to one address. An application that keeps no device token is a new device at each sign-in, and an account that
-   * was registered with a stranger's address can cause notices at will: the owner of the address gets a few and no more.
+   * Mails of one kind to one address. An application that keeps no device token counts as a new device at each sign-in, and an account
+   * that was registered with a stranger's address can cause notices at will. The owner of the address gets only a few.
    */
   recipients: Limit
   clock: Clock
@@ -26,10 +26,10 @@ export type Notices = Readonly<{
   passwordChanged: (addressee: Addressee, about: AboutRequest) => void
   /** A second factor was added or removed, or the recovery codes were made anew. */
   factorsChanged: (addressee: Addressee, about: AboutRequest) => void
-  /** Wrong codes, by a person who has the password or a sign-in. */
+  /** Wrong codes were shown by a person who has the password or a sign-in. */
   totpFailed: (about: AboutAccount) => void
   totpClosed: (about: AboutAccount) => void
-  /** To the old address. */
+  /** Goes to the old address. */
   emailChanged: (addressee: Addressee, about: AboutRequest) => void
   /** A spent refresh token was presented. Sent once for a family: it has ended. */
   refreshReused: (about: AboutFamily) => void
@@ -44,10 +44,10 @@ type AboutFamily = AboutRequest & Readonly<{ sid: string }>
 /** A request that signed a person in. */
 type Seen = Readonly<{ source: TracedSource; language: Language; about: AboutRequest }>
 
-/** The address is in the mail, and the errand that finds it costs little. */
+/** For a notice whose address is found when it is sent. */
 const urgent = (about: AboutRequest): About => ({ isUrgent: true, email: null, about })
 
-/** The notices that tell a time alone. */
+/** The notices whose only value is a time. */
 type TimedName =
   | 'password-changed'
   | 'factors-changed'

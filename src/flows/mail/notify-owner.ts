@@ -11,17 +11,19 @@ import type { SendLinks } from './send-links.ts'
 
 type Needs = Readonly<{ notices: Notices; sendLinks: SendLinks }>
 
-/** What of a request goes into a mail, or into the lines of the log about the mail. */
+/** The parts of a request that a mail, or a line of the log about the mail, contains. */
 type Seen = Readonly<{ client: Client; source: TracedSource; language: Language }>
 type SigningIn<R extends Seen> = (request: R) => Promise<SignedIn>
 
-/** Ours – Wraps flows so that the account's owner is notified by mail of a registration, a new device, a new password and changed factors. */
+/**
+ * Ours – Wraps flows so that the account's owner is notified by mail of a registration, a new device, a new password and changed factors.
+ */
 export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
   signUp:
     <R extends Seen>(signUp: SigningIn<R>): SigningIn<R> =>
     async request => {
       const signedIn = await signUp(request)
-      // Where no mail is sent, people register all the same.
+      // Registration works without mail.
       if (!sendLinks.isOff)
         sendLinks.verification(signedIn.account, { ...request, about: aboutOf(signedIn, request) })
       return signedIn

@@ -16,17 +16,17 @@ type Needs = Readonly<{
 /** The token of a link, and the request that presents it. */
 type Presented = Readonly<{ token: string; request_id: string }>
 
-/** Whose link it was, for the log. */
+/** The account of the link, for the log. */
 type Redeemed = Readonly<{ account_id: string }>
 
-/** A password that was refused has spent no link: another one can be tried. */
+/** A refused password leaves the link unspent: the person can try another password. */
 type Reset =
   | (Redeemed & Readonly<{ outcome: 'reset' }>)
   | Readonly<{ outcome: 'password_refused'; fault: string }>
 
 /**
- * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
- * change of password or e-mail: one refusal, LINK_INVALID.
+ * Ours (docs/decisions/0013) – Redeems mailed links, each once. A link that is unknown, spent, replaced, expired, of another purpose, or
+ * older than a change of password or e-mail gets one refusal, LINK_INVALID.
  */
 export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs }: Needs) => {
   const find = async (text: string) => {
@@ -37,7 +37,7 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
   }
 
   return {
-    /** The address of a new account, or the new one of an old account, whose old address is told. */
+    /** Confirms the address of a new account, or changes the address of an account, whose owner is notified at the old address. */
     confirmEmail: async ({ token, request_id }: Presented): Promise<Redeemed> => {
       const { purpose, digest } = await find(token)
       if (purpose === 'reset_password')
@@ -49,18 +49,18 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       }
       const before = await links.redeemChange(digest)
       if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      // No oracle: whoever holds the link reads what is sent to that address.
+      // Reveals no account to a stranger: the holder of the link reads the mail of that address.
       if (before === 'taken') throw new Problem('EMAIL_TAKEN')
       needs.notices.emailChanged(before, { sub: before.account_id, request_id })
       return before
     },
 
-    /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
+    /** Sets the password and ends every sign-in. Opens none: the next sign-in asks for the second factor where there is one. */
     resetPassword: async (given: Presented & Readonly<{ new_password: string }>): Promise<Reset> => {
       const { purpose, digest, email } = await find(given.token)
       if (purpose !== 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
-      // After the link was found: a stranger without one causes no hashing.
+      // Judged after the link was found: a stranger without a link causes no hashing.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
       if (fault !== null) return { outcome: 'password_refused', fault }
       const password_digest = await passwords.hash(password)

@@ -23,10 +23,13 @@ type Needs = Readonly<{
   mailer: Mailer | null
   random: Random
   peppers: Peppers
-  /** Mails to one address for one purpose, whether an account has the address or not. Its window is shorter than a link's life, so that the last link that was mailed still works. */
+  /**
+   * Mails to one address for one purpose, whether an account has the address or not. Its window is shorter than a link's life, so that the
+   * last link that was mailed still works.
+   */
   recipients: Limit
   requireStepUp: RequireStepUp
-  /** Where a link leads to. */
+  /** The URL of a link. */
   linkTo: (purpose: LinkPurpose, token: LinkToken) => string
 }>
 
@@ -34,9 +37,9 @@ type Asked = Readonly<{ language: Language; about: AboutRequest }>
 type Request = Asked & Readonly<{ email: string }>
 
 /**
- * Ours – Mails a link. The answer does not tell whether an account has the address: the look-up, and the limit of the address, come
- * after the answer. The mail goes to the address as the account has it, never as it was typed: an address that looks the same, or
- * folds to the same characters, can be another person's mailbox.
+ * Ours – Mails links. The answer does not reveal whether an account has the address: the look-up and the limit of the address follow the
+ * answer. A mail goes to the address that the account has, never to the one that was typed: an address that looks the same, or folds to the
+ * same characters, can be another person's mailbox.
  */
 export const createSendLinks = (needs: Needs) => {
   const pepper_ids = needs.peppers.map(({ id }) => id)

@@ -38,13 +38,13 @@ type Introspection = Readonly<
 const INACTIVE = { active: false } as const
 
 /**
- * RFC 7662 §2 – What a token means now, for confidential clients: their own tokens and those addressed to what they serve.
- * Everything else, dead or not the caller's business, is one and the same answer. A token means what is left of it by the
- * registration of its client as it is now.
+ * RFC 7662 §2 – Tells a confidential client the state of its own tokens, and of tokens addressed to a resource that it serves. A dead token
+ * and a token that does not concern the caller get one and the same answer. Scope and audience are those that the present registration of
+ * the token's client still allows.
  */
 export const createIntrospect = (needs: Needs) => {
   const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
-  // Also of a token that was issued before a role began to want a second factor.
+  // Applies also to a token that was issued before SECOND_FACTOR_ROLES named a role.
   const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
     roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
 

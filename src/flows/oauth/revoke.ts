@@ -19,18 +19,18 @@ type Needs = Readonly<{
   peppers: Peppers
   clock: Clock
   issuer: string
-  /** For a client and a person, or for a client that acts for itself. */
+  /** Revoked access tokens of one person at one client, or of a client that acts for itself. */
   limit: Limit
 }>
 
 /**
- * RFC 7009 §2 – Ends a token of the client that asks: a refresh token, spent or not, with its whole family; an access token alone.
- * Whatever is not the client's to end is left alone, and the answer does not tell. token_type_hint saves nothing here and is ignored.
+ * RFC 7009 §2 – Ends a token of the client that asks. A refresh token, spent or not, ends with its whole family; an access token ends
+ * alone. Another client's token is left as it is, and the answer does not reveal that. token_type_hint would save nothing and is ignored.
  */
 export const createRevoke = (needs: Needs) => {
   const { keys, clock, issuer, limit, revocations, refreshFamilies } = needs
 
-  /** No count: a family ends once, and a limit would be a means against the person who signs out. */
+  /** Not counted: a family ends once, and a limit could keep a person from signing out. */
   const revokeRefreshToken = async (text: string, client_id: string): Promise<AboutSignIn> => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return {}
@@ -40,8 +40,8 @@ export const createRevoke = (needs: Needs) => {
   }
 
   /**
-   * Ours – Each is an entry of the revocation feed, which no client and no person may grow at will. Only what was written counts,
-   * so that one token cannot use up the limit of its person.
+   * Ours – Each revoked token is an entry of the revocation feed, which no client and no person may grow at will. Only a new entry counts,
+   * so that one token, revoked again and again, does not use up the limit of its person.
    */
   const revokeAccessToken = async (text: string, client_id: string): Promise<AboutSignIn> => {
     const claims = keys.verify('at+jwt', text)

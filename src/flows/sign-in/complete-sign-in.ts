@@ -22,7 +22,7 @@ export type Proven = Readonly<{
   resources: readonly string[]
   device_token: string | null
   source: TracedSource
-  /** Of the request. */
+  /** The language of the request. */
   language: Language
 }>
 
@@ -33,7 +33,7 @@ export type SignedIn = Readonly<{
   sid: string
   tokens: TokenPair
   device_token: DeviceToken
-  /** A sign-in from a device that the account did not know; never its registration. */
+  /** True for a sign-in from a device that the account did not know; false for the registration of the account. */
   isNewDevice: boolean
 }>
 

@@ -4,7 +4,7 @@ import type { Metrics } from '../../ports/effects.ts'
 
 type Flow<Request, Answer> = (request: Request) => Promise<Answer>
 
-/** Ours – Wraps the flows that sign a person in, so that each attempt is counted by what it came to. */
+/** Ours – Wraps the flows that sign a person in, so that each attempt is counted by its result. */
 export const createCountSignIns =
   ({ metrics }: Readonly<{ metrics: Pick<Metrics, 'signedIn'> }>) =>
   <Request, Answer>(flow: Flow<Request, Answer>, resultOf: (answer: Answer) => SignInResult) =>

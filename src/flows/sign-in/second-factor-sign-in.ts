@@ -31,9 +31,9 @@ type PasswordChecked = Readonly<{
   client: Client
   refresh_transport: RefreshTransport
   resources: readonly string[]
-  /** Null: whatever the account has. */
+  /** Null: the application asks for no class. */
   acr_values: readonly string[] | null
-  /** The known device that asks; null for any other. */
+  /** The id of a known device; null for an unknown one. */
   device: Uint8Array | null
 }>
 
@@ -50,7 +50,7 @@ type SecondHalf = Readonly<{
 export const createSecondFactorSignIn = (needs: Needs) => ({
   /**
    * Begins the second half; null where the password is enough. Called after the password was verified, so that a wrong password never
-   * tells that there is a second factor. Throws a 403 where a higher class was asked for than the account can reach.
+   * reveals a second factor. Throws a 403 where the application asks for a higher class than the account can reach.
    */
   demand: async ({
     account,

@@ -23,19 +23,19 @@ type Needs = Readonly<{
   guessDelay: GuessDelay
   demandSecondFactor: SecondFactorSignIn['demand']
   completeSignIn: CompleteSignIn
-  /** bcrypt cost of the digests that are made today. */
+  /** The bcrypt cost of new digests. */
   password_cost: number
 }>
 
-/** What comes of the right password: a sign-in, or the factors of which one is still needed. */
+/** The outcome of the right password: a sign-in, or an offer of second factors of which one is still needed. */
 export type SignInOutcome =
   | SignedIn
   | Readonly<{ outcome: 'second_factor_needed'; account: Account; offer: Offer }>
 
 /**
  * Ours – Signs in with e-mail and password. Every refusal has the same answer and takes the same time. Each attempt costs one look-up,
- * and one digest for each form of the password. An e-mail that can never have been registered costs the same: the look-up asks for an
- * e-mail that no account has.
+ * and one digest for each form of the password. A malformed e-mail, which no account can have, costs the same: an e-mail that no account
+ * has is looked up in its place.
  */
 export const createSignIn =
   (needs: Needs) =>
@@ -71,8 +71,9 @@ const signInTo = async (
 }
 
 /**
- * A digest of lower cost or imported kind gives way to one of today's, of the form that it is of: the person may type it in another
- * one the next time. It stays where bcrypt cannot hold the password. When the workers are busy there will be a next time.
+ * Replaces a digest of a lower cost, or of an imported kind, with a new one of the same form of the password: the person may type another
+ * Unicode form the next time. The digest stays where bcrypt cannot hold the password. Where the workers are busy, the next sign-in tries
+ * again.
  */
 const renewDigest = async (
   { accounts, passwords, password_cost }: Needs,
@@ -89,7 +90,7 @@ const renewDigest = async (
 
 type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 
-/** Why not, for the log alone. */
+/** The reason of a refusal, for the log alone. */
 const reasonOf = (account: Found): ProblemReason<'AUTH_CREDENTIALS_INVALID'> => {
   if (account === null) return 'email_unknown'
   return account.disabled_at === null ? 'password_wrong' : 'account_disabled'

@@ -18,9 +18,11 @@ type ByRefreshToken = Readonly<{
   admits: (client: Client) => boolean
 }>
 
-/** Ours (docs/decisions/0029) – Ends this sign-in, or all of the person's. By then its access tokens are on the blocklist, for as long as they would have lived. */
+/**
+ * Ours (docs/decisions/0029) – Ends one sign-in, or all sign-ins of the account. Its access tokens stay on the blocklist until they expire.
+ */
 export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }: Needs) => {
-  /** No limit: it ends the sign-in that asks as well, which can ask no more. */
+  /** Needs no limit: it also ends the sign-in that asks, which cannot ask again. */
   const endEverywhere = async (account_id: string) => {
     await accounts.endEverySignIn(account_id, 'signed_out_everywhere')
   }
@@ -33,8 +35,8 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
     },
 
     /**
-     * By a refresh token of a first-party client. A spent one ends its own sign-in and no more: "everywhere" takes a living one,
-     * or an old token out of a log could sign its owner out of every device. Returns whose it is, for the log.
+     * Signs out by a refresh token of a first-party client. A spent token ends its own sign-in alone. "everywhere" takes the current token,
+     * because an old token out of a log could otherwise sign its owner out of every device. Returns the sign-in, for the log.
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<AboutSignIn> => {
       const { token, client, about } = await readFirstPartyToken(text, admits)

@@ -23,14 +23,14 @@ export type Credentials = Readonly<{
   email: string
   password: string
   refresh_transport: RefreshTransport
-  /** RFC 8707 – What the tokens are for: `requireResources` has judged it. Empty: the client's default. */
+  /** RFC 8707 – The resources of the tokens, which `requireResources` has judged. Empty: the client's default. */
   resources: readonly string[]
-  /** RFC 9470 – What the application asks for at a sign-in; null: whatever the account has. */
+  /** RFC 9470 – The classes that the application accepts at a sign-in; null for any. */
   acr_values: readonly string[] | null
-  /** What an earlier sign-in left with the device; null for a new one. */
+  /** The device token that an earlier sign-in left with the device; null for a new device. */
   device_token: string | null
   source: TracedSource
-  /** Of the request. */
+  /** The language of the request. */
   language: Language
 }>
 
@@ -57,7 +57,7 @@ export const createSignUp =
     return { ...signedIn, isNewDevice: false }
   }
 
-/** Every bad field at once, so that a form can show them all. */
+/** Reads e-mail and password. Throws a 422 that names every bad field at once, so that a form can show them all. */
 const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: string; password: string }) => {
   const email = normalizeEmail(given.email)
   const { password, fault } = await judgeNewPassword(given.password, email)

@@ -36,21 +36,21 @@ type Needs = Readonly<{
 
 type SecondHalf = OwnFactorProof &
   Readonly<{
-    /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+    /** RFC 8707 – Empty: the default resources of the sign-in. */
     resources: readonly string[]
     source: TracedSource
   }>
 type SteppedUp = Readonly<{ sid: string; tokens: TokenPair; refresh_transport: RefreshTransport }>
 
 /**
- * RFC 9470 §5 – Turns a sign-in into one of a higher class, or into a fresh one: a new family with another `auth_time`, while the
- * one that it was ends. A family never changes its class, so that no token from before can be refreshed into one after.
+ * RFC 9470 §5 – Replaces a sign-in with a fresh one, of a higher class where it had one factor: opens a new family with a new `auth_time`
+ * and ends the former family. A family never changes its class, so that no older token can be refreshed into one of the higher class.
  */
 export const createStepUp = (needs: Needs) => ({
   begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
     const { client_id, sid } = claims
     const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
-    // The family's own transport stays; this one decides nothing.
+    // Not used: the new family keeps the transport of the former one.
     const offer = await needs.offerFactors({
       ...occasion,
       refresh_transport: 'body',
@@ -69,7 +69,7 @@ export const createStepUp = (needs: Needs) => ({
     refuseExhausted(needs.signInLimit, account.id)
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
-    // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
+    // Counted only after the proof: the sign-ins of the account share the limit, and a thief could use it up to lock the owner out.
     await requireAllowance(needs.signInLimit, account.id)
     return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, source })
   },
@@ -80,8 +80,8 @@ export type StepUp = ReturnType<typeof createStepUp>
 type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
 
 /**
- * RFC 8707 §2.2 – The most that the new token can carry, before the proof is spent: what a family was granted never changes. Throws a
- * 422 for resources beyond that, or so many that the token would be too long.
+ * RFC 8707 §2.2 – The largest scope and audience that the new token may carry, judged before the proof is spent. The grant of a family
+ * never changes. Throws a 422 for resources beyond the grant, or for so many that the token would be too long.
  */
 const grantOf = async (
   { refreshFamilies, issue, policy, requireResources }: Needs,
