@@ -24,10 +24,10 @@ type Needs = Within &
     readOwnerProof: ReadOwnerProof
   }>
 
-/** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
+/** RFC 9110 §15.3.3 – Accepted. The answer does not reveal whether a mail is sent. */
 const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
-/** Ours – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
+/** Ours – Requests for mails with links, and the links themselves. A request that cannot send a mail counts against no limit of mails. */
 export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { sendLinks, redeemLinks, authenticateBearer, readOwnerProof } = needs
   const mailing = (call: Call, ask: () => void | Promise<void>) =>

@@ -6,10 +6,10 @@ import type { Call, Handle, Reply } from '../server/route.ts'
 
 type Headers = Reply['headers']
 
-/** Puts what is left of a request behind the limit of its kind, once the request is known to be one that can be carried out. */
+/** Counts a request against the limit of its kind, once it is known that it can be carried out. */
 export type Within = Readonly<{ within: (handle: Handle) => Handle }>
 
-/** Ours – Counts a request before its handler; refuses with 429 and says when to come back. */
+/** Ours – Counts a request before its handler runs. Answers 429 with Retry-After when the limit is used up. */
 export const limited = (limit: Limit, handle: Handle): Handle =>
   limitedBy({ limit, keyOf: addressOf }, handle)
 
@@ -65,8 +65,8 @@ const refusalBy = (allowance: Allowance): Reply =>
   problemReply(rateLimited(allowance), headersOf(allowance, {}))
 
 /**
- * draft-ietf-httpapi-ratelimit-headers-10 §3, §4 – Every limit that a request counted against is named: r of q are left, for
- * t of w seconds. Beside them the X- fields of old, which know one limit alone: the innermost, which is the strictest.
+ * draft-ietf-httpapi-ratelimit-headers-10 §3, §4 – Names every limit that the request counted against: r of q requests are left, for t of w
+ * seconds. The older X-RateLimit fields have room for one limit: they show the innermost, which is the strictest.
  */
 const headersOf = (allowance: Allowance, inner: Headers): Headers => {
   const { name, limit, window_seconds, remaining, reset_seconds } = allowance

@@ -12,8 +12,8 @@ const OPTIONAL = REQUIRED.extend({ refresh_token: FILLED.optional() })
 type Needs = Readonly<{ refresh: ReturnType<typeof createRefresh>; cookieTransport: CookieTransport }>
 
 /**
- * Ours (docs/decisions/0029) – POST /auth/refresh: with the token in the body; or without, and then a browser means its cookie. A program that
- * sends a body without it has forgotten a field.
+ * Ours (docs/decisions/0029) – POST /auth/refresh: takes the token from the body, or from the cookie where a browser sends no token. For a
+ * program, a body without the token lacks a field.
  */
 export const handleRefresh =
   ({ refresh, cookieTransport }: Needs): Handle =>

@@ -27,9 +27,9 @@ type Needs = Readonly<{
 }>
 type Limits = Readonly<{ limits: Readonly<{ accounts: Limit }> }>
 
-/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
+/** Half a year. A device that was not used for longer is unknown again. */
 const DEVICE_SECONDS = 15_552_000
-/** Where there are no cookies, the application keeps the device's token and sends it back at the next sign-in. */
+/** An application without cookies keeps the device token and sends it with the next sign-in. */
 const DEVICE_HEADER = 'Signet-Device'
 
 /** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
@@ -71,7 +71,7 @@ const secondFactorNeeded = ({ account, offer: members }: SecondFactorNeeded): Re
 
 type SecondFactorNeeded = Extract<SignInOutcome, { outcome: 'second_factor_needed' }>
 
-/** What a sign-in learns of the request that makes it. */
+/** The parts of a request that a sign-in uses beside its fields. */
 export const seenOf = (call: Call, deviceCookie: Cookie) => ({
   device_token: deviceCookie.read(call) ?? call.header(DEVICE_HEADER) ?? null,
   source: requestSourceOf(call),

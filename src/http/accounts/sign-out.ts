@@ -19,9 +19,9 @@ type Needs = Readonly<{
 }>
 
 /**
- * Ours (docs/decisions/0029) – POST /auth/logout, by bearer token, by refresh token or by cookie: the first of them that is there. An access token that has
- * expired since the page was opened is none beside another proof, and so is the one that the application sends to its own API: whoever
- * wants to be signed out is to be.
+ * Ours (docs/decisions/0029) – POST /auth/logout, by the first of bearer token, refresh token and cookie that the request has. Beside
+ * another proof, an access token that has expired, or that is for the application's own API, is ignored: a person who signs out must not be
+ * kept signed in by it.
  */
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>

@@ -3,7 +3,7 @@ import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { type Call, json, NO_STORE, type Reply, type Route } from '../server/route.ts'
 
-/** RFC 7009 §2.2 – The revocation endpoint: 200, whatever the token was, with a body that says nothing. */
+/** RFC 7009 §2.2 – The revocation endpoint: answers 200 to every token, without information. */
 export const revokeRoute = (
   revoke: ReturnType<typeof createRevoke>,
   { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>,

@@ -17,8 +17,8 @@ type Answers = Readonly<{
 }>
 
 /**
- * The one place where an error becomes an answer, of the kind that the route says. An error that is neither a refusal of that kind nor
- * Unavailable is a fault of ours: a 500, loudly, and never a client's fault.
+ * The one place where an error becomes an answer, in the form that the route names. An error that is neither a refusal of that form nor
+ * Unavailable is a fault of the server: a 500 with a line in the log, never a client's fault.
  */
 export const catching =
   (errors: Route['errors'], handle: Handle): Handle =>
@@ -30,7 +30,7 @@ export const catching =
     }
   }
 
-/** Inside a route, where the answer to a refusal gets headers or cookies of its own. */
+/** For a part of a route whose refusals get headers, cookies or fields of the log of their own. */
 export const catchingProblems = (handle: Handle): Handle => catching('problem', handle)
 
 const replyTo = (error: unknown, { refused, unavailable, failed }: Answers, call: Call): Reply => {
@@ -69,7 +69,7 @@ const PROBLEM: Answers = {
 const PAGE: Answers = {
   refused: (error, call) => {
     if (error instanceof Problem) return pageRefusal(error, call)
-    // A form that cannot be read holds no link.
+    // A form that cannot be read contains no link.
     return error instanceof OAuthError
       ? pageRefusal(new Problem('LINK_INVALID', { cause: error }), call)
       : null
@@ -121,7 +121,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
   return { status, body: JSON.stringify(body), headers, log: logOf(problem) }
 }
 
-/** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
+/** RFC 6750 §3, RFC 9470 §3 – The challenge has no error code when the request has no token. */
 const challenge = (code: Problem['code'], demand: Problem['demand']) => {
   if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
@@ -142,7 +142,7 @@ const logOf = (problem: Problem): LogFields => {
   return { error: code, reason: reasonOf(problem), ...translated, ...about }
 }
 
-/** A refusal that translates one of an OAuth request has the reason of that one. A code that leaves nothing open is its own reason. */
+/** The reason of a problem: that of the OAuth refusal that it translates, or its own. A code without reasons is its own reason. */
 const reasonOf = ({ code, reason, cause }: Problem): string =>
   cause instanceof OAuthError ? cause.reason : (reason ?? code.toLowerCase())
 
@@ -154,7 +154,7 @@ const pageRefusal = (problem: Problem, call: Call): Reply => {
   return { ...reply, log: logOf(problem) }
 }
 
-/** The rest of a body that is too large is not read: the connection cannot be used again. */
+/** The rest of a body that is too large is not read, so that the connection cannot be reused. */
 const CLOSE = { Connection: 'close' }
 
 const retryAfter = (seconds: number | null | undefined) =>

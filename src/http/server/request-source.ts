@@ -10,6 +10,6 @@ export const requestSourceOf = ({ ip, header, request_id }: Call): TracedSource 
   user_agent: header('user-agent')?.slice(0, USER_AGENT_MAX_CHARACTERS) ?? null,
 })
 
-/** Ours – What marks a request and its retries as one; undefined where it is absent or empty. */
+/** Ours – The key that a request shares with its retries; undefined where it is absent or empty. */
 export const idempotencyKeyOf = ({ header }: Call): string | undefined =>
   header('idempotency-key') || undefined
