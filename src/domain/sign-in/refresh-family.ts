@@ -23,7 +23,10 @@ export const COOKIE_GRACE_SECONDS = 10
  */
 export const TOKENS_REVOKED_AT_MOST = 30
 
-/** Why a family was ended, as its row says it, and in words for an operator. The metric, the command line and docs/logs.md follow this table. */
+/**
+ * Why a family was ended, as its row says it, and in words for an operator. The metric, the command line and docs/logs.md follow this
+ * table.
+ */
 export const REVOKE_REASONS = {
   signed_out: 'The person signed out, or ended this sign-in from another one.',
   signed_out_elsewhere: 'The person ended all other sign-ins from another one.',

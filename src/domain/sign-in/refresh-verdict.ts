@@ -47,7 +47,10 @@ export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),
 ]
 
-/** What a refresh came to. `rotated` and `replayed` carry the family as it now stands; a refusal carries its account, where the family exists. */
+/**
+ * What a refresh came to. `rotated` and `replayed` carry the family as it now stands; a refusal carries its account, where the family
+ * exists.
+ */
 export type Rotation =
   | Readonly<{ verdict: VerdictOf<'rotated' | 'replayed'>; family: Family }>
   | Readonly<{ verdict: 'denied'; denial: Denial; user_id: string | null }>
