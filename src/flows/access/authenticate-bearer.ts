@@ -65,6 +65,8 @@ export const readAccessToken = (
     now: clock(),
   })
   if ('claims' in judged) return judged.claims
-  if (judged.refusal === 'expired') throw new Problem('AUTH_TOKEN_EXPIRED', { reason: judged.refusal })
-  throw new Problem('AUTH_TOKEN_INVALID', { reason: judged.refusal })
+  const { refusal: reason, presented } = judged
+  const about = presented === null ? {} : aboutSignIn(presented)
+  if (reason === 'expired') throw new Problem('AUTH_TOKEN_EXPIRED', { reason, about })
+  throw new Problem('AUTH_TOKEN_INVALID', { reason, about })
 }

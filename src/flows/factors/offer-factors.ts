@@ -23,7 +23,7 @@ type OpenKinds = Readonly<{
 export type Offer = BegunCeremony &
   OpenKinds &
   Readonly<{
-    /** The options for the browser's WebAuthn call. */
+    /** The options with which the page asks the browser for a passkey. */
     passkey?: ReturnType<typeof requestOptions>
   }>
 

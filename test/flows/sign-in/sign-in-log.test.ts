@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { claimsOf, send } from '../../support/accounts/account-api.ts'
-import { CLIENTS } from '../../support/clients.ts'
+import { API, CLIENTS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 import { refresh } from '../../support/refresh.ts'
 
 type Body = Readonly<Record<string, unknown>> &
@@ -96,6 +97,19 @@ describe.each(deployments)('the log of sign-ins ($name)', ({ open }) => {
     expect(lineOf(unknown)).toMatchObject({ status: 401, reason: 'email_unknown', client_id: 'app' })
     expect(lineOf(unknown)).not.toHaveProperty('sub')
     expect(JSON.stringify(signet.lines)).not.toContain('log.example')
+  })
+
+  it('names account and sign-in of an access token that has expired, or is for another audience', async () => {
+    const { about, ...tokens } = await signUp('expired')
+    const { clock, advance } = createClock()
+    const later = await deployment.start({ clock })
+    advance(901)
+    const expired = await send(later, 'GET', '/auth/me', undefined, bearer(tokens))
+    const line = later.lines.find(({ request_id }) => request_id === expired.headers.get('x-request-id'))
+    expect(line).toMatchObject({ error: 'AUTH_TOKEN_EXPIRED', ...about })
+    const other = await refresh(signet, tokens.refresh_token, { form: { resource: API } })
+    const foreign = await send(signet, 'GET', '/auth/me', undefined, bearer(other.body))
+    expect(lineOf(foreign)).toMatchObject({ reason: 'foreign_audience', ...about })
   })
 
   it('has no line for health probes', async () => {
