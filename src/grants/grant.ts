@@ -16,7 +16,7 @@ export type GrantRequest = Readonly<{
 /** The tokens, and the sign-in that they are of, for the log. A client that acts for itself has none. */
 export type Granted = Readonly<{ tokens: TokenResponse; about: AboutSignIn }>
 
-/** One way to get tokens. RFC 6749 §4. */
+/** RFC 6749 §4 – A way to get tokens. */
 export type Grant = Readonly<{
   grant_type: string
   exchange(request: GrantRequest): Promise<Granted>

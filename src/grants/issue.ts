@@ -19,7 +19,7 @@ type Needs = Readonly<{
   /** Roles that only a sign-in with two factors carries. */
   second_factor_roles: readonly string[]
   requireLength: RequireLength['requireLength']
-  /** The token's place in a status list, durable before the token is issued. */
+  /** Reserves the token's place in a status list, durably before the token is issued. */
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>

@@ -5,7 +5,7 @@ import { requestedScope } from '../domain/oauth/scope.ts'
 import type { Grant } from './grant.ts'
 import { type Rotate, readRefreshToken } from './rotate.ts'
 
-/** RFC 6749 §6 – Refreshing an access token. */
+/** RFC 6749 §6 – Refreshes an access token. */
 export const createRefreshTokenGrant = ({
   rotate,
   peppers,

@@ -31,7 +31,7 @@ export const aboutBearer = ({ claims, request_id }: Bearer): AboutRequest => ({
 
 type BearerRequest = Readonly<{ authorization: string | undefined; request_id: string }>
 
-/** Reads the Authorization header of a request to the account API. Throws a 401 that tells expired from invalid. */
+/** Reads the Authorization header of a request to the account API. Throws a 401 whose code tells an expired token from an invalid one. */
 export type AuthenticateBearer = (request: BearerRequest) => Promise<Bearer>
 
 /**

@@ -16,7 +16,7 @@ type Needs = Readonly<{
   peppers: Peppers
   random: Random
   clock: Clock
-  /** As authenticator applications show it. */
+  /** The name of this server in authenticator applications. */
   issuer_name: string
 }>
 

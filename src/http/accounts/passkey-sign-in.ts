@@ -49,7 +49,7 @@ const readRequest = async (
   return { client, refresh_transport, resources }
 }
 
-/** Ours (docs/decisions/0014) – POST /auth/login/passkey: what /auth/login answers. */
+/** Ours (docs/decisions/0014) – POST /auth/login/passkey: answers as /auth/login does. */
 export const handlePasskeySignIn =
   (needs: Needs): Handle =>
   async call => {

@@ -32,7 +32,7 @@ const DEVICE_SECONDS = 15_552_000
 /** An application without cookies keeps the device token and sends it with the next sign-in. */
 const DEVICE_HEADER = 'Signet-Device'
 
-/** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
+/** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login, which differ in the status of the answer alone. */
 export const handleSignIn = (status: 200 | 201, needs: Needs & Limits & Within, signIn: SignInFlow): Handle =>
   limitedOnceRead(
     needs.limits.accounts,
@@ -62,7 +62,7 @@ const readRequest = async (call: Call, { clients, cookieTransport, requireResour
   return { ...given, client, resources }
 }
 
-/** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that would do. */
+/** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that may be shown. */
 const secondFactorNeeded = ({ account, offer: members }: SecondFactorNeeded): Reply => {
   const about = aboutSignIn({ sub: account.id })
   const reason = 'second_factor_required'

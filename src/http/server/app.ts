@@ -37,7 +37,7 @@ const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains
 /** Answers requests that came over node:http. */
 export type App = Pick<Hono<Http>, 'fetch' | 'routes'>
 
-/** Puts the routes on the wire: one request id, one log line, one place for headers and errors. */
+/** Creates the app of a listener. Every request gets an id, a line of the log and the common headers. */
 export const createApp = (needs: Needs): App => {
   const answer = createAnswer(needs)
   const app = new Hono<Http>()

@@ -1,10 +1,10 @@
 import type { Call } from './route.ts'
 
-/** One cookie that scripts cannot read: its name, how it is set and cleared, and how it is read. */
+/** A cookie that scripts cannot read. */
 export type Cookie = Readonly<{
   /** A Set-Cookie for that many seconds. */
   write: (value: string, max_age_seconds: number) => string
-  /** A Set-Cookie with the same attributes, which is what makes a browser drop the one that it has. */
+  /** A Set-Cookie with the same attributes, by which a browser deletes the cookie. */
   clear: string
   /** Null when the cookie is absent. Ours: also when it occurs twice, because another site of the domain has set one of them. */
   read: (call: Call) => string | null

@@ -7,12 +7,12 @@ import { languageFor } from './language.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
-/** How one kind of route answers errors. */
+/** The answers to errors in one form. */
 type Answers = Readonly<{
-  /** The answer to a refusal; null for an error that refuses nothing on a route of this kind. */
+  /** The answer to a refusal; null for an error that is no refusal of this form. */
   refused: (error: unknown, call: Call) => Reply | null
   unavailable: (fault: Unavailable, call: Call) => Reply
-  /** The answer to an error that was not foreseen. It tells nothing. */
+  /** The answer to an error that was not foreseen. It reveals nothing. */
   failed: () => Reply
 }>
 
@@ -65,7 +65,7 @@ const PROBLEM: Answers = {
   failed: () => problemReply(new Problem('INTERNAL')),
 }
 
-/** Ours: a page for the person who reads it. openapi.yaml documents the 500 of such a route as a problem. */
+/** Ours: a page. The 500 of such a route is a problem, as openapi.yaml documents it. */
 const PAGE: Answers = {
   refused: (error, call) => {
     if (error instanceof Problem) return pageRefusal(error, call)
