@@ -16,7 +16,7 @@ import { createTotpEnrolment } from '../flows/factors/totp-enrolment.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
-import { type CountSignIns, opened } from '../flows/sign-in/count-sign-ins.ts'
+import type { CountSignIns } from '../flows/sign-in/count-sign-ins.ts'
 import { createPasskeySignIn } from '../flows/sign-in/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in.ts'
 import { createStepUp } from '../flows/sign-in/step-up.ts'
@@ -71,15 +71,15 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)
   const overview = createFactorOverview(enrolling)
-  const { countSignIns } = parts
+  const counted = <R, A>(flow: (request: R) => Promise<A>) => parts.countSignIns(flow, () => 'signed_in')
   const secondFactorSignIn = createSecondFactorSignIn(halves)
   const passkeySignIn = createPasskeySignIn(halves)
   return {
     secondFactorSignIn: {
       ...secondFactorSignIn,
-      finish: countSignIns(secondFactorSignIn.finish, opened),
+      finish: counted(secondFactorSignIn.finish),
     },
-    passkeySignIn: { ...passkeySignIn, finish: countSignIns(passkeySignIn.finish, opened) },
+    passkeySignIn: { ...passkeySignIn, finish: counted(passkeySignIn.finish) },
     stepUp: createStepUp(halves),
     totpEnrolment: {
       ...totp,

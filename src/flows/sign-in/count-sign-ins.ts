@@ -20,6 +20,3 @@ export const createCountSignIns =
   }
 
 export type CountSignIns = ReturnType<typeof createCountSignIns>
-
-/** The result of a flow that either opens a sign-in or is refused. */
-export const opened = (): SignInResult => 'signed_in'

@@ -14,15 +14,15 @@ import { refresh } from '../../support/refresh.ts'
 
 describe('RFC 3986 §6.2.2 – the spelling of a resource', () => {
   it.each([
-    ['an origin with its slash', 'https://api.example/', 'https://api.example'],
-    ['an origin without its slash', 'https://api.example', 'https://api.example/'],
+    ['a slash after an origin', 'https://api.example/', 'https://api.example'],
+    ['that the slash after an origin is missing', 'https://api.example', 'https://api.example/'],
     ['the case of the scheme', 'HTTPS://api.example', 'https://api.example'],
     ['the case of the host', 'https://API.Example', 'https://api.example'],
     ['the case of the host before a path', 'https://API.example/Mcp', 'https://api.example/Mcp'],
     ['an empty path before a query', 'https://api.example?a=1', 'https://api.example/?a=1'],
-    ['a port as it is', 'http://LOCALHOST:3000/', 'http://localhost:3000'],
+    ['a slash after a port, and the case before it', 'http://LOCALHOST:3000/', 'http://localhost:3000'],
     ['the case of the scheme of a URN', 'URN:example:api', 'urn:example:api'],
-  ])('does not count: %s', (_, asked, registered) => {
+  ])('ignores %s', (_, asked, registered) => {
     expect(findSpelling(asked, ['https://other.example', registered])).toBe(registered)
   })
 
@@ -31,7 +31,7 @@ describe('RFC 3986 §6.2.2 – the spelling of a resource', () => {
     ['the case of a path', 'https://api.example/MCP', 'https://api.example/mcp'],
     ['a path below', 'https://api.example/mcp', 'https://api.example'],
     ['the scheme', 'http://api.example', 'https://api.example'],
-    ['the port, also the default one', 'https://api.example:443', 'https://api.example'],
+    ['a port, also by the default one', 'https://api.example:443', 'https://api.example'],
     ['a query', 'https://api.example/?a=1', 'https://api.example/'],
     ['a user', 'https://ada@api.example', 'https://api.example'],
     ['the case of a user', 'https://ADA@api.example', 'https://ada@api.example'],
@@ -39,11 +39,11 @@ describe('RFC 3986 §6.2.2 – the spelling of a resource', () => {
     ['a dot segment', 'https://api.example/a/..', 'https://api.example/'],
     ['an escape', 'https://api.example/%6dcp', 'https://api.example/mcp'],
     ['the case of the rest of a URN', 'urn:example:API', 'urn:example:api'],
-  ])('counts: %s', (_, asked, registered) => {
+  ])('distinguishes resources by %s', (_, asked, registered) => {
     expect(findSpelling(asked, [registered])).toBeUndefined()
   })
 
-  it('is the very one that was asked for where two are registered', () => {
+  it('prefers the exact spelling where two are registered', () => {
     const both = ['https://api.example', 'https://api.example/']
     expect(both.map(each => findSpelling(each, both))).toEqual(both)
   })

@@ -112,7 +112,7 @@ describe.each(deployments)('the log of sign-ins ($name)', ({ open }) => {
     expect(lineOf(foreign)).toMatchObject({ reason: 'foreign_audience', ...about })
   })
 
-  it('has no line for health probes', async () => {
+  it('has no line for a health probe', async () => {
     for (const path of ['/livez', '/readyz']) expect(lineOf(await signet.fetch(path))).toBeUndefined()
     expect(lineOf(await signet.fetch('/.well-known/jwks.json'))).toMatchObject({ status: 200 })
   })

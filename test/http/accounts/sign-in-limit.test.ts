@@ -34,7 +34,7 @@ describe.each(deployments)('requests that reach no password check ($name)', ({ o
     ['a client that does not exist', '192.0.2.3', { ...FIELDS, client_id: 'unknown' }, {}, 422],
     ['a resource that the client may not ask for', '192.0.2.4', { ...FIELDS, resource: 'urn:x' }, {}, 422],
     ['a page of another site', '192.0.2.5', FIELDS, { Origin: 'https://evil.example' }, 403],
-  ])('use up no sign-in of their address: %s', async (_, ip, body, headers, status) => {
+  ])('leave their address its five sign-ins: %s', async (_, ip, body, headers, status) => {
     const person = await openAccount(`from-${ip}@sign-in-limit.example`)
     const refused = await Promise.all(range(100).map(() => ask(ip, body, headers)))
     expect(new Set(refused.map(answer => answer.status))).toEqual(new Set([status]))
@@ -60,7 +60,7 @@ describe.each(deployments)('requests that reach no password check ($name)', ({ o
     expect((await ask('192.0.2.31', person)).status).toBe(200)
   })
 
-  it('are the challenges for a passkey too, which have a count of their own', async () => {
+  it('include the challenges for a passkey, which are counted apart', async () => {
     const person = await openAccount('passkey@sign-in-limit.example')
     const options = () =>
       send(signet, 'POST', '/auth/login/passkey/options', {}, { 'X-Forwarded-For': '192.0.2.40' })
