@@ -22,8 +22,9 @@ export type PastSignIn = Readonly<{
   amr: readonly string[]
   created_at: Date
   last_used_at: Date
-  /** Null: it lives. */
+  /** Null for a living sign-in, and for an ended one whose row is not marked yet. */
   ended_at: Date | null
+  /** Null for a living sign-in. */
   end_reason: EndReason | null
   last_ip: string | null
   last_user_agent: string | null

@@ -100,12 +100,12 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
         verdict: 'replayed',
         family: expect.objectContaining({ id: retried.id, user_id: retried.user_id, generation: 1 }),
       },
-      { verdict: 'reused' },
-      { verdict: 'forged' },
-      { verdict: 'denied', denial: 'wrong_client' },
-      { verdict: 'scope_exceeded' },
-      { verdict: 'resource_exceeded' },
-      { verdict: 'denied', denial: 'revoked' },
+      { verdict: 'reused', user_id: reused.user_id },
+      { verdict: 'forged', user_id: forged.user_id },
+      { verdict: 'denied', denial: 'wrong_client', user_id: foreign.user_id },
+      { verdict: 'scope_exceeded', user_id: narrowed.user_id },
+      { verdict: 'resource_exceeded', user_id: elsewhere.user_id },
+      { verdict: 'denied', denial: 'revoked', user_id: revoked.user_id },
     ])
     const families = [plain, retried, reused, forged, foreign, narrowed, elsewhere, revoked]
     const rows = await Promise.all(families.map(({ id }) => rowOf(ground, id)))
@@ -141,7 +141,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     const [family, gone] = await Promise.all([seed(), seed()])
     await ground.database.sql`delete from refresh_families where id = ${gone.id}`
     expect(await Promise.all([rotate(presentation(gone, 0)), rotate(presentation(family, 0))])).toEqual([
-      { verdict: 'denied', denial: 'unknown_family' },
+      { verdict: 'denied', denial: 'unknown_family', user_id: null },
       { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
     ])
   })
@@ -158,7 +158,7 @@ describe.each(backends)('rotations asked for at once, on $name', ({ name, open }
     expect((await rowOf(ground, held.id)).generation).toBe(0)
     await holder`commit`
     holder.release()
-    expect(await waiting).toEqual({ verdict: 'reused' })
+    expect(await waiting).toEqual({ verdict: 'reused', user_id: held.user_id })
   })
 
   it('are carried out without the one that Postgres cannot take', async () => {
@@ -204,7 +204,7 @@ describe.each(backends)('a rotation that is late in a batch, on $name', ({ open 
       ]),
     ).toEqual([
       { verdict: 'rotated', family: expect.objectContaining({ id: family.id }) },
-      { verdict: 'denied', denial: 'wrong_client' },
+      { verdict: 'denied', denial: 'wrong_client', user_id: late.user_id },
     ])
     expect(statements).toBe(2)
     await backend.close()
