@@ -7,6 +7,7 @@ import { type ListedKey, listKeys, type Place } from '../signing/list-keys.ts'
 import { retireKey, revokeEveryKey, revokeKey, rotateKeys } from '../signing/rotation.ts'
 import { generatePem } from '../signing/signing-key.ts'
 import type { Io } from './terminal/io.ts'
+import { tableLines } from './terminal/table.ts'
 
 type Options = Readonly<{ json?: true; now?: true; all?: true }>
 
@@ -108,8 +109,8 @@ const print = ({ out, err }: Io, { json = false }: { json?: boolean }, outcome: 
     : new CommanderError(2, 'signetd.faults', lines.join('; '))
 }
 
-const table = (keys: readonly ListedKey[]): readonly string[] => {
-  const rows = [
+const table = (keys: readonly ListedKey[]): readonly string[] =>
+  tableLines([
     ['STATE', 'KID', 'SIGNS FROM', 'RETIRED AT', 'DROP AT', 'FILE'],
     ...keys.map(key => [
       key.state,
@@ -119,14 +120,6 @@ const table = (keys: readonly ListedKey[]): readonly string[] => {
       moment(key.drop_at, '-'),
       key.file,
     ]),
-  ]
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0))) ?? []
-  return rows.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-}
+  ])
 
 const moment = (date: Date | null, none: string): string => date?.toISOString().replace('.000Z', 'Z') ?? none

@@ -12,6 +12,7 @@ import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createHoldsRefreshToken } from '../flows/factors/holds-refresh-token.ts'
 import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createCompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
+import { createCountSignIns } from '../flows/sign-in/count-sign-ins.ts'
 import { createOpenSignIn } from '../flows/sign-in/open-sign-in.ts'
 import { createRefresh } from '../flows/sign-in/refresh.ts'
 import { createSignIn } from '../flows/sign-in/sign-in.ts'
@@ -61,13 +62,17 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     ...composeTransport(config, base),
     limits,
     authenticateBearer: createAuthenticateBearer(parts),
+    requireResources: parts.requireResources,
     signUp: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn })),
-    signIn: createSignIn({
-      ...parts,
-      completeSignIn: notifyOwner.signIn(completeSignIn),
-      demandSecondFactor: factors.secondFactorSignIn.demand,
-      password_cost: config.PASSWORD_COST,
-    }),
+    signIn: parts.countSignIns(
+      createSignIn({
+        ...parts,
+        completeSignIn: notifyOwner.signIn(completeSignIn),
+        demandSecondFactor: factors.secondFactorSignIn.demand,
+        password_cost: config.PASSWORD_COST,
+      }),
+      ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
+    ),
     refresh: createRefresh(parts),
     signOut: createSignOut(parts),
     signIns: createSignIns({ ...parts, endingLimit: limits.ending }),
@@ -94,6 +99,7 @@ const composeAccess = (config: Config, base: Omit<Parts, 'mail'>) => ({
   guessDelay: createGuessDelay({ ...base, failures: createGuessFailures(base.redis) }),
   judgeNewPassword: createJudgeNewPassword({ ...base, min_characters: config.PASSWORD_MIN_CHARACTERS }),
   knownDevices: createKnownDevices(base),
+  countSignIns: createCountSignIns(base),
   readFirstPartyToken: createReadFirstPartyToken(base),
   requireResources: createRequireResources(base),
 })

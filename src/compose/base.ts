@@ -17,7 +17,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
   }
   return {
-    ...composeStores({ database, redis, lifetimes, clock }),
+    ...composeStores({ database, redis, lifetimes, clock, metrics }),
     clients,
     clock,
     issuer: config.ISSUER,

@@ -16,6 +16,7 @@ import { createTotpEnrolment } from '../flows/factors/totp-enrolment.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
+import type { CountSignIns } from '../flows/sign-in/count-sign-ins.ts'
 import { createPasskeySignIn } from '../flows/sign-in/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in.ts'
 import { createStepUp } from '../flows/sign-in/step-up.ts'
@@ -36,6 +37,7 @@ type Parts = ProofParts &
   Readonly<{
     issue: Issue
     signInLimit: Limit
+    countSignIns: CountSignIns
     requireResources: RequireResources
     requireStepUp: RequireStepUp
     /** Notifies the owner of a new device. */
@@ -69,9 +71,15 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)
   const overview = createFactorOverview(enrolling)
+  const counted = <R, A>(flow: (request: R) => Promise<A>) => parts.countSignIns(flow, () => 'signed_in')
+  const secondFactorSignIn = createSecondFactorSignIn(halves)
+  const passkeySignIn = createPasskeySignIn(halves)
   return {
-    secondFactorSignIn: createSecondFactorSignIn(halves),
-    passkeySignIn: createPasskeySignIn(halves),
+    secondFactorSignIn: {
+      ...secondFactorSignIn,
+      finish: counted(secondFactorSignIn.finish),
+    },
+    passkeySignIn: { ...passkeySignIn, finish: counted(passkeySignIn.finish) },
     stepUp: createStepUp(halves),
     totpEnrolment: {
       ...totp,

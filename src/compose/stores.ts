@@ -1,7 +1,7 @@
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
-import type { Clock } from '../ports/effects.ts'
+import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Blocklist } from '../ports/revocations.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
@@ -23,13 +23,14 @@ type Parts = Readonly<{
   redis: RedisConnection | null
   lifetimes: Lifetimes
   clock: Clock
+  metrics: Pick<Metrics, 'ended'>
 }>
 
 /** What is kept in Postgres, and the blocklist in Redis that follows it. */
-export const composeStores = ({ database, redis, lifetimes, clock }: Parts) => {
+export const composeStores = ({ database, redis, lifetimes, clock, metrics }: Parts) => {
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const { access_token_seconds } = lifetimes
-  const blockEnded = createBlockEnded({ blocklist, clock, access_token_seconds })
+  const blockEnded = createBlockEnded({ blocklist, clock, metrics, access_token_seconds })
   const readable: Blocklist = blocklist
   return {
     accountLife: blockEnded.accountLife(createAccountLife(database, lifetimes)),

@@ -22,7 +22,7 @@ export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const LIFETIME_SECONDS = 600
 const JTI_MAX_CHARACTERS = 255
 
-/** RFC 7523 §3 – Whose assertion it claims to be, before anything is verified. Null when it is no JWT. */
+/** RFC 7523 §3 – The client that an assertion claims to come from; nothing is verified yet. Null for a text that is no JWT. */
 export const peekClientId = (assertion: string): string | null => {
   try {
     const { sub } = decodeJwt<{ sub?: unknown }>(assertion)
@@ -37,7 +37,7 @@ type Needs = Readonly<{ assertions: SpentAssertions; clock: Clock; issuer: strin
 
 /**
  * RFC 7523 §3 – A client assertion: signed by a registered key, by and about the client, for this issuer, short-lived, single use.
- * Ours: the audience is the issuer alone, because an assertion for another endpoint could be replayed from there.
+ * Ours: the audience is the issuer alone, because an assertion for another endpoint could be replayed by that endpoint.
  */
 export const createVerifyAssertion = ({ assertions, clock, issuer }: Needs) => {
   const keysOf = createKeysOf()
@@ -52,7 +52,7 @@ export const createVerifyAssertion = ({ assertions, clock, issuer }: Needs) => {
   }
 }
 
-/** A set imports each of its keys once, and lives as long as the registration that it came from. */
+/** Caches the key set of each registration: a key is imported once, and forgotten with its registration. */
 const createKeysOf = () => {
   const sets = new WeakMap<Client, JWTVerifyGetKey>()
   return (client: Client): JWTVerifyGetKey => {
@@ -78,7 +78,7 @@ const verifySignature = async (
       currentDate: now,
     })
   } catch (error) {
-    // A registered key that cannot be imported is no fault of the client.
+    // Another error comes from a registered key that cannot be imported: a fault of the server, not of the client.
     if (!(error instanceof errors.JOSEError)) throw error
     const detail = { client_id: client.client_id, cause: error.code }
     const isAboutClaims =
@@ -87,7 +87,7 @@ const verifySignature = async (
   }
 }
 
-/** RFC 7515 §4.1.4 – `kid` is a hint and may be absent: then each registered key that fits is tried. */
+/** RFC 7515 §4.1.4 – `kid` is a hint and may be absent. Then each registered key of the right type is tried. */
 const verifyWithAny = async (
   assertion: string,
   keys: JWTVerifyGetKey,

@@ -9,11 +9,11 @@ import type { Clock } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
 
-/** What a request shows of the client that sends it. */
+/** The parts of a request that authenticate its client. */
 export type ClientRequest = Readonly<{
   authorization: string | undefined
   form: Form
-  /** Under which its failures are counted: the address, or the pages of strangers there. */
+  /** The key under which its failures are counted: its address, or the unknown pages that are open at that address. */
   limit_key: string
 }>
 
@@ -38,7 +38,8 @@ type Credentials =
 
 /**
  * RFC 6749 §2.3, RFC 7523 §2.2 – Authenticates the client by exactly the one method that it registered.
- * Ours: failures are counted by IP. A used-up count refuses before anything is looked at, so that nobody learns more by trying on.
+ * Ours: failures are counted by IP. When the count is used up, a request is refused before its credentials are read: further guesses
+ * learn nothing.
  */
 export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
   const verify = createVerify(needs)
@@ -56,7 +57,7 @@ export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
   }
 }
 
-/** Counted too: a registered key that cannot be used, which costs a line of the log each time. */
+/** True for a wrong credential, and for a fault such as a registered key that cannot be used: each writes a line of the log. */
 const isFailure = (error: unknown): boolean =>
   error instanceof OAuthError ? error.code === 'invalid_client' : !(error instanceof Unavailable)
 
@@ -73,10 +74,10 @@ const createVerify = ({ clients, assertions, clock, issuer }: Needs) => {
     const credentials = readCredentials(request)
     const { method, client_id } = credentials
     const client = await clients.find(client_id)
-    // Not logged: whoever swaps id and secret would find the secret there.
+    // The client_id is not logged: a caller who swaps id and secret has sent the secret there.
     if (client === null) throw new OAuthError('client_unknown')
     if (client.token_endpoint_auth_method !== method) {
-      throw new OAuthError('client_method_not_registered', { client_id, method })
+      throw new OAuthError('client_method_not_registered', { client_id, auth_method: method })
     }
     if (credentials.method === 'private_key_jwt') await verifyAssertion(client, credentials.assertion)
     else if (credentials.method !== 'none' && !holdsSecret(client, digestOf(credentials.secret))) {

@@ -9,7 +9,7 @@ type Needs = Readonly<{ issue: Issue; policy: AudiencePolicy; ensureStore: Ensur
 
 /**
  * RFC 6749 §4.4 – A confidential client gets a token for itself; never a refresh token (§4.4.3).
- * Ours: none while Postgres is away, although nothing is stored: nobody could introspect it, and nobody revoke it.
+ * Ours: no token is issued while Postgres is away, although nothing is stored: the token could be neither introspected nor revoked.
  */
 export const createClientCredentialsGrant = ({ issue, policy, ensureStore }: Needs): Grant => ({
   grant_type: 'client_credentials',
@@ -18,6 +18,7 @@ export const createClientCredentialsGrant = ({ issue, policy, ensureStore }: Nee
     const scope = narrowScope(form.get('scope'), client.scope)
     const audience = audienceFor(client, form.resources, policy)
     await ensureStore()
-    return issue.toClient(client, { scope, audience })
+    const tokens = await issue.toClient(client, { scope, audience })
+    return { tokens, about: { client_id: client.client_id } }
   },
 })

@@ -1,22 +1,19 @@
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { TokenResponse } from '../domain/oauth/token-response.ts'
-import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { TracedSource } from '../domain/sign-in/refresh-family.ts'
 import type { Metrics } from '../ports/effects.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
-import type { Grant } from './grant.ts'
+import type { Grant, Granted } from './grant.ts'
 
 export type ExchangeRequest = Readonly<{
   form: Form
   authorization: string | undefined
   idempotency_key: string | undefined
-  source: RequestSource
+  source: TracedSource
   limit_key: string
 }>
 
-export type Exchange = (
-  request: ExchangeRequest,
-) => Promise<{ client_id: string; grant_type: string; tokens: TokenResponse }>
+export type Exchange = (request: ExchangeRequest) => Promise<Granted & Readonly<{ grant_type: string }>>
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient
@@ -24,7 +21,7 @@ type Needs = Readonly<{
   metrics: Metrics
 }>
 
-/** RFC 6749 §3.2 – The token endpoint: who asks, for which grant, and may they? The grant itself does the rest. */
+/** RFC 6749 §3.2 – The token endpoint: authenticates the client, finds the grant, and asks whether the client is registered for it. */
 export const createExchange = ({ authenticateClient, grants, metrics }: Needs): Exchange => {
   const byType = new Map(grants.map(grant => [grant.grant_type, grant]))
   return async ({ form, authorization, idempotency_key, source, limit_key }) => {
@@ -35,8 +32,8 @@ export const createExchange = ({ authenticateClient, grants, metrics }: Needs): 
     if (grant === undefined) throw new OAuthError('grant_type_unsupported', { client_id })
     if (!client.grant_types.includes(grant_type))
       throw new OAuthError('grant_type_not_registered', { client_id, grant_type })
-    const tokens = await grant.exchange({ client, form, source, idempotency_key })
+    const granted = await grant.exchange({ client, form, source, idempotency_key })
     metrics.issued(grant_type)
-    return { client_id, grant_type, tokens }
+    return { grant_type, ...granted }
   }
 }

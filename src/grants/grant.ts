@@ -1,19 +1,23 @@
+import type { AboutSignIn } from '../domain/base/log-fields.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
 import type { TokenResponse } from '../domain/oauth/token-response.ts'
-import type { RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { TracedSource } from '../domain/sign-in/refresh-family.ts'
 
-/** A request to the token endpoint, once its client is known. */
+/** A request to the token endpoint whose client is authenticated. */
 export type GrantRequest = Readonly<{
   client: Client
   form: Form
-  source: RequestSource
-  /** The Idempotency-Key header: one for each attempt and its retries. */
+  source: TracedSource
+  /** The Idempotency-Key header: an attempt and its retries share one. */
   idempotency_key: string | undefined
 }>
 
-/** One way to get tokens. RFC 6749 §4. */
+/** The tokens, and the sign-in that they are of, for the log. A client that acts for itself has none. */
+export type Granted = Readonly<{ tokens: TokenResponse; about: AboutSignIn }>
+
+/** RFC 6749 §4 – A way to get tokens. */
 export type Grant = Readonly<{
   grant_type: string
-  exchange(request: GrantRequest): Promise<TokenResponse>
+  exchange(request: GrantRequest): Promise<Granted>
 }>

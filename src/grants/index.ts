@@ -15,7 +15,7 @@ type Needs = Readonly<{
   ensureStore: EnsureStore
 }>
 
-/** Every way to get tokens. The token endpoint and the metadata follow this list. */
+/** Every grant. The token endpoint and the metadata follow this list. */
 export const createGrants = (needs: Needs): readonly Grant[] => [
   createClientCredentialsGrant(needs),
   createRefreshTokenGrant(needs),

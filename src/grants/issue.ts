@@ -16,18 +16,18 @@ type Needs = Readonly<{
   clock: Clock
   issuer: string
   ttl_seconds: number
-  /** Roles that no token carries whose sign-in had one factor. */
+  /** Roles that only a sign-in with two factors carries. */
   second_factor_roles: readonly string[]
   requireLength: RequireLength['requireLength']
-  /** The token's place in a status list, durable before the token is issued. */
+  /** Reserves the token's place in a status list, durably before the token is issued. */
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
 
-/** What is settled of a token before anything is committed that its client cannot ask for again. */
+/** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
 
-/** From its place in a list to the token, at most: a place must not expire before its token. */
+/** Seconds that may pass between reserving a place in a status list and signing its token: a place must not expire before its token. */
 const PREPARED_SECONDS = 60
 
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
@@ -41,7 +41,7 @@ export const createIssue = (needs: Needs) => {
     prepare,
     requireLength,
 
-    /** RFC 9068 §2.2 – To a client that acts for itself: `sub` is the client. */
+    /** RFC 9068 §2.2 – Issues a token to a client that acts for itself: `sub` is the client. */
     toClient: async (client: Client, { scope, audience }: Grant) => {
       const { client_id } = client
       const prepared = await prepare(client, { scope, audience }, { sub: client_id })
@@ -60,8 +60,8 @@ export const createIssue = (needs: Needs) => {
     },
 
     /**
-     * RFC 9068 §2.2 – To a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in, so that
-     * a revocation "of everything before" that waited for that statement covers it; and it never outlives the sign-in.
+     * RFC 9068 §2.2 – Issues a token to a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in,
+     * so that a revocation of everything until then, which waited for that statement, covers the token. No token outlives its sign-in.
      */
     toFamily: (family: Family, { scope, audience }: Grant, prepared: Prepared) => {
       const iat = secondsOf(family.at)
@@ -91,8 +91,8 @@ export const createIssue = (needs: Needs) => {
 export type Issue = ReturnType<typeof createIssue>
 
 /**
- * Refuses a token that would be too long, and takes the token's place in a status list, where its client wants one: the one step
- * that can fail for want of Postgres. Throws `invalid_target`.
+ * Refuses a token that would be too long, and reserves its place in a status list where its client wants one. Reserving is the one step
+ * of issuing that needs Postgres. Throws `invalid_target`.
  */
 const createPrepare =
   ({ random, clock, ttl_seconds, requireLength, reserveStatus }: Needs) =>
@@ -102,7 +102,7 @@ const createPrepare =
     token: Readonly<{ sub: string; sid?: string }> | null,
   ): Promise<Prepared> => {
     requireLength(client, grant)
-    // A UUIDv4, where a `sid` is a UUIDv7: a follower of the feed without room for both tells them apart by that.
+    // A UUIDv4, while a `sid` is a UUIDv7: followers of the feed that keep only one of the two kinds tell them apart by the version.
     const jti = random.tokenId()
     const { client_id, status_list } = client
     if (!status_list || token === null) return { jti, status: null }

@@ -1,12 +1,18 @@
 import { digestOf } from '../domain/base/digest.ts'
+import { aboutFamily } from '../domain/base/log-fields.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
-import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
+import {
+  type AudiencePolicy,
+  audienceFor,
+  audienceOfSignIn,
+  registeredResources,
+} from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
-import type { Family, RefreshTransport, RequestSource } from '../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, TracedSource } from '../domain/sign-in/refresh-family.ts'
 import {
   GENERATION_MAX,
   type PresentedRefreshToken,
@@ -29,7 +35,7 @@ type Needs = Readonly<{
   peppers: Peppers
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
-  /** For one sign-in, wherever its refreshes come from. */
+  /** Refreshes of one sign-in, from all addresses together. */
   limit: Limit
   metrics: Metrics
   alertRefresh: AlertRefresh
@@ -39,11 +45,11 @@ export type RotateRequest = Readonly<{
   client: Client
   token: PresentedRefreshToken
   refresh_transport: RefreshTransport
-  /** Null: all that was granted. */
+  /** Null: the whole scope that was granted. */
   scope: readonly string[] | null
   resources: readonly string[]
   idempotency_key: string | undefined
-  source: RequestSource
+  source: TracedSource
 }>
 
 export type Rotated = Readonly<{ tokens: AccessTokenResponse; refresh_token: RefreshToken; family: Family }>
@@ -54,21 +60,22 @@ export type Rotate = (request: RotateRequest) => Promise<Rotated>
 type Admission = Readonly<{ prepared: Prepared }> | Readonly<{ excess: Allowance }>
 
 /**
- * RFC 6749 §6, RFC 9700 §4.14.2 – Trades a refresh token for its successor and a fresh access token; ends the family when a
- * spent token is presented again. The store gives the verdict, on the locked row; this function turns it into an answer.
+ * RFC 6749 §6, RFC 9700 §4.14.2 – Trades a refresh token for its successor and a new access token. A spent token ends its family. The
+ * store judges the token on the locked row; this function turns the verdict into an answer.
  */
 export const createRotate = (needs: Needs): Rotate => {
   const spend = createSpend(needs)
-  return async request => {
-    const { client, token } = request
+  return async given => {
+    const { client, token } = given
+    const request = { ...given, resources: registeredResources(client, given.resources, needs.policy) }
     refuseUnregistered(needs, request)
-    const presented = { client_id: client.client_id, token }
-    const excess = await findExcess(needs, presented)
+    const excess = await findExcess(needs, token)
     const admission: Admission = excess === null ? { prepared: await prepare(needs, request) } : { excess }
     const { rotation, successor } = await spend(request)
     needs.metrics.judged(rotation.outcome)
-    const whose = { client_id: client.client_id, sid: token.family_id }
-    const alert = createAlert(needs, request)
+    const user_id = 'family' in rotation ? rotation.family.user_id : rotation.user_id
+    const about = aboutFamily({ id: token.family_id, user_id, client_id: client.client_id })
+    const alert = createAlert(needs, request, user_id)
     switch (rotation.outcome) {
       case 'rotated':
         if ('excess' in admission) throw new Error('a token that was not current was rotated')
@@ -78,45 +85,44 @@ export const createRotate = (needs: Needs): Rotate => {
           prepared: admission.prepared,
         })
       case 'replayed':
-        if ('excess' in admission) throw tooMany(admission.excess, presented)
+        if ('excess' in admission) throw tooMany(admission.excess, rotation.family)
         return replay(needs, request, { family: rotation.family, prepared: admission.prepared })
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(reasonOf(rotation.denial), whose)
+        throw new OAuthError(reasonOf(rotation.denial), about)
       case 'scope_exceeded':
       case 'resource_exceeded':
-        throw new OAuthError(reasonOf(rotation.outcome), { client_id: client.client_id })
+        throw new OAuthError(reasonOf(rotation.outcome), about)
       case 'forged':
         alert(
           'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        throw new OAuthError(reasonOf(rotation.outcome), whose)
+        throw new OAuthError(reasonOf(rotation.outcome), about)
       case 'reused':
         alert('reused', 'a spent refresh token was presented: its family is ended')
-        throw new OAuthError(reasonOf(rotation.outcome), whose)
+        throw new OAuthError(reasonOf(rotation.outcome), about)
     }
   }
 }
 
-/** Reads a refresh token. Throws `invalid_grant` for what was never one of ours. */
+/** Reads a refresh token. Throws `invalid_grant` for a text that this server never issued. */
 export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefreshToken => {
   const token = parseRefreshToken(text, peppers)
   if (token === null) throw new OAuthError('refresh_malformed')
   return token
 }
 
-/** What the client may not ask for at all is refused before the token is looked at: it stays usable. */
+/** Refuses a scope or a resource that the client is not registered for, before the token is judged: the token stays usable. */
 const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: RotateRequest) => {
   if (scope !== null) narrowScope(scope.join(' '), client.scope)
   if (resources.length > 0) audienceFor(client, resources, policy)
 }
 
 /**
- * Before the rotation: what fails after it is a 503 to a client whose token is spent, and what is refused after it costs a client
- * its sign-in. Only a family that would be rotated takes a place in a list: dead tokens, presented again and again, must not fill
- * the lists.
+ * Does before the rotation whatever can fail: a failure after the rotation would leave the client with a spent token and no answer. Only
+ * a family that is likely to be rotated takes a place in a status list: dead tokens, presented again and again, must not fill the lists.
  */
 const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> => {
   const { refreshFamilies, issue, isBounded, policy } = needs
@@ -131,7 +137,7 @@ const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> 
   return issue.prepare(client, grant, isListed ? { sub: family.user_id, sid: family.id } : null)
 }
 
-/** Whether nothing that never changes of a family stands against the request; the rest is judged on the locked row. */
+/** True where the unchanging parts of a family allow the request. The changing parts are judged later, on the locked row. */
 const isPresentable = (
   family: LivingFamily,
   { client, refresh_transport, scope, resources }: RotateRequest,
@@ -146,16 +152,20 @@ const isPresentable = (
 }
 
 const createAlert =
-  ({ alertRefresh }: Needs, { client: { client_id }, token: { family_id }, source: { ip } }: RotateRequest) =>
+  (
+    { alertRefresh }: Needs,
+    { client: { client_id }, token: { family_id }, source }: RotateRequest,
+    user_id: string | null,
+  ) =>
   (verdict: Suspicion, message: string) =>
-    alertRefresh({ verdict, client_id, family_id, ip }, message)
+    alertRefresh({ verdict, client_id, family_id, user_id, source }, message)
 
 const createSpend =
   ({ refreshFamilies, peppers }: Needs) =>
   async ({ client, token, refresh_transport, scope, resources, idempotency_key, source }: RotateRequest) => {
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
-    // Above the highest generation a token can only be forged: it has no successor, and the store is to say so.
+    // A token above the highest generation is forged and has no successor; the store gives that verdict.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
     const { family_id, salt } = token
     const successor = refreshTokenAt({ family_id, salt, generation }, pepper)
@@ -174,14 +184,14 @@ const createSpend =
     return { rotation, successor }
   }
 
-/** The successor is recomputed from the row as it now stands, so that a retry gets the same one, also across a change of pepper. */
+/** Answers a retry. The successor is recomputed from the current row, so that a retry gets the same one, also after a change of pepper. */
 const replay = async (
   needs: Needs,
   request: RotateRequest,
   { family, prepared }: Readonly<{ family: Family; prepared: Prepared }>,
 ): Promise<Rotated> => {
   const pepper = pepperById(needs.peppers, family.pepper_id)
-  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
+  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', aboutFamily(family))
   const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
   return answer(needs, request, { family, refresh_token, prepared })
 }

@@ -35,7 +35,7 @@ type Needs = Readonly<{
 }> &
   Parameters<typeof accountRoutes>[0]
 
-/** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
+/** Every public endpoint. A test compares them with openapi.yaml. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
   metadataRoute(needs.metadata),
   jwksRoute(needs.keys),

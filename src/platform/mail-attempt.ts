@@ -1,5 +1,6 @@
 import type { Mail } from '../domain/account/mail.ts'
 import { mailGroupOf } from '../domain/account/mail-priority.ts'
+import type { AboutRequest } from '../domain/base/log-fields.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Errand } from '../ports/mail.ts'
 
@@ -7,6 +8,8 @@ import type { Errand } from '../ports/mail.ts'
 type Attempted = {
   readonly errand: Errand
   readonly isUrgent: boolean
+  /** What its lines of the log name beside the mail. */
+  readonly about: AboutRequest | null
   group: string | null
   /** Null until the errand has been run. */
   mail: Mail | null
@@ -71,8 +74,9 @@ export const createMailAttempt = ({
 }
 
 /** For the log: which mail and whose, but neither its address nor its text. */
-export const describeMail = ({ mail, attempts, isUrgent }: Omit<Attempted, 'errand'>) => ({
+export const describeMail = ({ mail, attempts, isUrgent, about }: Omit<Attempted, 'errand'>) => ({
   event: 'mail',
+  ...about,
   ...(mail === null ? {} : { mail: mail.name, sub: mail.account_id }),
   attempts,
   urgent: isUrgent,

@@ -1,6 +1,7 @@
 import type { Mail, MailOutcome } from '../domain/account/mail.ts'
 import { overflowOf, startableOf } from '../domain/account/mail-capacity.ts'
 import { isLate, mailGroupOf, nextOf, type Waiting } from '../domain/account/mail-priority.ts'
+import type { AboutRequest } from '../domain/base/log-fields.ts'
 import type { About, Errand, Mailer } from '../ports/mail.ts'
 import { type AttemptNeeds, createMailAttempt, describeMail } from './mail-attempt.ts'
 
@@ -26,6 +27,7 @@ const CLOSE_MILLISECONDS = 4_000
 
 type Entry = Waiting & {
   readonly errand: Errand
+  readonly about: AboutRequest | null
   group: string | null
   mail: Mail | null
   attempts: number
@@ -110,8 +112,9 @@ export const openMailQueue = (needs: Needs): MailQueue => {
   }
 }
 
-const createEntry = (errand: Errand, { isUrgent, email }: About): Entry => ({
+const createEntry = (errand: Errand, { isUrgent, email, about }: About): Entry => ({
   errand,
+  about: about ?? null,
   isUrgent,
   group: email === null ? null : mailGroupOf(email),
   mail: null,

@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
+import { END_REASONS } from '../domain/sign-in/refresh-family.ts'
 import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
+import { SIGN_IN_RESULTS } from '../domain/sign-in/sign-in-result.ts'
 import type { Metrics } from '../ports/effects.ts'
 import { VERSION } from './version.ts'
 
@@ -55,6 +57,8 @@ export const absentMetrics: Metrics = {
   limited: () => {},
   mailed: () => {},
   deleted: () => {},
+  signedIn: () => {},
+  ended: () => {},
 }
 
 const createCounters = (registry: Registry): Metrics => {
@@ -73,6 +77,8 @@ const createCounters = (registry: Registry): Metrics => {
   const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
   const mails = counter('signet_mails_total', 'Mails.', ['outcome', 'reason'])
+  const attempts = counter('signet_sign_ins_total', 'Attempts to sign in, by what they came to.', ['outcome'])
+  const ended = counter('signet_sign_ins_ended_total', 'Sign-ins ended before they expired.', ['reason'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
   new Gauge({
     name: 'signet_build_info',
@@ -82,6 +88,8 @@ const createCounters = (registry: Registry): Metrics => {
   }).set({ version: VERSION }, 1)
   // An alert on the first theft needs the zero before it.
   for (const outcome of REFRESH_OUTCOMES) verdicts.inc({ verdict: outcome }, 0)
+  for (const outcome of Object.keys(SIGN_IN_RESULTS)) attempts.inc({ outcome }, 0)
+  for (const reason of Object.keys(END_REASONS)) ended.inc({ reason }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
   return {
     answered: request => {
@@ -90,6 +98,8 @@ const createCounters = (registry: Registry): Metrics => {
       seconds.observe({ route }, request.seconds)
     },
     issued: grant => tokens.inc({ grant }),
+    signedIn: outcome => attempts.inc({ outcome }),
+    ended: (reason, count) => ended.inc({ reason }, count),
     judged: outcome => verdicts.inc({ verdict: outcome }),
     limited: limit => limits.inc({ limit }),
     mailed: name => {

@@ -6,6 +6,7 @@ import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
+import type { PastSignIn } from '../domain/sign-in/sign-in-history.ts'
 import type { EndedPerson } from './revocations.ts'
 
 /** All reject with Unavailable when the database is away. */
@@ -86,7 +87,9 @@ export type AccountAdministration = {
     after: string | null,
     filter: AccountFilter,
   ): Promise<Readonly<{ accounts: readonly AccountLine[]; last: string | null }>>
-  /** The count of living sign-ins of an account. */
+  /** The sign-ins of an account that are still kept, the ended ones too, the newest first; a thousand at most. */
+  listSignIns(account_id: string): Promise<readonly PastSignIn[]>
+  /** How many sign-ins of an account live. */
   countSignIns(account_id: string): Promise<number>
   /**
    * Atomic: raises the epoch, ends every family with its entry in the revocation feed, and makes the given change. Returns the count of

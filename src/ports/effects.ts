@@ -2,8 +2,11 @@
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
+import type { LogFields } from '../domain/base/log-fields.ts'
 import type { ExpiringTable } from '../domain/base/retention.ts'
+import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
+import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
 
 /** Wall clock. */
 export type Clock = () => Date
@@ -42,11 +45,15 @@ export type Wait = (milliseconds: number) => Promise<void>
 export type Metrics = {
   /** `route` is the pattern that matched, never the path, because clients must not be able to create time series. */
   answered(request: Readonly<{ route: string; method: string; status: number; seconds: number }>): void
-  /** Tokens were issued, by grant type; `sign_in` for the account API. */
+  /** Tokens were issued, by grant type; `sign_in` and `step_up` stand for the account API. */
   issued(grant: string): void
   /** A refresh token was judged. */
   judged(outcome: RefreshOutcome): void
-  /** A request was refused because its limit was used up. */
+  /** An attempt to sign in came to its end, or to the question for a second factor. */
+  signedIn(result: SignInResult): void
+  /** Sign-ins were ended before they expired, by a request to this process. */
+  ended(reason: EndReason, count: number): void
+  /** A request was refused because a limit was used up. */
   limited(limit: LimitName): void
   /** A mail was sent, given up or dropped. */
   mailed(outcome: MailOutcome): void
@@ -54,9 +61,9 @@ export type Metrics = {
   deleted(table: ExpiringTable, rows: number): void
 }
 
-/** The structured log. Fields are chosen by name at the call; nothing is dumped. */
+/** The structured log. The fields of a line are chosen by name where the line is written. */
 export type Log = {
-  info(fields: Readonly<Record<string, unknown>>, message: string): void
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void
-  error(fields: Readonly<Record<string, unknown>>, message: string): void
+  info(fields: LogFields, message: string): void
+  warn(fields: LogFields, message: string): void
+  error(fields: LogFields, message: string): void
 }

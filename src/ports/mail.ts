@@ -5,6 +5,7 @@ import type { Addressee, Mail } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Digest } from '../domain/base/digest.ts'
 import type { Language } from '../domain/base/language.ts'
+import type { AboutRequest } from '../domain/base/log-fields.ts'
 
 /** Work after the answer: may read and write, and returns the mail to send, or null for none. */
 export type Errand = () => Promise<Mail | null>
@@ -15,6 +16,8 @@ export type About = Readonly<{
   isUrgent: boolean
   /** For the turns of domains; null while unknown. */
   email: string | null
+  /** The request that caused it, and the sign-in where there is one: the lines of the log about the mail have these fields. */
+  about?: AboutRequest
 }>
 
 /** A bounded queue in this process, with retries. Its mails are lost when the process dies. */

@@ -34,15 +34,18 @@ export type RefreshFamilies = {
    * and 'forged' have ended the family.
    */
   judge(presentation: Presentation): Promise<RefreshOutcome>
-  /** Atomic: ends the family with its entry in the feed. False when unknown, of another client or account, or already ended. */
+  /**
+   * Atomic: ends the family with its entry in the revocation feed. Null when it is unknown, or not this client's or person's;
+   * `has_ended` is false when it had ended before.
+   */
   end(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
     user_id?: string
     reason: EndReason
-  }): Promise<boolean>
-  /** The living families of an account, the last used first. */
+  }): Promise<Readonly<{ user_id: string; client_id: string; has_ended: boolean }> | null>
+  /** The living ones of an account, the one used last first. */
   list(account_id: string): Promise<readonly SignIn[]>
   /** The family whose *current* token this is. Null unless the family and its account live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>

@@ -175,7 +175,7 @@ describe.each(deployments)('RFC 6749 §4.4 – client credentials on $name', ({ 
     it.each([
       ['of another service', ['https://foreign.example']],
       ['of another service beside an own one', [API, 'https://foreign.example']],
-      ['with a slash that is not registered', [`${API}/`]],
+      ['with a path that is not registered', [`${API}/mcp`]],
       ['that is relative', ['/api']],
       ['with a fragment', [`${API}#part`]],
       ['with an empty fragment', [`${API}#`]],

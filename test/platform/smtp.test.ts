@@ -239,7 +239,7 @@ describe('a request for a mail', () => {
       peppers: [createPepper(Buffer.alloc(32, 7))],
       linkTo: (_, token) => token,
     })
-    links.passwordReset({ email: 'anybody@b.example', language: 'en' })
+    links.passwordReset({ email: 'anybody@b.example', language: 'en', about: { request_id: 'request' } })
     expect(errands).toHaveLength(1)
     expect(asked).toEqual([])
     expect(await errands[0]?.()).toBeNull()

@@ -114,7 +114,7 @@ describe.skipIf(!hasPostgres)('a server whose output is not read', () => {
     const told = lines.map(line => JSON.parse(line)).find(line => line.dropped !== undefined)
     expect(told.dropped).toBeGreaterThanOrEqual(count)
     await serves(20)
-    await expect.poll(() => pipe.drain()).toContain('/livez')
+    await expect.poll(() => pipe.drain()).toContain('/.well-known/jwks.json')
     pipe.fill()
     await serves(20)
     await stops(server)

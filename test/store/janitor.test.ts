@@ -142,6 +142,8 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       judged: () => {},
       limited: () => {},
       mailed: () => {},
+      signedIn: () => {},
+      ended: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

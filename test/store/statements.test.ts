@@ -140,6 +140,7 @@ const askAccounts = async () => {
   await administration(silent).create(line)
   await administration(silent).readPage(null, { role: null, disabled: null, email_prefix: null })
   await administration(silent).countSignIns(ID)
+  await administration(silent).listSignIns(ID)
   await administration(silent).changeAndSignOut(ID, { reason: 'disabled', isDisabled: true })
   await administration(silent).changeAndSignOut(ID, { reason: 'factors_changed', withoutFactors: true })
   await administration(silent).enable(ID)

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import { normalizeEmail } from '../../domain/account/account.ts'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
-import { isUuid } from '../../domain/base/uuid.ts'
 import { judgeRoles } from '../../domain/oauth/roles.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { getAccount } from './get-account.ts'
 import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
 /** What a change has done, for people and for machines; null when the account was deleted meanwhile. */
@@ -120,15 +119,3 @@ const show = (io: Io, given: string, options: Options): Promise<void> =>
     const lines = Object.entries(shown).map(([name, value]) => `${name.padEnd(15)} ${String(value)}`)
     answer(io, options, lines.join('\n'), shown)
   })
-
-/** By an e-mail in any of its forms, or by an id. */
-const getAccount = async (
-  io: Io,
-  given: string,
-  options: Options,
-  accounts: AccountAdministration,
-): Promise<AccountLine> => {
-  const id = given.toLowerCase()
-  const account = await accounts.find(isUuid(id) ? { id } : { email: normalizeEmail(given) })
-  return account ?? refuseCommand(io, options, `there is no account ${given}`)
-}

@@ -1,4 +1,5 @@
 import { LIMIT_NAMES } from './limit-names.ts'
+import type { AboutSignIn } from './log-fields.ts'
 
 /** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
@@ -129,7 +130,9 @@ type Told<C extends ProblemCode> = Readonly<{
   members?: Readonly<Record<string, unknown>>
   /** RFC 9470 §3 – The authentication that would suffice. */
   demand?: Demand
-  /** The OAuth refusal that this problem translates. The log names its reason. */
+  /** The sign-in that is refused, for the log alone. */
+  about?: AboutSignIn
+  /** A refusal of an OAuth request that this one translates. The log names its reason. */
   cause?: Error
 }>
 
@@ -147,6 +150,7 @@ export class Problem extends Error {
   readonly retry_after_seconds: number | null
   readonly members: Readonly<Record<string, unknown>>
   readonly demand: Demand | null
+  #about: AboutSignIn
 
   constructor(...[code, told = {}]: Arguments) {
     super(told.reason === undefined ? code : `${code}: ${told.reason}`, { cause: told.cause })
@@ -156,8 +160,32 @@ export class Problem extends Error {
     this.retry_after_seconds = told.retry_after_seconds ?? null
     this.members = told.members ?? {}
     this.demand = told.demand ?? null
+    this.#about = told.about ?? {}
+  }
+
+  /** What is known of the sign-in that is refused, for the log alone. */
+  get about(): AboutSignIn {
+    return this.#about
+  }
+
+  /** The same refusal, of a sign-in of which this is known too. */
+  naming(about: AboutSignIn): this {
+    this.#about = { ...about, ...this.#about }
+    return this
   }
 }
+
+/** Does a part of a sign-in. A refusal in it names the sign-in in the log. */
+export const namingSignIn = async <T>(about: AboutSignIn, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof Problem ? error.naming(about) : error
+  }
+}
+
+/** Every reason of a problem by its code, for the documents. A code that has none is its own reason. */
+export const PROBLEM_REASONS: Readonly<Partial<Record<ProblemCode, readonly string[]>>> = REASONS
 
 /** A refusal of one field. */
 export const fieldInvalid = (error: FieldError, told: Told<'FIELDS_INVALID'> = {}): Problem =>

@@ -25,7 +25,9 @@ export type TokenStatus = Readonly<{ status_list: Readonly<{ idx: number; uri: s
 
 type Judged =
   | Readonly<{ claims: AccessTokenClaims }>
-  | Readonly<{ refusal: 'malformed' | 'foreign_issuer' | 'expired' | 'foreign_audience' }>
+  | Readonly<{ refusal: 'malformed' | 'foreign_issuer'; presented: null }>
+  /** `presented` has the claims of the refused token, for the log. */
+  | Readonly<{ refusal: 'expired' | 'foreign_audience'; presented: AccessTokenClaims }>
 
 type Expected = Readonly<{
   issuer: string
@@ -39,11 +41,11 @@ export const judgeAccessToken = (
   claims: Readonly<Record<string, unknown>> | null,
   expected: Expected,
 ): Judged => {
-  if (claims === null || !isAccessTokenClaims(claims)) return { refusal: 'malformed' }
-  if (claims.iss !== expected.issuer) return { refusal: 'foreign_issuer' }
-  if (claims.exp <= expected.now.getTime() / 1000) return { refusal: 'expired' }
+  if (claims === null || !isAccessTokenClaims(claims)) return { refusal: 'malformed', presented: null }
+  if (claims.iss !== expected.issuer) return { refusal: 'foreign_issuer', presented: null }
+  if (claims.exp <= expected.now.getTime() / 1000) return { refusal: 'expired', presented: claims }
   if (expected.sole_audience !== null && !isForAlone(claims, expected.sole_audience))
-    return { refusal: 'foreign_audience' }
+    return { refusal: 'foreign_audience', presented: claims }
   return { claims }
 }
 

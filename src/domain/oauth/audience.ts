@@ -1,5 +1,6 @@
 import type { Client } from './client.ts'
 import { OAuthError } from './oauth-error.ts'
+import { findSpelling, isResource } from './resource.ts'
 
 export type AudiencePolicy = Readonly<{ issuer: string; default_audience: string }>
 
@@ -12,20 +13,35 @@ export const audienceFor = (
   resources: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
-  const allowed = allowedFor(client, policy)
-  for (const resource of resources) {
-    if (!isResource(resource)) throw new OAuthError('resource_malformed')
-    if (!allowed.includes(resource)) throw new OAuthError('resource_not_registered')
-  }
-  const audience = [...new Set(resources.length > 0 ? resources : allowed.slice(0, 1))]
+  const asked = registeredResources(client, resources, policy)
+  const audience = asked.length > 0 ? asked : allowedFor(client, policy).slice(0, 1)
   if (audience.length > 1 && audience.includes(policy.issuer)) throw new OAuthError('resource_mixed')
   return audience
 }
 
 /**
- * Ours – Every audience for which a sign-in of a first-party client may get tokens, as its family stores them: first the audiences of a
- * request that names none, then the issuer, then the others. The issuer is the separator, because it never shares a token. Families from
- * before this rule, which have the issuer after the client's first audience, are read alike. Throws `invalid_target`.
+ * RFC 8707 §2 – The resources of a request, each once and in its registered spelling, which is the one that `aud` has. Throws
+ * `invalid_target` for a resource that the client may not ask for.
+ */
+export const registeredResources = (
+  client: Client,
+  resources: readonly string[],
+  policy: AudiencePolicy,
+): readonly string[] => {
+  const allowed = allowedFor(client, policy)
+  const spellings = resources.map(resource => {
+    if (!isResource(resource)) throw new OAuthError('resource_malformed')
+    const spelling = findSpelling(resource, allowed)
+    if (spelling === undefined) throw new OAuthError('resource_not_registered')
+    return spelling
+  })
+  return [...new Set(spellings)]
+}
+
+/**
+ * Ours – What a sign-in of a first-party client may ever get tokens for, as its family keeps it: first the audiences of a request
+ * that names none, then the issuer, then the others. The issuer divides them because it never shares a token; families from before
+ * this rule, whose tokens carried the issuer behind the client's first audience, read the same way. Throws `invalid_target`.
  */
 export const grantedAudience = (
   client: Client,
@@ -87,6 +103,3 @@ export const allowedFor = (
   const registered = audience.length > 0 ? audience : [default_audience]
   return first_party ? [...registered, issuer] : registered
 }
-
-/** RFC 8707 §2 – A resource is an absolute URI without a fragment. */
-export const isResource = (resource: string): boolean => URL.canParse(resource) && !resource.includes('#')

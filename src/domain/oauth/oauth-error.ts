@@ -1,3 +1,5 @@
+import type { AboutSignIn } from '../base/log-fields.ts'
+
 /**
  * RFC 6749 §5.2, RFC 8707 §2 – The errors of the OAuth endpoints: the HTTP status and the `error` on the wire. Ours:
  * `temporarily_unavailable` comes from the authorization endpoint (RFC 6749 §4.1.2.1).
@@ -86,23 +88,23 @@ const REFUSALS = {
 export type ErrorCode = keyof typeof ERRORS
 export type Reason = keyof typeof REFUSALS
 
-/** The details of a refusal for the log. None is a secret. */
-type Detail = Readonly<{
-  client_id?: string
-  /** The sign-in. */
-  sid?: string
-  grant_type?: string
-  /** The method of client authentication. */
-  method?: string
-  /** The name of the missing parameter. */
-  parameter?: string
-  /** The length of the token that would be too long. */
-  characters?: number
-  /** The library's message about a client assertion. */
-  cause?: string
-  /** Whole seconds after which the client should retry; sent to the client too. */
-  retry_after_seconds?: number
-}>
+/** Every reason, for the documents. */
+export const OAUTH_REASONS: readonly string[] = Object.keys(REFUSALS)
+
+/** What the log is told of a refusal beside its reason. None of it is a secret. */
+type Detail = AboutSignIn &
+  Readonly<{
+    grant_type?: string
+    auth_method?: string
+    /** The name of the parameter that is missing. */
+    parameter?: string
+    /** The length of the token that would be too long. */
+    characters?: number
+    /** What the library says of a client assertion. */
+    cause?: string
+    /** Whole seconds after which a retry makes sense; told to the client too. */
+    retry_after_seconds?: number
+  }>
 
 /** A refusal of an OAuth request. The reason decides the code, and with it the status and the public text. One file maps it to the wire. */
 export class OAuthError extends Error {

@@ -4,7 +4,10 @@ import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 /** The origin of a request, which the person sees in the list of sign-ins. */
 export type RequestSource = Readonly<{ ip: string; user_agent: string | null }>
 
-/** How a sign-in's refresh token is transported, decided when the sign-in opens: in JSON, or in a cookie that scripts cannot read. */
+/** The same, with the id that the log has for the request. */
+export type TracedSource = RequestSource & Readonly<{ request_id: string }>
+
+/** How a sign-in's refresh token travels, decided when it is opened: in JSON, or in a cookie that no script can read. */
 export const REFRESH_TRANSPORTS = ['body', 'cookie'] as const
 export type RefreshTransport = (typeof REFRESH_TRANSPORTS)[number]
 
@@ -20,23 +23,30 @@ export const COOKIE_GRACE_SECONDS = 10
  */
 export const TOKENS_REVOKED_AT_MOST = 30
 
-/** Why a family was ended. */
-export type EndReason =
-  | 'signed_out'
-  | 'signed_out_elsewhere'
-  | 'signed_out_everywhere'
-  | 'password_changed'
-  | 'factors_changed'
-  | 'stepped_up'
-  | 'revoked'
-  | 'tokens_revoked'
-  | 'revoked_globally'
-  | 'ended_by_operator'
-  | 'roles_changed'
-  | 'disabled'
-  | 'deleted'
-  | 'reuse'
-  | 'forged'
+/**
+ * Why a family was ended, as its row says it, and in words for an operator. The metric, the command line and docs/logs.md follow this
+ * table.
+ */
+export const END_REASONS = {
+  signed_out: 'The person signed out, or ended this sign-in from another one.',
+  signed_out_elsewhere: 'The person ended all other sign-ins from another one.',
+  signed_out_everywhere: 'The person signed out everywhere.',
+  password_changed: 'The password was changed, or set anew by a mailed link.',
+  factors_changed: 'A second factor was added or removed by another sign-in, or removed by an operator.',
+  stepped_up: 'A step-up replaced this sign-in with a new one.',
+  revoked: 'The client revoked the refresh token at /revoke.',
+  tokens_revoked: 'The client revoked more access tokens of this sign-in than one sign-in may have revoked.',
+  revoked_globally: 'A global token revocation named the account.',
+  ended_by_operator: 'An operator ended the sign-ins of the account.',
+  roles_changed: 'An operator changed the roles of the account at once.',
+  disabled: 'An operator disabled the account.',
+  deleted: 'The account was deleted.',
+  reuse: 'A refresh token was presented a second time: a copy of it may be in the wrong hands.',
+  forged:
+    'A refresh token was presented that this server never issued: its pepper may have leaked, or the database was set back.',
+} as const satisfies Readonly<Record<string, string>>
+
+export type EndReason = keyof typeof END_REASONS
 
 /** One sign-in of a person at a client, with the data that tokens need. `at` is the database's time of the statement. */
 export type Family = Readonly<{

@@ -47,15 +47,21 @@ export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
   ...new Set(Object.values(REFRESH_VERDICTS).map(([outcome]) => outcome)),
 ]
 
-/** The result of a refresh. `rotated` and `replayed` come with the family as the statement left it. */
+/**
+ * What a refresh came to. `rotated` and `replayed` carry the family as it now stands; a refusal carries its account, where the family
+ * exists.
+ */
 export type Rotation =
   | Readonly<{ outcome: Extract<RefreshOutcome, 'rotated' | 'replayed'>; family: Family }>
-  | Readonly<{ outcome: 'denied'; denial: Denial }>
-  | Readonly<{ outcome: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'> }>
+  | Readonly<{ outcome: 'denied'; denial: Denial; user_id: string | null }>
+  | Readonly<{ outcome: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'>; user_id: string }>
 
 export const rotationOf = (verdict: RefreshVerdict, family: Family): Rotation => {
-  if (isDenial(verdict)) return { outcome: 'denied', denial: verdict }
-  return verdict === 'rotated' || verdict === 'replayed' ? { outcome: verdict, family } : { outcome: verdict }
+  const { user_id } = family
+  if (isDenial(verdict)) return { outcome: 'denied', denial: verdict, user_id }
+  return verdict === 'rotated' || verdict === 'replayed'
+    ? { outcome: verdict, family }
+    : { outcome: verdict, user_id }
 }
 
 const isDenial = (verdict: RefreshVerdict): verdict is Denial => REFRESH_VERDICTS[verdict][0] === 'denied'

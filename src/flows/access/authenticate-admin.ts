@@ -18,15 +18,15 @@ type Needs = Readonly<{
   policy: AudiencePolicy
 }>
 
-/** Who administers, for the log. */
+/** Authenticates an administrator. Returns the client, for the log. */
 export type AuthenticateAdmin = (
   authorization: string | undefined,
 ) => Promise<Readonly<{ client_id: string }>>
 
 /**
- * Ours – Administration takes a live token of scope `signet:admin`, addressed to the issuer alone, that a confidential client got
- * for itself: what anybody can carry in a browser administers nothing. It allows what the registration allows now; an administrator
- * whose credentials were changed has to use the new ones first. Throws a Problem.
+ * Ours – Administration takes a live token of scope `signet:admin` that is addressed to the issuer alone and was issued to a confidential
+ * client for itself: a token that a browser can hold administers nothing. The client's present registration must allow the token, and its
+ * credentials must be those that the token was issued for. Throws a Problem.
  */
 export const createAuthenticateAdmin =
   ({ clients, revocations, blocklist, policy, ...reading }: Needs): AuthenticateAdmin =>
@@ -39,7 +39,7 @@ export const createAuthenticateAdmin =
     const remaining = remainingGrantOf(claims, client, policy)
     if (remaining === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'registration_changed' })
     if (!remaining.scope.split(' ').includes(ADMIN_SCOPE)) throw new Problem('SCOPE_INSUFFICIENT')
-    // Issued by a version that did not write the hash, or to a person: with which credentials, nothing tells.
+    // A token without the hash is of an older version, or a person's: its client's credentials are unknown.
     if (claims.credentials_hash === undefined)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'credentials_unknown' })
     return { client_id: client.client_id }

@@ -1,4 +1,5 @@
 import { type Account, accountAt } from '../../domain/account/account.ts'
+import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -15,27 +16,42 @@ type Needs = Reading &
     second_factor_roles: readonly string[]
   }>
 
-export type Bearer = Readonly<{ claims: AccessTokenClaims; account: Account }>
+export type Bearer = Readonly<{
+  claims: AccessTokenClaims
+  account: Account
+  /** The request that carries the token, for the lines of the log that it causes. */
+  request_id: string
+}>
 
-/** Reads the Authorization header of a request to the account API. Throws a 401 that tells expired from invalid. */
-export type AuthenticateBearer = (authorization: string | undefined) => Promise<Bearer>
+/** Names the sign-in of a bearer token, and the request that carries the token. */
+export const aboutBearer = ({ claims, request_id }: Bearer): AboutRequest => ({
+  ...aboutSignIn(claims),
+  request_id,
+})
+
+type BearerRequest = Readonly<{ authorization: string | undefined; request_id: string }>
+
+/** Reads the Authorization header of a request to the account API. Throws a 401 whose code tells an expired token from an invalid one. */
+export type AuthenticateBearer = (request: BearerRequest) => Promise<Bearer>
 
 /**
- * RFC 6750 §2.1, RFC 9068 §4 – The account API is a resource like any other: it takes live tokens that are addressed to it alone,
- * and only those of first-party clients.
+ * RFC 6750 §2.1, RFC 9068 §4 – Takes a live token that is addressed to the account API alone and was issued to a first-party client.
  */
 export const createAuthenticateBearer =
   ({ clients, revocations, blocklist, second_factor_roles, ...reading }: Needs): AuthenticateBearer =>
-  async authorization => {
+  async ({ authorization, request_id }) => {
     const claims = readAccessToken(authorization, reading)
+    const about = aboutSignIn(claims)
     const client = await clients.find(claims.client_id)
-    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party' })
+    if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party', about })
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
-    if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
-    return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
+    if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked', about })
+    return { claims, account: accountAt(account, claims.acr, second_factor_roles), request_id }
   }
 
-/** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live is not judged here. Throws a 401. */
+/**
+ * RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone. A revocation is not looked for here. Throws a 401.
+ */
 export const readAccessToken = (
   authorization: string | undefined,
   { keys, clock, issuer }: Reading,
@@ -49,6 +65,8 @@ export const readAccessToken = (
     now: clock(),
   })
   if ('claims' in judged) return judged.claims
-  if (judged.refusal === 'expired') throw new Problem('AUTH_TOKEN_EXPIRED', { reason: judged.refusal })
-  throw new Problem('AUTH_TOKEN_INVALID', { reason: judged.refusal })
+  const { refusal: reason, presented } = judged
+  const about = presented === null ? {} : aboutSignIn(presented)
+  if (reason === 'expired') throw new Problem('AUTH_TOKEN_EXPIRED', { reason, about })
+  throw new Problem('AUTH_TOKEN_INVALID', { reason, about })
 }

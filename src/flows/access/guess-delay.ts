@@ -6,26 +6,26 @@ import type { GuessFailures } from '../../ports/limits.ts'
 
 type Needs = Readonly<{ failures: GuessFailures; wait: Wait }>
 
-/** One attempt to sign in. Its caller reports the end: a failure is counted, a success clears the count. */
+/** One attempt to sign in. The caller reports its end. */
 export type Attempt = Readonly<{ failed: () => Promise<void>; succeeded: () => Promise<void> }>
 
-/** Resolves when the attempt may be judged. `device` is null for a device that the account does not know. */
+/** Resolves when the attempt may be judged. `device` is null for an unknown device. */
 export type GuessDelay = (attempt: {
-  /** The target of the guesses: an e-mail for its password, an account for its codes. */
+  /** The target of the guesses: the password of an e-mail, or the codes of an account. */
   subject: string
   device: Uint8Array | null
-  /** The attempts exceed a limit: the delay is the longest one. */
+  /** A limit is used up: the delay is the longest one. */
   isFlooded?: true
 }) => Promise<Attempt>
 
-/** Attempts that may wait at once: some megabytes of sockets. A further attempt is answered with 429. */
+/** The most attempts that wait at once: some megabytes of sockets. A further one is answered 429. */
 const WAITING_AT_MOST = 1_000
 
 /**
- * Ours (docs/decisions/0032) – Slows guessing down: after five failures in a row each further attempt waits, for one second at first and
- * then longer, before it is judged. An attempt is held, not refused: if attempts were refused for some time, a stranger who always came
- * first could lock the owner out. A held attempt takes a timer and no worker, and an unknown e-mail is delayed alike. A known device does
- * not wait for the failures of strangers: it has a count of its own, so that a stolen device guesses no faster.
+ * Ours (docs/decisions/0032) – Slows guessing down: after five failures in a row each further attempt waits a second or more, and is then
+ * judged. An attempt is delayed and never refused: a stranger could use refusals to lock the owner out. A waiting attempt holds a timer and
+ * no worker. An unknown e-mail waits in the same way. The failures of each known device are counted apart: its owner does not wait for the
+ * failures of strangers, and a stolen device guesses no faster.
  */
 export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   let waiting = 0
@@ -57,7 +57,7 @@ export const createGuessDelay = ({ failures, wait }: Needs): GuessDelay => {
   }
 }
 
-/** A device has one count for the password and one for the codes: the right password must not grant new tries at the codes. */
+/** A device's failures at the password and at the codes are counted apart: the right password must not allow new tries at the codes. */
 const deviceRow = (device: Uint8Array, subject: string): string =>
   `device:${Buffer.from(device).toString('hex')}:${countingKeyOf(subject)}`
 

@@ -1,11 +1,11 @@
 import { Problem } from '../../domain/base/problem.ts'
 import type { Allowance, Limit } from '../../ports/limits.ts'
 
-/** Counts against a limit. Throws a 429 that says when to come back. */
+/** Counts a request against a limit. Throws a 429 with the seconds to wait when the limit is used up. */
 export const requireAllowance = async (limit: Limit, key: string): Promise<void> =>
   refuse(await limit.consume(key))
 
-/** Counts nothing, and asks no store. Throws the same 429 where this process knows that the limit is used up. */
+/** Throws the same 429 where this process knows that the limit is used up. Counts nothing, and asks no store. */
 export const refuseExhausted = (limit: Limit, key: string): void => refuse(limit.isExhausted(key))
 
 const refuse = (allowance: Allowance | null): void => {

@@ -7,8 +7,8 @@ import type { Issue } from '../../grants/issue.ts'
 type Needs = Readonly<{ policy: AudiencePolicy; issue: Pick<Issue, 'requireLength'> }>
 
 /**
- * RFC 8707 §2 – Throws a 422, before anything is looked up or spent, for resources that the client may not ask for, or that are so
- * many that the token would be too long. None: the client's default.
+ * RFC 8707 §2 – Throws a 422 for resources that the client may not ask for, or that would make the token too long. Nothing has been
+ * looked up or spent by then. No resource means the client's default.
  */
 export type RequireResources = (client: Client, resources: readonly string[]) => void
 
@@ -20,7 +20,7 @@ export const createRequireResources =
       issue.requireLength(client, { scope: client.scope, audience })
     })
 
-/** What judges resources as the OAuth endpoints do. Throws a 422 where they would refuse. */
+/** Judges resources by a rule of the OAuth endpoints. Throws a 422 where the rule refuses. */
 export const refusingResources = (judge: () => void): void => {
   try {
     judge()
@@ -29,6 +29,6 @@ export const refusingResources = (judge: () => void): void => {
   }
 }
 
-/** A refused resource as the account API says it. */
+/** A refused resource, as the account API answers it. */
 export const resourceRefused = (cause: OAuthError): Problem =>
   fieldInvalid({ pointer: '#/resource', detail: cause.description }, { cause })

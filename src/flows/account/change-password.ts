@@ -29,7 +29,7 @@ export const createChangePassword =
     if (fault !== null) throw fieldInvalid({ pointer: '#/new_password', detail: fault })
     await needs.requireStepUp(bearer, ownerProof)
     const password_digest = await passwords.hash(password)
-    // The epoch is that of the bearer token: who was signed out while this was hashed changes nothing any more.
+    // The epoch is that of the bearer token: a sign-in that was ended while the password was hashed changes nothing.
     const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest }
     requireUnchanged(await accounts.endOtherSignIns({ ...change, reason: 'password_changed' }))
   }

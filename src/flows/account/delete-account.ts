@@ -10,12 +10,12 @@ type Needs = Readonly<{
 
 export type DeleteAccount = (bearer: Bearer, ownerProof: OwnerProof) => Promise<void>
 
-/** Ours – A person deletes their account. There is no way back. */
+/** Ours – Deletes the account of the person who asks. A deletion cannot be undone. */
 export const createDeleteAccount =
   ({ accountLife, requireStepUp }: Needs): DeleteAccount =>
   async (bearer, ownerProof) => {
     const { id, credential_epoch } = bearer.account
     await requireStepUp(bearer, ownerProof)
-    // The epoch is that of the bearer token: who was signed out while this was hashed deletes nothing any more.
+    // The epoch is that of the bearer token: a sign-in that was ended while the proof was judged deletes nothing.
     requireUnchanged(await accountLife.delete({ id, credential_epoch }))
   }

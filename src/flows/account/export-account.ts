@@ -10,13 +10,13 @@ type Needs = Readonly<{
   accountLife: AccountLife
   factorOverview: FactorOverview
   clock: Clock
-  /** For one person. */
+  /** Exports of one account. */
   limit: Limit
 }>
 
 export type ExportAccount = (bearer: Bearer) => Promise<object>
 
-/** Ours – Everything that is kept of a person, for the person. */
+/** Ours – Exports everything that the server keeps of a person, for that person. */
 export const createExportAccount =
   ({ accountLife, factorOverview, clock, limit }: Needs): ExportAccount =>
   async bearer => {

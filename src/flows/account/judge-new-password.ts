@@ -3,13 +3,13 @@ import type { Passwords } from '../../ports/effects.ts'
 
 type Needs = Readonly<{ passwords: Passwords; min_characters: number }>
 
-/** A password that somebody chose, in its normalized form, and what is wrong with it; null when nothing is. */
+/** Normalizes a new password and judges it. `fault` is null for an acceptable one. */
 export type JudgeNewPassword = (
   given: string,
   email: string,
 ) => Promise<Readonly<{ password: string; fault: string | null }>>
 
-/** Ours (docs/decisions/0031) – The one rule for new passwords, at registration and at every change. */
+/** Ours (docs/decisions/0031) – The rule for new passwords, at registration and at every change. */
 export const createJudgeNewPassword =
   ({ passwords, min_characters }: Needs): JudgeNewPassword =>
   async (given, email) => {

@@ -13,15 +13,15 @@ import type { Ceremonies } from '../../ports/factors.ts'
 
 const HANDLE_BYTES = 32
 
-/** What its second half must bring back, and for how many seconds it may. */
+/** The handle that the second half presents, and the seconds for which it is good. */
 export type BegunCeremony = Readonly<{ handle: CeremonyHandle; expires_in: number }>
 
-/** A ceremony whose second half is here. `finish` is for whoever succeeded: it throws for all but one of them. */
+/** A ceremony in its second half. A request that has succeeded calls `finish`, which throws for all of them but one. */
 export type ResumedCeremony = Ceremony & Readonly<{ finish: () => Promise<void> }>
 
 type Resuming = Readonly<{ handle: string; purpose: CeremonyPurpose; family_id: string | null }>
 
-/** Ours – Begins what takes a person's time, and goes on with it once. Each resumption is a try, and there are few of them. */
+/** Ours – Begins a ceremony, which waits for a person, and resumes it. Each resumption counts as a try; a ceremony allows few of them. */
 export const createCeremonySteps = ({ ceremonies, random }: { ceremonies: Ceremonies; random: Random }) => {
   const over = (purpose: CeremonyPurpose) => new Problem('AUTH_CEREMONY_OVER', { reason: `${purpose}_over` })
   const finishing = (digest: Digest<'ceremony_handle'>, purpose: CeremonyPurpose) => async () => {
@@ -41,7 +41,7 @@ export const createCeremonySteps = ({ ceremonies, random }: { ceremonies: Ceremo
       return { ...ceremony, finish: finishing(digest, purpose) }
     },
 
-    /** Of a sign-in by passkey alone: nobody's, until the passkey has told. */
+    /** Resumes a sign-in by a passkey alone. It belongs to no account until the passkey names one. */
     resumeUnbound: async (handle: string): Promise<Omit<ResumedCeremony, 'account'>> => {
       const digest = digestOf(handle as CeremonyHandle)
       const ceremony = await ceremonies.attemptUnbound(digest)

@@ -22,14 +22,14 @@ type Needs = Readonly<{
 
 type Enrolment = Extract<CeremonyPurpose, 'totp_enrolment' | 'passkey_enrolment'>
 
-/** What every change of an account's factors has in common: its owner makes it, and the sign-in that asks is the only one left after it. */
+/** The common parts of every change of an account's factors: only the owner makes one, and it ends every other sign-in. */
 export const createChangeFactors = (needs: Needs) => {
   const { factors, ceremonySteps, random, requireStepUp } = needs
   const createCodes = () =>
     Array.from({ length: RECOVERY_CODES }, () => recoveryCodeOf(random.bytes(RECOVERY_CODE_CHARACTERS)))
 
   return {
-    /** What the person has, before anything is asked of them. */
+    /** The factors of the account. */
     find: ({ account }: Bearer): Promise<FactorsOf> => factors.find(account.id),
 
     requireStepUp,
@@ -37,7 +37,7 @@ export const createChangeFactors = (needs: Needs) => {
     begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<BegunCeremony> => {
       const { client_id, sid } = claims
       const family_id = sid ?? null
-      // No sign-in comes of it: there is nothing to deliver.
+      // An enrolment opens no sign-in: the transport is never used.
       return ceremonySteps.begin({
         purpose,
         account,
@@ -51,7 +51,7 @@ export const createChangeFactors = (needs: Needs) => {
     resume: ({ claims }: Bearer, purpose: Enrolment, handle: string): Promise<ResumedCeremony> =>
       ceremonySteps.resume({ handle, purpose, family_id: claims.sid ?? null }),
 
-    /** Whose factors, and which sign-in goes on. */
+    /** The account whose factors change, and the sign-in that goes on. */
     changeOf: ({ account, claims }: Bearer) => ({
       account_id: account.id,
       credential_epoch: account.credential_epoch,
@@ -59,7 +59,7 @@ export const createChangeFactors = (needs: Needs) => {
     }),
 
     createCodes,
-    /** Recovery codes for whoever has none left; they are shown this once. */
+    /** New recovery codes for an account that has none left. They are shown this once. */
     codesFor: async ({ account }: Bearer): Promise<readonly RecoveryCode[]> =>
       (await factors.find(account.id)).recovery_codes > 0 ? [] : createCodes(),
   }
@@ -70,6 +70,6 @@ export type ChangeFactors = ReturnType<typeof createChangeFactors>
 export const digestsOf = (codes: readonly RecoveryCode[]) =>
   codes.map(digestOfRecoveryCode).filter(digest => digest !== null)
 
-/** Something that proves nothing, in the field where it was given. */
+/** The refusal of a proof that proves nothing, with the field that it came in. */
 export const unproven = (pointer: string, detail: string) =>
   fieldInvalid({ pointer, detail }, { reason: 'factor_unproven' })

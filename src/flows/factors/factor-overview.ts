@@ -20,7 +20,7 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
     }
   },
 
-  /** A new set; the former one is void. No sign-in ends: who can sign in stays the same. */
+  /** Makes a new set of recovery codes, which voids the former one. No sign-in ends: the account signs in with the same factors. */
   renewRecoveryCodes: async (bearer: Bearer, ownerProof: OwnerProof) => {
     const has = await change.find(bearer)
     if (!hasFactor(has)) throw new Problem('NOT_FOUND', { reason: 'no_second_factor' })

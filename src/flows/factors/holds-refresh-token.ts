@@ -1,6 +1,6 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import { type EndingVerdict, reasonOf } from '../../domain/sign-in/refresh-verdict.ts'
 import type { AlertRefresh } from '../../grants/refresh-alert.ts'
@@ -17,16 +17,16 @@ type Needs = Readonly<{
   alertRefresh: AlertRefresh
 }>
 
-/** A refresh token beside an access token, and how it came. */
+/** A refresh token that came beside an access token. */
 export type OwnRefreshToken = Readonly<{
   text: string
   refresh_transport: RefreshTransport
-  source: RequestSource
+  source: TracedSource
 }>
 
 /**
- * Ours – Whether a request carries the current refresh token of the sign-in that its access token is of: what a service that was
- * sent the access token never has. Judged as for a refresh, without rotating. Throws a 401 for a superseded one, whose family ends.
+ * Ours – True where a request carries the current refresh token of its own sign-in. A service that was sent the access token does not
+ * have the refresh token. The token is judged as for a refresh, without rotating. Throws a 401 for a superseded token, whose family ends.
  */
 export type HoldsRefreshToken = (bearer: Bearer, given: OwnRefreshToken) => Promise<boolean>
 
@@ -46,7 +46,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       resources: [],
       retry_proof: null,
       grace_seconds: client.refresh_grace_seconds,
-      // Nothing rotates: it is never written.
+      // Never written, because nothing rotates.
       successor: { pepper_id: pepper.id, digest: token.digest },
       source,
     })
@@ -64,20 +64,16 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
           verdict: outcome,
           client_id: client.client_id,
           family_id: token.family_id,
-          ip: source.ip,
+          user_id: claims.sub,
+          source,
         })
     }
   }
 }
 
-type Superseded = Readonly<{
-  verdict: EndingVerdict
-  client_id: string
-  family_id: string
-  ip: string
-}>
+type Superseded = Parameters<AlertRefresh>[0] & Readonly<{ verdict: EndingVerdict }>
 
-/** What a refresh does when such a token comes. The family has been ended by now. */
+/** Counts and reports the token as a refresh would. The statement has ended its family. */
 const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Problem => {
   const { verdict } = suspect
   metrics.judged(verdict)

@@ -12,18 +12,18 @@ type Needs = Readonly<{ factors: Factors; ceremonySteps: CeremonySteps; random: 
 
 export type FactorKind = Proof['kind']
 
-/** Ours – The factors that would do from a device of this kind. */
+/** Ours – The kinds of factors that the account may show from this device. */
 type OpenKinds = Readonly<{
   factors: readonly FactorKind[]
-  /** There is a TOTP, and it is closed after too many wrong codes in a row. */
+  /** The account's TOTP is closed after too many wrong codes in a row. */
   totp_closed?: true
 }>
 
-/** Ours – The factors that would do, with what each of them needs. */
+/** Ours – The factors that the account may show, and the challenge for a passkey. */
 export type Offer = BegunCeremony &
   OpenKinds &
   Readonly<{
-    /** What the browser is asked with. */
+    /** The options with which the page asks the browser for a passkey. */
     passkey?: ReturnType<typeof requestOptions>
   }>
 
@@ -33,12 +33,12 @@ type Occasion = Readonly<{
   family_id: string | null
   client_id: string
   refresh_transport: RefreshTransport
-  /** What the sign-in that comes of it is to get tokens for. */
+  /** The resources that the sign-in is to get tokens for. */
   resources: readonly string[]
   isKnownDevice: boolean
 }>
 
-/** Begins a ceremony in which the person shows a second factor. Null, and nothing begins, when there is none. */
+/** Begins a ceremony in which the person shows a second factor. Null, and no ceremony, for an account without one. */
 export const createOfferFactors =
   ({ factors, ceremonySteps, random, rp_id }: Needs) =>
   async ({ resources, isKnownDevice, ...occasion }: Occasion): Promise<Offer | null> => {
@@ -70,5 +70,5 @@ export const openKinds = (has: FactorsOf, isKnownDevice: boolean): OpenKinds => 
   return isClosed ? { factors, totp_closed: true } : { factors }
 }
 
-/** Recovery codes alone are none: they go with the last factor. */
+/** True for an account with a second factor. Recovery codes alone do not count: they are deleted with the last factor. */
 export const hasFactor = ({ totp, passkeys }: FactorsOf): boolean => totp !== null || passkeys.length > 0

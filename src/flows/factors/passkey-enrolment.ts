@@ -22,7 +22,7 @@ type Needs = Readonly<{
 
 type Given = Readonly<{ handle: string; attestation: Attestation; label: string }>
 
-/** Passkeys of one person, at most: all of them travel with every challenge. */
+/** The most passkeys of one account: every challenge lists all of them. */
 const PASSKEYS_AT_MOST = 20
 
 /** WebAuthn Level 3 §7.1 – Enrols passkeys. */
@@ -45,7 +45,7 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       const origins = client === null ? [] : originsOf(client)
       const passkey = await passkeyVerifier.judgeEnrolment({ attestation, challenge, origins })
       if (passkey === null) throw unproven('#/passkey', 'must be the answer to this challenge')
-      // WebAuthn §7.1 step 26 – One credential, one person.
+      // WebAuthn §7.1 step 26 – A credential belongs to one account.
       if (await factors.hasPasskey(passkey.id))
         throw new Problem('FACTOR_EXISTS', { reason: 'passkey_exists' })
       await finish()

@@ -16,14 +16,17 @@ import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 
+/** Takes no time and never fails. */
+type NotifyOfTotp = (about: Readonly<{ sub: string; request_id: string }>) => void
+
 type Needs = Readonly<{
   factors: Factors
   passkeyVerifier: PasskeyVerifier
   guessDelay: GuessDelay
-  /** For the codes of one account, those of each known device apart. What is beyond it waits, and is judged. */
+  /** The codes of one account; those of each known device are counted apart. A code beyond the limit waits, and is judged. */
   limit: Limit
-  /** Tells the account's owner. Takes no time and never fails. */
-  notices: Readonly<{ totpFailed: (account_id: string) => void; totpClosed: (account_id: string) => void }>
+  /** Mails to the account's owner. */
+  notices: Readonly<{ totpFailed: NotifyOfTotp; totpClosed: NotifyOfTotp }>
   peppers: Peppers
   random: Random
   clock: Clock
@@ -41,18 +44,19 @@ export type ProofContext = Readonly<{
   account_id: string
   challenge: Uint8Array
   origins: readonly string[]
+  request_id: string
   /** The known device that the proof comes from: its codes are counted apart. */
   device?: Uint8Array | null
 }>
 
-/** Judges a proof and spends it. Throws a 401 in one form for whatever is wrong with it. */
+/** Judges a proof and spends it. Throws the same 401 for every wrong proof. */
 export type ProveFactor = (proof: Proof, context: ProofContext) => Promise<FactorMethod>
 
 /**
- * RFC 6238 §5.2, WebAuthn §7.2 – Ours: only the six digits of a TOTP can be guessed, so that only they are slowed down and counted.
- * Guesses delay the codes of devices that the account does not know, and never those of a known one. After many in a row TOTP is
- * closed, for devices of that kind, until a passkey or a recovery code opened the account: those always get their turn. A mailed link for
- * a new password opens it for three tries.
+ * RFC 6238 §5.2, WebAuthn §7.2 – Proves a second factor. Ours: only the six digits of a TOTP can be guessed, so that only they are delayed
+ * and counted. Guesses from unknown devices never delay the codes of a known device. After many wrong codes in a row TOTP is closed for
+ * devices of that kind (known or unknown). A passkey or a recovery code is always judged, and opens TOTP again; a mailed link for a new
+ * password opens it for three tries.
  */
 export const createProveFactor = (needs: Needs): ProveFactor => {
   const { factors, passkeyVerifier } = needs
@@ -66,7 +70,7 @@ export const createProveFactor = (needs: Needs): ProveFactor => {
         const digest = digestOfRecoveryCode(proof.code)
         if (digest === null || !(await factors.spendRecoveryCode({ account_id, digest })))
           throw invalid('recovery_code_unknown')
-        // RFC 8176 §2 – A one-time password too: this one was made beforehand.
+        // RFC 8176 §2 – A recovery code is a one-time password that was made beforehand.
         return 'otp'
       }
       case 'passkey':
@@ -82,7 +86,7 @@ const invalid = (reason: Reason) => new Problem('AUTH_SECOND_FACTOR_INVALID', { 
 const proveTotp = async (
   needs: Needs,
   code: string,
-  { account_id, device = null }: ProofContext,
+  { account_id, request_id, device = null }: ProofContext,
 ): Promise<void> => {
   const { limit, guessDelay, factors, notices } = needs
   const known = device === null ? '' : `:${Buffer.from(device).toString('hex')}`
@@ -101,14 +105,14 @@ const proveTotp = async (
   })
   if (refusal === null) return attempt.succeeded()
   await attempt.failed()
-  if (totp.failures === TOTP_FAILURES_TOLD) notices.totpFailed(account_id)
-  if (totp.failures === TOTP_FAILURES_AT_MOST) notices.totpClosed(account_id)
+  if (totp.failures === TOTP_FAILURES_TOLD) notices.totpFailed({ sub: account_id, request_id })
+  if (totp.failures === TOTP_FAILURES_AT_MOST) notices.totpClosed({ sub: account_id, request_id })
   throw invalid(refusal)
 }
 
 type Attempted = Readonly<{ code: string; account_id: string; sealed: SealedSecret; isKnownDevice: boolean }>
 
-/** Why not, for the log alone; null when the code was good, and is spent. */
+/** Spends a code. Returns the reason of a refusal, for the log alone; null when the code was good. */
 const spendTotp = async (
   needs: Needs,
   { code, account_id, sealed, isKnownDevice }: Attempted,
@@ -125,7 +129,7 @@ const spendTotp = async (
 
 type Opened = Readonly<{ sealed: SealedSecret; secret: Uint8Array; owner: string }>
 
-/** A secret under an older pepper moves to today's, so that the older one can be dropped some day. */
+/** Seals a secret of an older pepper with the newest one, so that the older pepper can be dropped some day. */
 const reseal = ({ peppers, random }: Needs, { sealed, secret, owner }: Opened): SealedSecret | null => {
   const [pepper] = peppers
   if (pepperIdOf(sealed) === pepper.id) return null
@@ -144,6 +148,6 @@ const provePasskey = async (
   const judged = await verifier.judgeAssertion({ assertion, passkey, account_id, challenge, origins })
   if (judged === null) throw invalid('passkey_assertion')
   if (!(await factors.usePasskey({ account_id, id: passkey.id, ...judged }))) throw invalid('passkey_counter')
-  // RFC 8176 §2 – One that can be copied to other devices is a key in software, as far as anybody can tell.
+  // RFC 8176 §2 – A passkey that can be copied to other devices counts as a key in software.
   return passkey.backup_eligible ? 'swk' : 'hwk'
 }

@@ -15,17 +15,17 @@ type Needs = Readonly<{
   originsOf: (client: Client) => readonly string[]
 }>
 
-/** `handle` is that of the ceremony; a passkey needs one, because its challenge is there. */
+/** `handle` names the ceremony. A passkey needs one, because the ceremony holds its challenge. */
 export type OwnFactorProof = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
 
-/** Judges a proof that a signed-in person shows, and spends it. Throws a 401 for whatever is wrong with it. */
+/** Judges a proof of a person who is signed in, and spends it. Throws the same 401 for every wrong proof. */
 export type ProveOwnFactor = (bearer: Bearer, ownProof: OwnFactorProof) => Promise<FactorMethod>
 
 const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }
 
 export const createProveOwnFactor =
   ({ clients, ceremonySteps, proveFactor, knownDevices, originsOf }: Needs): ProveOwnFactor =>
-  async ({ account, claims }, { handle, proof, device_token }) => {
+  async ({ account, claims, request_id }, { handle, proof, device_token }) => {
     const client = await clients.find(claims.client_id)
     if (client === null || claims.sid === undefined)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
@@ -33,7 +33,7 @@ export const createProveOwnFactor =
     const { payload: challenge, finish } =
       handle === null ? NO_CHALLENGE : await ceremonySteps.resume({ handle, purpose: 'step_up', family_id })
     const device = knownDevices.recognise(device_token, account)
-    const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
+    const asked = { account_id: account.id, challenge, origins: originsOf(client), device, request_id }
     const method = await proveFactor(proof, asked)
     await finish()
     return method

@@ -23,11 +23,11 @@ type Needs = Readonly<{
   proveOwnFactor: ProveOwnFactor
   holdsRefreshToken: HoldsRefreshToken
   clock: Clock
-  /** For one sign-in: a thief of one can neither guess on nor keep the account's owner from a change at another. */
+  /** The proofs of one sign-in: a thief of it can guess no longer, and cannot keep the owner from a change at another sign-in. */
   limit: Limit
 }>
 
-/** What a request shows beside its access token; null: nothing of that kind. */
+/** What a request shows beside its access token; null stands for an absent part. */
 export type OwnerProof = Readonly<{
   current_password: string | null
   factor: OwnFactorProof | null
@@ -38,15 +38,15 @@ export type OwnerProof = Readonly<{
 /** Throws a 401 unless the request comes from the account's owner. */
 export type RequireStepUp = (bearer: Bearer, ownerProof: OwnerProof) => Promise<void>
 
-/** Seconds for which a sign-in may change how its account signs in without being asked again. */
+/** Seconds after a sign-in in which it may change how its account signs in without another proof. */
 const FRESH_SECONDS = 300
 
 /**
- * Ours – For whatever changes how an account signs in. An access token is not enough: every service that it is sent to has it.
- * The request shows the password, and a factor too where the account has one; a passkey, which verifies its user, is both. A sign-in
- * of the last minutes and of the account's highest class may show its own refresh token instead. Whether that is enough is
- * judged before the proof, so that no guess at the password alone is answered. A password and a factor are judged also where they
- * need not be; a refresh token only where these are not enough, so that one which the browser sends by itself ends no sign-in.
+ * Ours – Guards every change of how an account signs in. An access token is not enough, because every service that it is sent to has it.
+ * The request shows the password, and a factor too where the account has one. A passkey verifies its user and stands for both. A fresh
+ * sign-in of the account's highest class may show its own refresh token instead. Completeness is judged before the proofs, so that an
+ * incomplete request learns nothing about a guessed password. A password and a factor are judged wherever they are shown. A refresh token
+ * is judged only where they do not suffice, so that a superseded cookie, which the browser sends by itself, ends no sign-in needlessly.
  */
 export const createRequireStepUp =
   (needs: Needs): RequireStepUp =>
@@ -55,13 +55,14 @@ export const createRequireStepUp =
     await requireAllowance(needs.limit, claims.sid ?? account.id)
     const has = await needs.factors.find(account.id)
     const device = needs.knownDevices.recognise(ownerProof.device_token, account)
+    // The password is judged before the factor: a wrong password spends no recovery code.
     if (!isComplete(ownerProof, has)) await requireFresh(needs, { bearer, ownerProof, has, device })
     if (ownerProof.current_password !== null)
       await provePassword(needs, { account, device, current_password: ownerProof.current_password })
     if (ownerProof.factor !== null) await needs.proveOwnFactor(bearer, ownerProof.factor)
   }
 
-/** The last look before a proof is spent: a recovery code is not spent on a wrong password. */
+/** True where the request shows a password or passkey, and a factor where the account has one. */
 const isComplete = ({ current_password, factor }: OwnerProof, has: FactorsOf): boolean => {
   if (factor?.proof.kind === 'passkey') return true
   return current_password !== null && (factor !== null || !hasFactor(has))
@@ -83,7 +84,7 @@ const requireFresh = async (
   throw new Problem('AUTH_STEP_UP_REQUIRED', { reason, ...demandOf(has, device !== null) })
 }
 
-/** What would be enough: as a challenge (RFC 9470 §3), and for the application in words. */
+/** The missing proof: as a challenge (RFC 9470 §3), and as members of the problem for the application. */
 const demandOf = (has: FactorsOf, isKnownDevice: boolean) => ({
   demand: { acr_values: hasFactor(has) ? ACR.mfa : null, max_age_seconds: FRESH_SECONDS },
   members: {
@@ -95,8 +96,8 @@ const demandOf = (has: FactorsOf, isKnownDevice: boolean) => ({
 type Guess = Readonly<{ account: Account; device: Uint8Array | null; current_password: string }>
 
 /**
- * Counted and slowed down together with the guesses at the sign-in: asking here gets no more of them, and a known device waits for
- * none of a stranger's.
+ * Judges the password. Its failures are counted and delayed together with those of the sign-in, so that this endpoint allows no extra
+ * guesses; a known device does not wait for the failures of strangers.
  */
 const provePassword = async (needs: Needs, { account, device, current_password }: Guess): Promise<void> => {
   const attempt = await needs.guessDelay({ subject: account.email, device })

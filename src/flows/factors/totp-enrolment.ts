@@ -16,11 +16,11 @@ type Needs = Readonly<{
   peppers: Peppers
   random: Random
   clock: Clock
-  /** As authenticator applications show it. */
+  /** The name of this server in authenticator applications. */
   issuer_name: string
 }>
 
-/** RFC 6238 – Enrols an authenticator application: the secret first, and then a code that proves it arrived. */
+/** RFC 6238 – Enrols an authenticator application: first the secret, then a code that proves that the application has it. */
 export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
   begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
     const { totp } = await change.find(bearer)
@@ -33,7 +33,7 @@ export const createTotpEnrolment = ({ factors, change, peppers, random, clock, i
     return { ...begun, secret: base32Of(secret), uri: totpUri(secret, { issuer: issuer_name, email }) }
   },
 
-  /** The code is spent by it: nobody signs in with what was seen over a shoulder. */
+  /** Spends the code too: a code that was seen over a shoulder signs no thief in. */
   confirm: async (bearer: Bearer, { handle, code }: Readonly<{ handle: string; code: string }>) => {
     const { payload, finish } = await change.resume(bearer, 'totp_enrolment', handle)
     const sealed = payload as SealedSecret

@@ -2,19 +2,20 @@ import type { Account } from '../../domain/account/account.ts'
 import type { Addressee, Mail } from '../../domain/account/mail.ts'
 import { countingKeyOf } from '../../domain/base/digest.ts'
 import { type Language, languageOr } from '../../domain/base/language.ts'
+import type { AboutRequest } from '../../domain/base/log-fields.ts'
 import { describeDevice } from '../../domain/base/user-agent.ts'
-import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { About, Addressees, Errand, Mailer } from '../../ports/mail.ts'
 
 type Needs = Readonly<{
-  /** Null: this server sends no mail, and no notice. */
+  /** Null: this server sends no mail. */
   mailer: Mailer | null
   addressees: Addressees
   /**
-   * Mails of one kind to one address. An application that keeps no device token is a new device at each sign-in, and an account that
-   * was registered with a stranger's address can cause notices at will: the owner of the address gets a few and no more.
+   * Mails of one kind to one address. An application that keeps no device token counts as a new device at each sign-in, and an account
+   * that was registered with a stranger's address can cause notices at will. The owner of the address gets only a few.
    */
   recipients: Limit
   clock: Clock
@@ -22,25 +23,31 @@ type Needs = Readonly<{
 
 /** Ours – Security notices by mail, sent after the answer. They contain no link, so that no person learns to follow links in warnings. */
 export type Notices = Readonly<{
-  passwordChanged: (addressee: Addressee) => void
-  /** A second factor came or went, or the recovery codes were made anew. */
-  factorsChanged: (addressee: Addressee) => void
-  /** Wrong codes, by a person who has the password or a sign-in. */
-  totpFailed: (account_id: string) => void
-  totpClosed: (account_id: string) => void
-  /** To the old address. */
-  emailChanged: (addressee: Addressee) => void
-  /** A spent refresh token came back. Said once: the family is dead from then on. */
-  refreshReused: (family_id: string) => void
-  newDevice: (account: Account, seen: Readonly<{ source: RequestSource; language: Language }>) => void
-  /** In which the next notices are written. */
-  rememberLanguage: (account: Account, language: Language) => void
+  passwordChanged: (addressee: Addressee, about: AboutRequest) => void
+  /** A second factor was added or removed, or the recovery codes were made anew. */
+  factorsChanged: (addressee: Addressee, about: AboutRequest) => void
+  /** Wrong codes were shown by a person who has the password or a sign-in. */
+  totpFailed: (about: AboutAccount) => void
+  totpClosed: (about: AboutAccount) => void
+  /** Goes to the old address. */
+  emailChanged: (addressee: Addressee, about: AboutRequest) => void
+  /** A spent refresh token was presented. Sent once for a family: it has ended. */
+  refreshReused: (about: AboutFamily) => void
+  newDevice: (account: Account, seen: Seen) => void
+  /** The language in which the next notices are written. */
+  rememberLanguage: (account: Account, seen: Seen) => void
 }>
 
-/** The address is in the mail, and the errand that finds it costs little. */
-const URGENT: About = { isUrgent: true, email: null }
+type AboutAccount = AboutRequest & Readonly<{ sub: string }>
+type AboutFamily = AboutRequest & Readonly<{ sid: string }>
 
-/** The notices that tell a time alone. */
+/** A request that signed a person in. */
+type Seen = Readonly<{ source: TracedSource; language: Language; about: AboutRequest }>
+
+/** For a notice whose address is found when it is sent. */
+const urgent = (about: AboutRequest): About => ({ isUrgent: true, email: null, about })
+
+/** The notices whose only value is a time. */
 type TimedName =
   | 'password-changed'
   | 'factors-changed'
@@ -53,47 +60,51 @@ export const createNotices = (needs: Needs): Notices => {
   const { mailer, addressees, clock } = needs
   const post = createPost(needs)
   const now = () => `${clock().toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  const notify = (name: TimedName, find: () => Promise<Addressee | null>) => {
+  const notify = (name: TimedName, about: AboutRequest, find: () => Promise<Addressee | null>) => {
     const at = now()
     post(async () => {
       const addressee = await find()
       return addressee && timedMail(name, addressee, at)
-    })
+    }, urgent(about))
   }
 
   return {
-    passwordChanged: addressee => notify('password-changed', async () => addressee),
-    factorsChanged: addressee => notify('factors-changed', async () => addressee),
-    emailChanged: addressee => notify('email-changed', async () => addressee),
-    refreshReused: family_id => notify('refresh-reused', () => addressees.findByFamily(family_id)),
-    totpFailed: account_id => notify('totp-failed', () => addressees.findByAccount(account_id)),
-    totpClosed: account_id => notify('totp-closed', () => addressees.findByAccount(account_id)),
+    passwordChanged: (addressee, about) => notify('password-changed', about, async () => addressee),
+    factorsChanged: (addressee, about) => notify('factors-changed', about, async () => addressee),
+    emailChanged: (addressee, about) => notify('email-changed', about, async () => addressee),
+    refreshReused: about => notify('refresh-reused', about, () => addressees.findByFamily(about.sid)),
+    totpFailed: about => notify('totp-failed', about, () => addressees.findByAccount(about.sub)),
+    totpClosed: about => notify('totp-closed', about, () => addressees.findByAccount(about.sub)),
 
-    newDevice: ({ id, email, email_verified_at }, { source, language }) => {
+    newDevice: ({ id, email, email_verified_at }, { source, language, about }) => {
       const device = describeDevice(source.user_agent, language)
       const values = { at: now(), device, ip: source.ip }
       // Anyone can sign in to an account that they registered with another's address, as often as they like.
-      const about = { isUrgent: email_verified_at !== null, email }
-      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }), about)
+      const isUrgent = email_verified_at !== null
+      post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }), {
+        isUrgent,
+        email,
+        about,
+      })
     },
 
-    rememberLanguage: ({ id, email, language: known }, language) => {
+    rememberLanguage: ({ id, email, language: known }, { language, about }) => {
       if (known === language) return
       mailer?.post(
         async () => {
           await addressees.rememberLanguage({ id, language })
           return null
         },
-        { isUrgent: false, email },
+        { isUrgent: false, email, about },
       )
     },
   }
 }
 
-/** Posts what `find` comes back with, unless its recipient has had enough mails of the kind. */
+/** Posts the mail that `find` returns, unless its recipient has had enough mails of the kind. */
 const createPost =
   ({ mailer, recipients }: Needs) =>
-  (find: Errand, about = URGENT) =>
+  (find: Errand, about: About) =>
     mailer?.post(async () => {
       const mail = await find()
       if (mail === null) return null

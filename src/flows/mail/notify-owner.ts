@@ -1,7 +1,9 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import { type AboutRequest, aboutFamily } from '../../domain/base/log-fields.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import type { TracedSource } from '../../domain/sign-in/refresh-family.ts'
+import { aboutBearer, type Bearer } from '../access/authenticate-bearer.ts'
 import type { ChangePassword } from '../account/change-password.ts'
 import type { SignedIn } from '../sign-in/complete-sign-in.ts'
 import type { Notices } from './notices.ts'
@@ -9,18 +11,21 @@ import type { SendLinks } from './send-links.ts'
 
 type Needs = Readonly<{ notices: Notices; sendLinks: SendLinks }>
 
-/** What of a request goes into a mail. */
-type Seen = Readonly<{ source: RequestSource; language: Language }>
+/** The parts of a request that a mail, or a line of the log about the mail, contains. */
+type Seen = Readonly<{ client: Client; source: TracedSource; language: Language }>
 type SigningIn<R extends Seen> = (request: R) => Promise<SignedIn>
 
-/** Ours – Wraps flows so that the account's owner hears by mail what came of them: a registration, a new device, a new password, other factors. */
+/**
+ * Ours – Wraps flows so that the account's owner is notified by mail of a registration, a new device, a new password and changed factors.
+ */
 export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
   signUp:
     <R extends Seen>(signUp: SigningIn<R>): SigningIn<R> =>
     async request => {
       const signedIn = await signUp(request)
-      // Where no mail is sent, people register all the same.
-      if (!sendLinks.isOff) sendLinks.verification(signedIn.account, request.language)
+      // Registration works without mail.
+      if (!sendLinks.isOff)
+        sendLinks.verification(signedIn.account, { ...request, about: aboutOf(signedIn, request) })
       return signedIn
     },
 
@@ -28,8 +33,9 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
     <R extends Seen>(signIn: SigningIn<R>): SigningIn<R> =>
     async request => {
       const signedIn = await signIn(request)
-      notices.rememberLanguage(signedIn.account, request.language)
-      if (signedIn.isNewDevice) notices.newDevice(signedIn.account, request)
+      const seen = { ...request, about: aboutOf(signedIn, request) }
+      notices.rememberLanguage(signedIn.account, seen)
+      if (signedIn.isNewDevice) notices.newDevice(signedIn.account, seen)
       return signedIn
     },
 
@@ -37,20 +43,25 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
     (changePassword: ChangePassword): ChangePassword =>
     async (bearer, passwords) => {
       await changePassword(bearer, passwords)
-      notices.passwordChanged(addresseeOf(bearer.account))
+      notices.passwordChanged(addresseeOf(bearer.account), aboutBearer(bearer))
     },
 
-  /** A factor outlasts a new password: whoever stole the old one and enrols theirs must not do so in silence. */
+  /** A factor outlasts a new password: a thief who enrols a factor of their own must not do so in silence. */
   factorChange:
     <G extends readonly unknown[], R>(change: FactorChange<G, R>): FactorChange<G, R> =>
     async (bearer, ...given) => {
       const changed = await change(bearer, ...given)
-      notices.factorsChanged(addresseeOf(bearer.account))
+      notices.factorsChanged(addresseeOf(bearer.account), aboutBearer(bearer))
       return changed
     },
 })
 
 export type NotifyOwner = ReturnType<typeof createNotifyOwner>
 type FactorChange<G extends readonly unknown[], R> = (bearer: Bearer, ...given: G) => Promise<R>
+
+const aboutOf = ({ account, sid }: SignedIn, { client, source }: Seen): AboutRequest => ({
+  ...aboutFamily({ id: sid, user_id: account.id, client_id: client.client_id }),
+  request_id: source.request_id,
+})
 
 const addresseeOf = ({ id: account_id, email, language }: Account) => ({ account_id, email, language })

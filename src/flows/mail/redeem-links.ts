@@ -13,17 +13,20 @@ type Needs = Readonly<{
   notices: Notices
 }>
 
+/** The token of a link, and the request that presents it. */
+type Presented = Readonly<{ token: string; request_id: string }>
+
 /** The account of the link, for the log. */
 type Redeemed = Readonly<{ account_id: string }>
 
-/** A refused password spends no link: the person can try another password. */
+/** A refused password leaves the link unspent: the person can try another password. */
 type Reset =
   | (Redeemed & Readonly<{ outcome: 'reset' }>)
   | Readonly<{ outcome: 'password_refused'; fault: string }>
 
 /**
- * Ours (docs/decisions/0013) – Redeems a mailed link, once. A link that is unknown, spent, replaced, expired, of another purpose, or void
- * because the password or the e-mail has changed gets one refusal, LINK_INVALID.
+ * Ours (docs/decisions/0013) – Redeems mailed links, each once. A link that is unknown, spent, replaced, expired, of another purpose, or
+ * older than a change of password or e-mail gets one refusal, LINK_INVALID.
  */
 export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs }: Needs) => {
   const find = async (text: string) => {
@@ -34,8 +37,8 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
   }
 
   return {
-    /** Verifies the address of an account, or gives an account its new address and mails a notice to the old one. */
-    confirmEmail: async (token: string): Promise<Redeemed> => {
+    /** Confirms the address of a new account, or changes the address of an account, whose owner is notified at the old address. */
+    confirmEmail: async ({ token, request_id }: Presented): Promise<Redeemed> => {
       const { purpose, digest } = await find(token)
       if (purpose === 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
@@ -46,24 +49,24 @@ export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs
       }
       const before = await links.redeemChange(digest)
       if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      // No oracle: the holder of the link reads the mail of that address.
+      // Reveals no account to a stranger: the holder of the link reads the mail of that address.
       if (before === 'taken') throw new Problem('EMAIL_TAKEN')
-      needs.notices.emailChanged(before)
+      needs.notices.emailChanged(before, { sub: before.account_id, request_id })
       return before
     },
 
-    /** Ends every sign-in and opens none: a person with a second factor is asked for it at the next sign-in. */
-    resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Promise<Reset> => {
+    /** Sets the password and ends every sign-in. Opens none: the next sign-in asks for the second factor where there is one. */
+    resetPassword: async (given: Presented & Readonly<{ new_password: string }>): Promise<Reset> => {
       const { purpose, digest, email } = await find(given.token)
       if (purpose !== 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
-      // Only once the link is found: a request without a valid link causes no hashing.
+      // Judged after the link was found: a stranger without a link causes no hashing.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
       if (fault !== null) return { outcome: 'password_refused', fault }
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      needs.notices.passwordChanged(reset)
+      needs.notices.passwordChanged(reset, { sub: reset.account_id, request_id: given.request_id })
       return { outcome: 'reset', account_id: reset.account_id }
     },
   }

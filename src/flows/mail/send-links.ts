@@ -8,6 +8,7 @@ import {
 import { MAIL_OF_LINK } from '../../domain/account/mail.ts'
 import { countingKeyOf, digestOf } from '../../domain/base/digest.ts'
 import type { Language } from '../../domain/base/language.ts'
+import type { AboutRequest } from '../../domain/base/log-fields.ts'
 import { type Peppers, pepperById } from '../../domain/base/pepper.ts'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import type { Random } from '../../ports/effects.ts'
@@ -22,19 +23,23 @@ type Needs = Readonly<{
   mailer: Mailer | null
   random: Random
   peppers: Peppers
-  /** Mails to one address for one purpose, whether an account has the address or not. Its window is shorter than a link's life, so that the last link that was mailed still works. */
+  /**
+   * Mails to one address for one purpose, whether an account has the address or not. Its window is shorter than a link's life, so that the
+   * last link that was mailed still works.
+   */
   recipients: Limit
   requireStepUp: RequireStepUp
-  /** Where a link leads to. */
+  /** The URL of a link. */
   linkTo: (purpose: LinkPurpose, token: LinkToken) => string
 }>
 
-type Request = Readonly<{ email: string; language: Language }>
+type Asked = Readonly<{ language: Language; about: AboutRequest }>
+type Request = Asked & Readonly<{ email: string }>
 
 /**
- * Ours – Mails a link. The answer does not tell whether an account has the address: the look-up, and the limit of the address, come
- * after the answer. The mail goes to the address as the account has it, never as it was typed: an address that looks the same, or
- * folds to the same characters, can be another person's mailbox.
+ * Ours – Mails links. The answer does not reveal whether an account has the address: the look-up and the limit of the address follow the
+ * answer. A mail goes to the address that the account has, never to the one that was typed: an address that looks the same, or folds to the
+ * same characters, can be another person's mailbox.
  */
 export const createSendLinks = (needs: Needs) => {
   const pepper_ids = needs.peppers.map(({ id }) => id)
@@ -45,7 +50,7 @@ export const createSendLinks = (needs: Needs) => {
 
   const post = (
     purpose: LinkPurpose,
-    { email, language, isUrgent }: Request & Pick<About, 'isUrgent'>,
+    { email, language, about, isUrgent }: Request & Pick<About, 'isUrgent'>,
     issue: (link: NewLink) => Promise<IssuedLink | null>,
   ) => {
     requireMailer().post(
@@ -63,28 +68,28 @@ export const createSendLinks = (needs: Needs) => {
         const { account_id, email: to } = issued
         return { name: MAIL_OF_LINK[purpose], language, to, account_id, values }
       },
-      { isUrgent, email },
+      { isUrgent, email, about },
     )
   }
 
   return {
     isOff: needs.mailer === null,
 
-    verification: ({ id: account_id, email }: Account, language: Language): void =>
-      post('verify_email', { email, language, isUrgent: false }, link =>
+    verification: ({ id: account_id, email }: Account, { language, about }: Asked): void =>
+      post('verify_email', { email, language, about, isUrgent: false }, link =>
         needs.links.issueVerification({ account_id, email, link, pepper_ids }),
       ),
 
-    passwordReset: ({ email: given, language }: Request): void => {
+    passwordReset: ({ email: given, ...asked }: Request): void => {
       const email = parseEmail(given, '#/email')
-      post('reset_password', { email, language, isUrgent: true }, link =>
+      post('reset_password', { ...asked, email, isUrgent: true }, link =>
         needs.links.issueReset({ email, link, pepper_ids }),
       )
     },
 
     emailChange: async (
       bearer: Bearer,
-      { ownerProof, new_email: given, language }: ChangeRequest,
+      { ownerProof, new_email: given, ...asked }: ChangeRequest,
     ): Promise<void> => {
       requireMailer()
       const { account } = bearer
@@ -93,7 +98,7 @@ export const createSendLinks = (needs: Needs) => {
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
       await needs.requireStepUp(bearer, ownerProof)
-      post('change_email', { email: new_email, language, isUrgent: false }, link =>
+      post('change_email', { ...asked, email: new_email, isUrgent: false }, link =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
       )
     },
@@ -102,7 +107,7 @@ export const createSendLinks = (needs: Needs) => {
 
 export type SendLinks = ReturnType<typeof createSendLinks>
 
-type ChangeRequest = Readonly<{ ownerProof: OwnerProof; new_email: string; language: Language }>
+type ChangeRequest = Asked & Readonly<{ ownerProof: OwnerProof; new_email: string }>
 
 const parseEmail = (given: string, pointer: string): string => {
   const email = normalizeEmail(given)

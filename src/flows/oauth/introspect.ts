@@ -6,6 +6,7 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { requireParameter } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { type RemainingGrant, remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
+import { findSpelling } from '../../domain/oauth/resource.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { TokenType } from '../../domain/oauth/token-response.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
@@ -37,13 +38,13 @@ type Introspection = Readonly<
 const INACTIVE = { active: false } as const
 
 /**
- * RFC 7662 §2 – What a token means now, for confidential clients: their own tokens and those addressed to what they serve.
- * Everything else, dead or not the caller's business, is one and the same answer. A token means what is left of it by the
- * registration of its client as it is now.
+ * RFC 7662 §2 – Tells a confidential client the state of its own tokens, and of tokens addressed to a resource that it serves. A dead token
+ * and a token that does not concern the caller get one and the same answer. Scope and audience are those that the present registration of
+ * the token's client still allows.
  */
 export const createIntrospect = (needs: Needs) => {
   const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
-  // Also of a token that was issued before a role began to want a second factor.
+  // Applies also to a token that was issued before SECOND_FACTOR_ROLES named a role.
   const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
     roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
 
@@ -68,7 +69,9 @@ export const createIntrospect = (needs: Needs) => {
     const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
     const remaining = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, needs.policy)
     if (remaining === null) return INACTIVE
-    const isAddressed = remaining.audience.some(audience => client.protected_resources.includes(audience))
+    const isAddressed = remaining.audience.some(
+      audience => findSpelling(audience, client.protected_resources) !== undefined,
+    )
     if (!isOwn && !isAddressed) return INACTIVE
     if (await blocklist.has(claims)) return INACTIVE
     if (!(await revocations.isLive(claims))) return INACTIVE

@@ -1,3 +1,4 @@
+import { type AboutSignIn, aboutFamily, aboutSignIn } from '../../domain/base/log-fields.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import { requireParameter } from '../../domain/oauth/form.ts'
@@ -18,48 +19,50 @@ type Needs = Readonly<{
   peppers: Peppers
   clock: Clock
   issuer: string
-  /** For a client and a person, or for a client that acts for itself. */
+  /** Revoked access tokens of one person at one client, or of a client that acts for itself. */
   limit: Limit
 }>
 
 /**
- * RFC 7009 §2 – Ends a token of the client that asks: a refresh token, spent or not, with its whole family; an access token alone.
- * Whatever is not the client's to end is left alone, and the answer does not tell. token_type_hint saves nothing here and is ignored.
+ * RFC 7009 §2 – Ends a token of the client that asks. A refresh token, spent or not, ends with its whole family; an access token ends
+ * alone. Another client's token is left as it is, and the answer does not reveal that. token_type_hint would save nothing and is ignored.
  */
 export const createRevoke = (needs: Needs) => {
   const { keys, clock, issuer, limit, revocations, refreshFamilies } = needs
 
-  /** No count: a family ends once, and a limit would be a means against the person who signs out. */
-  const revokeRefreshToken = async (text: string, client_id: string) => {
+  /** Not counted: a family ends once, and a limit could keep a person from signing out. */
+  const revokeRefreshToken = async (text: string, client_id: string): Promise<AboutSignIn> => {
     const token = parseRefreshToken(text, needs.peppers)
-    if (token === null) return
+    if (token === null) return {}
     const { family_id: id, salt } = token
-    await refreshFamilies.end({ id, salt, client_id, reason: 'revoked' })
+    const family = await refreshFamilies.end({ id, salt, client_id, reason: 'revoked' })
+    return family === null ? {} : aboutFamily({ id, ...family })
   }
 
   /**
-   * Ours – Each is an entry of the revocation feed, which no client and no person may grow at will. Only what was written counts,
-   * so that one token cannot use up the limit of its person.
+   * Ours – Each revoked token is an entry of the revocation feed, which no client and no person may grow at will. Only a new entry counts,
+   * so that one token, revoked again and again, does not use up the limit of its person.
    */
-  const revokeAccessToken = async (text: string, client_id: string) => {
+  const revokeAccessToken = async (text: string, client_id: string): Promise<AboutSignIn> => {
     const claims = keys.verify('at+jwt', text)
     const judged = judgeAccessToken(claims, { issuer, sole_audience: null, now: clock() })
-    if ('refusal' in judged || judged.claims.client_id !== client_id) return
+    if ('refusal' in judged || judged.claims.client_id !== client_id) return {}
     const { jti, sid, sub, exp } = judged.claims
+    const about = aboutSignIn(judged.claims)
     const key = `${sub} ${client_id}`
     const usedUp = limit.isExhausted(key)
     if (usedUp !== null)
-      throw new OAuthError('revoke_limit', { client_id, retry_after_seconds: usedUp.reset_seconds })
+      throw new OAuthError('revoke_limit', { ...about, retry_after_seconds: usedUp.reset_seconds })
     const expires_at = new Date(exp * 1000)
     const { is_new } = await revocations.revokeAccessToken({ jti, sid, expires_at })
     if (is_new) await limit.consume(key)
+    return about
   }
 
-  return async (request: ClientRequest): Promise<{ client_id: string }> => {
+  return async (request: ClientRequest): Promise<AboutSignIn> => {
     const { client_id } = await needs.authenticateClient(request)
     const token = requireParameter(request.form, 'token')
-    if (token.includes('.')) await revokeAccessToken(token, client_id)
-    else await revokeRefreshToken(token, client_id)
-    return { client_id }
+    const revokeToken = token.includes('.') ? revokeAccessToken : revokeRefreshToken
+    return { client_id, ...(await revokeToken(token, client_id)) }
   }
 }

@@ -1,12 +1,12 @@
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Clock } from '../../ports/effects.ts'
 
-/** Bytes of answers that are kept. */
+/** The most bytes of answers that the cache keeps. */
 const KEPT_BYTES = 32 * 1024 * 1024
 const KEPT_MOST = 256
-/** Answers that are made at once: a large one takes some 10 MB until it is signed. */
+/** The most answers that are made at once: a large one takes some 10 MB until it is signed. */
 const MAKING_MOST = 4
-/** Requests that may wait for their turn to have one made: as many again of those that go first. */
+/** The most requests in each of the two queues. */
 const QUEUE_MOST = 200
 
 type Made<A> = Readonly<{ answer: Promise<A>; version: number; made_at: number }>
@@ -14,8 +14,8 @@ type Made<A> = Readonly<{ answer: Promise<A>; version: number; made_at: number }
 type Needs<A> = Readonly<{ clock: Clock; sizeOf: (answer: A) => number; reuse_milliseconds: number }>
 
 /**
- * Ours – Answers that many ask for, each made once: for some time, and while what they are made of has the same version. Bounded in
- * bytes, and in how many are made at once.
+ * Ours – A cache of answers, so that requests for the same answer cause one signature. An answer is reused for some time, as long as its
+ * content has the same version. The cache bounds its bytes, and the number of answers that are made at once.
  */
 export const createAnswerCache = <A>({ clock, sizeOf, reuse_milliseconds }: Needs<A>) => {
   const kept = new Map<string, Made<A>>()
@@ -43,7 +43,7 @@ export const createAnswerCache = <A>({ clock, sizeOf, reuse_milliseconds }: Need
     forgetOldest()
   }
 
-  /** A turn that ends goes to the one that waits longest, and of those that go first before the others. */
+  /** A semaphore with two queues, each first in, first out. A turn that ends goes to the first queue before the other. */
   const takeTurn = async (isFirst: boolean): Promise<void> => {
     const line = isFirst ? first : queue
     if (making < MAKING_MOST) making += 1
@@ -71,7 +71,7 @@ export const createAnswerCache = <A>({ clock, sizeOf, reuse_milliseconds }: Need
       const age = clock().getTime() - known.made_at
       return age >= 0 && age < reuse_milliseconds ? known.answer : null
     },
-    /** Rejects with Unavailable when too many answers are being made. What `isFirst` has a queue of its own, before the others. */
+    /** Makes an answer and keeps it. Rejects with Unavailable when the queue is full. `isFirst` chooses the queue that goes first. */
     make: (key: string, version: number, make: () => Promise<A>, isFirst = false): Promise<A> => {
       forget(key)
       const made = { answer: inTurn(make, isFirst), version, made_at: clock().getTime() }

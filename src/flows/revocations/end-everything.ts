@@ -9,7 +9,7 @@ type Members = Readonly<Record<string, unknown>>
 
 /**
  * draft-parecki-oauth-global-token-revocation – Ends every sign-in and every token of a person (`sub_id`), or, ours, of a client
- * (`client_id`). Idempotent. Throws a Problem when it names nobody.
+ * (`client_id`). Idempotent. Throws a Problem for an unknown subject.
  */
 export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
   const endPerson = async (sub_id: Members) => {
@@ -29,7 +29,7 @@ export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
     throw fieldInvalid({ pointer: '#/sub_id', detail }, { reason: 'sub_id_format' })
   }
 
-  /** The database is asked for nothing that can be no account's. */
+  /** A malformed e-mail, which no account can have, causes no query. */
   const findByEmail = async (email: string): Promise<string | null> =>
     judgeEmail(email) === null ? ((await accounts.findByEmail(email))?.id ?? null) : null
 
@@ -43,7 +43,7 @@ export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
     }
     if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(client_id))
       throw new Problem('REQUEST_MALFORMED', { reason: 'client_id' })
-    // Also one that is no longer registered: its tokens may live.
+    // Also for a client that is no longer registered: its tokens may still live.
     await endings.endClient(client_id)
     return { ended_client_id: client_id }
   }

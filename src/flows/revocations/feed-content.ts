@@ -3,21 +3,21 @@ import { type Cursor, NOTHING_UNNUMBERED } from '../../domain/revocations/feed-c
 import type { Portion } from '../../domain/revocations/portion.ts'
 import type { Tail } from './tail-reader.ts'
 
-/** What one answer of the feed says, before it is signed. */
+/** The content of one answer of the feed, before it is signed. */
 export type FeedContent = Readonly<{
-  /** The cursor that was asked with, as it was sent; null: everything was asked for. */
+  /** The cursor of the request, as it was sent; null for a follower that begins. */
   since: string | null
-  /** Where the next question goes on. */
+  /** The cursor for the next request. */
   cursor: Cursor
-  /** The follower has not been told everything until `read_at` before it has asked again. */
+  /** True where the follower has to ask again before it knows everything until `read_at`. */
   more: boolean
   entries: Portion
   read_at: Date
 }>
 
-/** Entries of one answer, at most: 1.4 MB. A larger set is handed over in parts. */
+/** The most entries of one answer: 1.4 MB. A larger set is handed over in parts. */
 const PORTION_MOST = 50_000
-/** Entries that the last part may bring beside its share. */
+/** The most later entries that the last part brings beside its share. */
 const LATE_MOST = 20_000
 
 const NOTHING: Portion = { ids: {}, named: [] }
@@ -25,20 +25,20 @@ const NOTHING: Portion = { ids: {}, named: [] }
 export const isEmpty = ({ ids, named }: Portion): boolean =>
   Object.keys(ids).length === 0 && named.length === 0
 
-/** Where a follower without a cursor begins: before the first part of everything. */
+/** The cursor of a follower that begins: before the first part of the whole set. */
 export const cursorOfBeginning = (known: Tail): Cursor => ({
   ...cursorOfTip(known),
   part: 0,
   parts: 2 ** Math.ceil(Math.log2(Math.max(1, known.entries.size() / PORTION_MOST))),
 })
 
-/** Whether the follower has been told everything that is known. */
+/** True where the follower has everything that this instance knows. */
 export const isCaughtUp = ({ tip, unnumbered, unnumbered_digest }: Tail, cursor: Cursor): boolean =>
   cursor.part === cursor.parts &&
   cursor.position.number === tip.number &&
   (unnumbered.length === 0 || cursor.unnumbered === unnumbered_digest)
 
-/** Ours – The answer to a question with `cursor`. Throws a Problem for a follower that has missed more than one answer may hold. */
+/** Ours – The answer to a request with `cursor`. Throws a Problem for a follower that has missed more entries than one answer may hold. */
 export const createFeedContent = (since: string | null, cursor: Cursor, known: Tail): FeedContent => {
   if (cursor.part < cursor.parts) return createPart(since, cursor, known)
   const entries = isCaughtUp(known, cursor)
@@ -49,7 +49,7 @@ export const createFeedContent = (since: string | null, cursor: Cursor, known: T
   return { since, cursor: next, more: false, entries, read_at: known.read_at }
 }
 
-/** The next part of a large set, from any instance at any time: only the last part brings what came since the first. */
+/** The next part of a large set, from any instance at any time. Only the last part brings the entries that came since the first part. */
 const createPart = (since: string | null, { position, part, parts }: Cursor, known: Tail): FeedContent => {
   const { entries, unnumbered, read_at } = known
   const isLast = part + 1 === parts && entries.countAfter(position.number) <= LATE_MOST
@@ -57,7 +57,7 @@ const createPart = (since: string | null, { position, part, parts }: Cursor, kno
     const late = entries.lastPart(parts, { number: position.number, unnumbered })
     return { since, cursor: cursorOfTip(known), more: false, entries: late, read_at }
   }
-  // Where too much has come for the last part, this cursor stands after the whole set, and the next answer brings the rest.
+  // Where too many entries have come for the last part, this cursor stands after the whole set, and the next answer brings the rest.
   const next = { position, unnumbered: NOTHING_UNNUMBERED, part: part + 1, parts }
   return { since, cursor: next, more: true, entries: entries.part(part, parts), read_at }
 }

@@ -24,45 +24,45 @@ type Needs = Readonly<{
   cursors: Cursors
   clock: Clock
   issuer: string
-  /** Signatures that one address may cause: a client may collect cursors, and each of them needs an answer of its own. */
+  /** Signatures that one address may cause: a client can collect cursors, and each cursor needs an answer of its own. */
   signatures: Limit
 }>
 
 export type FeedRequest = Readonly<{
-  /** Null: everything, from the beginning. */
+  /** Null: the follower begins. */
   cursor: string | null
-  /** How long the answer may wait for an entry. */
+  /** Seconds for which the answer may wait for a new entry. */
   wait_seconds: number
   signal: AbortSignal
   ip: string
 }>
 
 /**
- * `body` is the JWS as it is sent: one copy of it for all requests. `isFinal`: the same address will never have another answer. An
- * answer without entries is not final: the same question may soon have another answer.
+ * `body` is the JWS as bytes: one copy of it for all requests. `isFinal` is true where the same URL will always have this answer. An answer
+ * without entries is not final: the same request may soon have another answer.
  */
 export type SignedFeedAnswer = Readonly<{ jws: string; body: Uint8Array<ArrayBuffer>; isFinal: boolean }>
 
-/** Ours: far above what followers behind one address cause, since followers with the same cursor share their answers. */
+/** Ours: far above the need of the followers behind one address, because followers with the same cursor share their answers. */
 export const FEED_SIGNATURES: RateLimit = { count: 1200, window_seconds: 60 }
 
-/** For so long an answer is handed out again: its `iat` tells how old it is. */
+/** How long an answer is reused. Its `iat` tells its age. */
 const REUSE_MILLISECONDS = 1000
-/** After this time without the database there is no answer: a signature must stand for what holds now. */
+/** Age of the last reading beyond which no answer is signed: a signature must stand for the present state. */
 const DATABASE_AWAY_MILLISECONDS = 2000
-/** A follower that hears nothing else believes an answer for so long, whatever its own bound is. */
+/** The longest time for which a follower may believe an answer, whatever its own bound is. */
 const VALID_SECONDS = 300
 const WAIT_MAX_SECONDS = 20
-/** Requests that wait at once. The next ones are answered without a wait. */
+/** The most requests that wait at once. A further one is answered at once. */
 const WAITING_MOST = 4000
-/** Those of one address. The next ones are refused, so that no address takes all the places. */
+/** The most requests of one address that wait at once. A further one is refused, so that no address takes all the places. */
 const WAITING_OF_ONE_MOST = 1000
 const WAITING_RETRY_SECONDS = 5
 
 /**
- * Ours – The revocation feed: what was ended before it expired, signed with the keys of the tokens and a type of its own.
- * Throws a Problem for a cursor that leads nowhere and for too many signatures or waits, and rejects with Unavailable while the
- * database is away.
+ * Ours – Answers the revocation feed: the tokens, sign-ins, people and clients that were ended before they expired, signed with the keys of
+ * the tokens and a type of its own. Throws a Problem for an unknown cursor, and for too many signatures or waits. Rejects with Unavailable
+ * while the database is away.
  */
 export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signatures }: Needs) => {
   const answers = createAnswerCache<SignedFeedAnswer>({
@@ -85,12 +85,12 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
     if (clock().getTime() - known.read_at.getTime() > DATABASE_AWAY_MILLISECONDS)
       throw new Unavailable('database', 1, 'the revocations were last read too long ago')
     const asked = cursor ?? cursorOfBeginning(known)
-    // One of several parts is handed out again for its second even when there is news: a new signature would cost more than it brings.
+    // A part of a large set is reused for its second even when there is news: a new signature would cost more than it brings.
     const version = asked.part < asked.parts && asked.parts > 1 ? 0 : known.version
     const key = text ?? ''
     const ready = answers.recall(key, version)
     if (ready !== null) return ready
-    // Requests that waited have all asked the same question: one of them causes the signature that all of them get.
+    // Requests that waited together have the same cursor: one signature serves all of them, and does not count.
     if (!hasWaited) await requireAllowance(signatures, limitKeyOf(ip))
     const make = async () => sign(createFeedContent(text, asked, known))
     return answers.recall(key, version) ?? answers.make(key, version, make, hasWaited)
@@ -99,21 +99,21 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
 
 export type AnswerFeed = ReturnType<typeof createAnswerFeed>
 
-/** What is known where the cursor leads. Throws a Problem for a cursor that leads nowhere. */
+/** Finds the position of the cursor. Throws a Problem for a cursor that leads nowhere. */
 const createLocate =
   (tail: RevocationTail) =>
   async (cursor: Cursor | null): Promise<Tail> => {
     const known = await tail.current()
     if (cursor === null) return known
     const { number, tag } = cursor.position
-    // Another instance may have read the database a moment later than this one, or the database may have lost its newest past.
+    // The cursor may be of an instance that read the database a moment later, or the database may have been set back.
     const newest = number > known.tip.number ? await tail.lookAgain() : known
     if (newest.tags.get(number) !== tag)
       throw new Problem('CURSOR_GONE', { reason: 'cursor_of_another_past' })
     return newest
   }
 
-/** Waits for news until the time is over. False when all places are taken: the answer is then given at once. */
+/** Waits for news until the time is over. False, without a wait, when all places are taken. */
 const createWait = (tail: RevocationTail) => {
   const polls = createLongPollLimit({ in_all: WAITING_MOST, of_one: WAITING_OF_ONE_MOST })
   return async (known: Tail, { wait_seconds, signal, ip }: FeedRequest): Promise<boolean> => {

@@ -1,6 +1,6 @@
 type Most = Readonly<{ in_all: number; of_one: number }>
 
-/** Ours – Counts the requests that wait for an answer: each costs memory and a connection for as long. */
+/** Ours – Counts the requests that wait for an answer: each holds memory and a connection meanwhile. */
 export const createLongPollLimit = ({ in_all, of_one }: Most) => {
   const counts = new Map<string, number>()
   let size = 0
@@ -13,7 +13,10 @@ export const createLongPollLimit = ({ in_all, of_one }: Most) => {
   }
 
   return {
-    /** `taken` when this one waits already too often, `full` when all do together; or what ends the wait. */
+    /**
+     * `taken` when this address has too many waiting requests, `full` when all addresses together have; else the function that ends the
+     * wait.
+     */
     enter: (key: string): 'taken' | 'full' | (() => void) => {
       const count = counts.get(key) ?? 0
       if (count >= of_one) return 'taken'

@@ -7,13 +7,13 @@ type Needs = Readonly<{
   mirror: BlocklistMirror
   clock: Clock
   log: Log
-  /** Default 500. */
+  /** Milliseconds between two readings. Default 500. */
   poll_milliseconds?: number
 }>
 
 /**
- * Ours – Keeps everything that was revoked in Redis, for services that look there by themselves, and says so there for as long as
- * it holds: after an emptied or restarted Redis only once everything was written again. Returns what ends it.
+ * Ours – Copies every revocation to Redis, for services that read it there. A marker in Redis says that the copy is complete; after Redis
+ * was emptied or restarted, the marker is set only when everything has been written again. Returns a function that stops the copying.
  */
 export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds = 500 }: Needs) => {
   let seen: Readonly<{ position: FeedPosition; connection: number }> | null = null
@@ -31,11 +31,11 @@ export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds 
     seen = { position, connection }
   }
 
-  /** Everything after `known`, and the last position; null when the database does not have `known`. */
+  /** Copies every entry after `known`. Returns the last position; null when the database does not have `known`. */
   const writeSince = async (known: FeedPosition | null): Promise<FeedPosition | null> => {
     const step = known && (await feed.readSince(known))
     if (step === null) return null
-    // Entries that have no number yet are written each time, until they have one.
+    // Entries without a number are written each time, until they have one.
     await mirror.write([...step.numbered, ...step.unnumbered], clock())
     const last = step.positions.at(-1) ?? known
     return step.isUnfinished ? writeSince(last) : last

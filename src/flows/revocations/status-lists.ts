@@ -18,21 +18,21 @@ type Needs = Readonly<{
   keys: Keys
   clock: Clock
   issuer: string
-  /** Lists that one address may cause to be made, and its questions for lists that do not exist. */
+  /** Lists that one address causes to be made, and its requests for lists that do not exist. */
   making: Limit
 }>
 
 /** A status list token, and the seconds for which a cache may keep it. */
 export type StatusList = Readonly<{ jws: string; max_age_seconds: number }>
 
-/** Ours: what verifiers behind one address need, since they share what is made for one of them. */
+/** Ours: enough for the verifiers behind one address, which share the lists that are made. */
 export const STATUS_LIST_LIMIT: RateLimit = { count: 600, window_seconds: 60 }
 
-/** Tokens of one list: 16 kB before they are compressed. */
+/** Tokens of one list: 16 kB before compression. */
 const LIST_SIZE = 2 ** 17
-/** A list is made once in this time, however many ask. A verifier that keeps it for its `ttl` learns of a revocation in twice this time. */
+/** Seconds for which a list is reused. A verifier that keeps it for its `ttl` learns of a revocation within twice this time. */
 const TTL_SECONDS = 10
-/** How long a verifier may believe a list when it can get no other. */
+/** Seconds for which a verifier may believe a list when it can get no newer one. */
 const VALID_SECONDS = 300
 const compress = promisify(deflate)
 
@@ -40,7 +40,7 @@ type SignedList = Readonly<{ jws: string; made_at: number }>
 /** The first and the last list that may have a living token; null when there is none. */
 type LivingLists = Readonly<{ first: number; last: number }> | null
 
-/** draft-ietf-oauth-status-list – Which access tokens have been ended, for verifiers of any make: a bit each, signed. */
+/** draft-ietf-oauth-status-list – Serves signed lists with a bit for each access token, which is set when the token was ended. */
 export const createStatusLists = (needs: Needs) => {
   const { statusEntries, clock, issuer, making } = needs
   const cache = createAnswerCache<SignedList>({
@@ -59,7 +59,7 @@ export const createStatusLists = (needs: Needs) => {
   const recall = (list: number): Promise<SignedList> | null => cache.recall(String(list), 0)
 
   return {
-    /** Durable before the token is issued. */
+    /** Reserves the place of a token, durably before the token is issued. */
     reserve: async (token: Listable): Promise<TokenStatus> => {
       const place = await statusEntries.reserve(token)
       return { status_list: { idx: place % LIST_SIZE, uri: uriOf(issuer, listOf(place)) } }
@@ -73,7 +73,7 @@ export const createStatusLists = (needs: Needs) => {
         const living = await findLiving()
         if (living === null || list < living.first || list > living.last)
           throw new Problem('NOT_FOUND', { reason: 'status_list_unknown' })
-        // Another request may have had it made meanwhile.
+        // Another request may have caused the list to be made meanwhile.
         known = recall(list) ?? cache.make(String(list), 0, () => signList(list))
       }
       const { jws, made_at } = await known
@@ -94,7 +94,7 @@ export const createStatusLists = (needs: Needs) => {
 
 export type StatusLists = ReturnType<typeof createStatusLists>
 
-/** §5.1 – Makes a status list token of what is ended now. */
+/** §5.1 – Makes a status list token of the present state. */
 const createSignList =
   ({ statusEntries, clients, keys, clock, issuer }: Needs) =>
   async (list: number): Promise<SignedList> => {
@@ -119,7 +119,7 @@ const createSignList =
     return { jws, made_at: now.getTime() }
   }
 
-/** Asks once in TTL_SECONDS, however often it is called. A failure is not kept. */
+/** Memoizes the answer for TTL_SECONDS. A failure is not kept. */
 const createRecent = <T>(ask: () => Promise<T>, clock: Clock) => {
   let kept: Readonly<{ answer: Promise<T>; asked_at: number }> | null = null
   return async (): Promise<T> => {
@@ -132,7 +132,7 @@ const createRecent = <T>(ask: () => Promise<T>, clock: Clock) => {
   }
 }
 
-/** False for a time in the future: the clock was set back since. */
+/** False also for a time in the future: the clock has been set back. */
 const isRecent = (asked_at: number, now: number): boolean =>
   now >= asked_at && now - asked_at < TTL_SECONDS * 1000
 

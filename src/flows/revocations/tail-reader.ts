@@ -8,33 +8,33 @@ import { createRevocationLog, type RevocationLog } from '../../domain/revocation
 import type { Clock } from '../../ports/effects.ts'
 import type { FeedStep, RevocationFeed } from '../../ports/revocations.ts'
 
-/** What this instance knows of the revocations. */
+/** The revocations as this instance knows them. */
 export type Tail = Readonly<{
   entries: RevocationLog
   /** The tag of each number that a cursor may name. */
   tags: Map<number, string>
-  /** The last position: the same for every follower that has everything, so that all of them share one answer. */
+  /** The last position. Followers that have everything all stand there, and share one answer. */
   tip: FeedPosition
-  /** Committed entries without a number yet: part of every answer. */
+  /** Committed entries that have no number yet: every answer contains them. */
   unnumbered: readonly Revocation[]
   unnumbered_digest: string
-  /** One more with each change of what an answer says. */
+  /** Raised by each change of the content of answers. */
   version: number
-  /** When the database was last asked, before its answer: everything that was committed by then is known. */
+  /** The time before the last query was sent: everything that was committed by then is known. */
   read_at: Date
 }>
 
 type Needs = Readonly<{
   feed: RevocationFeed
   clock: Clock
-  /** Told of each step as it is known. A step before the last one leaves `read_at` as it was. */
+  /** Called after each step of a reading. Only the last step sets `read_at` anew. */
   onStep: (next: Tail) => void
 }>
 
-/** Positions that are remembered: more than one hour brings, and the database keeps those of an hour. */
+/** The most positions that are remembered: more than an hour brings. The database keeps the positions of an hour. */
 const POSITIONS_MOST = 50_000
 
-/** Reads the revocations from the database: all of them at first, and then what came since. */
+/** Reads the revocations from the database: all of them at first, then those that are new. */
 export const createTailReader = ({ feed, clock, onStep }: Needs) => {
   let version = 0
 
@@ -46,14 +46,14 @@ export const createTailReader = ({ feed, clock, onStep }: Needs) => {
     const tags = new Map(positions.map(({ number, tag }) => [number, tag]))
     version += 1
     const nothing = { unnumbered: [], unnumbered_digest: NOTHING_UNNUMBERED }
-    // No follower is answered from this: a large set takes long to load, and is caught up at once.
+    // Never answers a follower: loading a large set takes long, and `catchUp` follows at once.
     return { entries, tags, tip, ...nothing, version, read_at: new Date(0) }
   }
 
   const catchUp = async (known: Tail): Promise<Tail> => {
     const read_at = clock()
     const step = await feed.readSince(known.tip)
-    // Another database, or this one restored to an earlier state: what is known may be wrong.
+    // The database is another one, or was restored to an earlier state: the known entries may be wrong.
     if (step === null) return catchUp(await load())
     const next = extend(known, step, step.isUnfinished ? known.read_at : read_at)
     onStep(next)

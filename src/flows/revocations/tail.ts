@@ -7,17 +7,17 @@ type Needs = Readonly<{
   feed: RevocationFeed
   clock: Clock
   log: Log
-  /** How often the database is asked while there are followers. Default 250. */
+  /** Milliseconds between two queries while there are followers. Default 250. */
   poll_milliseconds?: number
 }>
 
-/** After this time without a question the entries are let go, and the database is asked no more. */
+/** After this time without a request the entries are dropped and the polling stops. */
 const IDLE_MILLISECONDS = 600_000
-/** Between two readings on demand, at least: cursors that lead nowhere must not keep the database busy. */
+/** The least time between two readings on demand: unknown cursors must not keep the database busy. */
 const AGAIN_MILLISECONDS = 25
 const SWEEP_MILLISECONDS = 60_000
 
-/** Ours – One reader of the database for all the followers of this instance: its cost does not grow with their number. */
+/** Ours – Polls the database once for all followers of this instance: the cost does not grow with their number. */
 export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250 }: Needs) => {
   const waiters = createWaiters()
   let tail: Tail | null = null
@@ -59,16 +59,16 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
   }
 
   return {
-    /** What is known now: from a moment ago at most, while the database answers. Rejects with Unavailable when nothing is known. */
+    /** The revocations as of the last poll. Rejects with Unavailable when none could be read yet. */
     current: async (): Promise<Tail> => {
       asked_at = performance.now()
       const known = tail ?? (await reading.look())
       if (timer === null && !isDraining) schedule()
       return known
     },
-    /** What the database shows after this call: concurrent calls share one reading. Rejects with Unavailable. */
+    /** The revocations by a reading that begins after this call; concurrent calls share it. Rejects with Unavailable. */
     lookAgain: reading.lookAgain,
-    /** Resolves when there is an entry that came after `known_version`, when the time is over, and when the process begins to stop. */
+    /** Resolves when there is a newer version than `known_version`, when the time is over, or when the process begins to stop. */
     news: async (known_version: number, milliseconds: number, signal: AbortSignal): Promise<void> => {
       if (isDraining || tail?.version !== known_version) return
       await waiters.wait(milliseconds, signal)

@@ -5,14 +5,14 @@ import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 
-/** Throws where the page that asks may not act for this client in this way. */
+/** Throws where the page that sent the request may not act for this client by this transport. */
 export type Admit = (client: Client, refresh_transport: RefreshTransport) => void
 
 type Needs = Readonly<{ clients: Clients; requireResources: RequireResources }>
 
 /**
- * The client of a resumed sign-in, with what the ceremony holds. Throws where the client is gone, or may no longer do what it began:
- * its registration may have changed since.
+ * Finds the client of a resumed sign-in and reads the payload of the ceremony. Throws where the client's registration is gone, or no longer
+ * allows the sign-in that was begun.
  */
 export const admitClient = async (
   { clients, requireResources }: Needs,

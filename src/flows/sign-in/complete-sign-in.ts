@@ -3,7 +3,7 @@ import type { Language } from '../../domain/base/language.ts'
 import { acrOf } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { DeviceToken } from '../../domain/sign-in/device-token.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { OpenSignIn, TokenPair } from './open-sign-in.ts'
 
@@ -13,7 +13,7 @@ type Needs = Readonly<{
   second_factor_roles: readonly string[]
 }>
 
-/** A person who has shown every factor that was asked for. */
+/** A person whose factors have all been verified. */
 export type Proven = Readonly<{
   account: Account
   client: Client
@@ -21,31 +21,34 @@ export type Proven = Readonly<{
   refresh_transport: RefreshTransport
   resources: readonly string[]
   device_token: string | null
-  source: RequestSource
-  /** Of the request. */
+  source: TracedSource
+  /** The language of the request. */
   language: Language
 }>
 
 export type SignedIn = Readonly<{
   outcome: 'signed_in'
   account: Account
+  /** The refresh family. */
+  sid: string
   tokens: TokenPair
   device_token: DeviceToken
-  /** A sign-in from a device that the account did not know; never its registration. */
+  /** True for a sign-in from a device that the account did not know; false for the registration of the account. */
   isNewDevice: boolean
 }>
 
 export type CompleteSignIn = (proven: Proven) => Promise<SignedIn>
 
-/** Ours – Opens the sign-in of a person who has shown every factor that was asked for, on a device that is known from now on. */
+/** Ours – Opens the sign-in of a person whose factors have all been verified. Their device is known from now on. */
 export const createCompleteSignIn =
   ({ knownDevices, openSignIn, second_factor_roles }: Needs): CompleteSignIn =>
   async ({ account, client, amr, refresh_transport, resources, device_token, source }) => {
     const device = knownDevices.recognise(device_token, account)
-    const tokens = await openSignIn({ account, client, amr, refresh_transport, resources, source })
+    const { sid, tokens } = await openSignIn({ account, client, amr, refresh_transport, resources, source })
     return {
       outcome: 'signed_in',
       account: accountAt(account, acrOf(amr), second_factor_roles),
+      sid,
       tokens,
       device_token: knownDevices.remember(account, device),
       isNewDevice: device === null,

@@ -10,7 +10,7 @@ import {
 } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { AccessTokenResponse, TokenResponse } from '../../domain/oauth/token-response.ts'
-import type { Family, RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { Family, RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
 import type { Issue } from '../../grants/issue.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
@@ -18,7 +18,7 @@ import type { Limit } from '../../ports/limits.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 
-/** Ours (docs/decisions/0029): what register, login and refresh answer with. */
+/** Ours (docs/decisions/0029): the tokens in the answers of register, login and refresh. */
 export type TokenPair = TokenResponse &
   Readonly<{ refresh_token: RefreshToken; refresh_token_expires_in: number }>
 
@@ -29,7 +29,7 @@ type Needs = Readonly<{
   peppers: Peppers
   policy: AudiencePolicy
   metrics: Metrics
-  /** For one account, from whatever addresses: each sign-in that is opened and ended is an entry of the revocation feed. */
+  /** Sign-ins of one account, from all addresses together: each one that ends is an entry of the revocation feed. */
   limit: Limit
 }>
 
@@ -38,12 +38,12 @@ export type OpenSignIn = (signIn: {
   client: Client
   amr: readonly string[]
   refresh_transport: RefreshTransport
-  /** Those that the client may ask for: `requireResources` has judged them. Empty: the client's default. */
+  /** `requireResources` has judged them. Empty: the client's default. */
   resources: readonly string[]
-  source: RequestSource
-}) => Promise<TokenPair>
+  source: TracedSource
+}) => Promise<Readonly<{ sid: string; tokens: TokenPair }>>
 
-/** Opens a refresh family for someone whose credentials have been checked. Refuses when they changed in the meantime. */
+/** Opens a refresh family for a person whose credentials have been checked. Throws a 401 when they changed meanwhile. */
 export const createOpenSignIn =
   ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, source }) => {
@@ -67,12 +67,12 @@ export const createOpenSignIn =
     const audience = audienceLeft(client, family.audience, policy)
     const tokens = await issue.toFamily(family, { scope: family.scope, audience }, prepared)
     metrics.issued('sign_in')
-    return toTokenPair(tokens, refresh_token, family)
+    return { sid: family.id, tokens: toTokenPair(tokens, refresh_token, family) }
   }
 
 const SALT_BYTES = 16
 
-/** The columns that identify a new family, and its first refresh token: of the newest pepper, and of generation 0. */
+/** The columns that identify a new family, and its first refresh token, which has the newest pepper and generation 0. */
 export const mintFamily = ({ random, peppers: [pepper] }: Pick<Needs, 'random' | 'peppers'>) => {
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)

@@ -1,15 +1,17 @@
+import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { namingSignIn, Problem } from '../../domain/base/problem.ts'
 import { CHALLENGE_BYTES, payloadOf } from '../../domain/factors/ceremony.ts'
 import { type Assertion, requestOptions } from '../../domain/factors/passkey.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { RequireResources } from '../access/require-resources.ts'
-import type { CeremonySteps } from '../factors/ceremonies.ts'
+import type { CeremonySteps, ResumedCeremony } from '../factors/ceremonies.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
 import type { CompleteSignIn } from './complete-sign-in.ts'
@@ -32,44 +34,57 @@ type Answered = Readonly<{
   handle: string
   assertion: Assertion
   device_token: string | null
-  source: RequestSource
+  source: TracedSource
   language: Language
   admit: Admit
 }>
 
-/** RFC 8176 §2 – "user": somebody was there. With the key, which was verified to be theirs, it makes two factors. */
+/** RFC 8176 §2 – "user": a person was present. With the key, which was verified to be theirs, that makes two factors. */
 const PRESENT_AMR = ['user']
 
-/** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
+/** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device holds the key, and verifies its owner by finger, face or PIN. */
 export const createPasskeySignIn = (needs: Needs) => ({
   begin: async ({ client, refresh_transport, resources }: Asked) => {
-    needs.requireResources(client, resources)
     const { client_id } = client
     const challenge = needs.random.bytes(CHALLENGE_BYTES)
     const payload = payloadOf({ challenge, resources })
     const unbound = { purpose: 'passkey_sign_in', account: null, family_id: null } as const
     const begun = await needs.ceremonySteps.begin({ ...unbound, client_id, refresh_transport, payload })
-    // Nobody is named: whoever it is finds their own in the device.
+    // No account is named: the authenticator lists the passkeys that it has for this server.
     return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
   },
 
-  finish: async ({ handle, assertion, admit, ...request }: Answered) => {
-    const { ceremonySteps, factors, proveFactor, completeSignIn, originsOf } = needs
-    const resumed = await ceremonySteps.resumeUnbound(handle)
-    const { client, challenge, resources } = await admitClient(needs, resumed, admit)
-    const { refresh_transport } = resumed
-    const account = await factors.findOwner(assertion.id)
-    if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
-    // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
-    if (!assertion.response.userHandle)
-      throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
-    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
-    const method = await proveFactor({ kind: 'passkey', assertion }, asked)
-    await resumed.finish()
-    const amr = amrWith(PRESENT_AMR, method)
-    const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
-    return { signedIn, client, refresh_transport }
+  finish: async ({ handle, admit, ...answered }: Answered) => {
+    const resumed = await needs.ceremonySteps.resumeUnbound(handle)
+    const account = await needs.factors.findOwner(answered.assertion.id)
+    const about = aboutSignIn({ sub: account?.id, client_id: resumed.client_id })
+    return namingSignIn(about, async () => {
+      const admitted = await admitClient(needs, resumed, admit)
+      if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
+      return signInByPasskey(needs, { ...resumed, ...admitted, account }, answered)
+    })
   },
 })
+
+type Admitted = Omit<ResumedCeremony, 'account'> &
+  Awaited<ReturnType<typeof admitClient>> &
+  Readonly<{ account: Account }>
+
+const signInByPasskey = async (
+  { proveFactor, completeSignIn, originsOf }: Needs,
+  { account, client, challenge, resources, refresh_transport, finish }: Admitted,
+  { assertion, ...request }: Omit<Answered, 'handle' | 'admit'>,
+) => {
+  // WebAuthn §7.2 step 6 – A person who was not asked for by name has to be named by the authenticator.
+  if (!assertion.response.userHandle)
+    throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
+  const { request_id } = request.source
+  const asked = { account_id: account.id, challenge, origins: originsOf(client), request_id }
+  const method = await proveFactor({ kind: 'passkey', assertion }, asked)
+  await finish()
+  const amr = amrWith(PRESENT_AMR, method)
+  const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
+  return { signedIn, client, refresh_transport }
+}
 
 export type PasskeySignIn = ReturnType<typeof createPasskeySignIn>

@@ -1,7 +1,8 @@
+import type { AboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Rotate } from '../../grants/rotate.ts'
 import type { Metrics } from '../../ports/effects.ts'
 import type { ReadFirstPartyToken } from '../access/read-first-party-token.ts'
@@ -18,25 +19,28 @@ type RefreshRequest = Readonly<{
   refresh_token: string
   refresh_transport: RefreshTransport
   idempotency_key: string | undefined
-  /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+  /** RFC 8707 – Empty: the default resources of the sign-in. */
   resources: readonly string[]
-  source: RequestSource
+  source: TracedSource
   /** False where the browser's origin may not act for this client. */
   admits: (client: Client) => boolean
 }>
 
-/** Ours (docs/decisions/0029) – The account API's refresh: the rotation of /token, for the tokens of any first-party client. */
+/** The new pair, and its sign-in for the log. */
+type Refreshed = Readonly<{ tokens: TokenPair; about: AboutSignIn }>
+
+/** Ours (docs/decisions/0029) – The refresh of the account API: rotates as /token does, for the tokens of any first-party client. */
 export const createRefresh =
   ({ readFirstPartyToken, rotate, metrics }: Needs) =>
-  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<TokenPair> => {
-    const { token, client } = await readFirstPartyToken(text, admits)
+  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<Refreshed> => {
+    const { token, client, about } = await readFirstPartyToken(text, admits)
     try {
       const presented = { ...request, client, token, scope: null }
       const { tokens, refresh_token, family } = await rotate(presented)
       metrics.issued('refresh_token')
-      return toTokenPair(tokens, refresh_token, family)
+      return { tokens: toTokenPair(tokens, refresh_token, family), about }
     } catch (error) {
-      throw error instanceof OAuthError ? toProblem(error) : error
+      throw error instanceof OAuthError ? toProblem(error).naming(about) : error
     }
   }
 
@@ -45,7 +49,7 @@ const toProblem = (error: OAuthError): Problem => {
   const { retry_after_seconds } = detail
   if (reason === 'refresh_limit' && retry_after_seconds !== undefined)
     return new Problem('RATE_LIMITED', { reason: 'refresh', retry_after_seconds })
-  // What would do is another resource, not another sign-in.
+  // Another resource or less scope would be accepted; signing in again would not help.
   if (code === 'invalid_target' || reason === 'token_too_long_by_scope') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'
   return new Problem(isExpired ? 'AUTH_TOKEN_EXPIRED' : 'AUTH_TOKEN_INVALID', { cause: error })

@@ -1,13 +1,14 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { namingSignIn, Problem } from '../../domain/base/problem.ts'
 import { ACR, amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { RequireResources } from '../access/require-resources.ts'
-import type { CeremonySteps } from '../factors/ceremonies.ts'
+import type { CeremonySteps, ResumedCeremony } from '../factors/ceremonies.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { Proof, ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
@@ -30,9 +31,9 @@ type PasswordChecked = Readonly<{
   client: Client
   refresh_transport: RefreshTransport
   resources: readonly string[]
-  /** Null: whatever the account has. */
+  /** Null: the application asks for no class. */
   acr_values: readonly string[] | null
-  /** The known device that asks; null for any other. */
+  /** The id of a known device; null for an unknown one. */
   device: Uint8Array | null
 }>
 
@@ -40,7 +41,7 @@ type SecondHalf = Readonly<{
   handle: string
   proof: Proof
   device_token: string | null
-  source: RequestSource
+  source: TracedSource
   language: Language
   admit: Admit
 }>
@@ -49,7 +50,7 @@ type SecondHalf = Readonly<{
 export const createSecondFactorSignIn = (needs: Needs) => ({
   /**
    * Begins the second half; null where the password is enough. Called after the password was verified, so that a wrong password never
-   * tells that there is a second factor. Throws a 403 where a higher class was asked for than the account can reach.
+   * reveals a second factor. Throws a 403 where the application asks for a higher class than the account can reach.
    */
   demand: async ({
     account,
@@ -75,18 +76,28 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
     return offer
   },
 
-  finish: async ({ handle, proof, admit, ...request }: SecondHalf) => {
-    const { ceremonySteps, proveFactor, completeSignIn, knownDevices, originsOf } = needs
-    const resumed = await ceremonySteps.resume({ handle, purpose: 'sign_in', family_id: null })
-    const { client, challenge, resources } = await admitClient(needs, resumed, admit)
-    const { account, refresh_transport } = resumed
-    const device = knownDevices.recognise(request.device_token, account)
-    const asked = { account_id: account.id, challenge, origins: originsOf(client), device }
-    const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
-    await resumed.finish()
-    const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
-    return { signedIn, client, refresh_transport }
+  finish: async ({ handle, ...half }: SecondHalf) => {
+    const resumed = await needs.ceremonySteps.resume({ handle, purpose: 'sign_in', family_id: null })
+    const about = aboutSignIn({ sub: resumed.account.id, client_id: resumed.client_id })
+    return namingSignIn(about, () => finishHalf(needs, resumed, half))
   },
 })
+
+const finishHalf = async (
+  needs: Needs,
+  resumed: ResumedCeremony,
+  { proof, admit, ...request }: Omit<SecondHalf, 'handle'>,
+) => {
+  const { proveFactor, completeSignIn, knownDevices, originsOf } = needs
+  const { client, challenge, resources } = await admitClient(needs, resumed, admit)
+  const { account, refresh_transport } = resumed
+  const device = knownDevices.recognise(request.device_token, account)
+  const { request_id } = request.source
+  const asked = { account_id: account.id, challenge, origins: originsOf(client), device, request_id }
+  const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
+  await resumed.finish()
+  const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
+  return { signedIn, client, refresh_transport }
+}
 
 export type SecondFactorSignIn = ReturnType<typeof createSecondFactorSignIn>

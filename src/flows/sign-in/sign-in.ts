@@ -1,13 +1,13 @@
-import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
+import { type Account, judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { isPasswordHashable, normalizePassword } from '../../domain/account/password.ts'
 import { isRenewalDue } from '../../domain/account/password-digest.ts'
-import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { namingSignIn, Problem, type ProblemReason } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
-import type { RequireResources } from '../access/require-resources.ts'
 import type { Offer } from '../factors/offer-factors.ts'
 import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
@@ -23,46 +23,57 @@ type Needs = Readonly<{
   guessDelay: GuessDelay
   demandSecondFactor: SecondFactorSignIn['demand']
   completeSignIn: CompleteSignIn
-  requireResources: RequireResources
-  /** bcrypt cost of the digests that are made today. */
+  /** The bcrypt cost of new digests. */
   password_cost: number
 }>
 
-/** What comes of the right password: a sign-in, or the factors of which one is still needed. */
-export type SignInOutcome = SignedIn | Readonly<{ outcome: 'second_factor_needed'; offer: Offer }>
+/** The outcome of the right password: a sign-in, or an offer of second factors of which one is still needed. */
+export type SignInOutcome =
+  | SignedIn
+  | Readonly<{ outcome: 'second_factor_needed'; account: Account; offer: Offer }>
 
 /**
  * Ours – Signs in with e-mail and password. Every refusal has the same answer and takes the same time. Each attempt costs one look-up,
- * and one digest for each form of the password. An e-mail that can never have been registered costs the same: the look-up asks for an
- * e-mail that no account has.
+ * and one digest for each form of the password. A malformed e-mail, which no account can have, costs the same: an e-mail that no account
+ * has is looked up in its place.
  */
 export const createSignIn =
   (needs: Needs) =>
-  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignInOutcome> => {
-    const { client, refresh_transport, resources, device_token } = request
-    needs.requireResources(client, resources)
-    const email = normalizeEmail(given)
+  async (credentials: Credentials): Promise<SignInOutcome> => {
+    const email = normalizeEmail(credentials.email)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NO_EMAIL)
-    const device = needs.knownDevices.recognise(device_token, account)
-    const attempt = await needs.guessDelay({ subject: email, device })
-    // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
-    const digest = account?.disabled_at === null ? account.password_digest : null
-    const form = await needs.passwords.findForm(password, digest)
-    if (account === null || form === null) {
-      await attempt.failed()
-      throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
-    }
-    await attempt.succeeded()
-    await renewDigest(needs, account, normalizePassword(form))
-    const asked = { account, client, refresh_transport, resources, acr_values, device }
-    const offer = await needs.demandSecondFactor(asked)
-    if (offer !== null) return { outcome: 'second_factor_needed', offer }
-    return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+    return namingSignIn(aboutSignIn({ sub: account?.id }), () =>
+      signInTo(needs, account, { ...credentials, email }),
+    )
   }
 
+const signInTo = async (
+  needs: Needs,
+  account: Found,
+  { email, password, acr_values, ...request }: Credentials,
+): Promise<SignInOutcome> => {
+  const { client, refresh_transport, resources, device_token } = request
+  const device = needs.knownDevices.recognise(device_token, account)
+  const attempt = await needs.guessDelay({ subject: email, device })
+  // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
+  const digest = account?.disabled_at === null ? account.password_digest : null
+  const form = await needs.passwords.findForm(password, digest)
+  if (account === null || form === null) {
+    await attempt.failed()
+    throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
+  }
+  await attempt.succeeded()
+  await renewDigest(needs, account, normalizePassword(form))
+  const asked = { account, client, refresh_transport, resources, acr_values, device }
+  const offer = await needs.demandSecondFactor(asked)
+  if (offer !== null) return { outcome: 'second_factor_needed', account, offer }
+  return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+}
+
 /**
- * A digest of lower cost or imported kind gives way to one of today's, of the form that it is of: the person may type it in another
- * one the next time. It stays where bcrypt cannot hold the password. When the workers are busy there will be a next time.
+ * Replaces a digest of a lower cost, or of an imported kind, with a new one of the same form of the password: the person may type another
+ * Unicode form the next time. The digest stays where bcrypt cannot hold the password. Where the workers are busy, the next sign-in tries
+ * again.
  */
 const renewDigest = async (
   { accounts, passwords, password_cost }: Needs,
@@ -79,7 +90,7 @@ const renewDigest = async (
 
 type Found = Awaited<ReturnType<Accounts['findByEmail']>>
 
-/** Why not, for the log alone. */
+/** The reason of a refusal, for the log alone. */
 const reasonOf = (account: Found): ProblemReason<'AUTH_CREDENTIALS_INVALID'> => {
   if (account === null) return 'email_unknown'
   return account.disabled_at === null ? 'password_wrong' : 'account_disabled'

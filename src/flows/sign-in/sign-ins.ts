@@ -11,20 +11,21 @@ import { requireUnchanged } from '../access/require-unchanged.ts'
 type Needs = Readonly<{
   accounts: Accounts
   refreshFamilies: RefreshFamilies
-  /** For one sign-in: a stolen one does not end the others as fast as their owner opens them. */
+  /** Endings by one sign-in: a thief of it must not end the others as fast as their owner opens them. */
   endingLimit: Limit
 }>
 
-/** Ours (docs/decisions/0029) – The sign-ins of a person, for the person to see and to end. */
+/** Ours (docs/decisions/0029) – Lists the sign-ins of the account, and ends them, for its owner. */
 export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs) => {
   return {
     list: ({ account }: Bearer): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
 
-    /** A sign-in of another person, one that has ended and one that never existed get the same 404. */
+    /** Answers the same 404 for a sign-in of another person, for an ended one and for one that never existed. */
     end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
       if (id !== claims.sid) await requireAllowance(endingLimit, claims.sid ?? account.id)
       const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-      if (!isUuid(id) || !(await refreshFamilies.end(family))) throw new Problem('NOT_FOUND')
+      const ended = isUuid(id) ? await refreshFamilies.end(family) : null
+      if (!ended?.has_ended) throw new Problem('NOT_FOUND')
     },
 
     endOthers: async ({ account, claims }: Bearer): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { AboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Accounts } from '../../ports/accounts.ts'
@@ -18,11 +19,10 @@ type ByRefreshToken = Readonly<{
 }>
 
 /**
- * Ours (docs/decisions/0029) – Ends this sign-in, or every sign-in of the account. The access tokens of an ended sign-in are on the
- * blocklist when this resolves, for the longest time that they could have lived.
+ * Ours (docs/decisions/0029) – Ends one sign-in, or all sign-ins of the account. Its access tokens stay on the blocklist until they expire.
  */
 export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }: Needs) => {
-  /** Needs no limit: the sign-in that asks ends too and cannot ask again. */
+  /** Needs no limit: it also ends the sign-in that asks, which cannot ask again. */
   const endEverywhere = async (account_id: string) => {
     await accounts.endEverySignIn(account_id, 'signed_out_everywhere')
   }
@@ -35,18 +35,20 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
     },
 
     /**
-     * By a refresh token of a first-party client. A spent token ends its own sign-in alone; "everywhere" needs the current one, because
-     * an old token from a log could otherwise sign its owner out of every device.
+     * Signs out by a refresh token of a first-party client. A spent token ends its own sign-in alone. "everywhere" takes the current token,
+     * because an old token out of a log could otherwise sign its owner out of every device. Returns the sign-in, for the log.
      */
-    byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<void> => {
-      const { token, client } = await readFirstPartyToken(text, admits)
+    byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<AboutSignIn> => {
+      const { token, client, about } = await readFirstPartyToken(text, admits)
       if (everywhere) {
         const family = await refreshFamilies.findCurrent(token)
-        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current' })
-        return endEverywhere(family.user_id)
+        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current', about })
+        await endEverywhere(family.user_id)
+        return about
       }
       const { family_id: id, salt } = token
       await refreshFamilies.end({ id, salt, client_id: client.client_id, reason: 'signed_out' })
+      return about
     },
   }
 }

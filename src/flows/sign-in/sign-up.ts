@@ -1,12 +1,12 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { type FieldError, Problem } from '../../domain/base/problem.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { type FieldError, namingSignIn, Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
-import type { RequireResources } from '../access/require-resources.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
 import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
 
@@ -16,7 +16,6 @@ type Needs = Readonly<{
   random: Random
   judgeNewPassword: JudgeNewPassword
   completeSignIn: CompleteSignIn
-  requireResources: RequireResources
 }>
 
 export type Credentials = Readonly<{
@@ -24,14 +23,14 @@ export type Credentials = Readonly<{
   email: string
   password: string
   refresh_transport: RefreshTransport
-  /** RFC 8707 – What the tokens are for; empty: the client's default. */
+  /** RFC 8707 – The resources of the tokens, which `requireResources` has judged. Empty: the client's default. */
   resources: readonly string[]
-  /** RFC 9470 – What the application asks for at a sign-in; null: whatever the account has. */
+  /** RFC 9470 – The classes that the application accepts at a sign-in; null for any. */
   acr_values: readonly string[] | null
-  /** What an earlier sign-in left with the device; null for a new one. */
+  /** The device token that an earlier sign-in left with the device; null for a new device. */
   device_token: string | null
-  source: RequestSource
-  /** Of the request. */
+  source: TracedSource
+  /** The language of the request. */
   language: Language
 }>
 
@@ -43,7 +42,6 @@ export const createSignUp =
   (needs: Needs) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
     const { accounts, passwords, random, completeSignIn } = needs
-    needs.requireResources(request.client, request.resources)
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({
@@ -54,11 +52,12 @@ export const createSignUp =
       language: request.language,
     })
     if (account === null) throw new Problem('EMAIL_TAKEN')
-    const signedIn = await completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+    const completing = () => completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+    const signedIn = await namingSignIn(aboutSignIn({ sub: account.id }), completing)
     return { ...signedIn, isNewDevice: false }
   }
 
-/** Every bad field at once, so that a form can show them all. */
+/** Reads e-mail and password. Throws a 422 that names every bad field at once, so that a form can show them all. */
 const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: string; password: string }) => {
   const email = normalizeEmail(given.email)
   const { password, fault } = await judgeNewPassword(given.password, email)

@@ -1,11 +1,11 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
-import { type AudiencePolicy, audienceOfSignIn } from '../../domain/oauth/audience.ts'
+import { type AudiencePolicy, audienceOfSignIn, registeredResources } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
-import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Issue } from '../../grants/issue.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
@@ -36,21 +36,21 @@ type Needs = Readonly<{
 
 type SecondHalf = OwnFactorProof &
   Readonly<{
-    /** RFC 8707 – Empty: what the sign-in gets tokens for by default. */
+    /** RFC 8707 – Empty: the default resources of the sign-in. */
     resources: readonly string[]
-    source: RequestSource
+    source: TracedSource
   }>
-type SteppedUp = Readonly<{ tokens: TokenPair; refresh_transport: RefreshTransport }>
+type SteppedUp = Readonly<{ sid: string; tokens: TokenPair; refresh_transport: RefreshTransport }>
 
 /**
- * RFC 9470 §5 – Turns a sign-in into one of a higher class, or into a fresh one: a new family with another `auth_time`, while the
- * one that it was ends. A family never changes its class, so that no token from before can be refreshed into one after.
+ * RFC 9470 §5 – Replaces a sign-in with a fresh one, of a higher class where it had one factor: opens a new family with a new `auth_time`
+ * and ends the former family. A family never changes its class, so that no older token can be refreshed into one of the higher class.
  */
 export const createStepUp = (needs: Needs) => ({
   begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
     const { client_id, sid } = claims
     const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
-    // The family's own transport stays; this one decides nothing.
+    // Not used: the new family keeps the transport of the former one.
     const offer = await needs.offerFactors({
       ...occasion,
       refresh_transport: 'body',
@@ -69,7 +69,7 @@ export const createStepUp = (needs: Needs) => ({
     refuseExhausted(needs.signInLimit, account.id)
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
-    // Shared with the sign-ins of the account: what is counted without a proof would be a lock in the hand of a thief.
+    // Counted only after the proof: the sign-ins of the account share the limit, and a thief could use it up to lock the owner out.
     await requireAllowance(needs.signInLimit, account.id)
     return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, source })
   },
@@ -80,16 +80,17 @@ export type StepUp = ReturnType<typeof createStepUp>
 type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
 
 /**
- * RFC 8707 §2.2 – The most that the new token can carry, before the proof is spent: what a family was granted never changes. Throws a
- * 422 for resources beyond that, or so many that the token would be too long.
+ * RFC 8707 §2.2 – The largest scope and audience that the new token may carry, judged before the proof is spent. The grant of a family
+ * never changes. Throws a 422 for resources beyond the grant, or for so many that the token would be too long.
  */
 const grantOf = async (
   { refreshFamilies, issue, policy, requireResources }: Needs,
   { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
 ) => {
   requireResources(client, resources)
+  const asked = registeredResources(client, resources, policy)
   const family = await refreshFamilies.findLiving({ family_id, salt: null })
-  if (!resources.every(resource => family?.audience.includes(resource)))
+  if (!asked.every(resource => family?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
   const grant = {
     scope: client.scope,
@@ -100,7 +101,7 @@ const grantOf = async (
 }
 
 type Grant = Awaited<ReturnType<typeof grantOf>>
-type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; source: RequestSource }>
+type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; source: TracedSource }>
 
 const replace = async (
   needs: Needs,
@@ -125,5 +126,5 @@ const replace = async (
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)
   metrics.issued('step_up')
-  return { tokens, refresh_transport: family.refresh_transport }
+  return { sid: family.id, tokens, refresh_transport: family.refresh_transport }
 }

@@ -9,20 +9,20 @@ import type { Call, Reply } from '../server/route.ts'
 
 type Needs = Readonly<{ cookie: Cookie; csrf: Csrf }>
 
-/** Does what the cookie allows. `admits` tells whether the page that sent it is one of the client's. */
+/** Handles a request that the cookie authenticates. `admits` is true where the page that sent it is one of the client's. */
 type Handle = (refresh_token: string, admits: (client: Client) => boolean) => Promise<Reply>
 
-/** Ours (docs/decisions/0030) – The refresh token in a cookie instead of the body: set, read and cleared here and nowhere else. */
+/** Ours (docs/decisions/0030) – Sets, reads and clears the cookie that carries a refresh token. */
 export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
-  /** What a token pair becomes: the refresh token leaves the body for the cookie. */
+  /** Moves the refresh token of a pair from the body to the cookie. */
   deliver: ({ refresh_token, ...rest }: TokenPair) => ({
     body: rest,
     cookies: [cookie.write(refresh_token, rest.refresh_token_expires_in)],
   }),
 
   /**
-   * Throws where the page that asks may not have this client's refresh token put into a cookie. Ours: a page of a stranger may not
-   * plant a sign-in of its own in somebody's browser either. Programs send no Origin, and are nobody's browser.
+   * Throws where the page that asks may not have this client's refresh token put into a cookie. Ours: a foreign page must not plant its own
+   * sign-in in its visitor's browser either. Programs send neither Origin nor Fetch Metadata, and are admitted.
    */
   admit: (call: Call, client: Client, refresh_transport: RefreshTransport): void => {
     if (refresh_transport === 'body') return
@@ -30,17 +30,17 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
     if (!csrf.isOf(call, client)) throw new Problem('ORIGIN_NOT_ALLOWED')
   },
 
-  /** The cookie of a request that something else authenticates; null where it is not there, or the page is not the client's. */
+  /** The cookie of a request that an access token authenticates; null where it is absent, or the page is not the client's. */
   find: (call: Call, client: Client): string | null => (csrf.isOf(call, client) ? cookie.read(call) : null),
 
   isThere: (call: Call): boolean => cookie.read(call) !== null,
 
-  /** True for what can only come from a browser. */
+  /** True for a request that only a browser sends. */
   isMeant: (call: Call): boolean => cookie.read(call) !== null || call.header('origin') !== undefined,
 
   /**
-   * A request that the cookie authenticates. Every 401 clears it, so that a browser is not left with one that will never work
-   * again; but only to a page of ours: a stranger's form must not be able to sign anybody out.
+   * Handles a request that the cookie authenticates. A 401 clears the cookie, so that no browser keeps a dead one. It is cleared for known
+   * pages alone: a foreign form must not be able to sign its visitor out.
    */
   authenticate: async (call: Call, handle: Handle): Promise<Reply> => {
     const refresh_token = cookie.read(call)
@@ -56,7 +56,7 @@ export const createCookieTransport = ({ cookie, csrf }: Needs) => ({
     return reply.status === 401 ? { ...reply, cookies: [cookie.clear] } : reply
   },
 
-  /** For a sign-out that something else authenticated: the browser's cookie goes with it. */
+  /** Clears the cookie after a sign-out that a token authenticated. */
   forget: (call: Call): Pick<Reply, 'cookies'> =>
     cookie.read(call) === null ? {} : { cookies: [cookie.clear] },
 

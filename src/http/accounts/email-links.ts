@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fieldInvalid } from '../../domain/base/problem.ts'
-import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
+import { type AuthenticateBearer, aboutBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { SendLinks } from '../../flows/mail/send-links.ts'
 import { languageFor } from '../server/language.ts'
@@ -24,10 +24,10 @@ type Needs = Within &
     readOwnerProof: ReadOwnerProof
   }>
 
-/** RFC 9110 §15.3.3 – Taken, and no word of whether anything comes of it. */
+/** RFC 9110 §15.3.3 – Accepted. The answer does not reveal whether a mail is sent. */
 const ACCEPTED: Reply = { status: 202, body: null, headers: NO_STORE }
 
-/** Ours – What is asked for by mail and done by link. A request that can send no mail counts against no limit of mails. */
+/** Ours – Requests for mails with links, and the links themselves. A request that cannot send a mail counts against no limit of mails. */
 export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { sendLinks, redeemLinks, authenticateBearer, readOwnerProof } = needs
   const mailing = (call: Call, ask: () => void | Promise<void>) =>
@@ -35,27 +35,40 @@ export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
       await ask()
       return ACCEPTED
     })(call)
-  const verification = withBearer(authenticateBearer, async ({ account }, call) =>
-    mailing(call, () => sendLinks.verification(account, languageFor(call))),
+  const verification = withBearer(authenticateBearer, async (bearer, call) =>
+    mailing(call, () =>
+      sendLinks.verification(bearer.account, { language: languageFor(call), about: aboutBearer(bearer) }),
+    ),
   )
   const forgot: Handle = async call => {
     const { email } = await readFields(call, ADDRESS)
-    return mailing(call, () => sendLinks.passwordReset({ email, language: languageFor(call) }))
+    const { request_id } = call
+    return mailing(call, () =>
+      sendLinks.passwordReset({ email, language: languageFor(call), about: { request_id } }),
+    )
   }
   const change = withBearer(authenticateBearer, async (bearer, call) => {
     const { new_email, ...given } = await readFields(call, NEW_EMAIL)
     const ownerProof = await readOwnerProof(call, bearer, given)
     return mailing(call, () =>
-      sendLinks.emailChange(bearer, { new_email, ownerProof, language: languageFor(call) }),
+      sendLinks.emailChange(bearer, {
+        new_email,
+        ownerProof,
+        language: languageFor(call),
+        about: aboutBearer(bearer),
+      }),
     )
   })
   const verify: Handle = async call => {
     const { token } = await readFields(call, TOKEN)
-    const { account_id: sub } = await redeemLinks.confirmEmail(token)
+    const { account_id: sub } = await redeemLinks.confirmEmail({ token, request_id: call.request_id })
     return { ...noContent, log: { sub } }
   }
   const reset: Handle = async call => {
-    const redeemed = await redeemLinks.resetPassword(await readFields(call, NEW_PASSWORD))
+    const redeemed = await redeemLinks.resetPassword({
+      ...(await readFields(call, NEW_PASSWORD)),
+      request_id: call.request_id,
+    })
     switch (redeemed.outcome) {
       case 'reset':
         return { ...noContent, log: { sub: redeemed.account_id } }

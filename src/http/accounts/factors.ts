@@ -32,11 +32,11 @@ type Needs = Readonly<{
   readOwnerProof: ReadOwnerProof
 }>
 
-/** Ours (docs/decisions/0014) – What a person does about their second factors. */
+/** Ours (docs/decisions/0014) – Lists, adds and removes second factors. */
 export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const { factorOverview, totpEnrolment, passkeyEnrolment } = needs
   const own = (act: Parameters<typeof withBearer>[1]) => withBearer(needs.authenticateBearer, act)
-  /** What only the account's owner may do. A request that need not show anything may leave the body out. */
+  /** For changes that only the account's owner may make. A request that shows no proof may leave the body out. */
   const ownersAlone = (act: (bearer: Bearer, ownerProof: OwnerProof, call: Call) => Promise<Reply>) =>
     own(async (bearer, call) => {
       const given = await readOptionalFields(call, OWNER_PROOF)

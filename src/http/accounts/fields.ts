@@ -7,15 +7,15 @@ import type { Clients } from '../../ports/clients.ts'
 import { readJson, readOptionalJson } from '../server/body.ts'
 import type { Call } from '../server/route.ts'
 
-/** The fields of a request to the account API: others are ignored, so that nobody gives themselves a role. */
+/** The fields of a request to the account API. Others are ignored: no request can give its account a role. */
 export const readFields = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
   parseFields(await readJson(call), schema)
 
-/** The same, where a body may be left out: it has no fields then. */
+/** The same for a request that may leave the body out, which then has no fields. */
 export const readOptionalFields = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
   parseFields((await readOptionalJson(call)) ?? {}, schema)
 
-/** Every bad field at once, each with a pointer to it. Throws a 422. */
+/** Parses the fields. Throws a 422 that names every bad field at once, each with a pointer. */
 export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
@@ -28,7 +28,7 @@ export const parseFields = <T>(body: unknown, schema: z.ZodType<T>): T => {
 export const TEXT = z.string('must be a string')
 export const FILLED = TEXT.min(1, 'must not be empty')
 
-/** RFC 8707 §2 – The resources that a request names: one, or a list of at most so many. Whether the client may, the flow judges. */
+/** RFC 8707 §2 – The resources of a request: one, or a list. `requireResources` judges whether the client may ask for them. */
 export const RESOURCES = z
   .union(
     [TEXT.transform(resource => [resource]), z.array(TEXT).min(1).max(10)],
@@ -51,7 +51,7 @@ export const CREDENTIALS = z.object({
     .default(null),
 })
 
-/** Ours (docs/decisions/0029) – The first-party client that is meant; the built-in one when none is named. */
+/** Ours (docs/decisions/0029) – Finds the first-party client that a request names; the built-in one when it names none. Throws a 422. */
 export const findFirstParty = async (
   clients: Clients,
   client_id = FIRST_PARTY.client_id,

@@ -51,8 +51,8 @@ type Needs = Readonly<{
   Omit<Parameters<typeof mailRoutes>[0], 'readOwnerProof' | keyof Within>
 
 /**
- * Ours – The first-party account API. Each request of its own clients counts against `accounts`, a malformed one too; against the
- * limit of what it asks for only one that gets so far.
+ * Ours – The first-party account API. Each request of its own clients counts against `accounts`; a request that begins a sign-in and
+ * cannot be carried out counts there apart. Only a request that can be carried out counts against the limit of what it asks for.
  */
 export const accountRoutes = (needs: Needs): readonly Route[] => {
   const { limits } = needs
@@ -63,10 +63,10 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     within: handle => limited(limit, catchingProblems(handle)),
   })
   const routes: readonly AccountRoute[] = [
-    post('/auth/register', counted(handleSignIn(201, against(limits.register), needs.signUp))),
-    post('/auth/login', counted(handleSignIn(200, against(limits.login), needs.signIn))),
+    post('/auth/register', handleSignIn(201, against(limits.register), needs.signUp)),
+    post('/auth/login', handleSignIn(200, against(limits.login), needs.signIn)),
     post('/auth/login/second-factor', counted(handleSecondFactor(needs))),
-    post('/auth/login/passkey/options', counted(handlePasskeyOptions(against(limits.login)))),
+    post('/auth/login/passkey/options', handlePasskeyOptions(needs)),
     post('/auth/login/passkey', counted(handlePasskeySignIn(needs))),
     post('/auth/refresh', counted(handleRefresh(needs))),
     post('/auth/logout', counted(handleSignOut(needs))),

@@ -22,7 +22,7 @@ type Needs = Readonly<{
 export const handleShowAccount = ({ authenticateBearer }: Pick<Needs, 'authenticateBearer'>): Handle =>
   withBearer(authenticateBearer, async ({ account }) => json(200, presentAccount(account), NO_STORE))
 
-/** Ours – DELETE /auth/me: the browser's cookies go with the account. */
+/** Ours – DELETE /auth/me: clears the browser's cookies too. */
 export const handleDeleteAccount = (needs: Needs): Handle =>
   withBearer(needs.authenticateBearer, async (bearer, call) => {
     const given = await readOptionalFields(call, OWNER_PROOF)

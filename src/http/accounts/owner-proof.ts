@@ -13,7 +13,7 @@ import { FILLED, TEXT } from './fields.ts'
 import { PROOF, proofOf } from './proof.ts'
 import { seenOf } from './sign-in.ts'
 
-/** What a request may show that changes how its account signs in, beside the fields of the change itself. */
+/** The fields by which a request proves that it comes from the account's owner, beside the fields of the change itself. */
 export const OWNER_PROOF = z.object({
   current_password: TEXT.optional(),
   refresh_token: FILLED.optional(),
@@ -24,7 +24,7 @@ export const OWNER_PROOF = z.object({
 type Given = z.output<typeof OWNER_PROOF>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
 
-/** Ours – What the request shows: the password, a factor, and the sign-in's own refresh token, in the body or in the cookie. */
+/** Ours – Reads the proof of a request: the password, a factor, and the sign-in's own refresh token in the body or in the cookie. */
 export type ReadOwnerProof = (call: Call, bearer: Bearer, given: Given) => Promise<OwnerProof>
 
 export const createReadOwnerProof =
@@ -43,7 +43,7 @@ export const createReadOwnerProof =
     return { current_password, factor, own_refresh_token: inBody ?? inCookie, device_token }
   }
 
-/** A passkey answers to the challenge of a ceremony, which its handle names. */
+/** A passkey needs the handle of the ceremony whose challenge it answers. */
 const factorOf = ({ handle, ...given }: Given, device_token: string | null): OwnFactorProof | null => {
   const { totp, recovery_code, passkey } = given
   if ([totp, recovery_code, passkey].every(each => each === undefined)) return null

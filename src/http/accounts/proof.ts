@@ -2,11 +2,11 @@ import { z } from 'zod'
 import type { Proof } from '../../flows/factors/prove-factor.ts'
 import { FILLED, TEXT } from './fields.ts'
 
-/** WebAuthn §5.8.3 – A credential id is 1023 bytes at most, here as base64url: the database looks for no other text. */
+/** WebAuthn §5.8.3 – A credential id in base64url, of 1023 bytes at most. No other text is looked up. */
 const CREDENTIAL_ID = TEXT.regex(/^[\w-]{1,1364}$/, 'must be a credential id')
 const TYPE = z.literal('public-key', 'must be public-key')
 
-/** WebAuthn §5.1.9 – What `PublicKeyCredential.toJSON()` gives; what it gives beside these is not looked at. */
+/** WebAuthn §5.1.9 – The result of `PublicKeyCredential.toJSON()`. Its other members are ignored. */
 export const ASSERTION = z.object(
   {
     id: CREDENTIAL_ID,
@@ -45,7 +45,7 @@ export const ATTESTATION = z.object(
   'must be an object',
 )
 
-/** One of three: the other two are absent. */
+/** A proof is one of these three fields. */
 export const PROOF = {
   totp: FILLED.optional(),
   recovery_code: FILLED.optional(),

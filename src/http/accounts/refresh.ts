@@ -12,8 +12,8 @@ const OPTIONAL = REQUIRED.extend({ refresh_token: FILLED.optional() })
 type Needs = Readonly<{ refresh: ReturnType<typeof createRefresh>; cookieTransport: CookieTransport }>
 
 /**
- * Ours (docs/decisions/0029) – POST /auth/refresh: with the token in the body; or without, and then a browser means its cookie. A program that
- * sends a body without it has forgotten a field.
+ * Ours (docs/decisions/0029) – POST /auth/refresh: takes the token from the body, or from the cookie where a browser sends no token. For a
+ * program, a body without the token lacks a field.
  */
 export const handleRefresh =
   ({ refresh, cookieTransport }: Needs): Handle =>
@@ -31,11 +31,13 @@ export const handleRefresh =
     }
     if (refresh_token !== undefined) {
       const given = { refresh_token, refresh_transport: 'body', admits: () => true } as const
-      return json(200, await refresh({ ...request, ...given }), NO_STORE)
+      const { tokens, about } = await refresh({ ...request, ...given })
+      return { ...json(200, tokens, NO_STORE), log: about }
     }
     return cookieTransport.authenticate(call, async (token, admits) => {
       const given = { refresh_token: token, refresh_transport: 'cookie', admits } as const
-      const { body: pair, cookies } = cookieTransport.deliver(await refresh({ ...request, ...given }))
-      return { ...json(200, pair, NO_STORE), cookies }
+      const { tokens, about } = await refresh({ ...request, ...given })
+      const { body: pair, cookies } = cookieTransport.deliver(tokens)
+      return { ...json(200, pair, NO_STORE), cookies, log: about }
     })
   }

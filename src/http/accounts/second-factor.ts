@@ -26,7 +26,7 @@ type Needs = Readonly<{
   deviceCookie: Cookie
 }>
 
-/** Ours (docs/decisions/0014) – POST /auth/login/second-factor: what /auth/login would have answered, had the password been enough. */
+/** Ours (docs/decisions/0014) – POST /auth/login/second-factor: answers as /auth/login does where the password is enough. */
 export const handleSecondFactor =
   (needs: Needs): Handle =>
   async call => {
@@ -40,29 +40,30 @@ export const handleSecondFactor =
     return replyWith(200, completed, needs)
   }
 
-/** Ours (docs/decisions/0014) – POST /auth/step-up/options: the factors that would do, and the challenge for a passkey. */
+/** Ours (docs/decisions/0014) – POST /auth/step-up/options: the factors that may be shown, and the challenge for a passkey. */
 export const handleStepUpOptions = ({ stepUp, authenticateBearer, deviceCookie }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) =>
     json(200, await stepUp.begin(bearer, seenOf(call, deviceCookie).device_token), NO_STORE),
   )
 
-/** Ours (docs/decisions/0014) – POST /auth/step-up: new tokens, by the transport of the sign-in; those from before are dead. */
+/** Ours (docs/decisions/0014) – POST /auth/step-up: new tokens, by the transport of the sign-in. Its former tokens are ended. */
 export const handleStepUp = ({ stepUp, authenticateBearer, cookieTransport, deviceCookie }: Needs): Handle =>
   withBearer(authenticateBearer, async (bearer, call) => {
     const { handle = null, resource: resources, ...fields } = await readFields(call, STEP_UP)
     const proof = requireProof(fields)
     if (proof.kind === 'passkey' && handle === null)
       throw fieldInvalid({ pointer: '#/handle', detail: 'is what a passkey answers to' })
-    const { tokens, refresh_transport } = await stepUp.finish(bearer, {
+    const { sid, tokens, refresh_transport } = await stepUp.finish(bearer, {
       handle,
       proof,
       resources,
       device_token: seenOf(call, deviceCookie).device_token,
       source: requestSourceOf(call),
     })
-    if (refresh_transport === 'body') return json(200, tokens, NO_STORE)
+    const log = { new_sid: sid }
+    if (refresh_transport === 'body') return { ...json(200, tokens, NO_STORE), log }
     const { body, cookies } = cookieTransport.deliver(tokens)
-    return { ...json(200, body, NO_STORE), cookies }
+    return { ...json(200, body, NO_STORE), cookies, log }
   })
 
 const requireProof = (fields: Parameters<typeof proofOf>[0]): Proof => {

@@ -1,12 +1,14 @@
 import { presentAccount } from '../../domain/account/account.ts'
+import { aboutFamily, aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
-import type { Offer } from '../../flows/factors/offer-factors.ts'
+import type { RequireResources } from '../../flows/access/require-resources.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
 import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
+import type { Limit } from '../../ports/limits.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { languageFor } from '../server/language.ts'
 import { problemReply } from '../server/refusal.ts'
@@ -14,58 +16,80 @@ import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
-import type { Within } from './limited.ts'
+import { limitedOnceRead, type Within } from './limited.ts'
 
 type SignInFlow = (credentials: Credentials) => Promise<SignInOutcome>
-type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
+type Needs = Readonly<{
+  clients: Clients
+  cookieTransport: CookieTransport
+  deviceCookie: Cookie
+  requireResources: RequireResources
+}>
+type Limits = Readonly<{ limits: Readonly<{ accounts: Limit }> }>
 
-/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
+/** Half a year. A device that was not used for longer is unknown again. */
 const DEVICE_SECONDS = 15_552_000
-/** Where there are no cookies, the application keeps the device's token and sends it back at the next sign-in. */
+/** An application without cookies keeps the device token and sends it with the next sign-in. */
 const DEVICE_HEADER = 'Signet-Device'
 
-/** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
-export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: SignInFlow): Handle => {
-  const { clients, cookieTransport, deviceCookie, within } = needs
-  return async call => {
-    const { client_id, resource: resources, ...given } = await readFields(call, CREDENTIALS)
-    const { refresh_transport } = given
-    const client = await findFirstParty(clients, client_id)
-    cookieTransport.admit(call, client, refresh_transport)
-    const judge = within(async () => {
-      const result = await signIn({ ...given, resources, ...seenOf(call, deviceCookie), client })
-      switch (result.outcome) {
-        case 'signed_in':
-          return replyWith(status, { signedIn: result, client, refresh_transport }, needs)
-        case 'second_factor_needed':
-          return secondFactorNeeded(result.offer)
-      }
-    })
-    return judge(call)
-  }
+/** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login, which differ in the status of the answer alone. */
+export const handleSignIn = (status: 200 | 201, needs: Needs & Limits & Within, signIn: SignInFlow): Handle =>
+  limitedOnceRead(
+    needs.limits.accounts,
+    call => readRequest(call, needs),
+    async ({ client, ...given }, call) => {
+      const { refresh_transport } = given
+      const judge = needs.within(async () => {
+        const result = await signIn({ ...given, ...seenOf(call, needs.deviceCookie), client })
+        switch (result.outcome) {
+          case 'signed_in':
+            return replyWith(status, { signedIn: result, client, refresh_transport }, needs)
+          case 'second_factor_needed':
+            return secondFactorNeeded(result)
+        }
+      })
+      const reply = await judge(call)
+      return { ...reply, log: { client_id: client.client_id, ...reply.log } }
+    },
+  )
+
+/** A request that can be carried out: its fields, its client and its page are judged, and no account has been asked for. */
+const readRequest = async (call: Call, { clients, cookieTransport, requireResources }: Needs) => {
+  const { client_id, resource: resources, ...given } = await readFields(call, CREDENTIALS)
+  const client = await findFirstParty(clients, client_id)
+  cookieTransport.admit(call, client, given.refresh_transport)
+  requireResources(client, resources)
+  return { ...given, client, resources }
 }
 
-/** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that would do. */
-const secondFactorNeeded = (members: Offer): Reply =>
-  problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason: 'second_factor_required', members }))
+/** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that may be shown. */
+const secondFactorNeeded = ({ account, offer: members }: SecondFactorNeeded): Reply => {
+  const about = aboutSignIn({ sub: account.id })
+  const reason = 'second_factor_required'
+  return problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason, members, about }))
+}
 
-/** What a sign-in learns of the request that makes it. */
+type SecondFactorNeeded = Extract<SignInOutcome, { outcome: 'second_factor_needed' }>
+
+/** The parts of a request that a sign-in uses beside its fields. */
 export const seenOf = (call: Call, deviceCookie: Cookie) => ({
   device_token: deviceCookie.read(call) ?? call.header(DEVICE_HEADER) ?? null,
   source: requestSourceOf(call),
   language: languageFor(call),
 })
 
+type Replying = Pick<Needs, 'cookieTransport' | 'deviceCookie'>
 type Completed = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 
-/** What somebody who is signed in now gets, by the transport that was asked for. */
+/** The answer to a person who is signed in now, by the transport that was asked for. */
 export const replyWith = (
   status: number,
   { signedIn, client, refresh_transport }: Completed,
-  needs: Needs,
+  needs: Replying,
 ): Reply => {
   const reply = (refresh_transport === 'cookie' ? inCookies : inBody)(status, signedIn, needs)
-  return { ...reply, log: { client_id: client.client_id, sub: signedIn.account.id } }
+  const { account, sid } = signedIn
+  return { ...reply, log: aboutFamily({ id: sid, user_id: account.id, client_id: client.client_id }) }
 }
 
 const inBody = (status: number, { account, tokens, device_token }: SignedIn): Reply =>
@@ -74,7 +98,7 @@ const inBody = (status: number, { account, tokens, device_token }: SignedIn): Re
 const inCookies = (
   status: number,
   { account, tokens, device_token }: SignedIn,
-  { cookieTransport, deviceCookie }: Needs,
+  { cookieTransport, deviceCookie }: Replying,
 ): Reply => {
   const { body, cookies } = cookieTransport.deliver(tokens)
   return {

@@ -11,7 +11,7 @@ type Needs = Readonly<{
   cookieTransport: CookieTransport
 }>
 
-/** Ours (docs/decisions/0029) – GET /auth/sessions: the one used last comes first. */
+/** Ours (docs/decisions/0029) – GET /auth/sessions: lists the living sign-ins, the most recently used first. */
 export const handleListSignIns = ({ signIns, authenticateBearer }: Needs): Handle =>
   withBearer(authenticateBearer, async bearer => {
     const list = await signIns.list(bearer)
@@ -26,7 +26,7 @@ export const handleEndSignIn = ({ signIns, authenticateBearer, cookieTransport }
     return id === bearer.claims.sid ? { ...noContent, ...cookieTransport.forget(call) } : noContent
   })
 
-/** Ours – DELETE /auth/sessions: every other sign-in. All of them, this one too, is logout with "everywhere". */
+/** Ours – DELETE /auth/sessions: ends every other sign-in. /auth/logout with "everywhere" ends this one too. */
 export const handleEndOtherSignIns = ({ signIns, authenticateBearer }: Needs): Handle =>
   withBearer(authenticateBearer, async bearer => {
     await signIns.endOthers(bearer)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
@@ -18,9 +19,9 @@ type Needs = Readonly<{
 }>
 
 /**
- * Ours (docs/decisions/0029) – POST /auth/logout by bearer token, by refresh token or by cookie: the first of them that the request has.
- * Beside another proof, an access token that has expired since the page was opened, or whose audience is the application's own API, is
- * ignored: a person who wants to be signed out must be.
+ * Ours (docs/decisions/0029) – POST /auth/logout, by the first of bearer token, refresh token and cookie that the request has. Beside
+ * another proof, an access token that has expired, or that is for the application's own API, is ignored: a person who signs out must not be
+ * kept signed in by it.
  */
 export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
@@ -29,22 +30,23 @@ export const handleSignOut =
     const authorization = call.header('authorization')
     const hasAnother = refresh_token !== undefined || cookieTransport.isThere(call)
     if (authorization !== undefined) {
-      const bearer = await authenticateBearer(authorization).catch((error: unknown) => {
+      const { request_id } = call
+      const bearer = await authenticateBearer({ authorization, request_id }).catch((error: unknown) => {
         if (hasAnother && isNone(error)) return null
         throw error
       })
       if (bearer !== null) {
         await signOut.byBearer(bearer, { everywhere })
-        return { ...noContent, ...cookieTransport.forget(call) }
+        return { ...noContent, ...cookieTransport.forget(call), log: aboutSignIn(bearer.claims) }
       }
     }
     if (refresh_token !== undefined) {
-      await signOut.byRefreshToken(refresh_token, { everywhere, admits: () => true })
-      return { ...noContent, ...cookieTransport.forget(call) }
+      const log = await signOut.byRefreshToken(refresh_token, { everywhere, admits: () => true })
+      return { ...noContent, ...cookieTransport.forget(call), log }
     }
     return cookieTransport.authenticate(call, async (token, admits) => {
-      await signOut.byRefreshToken(token, { everywhere, admits })
-      return { ...noContent, cookies: [cookieTransport.clear] }
+      const log = await signOut.byRefreshToken(token, { everywhere, admits })
+      return { ...noContent, cookies: [cookieTransport.clear], log }
     })
   }
 

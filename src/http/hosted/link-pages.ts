@@ -21,12 +21,12 @@ type Needs = Readonly<{ redeemLinks: RedeemLinks; csrf: Csrf; limits: Readonly<{
  */
 export const linkPages = ({ redeemLinks, csrf, limits }: Needs): readonly Route[] => {
   const posting = createPosting(csrf, limits.accounts)
-  const confirm = posting(async ({ token, language }) => {
-    const { account_id } = await redeemLinks.confirmEmail(token)
+  const confirm = posting(async ({ token, language, request_id }) => {
+    const { account_id } = await redeemLinks.confirmEmail({ token, request_id })
     return { ...pageReply(200, emailConfirmedPage(language)), log: { sub: account_id } }
   })
-  const reset = posting(async ({ token, new_password, language }) => {
-    const redeemed = await redeemLinks.resetPassword({ token, new_password })
+  const reset = posting(async ({ token, new_password, language, request_id }) => {
+    const redeemed = await redeemLinks.resetPassword({ token, new_password, request_id })
     switch (redeemed.outcome) {
       case 'reset':
         return { ...pageReply(200, passwordResetPage(language)), log: { sub: redeemed.account_id } }
@@ -59,7 +59,7 @@ const showing =
     return pageReply(200, form({ token, language: languageFor(call) }))
   }
 
-type Posted = Link & Readonly<{ new_password: string }>
+type Posted = Link & Readonly<{ new_password: string; request_id: string }>
 
 /** A form that a browser sent, counted as the account API is. */
 const createPosting =
@@ -69,5 +69,5 @@ const createPosting =
       await requireAllowance(limit, limitKeyOf(call.ip))
       const form = await readForm(call)
       const [token = '', new_password = ''] = [form.get('token'), form.get('new_password')]
-      return handle({ token, new_password, language: languageFor(call) })
+      return handle({ token, new_password, language: languageFor(call), request_id: call.request_id })
     })

@@ -14,7 +14,7 @@ type Needs = Readonly<{
   isDraining: () => boolean
 }>
 
-/** Ours (docs/decisions/0034) – The internal listener: for the scraper and the operator, never for the public, and not counted itself. */
+/** Ours (docs/decisions/0034) – The app of the internal listener, for the scraper and the operator. Its own requests are not counted. */
 export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): App =>
   createApp({
     ...around,
@@ -33,7 +33,7 @@ const NO_CLIENTS: Clients = {
   hasFirstPartyOrigin: () => false,
 }
 
-/** What is said of the scraper's way here is of no use to anybody. */
+/** The internal listener trusts no proxy: a warning about a forwarded header would help no operator. */
 const unheard = { warn: () => {} }
 
 const uncounted: Pick<Metrics, 'answered'> = { answered: () => {} }

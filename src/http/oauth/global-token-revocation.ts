@@ -5,7 +5,7 @@ import { NO_STORE, type Route } from '../server/route.ts'
 
 type Needs = Readonly<{ authenticateAdmin: AuthenticateAdmin; endEverything: EndEverything }>
 
-/** draft-parecki-oauth-global-token-revocation §3 – 204 when everything of the subject has been ended. */
+/** draft-parecki-oauth-global-token-revocation §3 – Answers 204 when every sign-in and every token of the subject has been ended. */
 export const globalTokenRevocationRoute = ({ authenticateAdmin, endEverything }: Needs): Route => ({
   method: 'POST',
   path: '/global-token-revocation',

@@ -3,7 +3,7 @@ import { readForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { type Call, json, NO_STORE, type Reply, type Route } from '../server/route.ts'
 
-/** RFC 7009 §2.2 – The revocation endpoint: 200, whatever the token was, with a body that says nothing. */
+/** RFC 7009 §2.2 – The revocation endpoint: answers 200 to every token, without information. */
 export const revokeRoute = (
   revoke: ReturnType<typeof createRevoke>,
   { clientLimitKey }: Pick<Csrf, 'clientLimitKey'>,
@@ -27,7 +27,7 @@ export const revokeRoute = (
 const EMPTY: Reply = { status: 200, body: null, headers: NO_STORE }
 
 /**
- * Ours: no body and no Content-Type, because clients parse an answer that is named JSON; but an empty object for a client that asks for
- * JSON, because some of those take no other answer (simple-oauth2).
+ * Ours: an answer has no body and no Content-Type, because clients parse whatever has the type JSON. A client that asks for JSON gets an
+ * empty object, because some clients accept no other answer (simple-oauth2).
  */
 const wantsJson = ({ header }: Call) => /\bapplication\/json\b/i.test(header('accept') ?? '')

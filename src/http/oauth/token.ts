@@ -12,13 +12,13 @@ export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'c
   errors: 'oauth',
   handle: async call => {
     const form = await readForm(call)
-    const { client_id, grant_type, tokens } = await exchange({
+    const { grant_type, tokens, about } = await exchange({
       form,
       authorization: call.header('authorization'),
       idempotency_key: idempotencyKeyOf(call),
       source: requestSourceOf(call),
       limit_key: clientLimitKey(call),
     })
-    return { log: { client_id, grant_type }, ...json(200, tokens, NO_STORE) }
+    return { log: { ...about, grant_type }, ...json(200, tokens, NO_STORE) }
   },
 })

@@ -5,7 +5,7 @@ import type { Reply, Route } from '../server/route.ts'
 
 /** Three levels up from src/http/public and from dist/http/public alike. */
 const OPENAPI = new URL('../../../openapi.yaml', import.meta.url)
-/** Where the build puts the files of Swagger UI. A server that runs from src takes those of the package. */
+/** The folder into which the build copies the files of Swagger UI. A server that runs from src reads those of the package. */
 const BUILT = new URL('./swagger-ui/', import.meta.url)
 
 const PAGE = Buffer.from(`<!doctype html>
@@ -26,7 +26,7 @@ const START = Buffer.from(
 `,
 )
 
-/** Ours: Swagger UI sets styles from its script; everything else comes from this server, and it talks to no other. */
+/** Ours: Swagger UI sets styles from its script, hence 'unsafe-inline' for styles. Everything else is of this server. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -40,7 +40,7 @@ const CONTENT_SECURITY_POLICY = [
 
 const HOUR = { 'Cache-Control': 'public, max-age=3600' }
 
-/** Bytes, not text: all slow readers of a document share one copy. */
+/** The body is bytes: slow readers share one copy. */
 const document = (body: Uint8Array<ArrayBuffer>, type: string, headers: Reply['headers'] = HOUR): Reply => ({
   status: 200,
   body,
@@ -54,7 +54,7 @@ const ofSwagger = (name: string) =>
       : createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`),
   )
 
-/** Read once, at the start: a build may replace the files while the server runs. */
+/** Read at the start, because a build may replace the files while the server runs. */
 const REFERENCE = document(readFileSync(OPENAPI), 'application/yaml')
 const FILES: ReadonlyMap<string, Reply> = new Map([
   ['swagger-ui.css', document(ofSwagger('swagger-ui.css'), 'text/css')],
@@ -64,7 +64,7 @@ const FILES: ReadonlyMap<string, Reply> = new Map([
 
 const open = { method: 'GET', cors: 'anyone', errors: 'problem' } as const
 
-/** Ours: openapi.yaml, and the same as a page. */
+/** Ours: openapi.yaml, and a page that shows it. */
 export const docsRoutes = (): readonly Route[] => [
   { ...open, path: '/openapi.yaml', handle: async () => REFERENCE },
   {

@@ -1,12 +1,12 @@
 import { json, type Route } from '../server/route.ts'
 
-/** What the server needs (not ready without it) and what it can do without (degraded). */
+/** What the server misses: it is not ready without what it needs, and degraded without a helper. */
 type Health = Readonly<{ missing: readonly string[]; degraded: readonly string[] }>
 
 type Needs = Readonly<{
-  /** Each rejects while what it is named after is away. */
+  /** By name. Each rejects while the service of that name is away. */
   needs: Readonly<Record<string, () => Promise<void>>>
-  /** Each is false while what it is named after is away. */
+  /** By name. Each is false while the service of that name is away. */
   helpers: Readonly<Record<string, () => boolean>>
   isDraining: () => boolean
 }>
@@ -27,7 +27,7 @@ export const createJudgeHealth =
     return { missing: isDraining() ? [...missing, 'draining'] : missing, degraded }
   }
 
-/** Kubernetes, "Liveness, Readiness": livez asks nobody, so that a lost database restarts no server. */
+/** Kubernetes, "Liveness, Readiness": livez asks no other service, so that a lost database restarts no server. */
 export const healthRoutes = (judgeHealth: JudgeHealth): readonly Route[] => [
   { ...open, path: '/livez', handle: async () => json(200, { status: 'live' }) },
   {
@@ -42,4 +42,4 @@ export const healthRoutes = (judgeHealth: JudgeHealth): readonly Route[] => [
   },
 ]
 
-const open = { method: 'GET', cors: 'none', errors: 'problem' } as const
+const open = { method: 'GET', cors: 'none', errors: 'problem', isProbe: true } as const

@@ -15,7 +15,7 @@ export const jwksRoute = (keys: Keys): Route => {
     cors: 'anyone',
     errors: 'oauth',
     handle: async ({ header }) => {
-      // The ring hands out the same list until a key changes its state.
+      // The ring returns the same array until a key changes its state.
       if (keys.published() !== published) {
         published = keys.published()
         body = JSON.stringify({ keys: published })

@@ -3,10 +3,10 @@ import { jwsReply } from '../server/jws-reply.ts'
 import type { createLargeAnswers } from '../server/large-answers.ts'
 import type { Route } from '../server/route.ts'
 
-/** Shared caches may answer many followers at once: with everything for a moment, with a step from a cursor for a minute. */
+/** Shared caches may answer many followers: the whole set for a moment, the step from a cursor for a minute. */
 const CACHE = { snapshot: 'public, max-age=2', step: 'public, max-age=60', nothing: 'no-store' } as const
 
-/** Ours – GET /revocations: everything that was ended before it expired; with `cursor` what came since, waiting for it up to `wait` seconds. */
+/** Ours – GET /revocations: the whole feed, or with `cursor` the entries after it, for which the answer waits up to `wait` seconds. */
 export const revocationsRoute = (
   answerFeed: AnswerFeed,
   holdLarge: ReturnType<typeof createLargeAnswers>,

@@ -15,7 +15,7 @@ type Needs = Readonly<{
   log: Log
   /** True where answers travel by https. */
   isHttps: boolean
-  /** True once the process is on its way out: clients are asked to go elsewhere. */
+  /** True once the process is stopping: clients are asked to use another instance. */
   isDraining: () => boolean
 }>
 
@@ -27,9 +27,9 @@ const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
 }
 const NOTHING = {}
-/** RFC 9110 §8.6 – Clients that are generated from openapi.yaml parse a body where no length says that there is none. */
+/** RFC 9110 §8.6 – Generated clients parse a body unless the length says that there is none. */
 const EMPTY = { 'Content-Length': '0' }
-/** RFC 9110 §8.6 – Their answers have no body, and no length. */
+/** RFC 9110 §8.6 – Statuses whose answers have neither a body nor a length. */
 const WITHOUT_LENGTH: ReadonlySet<number> = new Set([204, 304])
 const CLOSE = { Connection: 'close' }
 const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' }
@@ -37,7 +37,7 @@ const HSTS = { 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains
 /** Answers requests that came over node:http. */
 export type App = Pick<Hono<Http>, 'fetch' | 'routes'>
 
-/** Puts the routes on the wire: one request id, one log line, one place for headers and errors. */
+/** Creates the app of a listener. Every request gets an id, a line of the log and the common headers. */
 export const createApp = (needs: Needs): App => {
   const answer = createAnswer(needs)
   const app = new Hono<Http>()
@@ -51,8 +51,8 @@ export const createApp = (needs: Needs): App => {
 }
 
 /**
- * What no route takes: preflights, wrong methods, unknown paths. An app of its own, because Hono looks routes up in one table only
- * where no method is "all" of them: a fiftieth of a token's way on the event loop.
+ * Answers the requests that no route takes: preflights, wrong methods, unknown paths. An app of its own, because Hono looks a route up in
+ * one table only where no route takes all methods; the slower look-up cost 2% of a token request.
  */
 const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
@@ -77,6 +77,7 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
 
 const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHttps, isDraining }: Needs) => {
   const known = new Set(routes.map(route => route.path))
+  const probes = new Set(routes.filter(route => route.isProbe).map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
   return async (
     context: Context<Http>,
@@ -102,12 +103,13 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
     const { method } = context.req
     const route = known.has(path) ? path : 'unmatched'
     metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })
-    // 501 is what a client asks for, and no fault.
+    // A 501 answers a request for something that is not supported: no fault.
     const level = status >= 500 && status !== 501 ? 'error' : 'info'
-    log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
+    if (!probes.has(path))
+      log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
     const response = new Response(body, {
       status,
-      // What is spread comes last: V8 defines what follows a spread ten times as slowly.
+      // Spread members come last: V8 defines a member that follows a spread ten times as slowly.
       headers: {
         'X-Request-Id': request_id,
         ...common,
@@ -124,15 +126,15 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
 
 type Answer = ReturnType<typeof createAnswer>
 
-/** A page that asks for a path that is none of ours is told so, and not that CORS failed. */
+/** The CORS policy of an unknown path: a page may read that the path is unknown. */
 const policyOfNone = (path: string): Route['cors'] =>
   path.startsWith('/auth/') ? 'clients-with-cookies' : 'anyone'
 
-/** A path that is none of ours, without what it may hold of our tokens, or anybody's JWT. */
+/** An unknown path without the tokens and JWTs that it may contain, for the log. */
 const loggable = (path: string): string =>
   path.slice(0, 200).replace(/(signet_[a-z]+_)[\w-]+|(eyJ)[\w.-]+/g, '$1$2…')
 
-/** Anybody can make up a method. */
+/** The method as a label of a metric. A stranger must not be able to make a series. */
 const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 

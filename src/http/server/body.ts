@@ -4,7 +4,7 @@ import { type Form, parseForm } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Call } from './route.ts'
 
-/** Bytes of a request body, at most. The longest honest one is a client assertion. */
+/** The most bytes of a request body. The longest legitimate one contains a client assertion. */
 const BODY_MAX_BYTES = 64 * 1024
 
 type Json = Readonly<Record<string, unknown>>
@@ -24,7 +24,7 @@ export const readJson = async (call: Call): Promise<Json> => {
   return parseObject(await readText(call))
 }
 
-/** The same, where a body may be left out: null. */
+/** The same for a request that may leave the body out: null. */
 export const readOptionalJson = async (call: Call): Promise<Json | null> => {
   const body = await readText(call)
   if (!('fault' in body) && body.text === '') return null
@@ -50,7 +50,7 @@ const bodyRefused = (fault: BodyFault): Problem => {
 }
 
 const parseJson = (body: string): unknown => {
-  // What a decoder leaves where there was no UTF-8.
+  // A decoder puts this character where the bytes are no UTF-8.
   if (body.includes('\ufffd')) throw new Problem('REQUEST_MALFORMED')
   try {
     return JSON.parse(body)
@@ -71,8 +71,8 @@ const CUT_OFF = { fault: 'body_cut_off' } as const
 const bodies = new WeakMap<IncomingMessage, Promise<Body>>()
 
 /**
- * Resolves when the body has come, or will not; what it is like, whoever reads it says. Who may ask is judged after that: what was
- * ended meanwhile is over, however long a client holds its last byte back.
+ * Resolves when the body has been received, or cannot be; its reader reports a fault. The caller's token is judged after that: a client
+ * that holds its last byte back gains no time against a revocation.
  */
 export const awaitBody = async (call: Call): Promise<void> => {
   const body = readText(call)
@@ -81,15 +81,15 @@ export const awaitBody = async (call: Call): Promise<void> => {
 }
 
 /**
- * The body as text. Ours: read from Node's request, not from the web's around it, which takes longer. It fails in one way, that the
- * client went away: no fault of ours, and nothing that a stranger may fill the log with.
+ * The body as text. Ours: read from Node's request, because the web request around it takes longer. A client that goes away is no fault of
+ * the server: it must not fill the log with errors.
  */
 const readText = async ({ context, header }: Call): Promise<Body> => {
   const { incoming } = context.env
   const known = bodies.get(incoming)
   if (known !== undefined) return known
   if (Number(header('content-length')) > BODY_MAX_BYTES) return TOO_LARGE
-  // It has said so already, and nobody listened.
+  // Its events have been emitted already.
   if (incoming.destroyed) return CUT_OFF
   return new Promise(resolve => {
     const chunks: Buffer[] = []

@@ -7,14 +7,14 @@ import type { Call } from './route.ts'
 
 type Proxies = Readonly<{
   trusted: readonly AddressRange[]
-  /** The one header that they write. */
+  /** The header that the trusted proxies write. */
   header: ForwardedHeader
   log: Pick<Log, 'warn'>
 }>
 
 export type ClientAddress = (incoming: IncomingMessage, header: Call['header']) => string
 
-/** The address that a request came from: the peer's, or what trusted proxies say of it in the one header that is theirs. */
+/** The address of the client: the peer's, or the one that trusted proxies name in their header. */
 export const createClientAddress = ({ trusted, header: own, log }: Proxies): ClientAddress => {
   const isTrusted = (address: string) => trusted.length > 0 && isWithin(address, trusted)
   const report = createReport(log, own)
@@ -34,8 +34,8 @@ export const createClientAddress = ({ trusted, header: own, log }: Proxies): Cli
 type Path = Readonly<{ isTrusted: (address: string) => boolean; hops: Iterable<string | null> }>
 
 /**
- * From the nearest hop outwards: the first address that is not a proxy of ours is the client. What lies beyond it is its own claim, and
- * what lies beyond a hop that names no address is not believed either.
+ * Follows the hops from the nearest outwards: the first address that is no trusted proxy is the client. Hops beyond it are the client's own
+ * claim. Hops beyond one that names no address are not believed either.
  */
 const nearest = (peer: string, { isTrusted, hops }: Path): string => {
   let address = peer
@@ -63,10 +63,10 @@ const createReport = (log: Pick<Log, 'warn'>, trusted_header: ForwardedHeader) =
   }
 }
 
-/** A connection's peer never changes: its address is read once, not for each request. */
+/** The address of a connection's peer, which never changes: it is read once a connection. */
 const peers = new WeakMap<object, string>()
 
-/** Stands for the address of a connection without a peer. The listener closes such connections; one that comes here is taken for no proxy of ours. */
+/** Stands for the address of a connection without a peer, which the listener closes. No proxy is trusted under this address. */
 const NO_PEER = '::'
 
 const peerOf = (socket: Socket): string => {

@@ -1,18 +1,18 @@
 import type { Call } from './route.ts'
 
-/** One cookie that scripts cannot read: its name, how it is set and cleared, and how it is read. */
+/** A cookie that scripts cannot read. */
 export type Cookie = Readonly<{
   /** A Set-Cookie for that many seconds. */
   write: (value: string, max_age_seconds: number) => string
-  /** A Set-Cookie with the same attributes, which is what makes a browser drop the one that it has. */
+  /** A Set-Cookie with the same attributes, by which a browser deletes the cookie. */
   clear: string
-  /** Null when it is not there. Ours: also when it is there twice; one of them is somebody else's. */
+  /** Null when the cookie is absent. Ours: also when it occurs twice, because another site of the domain has set one of them. */
   read: (call: Call) => string | null
 }>
 
 /**
- * RFC 6265bis §4.1.3.2 – `__Host-`: set over https, for this host alone, so that no neighbour domain can plant one.
- * Ours: browsers keep no Secure cookie from http, so that a loopback issuer does without both.
+ * RFC 6265bis §4.1.3.2 – `__Host-`: set over https, for this host alone, so that no neighbouring domain can set it.
+ * Ours: a loopback issuer on http uses neither the prefix nor Secure, because browsers keep no Secure cookie from http.
  */
 export const createCookie = (bare_name: string, issuer: string): Cookie => {
   const isSecure = issuer.startsWith('https:')

@@ -6,7 +6,7 @@ type Headers = Reply['headers']
 /** Seconds for which a browser may remember a preflight. Chromium remembers two hours at most. */
 const MAX_AGE_SECONDS = '7200'
 
-/** What applications, their tracing and their HTTP libraries send. */
+/** The headers that applications, their tracing and their HTTP libraries send. */
 const REQUEST_HEADERS = [
   'Authorization',
   'Content-Type',
@@ -43,7 +43,7 @@ const RESPONSE_HEADERS = [
   'Allow',
 ].join(', ')
 
-/** RFC 9110 §5.1, §5.6.1 – A list of field names, of a length that no honest page reaches. */
+/** RFC 9110 §5.1, §5.6.1 – A list of field names, longer than any page needs. */
 const FIELD_NAMES = /^[!#$%&'*+.^`|~\w-]{1,64}(?:[ \t]*,[ \t]*[!#$%&'*+.^`|~\w-]{1,64}){0,63}$/
 
 const NOTHING: Headers = {}
@@ -56,8 +56,8 @@ type Needs = Readonly<{ origins: readonly string[]; clients: Pick<Clients, 'hasF
 type Asked = Readonly<{ policy: Route['cors']; methods: string; header: Call['header'] }>
 
 /**
- * Fetch Standard, "CORS protocol" – Which pages may read an answer. Where nothing depends on a cookie: all of them, without credentials
- * and with whatever request headers they name. The account API: the configured origins and those of first-party clients.
+ * Fetch Standard, "CORS protocol" – Decides which pages may read an answer. An endpoint that takes no cookie allows all pages, without
+ * credentials and with any request header. The account API allows the configured origins and those of first-party clients.
  */
 export const createCors = ({ origins, clients }: Needs) => {
   const configured = new Set(origins)
@@ -95,7 +95,7 @@ export const createCors = ({ origins, clients }: Needs) => {
 
 export type Cors = ReturnType<typeof createCors>
 
-/** A `*` would not allow Authorization: the names that the page asks for are given back, where they are names. */
+/** Allows the headers that the page asks for, by their names: a `*` would not include Authorization. */
 const reflected = (header: Call['header']): Headers => {
   const asked = header('access-control-request-headers')?.trim()
   const names = asked !== undefined && FIELD_NAMES.test(asked) ? asked : REQUEST_HEADERS

@@ -7,23 +7,23 @@ import type { Call, Handle } from './route.ts'
 type Needs = Readonly<{ issuer: string; origins: readonly string[]; clients: Clients }>
 
 /**
- * Fetch Standard, "Origin header"; W3C Fetch Metadata §2 – Whether a page of ours sent a request to which the browser adds
- * cookies by itself. The Origin must be there and be the issuer's, a configured one, or of a client's redirect URI. Where the
- * browser tells more, it must not contradict: a SameSite=Strict cookie never comes from another site, nor with a navigation.
+ * Fetch Standard, "Origin header"; W3C Fetch Metadata §2 – Decides whether a known page sent a request to which the browser adds cookies.
+ * The Origin must be present, and be the issuer's, a configured one, or that of a client's redirect URI. Fetch Metadata, where the browser
+ * sends it, must not contradict: a SameSite=Strict cookie comes neither from another site nor with a navigation.
  */
 export const createCsrf = ({ issuer, origins, clients }: Needs) => {
   const everyones = new Set([issuer, ...origins])
   const isFirstParty = (origin: string) => everyones.has(origin) || clients.hasFirstPartyOrigin(origin)
   const isKnown = (origin: string) => everyones.has(origin) || clients.hasOrigin(origin)
   return {
-    /** True for a page that any first-party client could have served. The caller names the client where more is asked. */
+    /** True for a page that some first-party client could have served. `isOf` asks for one client. */
     isOurs: (call: Call): boolean => {
       const origin = call.header('origin')
       return origin !== undefined && isFirstParty(origin) && !isContradicted(call)
     },
     /**
-     * Ours – Refuses what a foreign page makes its visitor's browser send, before any limit counts it: otherwise the page
-     * would spend the visitor's limits. Goes around every handler of the account API and of the forms.
+     * Ours – Refuses a request that a foreign page makes its visitor's browser send, before any limit counts it: the page could otherwise
+     * use up the visitor's limits. Wraps every handler of the account API and of the forms.
      */
     refuseForeign:
       (handle: Handle): Handle =>
@@ -32,8 +32,8 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
         return handle(call)
       },
     /**
-     * Under which failed client authentications are counted. The token endpoint answers any page, so that what a page of no
-     * client sends is counted apart: it uses up the visitor's own limit otherwise.
+     * The key under which failed client authentications are counted. The token endpoint answers any page. Requests of unknown pages are
+     * counted apart, because they could otherwise use up the visitor's own limit.
      */
     clientLimitKey: (call: Call): string => {
       const key = limitKeyOf(call.ip)
@@ -54,8 +54,8 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
 export type Csrf = ReturnType<typeof createCsrf>
 
 /**
- * W3C Fetch Metadata §2, Fetch Standard, "Origin header" – True for a request of a page whose origin is not known. No page can leave
- * out or change either header; programs send neither. A page that the browser finds at our own origin is ours under whatever name.
+ * W3C Fetch Metadata §2, Fetch Standard, "Origin header" – True for a request of a page whose origin is unknown. No page can omit or change
+ * either header, and programs send neither. `same-origin` means a page of this server, whatever host name it was reached by.
  */
 const isForeign = ({ header }: Call, isKnown: (origin: string) => boolean): boolean => {
   const site = header('sec-fetch-site')

@@ -3,22 +3,22 @@ import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 
-/** Beyond this an answer does not fit into what the system buffers for a connection, and stays in memory until it is read. */
+/** A larger answer does not fit into the socket's buffer, and stays in memory until the client has read it. */
 const LARGE_BYTES = 65_536
-/** Distinct bodies that are on their way at once: some 2 MB each, however many read them. */
+/** The most distinct bodies that are being sent at once: some 2 MB each, however many clients read one. */
 const BODIES_MOST = 64
-/** Those among them that one address reads. */
+/** The most distinct bodies that one address reads at once. */
 const BODIES_OF_ONE_MOST = 8
 const RETRY_AFTER_SECONDS = 1
 
 type Sent = Readonly<{ body: Uint8Array; ip: string; outgoing: HttpBindings['outgoing'] }>
-/** How many read each body: in all, or from one address. */
+/** The number of readers of each body, in all or from one address. */
 type Readers = Map<Uint8Array, number>
 
 /**
- * Ours – Counts the large bodies that are in memory until they are sent: clients that ask and do not read would fill it. Many that
- * read the same one cost what one costs, and are never refused for others that read it. A reader that is not done in time ends with
- * its connection. Throws a Problem for an address that reads too many bodies, and Unavailable when there are too many in all.
+ * Ours – Counts the large bodies that are held in memory until they are sent: clients that do not read their answers could fill the memory.
+ * Any number of readers of one body cost one body, and none of them is refused for the others. A reader that takes too long loses its
+ * connection. Throws a Problem for an address that reads too many bodies, and Unavailable when there are too many in all.
  */
 export const createLargeAnswers = ({ seconds = 30 }: Readonly<{ seconds?: number }> = {}) => {
   const inAll: Readers = new Map()

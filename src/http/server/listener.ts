@@ -4,28 +4,28 @@ import { getRequestListener, RequestError } from '@hono/node-server'
 import type { App } from './app.ts'
 import type { Unreadable } from './malformed-requests.ts'
 
-/** Slow clients are cut off; a request is small. */
+/** Requests are small: slow clients are disconnected. */
 const SERVER_OPTIONS = {
   headersTimeout: 10_000,
   requestTimeout: 15_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16_384,
-  // Who has none is told by us, with a request id.
+  // `requireHost` refuses a request without one, with a request id.
   requireHostHeader: false,
-  // RFC 9112 §3.2 – Node would pass over a second Host: joined, the two are none.
+  // RFC 9112 §3.2 – Node would ignore a second Host. Joined, the two are no valid host.
   joinDuplicateHeaders: true,
 }
 
 const SWEEP_MILLISECONDS = 50
 
-/** A port that an app answers on. */
+/** An open port on which an app answers. */
 export type Listener = Readonly<{
-  /** Takes nothing new and finishes what is under way, within so many seconds. */
+  /** Accepts no further connection, and finishes the requests under way within so many seconds. */
   drain(seconds: number): Promise<void>
 }>
 
-/** Rejects with the system's error when the address cannot be had. */
+/** Opens a port. Rejects with the system's error when the address cannot be bound. */
 export const openListener = (
   app: Pick<App, 'fetch'>,
   address: { host: string; port: number },
@@ -42,11 +42,11 @@ export const openListener = (
     )
     const server = createServer(SERVER_OPTIONS, (request, response) => void answer(request, response))
     server.on('clientError', unreadable.refuse)
-    // RFC 9110 §10.1.1 – What else is expected may be passed over.
+    // RFC 9110 §10.1.1 – A server may ignore an expectation that it does not know.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response))
     server.on('connection', refuseGone)
     const silent = trackSilent(server)
-    // A later one is of a connection that could not be accepted: it is nobody's yet.
+    // An error after the start belongs to a connection that could not be accepted, and is ignored.
     server.on('error', reject)
     server.listen(address.port, address.host, () =>
       resolve({ drain: seconds => drain(server, silent, seconds) }),
@@ -64,7 +64,7 @@ const drain = async (server: Server, silent: Silent, seconds: number): Promise<v
   clearTimeout(deadline)
 }
 
-/** RFC 9112 §3.2 – One Host, also beside a target that names its own. */
+/** RFC 9112 §3.2 – Requires one Host, also beside a target with an authority of its own. */
 const requireHost = (host: string | undefined): void => {
   if (host === undefined) throw new RequestError('Missing host header')
   if (!HOST.test(host)) throw new RequestError('Invalid host header')
@@ -72,20 +72,20 @@ const requireHost = (host: string | undefined): void => {
 const HOST = /^[^\s,/?#@\\]+$/
 
 /**
- * RFC 3986 §6.2.2 – A path has one spelling here: a rule of a proxy that compares its bytes is to mean what we read. No dot segments, no
- * fragment, nothing escaped that need not be.
+ * RFC 3986 §6.2.2 – Refuses a path in any but its normal spelling, so that a proxy's rule, which compares bytes, matches the path that is
+ * routed here. Dot segments, a fragment and needless escapes are refused.
  */
 const requirePlain = (target: string): void => {
   if (ANOTHER_SPELLING.test(target)) throw new RequestError('Path spelt in another way')
 }
 const ANOTHER_SPELLING = /^[^?]*(?:#|\/\.{1,2}(?:[/?]|$)|%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e))/i
 
-/** Who was gone before we came has no address any more, and none that may be taken for a proxy's. Read here, it is remembered. */
+/** Destroys a connection that the client has already closed: its address is unknown, and must not pass for a proxy's. */
 const refuseGone = (socket: Socket): void => {
   if (socket.remoteAddress === undefined) socket.destroy()
 }
 
-/** Connections on which nothing has come yet, as browsers open them in advance: to Node they are not idle, and it would wait for them. */
+/** Tracks connections without a byte yet, which browsers open in advance. Node does not count them as idle, and would wait for them. */
 const trackSilent = (server: Server) => {
   const sockets = new Set<Socket>()
   server.on('connection', socket => {

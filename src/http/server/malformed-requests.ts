@@ -5,7 +5,7 @@ import { describe } from './refusal.ts'
 
 type Needs = Readonly<{ random: Pick<Random, 'uuid'>; log: Log }>
 
-/** What Node's parser refuses with another status than 400. */
+/** The errors of Node's parser that are answered with another status than 400. */
 const STATUSES: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -13,7 +13,7 @@ const STATUSES: Readonly<Record<string, number>> = {
 }
 
 /**
- * RFC 9112 §2.2, RFC 9110 §15.5 – What cannot be read as a request, and so never comes to a route: refused without a word, but with an
+ * RFC 9112 §2.2, RFC 9110 §15.5 – Answers bytes that cannot be read as a request, and so never reach a route: without a body, but with an
  * id and a line in the log.
  */
 export const createUnreadable = ({ random, log }: Needs) => {
@@ -23,14 +23,14 @@ export const createUnreadable = ({ random, log }: Needs) => {
     return request_id
   }
   return {
-    /** A Host or a target that no URL can be made of. Anything else is a fault of ours. */
+    /** Answers a Host or a target of which no URL can be made. Any other error is a fault of the server. */
     answer: (fault: unknown): Response => {
       const isTheirs = fault instanceof Error && fault.name === 'RequestError'
       const status = isTheirs ? 400 : 500
       const request_id = note(status, isTheirs ? fault.message : describe(fault))
       return new Response(null, { status, headers: { 'X-Request-Id': request_id } })
     },
-    /** What the parser refused, or what did not come in time. Nothing more can be read from the connection. */
+    /** Refuses bytes that the parser rejects, or a request that took too long. Nothing more can be read from the connection. */
     refuse: (fault: Error & { code?: string }, socket: Duplex): void => {
       const code = fault.code ?? fault.message
       if (!socket.writable || code === 'ECONNRESET') {
@@ -39,7 +39,7 @@ export const createUnreadable = ({ random, log }: Needs) => {
       }
       const status = STATUSES[code] ?? 400
       const request_id = note(status, code)
-      // Ended alone, it would stay open for as long as the other side likes.
+      // Only ended, the socket would stay open for as long as the client likes.
       socket.end(
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nX-Request-Id: ${request_id}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
         () => socket.destroy(),

@@ -7,12 +7,13 @@ const HEADERS = {
   'Content-Security-Policy': PAGE_SECURITY_POLICY,
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Cross-Origin-Opener-Policy': 'same-origin',
-  // The address of the page holds a token: it goes to no other site. Under no-referrer, browsers send our own forms with `Origin: null`.
+  // The URL of the page contains a token, which must reach no other site. Under no-referrer, browsers send the page's form with
+  // `Origin: null`.
   'Referrer-Policy': 'same-origin',
   Vary: 'Accept-Language',
 }
 
-/** A page as the answer to a request. */
+/** Answers a request with a page. */
 export const pageReply = (status: number, page: Page, more: Reply['headers'] = {}): Reply => ({
   status,
   body: renderPage(page),

@@ -1,3 +1,4 @@
+import { aboutSignIn, type LogFields } from '../../domain/base/log-fields.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
@@ -6,18 +7,18 @@ import { languageFor } from './language.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
-/** How one kind of route answers errors. */
+/** The answers to errors in one form. */
 type Answers = Readonly<{
-  /** The answer to a refusal; null for an error that refuses nothing on a route of this kind. */
+  /** The answer to a refusal; null for an error that is no refusal of this form. */
   refused: (error: unknown, call: Call) => Reply | null
   unavailable: (fault: Unavailable, call: Call) => Reply
-  /** The answer to an error that was not foreseen. It tells nothing. */
+  /** The answer to an error that was not foreseen. It reveals nothing. */
   failed: () => Reply
 }>
 
 /**
- * The one place where an error becomes an answer, of the kind that the route says. An error that is neither a refusal of that kind nor
- * Unavailable is a fault of ours: a 500, loudly, and never a client's fault.
+ * The one place where an error becomes an answer, in the form that the route names. An error that is neither a refusal of that form nor
+ * Unavailable is a fault of the server: a 500 with a line in the log, never a client's fault.
  */
 export const catching =
   (errors: Route['errors'], handle: Handle): Handle =>
@@ -29,7 +30,7 @@ export const catching =
     }
   }
 
-/** Inside a route, where the answer to a refusal gets headers or cookies of its own. */
+/** For a part of a route whose refusals get headers, cookies or fields of the log of their own. */
 export const catchingProblems = (handle: Handle): Handle => catching('problem', handle)
 
 const replyTo = (error: unknown, { refused, unavailable, failed }: Answers, call: Call): Reply => {
@@ -64,11 +65,11 @@ const PROBLEM: Answers = {
   failed: () => problemReply(new Problem('INTERNAL')),
 }
 
-/** Ours: a page for the person who reads it. openapi.yaml documents the 500 of such a route as a problem. */
+/** Ours: a page. The 500 of such a route is a problem, as openapi.yaml documents it. */
 const PAGE: Answers = {
   refused: (error, call) => {
     if (error instanceof Problem) return pageRefusal(error, call)
-    // A form that cannot be read holds no link.
+    // A form that cannot be read contains no link.
     return error instanceof OAuthError
       ? pageRefusal(new Problem('LINK_INVALID', { cause: error }), call)
       : null
@@ -117,10 +118,10 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
     ...(status === 413 ? CLOSE : {}),
     ...more,
   }
-  return { status, body: JSON.stringify(body), headers, log: { error: code, reason: reasonOf(problem) } }
+  return { status, body: JSON.stringify(body), headers, log: logOf(problem) }
 }
 
-/** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
+/** RFC 6750 §3, RFC 9470 §3 – The challenge has no error code when the request has no token. */
 const challenge = (code: Problem['code'], demand: Problem['demand']) => {
   if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
@@ -134,7 +135,14 @@ const challenge = (code: Problem['code'], demand: Problem['demand']) => {
     : `Bearer ${REALM}`
 }
 
-/** A refusal that translates one of an OAuth request has the reason of that one. A code that leaves nothing open is its own reason. */
+/** What the log is told of a problem: a refusal that translates one of an OAuth request names the sign-in of that one too. */
+const logOf = (problem: Problem): LogFields => {
+  const { code, about, cause } = problem
+  const translated = cause instanceof OAuthError ? aboutSignIn(cause.detail) : {}
+  return { error: code, reason: reasonOf(problem), ...translated, ...about }
+}
+
+/** The reason of a problem: that of the OAuth refusal that it translates, or its own. A code without reasons is its own reason. */
 const reasonOf = ({ code, reason, cause }: Problem): string =>
   cause instanceof OAuthError ? cause.reason : (reason ?? code.toLowerCase())
 
@@ -143,10 +151,10 @@ const pageRefusal = (problem: Problem, call: Call): Reply => {
   const [status] = PROBLEMS[code]
   const page = refusalPage(code, languageFor(call))
   const reply = pageReply(status, page, retryAfter(retry_after_seconds))
-  return { ...reply, log: { error: code, reason: reasonOf(problem) } }
+  return { ...reply, log: logOf(problem) }
 }
 
-/** The rest of a body that is too large is not read: the connection cannot be used again. */
+/** The rest of a body that is too large is not read, so that the connection cannot be reused. */
 const CLOSE = { Connection: 'close' }
 
 const retryAfter = (seconds: number | null | undefined) =>

@@ -1,28 +1,29 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import type { LogFields } from '../../domain/base/log-fields.ts'
 
-/** A request over node:http: beside what Hono makes of it, `env.incoming` is what Node has read already. */
+/** A request over node:http. `env.incoming` is Node's own request. */
 export type Http = { Bindings: HttpBindings }
 
-/** One request, as a route sees it. */
+/** One request, in the form that routes get. */
 export type Call = Readonly<{
   context: Context<Http>
   request_id: string
   /** The client's address, behind the trusted proxies. */
   ip: string
-  /** Several lines of one name are joined (RFC 9110 §5.3). */
+  /** The value of a header. Lines of one name are joined (RFC 9110 §5.3). */
   header: (name: string) => string | undefined
 }>
 
-/** What a route answers. `log` joins the request's line in the log and never leaves the process. */
+/** The answer of a route. `log` joins the request's line in the log and never leaves the process. */
 export type Reply = Readonly<{
   status: number
   body: string | Uint8Array<ArrayBuffer> | null
   headers: Readonly<Record<string, string>>
-  /** Each a Set-Cookie of its own (RFC 6265 §3). */
+  /** Each is sent as a Set-Cookie of its own (RFC 6265 §3). */
   cookies?: readonly string[]
-  log?: Readonly<Record<string, unknown>>
-  /** An error that nobody foresaw: a line of its own in the log. */
+  log?: LogFields
+  /** An error that was not foreseen: a line of its own in the log. */
   fault?: string
 }>
 
@@ -31,10 +32,12 @@ export type Handle = (call: Call) => Promise<Reply>
 export type Route = Readonly<{
   method: 'GET' | 'POST' | 'DELETE'
   path: string
-  /** Which browser origins may read the answer: all of them, those of first-party clients with their cookies, or none. */
+  /** The browser origins that may read the answer: all of them, those of first-party clients with their cookies, or none. */
   cors: 'anyone' | 'clients-with-cookies' | 'none'
-  /** How a refusal is answered: as JSON of RFC 6749 §5.2, as a problem of RFC 9457, or as a page for the person who reads it. */
+  /** The form of a refusal: JSON of RFC 6749 §5.2, a problem of RFC 9457, or a page. */
   errors: 'oauth' | 'problem' | 'page'
+  /** For what asks every few seconds: its requests have no line in the log. A fault of the server has its own line all the same. */
+  isProbe?: true
   handle: Handle
 }>
 
@@ -46,5 +49,5 @@ export const json = (status: number, body: unknown, headers: Reply['headers'] = 
 
 export const noContent: Reply = { status: 204, body: null, headers: {} }
 
-/** RFC 6749 §5.1 – "no-store" on whatever holds or refuses a token. */
+/** RFC 6749 §5.1 – For every answer that contains or refuses a token. */
 export const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }

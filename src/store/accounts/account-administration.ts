@@ -8,6 +8,7 @@ import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
+import { createListSignIns } from './sign-in-history.ts'
 
 /** Accounts that one statement reads, whatever the filter: it delays no other statement, and its rows fit into memory. */
 const PAGE_ROWS = 1000
@@ -44,6 +45,7 @@ export const createAccountAdministration = (
   },
 
   readPage: createReadPage(database),
+  listSignIns: createListSignIns(database),
   countSignIns: createCountSignIns(database),
 
   changeAndSignOut: async (id, change) => {

@@ -49,8 +49,8 @@ const createFindLiving =
 const createEnd =
   (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] =>
   async ({ id, salt, client_id, user_id = null, reason }) => {
-    const ended = await database.run(
-      sql => sql`
+    const [family] = await database.run(
+      sql => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
         with ended as (
           update signet.refresh_families
           set revoked_at = statement_timestamp(), revoke_reason = ${reason}
@@ -62,9 +62,14 @@ const createEnd =
           returning id
         ),
         ${writeSignInEntries(sql, access_token_seconds)}
-        select id from ended`,
+        select user_id, client_id, exists (select from ended) as has_ended
+        from signet.refresh_families
+        where id = ${id}
+          and salt = coalesce(${salt}::bytea, salt)
+          and client_id = coalesce(${client_id}::text, client_id)
+          and user_id = coalesce(${user_id}::uuid, user_id)`,
     )
-    return ended.length > 0
+    return family ?? null
   }
 
 const createList =

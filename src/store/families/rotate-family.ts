@@ -35,7 +35,7 @@ export const createJudgeToken = (database: Database, lifetimes: Lifetimes): Refr
 }
 
 const rotationOfOne = ([family]: readonly JudgedFamily[]): Rotation => {
-  if (family === undefined) return { outcome: 'denied', denial: 'unknown_family' }
+  if (family === undefined) return { outcome: 'denied', denial: 'unknown_family', user_id: null }
   if (family.rotation === null) throw new Unavailable('database', 1, 'judged too late')
   return family.rotation
 }

@@ -100,12 +100,12 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
         outcome: 'replayed',
         family: expect.objectContaining({ id: retried.id, user_id: retried.user_id, generation: 1 }),
       },
-      { outcome: 'reused' },
-      { outcome: 'forged' },
-      { outcome: 'denied', denial: 'wrong_client' },
-      { outcome: 'scope_exceeded' },
-      { outcome: 'resource_exceeded' },
-      { outcome: 'denied', denial: 'revoked' },
+      { outcome: 'reused', user_id: reused.user_id },
+      { outcome: 'forged', user_id: forged.user_id },
+      { outcome: 'denied', denial: 'wrong_client', user_id: foreign.user_id },
+      { outcome: 'scope_exceeded', user_id: narrowed.user_id },
+      { outcome: 'resource_exceeded', user_id: elsewhere.user_id },
+      { outcome: 'denied', denial: 'revoked', user_id: revoked.user_id },
     ])
     const families = [plain, retried, reused, forged, foreign, narrowed, elsewhere, revoked]
     const rows = await Promise.all(families.map(({ id }) => rowOf(ground, id)))
@@ -141,7 +141,7 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
     const [family, gone] = await Promise.all([seed(), seed()])
     await ground.database.sql`delete from refresh_families where id = ${gone.id}`
     expect(await Promise.all([rotate(presentation(gone, 0)), rotate(presentation(family, 0))])).toEqual([
-      { outcome: 'denied', denial: 'unknown_family' },
+      { outcome: 'denied', denial: 'unknown_family', user_id: null },
       { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
     ])
   })
@@ -158,7 +158,7 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
     expect((await rowOf(ground, held.id)).generation).toBe(0)
     await holder`commit`
     holder.release()
-    expect(await waiting).toEqual({ outcome: 'reused' })
+    expect(await waiting).toEqual({ outcome: 'reused', user_id: held.user_id })
   })
 
   it('are carried out without the one that Postgres refuses', async () => {
@@ -204,7 +204,7 @@ describe.each(backends)('a rotation that is late in a batch, on $name', ({ open 
       ]),
     ).toEqual([
       { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
-      { outcome: 'denied', denial: 'wrong_client' },
+      { outcome: 'denied', denial: 'wrong_client', user_id: late.user_id },
     ])
     expect(statements).toBe(2)
     await backend.close()

@@ -1,0 +1,72 @@
+/** Every field that a line of the log may have, with what it tells. docs/logs.md lists them: a test compares the two. */
+export const LOG_FIELDS = {
+  level: 'The severity: 30 for information, 40 for a warning, 50 for an error.',
+  time: 'The time of the line, in UTC.',
+  msg: 'What happened. `request` is the line that every request has when it is answered.',
+  event: 'The name of an event that operators look for.',
+  component: 'The part of the server, or the helper, that the line is about.',
+
+  request_id: 'The request, as `X-Request-Id` names it to the client. Work that follows the answer keeps it.',
+  sub: 'The account.',
+  sid: 'The sign-in: the `sid` of its tokens, and the id of its refresh family.',
+  new_sid: 'The sign-in that a step-up opened in the place of `sid`.',
+  client_id: 'The client that asked, or whose token was presented.',
+
+  method: 'The method of the request.',
+  path: 'The route that took the request; the path itself where no route did.',
+  status: 'The status of the answer.',
+  duration_ms: 'Milliseconds from the head of the request to its answer.',
+  ip: 'The address of the client, behind the trusted proxies.',
+  error: 'The code of a refusal, or what a fault says of itself.',
+  reason: 'Why: one of the reasons below.',
+  cause: 'What lies behind the reason: the code of a library, or the error of a database.',
+  grant_type: 'The grant of a token request.',
+  auth_method: 'The method by which a client tried to authenticate.',
+  parameter: 'The parameter that is missing.',
+  characters: 'The length of an access token that would be too long.',
+  retry_after_seconds: 'Seconds after which the client may try again, as it was told.',
+  ended_sub: 'The account whose tokens a global revocation ended.',
+  ended_client_id: 'The client whose tokens a global revocation ended.',
+
+  mail: 'The mail, by the name of its template. No line has its address or its text.',
+  attempts: 'Attempts to send the mail that have failed.',
+  urgent: 'True for a mail that goes out before others.',
+  smtp_status: 'The status that the mail server answered.',
+
+  peer: 'The address that a forwarded header came from.',
+  trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
+  faults: 'What is wrong, a sentence each.',
+  file: 'The file of the key that signs.',
+  kids: 'The keys that are in use, by their `kid`.',
+  port: 'The port that was taken.',
+  dropped: 'Lines of the log that standard output did not take.',
+} as const satisfies Readonly<Record<string, string>>
+
+export type LogField = keyof typeof LOG_FIELDS
+export type LogFields = Readonly<Partial<Record<LogField, unknown>>>
+
+/** What a line names a sign-in by, in the words of its tokens. What is not known is left out. */
+export type AboutSignIn = Readonly<{
+  sub?: string | undefined
+  sid?: string | undefined
+  client_id?: string | undefined
+}>
+
+/** The same, with the request that caused the line. */
+export type AboutRequest = AboutSignIn & Readonly<{ request_id: string }>
+
+/** Names a sign-in by its refresh family. */
+export const aboutFamily = (
+  family: Readonly<{ id: string; user_id: string | null; client_id: string }>,
+): AboutSignIn => aboutSignIn({ sub: family.user_id, sid: family.id, client_id: family.client_id })
+
+/** Names a sign-in by what is known of it: the claims of a token have these names. */
+export const aboutSignIn = ({
+  sub,
+  sid,
+  client_id,
+}: Readonly<{ [Name in keyof AboutSignIn]?: string | null | undefined }>): AboutSignIn => ({
+  ...(sub ? { sub } : {}),
+  ...(sid ? { sid } : {}),
+  ...(client_id ? { client_id } : {}),
+})
