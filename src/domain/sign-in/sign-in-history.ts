@@ -39,7 +39,7 @@ export const presentPastSignIn = (signIn: PastSignIn) => ({
   last_used_at: signIn.last_used_at.toISOString(),
   ended_at: signIn.ended_at?.toISOString() ?? null,
   reason: signIn.end_reason,
-  because: signIn.end_reason && END_REASONS[signIn.end_reason],
+  because: signIn.end_reason && PAST_REASONS[signIn.end_reason],
   ip: signIn.last_ip,
   device: describeDevice(signIn.last_user_agent),
 })
