@@ -33,6 +33,7 @@ export const readConfig = (environment: Environment): Reading => {
   // Each value came out of the schema of its own row.
   const settings = values as Settings
   faults.push(
+    ...judgePorts(settings),
     ...judgeIssuer(settings),
     ...judgeAudience(settings),
     ...judgePeppers(settings),
@@ -76,6 +77,21 @@ export const endingLimitOf = ({ RATE_LIMIT_PASSWORD }: Pick<Config, 'RATE_LIMIT_
 
 const times = (factor: number, limit: RateLimit): RateLimit =>
   limit && { ...limit, count: Math.ceil(limit.count * factor) }
+
+/** How many sign-ins one address may try, and the setting that raises it. */
+export const describeSignInLimit = ({ RATE_LIMIT_LOGIN: limit }: Pick<Config, 'RATE_LIMIT_LOGIN'>): string =>
+  limit === null
+    ? 'sign-ins are not limited by address, for RATE_LIMIT_LOGIN is off; set it to count/seconds such as 5/60'
+    : `${limit.count} sign-ins in ${limit.window_seconds} seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60`
+
+/** Signet ends no TLS: with an https issuer a proxy is in front, and its clients share one address until it is named. Null: no doubt. */
+export const findProxyDoubt = ({
+  ISSUER,
+  TRUSTED_PROXIES,
+}: Pick<Config, 'ISSUER' | 'TRUSTED_PROXIES'>): string | null =>
+  TRUSTED_PROXIES.length === 0 && ISSUER.startsWith('https:')
+    ? 'TRUSTED_PROXIES is unset, and ISSUER is https: all clients behind the proxy that ends TLS count and are logged as one address, and share one limit of sign-ins; set TRUSTED_PROXIES to the address of the proxy'
+    : null
 
 /** Some settings alone, for a command that needs no more: a migration job is not handed the pepper. */
 export const readSettings = <N extends Name>(
@@ -131,6 +147,12 @@ const judgeEnvironment = ({ PGTARGETSESSIONATTRS, PGPORT }: Environment): readon
     : []),
   ...(PGPORT && !/^[1-9]\d{0,4}$/.test(PGPORT) ? ['PGPORT must be a port'] : []),
 ]
+
+/** One port on one address serves one listener. */
+const judgePorts = ({ HOST, PORT, INTERNAL_HOST, INTERNAL_PORT }: Partial<Settings>): readonly string[] =>
+  PORT !== undefined && PORT === INTERNAL_PORT && HOST === INTERNAL_HOST
+    ? [`PORT and INTERNAL_PORT are both ${PORT}: set one of them to another port`]
+    : []
 
 /** RFC 8414 §2 – An https URL without query and fragment. Ours: an origin alone, so that no proxy has to rewrite paths. */
 const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => {

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { App } from '../http/server/app.ts'
 import { systemWait } from '../platform/wait.ts'
-import type { Clock, Log, Wait } from '../ports/effects.ts'
+import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
@@ -35,6 +35,8 @@ type Parts = Readonly<{
   printMail?: (text: string) => void
   /** Lines that the log could not write. Default: none. */
   logLinesDropped?: () => number
+  /** Called when a phase of a start on the embedded database begins. Default: not told. */
+  onPhase?: (phase: StartPhase) => void
 }>
 
 /** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
@@ -62,10 +64,11 @@ const assemble = async (
     database,
     printMail = () => {},
     logLinesDropped = () => 0,
+    onPhase,
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
-  const opened = await openParts(config, { clock, log, database, onClose })
+  const opened = await openParts(config, { clock, log, database, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
   const mail = composeMail(config, { ...base, printMail, onClose })

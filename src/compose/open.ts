@@ -9,7 +9,7 @@ import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
-import type { Clock, Log } from '../ports/effects.ts'
+import type { Clock, Log, StartPhase } from '../ports/effects.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
@@ -28,6 +28,7 @@ type Parts = Readonly<{
   /** A database that the caller has opened and closes. */
   database: Database | undefined
   onClose: OnClose
+  onPhase: ((phase: StartPhase) => void) | undefined
 }>
 
 /**
@@ -43,7 +44,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [], policy })
   refuseDirectories(config)
   const openOwn = async () => {
-    const own = await openStore(config)
+    const own = await openStore(config, { onPhase: parts.onPhase })
     onClose(() => own.close())
     return own
   }

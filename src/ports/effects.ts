@@ -35,6 +35,9 @@ export type Passwords = {
 /** Rejects with Unavailable when Postgres is away; nearly always without a query. For what is issued without storing anything. */
 export type EnsureStore = () => Promise<void>
 
+/** What a start on the embedded database spends its seconds on. */
+export type StartPhase = 'making_database' | 'opening_database' | 'migrating_database'
+
 /** Resolves after that long, and holds nothing but a timer meanwhile. */
 export type Wait = (milliseconds: number) => Promise<void>
 

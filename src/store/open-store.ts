@@ -1,4 +1,5 @@
 import { StartFault } from '../domain/base/start-fault.ts'
+import type { StartPhase } from '../ports/effects.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { type Database, openDatabase } from './postgres/index.ts'
 import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
@@ -10,18 +11,18 @@ type Place = Readonly<{
   DATA_DIR: string
 }>
 
+type Events = Readonly<{ onPhase?: ((phase: StartPhase) => void) | undefined }>
+
 /**
  * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database refuses us or when the
  * schema is not the one that this version knows, and with Unavailable when there is no answer.
  */
-export const openStore = async ({
-  DATABASE_URL,
-  DATABASE_SCHEMA: schema,
-  DATABASE_POOL_SIZE,
-  DATA_DIR,
-}: Place): Promise<Database> => {
+export const openStore = async (
+  { DATABASE_URL, DATABASE_SCHEMA: schema, DATABASE_POOL_SIZE, DATA_DIR }: Place,
+  { onPhase }: Events = {},
+): Promise<Database> => {
   if (DATABASE_URL === null) {
-    const embedded = await openEmbedded({ data_dir: DATA_DIR })
+    const embedded = await openEmbedded({ data_dir: DATA_DIR, onPhase })
     const database = openDatabase(embedded)
     return {
       ...database,

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
+import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
 
 let sandbox: Sandbox
@@ -23,6 +23,13 @@ const fails = async (environment: Record<string, string>) => {
   return { code, out: program.out(), lines: program.err().trim().split('\n') }
 }
 
+/** What the log says that a start did before it was ready. */
+const phasesOf = (program: Program) =>
+  program
+    .log()
+    .filter(line => line['event'] === 'start')
+    .map(line => line['phase'])
+
 describe('the first start on the embedded default', () => {
   it('prints the issuer, a demo client and a line that answers with a token anybody can verify', async () => {
     const program = sandbox.start()
@@ -31,11 +38,17 @@ describe('the first start on the embedded default', () => {
     const lines = program.err().trim().split('\n')
     expect(lines).toEqual([
       `Signet is ready: ${issuer}`,
+      `Listens on: 127.0.0.1, port ${sandbox.port}`,
+      `API reference: ${issuer}/docs`,
+      'Limit: 5 sign-ins in 60 seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60',
       expect.stringMatching(/^Demo client: demo, secret [\w-]{43}$/),
       'Get a token:',
       expect.stringMatching(/^ {2}curl -s -u demo:[\w-]{43} -d grant_type=client_credentials http/),
     ])
-    const answer = execFileSync('sh', ['-c', lines[3] ?? ''], { encoding: 'utf8' })
+    expect(phasesOf(program)).toEqual(['making_database', 'opening_database', 'migrating_database'])
+    const ready = { event: 'ready', issuer, host: '127.0.0.1', port: sandbox.port }
+    await expect.poll(program.log).toContainEqual(expect.objectContaining(ready))
+    const answer = execFileSync('sh', ['-c', lines.at(-1) ?? ''], { encoding: 'utf8' })
     const { access_token } = JSON.parse(answer) as { access_token: string }
     const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
     const { payload } = await jwtVerify(access_token, keys, {
@@ -45,7 +58,7 @@ describe('the first start on the embedded default', () => {
       audience: issuer,
     })
     expect(payload).toMatchObject({ sub: 'demo', client_id: 'demo', scope: 'demo' })
-    expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[1] ?? '')?.[1])
+    expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[4] ?? '')?.[1])
     expect(program.out()).not.toContain(access_token)
   })
 
@@ -60,6 +73,7 @@ describe('the first start on the embedded default', () => {
     const second = sandbox.start()
     await becomesReady(second)
     expect((await call('/.well-known/jwks.json')).text).toBe(jwks)
+    expect(phasesOf(second)).toEqual(['opening_database', 'migrating_database'])
     expect(first.err().startsWith(second.err())).toBe(true)
     // The developer's mail, with its link, which is in no log.
     expect(first.err()).toMatch(
@@ -125,19 +139,33 @@ describe('a start that is refused', () => {
     const { code, lines } = await fails({ CLIENTS_FILE })
     expect(code).toBe(2)
     expect(lines).toEqual([
-      expect.stringMatching(/^signetd: CLIENTS_FILE .*client 0: client_secret is required/),
-      expect.stringMatching(/^signetd: CLIENTS_FILE .*client 1: client_secret must be 32 characters/),
+      expect.stringMatching(/^signetd: CLIENTS_FILE .*, line 1: client "a": client_secret is required/),
+      expect.stringMatching(
+        /^signetd: CLIENTS_FILE .*, line 1: client "b": client_secret must be 32 characters/,
+      ),
     ])
     expect(readdirSync(sandbox.directory)).toEqual(['clients.json'])
   })
 
-  it('says in one line that the port is taken', async () => {
+  it('says in a line each that its ports are taken, and makes neither a key nor a database', async () => {
     const squatter = createServer()
     await new Promise<void>(resolve => squatter.listen(sandbox.port, '127.0.0.1', resolve))
-    const { code, out, lines } = await fails({})
+    const INTERNAL_PORT = String(sandbox.port)
+    const { code, out, lines } = await fails({ INTERNAL_PORT, INTERNAL_HOST: '0.0.0.0' })
     await new Promise(resolve => squatter.close(resolve))
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(lines).toEqual([`signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: EADDRINUSE`])
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^signetd: cannot listen on INTERNAL_HOST 0\.0\.0\.0, INTERNAL_PORT \d+: another process .* set INTERNAL_PORT to .* \(EADDRINUSE\)$/,
+      ),
+      `signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: another process listens there; end that process, or set PORT to a port that is free (EADDRINUSE)`,
+    ])
+    expect(readdirSync(sandbox.directory)).toEqual([])
+  })
+
+  it('says that the machine has no such address', async () => {
+    const { code, lines } = await fails({ HOST: '192.0.2.1', ISSUER: 'https://id.example.com' })
+    expect({ code, lines }).toEqual({ code: 2, lines: [expect.stringMatching(/no such address; set HOST/)] })
   })
 
   it('says in one line that the keys are open to others, and makes no database', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
+import type { StartPhase } from '../../ports/effects.ts'
 import { migrate } from '../schema/migrate.ts'
 import { openDataDir } from './data-dir.ts'
 import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
@@ -17,16 +18,26 @@ const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
 /** True when a server has begun to keep its rows there. */
 export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_dir, 'postgres'))
 
+type Place = Readonly<{
+  data_dir: string
+  /** Called when a phase begins. Default: not told. */
+  onPhase?: ((phase: StartPhase) => void) | undefined
+}>
+
 /**
  * Ours – Postgres in this process, its rows under `data_dir`, its schema brought up to date. For trying Signet out and for
  * development: safe against the death of the process, not against power loss.
  * Rejects with a StartFault while another process holds the directory.
  */
-export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
+export const openEmbedded = async ({ data_dir, onPhase = () => {} }: Place): Promise<Embedded> => {
   openDataDir(data_dir)
   const path = socketPath(join(data_dir, 'postgres.sock'))
   const lock = await hold(data_dir, path)
-  if (!hasEmbedded(data_dir)) await makeEmbedded(data_dir, lock)
+  if (!hasEmbedded(data_dir)) {
+    onPhase('making_database')
+    await makeEmbedded(data_dir, lock)
+  }
+  onPhase('opening_database')
   const worker = startWorker({ data_dir, socket: path })
   const close = async () => {
     const exited = once(worker, 'exit')
@@ -36,6 +47,7 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
   }
   try {
     await once(worker, 'message')
+    onPhase('migrating_database')
     await migrate({ url: URL_OF_EMBEDDED, path })
   } catch (error) {
     await worker.terminate()
@@ -57,6 +69,7 @@ const hold = async (data_dir: string, path: string): Promise<DirectoryLock> => {
     throw new StartFault([`DATA_DIR ${data_dir} cannot be used: ${errorCodeOf(error)}`], error)
   }
 }
+
 /** Makes the database in a thread that then ends: the memory that making it takes goes with the thread. */
 const makeEmbedded = async (data_dir: string, lock: Pick<DirectoryLock, 'release'>): Promise<void> => {
   try {
