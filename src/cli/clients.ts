@@ -21,13 +21,15 @@ export const addClientsCommand = (program: Command, io: Io): void => {
     })
 }
 
+const UNSET = 'CLIENTS_FILE is unset: set it to the path of the file that lists the clients'
+
 const check = async ({
   environment,
 }: Io): Promise<{ lines: readonly string[]; client_ids: readonly string[] }> => {
   const reading = readSettings(['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'], environment)
   if ('faults' in reading) return { lines: reading.faults, client_ids: [] }
   const { CLIENTS_FILE } = reading.settings
-  if (CLIENTS_FILE === null) return { lines: ['CLIENTS_FILE is unset'], client_ids: [] }
+  if (CLIENTS_FILE === null) return { lines: [UNSET], client_ids: [] }
   try {
     const clients = await readClientsFile(CLIENTS_FILE, audiencePolicyOf(reading.settings))
     return { lines: [], client_ids: clients.map(client => client.client_id) }

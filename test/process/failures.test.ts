@@ -230,7 +230,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     program.process.kill('SIGHUP')
     await expect
       .poll(() => program.log().find(line => String(line['msg']).startsWith('not reloaded')))
-      .toMatchObject({ faults: [expect.stringContaining('client 0: client_secret is required')] })
+      .toMatchObject({ faults: [expect.stringContaining('client "service": client_secret is required')] })
     expect((await clientCredentials()).status).toBe(200)
     writeFileSync(file, '[]')
     program.process.kill('SIGHUP')
