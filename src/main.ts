@@ -55,13 +55,16 @@ const main = async () => {
     printReady(config, signet)
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
-    if (error instanceof Unavailable) return giveUp(['DATABASE_URL: the database does not answer'])
+    if (error instanceof Unavailable) return giveUp([DATABASE_LOST])
     throw error
   }
 }
 
 /** Shows a mail to the developer where SMTP_URL is unset: its link is a secret, which the log must not hold. */
 const printMail = (text: string) => screen.write(`\n${text}\n`)
+
+const DATABASE_LOST =
+  'DATABASE_URL: the database stopped answering during the start; look at its log, and start again'
 
 const giveUp = (lines: readonly string[]): never => {
   screen.write(lines.map(line => `signetd: ${line}\n`).join(''))

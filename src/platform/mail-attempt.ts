@@ -2,6 +2,7 @@ import type { Mail } from '../domain/account/mail.ts'
 import { mailGroupOf } from '../domain/account/mail-priority.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Errand } from '../ports/mail.ts'
+import { describeSmtpFault } from './smtp-causes.ts'
 
 /** What an attempt reads, and what it finds out for the next one. */
 type Attempted = {
@@ -50,7 +51,7 @@ export const createMailAttempt = ({
     const isFinal = isRefused(error)
     const pause = isFinal || isClosed() ? undefined : retry_milliseconds[entry.attempts]
     entry.attempts += 1
-    const fields = { ...describeMail(entry), ...codesOf(error) }
+    const fields = { ...describeMail(entry), ...codesOf(error), ...causeOf(entry, error) }
     if (pause === undefined) {
       metrics.mailed(isFinal ? 'refused' : 'given_up')
       log.error(fields, 'a mail was given up')
@@ -69,6 +70,10 @@ export const createMailAttempt = ({
     }
   }
 }
+
+/** The errand makes the mail: without one, the mail server was not asked. */
+const causeOf = ({ mail }: Attempted, error: unknown) =>
+  mail === null ? {} : { cause: describeSmtpFault(error) }
 
 /** For the log: which mail and whose, but neither its address nor its text. */
 export const describeMail = ({ mail, attempts, isUrgent }: Omit<Attempted, 'errand'>) => ({

@@ -14,8 +14,8 @@ type Place = Readonly<{
 type Events = Readonly<{ onPhase?: ((phase: StartPhase) => void) | undefined }>
 
 /**
- * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database refuses us or when the
- * schema is not the one that this version knows, and with Unavailable when there is no answer.
+ * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database cannot be reached or refuses us,
+ * and when the schema is not the one that this version knows.
  */
 export const openStore = async (
   { DATABASE_URL, DATABASE_SCHEMA: schema, DATABASE_POOL_SIZE, DATA_DIR }: Place,
@@ -39,6 +39,6 @@ export const openStore = async (
     return database
   } catch (error) {
     await database.close()
-    throw faultOf(error)
+    throw await faultOf(error, { url: DATABASE_URL })
   }
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -10,14 +12,18 @@ import {
   hasPostgres,
   hasRedis,
 } from '../support/backends.ts'
+import { becomesReady, openSandbox } from '../support/process.ts'
 import { openMailbox } from '../support/services/mailbox.ts'
 import { openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
+import { freePort } from '../support/services/services.ts'
 
 const PEPPER = Buffer.alloc(32, 7).toString('base64url')
 
 let directory: string
 let lines: string[]
-beforeEach(() => {
+let port: number
+beforeEach(async () => {
+  port = await freePort()
   directory = mkdtempSync(join(tmpdir(), 'signet-doctor-'))
   lines = []
 })
@@ -27,7 +33,26 @@ const doctor = (environment: Record<string, string>, ...words: string[]) => {
   const io = { environment, out: (line: string) => lines.push(line), err: (line: string) => lines.push(line) }
   return runProgram(['doctor', ...words], io, async () => {})
 }
-const places = () => ({ KEYS_DIR: join(directory, 'keys'), DATA_DIR: join(directory, 'data') })
+const places = () => ({
+  PORT: String(port),
+  INTERNAL_PORT: 'off',
+  KEYS_DIR: join(directory, 'keys'),
+  DATA_DIR: join(directory, 'data'),
+})
+/** The exit code, and the line of one check. */
+const check = async (name: string, environment: Record<string, string>) => {
+  lines = []
+  const code = await doctor({ ...places(), ...environment })
+  return [code, lines.find(line => line.slice(7).split(':')[0] === name)]
+}
+/** A server on loopback that says something to each that comes. */
+const openSpeaker = async (says: string) => {
+  const server = createServer(socket => socket.on('error', () => {}).end(says))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a server without a port')
+  return { port: address.port, close: () => void server.close() }
+}
 
 describe('signetd doctor', () => {
   it('finds nothing wrong before the first start, and makes nothing', async () => {
@@ -60,14 +85,16 @@ describe('signetd doctor', () => {
 
   it('tells where mail goes, and whether its server takes it', async () => {
     expect(await doctor(places())).toBe(0)
-    expect(lines.at(-1)).toBe('ok     mail: printed on standard error, for there is no SMTP_URL')
+    expect(lines.at(-1)).toBe(
+      'ok     mail: mails are printed on standard error, for SMTP_URL is unset; set SMTP_URL and MAIL_FROM to send them',
+    )
     const mailbox = await openMailbox()
     const mail = { SMTP_URL: mailbox.url, MAIL_FROM: 'a@b.example' }
     expect(await doctor({ ...places(), ...mail })).toBe(0)
     expect(lines.at(-1)).toBe('ok     mail')
     const wrong = { ...mail, SMTP_URL: mailbox.url.replace('//', '//user:hidden@') }
     expect(await doctor({ ...places(), ...wrong })).toBe(1)
-    expect(lines.at(-1)).toMatch(/^fault  mail: SMTP_URL: /)
+    expect(lines.at(-1)).toMatch(/^fault  mail: SMTP_URL: .* correct them \(/)
     expect(lines.join()).not.toContain('hidden')
     await mailbox.close()
   })
@@ -81,7 +108,9 @@ describe('signetd doctor', () => {
     expect(await run({})).toBe(0)
     expect(proxies()).toBe('ok     proxies')
     expect(await run({ ISSUER: 'https://id.example' })).toBe(0)
-    expect(proxies()).toMatch(/^ok {5}proxies: TRUSTED_PROXIES is unset: every client behind the proxy/)
+    expect(proxies()).toMatch(
+      /^ok {5}proxies: TRUSTED_PROXIES is unset, .* count and are logged as one address/,
+    )
     expect(await run({ TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::/32' })).toBe(0)
     expect(proxies()).toMatch(
       /^ok {5}proxies: x-forwarded-for is believed from 10\.0\.0\.0\/8, 2001:db8::\/32: .* remove forwarded$/,
@@ -101,7 +130,9 @@ describe('signetd doctor', () => {
     expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
     expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
     expect(lines.join('\n')).toContain('run signetd migrate')
-    expect(lines.join('\n')).toContain('mail: off, for there is no SMTP_URL')
+    expect(lines.join('\n')).toContain(
+      'mail: no mail is sent, and no account can get a new password, for SMTP_URL is unset',
+    )
     await full.drop()
     await empty.drop()
   })
@@ -116,14 +147,131 @@ describe('signetd doctor', () => {
     expect(await examine(own.url)).toEqual([0, 'ok     redis'])
     expect(await examine(`${own.url}/16`)).toEqual([1, expect.stringContaining('out of range')])
     await own.admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
-    expect(await examine(own.url)).toEqual([1, expect.stringContaining('maxmemory-policy is allkeys-lru')])
+    expect(await examine(own.url)).toEqual([
+      1,
+      expect.stringMatching(/maxmemory-policy is allkeys-lru, .*; set maxmemory-policy noeviction/),
+    ])
     await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
     for (const { begin, end } of Object.values(PARTIAL_STATES)) {
       await begin(own)
-      expect(await examine(own.url)).toEqual([1, expect.stringMatching(/^fault {2}redis: REDIS_URL: redis /)])
+      expect(await examine(own.url)).toEqual([
+        1,
+        expect.stringMatching(/^fault {2}redis: REDIS_URL: redis .*; \w+/),
+      ])
       await end(own)
     }
     expect(await examine(own.url)).toEqual([0, 'ok     redis'])
     await own.close()
+  })
+
+  it.each([
+    ['redis://127.0.0.1:1', /redis does not answer: nothing listens there; start Redis, or correct the host/],
+    ['redis://nowhere.invalid', /no address is known for the name of the host; correct the name/],
+  ])('says why there is no Redis at %s, and what to do', async (REDIS_URL, line) => {
+    expect(await check('redis', { REDIS_URL })).toEqual([1, expect.stringMatching(line)])
+  })
+
+  it.runIf(hasRedis)('says that Redis refuses or wants a password, and what to do', async () => {
+    const own = await openOwnRedis()
+    const { host } = new URL(own.url)
+    await own.admin.config('SET', 'requirepass', 'secret')
+    expect(await check('redis', { REDIS_URL: `redis://${host}` })).toEqual([
+      1,
+      'fault  redis: REDIS_URL: redis asks for a password; add it, as in redis://:password@host',
+    ])
+    expect(await check('redis', { REDIS_URL: `redis://:hidden@${host}` })).toEqual([
+      1,
+      'fault  redis: REDIS_URL: redis refuses the user or the password; correct them',
+    ])
+    await own.close()
+  })
+
+  it.each([
+    [
+      'postgres://a:hidden@127.0.0.1:1/x',
+      /ECONNREFUSED.*\): nothing listens there; start Postgres, or correct/,
+    ],
+    ['postgres://a:hidden@nowhere.invalid/x', /\): no address is known for the name of the host; correct/],
+    ['postgres:///x?host=/nowhere', /\): there is no such Unix socket; start Postgres, or correct/],
+  ])('says why there is no database at %s, and what to do', async (DATABASE_URL, line) => {
+    expect(await check('database', { DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })).toEqual([
+      1,
+      expect.stringMatching(line),
+    ])
+    expect(lines.join()).not.toContain('hidden')
+  })
+
+  it('says what is not a mail server, and what a mail server refuses, and what to do', async () => {
+    const mail = (SMTP_URL: string) => check('mail', { SMTP_URL, MAIL_FROM: 'a@b.example' })
+    expect(await mail('smtp://127.0.0.1:1')).toEqual([
+      1,
+      expect.stringContaining('nothing listens there; start'),
+    ])
+    expect(await mail('smtps://nowhere.invalid')).toEqual([1, expect.stringContaining('correct the name')])
+    const speaker = await openSpeaker('HTTP/1.1 400 Bad Request\r\n\r\n')
+    expect(await mail(`smtp://127.0.0.1:${speaker.port}`)).toEqual([
+      1,
+      expect.stringContaining('not speak SMTP'),
+    ])
+    expect(await mail(`smtps://127.0.0.1:${speaker.port}`)).toEqual([
+      1,
+      expect.stringContaining('begins without TLS there; write smtp://'),
+    ])
+    speaker.close()
+    const mailbox = await openMailbox({
+      authOptional: false,
+      onAuth: (_auth, _session, callback) => callback(new Error('no')),
+    })
+    expect(await mail(mailbox.url.replace('//', '//user:hidden@'))).toEqual([
+      1,
+      expect.stringContaining('refuses the user or the password; correct them'),
+    ])
+    await mailbox.close()
+  })
+
+  it('finds what a start would refuse: a port that is taken, and an address of another machine', async () => {
+    const speaker = await openSpeaker('HTTP/1.1 400 Bad Request\r\n\r\n')
+    const taken = String(speaker.port)
+    expect(await check('addresses', { PORT: taken })).toEqual([
+      1,
+      expect.stringMatching(
+        /^fault {2}addresses: cannot listen on HOST 127\.0\.0\.1, PORT .*; end that process/,
+      ),
+    ])
+    expect(await check('addresses', { INTERNAL_PORT: taken })).toEqual([
+      1,
+      expect.stringMatching(/INTERNAL_PORT .* set INTERNAL_PORT to a port that is free/),
+    ])
+    speaker.close()
+    expect(await check('addresses', { HOST: '192.0.2.1', ISSUER: 'https://id.example' })).toEqual([
+      1,
+      expect.stringContaining('this machine has no such address; set HOST to'),
+    ])
+  })
+
+  it('says of a running server that its port and its directory are its own', async () => {
+    const sandbox = await openSandbox()
+    await becomesReady(sandbox.start())
+    expect(await check('addresses', sandbox.environment)).toEqual([
+      0,
+      `ok     addresses: a server of this issuer listens on port ${sandbox.port} already`,
+    ])
+    const elsewhere = { ...sandbox.environment, PORT: String(port) }
+    expect(await check('data', elsewhere)).toEqual([
+      1,
+      expect.stringMatching(/^fault {2}data: DATA_DIR \S+ is in use by another process: stop it first/),
+    ])
+    await sandbox.close()
+  })
+
+  it('says how an office behind one address gets more sign-ins', async () => {
+    expect(await check('limits', {})).toEqual([
+      0,
+      'ok     limits: 5 sign-ins in 60 seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60',
+    ])
+    expect(await check('limits', { RATE_LIMIT_LOGIN: 'off' })).toEqual([
+      0,
+      expect.stringMatching(/not limited by address, .*; set it to count\/seconds/),
+    ])
   })
 })

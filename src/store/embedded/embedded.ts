@@ -6,8 +6,8 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import type { StartPhase } from '../../ports/effects.ts'
 import { migrate } from '../schema/migrate.ts'
-import { openDataDir } from './data-dir.ts'
-import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
+import { judgeDataDir, openDataDir } from './data-dir.ts'
+import { type DirectoryLock, holdDirectory, isHeld, socketPath } from './directory-lock.ts'
 
 /** The embedded Postgres: what openDatabase is to be told, and how it ends. */
 export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>
@@ -17,6 +17,23 @@ const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
 
 /** True when a server has begun to keep its rows there. */
 export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_dir, 'postgres'))
+
+/** What keeps the embedded database from being made or opened there, a line each. Changes nothing. */
+export const findDataFaults = (data_dir: string): readonly string[] => {
+  const faults = judgeDataDir(data_dir)
+  if (faults.length > 0) return faults
+  try {
+    socketPath(join(data_dir, 'postgres.sock'))
+    return []
+  } catch (error) {
+    if (error instanceof StartFault) return error.lines
+    throw error
+  }
+}
+
+/** True while a process has the embedded database open. */
+export const isInUse = async (data_dir: string): Promise<boolean> =>
+  existsSync(data_dir) && (await isHeld(data_dir))
 
 type Place = Readonly<{
   data_dir: string

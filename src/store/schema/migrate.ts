@@ -39,7 +39,7 @@ export const migrate = async ({
       return takeSteps(sql, { known, to, schema })
     })
   } catch (error) {
-    throw faultOf(error)
+    throw await faultOf(error, place)
   }
 }
 
