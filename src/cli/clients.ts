@@ -8,10 +8,12 @@ import type { Io } from './terminal/io.ts'
 export const addClientsCommand = (program: Command, io: Io): void => {
   program
     .command('clients')
-    .description('The registered clients')
+    .description('check the file of registered clients')
     .command('check')
-    .description('read CLIENTS_FILE as the server would, and say what is wrong with it')
-    .option('--json', 'for machines')
+    .description(
+      'read CLIENTS_FILE as the server does, and print the clients, or each fault with its line and what to do',
+    )
+    .option('--json', 'print JSON for programs')
     .action(async ({ json = false }: { json?: boolean }) => {
       const { lines, client_ids } = await check(io)
       if (json) io.out(JSON.stringify(lines.length > 0 ? { faults: lines } : { client_ids }))

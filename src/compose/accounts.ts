@@ -30,7 +30,7 @@ type Parts = Base &
   Pick<ComposedOAuth, 'alertRefresh' | 'issue' | 'rotate'> &
   Readonly<{ mail: ComposedMail }>
 
-/** The account API: what it does, and how it travels. */
+/** Composes the account API: its flows, limits and transports. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
   const limits = composeLimits(config, base, mail)
   const { notices } = mail

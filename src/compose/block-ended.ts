@@ -15,7 +15,7 @@ import type { RefreshFamilies } from '../ports/sign-ins.ts'
 
 type Needs = Readonly<{ blocklist: WritableBlocklist; clock: Clock; access_token_seconds: number }>
 
-/** What goes on the blocklist, and for how many seconds; null where nothing was ended. */
+/** Entries for the blocklist, and their seconds; null where nothing was ended. */
 type Ended = Readonly<{ entries: readonly BlocklistEntry[]; seconds: number }> | null
 
 /**
@@ -108,7 +108,7 @@ const blockFamilies = (families: RefreshFamilies, { blocked, signIns }: Blocking
     }),
 })
 
-/** Of all that a person has: the sign-ins, and every token that was issued until then. */
+/** Entries that end every sign-in of a person, and every token that was issued until then. */
 const personEntries = (sub: string, { issued_until, seconds, families }: EndedPerson): Ended => ({
   entries: [{ kind: 'sub', value: sub, issued_until }, ...signInEntries(families)],
   seconds,

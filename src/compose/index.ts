@@ -11,7 +11,7 @@ import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
 import { composeRevocations } from './revocations.ts'
 
-/** What the process around it is told and may do. */
+/** All that the process around the server may use of it. */
 export type Signet = Readonly<{
   app: App
   /** For the internal listener; null where that is off. */
@@ -20,7 +20,7 @@ export type Signet = Readonly<{
   demo: Readonly<{ client_id: string; client_secret: string }> | null
   /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
   reload(): Promise<void>
-  /** From now on not ready, and every answer asks its client to go elsewhere. */
+  /** From now on the server is not ready, and every answer asks its client to close the connection. */
   drain(): void
   close(): Promise<void>
 }>
@@ -39,7 +39,7 @@ type Parts = Readonly<{
   onPhase?: (phase: StartPhase) => void
 }>
 
-/** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
+/** Composes the whole server. Rejects with a StartFault, or with Unavailable when Postgres is lost meanwhile; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
   const closers: (() => Promise<void> | void)[] = []
   const close = async () => {
@@ -91,7 +91,7 @@ const assemble = async (
     ...apps,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
-      // Neither waits for the other, whose files may hang.
+      // At the same time, since either file system may hang.
       await Promise.all([opened.keys.reload(), opened.reloadClients()])
     },
     drain: () => {

@@ -45,7 +45,7 @@ const check = async (name: string, environment: Record<string, string>) => {
   const code = await doctor({ ...places(), ...environment })
   return [code, lines.find(line => line.slice(7).split(':')[0] === name)]
 }
-/** A server on loopback that says something to each that comes. */
+/** A server on loopback that says one thing on each connection and ends it. */
 const openSpeaker = async (says: string) => {
   const server = createServer(socket => socket.on('error', () => {}).end(says))
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -55,7 +55,7 @@ const openSpeaker = async (says: string) => {
 }
 
 describe('signetd doctor', () => {
-  it('finds nothing wrong before the first start, and makes nothing', async () => {
+  it('finds no fault before the first start, and makes nothing', async () => {
     expect(await doctor(places())).toBe(0)
     expect(lines.every(line => line.startsWith('ok '))).toBe(true)
     expect(readdirSync(directory)).toEqual([])
@@ -66,7 +66,7 @@ describe('signetd doctor', () => {
     expect(lines).toHaveLength(2)
   })
 
-  it('looks at the clients and at what does not answer, as JSON too', async () => {
+  it('finds faults of clients, database, Redis and mail, as JSON with --json', async () => {
     const file = join(directory, 'clients.json')
     writeFileSync(file, '[{ "client_id": "a", "client_secret": "short" }]')
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
@@ -83,7 +83,7 @@ describe('signetd doctor', () => {
     ])
   })
 
-  it('tells where mail goes, and whether its server takes it', async () => {
+  it('says where mail goes, and whether the mail server takes it', async () => {
     expect(await doctor(places())).toBe(0)
     expect(lines.at(-1)).toBe(
       'ok     mail: mails are printed on standard error, for SMTP_URL is unset; set SMTP_URL and MAIL_FROM to send them',
@@ -99,7 +99,7 @@ describe('signetd doctor', () => {
     await mailbox.close()
   })
 
-  it('tells whose word on the address of a client is taken, and what to look at', async () => {
+  it('says from which proxies the address of a client is believed, and what to look at', async () => {
     const proxies = () => lines.find(line => / proxies\b/.test(line))
     const run = async (environment: Record<string, string>) => {
       lines = []
@@ -123,21 +123,24 @@ describe('signetd doctor', () => {
     }
   })
 
-  it.runIf(hasPostgres && hasRedis)('tells a database that is ready from one that is not', async () => {
-    const redis = await createRedis()
-    const [full, empty] = [await createDatabase(), await createEmptyDatabase()]
-    const ready = { ...places(), REDIS_URL: redis.url, REFRESH_TOKEN_PEPPER: PEPPER }
-    expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
-    expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
-    expect(lines.join('\n')).toContain('run signetd migrate')
-    expect(lines.join('\n')).toContain(
-      'mail: no mail is sent, and no account can get a new password, for SMTP_URL is unset',
-    )
-    await full.drop()
-    await empty.drop()
-  })
+  it.runIf(hasPostgres && hasRedis)(
+    'accepts a database with the schema, and refuses one without',
+    async () => {
+      const redis = await createRedis()
+      const [full, empty] = [await createDatabase(), await createEmptyDatabase()]
+      const ready = { ...places(), REDIS_URL: redis.url, REFRESH_TOKEN_PEPPER: PEPPER }
+      expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
+      expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
+      expect(lines.join('\n')).toContain('run signetd migrate')
+      expect(lines.join('\n')).toContain(
+        'mail: no mail is sent, and no account can get a new password, for SMTP_URL is unset',
+      )
+      await full.drop()
+      await empty.drop()
+    },
+  )
 
-  it.runIf(hasRedis)('says what a Redis that answers does not do', async () => {
+  it.runIf(hasRedis)('says what a Redis that answers lacks', async () => {
     const own = await openOwnRedis('--databases', '16')
     const examine = async (url: string) => {
       lines = []
@@ -167,11 +170,11 @@ describe('signetd doctor', () => {
   it.each([
     ['redis://127.0.0.1:1', /redis does not answer: nothing listens there; start Redis, or correct the host/],
     ['redis://nowhere.invalid', /no address is known for the name of the host; correct the name/],
-  ])('says why there is no Redis at %s, and what to do', async (REDIS_URL, line) => {
+  ])('says why Redis cannot be reached at %s, and what to do', async (REDIS_URL, line) => {
     expect(await check('redis', { REDIS_URL })).toEqual([1, expect.stringMatching(line)])
   })
 
-  it.runIf(hasRedis)('says that Redis refuses or wants a password, and what to do', async () => {
+  it.runIf(hasRedis)('says that Redis refuses or asks for a password, and what to do', async () => {
     const own = await openOwnRedis()
     const { host } = new URL(own.url)
     await own.admin.config('SET', 'requirepass', 'secret')
@@ -193,7 +196,7 @@ describe('signetd doctor', () => {
     ],
     ['postgres://a:hidden@nowhere.invalid/x', /\): no address is known for the name of the host; correct/],
     ['postgres:///x?host=/nowhere', /\): there is no such Unix socket; start Postgres, or correct/],
-  ])('says why there is no database at %s, and what to do', async (DATABASE_URL, line) => {
+  ])('says why the database cannot be reached at %s, and what to do', async (DATABASE_URL, line) => {
     expect(await check('database', { DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })).toEqual([
       1,
       expect.stringMatching(line),
@@ -201,7 +204,7 @@ describe('signetd doctor', () => {
     expect(lines.join()).not.toContain('hidden')
   })
 
-  it('says what is not a mail server, and what a mail server refuses, and what to do', async () => {
+  it('says why mail cannot be sent, and what to do', async () => {
     const mail = (SMTP_URL: string) => check('mail', { SMTP_URL, MAIL_FROM: 'a@b.example' })
     expect(await mail('smtp://127.0.0.1:1')).toEqual([
       1,
@@ -249,7 +252,7 @@ describe('signetd doctor', () => {
     ])
   })
 
-  it('says of a running server that its port and its directory are its own', async () => {
+  it('takes the port of a running server for its own, and its directory for one in use', async () => {
     const sandbox = await openSandbox()
     await becomesReady(sandbox.start())
     expect(await check('addresses', sandbox.environment)).toEqual([

@@ -26,7 +26,7 @@ const signetd = async (environment: Record<string, string>, ...words: readonly s
 }
 
 describe('signetd', () => {
-  it('tells its commands when it is asked, with 0', async () => {
+  it('prints its commands with --help, with 0', async () => {
     expect(await signetd({}, '--version')).toMatchObject({ code: 0, out: ['0.1.0'] })
     const { code, out } = await signetd({}, '--help')
     expect(code).toBe(0)
@@ -34,7 +34,7 @@ describe('signetd', () => {
       expect(out.join('\n')).toContain(command)
   })
 
-  it('tells them on standard error when it is given none, with 1', async () => {
+  it('prints its commands on standard error without arguments, with 1', async () => {
     const { code, out, err } = await signetd({})
     expect({ code, out }).toEqual({ code: 1, out: [] })
     expect(err.join('\n')).toContain('Usage: signetd')
@@ -51,11 +51,11 @@ describe('signetd', () => {
     expect(err.join('\n')).toMatch(expected)
   })
 
-  it('serves', async () => {
+  it('runs the server with serve', async () => {
     expect(await signetd({}, 'serve')).toEqual({ code: 0, out: [], err: [], served: 1 })
   })
 
-  it('passes an unforeseen fault on, which is no exit code', async () => {
+  it('throws an unforeseen fault on, instead of an exit code', async () => {
     const broken = runProgram(['serve'], { environment: {}, out: () => {}, err: () => {} }, () =>
       Promise.reject(new Error('unforeseen')),
     )
@@ -80,7 +80,7 @@ describe('signetd clients check', () => {
   const SECRET = 'a-secret-of-a-confidential-client-0123456789'
   const GOOD = { client_id: 'app', client_secret: SECRET, grant_types: ['client_credentials'] }
 
-  it('names the clients, with 0', async () => {
+  it('prints the client_ids of a valid file, with 0', async () => {
     const other = {
       client_id: 'spa',
       token_endpoint_auth_method: 'none',
@@ -178,7 +178,7 @@ describe('signetd clients check', () => {
     expect(err[0]).not.toContain(SECRET)
   })
 
-  it('says every fault of every client at once, in data too', async () => {
+  it('prints every fault of every client at once, as JSON with --json', async () => {
     const { code, out, err } = await check(
       [
         { client_id: 'a', scope: '  ' },
@@ -217,7 +217,7 @@ describe('signetd clients check', () => {
     ])
   })
 
-  it('says that there is no file, or none to be read', async () => {
+  it('says that CLIENTS_FILE is unset, or cannot be read', async () => {
     expect(await signetd({}, 'clients', 'check')).toMatchObject({
       code: 2,
       err: ['CLIENTS_FILE is unset: set it to the path of the file that lists the clients'],

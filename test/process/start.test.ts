@@ -207,6 +207,17 @@ describe('a start that is refused', () => {
 })
 
 describe.skipIf(!hasPostgres)('a start on Postgres', () => {
+  it('warns that all clients count as one address where a proxy must be in front and none is named', async () => {
+    const { url, drop } = await createDatabase()
+    const ISSUER = 'https://id.example.com'
+    const program = sandbox.start({ DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER, ISSUER })
+    await becomesReady(program)
+    const warned = { event: 'trusted_proxies_unset', msg: expect.stringContaining('set TRUSTED_PROXIES to') }
+    await expect.poll(program.log).toContainEqual(expect.objectContaining(warned))
+    expect(await stopProgram(program)).toMatchObject({ code: 0 })
+    await drop()
+  })
+
   it('names signetd migrate on a database without the schema, and makes no key', async () => {
     const { url, drop } = await createEmptyDatabase()
     const refused = await fails({ DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER })
