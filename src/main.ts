@@ -135,7 +135,7 @@ const listen = async (
 const NO_METRICS =
   'another process listens on the default INTERNAL_PORT, and this process has no metrics: set INTERNAL_PORT to a free port, or to off'
 
-/** What an operator may not have meant is a warning; the rest says where to look. */
+/** Warns of a setting that the operator may not have meant, and logs where the server listens. */
 const reportReady = (config: Config, log: ProcessLog) => {
   const { ISSUER: issuer, HOST: host, PORT: port } = config
   const doubt = findProxyDoubt(config)

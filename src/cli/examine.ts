@@ -12,12 +12,12 @@ import { findDataFaults, isInUse } from '../store/embedded/embedded.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Io } from './terminal/io.ts'
 
-/** The subject of a check, and its fault; null where there is none. A note tells the operator what may not be as it was meant. */
+/** The subject of a check, and its fault; null where there is none. A note points to a setting that may not be as it was meant. */
 export type Finding = Readonly<{ check: string; fault: string | null; note?: string }>
 
 type Found = Omit<Finding, 'check'>
 
-/** Milliseconds that a server on the port has for its metadata. */
+/** Milliseconds within which a server on the port has to answer with its metadata. */
 const METADATA_MILLISECONDS = 2_000
 
 const OK: Found = { fault: null }
@@ -85,7 +85,7 @@ const examineKeysDirectory = async ({ KEYS_DIR }: Config): Promise<Found> => {
   return { fault: examined?.faults.join('; ') ?? null }
 }
 
-/** Only the embedded database and its secrets are kept there. */
+/** DATA_DIR holds the embedded database and its secrets alone. */
 const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolean): Promise<Found> => {
   if (DATABASE_URL !== null) return OK
   const faults = findDataFaults(DATA_DIR)
@@ -101,7 +101,7 @@ const examineClients = ({ CLIENTS_FILE, ...config }: Config): Promise<Found> =>
     if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
   })
 
-/** As a start opens it. The embedded one is opened by its server alone. */
+/** Opens the database as a start does, but for the embedded one, which its server alone opens. */
 const examineDatabase = (config: Config): Promise<Found> =>
   findingOf(async () => {
     if (config.DATABASE_URL === null) return

@@ -89,7 +89,7 @@ const composeLimits = (config: Config, { limits: limit }: Base, mail: ComposedMa
   mail: mail.limit,
 })
 
-/** What several flows ask before they do anything. */
+/** The checks that several flows begin with. */
 const composeAccess = (config: Config, base: Omit<Parts, 'mail'>) => ({
   guessDelay: createGuessDelay({ ...base, failures: createGuessFailures(base.redis) }),
   judgeNewPassword: createJudgeNewPassword({ ...base, min_characters: config.PASSWORD_MIN_CHARACTERS }),
@@ -98,7 +98,7 @@ const composeAccess = (config: Config, base: Omit<Parts, 'mail'>) => ({
   requireResources: createRequireResources(base),
 })
 
-/** How tokens travel to a browser and back. */
+/** Cookies, and the refusal of foreign pages. */
 const composeTransport = (config: Config, { clients, issuer }: Base) => {
   const csrf = createCsrf({ issuer, origins: config.CORS_ORIGINS, clients })
   return {

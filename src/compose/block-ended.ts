@@ -19,9 +19,9 @@ type Needs = Readonly<{ blocklist: WritableBlocklist; clock: Clock; access_token
 type Ended = Readonly<{ entries: readonly BlocklistEntry[]; seconds: number }> | null
 
 /**
- * Ours – Wraps the verbs that end something in Postgres: when one of them resolves, what it ended is on the blocklist too. Postgres
- * has committed by then, and the blocklist never rejects. While Redis is away the ending holds all the same: a blocklist that does
- * not know a token asks Postgres, and the mirror writes what is missing before it says again that nothing is.
+ * Ours – Wraps the verbs that end something in Postgres: when one of them resolves, the blocklist holds the ending, too. Postgres has
+ * committed by then, and the blocklist never rejects. While Redis is away the ending holds all the same: Postgres is asked about every
+ * token that the blocklist does not know, and the mirror writes the missing entries before it marks the blocklist as complete again.
  */
 export const createBlockEnded = ({ blocklist, clock, access_token_seconds }: Needs) => {
   const blocking = createBlocking({ blocklist, access_token_seconds })
@@ -103,7 +103,7 @@ const blockFamilies = (families: RefreshFamilies, { blocked, signIns }: Blocking
     blocked(families.end(family), hasEnded => {
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names the sign-in of another person.
       const isCertain = family.salt === null && family.client_id === null && family.user_id === undefined
-      // A certain one has ended by now, by another request if not by this one, which may not have told Redis yet.
+      // Such a sign-in has ended by now, perhaps by another request, which may not have told Redis yet.
       return signIns(hasEnded || isCertain ? [family.id] : null)
     }),
 })

@@ -1,15 +1,25 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDatabase, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { createDatabase, createDataDir, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
 import { createCall, PASSWORD } from '../support/call.ts'
 import { PEPPER } from '../support/clients.ts'
-import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
+import {
+  becomesReady,
+  MAIN,
+  openSandbox,
+  type Program,
+  type Sandbox,
+  stopProgram,
+} from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
+
+/** Gives a command a terminal. */
+const SCRIPT = '/usr/bin/script'
 
 let sandbox: Sandbox
 beforeEach(async () => {
@@ -111,6 +121,27 @@ describe('the first start on the embedded default', () => {
       lines: [expect.stringMatching(/^signetd: DATA_DIR .* is in use by another process/)],
     })
     expect((await createCall(sandbox.origin)('/readyz')).status).toBe(200)
+  })
+})
+
+describe('a start at a terminal', () => {
+  it('tells the person each phase in a line, instead of the log', async () => {
+    const { data_dir, remove } = await createDataDir()
+    const pid = join(sandbox.directory, 'pid')
+    const inTerminal = `echo $$ > ${pid}; exec ${process.execPath} ${MAIN}`
+    const program = sandbox.start({ DATA_DIR: data_dir }, SCRIPT, '-qfec', inTerminal, '/dev/null')
+    // At the end of its terminal the server gets SIGHUP, which does not end it.
+    const end = (signal: NodeJS.Signals) => process.kill(Number(readFileSync(pid, 'utf8')), signal)
+    onTestFinished(() => void (program.process.exitCode === null && existsSync(pid) && end('SIGKILL')))
+    await expect.poll(program.out, { timeout: 15_000 }).toContain('Signet is ready')
+    end('SIGTERM')
+    await program.ended
+    expect(program.out().match(/^Starting: .*(?=\r$)/gm)).toEqual([
+      'Starting: opening the embedded database',
+      'Starting: bringing the tables of the embedded database up to date',
+    ])
+    expect(program.out()).not.toContain('"event":"start"')
+    remove()
   })
 })
 
