@@ -21,6 +21,7 @@ export const runProgram = async (
     )
     .version(VERSION)
     .exitOverride()
+    .showHelpAfterError('run the command with --help to see what it takes')
     .configureOutput({ writeOut: text => io.out(text.trimEnd()), writeErr: text => io.err(text.trimEnd()) })
   program.command('serve').description('run the server, until a signal stops it').action(serve)
   addMigrateCommand(program, io)

@@ -139,7 +139,7 @@ describe('signetd keys', () => {
     const { run } = createCli()
     expect(await run('revoke', 'nobody', '--json')).toEqual({
       exit_code: 1,
-      out: ['{"refusal":"nobody is unknown"}'],
+      out: ['{"refusal":"nobody is unknown: signetd keys list prints the keys"}'],
       err: [],
     })
     const broken = await createCli(makeDirectory(), { KEY_ROTATION_DAYS: 'x' }).run('list', '--json')

@@ -49,6 +49,7 @@ describe('signetd', () => {
     const { code, out, err } = await signetd({}, ...words)
     expect({ code, out }).toEqual({ code: 1, out: [] })
     expect(err.join('\n')).toMatch(expected)
+    expect(err.at(-1)).toBe('run the command with --help to see what it takes')
   })
 
   it('runs the server with serve', async () => {
@@ -247,7 +248,7 @@ describe('the built command', () => {
     expect(await run({ KEYS_DIR }, 'keys', 'revoke', 'nobody')).toEqual({
       code: 1,
       out: '',
-      err: 'nobody is unknown\n',
+      err: 'nobody is unknown: signetd keys list prints the keys\n',
     })
     expect(await run({ DATABASE_URL: 'x' }, 'migrate')).toMatchObject({ code: 2, out: '' })
     expect(await run({}, 'nonsense')).toMatchObject({ code: 1, out: '' })

@@ -452,6 +452,8 @@ describe('planning migrations', () => {
     expect(plan([1, 2, 3], 'a')).toEqual(['down c', 'down b'])
   })
   it('does not begin what it cannot end', () => {
-    expect(plan([1, 2, 3], 'none')).toBe('there is no way back from migration a')
+    expect(plan([1, 2, 3], 'none')).toBe(
+      'there is no way back from migration a: restore a backup from before it',
+    )
   })
 })
