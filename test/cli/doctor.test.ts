@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import {
   createDatabase,
+  createDataDir,
   createEmptyDatabase,
   createRedis,
   hasPostgres,
@@ -253,18 +254,20 @@ describe('signetd doctor', () => {
   })
 
   it('takes the port of a running server for its own, and its directory for one in use', async () => {
-    const sandbox = await openSandbox()
-    await becomesReady(sandbox.start())
-    expect(await check('addresses', sandbox.environment)).toEqual([
+    const [sandbox, { data_dir, remove }] = await Promise.all([openSandbox(), createDataDir()])
+    const environment = { ...sandbox.environment, DATA_DIR: data_dir }
+    await becomesReady(sandbox.start(environment))
+    expect(await check('addresses', environment)).toEqual([
       0,
       `ok     addresses: a server of this issuer listens on port ${sandbox.port} already`,
     ])
-    const elsewhere = { ...sandbox.environment, PORT: String(port) }
+    const elsewhere = { ...environment, PORT: String(port) }
     expect(await check('data', elsewhere)).toEqual([
       1,
       expect.stringMatching(/^fault {2}data: DATA_DIR \S+ is in use by another process: stop it first/),
     ])
     await sandbox.close()
+    remove()
   })
 
   it('says how an office behind one address gets more sign-ins', async () => {
