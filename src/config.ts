@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { errorCodeOf } from './domain/base/error-code.ts'
 import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
@@ -8,7 +9,7 @@ import { ENDINGS_FACTOR } from './settings/limits.ts'
 import { quote } from './settings/schemas.ts'
 import type { Setting } from './settings/setting.ts'
 
-/** Everything that the process was told, parsed and frozen. The peppers are null where they are still to be generated. */
+/** Every setting, parsed and frozen. The peppers are null where they are still to be generated. */
 export type Config = Omit<Settings, keyof Derived> & Derived
 
 /** The settings that follow from others where they are unset. */
@@ -27,12 +28,13 @@ type DerivedLimit = Extract<keyof Derived, `RATE_LIMIT_${string}`>
 type Environment = Readonly<Record<string, string | undefined>>
 type Reading = Readonly<{ config: Config } | { faults: readonly string[] }>
 
-/** Reads every setting and reports every fault at once, a line each. Touches nothing but the NAME_FILEs that it was given. */
+/** Reads every setting, and reports every fault at once, a line each. Opens no file but those of NAME_FILE variables. */
 export const readConfig = (environment: Environment): Reading => {
   const { values, faults } = readValues(Object.keys(SETTINGS), environment)
   // Each value came out of the schema of its own row.
   const settings = values as Settings
   faults.push(
+    ...judgePorts(settings),
     ...judgeIssuer(settings),
     ...judgeAudience(settings),
     ...judgePeppers(settings),
@@ -60,7 +62,7 @@ const derive = (settings: Settings): Derived => {
   }
 }
 
-/** What decides on the audiences of tokens; also of the settings that a command has read alone. */
+/** The settings that decide on the audiences of tokens. A command may have read these settings alone. */
 export const audiencePolicyOf = ({
   ISSUER,
   DEFAULT_AUDIENCE,
@@ -70,14 +72,29 @@ export const audiencePolicyOf = ({
   return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
 
-/** How often a sign-in may end other sign-ins. */
+/** The limit of one sign-in for endings of other sign-ins. */
 export const endingLimitOf = ({ RATE_LIMIT_PASSWORD }: Pick<Config, 'RATE_LIMIT_PASSWORD'>): RateLimit =>
   times(ENDINGS_FACTOR, RATE_LIMIT_PASSWORD)
 
 const times = (factor: number, limit: RateLimit): RateLimit =>
   limit && { ...limit, count: Math.ceil(limit.count * factor) }
 
-/** Some settings alone, for a command that needs no more: a migration job is not handed the pepper. */
+/** How many sign-ins one address may try, and the setting that raises it. */
+export const describeSignInLimit = ({ RATE_LIMIT_LOGIN: limit }: Pick<Config, 'RATE_LIMIT_LOGIN'>): string =>
+  limit === null
+    ? 'sign-ins are not limited by address, for RATE_LIMIT_LOGIN is off; set it to count/seconds such as 5/60'
+    : `${limit.count} sign-ins in ${limit.window_seconds} seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60`
+
+/** Signet ends no TLS: with an https issuer a proxy is in front, and its clients share one address until it is named. Null: no doubt. */
+export const findProxyDoubt = ({
+  ISSUER,
+  TRUSTED_PROXIES,
+}: Pick<Config, 'ISSUER' | 'TRUSTED_PROXIES'>): string | null =>
+  TRUSTED_PROXIES.length === 0 && ISSUER.startsWith('https:')
+    ? 'TRUSTED_PROXIES is unset, and ISSUER is https: all clients behind the proxy that ends TLS count and are logged as one address, and share one limit of sign-ins; set TRUSTED_PROXIES to the address of the proxy'
+    : null
+
+/** Reads some settings alone, so that a command needs no others: a migration job is not handed the pepper. */
 export const readSettings = <N extends Name>(
   names: readonly N[],
   environment: Environment,
@@ -116,35 +133,46 @@ const valueOf = (
   const value = environment[name] === '' ? undefined : environment[name]
   const path = setting.isSecret ? environment[`${name}_FILE`] : undefined
   if (path === undefined || path === '') return { value }
-  if (value !== undefined) return { fault: `${name} and ${name}_FILE are both set: give one of them` }
+  if (value !== undefined) return { fault: `${name} and ${name}_FILE are both set: unset one of them` }
   try {
     return { value: readFileSync(path, 'utf8').trim() }
-  } catch {
-    return { fault: `${name}_FILE cannot be read: ${path}` }
+  } catch (error) {
+    return {
+      fault: `${name}_FILE ${path} cannot be read (${errorCodeOf(error)}): name a file that this user can read`,
+    }
   }
 }
 
-/** What the driver would read where DATABASE_URL is silent. */
+/** Judges the variables that the driver reads for parts that DATABASE_URL leaves out. */
 const judgeEnvironment = ({ PGTARGETSESSIONATTRS, PGPORT }: Environment): readonly string[] => [
   ...(PGTARGETSESSIONATTRS
-    ? ['PGTARGETSESSIONATTRS must be unset: a host that is a standby is left for the next one']
+    ? ['PGTARGETSESSIONATTRS must be unset: Signet itself leaves a standby for the next host']
     : []),
-  ...(PGPORT && !/^[1-9]\d{0,4}$/.test(PGPORT) ? ['PGPORT must be a port'] : []),
+  ...(PGPORT && !/^[1-9]\d{0,4}$/.test(PGPORT) ? ['PGPORT must be a port from 1 to 65535'] : []),
 ]
+
+/** One port on one address serves one listener. */
+const judgePorts = ({ HOST, PORT, INTERNAL_HOST, INTERNAL_PORT }: Partial<Settings>): readonly string[] =>
+  PORT !== undefined && PORT === INTERNAL_PORT && HOST === INTERNAL_HOST
+    ? [`PORT and INTERNAL_PORT are both ${PORT}: set one of them to another port`]
+    : []
 
 /** RFC 8414 §2 – An https URL without query and fragment. Ours: an origin alone, so that no proxy has to rewrite paths. */
 const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => {
   if (ISSUER === undefined) {
     return HOST === undefined || isLoopback(HOST)
       ? []
-      : ['ISSUER is required when HOST is not a loopback address']
+      : [
+          'ISSUER is required when HOST is not a loopback address: set it to the https URL under which clients reach this server',
+        ]
   }
   if (!URL.canParse(ISSUER))
     return [`ISSUER must be a URL such as https://id.example.com, not ${quote(ISSUER)}`]
   if (ISSUER.length > ADDRESS_MAX_CHARACTERS)
     return [`ISSUER must be ${ADDRESS_MAX_CHARACTERS} characters at most`]
   const issuer = new URL(ISSUER)
-  if (issuer.protocol !== 'https:' && issuer.protocol !== 'http:') return ['ISSUER must be an https URL']
+  if (issuer.protocol !== 'https:' && issuer.protocol !== 'http:')
+    return ['ISSUER must be an https URL such as https://id.example.com']
   if (issuer.origin !== ISSUER)
     return [`ISSUER must be an origin alone, without path, query or trailing slash: ${issuer.origin}`]
   if (issuer.protocol === 'http:' && !isLoopback(issuer.hostname))
@@ -152,7 +180,7 @@ const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => 
   return []
 }
 
-/** Both are in tokens, whose length is bounded. */
+/** Characters of ISSUER and of DEFAULT_AUDIENCE, at most: both are in tokens, whose length is bounded. */
 const ADDRESS_MAX_CHARACTERS = 255
 
 const judgeAudience = ({ DEFAULT_AUDIENCE = '' }: Partial<Settings>): readonly string[] =>
@@ -167,6 +195,10 @@ const judgePeppers = ({ DATABASE_URL, REFRESH_TOKEN_PEPPER }: Partial<Settings>)
       ]
     : []
 
-/** No relay takes mail from nobody. */
+/** A mail server takes no mail without a sender. */
 const judgeMail = ({ SMTP_URL, MAIL_FROM }: Partial<Settings>): readonly string[] =>
-  SMTP_URL && MAIL_FROM === null ? ['MAIL_FROM is required with SMTP_URL'] : []
+  SMTP_URL && MAIL_FROM === null
+    ? [
+        'MAIL_FROM is required with SMTP_URL: set it to the sender of every mail, such as Signet <no-reply@id.example.com>',
+      ]
+    : []

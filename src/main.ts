@@ -1,21 +1,23 @@
 import { closeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { compose, type Signet } from './compose/index.ts'
-import { type Config, readConfig } from './config.ts'
+import { type Config, describeSignInLimit, findProxyDoubt, readConfig } from './config.ts'
 import { StartFault } from './domain/base/start-fault.ts'
 import { Unavailable } from './domain/base/unavailable.ts'
+import { findListenFault, type ListenAddress, listenFaultOf } from './http/server/listen-address.ts'
 import { type Listener, openListener } from './http/server/listener.ts'
 import { createUnreadable } from './http/server/malformed-requests.ts'
 import { openLog, type ProcessLog } from './platform/log.ts'
 import { openOutput } from './platform/output.ts'
 import { systemRandom } from './platform/random.ts'
+import type { StartPhase } from './ports/effects.ts'
 
-/** Seconds for what is under way when the process is told to stop. */
+/** Seconds for the requests that are under way when the process is told to stop. */
 const DRAIN_SECONDS = 10
-/** Ctrl-C under npm comes twice, from the terminal and from npm: what follows the first signal so closely is the same wish. */
+/** Ctrl-C under npm comes twice, from the terminal and from npm: a signal that follows the first one so closely is the same wish. */
 const SAME_WISH_MILLISECONDS = 1000
 
-/** For the person who started it; the log is on standard output. */
+/** For the person who starts the server; the log is on standard output. */
 const screen = openOutput({ fd: 2 })
 process.once('exit', screen.flush)
 
@@ -36,71 +38,124 @@ const main = async () => {
   const log = openLog(config.LOG_LEVEL)
   process.once('exit', log.flush)
   try {
-    const signet = await compose(config, { log, printMail, logLinesDropped: log.dropped })
+    await requireAddresses(config)
+    const signet = await compose(config, {
+      log,
+      printMail,
+      logLinesDropped: log.dropped,
+      onPhase: createTellPhase(log),
+    })
     const listeners = await listen(config, signet, log).catch(async (error: unknown) => {
       await signet.close()
       throw error
     })
     process.on('SIGHUP', () => void reload(signet, log))
     onStopSignals(() => void stop(listeners, signet, log))
+    reportReady(config, log)
     printReady(config, signet)
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
-    if (error instanceof Unavailable) return giveUp(['DATABASE_URL: the database does not answer'])
+    if (error instanceof Unavailable) return giveUp([DATABASE_LOST])
     throw error
   }
 }
 
-/** For the developer, where no SMTP_URL is: a link in the log would be a secret in the log. */
+/** Shows a mail to the developer where SMTP_URL is unset: its link is a secret, which the log must not hold. */
 const printMail = (text: string) => screen.write(`\n${text}\n`)
+
+const DATABASE_LOST =
+  'DATABASE_URL: the database stopped answering during the start; look at its log, and start again'
 
 const giveUp = (lines: readonly string[]): never => {
   screen.write(lines.map(line => `signetd: ${line}\n`).join(''))
   process.exit(2)
 }
 
-/** The internal listener first: whoever can reach the public one finds both there. */
+const PHASES: Readonly<Record<StartPhase, string>> = {
+  making_database: 'making the embedded database: some seconds, at the first start only',
+  opening_database: 'opening the embedded database',
+  migrating_database: 'bringing the tables of the embedded database up to date',
+}
+
+/** A line for each phase of a start that takes seconds: for the person at the terminal, else in the log. */
+const createTellPhase = (log: ProcessLog): ((phase: StartPhase) => void) =>
+  isatty(2)
+    ? phase => screen.write(`Starting: ${PHASES[phase]}\n`)
+    : phase => log.info({ event: 'start', phase }, PHASES[phase])
+
+const publicAddress = ({ HOST, PORT }: Config): ListenAddress => ({
+  listener: 'public',
+  host: HOST,
+  port: PORT,
+})
+
+/** Null where the internal listener is off. */
+const internalAddress = ({ INTERNAL_HOST, INTERNAL_PORT }: Config): ListenAddress | null =>
+  INTERNAL_PORT === null ? null : { listener: 'internal', host: INTERNAL_HOST, port: INTERNAL_PORT }
+
+/** A second instance on one machine, whose operator gave no thought to metrics, starts without them. */
+const isInternalRequired = (): boolean => Boolean(process.env['INTERNAL_PORT'])
+
+/** Throws a StartFault with a line for each address that cannot be listened on, before a database or a key is made. */
+const requireAddresses = async (config: Config): Promise<void> => {
+  const internal = isInternalRequired() ? internalAddress(config) : null
+  const faults: string[] = []
+  for (const address of [internal, publicAddress(config)]) {
+    const fault = address && (await findListenFault(address))
+    if (fault !== null) faults.push(fault)
+  }
+  if (faults.length > 0) throw new StartFault(faults)
+}
+
+/** The internal listener comes first: a client that reaches the public one finds both. */
 const listen = async (
   config: Config,
   { app, internalApp }: Signet,
   log: ProcessLog,
 ): Promise<readonly Listener[]> => {
-  const { HOST: host, PORT: port, INTERNAL_HOST, INTERNAL_PORT } = config
+  const internal = internalAddress(config)
   const unreadable = createUnreadable({ random: systemRandom, log })
   const listeners: Listener[] = []
-  if (internalApp && INTERNAL_PORT !== null) {
+  if (internalApp && internal !== null) {
     try {
-      listeners.push(
-        await openListener(internalApp, { host: INTERNAL_HOST, port: INTERNAL_PORT }, unreadable),
-      )
+      listeners.push(await openListener(internalApp, internal, unreadable))
     } catch (error) {
-      // A second instance on one machine, started without a thought of metrics, is to start all the same.
-      if (process.env['INTERNAL_PORT'])
-        throw toFault(error, `INTERNAL_HOST ${INTERNAL_HOST}, INTERNAL_PORT ${INTERNAL_PORT}`)
-      log.warn({ port: INTERNAL_PORT }, 'the default INTERNAL_PORT is taken: no metrics from this process')
+      if (isInternalRequired()) throw new StartFault([listenFaultOf(error, internal)], error)
+      log.warn({ port: internal.port }, NO_METRICS)
     }
   }
+  const address = publicAddress(config)
   try {
-    return [...listeners, await openListener(app, { host, port }, unreadable)]
+    return [...listeners, await openListener(app, address, unreadable)]
   } catch (error) {
-    throw toFault(error, `HOST ${host}, PORT ${port}`)
+    throw new StartFault([listenFaultOf(error, address)], error)
   }
 }
 
-const toFault = (error: unknown, address: string): StartFault => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-  return new StartFault([`cannot listen on ${address}: ${code}`], error)
+const NO_METRICS =
+  'another process listens on the default INTERNAL_PORT, and this process has no metrics: set INTERNAL_PORT to a free port, or to off'
+
+/** Warns of a setting that the operator may not have meant, and logs where the server listens. */
+const reportReady = (config: Config, log: ProcessLog) => {
+  const { ISSUER: issuer, HOST: host, PORT: port } = config
+  const doubt = findProxyDoubt(config)
+  if (doubt !== null) log.warn({ event: 'trusted_proxies_unset' }, doubt)
+  log.info({ event: 'ready', issuer, host, port }, 'ready')
 }
 
 const printReady = (config: Config, { demo }: Signet) => {
-  const lines = [`Signet is ready: ${config.ISSUER}`]
+  const { ISSUER, HOST, PORT } = config
+  const lines = [
+    `Signet is ready: ${ISSUER}`,
+    `Listens on: ${HOST}, port ${PORT}`,
+    `API reference: ${ISSUER}/docs`,
+    `Limit: ${describeSignInLimit(config)}`,
+  ]
   if (demo) {
     const { client_id, client_secret } = demo
     lines.push(`Demo client: ${client_id}, secret ${client_secret}`)
     lines.push('Get a token:')
-    lines.push(
-      `  curl -s -u ${client_id}:${client_secret} -d grant_type=client_credentials ${config.ISSUER}/token`,
-    )
+    lines.push(`  curl -s -u ${client_id}:${client_secret} -d grant_type=client_credentials ${ISSUER}/token`)
   }
   screen.write(`${lines.join('\n')}\n`)
 }
@@ -112,12 +167,12 @@ const reload = async (signet: Signet, log: ProcessLog) => {
   } catch (error) {
     log.error(
       { faults: error instanceof StartFault ? error.lines : [String(error)] },
-      'not reloaded: the clients stay as they were',
+      'not reloaded: the clients stay as they were; mend the faults and send SIGHUP again',
     )
   }
 }
 
-/** Finishes what is under way, takes nothing new, and ends within seconds. */
+/** Finishes the requests that are under way, takes no new one, and ends the process within seconds. */
 const stop = async (listeners: readonly Listener[], signet: Signet, log: ProcessLog) => {
   log.info({}, 'stopping')
   signet.drain()
@@ -128,7 +183,7 @@ const stop = async (listeners: readonly Listener[], signet: Signet, log: Process
   process.exit(0)
 }
 
-/** Stops at the first signal, and ends at once at one that comes later. */
+/** Stops in order at the first signal, and at once at a later one. */
 const onStopSignals = (begin: () => void) => {
   let begun: number | null = null
   const take = () => {

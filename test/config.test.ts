@@ -395,6 +395,14 @@ describe('configuration', () => {
       expect(faultsOf({ REDIS_URL: url }).join()).not.toContain('hidden')
   })
 
+  it('refuses one port for both listeners of one address', () => {
+    expect(faultsOf({ PORT: '9090' })).toEqual([
+      'PORT and INTERNAL_PORT are both 9090: set one of them to another port',
+    ])
+    expect(faultsOf({ PORT: '9090', INTERNAL_PORT: 'off' })).toEqual([])
+    expect(faultsOf({ PORT: '9090', INTERNAL_HOST: '127.0.0.2' })).toEqual([])
+  })
+
   describe('RFC 8414 §2 – ISSUER', () => {
     it('follows PORT, and DEFAULT_AUDIENCE follows ISSUER', () => {
       expect(configOf({ PORT: '9000' })).toMatchObject({
@@ -404,7 +412,9 @@ describe('configuration', () => {
       expect(configOf({ ISSUER: 'https://id.example.com' }).DEFAULT_AUDIENCE).toBe('https://id.example.com')
     })
     it.each(['0.0.0.0', '::', '192.0.2.1', 'id.example.com'])('is required when HOST is %s', HOST => {
-      expect(faultsOf({ HOST })).toEqual(['ISSUER is required when HOST is not a loopback address'])
+      expect(faultsOf({ HOST })).toEqual([
+        'ISSUER is required when HOST is not a loopback address: set it to the https URL under which clients reach this server',
+      ])
       expect(faultsOf({ HOST, ISSUER: 'https://id.example.com' })).toEqual([])
     })
     it('tells the origin that was meant', () => {
@@ -426,7 +436,9 @@ describe('configuration', () => {
   })
 
   it('requires a sender with SMTP_URL', () => {
-    expect(faultsOf({ SMTP_URL: 'smtps://mail.example' })).toEqual(['MAIL_FROM is required with SMTP_URL'])
+    expect(faultsOf({ SMTP_URL: 'smtps://mail.example' })).toEqual([
+      expect.stringMatching(/^MAIL_FROM is required with SMTP_URL: set it to the sender/),
+    ])
     expect(faultsOf({ MAIL_FROM: 'a@b.example' })).toEqual([])
   })
 
@@ -445,15 +457,17 @@ describe('configuration', () => {
     })
     it('is a fault when the variable is set too', () => {
       expect(faultsOf({ REDIS_URL: 'redis://cache', REDIS_URL_FILE: file })).toEqual([
-        'REDIS_URL and REDIS_URL_FILE are both set: give one of them',
+        'REDIS_URL and REDIS_URL_FILE are both set: unset one of them',
       ])
       expect(faultsOf({ REDIS_URL: 'redis://cache', REDIS_URL_FILE: '' })).toEqual([])
     })
     it('is a fault when the file is not there, empty or wrong', () => {
       expect(faultsOf({ REDIS_URL_FILE: join(directory, 'none') })).toEqual([
-        expect.stringMatching(/^REDIS_URL_FILE cannot be read: .*none$/),
+        expect.stringMatching(/^REDIS_URL_FILE \S+none cannot be read \(ENOENT\): name a file/),
       ])
-      expect(faultsOf({ REDIS_URL_FILE: directory })).toEqual([expect.stringContaining('cannot be read')])
+      expect(faultsOf({ REDIS_URL_FILE: directory })).toEqual([
+        expect.stringContaining('cannot be read (EISDIR)'),
+      ])
       writeFileSync(file, '\n')
       expect(faultsOf({ REDIS_URL_FILE: file })).toHaveLength(1)
       expect(faultsOf({ REFRESH_TOKEN_PEPPER_FILE: file })).toHaveLength(1)

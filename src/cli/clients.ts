@@ -8,10 +8,12 @@ import type { Io } from './terminal/io.ts'
 export const addClientsCommand = (program: Command, io: Io): void => {
   program
     .command('clients')
-    .description('The registered clients')
+    .description('check the file of registered clients')
     .command('check')
-    .description('read CLIENTS_FILE as the server would, and say what is wrong with it')
-    .option('--json', 'for machines')
+    .description(
+      'read CLIENTS_FILE as the server does, and print the clients, or each fault with its line and what to do',
+    )
+    .option('--json', 'print JSON for programs')
     .action(async ({ json = false }: { json?: boolean }) => {
       const { lines, client_ids } = await check(io)
       if (json) io.out(JSON.stringify(lines.length > 0 ? { faults: lines } : { client_ids }))
@@ -21,13 +23,15 @@ export const addClientsCommand = (program: Command, io: Io): void => {
     })
 }
 
+const UNSET = 'CLIENTS_FILE is unset: set it to the path of the file that lists the clients'
+
 const check = async ({
   environment,
 }: Io): Promise<{ lines: readonly string[]; client_ids: readonly string[] }> => {
   const reading = readSettings(['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'], environment)
   if ('faults' in reading) return { lines: reading.faults, client_ids: [] }
   const { CLIENTS_FILE } = reading.settings
-  if (CLIENTS_FILE === null) return { lines: ['CLIENTS_FILE is unset'], client_ids: [] }
+  if (CLIENTS_FILE === null) return { lines: [UNSET], client_ids: [] }
   try {
     const clients = await readClientsFile(CLIENTS_FILE, audiencePolicyOf(reading.settings))
     return { lines: [], client_ids: clients.map(client => client.client_id) }

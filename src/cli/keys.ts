@@ -13,45 +13,50 @@ type Options = Readonly<{ json?: true; now?: true; all?: true }>
 
 type Schedule = Readonly<{ keys: readonly ListedKey[]; next_rotation_at: Date | null }>
 
-/** Adds `keys [list] | rotate | retire | revoke`. A refusal ends in a CommanderError of exit code 1, a fault of the set-up in one of 2. */
+/** Adds `keys [list] | rotate | retire | revoke`. Exit code 1 for a refusal, 2 for a fault of the set-up. */
 export const addKeysCommands = (program: Command, io: Io): void => {
-  const keys = program.command('keys').description('Signing keys: what is published, and what signs')
+  const keys = program
+    .command('keys')
+    .description('manage the signing keys: list, announce, retire and revoke them')
   const run = async (options: Options, work: (place: Place) => Promise<Outcome>) => {
     const outcome = await inKeysDirectory(io, work)
     print(io, options, outcome)
   }
   keys
     .command('list', { isDefault: true })
-    .description('every key with its state and times, and when the next one is due')
-    .option('--json', 'for machines')
+    .description('print every key with its state and its times, and when the next key is due')
+    .option('--json', 'print JSON for programs')
     .action((options: Options) => list(io, options))
   keys
     .command('new')
     .description(
-      'print a new key, private half and all, for a mounted secret: published as soon as it is there, it signs from its date on',
+      'print a new private key, for a mounted secret: it is published once it is mounted, and signs from its date on',
     )
-    .option('--signs-from <time>', 'such as 2026-11-21T07:00:00Z; in one hour by default')
+    .option(
+      '--signs-from <time>',
+      'when the key begins to sign, such as 2026-11-21T07:00:00Z; default: in one hour',
+    )
     .action((options: NewOptions) => printNew(io, options))
   keys
     .command('rotate')
-    .description('announce a new key; it signs when verifiers have had the time to see it')
-    .option('--now', 'it signs at once: verifiers have to fetch the JWKS again')
-    .option('--json', 'for machines')
+    .description('announce a new key, which signs once verifiers have had the time to see it')
+    .option('--now', 'let it sign at once; verifiers then have to fetch the JWKS again')
+    .option('--json', 'print JSON for programs')
     .action((options: Options) => run(options, place => rotateKeys(place, paceOf(options))))
   keys
     .command('retire <kid>')
-    .description('have the announced key take over now; the tokens of this one stay good')
-    .option('--now', 'do not wait until verifiers have seen the next key; make one if none is announced')
-    .option('--json', 'for machines')
+    .description('let the announced key take over from this one, whose tokens stay valid')
+    .option('--now', 'do not wait until verifiers have seen the next key; if none is announced, make one')
+    .option('--json', 'print JSON for programs')
     .action((kid: string, options: Options) =>
       run(options, place => retireKey(place, { kid, ...paceOf(options) })),
     )
   keys
     .command('revoke [kid]')
-    .description('a compromised key: delete it, and refuse every token that it signed')
-    .option('--all', 'every key; a new one signs at once')
-    .option('--now', 'do it; without this, only say what would happen')
-    .option('--json', 'for machines')
+    .description('delete a compromised key, and refuse every token that it signed')
+    .option('--all', 'revoke every key; a new one signs at once')
+    .option('--now', 'revoke; without --now the command only says what it would revoke')
+    .option('--json', 'print JSON for programs')
     .action((kid: string | undefined, options: Options) =>
       run(options, place => revoke(place, { kid, options })),
     )
@@ -60,7 +65,7 @@ export const addKeysCommands = (program: Command, io: Io): void => {
 type Revoking = Readonly<{ kid: string | undefined; options: Options }>
 
 const revoke = async (place: Place, { kid, options: { all, ...pace } }: Revoking): Promise<Outcome> => {
-  if ((kid !== undefined) === (all ?? false)) return { refusal: 'name the key to revoke, or say --all' }
+  if ((kid !== undefined) === (all ?? false)) return { refusal: 'name the key to revoke, or add --all' }
   return kid === undefined ? revokeEveryKey(place, paceOf(pace)) : revokeKey(place, { kid, ...paceOf(pace) })
 }
 

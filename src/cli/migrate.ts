@@ -11,7 +11,7 @@ type Outcome = Readonly<
   { steps: readonly Step[]; dry_run: boolean; embedded: boolean } | { faults: readonly string[] }
 >
 
-/** Adds `migrate`. What stands in the way is a line each, and a CommanderError of exit code 2. */
+/** Adds `migrate`. Each fault is a line, and ends in a CommanderError of exit code 2. */
 export const addMigrateCommand = (program: Command, io: Io): void => {
   program
     .command('migrate')
@@ -20,10 +20,10 @@ export const addMigrateCommand = (program: Command, io: Io): void => {
     )
     .option(
       '--to <migration>',
-      'up or down to this migration, or to none; going down drops what it had added',
+      'go up or down to this migration, or to none; going down drops what later migrations added',
     )
-    .option('--dry-run', 'say what would be done, and do nothing')
-    .option('--json', 'for machines')
+    .option('--dry-run', 'print the steps, and take none')
+    .option('--json', 'print JSON for programs')
     .action(async (options: Options) => print(io, options, await run(io, options)))
 }
 
@@ -34,7 +34,11 @@ const run = async (io: Io, { to, dryRun = false }: Options): Promise<Outcome> =>
   if (url === null) {
     return to === undefined
       ? { steps: [], dry_run: dryRun, embedded: true }
-      : { faults: ['--to needs DATABASE_URL: the embedded database follows its server'] }
+      : {
+          faults: [
+            '--to needs DATABASE_URL: set it, or leave --to out; a server brings the embedded database up to date itself',
+          ],
+        }
   }
   try {
     const steps = await migrate({ url, schema, isDryRun: dryRun, ...(to === undefined ? {} : { to }) })
@@ -55,7 +59,8 @@ const print = ({ out, err }: Io, { json = false }: Options, outcome: Outcome): v
 }
 
 const linesOf = ({ steps, dry_run, embedded }: Exclude<Outcome, { faults: unknown }>): readonly string[] => {
-  if (embedded) return ['DATABASE_URL is unset: the embedded database is brought up to date at each start']
+  if (embedded)
+    return ['DATABASE_URL is unset: nothing to do, since each start brings the embedded database up to date']
   if (steps.length === 0) return ['the schema is up to date']
   const verb = { up: dry_run ? 'would apply' : 'applied', down: dry_run ? 'would undo' : 'undid' }
   return steps.map(({ name, direction }) => `${verb[direction]} ${name}`)

@@ -16,11 +16,14 @@ export const runProgram = async (
   serve: () => Promise<void>,
 ): Promise<number> => {
   const program = new Command('signetd')
-    .description('Signet: an OAuth 2 authorization server')
+    .description(
+      'Signet: an OAuth 2 authorization server. Run signetd serve to start it, signetd doctor to check its settings.',
+    )
     .version(VERSION)
     .exitOverride()
+    .showHelpAfterError('run the command with --help to see what it takes')
     .configureOutput({ writeOut: text => io.out(text.trimEnd()), writeErr: text => io.err(text.trimEnd()) })
-  program.command('serve').description('run the server').action(serve)
+  program.command('serve').description('run the server, until a signal stops it').action(serve)
   addMigrateCommand(program, io)
   addKeysCommands(program, io)
   addAccountsCommands(program, io)

@@ -8,17 +8,17 @@ import { endRestored, type Restored } from '../store/end-restored.ts'
 import { fail, type Options, withDatabase } from './accounts/with-accounts.ts'
 import type { Io } from './terminal/io.ts'
 
-/** Seconds that a client assertion may live: the database may not know those of the last minutes as spent. */
+/** Seconds that a client assertion may live: a restored database does not know which of the last minutes were spent. */
 const ASSERTION_SECONDS = 600
 
-/** Adds `restored`: what has to be done to a database that was set back, before a server uses it. Safe to run again. */
+/** Adds `restored`, which prepares a database that was restored from a backup for a server. Safe to run again. */
 export const addRestoredCommand = (program: Command, io: Io): void => {
   program
     .command('restored')
     .description(
-      'after a backup was restored: revoke every signing key, end every sign-in, void every mailed link; run it while no server runs',
+      'run this after a backup was restored and while no server runs: it revokes every signing key, ends every sign-in and voids every mailed link',
     )
-    .option('--json', 'for machines')
+    .option('--json', 'print JSON for programs')
     .action((options: Options) => restored(io, options))
 }
 
@@ -27,7 +27,7 @@ const restored = (io: Io, options: Options): Promise<void> =>
     const reading = readSettings(['KEYS_DIR'], io.environment)
     if ('faults' in reading) return fail(io, options, reading.faults)
     const place = { directory: reading.settings.KEYS_DIR, clock: () => new Date() }
-    // Of a machine that is restored onto, the directory may not be there yet.
+    // The directory may be missing on the machine of the restored database.
     const before = existsSync(place.directory) ? await listKeys(place) : { keys: [] }
     const outcome = 'faults' in before ? before : await revokeEveryKey(place, { now: true })
     const keys = judgeKeys(before, outcome)
@@ -36,7 +36,7 @@ const restored = (io: Io, options: Options): Promise<void> =>
     print(io, options, { ...ended, ...keys, assertions_until })
   })
 
-/** What became of the signing keys: those that are gone, and the one that signs, or why they are all there still. */
+/** The signing keys: the revoked ones and the one that signs now, or the faults for which none was revoked. */
 type Keys = Readonly<{
   revoked_keys: readonly string[]
   signing_key: string | null
@@ -50,11 +50,14 @@ const judgeKeys = (before: Outcome, outcome: Outcome): Keys => {
     const [signing] = outcome.keys
     return { revoked_keys: before.keys.map(key => key.kid), signing_key: signing?.kid ?? null, faults: [] }
   }
-  const faults = 'faults' in outcome ? outcome.faults : ['KEYS_DIR: the keys could not be revoked']
+  const faults =
+    'faults' in outcome
+      ? outcome.faults
+      : ['KEYS_DIR: the keys could not be revoked; run signetd keys revoke --all --now']
   return { revoked_keys: [], signing_key: null, faults }
 }
 
-/** Whatever the keys are, the database is done. Where they are not, the line comes last, with exit code 2. */
+/** The database is prepared in any case. Keys that could not be revoked are the last lines, with exit code 2. */
 const print = (io: Io, { json = false }: Options, done: Done): void => {
   if (json) io.out(JSON.stringify(done))
   else linesOf(done).forEach(line => io.out(line))

@@ -5,19 +5,20 @@ const io = {
   environment: process.env,
   out: (line: string) => void stdout.write(`${line}\n`),
   err: (line: string) => void stderr.write(`${line}\n`),
-  // Looked at only by who reads it: a server leaves it alone.
+  // A getter, so that a server does not open standard input.
   get input() {
     return process.stdin
   },
   ...(stderr.isTTY ? { screen: stderr } : {}),
 }
 
-// A reader that has gone has seen enough, as `head` has; a full disk has not.
+// A reader such as `head` closes the pipe once it has seen enough; a full disk is a fault.
 stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') io.err(`standard output cannot be written: ${error.code}`)
+  if (error.code !== 'EPIPE')
+    io.err(`standard output cannot be written (${error.code}): look at the disk that it goes to`)
   process.exit(error.code === 'EPIPE' ? 1 : 2)
 })
-// There is no other place to say so.
+// A fault of standard error can be reported nowhere else.
 stderr.on('error', () => {})
 
 const serve = async () => {

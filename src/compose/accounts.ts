@@ -31,7 +31,7 @@ type Parts = Base &
   Pick<ComposedOAuth, 'alertRefresh' | 'issue' | 'rotate'> &
   Readonly<{ mail: ComposedMail }>
 
-/** The account API: what it does, and how it travels. */
+/** Composes the account API: its flows, limits and transports. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
   const limits = composeLimits(config, base, mail)
   const { notices } = mail
@@ -94,7 +94,7 @@ const composeLimits = (config: Config, { limits: limit }: Base, mail: ComposedMa
   mail: mail.limit,
 })
 
-/** What several flows ask before they do anything. */
+/** The checks that several flows begin with. */
 const composeAccess = (config: Config, base: Omit<Parts, 'mail'>) => ({
   guessDelay: createGuessDelay({ ...base, failures: createGuessFailures(base.redis) }),
   judgeNewPassword: createJudgeNewPassword({ ...base, min_characters: config.PASSWORD_MIN_CHARACTERS }),
@@ -104,7 +104,7 @@ const composeAccess = (config: Config, base: Omit<Parts, 'mail'>) => ({
   requireResources: createRequireResources(base),
 })
 
-/** How tokens travel to a browser and back. */
+/** Cookies, and the refusal of foreign pages. */
 const composeTransport = (config: Config, { clients, issuer }: Base) => {
   const csrf = createCsrf({ issuer, origins: config.CORS_ORIGINS, clients })
   return {

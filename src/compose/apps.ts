@@ -23,7 +23,7 @@ type Parts = Readonly<{
   isDraining: () => boolean
 }>
 
-/** What the world sees: the public app, and the internal one; null where that is off. */
+/** Composes the public app and the internal one; the latter is null where INTERNAL_PORT is off. */
 export const composeApps = (
   config: Config,
   parts: Parts,
@@ -54,7 +54,7 @@ export const composeApps = (
   return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
 }
 
-/** What is measured at the moment in which it is asked for. */
+/** The gauges that are read when the metrics are asked for. */
 const watchedOf = ({ base, opened, mailsWaiting, logLinesDropped }: Parts) => {
   const { clock, keys, passwords, redis } = base
   return {

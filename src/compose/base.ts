@@ -8,7 +8,7 @@ import { composeStores } from './stores.ts'
 
 type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
 
-/** What every subject is made of: what is open, what is kept, and the rules of the configuration that several subjects share. */
+/** The parts that every composer gets: open connections, stores, and the rules of the configuration that several subjects share. */
 export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait }: Effects) => {
   const { clients, database, keys, metrics, passwords, peppers, redis } = opened
   const lifetimes: Lifetimes = {

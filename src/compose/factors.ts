@@ -46,7 +46,7 @@ type Parts = ProofParts &
     notifyOwner: NotifyOwner
   }>
 
-/** What judges second factors, at a sign-in and afterwards. */
+/** The verification of second factors, at a sign-in and afterwards. */
 export const composeProofs = (config: Config, parts: ProofParts) => {
   const { issuer, limits } = parts
   const rp_id = config.PASSKEY_RP_ID ?? new URL(issuer).hostname

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { App } from '../http/server/app.ts'
 import { systemWait } from '../platform/wait.ts'
-import type { Clock, Log, Wait } from '../ports/effects.ts'
+import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
@@ -11,7 +11,7 @@ import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
 import { composeRevocations } from './revocations.ts'
 
-/** What the process around it is told and may do. */
+/** All that the process around the server may use of it. */
 export type Signet = Readonly<{
   app: App
   /** For the internal listener; null where that is off. */
@@ -20,7 +20,7 @@ export type Signet = Readonly<{
   demo: Readonly<{ client_id: string; client_secret: string }> | null
   /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
   reload(): Promise<void>
-  /** From now on not ready, and every answer asks its client to go elsewhere. */
+  /** From now on the server is not ready, and every answer asks its client to close the connection. */
   drain(): void
   close(): Promise<void>
 }>
@@ -35,9 +35,11 @@ type Parts = Readonly<{
   printMail?: (text: string) => void
   /** Lines that the log could not write. Default: none. */
   logLinesDropped?: () => number
+  /** Called when a phase of a start on the embedded database begins. Default: not told. */
+  onPhase?: (phase: StartPhase) => void
 }>
 
-/** Puts every concrete part in its place. Rejects with a StartFault, or Unavailable when Postgres is away; nothing stays open then. */
+/** Composes the whole server. Rejects with a StartFault, or with Unavailable when Postgres is lost meanwhile; nothing stays open then. */
 export const compose = async (config: Config, parts: Parts): Promise<Signet> => {
   const closers: (() => Promise<void> | void)[] = []
   const close = async () => {
@@ -62,10 +64,11 @@ const assemble = async (
     database,
     printMail = () => {},
     logLinesDropped = () => 0,
+    onPhase,
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
-  const opened = await openParts(config, { clock, log, database, onClose })
+  const opened = await openParts(config, { clock, log, database, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
   const mail = composeMail(config, { ...base, printMail, onClose })
@@ -88,7 +91,7 @@ const assemble = async (
     ...apps,
     demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
     reload: async () => {
-      // Neither waits for the other, whose files may hang.
+      // At the same time, since either file system may hang.
       await Promise.all([opened.keys.reload(), opened.reloadClients()])
     },
     drain: () => {

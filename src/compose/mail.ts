@@ -25,12 +25,16 @@ type AccountApi = Readonly<{
   requireStepUp: RequireStepUp
 }>
 
-/** Mail: what is sent after the answer, to whom, and what its links do. */
+/** Composes mail: the queue, the notices, and the sending and redeeming of links. */
 export const composeMail = (config: Config, parts: Parts) => {
   const { limits, onClose } = parts
   const mailer = openMailer(config, parts)
   if (mailer) onClose(() => mailer.close())
-  else parts.log.warn({}, 'SMTP_URL is unset: no mail is sent, and nobody can ask for a new password')
+  else
+    parts.log.warn(
+      {},
+      'SMTP_URL is unset: no mail is sent, and no account can get a new password; set SMTP_URL and MAIL_FROM',
+    )
   const recipients = limits('mail-recipient', config.RATE_LIMIT_RECIPIENT)
   const notices = createNotices({ ...parts, mailer, recipients })
   const limit = limits('mail', config.RATE_LIMIT_MAIL)
@@ -59,7 +63,7 @@ export const composeMail = (config: Config, parts: Parts) => {
 
 export type ComposedMail = ReturnType<typeof composeMail>
 
-/** Null on a real Postgres without SMTP_URL: what nobody reads must not be taken for sent. */
+/** Null on a real Postgres without SMTP_URL: a mail that is only printed must not be taken for sent. */
 const openMailer = (
   { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER }: Config,
   { printMail, metrics, log }: Parts,
@@ -93,7 +97,7 @@ const PAGES = {
   reset_password: '/reset-password',
 } as const satisfies Record<LinkPurpose, string>
 
-/** To the application's page in the fragment, which no server and no log of one gets to see; else to the page that is ours. */
+/** A link to the application's page has its token in the fragment, which reaches no server and no log; without such a page, ours is meant. */
 const linksOf =
   ({ MAIL_LINK_URL, ISSUER }: Config) =>
   (purpose: LinkPurpose, token: LinkToken): string =>

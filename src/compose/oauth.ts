@@ -23,7 +23,7 @@ type Parts = Base &
     statusLists: StatusLists
   }>
 
-/** What the OAuth endpoints do, and the metadata that tells of it. */
+/** Composes the flows of the OAuth endpoints, and the metadata that describes them. */
 export const composeOAuth = (config: Config, parts: Parts) => {
   const { issuer, limits } = parts
   const { isBounded, requireLength } = createRequireLength(parts.policy)

@@ -9,7 +9,7 @@ import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
-import type { Clock, Log } from '../ports/effects.ts'
+import type { Clock, Log, StartPhase } from '../ports/effects.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
@@ -19,7 +19,7 @@ import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Database } from '../store/postgres/index.ts'
 
-/** Takes what is to be ended with the process, the last one first. */
+/** Registers a function that closes something at the end of the process. The last one registered runs first. */
 export type OnClose = (closer: () => Promise<void> | void) => void
 
 type Parts = Readonly<{
@@ -28,11 +28,12 @@ type Parts = Readonly<{
   /** A database that the caller has opened and closes. */
   database: Database | undefined
   onClose: OnClose
+  onPhase: ((phase: StartPhase) => void) | undefined
 }>
 
 /**
- * Whatever holds something open. What only reads comes first: a start that is refused leaves no directory and no key behind.
- * Rejects with a StartFault, or Unavailable when Postgres is away.
+ * Opens every part that has to be closed again. Parts that only read come first: a start that is refused leaves no directory and no key
+ * behind. Rejects with a StartFault.
  */
 export const openParts = async (config: Config, parts: Parts) => {
   const { clock, log, onClose } = parts
@@ -43,7 +44,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [], policy })
   refuseDirectories(config)
   const openOwn = async () => {
-    const own = await openStore(config)
+    const own = await openStore(config, { onPhase: parts.onPhase })
     onClose(() => own.close())
     return own
   }
@@ -84,7 +85,7 @@ export const openParts = async (config: Config, parts: Parts) => {
 
 export type OpenParts = Awaited<ReturnType<typeof openParts>>
 
-/** Endings that cannot be finished keep no dead row. */
+/** Finishes endings and sweeps dead rows: a failure of the one does not keep the other from its work. */
 const createWholeSweep = ({ ACCESS_TOKEN_TTL_SECONDS }: Config, database: Database, log: Log): Sweep => {
   const onFailure = (error: unknown) => {
     if (!(error instanceof Unavailable))
@@ -105,7 +106,7 @@ const createWholeSweep = ({ ACCESS_TOKEN_TTL_SECONDS }: Config, database: Databa
   }
 }
 
-/** All that is wrong with the directories at once. What they hold is judged when it is read. */
+/** Throws a StartFault with every fault of the directories. Their content is judged when it is read. */
 const refuseDirectories = ({ KEYS_DIR, DATABASE_URL, DATA_DIR }: Config) => {
   const faults = [
     ...(judgeKeysDirectory(KEYS_DIR)?.faults ?? []),
@@ -114,7 +115,7 @@ const refuseDirectories = ({ KEYS_DIR, DATABASE_URL, DATA_DIR }: Config) => {
   if (faults.length > 0) throw new StartFault(faults)
 }
 
-/** Null where there is none. Rejects with a StartFault when it has no database of the number in the URL. */
+/** Null without REDIS_URL. Rejects with a StartFault when Redis lacks the database of that URL; a Redis that is away is no fault. */
 const openOwnRedis = async (
   { REDIS_URL, REDIS_PREFIX }: Config,
   { log, onClose }: Parts,
@@ -130,7 +131,7 @@ const openOwnRedis = async (
 const secretOf = ({ DATA_DIR }: Config, name: string) =>
   localSecret(DATA_DIR, name, () => randomBytes(32).toString('base64url'))
 
-/** On the embedded database the pepper is made and kept beside it. */
+/** The pepper of the embedded database is generated and kept beside it. */
 const ownPeppers = (config: Config): Peppers => [
   createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
 ]

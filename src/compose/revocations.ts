@@ -12,7 +12,7 @@ import type { OnClose } from './open.ts'
 
 type Parts = Base & Readonly<{ onClose: OnClose }>
 
-/** What tells other services of revocations: the feed, its copy in Redis, and the status lists; and what ends all that one party has. */
+/** Composes the feed of revocations, its copy in Redis, the status lists, and the ending of everything that a person or a client has. */
 export const composeRevocations = ({ onClose, ...parts }: Parts) => {
   const { clock, log, metrics, peppers, redis, revocationFeed: feed } = parts
   const tail = createRevocationTail({ feed, clock, log })

@@ -26,7 +26,7 @@ type Parts = Readonly<{
   metrics: Pick<Metrics, 'ended'>
 }>
 
-/** What is kept in Postgres, and the blocklist in Redis that follows it. */
+/** The stores in Postgres, and the blocklist in Redis that follows them. */
 export const composeStores = ({ database, redis, lifetimes, clock, metrics }: Parts) => {
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const { access_token_seconds } = lifetimes

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Log } from '../ports/effects.ts'
 import { examineRedis } from './examine-redis.ts'
+import { adviceOnLimits } from './redis-causes.ts'
 
 /** How often Redis is examined, even while it answers: a full one, a demoted one and one without the needed rights answer too. */
 const EXAMINE_MILLISECONDS = 1_000
@@ -77,7 +78,12 @@ const createBreaker = (connection: Needs['connection'], log: Log) => {
   const isClosed = () => closedFor !== null && closedFor === connection()
   return {
     isClosed,
-    fault: () => (isClosed() ? null : `redis refuses what the limits need: ${refusal ?? 'no answer yet'}`),
+    fault: () => {
+      if (isClosed()) return null
+      return refusal === null
+        ? 'redis refuses what the limits need: no answer yet; try again'
+        : `redis refuses what the limits need: ${refusal}; ${adviceOnLimits(refusal)}`
+    },
     reset: (examined: number): void => {
       if (refusal !== null) log.info({ component: 'redis' }, 'redis takes what the limits need again')
       refusal = null
@@ -86,7 +92,7 @@ const createBreaker = (connection: Needs['connection'], log: Log) => {
     trip: (message: string): void => {
       if (refusal === null)
         log.warn(
-          { component: 'redis', error: message },
+          { component: 'redis', error: message, cause: adviceOnLimits(message) },
           'redis refuses what the limits need: they count in process',
         )
       refusal = message

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import type { Log } from '../ports/effects.ts'
+import { describeRedisOutage } from './redis-causes.ts'
 import { createRedisTrust } from './redis-trust.ts'
 
 const AWAY = 'redis is away: limits count in process'
@@ -28,13 +29,14 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   const client = new Redis(url, { ...OPTIONS, keyPrefix: prefix })
   let isReady = false
   let connections = 0
-  let complaint: string | null = null
   let wrongDatabase: string | null = null
   let isClosing = false
-  const complain = (message: string, error: string) => {
-    if (message !== complaint) log.warn({ component: 'redis', error }, message)
-    complaint = message
-  }
+  /** What ended the connection, or kept it from being made; null where no error did. */
+  let outage: Error | null = null
+  const complaints = createComplaints(log)
+  const complain = (message: string, error: string) => complaints.add(message, error, faultOfConnection())
+  const faultOfConnection = () =>
+    wrongDatabase === null ? describeRedisOutage(outage) : describeWrongDatabase(wrongDatabase)
   const trust = createRedisTrust({ client, connection: () => (isReady ? connections : null), log })
 
   client.on('connect', () => {
@@ -43,28 +45,27 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   client.on('ready', () => {
     // The library would go on in database 0, among the keys of other programs.
     if (wrongDatabase !== null) return
-    if (complaint !== null) log.info({ component: 'redis' }, 'redis is back')
     isReady = true
     connections += 1
-    complaint = null
+    complaints.settle()
+    outage = null
     void trust.examine()
   })
   client.on('close', () => {
     // A Redis that refused has been logged already, and this process may have closed the connection itself.
-    const isNews = !isClosing && complaint === null && (!isReady || trust.isTrusted())
+    const isNews = !isClosing && complaints.isEmpty() && (!isReady || trust.isTrusted())
     isReady = false
     if (isNews) complain(AWAY, 'the connection was closed')
   })
   client.on('error', (error: Error) => {
+    outage = error
     if (isOfSelect(error)) wrongDatabase = error.message
     complain(isOfSelect(error) ? NO_DATABASE : AWAY, error.message)
   })
 
   const fault = (): string | null => {
-    if (wrongDatabase !== null) return `its database cannot be selected: ${wrongDatabase}`
-    if (!isReady) return 'redis does not answer'
-    const eviction = trust.eviction()
-    return trust.fault() ?? (eviction && `redis may evict what was revoked: ${eviction}, not noeviction`)
+    if (wrongDatabase !== null || !isReady) return faultOfConnection()
+    return trust.fault() ?? describeEviction(trust.eviction())
   }
   return {
     client,
@@ -94,6 +95,29 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     },
   }
 }
+
+/** Logs an outage once, with its cause, and its end. */
+const createComplaints = (log: Log) => {
+  let latest: string | null = null
+  return {
+    isEmpty: () => latest === null,
+    add: (message: string, error: string, cause: string): void => {
+      if (message !== latest) log.warn({ component: 'redis', error, cause }, message)
+      latest = message
+    },
+    settle: (): void => {
+      if (latest !== null) log.info({ component: 'redis' }, 'redis is back')
+      latest = null
+    },
+  }
+}
+
+const describeWrongDatabase = (answer: string): string =>
+  `its database cannot be selected: ${answer}; name one that it has, or raise its databases`
+
+const describeEviction = (policy: string | null): string | null =>
+  policy &&
+  `redis may evict what was revoked: ${policy}, not noeviction; set maxmemory-policy noeviction, and let the user of REDIS_URL run INFO, which tells it`
 
 export type RedisConnection = ReturnType<typeof openRedis>
 

@@ -14,6 +14,7 @@ import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
+import { homeRoute } from './public/home.ts'
 import { jwksRoute } from './public/jwks.ts'
 import { metadataRoute } from './public/metadata.ts'
 import { revocationsRoute } from './public/revocations.ts'
@@ -37,6 +38,7 @@ type Needs = Readonly<{
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
+  homeRoute(),
   metadataRoute(needs.metadata),
   jwksRoute(needs.keys),
   tokenRoute(needs.exchange, needs.csrf),

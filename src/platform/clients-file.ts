@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
+import { errorCodeOf } from '../domain/base/error-code.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
 import { parseClients } from '../domain/oauth/client-metadata.ts'
 import type { Clients } from '../ports/clients.ts'
+import { readJsonLines } from './json-lines.ts'
 
 type Source = Readonly<{
   file: string | null
@@ -37,11 +39,13 @@ export const openClients = async (source: Source) => {
       registry = await within(read_milliseconds, read(source)).catch((error: unknown) => {
         throw error instanceof StartFault
           ? error
-          : new StartFault([`CLIENTS_FILE ${file}: cannot be read`], error)
+          : new StartFault([`CLIENTS_FILE ${file} cannot be read: ${READING_HANGS}`], error)
       })
     }),
   }
 }
+
+const READING_HANGS = 'its file system does not answer; look at its mount, and send SIGHUP again'
 
 /** What comes later than that is not taken. */
 const within = async <T>(milliseconds: number, reading: Promise<T>): Promise<T> => {
@@ -90,17 +94,41 @@ const originsOf = (clients: readonly Client[]): ReadonlySet<string> => {
   return new Set(origins.filter(origin => origin !== 'null'))
 }
 
+/** The clients of the file. Rejects with a StartFault that has a line for each fault: the client, the line of the file and what to do. */
 export const readClientsFile = async (file: string, policy: AudiencePolicy): Promise<readonly Client[]> => {
-  const result = parseClients(await readJson(file), policy)
-  if ('faults' in result) throw new StartFault(result.faults.map(fault => `CLIENTS_FILE ${file}: ${fault}`))
-  return result.clients
+  const text = await readText(file)
+  const result = parseClients(parseJson(file, text), policy)
+  if ('clients' in result) return result.clients
+  const { lineOf } = readJsonLines(text)
+  throw new StartFault(
+    result.faults.map(({ path, message }) => `CLIENTS_FILE ${file}, line ${lineOf(path)}: ${message}`),
+  )
 }
 
-const readJson = async (file: string): Promise<unknown> => {
+const readText = async (file: string): Promise<string> => {
   try {
-    return JSON.parse(await readFile(file, 'utf8'))
+    return await readFile(file, 'utf8')
   } catch (error) {
-    const cause = error instanceof SyntaxError ? `is not JSON` : 'cannot be read'
-    throw new StartFault([`CLIENTS_FILE ${file}: ${cause}`])
+    const code = errorCodeOf(error) ?? String(error)
+    throw new StartFault([`CLIENTS_FILE ${file} cannot be read: ${CAUSES[code] ?? code}`], error)
+  }
+}
+
+/** By the code of the system's error. */
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; name one that is there, or unset CLIENTS_FILE',
+  EACCES: 'this process may not read it; change its owner or mode',
+  EISDIR: 'it is a directory; name the file in it',
+}
+
+const parseJson = (file: string, text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    const line = readJsonLines(text).faultLine ?? 1
+    // The parser's own message quotes the text, which holds secrets.
+    throw new StartFault([
+      `CLIENTS_FILE ${file}, line ${line}: is not JSON from here on; look for a comma, a bracket or a quotation mark that is missing or too many`,
+    ])
   }
 }

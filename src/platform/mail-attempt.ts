@@ -3,6 +3,7 @@ import { mailGroupOf } from '../domain/account/mail-priority.ts'
 import type { AboutRequest } from '../domain/base/log-fields.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Errand } from '../ports/mail.ts'
+import { describeSmtpFault } from './smtp-causes.ts'
 
 /** What an attempt reads, and what it finds out for the next one. */
 type Attempted = {
@@ -53,7 +54,7 @@ export const createMailAttempt = ({
     const isFinal = isRefused(error)
     const pause = isFinal || isClosed() ? undefined : retry_milliseconds[entry.attempts]
     entry.attempts += 1
-    const fields = { ...describeMail(entry), ...codesOf(error) }
+    const fields = { ...describeMail(entry), ...codesOf(error), ...causeOf(entry, error) }
     if (pause === undefined) {
       metrics.mailed(isFinal ? 'refused' : 'given_up')
       log.error(fields, 'a mail was given up')
@@ -72,6 +73,10 @@ export const createMailAttempt = ({
     }
   }
 }
+
+/** The errand makes the mail: without one, the mail server was not asked. */
+const causeOf = ({ mail }: Attempted, error: unknown) =>
+  mail === null ? {} : { cause: describeSmtpFault(error) }
 
 /** For the log: which mail and whose, but neither its address nor its text. */
 export const describeMail = ({ mail, attempts, isUrgent, about }: Omit<Attempted, 'errand'>) => ({

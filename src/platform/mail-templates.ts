@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { MAILS, type Mail, type MailName } from '../domain/account/mail.ts'
+import { errorCodeOf } from '../domain/base/error-code.ts'
 import { LANGUAGES } from '../domain/base/language.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
 
 /** A mail in words. Plain text alone: every program shows it as it is, and nothing in it can be made to do something. */
 export type Letter = Readonly<{ subject: string; text: string }>
@@ -24,12 +26,23 @@ export const openMailTemplates = ({ issuer }: { issuer: string }): ((mail: Mail)
 }
 
 const read = (name: string): Letter => {
-  const [head = '', ...lines] = readFileSync(new URL(`${name}.txt`, DIRECTORY), 'utf8').split('\n')
+  const [head = '', ...lines] = readText(name).split('\n')
   const [, subject] = /^Subject: (.+)$/.exec(head) ?? []
   if (subject === undefined || lines.shift() !== '')
-    throw new Error(`${name} does not begin with its subject and an empty line`)
+    throw new StartFault([`${fileOf(name)} does not begin with its subject and an empty line; ${INSTALL}`])
   return { subject, text: lines.join('\n') }
 }
+
+const readText = (name: string): string => {
+  try {
+    return readFileSync(new URL(`${name}.txt`, DIRECTORY), 'utf8')
+  } catch (error) {
+    throw new StartFault([`${fileOf(name)} cannot be read (${errorCodeOf(error)}); ${INSTALL}`], error)
+  }
+}
+
+const fileOf = (name: string) => `templates/mail/${name}.txt`
+const INSTALL = 'the installation is not complete: install Signet again'
 
 const fill = ({ subject, text }: Letter, values: Readonly<Record<string, string>>): Letter => {
   const put = (words: string) =>

@@ -38,6 +38,9 @@ export type Passwords = {
 /** Rejects with Unavailable when Postgres is away; nearly always without a query. For answers that store nothing. */
 export type EnsureStore = () => Promise<void>
 
+/** What a start on the embedded database spends its seconds on. */
+export type StartPhase = 'making_database' | 'opening_database' | 'migrating_database'
+
 /** Resolves after the given time. Holds only a timer meanwhile. */
 export type Wait = (milliseconds: number) => Promise<void>
 

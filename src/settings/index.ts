@@ -66,7 +66,7 @@ export const SETTINGS = {
             'must be the name of a schema, and not drizzle: a letter, then letters, digits, _, $ or -, 63 at most',
           ),
     ),
-    help: 'The schema of every table, in a database that other applications use too. `signetd migrate` makes it where it is not there. The embedded database has one.',
+    help: 'The schema of every table, for a database that other applications use too. `signetd migrate` creates the schema where it is missing. Without effect on the embedded database.',
   },
   DATABASE_POOL_SIZE: {
     ...integer({ standard: 10, least: 1, most: 200 }),
@@ -85,15 +85,15 @@ export const SETTINGS = {
   REDIS_PREFIX: {
     schema: redisPrefix,
     standard: '`signet:$ISSUER:`',
-    help: 'What every key in Redis begins with, so that several deployments can share one. 1–100 letters, digits or `.:/@_-`.',
+    help: 'The prefix of every key in Redis, so that several deployments can share one Redis. 1–100 letters, digits or `.:/@_-`.',
   },
   KEYS_DIR: {
     ...parsed('./keys', path => resolve(path)),
-    help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it, or when it belongs to neither this user nor root. Read-only: rotation is manual.',
+    help: 'Signing keys, one directory for all replicas. Refused when others (not the group) can read it, or when it belongs to neither this user nor root. On a read-only mount keys are rotated by hand.',
   },
   KEY_ROTATION_DAYS: {
     ...integer({ standard: 30, least: 1, most: 365 }),
-    help: 'Days a key signs before the next one is announced, by whichever replica is first.',
+    help: 'Days that a key signs before one of the replicas announces the next key.',
   },
   CLIENTS_FILE: {
     schema: z
@@ -105,15 +105,15 @@ export const SETTINGS = {
   },
   ACCESS_TOKEN_TTL_SECONDS: {
     ...integer({ standard: 900, least: 1, most: 86_400 }),
-    help: 'Seconds an access token lives.',
+    help: 'Seconds that an access token is valid.',
   },
   REFRESH_TOKEN_IDLE_SECONDS: {
     ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
-    help: 'Seconds a refresh token waits for its use; slides with each, never past `REFRESH_TOKEN_MAX_SECONDS`.',
+    help: 'Seconds within which a refresh token has to be used. Each refresh begins them anew, up to `REFRESH_TOKEN_MAX_SECONDS` in all.',
   },
   REFRESH_TOKEN_MAX_SECONDS: {
     ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
-    help: 'Seconds a sign-in lasts, however often it is refreshed. Never extended.',
+    help: 'Seconds that a sign-in lasts, however often it is refreshed. Never extended.',
   },
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
@@ -128,11 +128,11 @@ export const SETTINGS = {
   },
   PASSWORD_MIN_CHARACTERS: {
     ...integer({ standard: 8, least: 8, most: 64 }),
-    help: 'Characters of a new password, at least; 72 bytes of UTF-8 at most in any case.',
+    help: 'Characters that a new password has at least. Its UTF-8 has 72 bytes at most in any case.',
   },
   PASSWORD_COST: {
     ...integer({ standard: 10, least: 10, most: 15 }),
-    help: 'bcrypt cost of new password digests; each step doubles the work.',
+    help: 'bcrypt cost of new password digests. Each step doubles the time of a sign-in.',
   },
   PASSWORD_WORKERS: {
     ...integer({ standard: Math.min(WORKERS_BY_DEFAULT, availableParallelism()), least: 1, most: 64 }),
@@ -143,7 +143,7 @@ export const SETTINGS = {
   SECOND_FACTOR_ROLES: {
     schema: list,
     standard: 'none',
-    help: 'Roles separated by commas that count for nothing without a second factor: no token of a lesser sign-in carries them.',
+    help: 'Roles, separated by commas, that a token carries only after a sign-in with a second factor.',
   },
   PASSKEY_RP_ID: {
     schema: z
@@ -157,14 +157,17 @@ export const SETTINGS = {
         return isDomain ? value : refuse(context, `must be a domain such as example.com, not ${quote(value)}`)
       }),
     standard: 'the host of `ISSUER`',
-    help: 'The domain that passkeys are for: that of every page that asks for one, or a parent of it. Changing it voids every passkey.',
+    help: 'The domain of the passkeys: the host of every page that asks for a passkey, or a parent domain of it. Changing it voids every passkey.',
   },
   ...MAIL_SETTINGS,
   TRUSTED_PROXIES: {
     schema: list.transform((ranges, context): readonly AddressRange[] => {
       const parsed = parseAddressRanges(ranges)
       return 'wrong' in parsed
-        ? refuse(context, `must be a list of CIDR ranges; ${quote(parsed.wrong)} is none`)
+        ? refuse(
+            context,
+            `must be a list of CIDR ranges such as 10.0.0.0/8, separated by commas; ${quote(parsed.wrong)} is not a range`,
+          )
         : parsed.ranges
     }),
     standard: 'none',
@@ -182,7 +185,10 @@ export const SETTINGS = {
       const wrong = origins.find(origin => !isOrigin(origin))
       return wrong === undefined
         ? origins
-        : refuse(context, `must be a list of origins such as https://app.example; ${quote(wrong)} is none`)
+        : refuse(
+            context,
+            `must be a list of origins such as https://app.example, separated by commas; ${quote(wrong)} is not an origin`,
+          )
     }),
     standard: 'none',
     help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',

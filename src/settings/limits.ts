@@ -2,42 +2,42 @@ import { TOTP_FAILURES_AT_MOST } from '../domain/factors/totp.ts'
 import { derivedRateLimit, IN_WORDS, rateLimit } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
-/** How many times RATE_LIMIT_PASSWORD a sign-in may end other sign-ins. */
+/** Endings of other sign-ins that one sign-in may try, as a multiple of RATE_LIMIT_PASSWORD. */
 export const ENDINGS_FACTOR = 6
 
-/** The settings of limits: how often something may be asked for in a time. */
+/** The settings of rate limits. */
 export const LIMIT_SETTINGS = {
   RATE_LIMIT_LOGIN: {
     ...rateLimit('5/60'),
-    help: 'Sign-ins: count/seconds for one IP (IPv6: its /64); `off` disables.',
+    help: 'Sign-ins that one IP address (IPv6: one /64) may try, as count/seconds; `off` disables the limit. Raise it for an office behind one address.',
   },
   RATE_LIMIT_ACCOUNTS: {
     ...rateLimit('100/60'),
-    help: 'Requests to the account API, likewise.',
+    help: 'Requests of one IP address to the account API.',
   },
   RATE_LIMIT_REGISTER: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_ACCOUNTS', times: 0.5, example: '20/60' }),
-    help: 'Registrations, likewise; beside the limit of the account API.',
+    help: 'Registrations of one IP address, which count against the limit of the account API, too.',
   },
-  // The retries of one refresh count too, and so do those of several processes that share a sign-in.
+  // Retries count too, and so do the refreshes of several processes that share a sign-in.
   RATE_LIMIT_REFRESH: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_ACCOUNTS', times: 3, example: '300/60' }),
-    help: 'Refreshes of one sign-in, at `/token` and the account API together, whatever addresses they come from.',
+    help: 'Refreshes of one sign-in, at `/token` and the account API together, from all addresses.',
   },
   RATE_LIMIT_REVOKE: {
     ...rateLimit('60/60'),
-    help: 'Access tokens that one client may revoke of one person, or of itself, whatever addresses it asks from. Refresh tokens do not count.',
+    help: 'Access tokens that one client may revoke of one person, or of itself, from all addresses. Refresh tokens do not count.',
   },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
-    help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try; likewise exports for one person, and ${IN_WORDS[ENDINGS_FACTOR]}as many endings of other sign-ins.`,
+    help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try. The same limit holds for exports of one account, and ${IN_WORDS[ENDINGS_FACTOR]}as much for endings of other sign-ins.`,
   },
   RATE_LIMIT_SECOND_FACTOR: {
     ...rateLimit('10/900'),
-    help: `TOTP codes that one account may try before each further one waits for the longest delay; those of each known device are counted apart. None is refused: after ${TOTP_FAILURES_AT_MOST} wrong ones in a row TOTP is closed (docs/accounts.md).`,
+    help: `TOTP codes that one account may try before each further code waits for the longest delay. Codes of each known device are counted apart. This limit refuses no code; ${TOTP_FAILURES_AT_MOST} wrong codes in a row close TOTP (docs/accounts.md).`,
   },
   RATE_LIMIT_TOKEN_FAILURES: {
     ...rateLimit('20/60'),
-    help: 'Failed client authentications, likewise.',
+    help: 'Failed client authentications of one IP address.',
   },
 } satisfies Readonly<Record<string, Setting<unknown>>>

@@ -52,11 +52,11 @@ export const MAIL_SETTINGS = {
   },
   RATE_LIMIT_RECIPIENT: {
     ...rateLimit('5/900'),
-    help: 'Mails of one kind to one address. Beyond them requests are answered as ever, and nothing is sent. A window of less than 1800 seconds leaves whoever is flooded a link that works.',
+    help: 'Mails of one kind to one address. Beyond the limit a request is answered as before, and no mail is sent. With a window of less than 1800 seconds, a person whose address is flooded still gets a link that works.',
   },
 } as const satisfies Record<string, Setting<unknown>>
 
-/** Nothing in it is ignored: a `#` or `/` that a password holds as it is would end the host, and an option that is no option TLS. */
+/** Refuses every part that would be ignored: an unencoded `#` or `/` of a password would end the host, and a misspelt option would be taken for none. */
 const isRelay = (value: string): boolean => {
   const { hostname, port, username, password, pathname, search, hash } = new URL(value)
   return (
@@ -71,7 +71,7 @@ const isRelay = (value: string): boolean => {
   )
 }
 
-/** Decodes, and to nothing that ends a command. */
+/** Whether the text decodes, to characters that end no SMTP command. */
 const isWord = (encoded: string): boolean => {
   try {
     return !/\p{Cc}/u.test(decodeURIComponent(encoded))

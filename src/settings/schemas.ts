@@ -3,7 +3,7 @@ import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.t
 import { readPostgresUrl } from '../domain/base/postgres-url.ts'
 import type { RateLimit } from '../ports/limits.ts'
 
-/** What the text of an environment variable may be, and what it becomes. One that has a default prints it too. */
+/** Schemas of environment variables: the texts that are taken, and the values that they become. One with a default prints it, too. */
 
 export const integer = ({
   standard,
@@ -48,13 +48,13 @@ type Share = Readonly<{
   of: 'RATE_LIMIT_ACCOUNTS' | 'RATE_LIMIT_LOGIN'
   /** How many times as much as that one. */
   times: keyof typeof IN_WORDS
-  /** For whoever gets it wrong. */
+  /** Shown where the given value is refused. */
   example: string
 }>
 
 export const IN_WORDS = { 0.5: 'half of ', 1: '', 3: 'three times ', 6: 'six times ' }
 
-/** Undefined when unset: what it is then follows from another setting. */
+/** Undefined when unset: the limit then follows from another setting. */
 export const derivedRateLimit = ({ of, times, example }: Share) => ({
   schema: z
     .string()
@@ -97,7 +97,7 @@ export const postgresUrl = z
     return value
   })
 
-/** The library takes settings of its own from the query: one there could hold up requests. */
+/** Refuses a query: ioredis takes settings of its own from there, some of which would hold up requests. */
 export const redisUrl = url('redis:', 'rediss:').transform((value, context) => {
   if (value === null) return null
   const { pathname, search, hash, username, password } = new URL(value)
@@ -121,7 +121,7 @@ const isEncoded = (text: string): boolean => {
   }
 }
 
-/** No braces, which mean something to a cluster, and nothing that a pattern of Redis would take for a wildcard. */
+/** Refuses braces, which choose the slot in a cluster, and the wildcards of Redis' patterns. */
 export const redisPrefix = z
   .string()
   .optional()
@@ -141,7 +141,7 @@ export const list = z
       .filter(item => item !== ''),
   )
 
-/** Reads base64url peppers of 32 bytes or more, the newest first. Two with one id cannot be told apart and are refused. */
+/** Reads base64url peppers of 32 bytes or more, the newest first. Refuses two peppers with one id, which cannot be told apart. */
 export function parsePeppers(value: string | undefined, context: z.RefinementCtx): Peppers | null {
   if (value === undefined) return null
   const peppers: Pepper[] = []
@@ -169,6 +169,6 @@ export const refuse = (context: z.RefinementCtx, message: string): never => {
 
 export const quote = (value: string) => JSON.stringify(value.slice(0, 60))
 
-/** Fetch Standard, "Origin header" – As a browser sends it. Ours: a wildcard would match nobody, and whoever wrote it should know. */
+/** Fetch Standard, "Origin header" – Whether a browser would send this text. Ours: a wildcard is refused, since it would match no origin. */
 export const isOrigin = (text: string): boolean =>
   /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 
 /** A row of the table of settings. docs/configuration.md is printed from it. */
 export type Setting<T> = Readonly<{
-  /** What the environment variable's text becomes; throws or fails with a line for the operator. */
+  /** Parses the text of the environment variable. Fails with the line for the operator, without the name of the setting. */
   schema: z.ZodType<T, string | undefined>
   /** The default, in Markdown. */
   standard: string

@@ -36,17 +36,20 @@ export const rotateKeys = (place: Place, pace: Pace): Promise<Outcome> =>
 export const retireKey = (place: Place, { kid, now }: Pace & { kid: string }): Promise<Outcome> =>
   changeKeys(place, async change => {
     const key = change.schedule.find(one => one.kid === kid)
-    if (key?.state !== 'signing') return key ? `${kid} is ${key.state}, not signing` : `${kid} is unknown`
+    if (key === undefined) return describeUnknown(kid)
+    if (key.state !== 'signing') return `${kid} is ${key.state}: name the key that signs now`
     const refusal = now ? null : judgeSuccessor(change)
     if (refusal === null) await succeed(place, change)
     return refusal
   })
 
+const describeUnknown = (kid: string) => `${kid} is unknown: signetd keys list prints the keys`
+
 /** Takes a compromised key out of the JWKS and the directory. Every token that it signed is refused from then on. */
 export const revokeKey = (place: Place, { kid, now }: Pace & { kid: string }): Promise<Outcome> =>
   changeKeys(place, async change => {
     const key = change.schedule.find(one => one.kid === kid)
-    if (key === undefined) return `${kid} is unknown`
+    if (key === undefined) return describeUnknown(kid)
     if (!now) return describeRevocation(key, change)
     // First the successor: stopping in between leaves two keys, never none, and never an older one that signs again.
     if (key.state === 'signing') await succeed(place, change)

@@ -1,4 +1,5 @@
 import { StartFault } from '../domain/base/start-fault.ts'
+import type { StartPhase } from '../ports/effects.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { type Database, openDatabase } from './postgres/index.ts'
 import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
@@ -10,18 +11,18 @@ type Place = Readonly<{
   DATA_DIR: string
 }>
 
+type Events = Readonly<{ onPhase?: ((phase: StartPhase) => void) | undefined }>
+
 /**
- * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database refuses the connection or its schema
- * does not suit this version, and with Unavailable when it does not answer.
+ * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database cannot be reached or refuses us,
+ * and when the schema is not the one that this version knows.
  */
-export const openStore = async ({
-  DATABASE_URL,
-  DATABASE_SCHEMA: schema,
-  DATABASE_POOL_SIZE,
-  DATA_DIR,
-}: Place): Promise<Database> => {
+export const openStore = async (
+  { DATABASE_URL, DATABASE_SCHEMA: schema, DATABASE_POOL_SIZE, DATA_DIR }: Place,
+  { onPhase }: Events = {},
+): Promise<Database> => {
   if (DATABASE_URL === null) {
-    const embedded = await openEmbedded({ data_dir: DATA_DIR })
+    const embedded = await openEmbedded({ data_dir: DATA_DIR, onPhase })
     const database = openDatabase(embedded)
     return {
       ...database,
@@ -38,6 +39,6 @@ export const openStore = async ({
     return database
   } catch (error) {
     await database.close()
-    throw faultOf(error)
+    throw await faultOf(error, { url: DATABASE_URL })
   }
 }

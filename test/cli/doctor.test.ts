@@ -1,23 +1,30 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import {
   createDatabaseWithSchema,
+  createDataDir,
   createEmptyDatabase,
   createRedis,
   hasPostgres,
   hasRedis,
 } from '../support/backends.ts'
+import { becomesReady, openSandbox } from '../support/process.ts'
 import { openMailbox } from '../support/services/mailbox.ts'
 import { openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
+import { freePort } from '../support/services/services.ts'
 
 const PEPPER = Buffer.alloc(32, 7).toString('base64url')
 
 let directory: string
 let lines: string[]
-beforeEach(() => {
+let port: number
+beforeEach(async () => {
+  port = await freePort()
   directory = mkdtempSync(join(tmpdir(), 'signet-doctor-'))
   lines = []
 })
@@ -27,10 +34,29 @@ const doctor = (environment: Record<string, string>, ...words: string[]) => {
   const io = { environment, out: (line: string) => lines.push(line), err: (line: string) => lines.push(line) }
   return runProgram(['doctor', ...words], io, async () => {})
 }
-const places = () => ({ KEYS_DIR: join(directory, 'keys'), DATA_DIR: join(directory, 'data') })
+const places = () => ({
+  PORT: String(port),
+  INTERNAL_PORT: 'off',
+  KEYS_DIR: join(directory, 'keys'),
+  DATA_DIR: join(directory, 'data'),
+})
+/** The exit code, and the line of one check. */
+const check = async (name: string, environment: Record<string, string>) => {
+  lines = []
+  const code = await doctor({ ...places(), ...environment })
+  return [code, lines.find(line => line.slice(7).split(':')[0] === name)]
+}
+/** A server on loopback that says one thing on each connection and ends it. */
+const openSpeaker = async (says: string) => {
+  const server = createServer(socket => socket.on('error', () => {}).end(says))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a server without a port')
+  return { port: address.port, close: () => void server.close() }
+}
 
 describe('signetd doctor', () => {
-  it('finds nothing wrong before the first start, and makes nothing', async () => {
+  it('finds no fault before the first start, and makes nothing', async () => {
     expect(await doctor(places())).toBe(0)
     expect(lines.every(line => line.startsWith('ok '))).toBe(true)
     expect(readdirSync(directory)).toEqual([])
@@ -41,7 +67,7 @@ describe('signetd doctor', () => {
     expect(lines).toHaveLength(2)
   })
 
-  it('looks at the clients and at what does not answer, as JSON too', async () => {
+  it('finds faults of clients, database, Redis and mail, as JSON with --json', async () => {
     const file = join(directory, 'clients.json')
     writeFileSync(file, '[{ "client_id": "a", "client_secret": "short" }]')
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
@@ -58,21 +84,23 @@ describe('signetd doctor', () => {
     ])
   })
 
-  it('tells where mail goes, and whether its server takes it', async () => {
+  it('says where mail goes, and whether the mail server takes it', async () => {
     expect(await doctor(places())).toBe(0)
-    expect(lines.at(-1)).toBe('ok     mail: printed on standard error, for there is no SMTP_URL')
+    expect(lines.at(-1)).toBe(
+      'ok     mail: mails are printed on standard error, for SMTP_URL is unset; set SMTP_URL and MAIL_FROM to send them',
+    )
     const mailbox = await openMailbox()
     const mail = { SMTP_URL: mailbox.url, MAIL_FROM: 'a@b.example' }
     expect(await doctor({ ...places(), ...mail })).toBe(0)
     expect(lines.at(-1)).toBe('ok     mail')
     const wrong = { ...mail, SMTP_URL: mailbox.url.replace('//', '//user:hidden@') }
     expect(await doctor({ ...places(), ...wrong })).toBe(1)
-    expect(lines.at(-1)).toMatch(/^fault  mail: SMTP_URL: /)
+    expect(lines.at(-1)).toMatch(/^fault  mail: SMTP_URL: .* correct them \(/)
     expect(lines.join()).not.toContain('hidden')
     await mailbox.close()
   })
 
-  it('tells whose word on the address of a client is taken, and what to look at', async () => {
+  it('says from which proxies the address of a client is believed, and what to look at', async () => {
     const proxies = () => lines.find(line => / proxies\b/.test(line))
     const run = async (environment: Record<string, string>) => {
       lines = []
@@ -81,7 +109,9 @@ describe('signetd doctor', () => {
     expect(await run({})).toBe(0)
     expect(proxies()).toBe('ok     proxies')
     expect(await run({ ISSUER: 'https://id.example' })).toBe(0)
-    expect(proxies()).toMatch(/^ok {5}proxies: TRUSTED_PROXIES is unset: every client behind the proxy/)
+    expect(proxies()).toMatch(
+      /^ok {5}proxies: TRUSTED_PROXIES is unset, .* count and are logged as one address/,
+    )
     expect(await run({ TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::/32' })).toBe(0)
     expect(proxies()).toMatch(
       /^ok {5}proxies: x-forwarded-for is believed from 10\.0\.0\.0\/8, 2001:db8::\/32: .* remove forwarded$/,
@@ -94,19 +124,24 @@ describe('signetd doctor', () => {
     }
   })
 
-  it.runIf(hasPostgres && hasRedis)('tells a database that is ready from one that is not', async () => {
-    const redis = await createRedis()
-    const [full, empty] = [await createDatabaseWithSchema(), await createEmptyDatabase()]
-    const ready = { ...places(), REDIS_URL: redis.url, REFRESH_TOKEN_PEPPER: PEPPER }
-    expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
-    expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
-    expect(lines.join('\n')).toContain('run signetd migrate')
-    expect(lines.join('\n')).toContain('mail: off, for there is no SMTP_URL')
-    await full.drop()
-    await empty.drop()
-  })
+  it.runIf(hasPostgres && hasRedis)(
+    'accepts a database with the schema, and refuses one without',
+    async () => {
+      const redis = await createRedis()
+      const [full, empty] = [await createDatabaseWithSchema(), await createEmptyDatabase()]
+      const ready = { ...places(), REDIS_URL: redis.url, REFRESH_TOKEN_PEPPER: PEPPER }
+      expect(await doctor({ ...ready, DATABASE_URL: full.url })).toBe(0)
+      expect(await doctor({ ...ready, DATABASE_URL: empty.url })).toBe(1)
+      expect(lines.join('\n')).toContain('run signetd migrate')
+      expect(lines.join('\n')).toContain(
+        'mail: no mail is sent, and no account can get a new password, for SMTP_URL is unset',
+      )
+      await full.drop()
+      await empty.drop()
+    },
+  )
 
-  it.runIf(hasRedis)('says what a Redis that answers does not do', async () => {
+  it.runIf(hasRedis)('says what a Redis that answers lacks', async () => {
     const own = await openOwnRedis('--databases', '16')
     const examine = async (url: string) => {
       lines = []
@@ -116,14 +151,133 @@ describe('signetd doctor', () => {
     expect(await examine(own.url)).toEqual([0, 'ok     redis'])
     expect(await examine(`${own.url}/16`)).toEqual([1, expect.stringContaining('out of range')])
     await own.admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
-    expect(await examine(own.url)).toEqual([1, expect.stringContaining('maxmemory-policy is allkeys-lru')])
+    expect(await examine(own.url)).toEqual([
+      1,
+      expect.stringMatching(/maxmemory-policy is allkeys-lru, .*; set maxmemory-policy noeviction/),
+    ])
     await own.admin.config('SET', 'maxmemory-policy', 'noeviction')
     for (const { begin, end } of Object.values(PARTIAL_STATES)) {
       await begin(own)
-      expect(await examine(own.url)).toEqual([1, expect.stringMatching(/^fault {2}redis: REDIS_URL: redis /)])
+      expect(await examine(own.url)).toEqual([
+        1,
+        expect.stringMatching(/^fault {2}redis: REDIS_URL: redis .*; \w+/),
+      ])
       await end(own)
     }
     expect(await examine(own.url)).toEqual([0, 'ok     redis'])
     await own.close()
+  })
+
+  it.each([
+    ['redis://127.0.0.1:1', /redis does not answer: nothing listens there; start Redis, or correct the host/],
+    ['redis://nowhere.invalid', /no address is known for the name of the host; correct the name/],
+  ])('says why Redis cannot be reached at %s, and what to do', async (REDIS_URL, line) => {
+    expect(await check('redis', { REDIS_URL })).toEqual([1, expect.stringMatching(line)])
+  })
+
+  it.runIf(hasRedis)('says that Redis refuses or asks for a password, and what to do', async () => {
+    const own = await openOwnRedis()
+    const { host } = new URL(own.url)
+    await own.admin.config('SET', 'requirepass', 'secret')
+    expect(await check('redis', { REDIS_URL: `redis://${host}` })).toEqual([
+      1,
+      'fault  redis: REDIS_URL: redis asks for a password; add it, as in redis://:password@host',
+    ])
+    expect(await check('redis', { REDIS_URL: `redis://:hidden@${host}` })).toEqual([
+      1,
+      'fault  redis: REDIS_URL: redis refuses the user or the password; correct them',
+    ])
+    await own.close()
+  })
+
+  it.each([
+    [
+      'postgres://a:hidden@127.0.0.1:1/x',
+      /ECONNREFUSED.*\): nothing listens there; start Postgres, or correct/,
+    ],
+    ['postgres://a:hidden@nowhere.invalid/x', /\): no address is known for the name of the host; correct/],
+    ['postgres:///x?host=/nowhere', /\): there is no such Unix socket; start Postgres, or correct/],
+  ])('says why the database cannot be reached at %s, and what to do', async (DATABASE_URL, line) => {
+    expect(await check('database', { DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })).toEqual([
+      1,
+      expect.stringMatching(line),
+    ])
+    expect(lines.join()).not.toContain('hidden')
+  })
+
+  it('says why mail cannot be sent, and what to do', async () => {
+    const mail = (SMTP_URL: string) => check('mail', { SMTP_URL, MAIL_FROM: 'a@b.example' })
+    expect(await mail('smtp://127.0.0.1:1')).toEqual([
+      1,
+      expect.stringContaining('nothing listens there; start'),
+    ])
+    expect(await mail('smtps://nowhere.invalid')).toEqual([1, expect.stringContaining('correct the name')])
+    const speaker = await openSpeaker('HTTP/1.1 400 Bad Request\r\n\r\n')
+    expect(await mail(`smtp://127.0.0.1:${speaker.port}`)).toEqual([
+      1,
+      expect.stringContaining('not speak SMTP'),
+    ])
+    expect(await mail(`smtps://127.0.0.1:${speaker.port}`)).toEqual([
+      1,
+      expect.stringContaining('begins without TLS there; write smtp://'),
+    ])
+    speaker.close()
+    const mailbox = await openMailbox({
+      authOptional: false,
+      onAuth: (_auth, _session, callback) => callback(new Error('no')),
+    })
+    expect(await mail(mailbox.url.replace('//', '//user:hidden@'))).toEqual([
+      1,
+      expect.stringContaining('refuses the user or the password; correct them'),
+    ])
+    await mailbox.close()
+  })
+
+  it('finds what a start would refuse: a port that is taken, and an address of another machine', async () => {
+    const speaker = await openSpeaker('HTTP/1.1 400 Bad Request\r\n\r\n')
+    const taken = String(speaker.port)
+    expect(await check('addresses', { PORT: taken })).toEqual([
+      1,
+      expect.stringMatching(
+        /^fault {2}addresses: cannot listen on HOST 127\.0\.0\.1, PORT .*; end that process/,
+      ),
+    ])
+    expect(await check('addresses', { INTERNAL_PORT: taken })).toEqual([
+      1,
+      expect.stringMatching(/INTERNAL_PORT .* set INTERNAL_PORT to a port that is free/),
+    ])
+    speaker.close()
+    expect(await check('addresses', { HOST: '192.0.2.1', ISSUER: 'https://id.example' })).toEqual([
+      1,
+      expect.stringContaining('this machine has no such address; set HOST to'),
+    ])
+  })
+
+  it('takes the port of a running server for its own, and its directory for one in use', async () => {
+    const [sandbox, { data_dir, remove }] = await Promise.all([openSandbox(), createDataDir()])
+    const environment = { ...sandbox.environment, DATA_DIR: data_dir }
+    await becomesReady(sandbox.start(environment))
+    expect(await check('addresses', environment)).toEqual([
+      0,
+      `ok     addresses: a server of this issuer listens on port ${sandbox.port} already`,
+    ])
+    const elsewhere = { ...environment, PORT: String(port) }
+    expect(await check('data', elsewhere)).toEqual([
+      1,
+      expect.stringMatching(/^fault {2}data: DATA_DIR \S+ is in use by another process: stop it first/),
+    ])
+    await sandbox.close()
+    remove()
+  })
+
+  it('says how an office behind one address gets more sign-ins', async () => {
+    expect(await check('limits', {})).toEqual([
+      0,
+      'ok     limits: 5 sign-ins in 60 seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60',
+    ])
+    expect(await check('limits', { RATE_LIMIT_LOGIN: 'off' })).toEqual([
+      0,
+      expect.stringMatching(/not limited by address, .*; set it to count\/seconds/),
+    ])
   })
 })

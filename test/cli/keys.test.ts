@@ -61,7 +61,7 @@ describe('signetd keys', () => {
     expect(keys[0]).toMatchObject({ state: 'signing', signs_from: null, retired_at: keys[1].signs_from })
   })
 
-  it('shows the schedule when nothing else is asked, with the day of the next rotation', async () => {
+  it('lists the keys by default, with the day of the next rotation', async () => {
     const { run } = createCli(makeDirectory(), { KEY_ROTATION_DAYS: '10' })
     await run('rotate')
     const { keys, next_rotation_at } = JSON.parse((await run('--json')).out.join(''))
@@ -75,7 +75,7 @@ describe('signetd keys', () => {
     expect((await run()).out).toHaveLength(3)
   })
 
-  it('rotates, refuses to a second time with 1, and retires at once', async () => {
+  it('rotates, refuses a second rotation with 1, and retires at once', async () => {
     const { directory, run } = createCli()
     putKey(directory, 'own.pem')
     const [first = ''] = kids((await run('rotate', '--json')).out)
@@ -90,7 +90,7 @@ describe('signetd keys', () => {
     ])
   })
 
-  it('revokes with --now alone', async () => {
+  it('revokes only with --now', async () => {
     const { run } = createCli()
     const [first = ''] = kids((await run('rotate', '--json')).out)
     const asked = await run('revoke', first)
@@ -103,7 +103,7 @@ describe('signetd keys', () => {
   it('revokes all with --all and --now, and takes a kid or --all, not both', async () => {
     const { run } = createCli()
     const [first = ''] = kids((await run('rotate', '--json')).out)
-    const unclear = { exit_code: 1, out: [], err: ['name the key to revoke, or say --all'] }
+    const unclear = { exit_code: 1, out: [], err: ['name the key to revoke, or add --all'] }
     expect(await run('revoke', '--now')).toEqual(unclear)
     expect(await run('revoke', first, '--all', '--now')).toEqual(unclear)
     expect(await run('revoke', '--all')).toMatchObject({ exit_code: 1 })
@@ -135,11 +135,11 @@ describe('signetd keys', () => {
     })
   })
 
-  it('answers refusals and faults as data too', async () => {
+  it('prints refusals and faults as JSON with --json', async () => {
     const { run } = createCli()
     expect(await run('revoke', 'nobody', '--json')).toEqual({
       exit_code: 1,
-      out: ['{"refusal":"nobody is unknown"}'],
+      out: ['{"refusal":"nobody is unknown: signetd keys list prints the keys"}'],
       err: [],
     })
     const broken = await createCli(makeDirectory(), { KEY_ROTATION_DAYS: 'x' }).run('list', '--json')

@@ -33,7 +33,7 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
   })
   afterEach(() => own.drop())
 
-  it('applies what is missing, once, and needs no other setting', async () => {
+  it('applies the missing migrations, each once, and needs no other setting', async () => {
     expect(await signetd(environment, 'migrate')).toEqual({
       code: 0,
       out: names.map(name => `applied ${name}`),
@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
     expect(await signetd(environment, 'migrate')).toMatchObject({ out: ['the schema is up to date'] })
   })
 
-  it('says what it would do, and does nothing', async () => {
+  it('prints the steps of a dry run, and takes none', async () => {
     for (const _ of [1, 2]) {
       expect(await signetd(environment, 'migrate', '--dry-run')).toMatchObject({
         code: 0,
@@ -51,21 +51,21 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
     }
   })
 
-  it('goes back', async () => {
+  it('goes back to an earlier migration', async () => {
     await signetd(environment, 'migrate')
     expect(await signetd(environment, 'migrate', '--to', 'none')).toMatchObject({
       out: names.toReversed().map(name => `undid ${name}`),
     })
   })
 
-  it('answers machines in JSON', async () => {
+  it('prints JSON with --json', async () => {
     const { out } = await signetd(environment, 'migrate', '--json')
     expect(out.map(line => JSON.parse(line))).toEqual([
       { steps: names.map(name => ({ name, direction: 'up' })), dry_run: false, embedded: false },
     ])
   })
 
-  it('refuses a migration that there is not, with those that there are', async () => {
+  it('refuses an unknown migration, and names the known ones', async () => {
     expect(await signetd(environment, 'migrate', '--to', '9999_none')).toEqual({
       code: 2,
       out: [],
@@ -92,7 +92,7 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
 })
 
 describe('signetd migrate without a database', () => {
-  it('says in one line that nobody listens', async () => {
+  it('says in one line that no server listens', async () => {
     const DATABASE_URL = `postgres://nobody@127.0.0.1:${await freePort()}/nothing`
     expect(await signetd({ DATABASE_URL }, 'migrate')).toEqual({
       code: 2,
@@ -101,7 +101,7 @@ describe('signetd migrate without a database', () => {
     })
   })
 
-  it('says in one line that whoever listens ends each connection, and does not ask for ever', async () => {
+  it('says in one line that a server which ends each connection is not Postgres, and does not retry for ever', async () => {
     const ending = createServer(socket => socket.end())
     await once(ending.listen(0, '127.0.0.1'), 'listening')
     const { port } = ending.address() as AddressInfo
@@ -117,7 +117,7 @@ describe('signetd migrate without a database', () => {
     ending.close()
   })
 
-  it('refuses what is no URL, in JSON where that is asked for', async () => {
+  it('refuses a value that is no URL, as JSON with --json', async () => {
     const { code, out, err } = await signetd({ DATABASE_URL: 'mysql://x' }, 'migrate', '--json')
     expect({ code, err }).toEqual({ code: 2, err: [] })
     expect(JSON.parse(out[0] ?? '')).toEqual({ faults: [expect.stringContaining('DATABASE_URL must be')] })

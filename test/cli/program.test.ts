@@ -26,7 +26,7 @@ const signetd = async (environment: Record<string, string>, ...words: readonly s
 }
 
 describe('signetd', () => {
-  it('tells its commands when it is asked, with 0', async () => {
+  it('prints its commands with --help, with 0', async () => {
     expect(await signetd({}, '--version')).toMatchObject({ code: 0, out: ['0.1.0'] })
     const { code, out } = await signetd({}, '--help')
     expect(code).toBe(0)
@@ -34,7 +34,7 @@ describe('signetd', () => {
       expect(out.join('\n')).toContain(command)
   })
 
-  it('tells them on standard error when it is given none, with 1', async () => {
+  it('prints its commands on standard error without arguments, with 1', async () => {
     const { code, out, err } = await signetd({})
     expect({ code, out }).toEqual({ code: 1, out: [] })
     expect(err.join('\n')).toContain('Usage: signetd')
@@ -49,13 +49,14 @@ describe('signetd', () => {
     const { code, out, err } = await signetd({}, ...words)
     expect({ code, out }).toEqual({ code: 1, out: [] })
     expect(err.join('\n')).toMatch(expected)
+    expect(err.at(-1)).toBe('run the command with --help to see what it takes')
   })
 
-  it('serves', async () => {
+  it('runs the server with serve', async () => {
     expect(await signetd({}, 'serve')).toEqual({ code: 0, out: [], err: [], served: 1 })
   })
 
-  it('passes an unforeseen fault on, which is no exit code', async () => {
+  it('throws an unforeseen fault on, instead of an exit code', async () => {
     const broken = runProgram(['serve'], { environment: {}, out: () => {}, err: () => {} }, () =>
       Promise.reject(new Error('unforeseen')),
     )
@@ -80,7 +81,7 @@ describe('signetd clients check', () => {
   const SECRET = 'a-secret-of-a-confidential-client-0123456789'
   const GOOD = { client_id: 'app', client_secret: SECRET, grant_types: ['client_credentials'] }
 
-  it('names the clients, with 0', async () => {
+  it('prints the client_ids of a valid file, with 0', async () => {
     const other = {
       client_id: 'spa',
       token_endpoint_auth_method: 'none',
@@ -92,11 +93,13 @@ describe('signetd clients check', () => {
   })
 
   it.each([
-    ['{', /is not JSON$/],
+    ['{', /, line 1: is not JSON from here on; look for /],
+    ['[{\n"client_id": "a",\n}]', /, line 3: is not JSON from here on; look for /],
+    ['', /, line 1: is not JSON from here on; look for /],
     ['{}', /must be a JSON array of clients$/],
     ['null', /must be a JSON array of clients$/],
-    [[7], /client 0: /],
-    [[{}], /client 0: client_id /],
+    [[7], /, line 1: client number 1: must be an object, the metadata of one client$/],
+    [[GOOD, {}], /, line 1: client number 2: client_id is required$/],
     [[{ ...GOOD, client_id: '' }], /client_id must be 1 to 255 printable/],
     [[{ ...GOOD, client_id: 'ä' }], /client_id must be 1 to 255 printable/],
     [
@@ -148,17 +151,35 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, refresh_grace_seconds: 61 }], /refresh_grace_seconds /],
     [[{ ...GOOD, refresh_grace_seconds: -1 }], /refresh_grace_seconds /],
     [[{ ...GOOD, refresh_grace_seconds: 0.5 }], /refresh_grace_seconds /],
-    [[{ ...GOOD, audience: [''] }], /audience/],
-    [[GOOD, GOOD], /client_id app is registered twice$/],
+    [[{ ...GOOD, refresh_grace_seconds: '9' }], /refresh_grace_seconds must be a whole number from 0 to 60$/],
+    [[{ ...GOOD, audience: [''] }], /audience\.0 must not be empty$/],
+    [[{ ...GOOD, audience: 7 }], /audience must be a list$/],
+    [[{ ...GOOD, audience: 'https://*.example' }], /audience\.0 must hold no \*, .* register each audience$/],
+    [[{ ...GOOD, protected_resources: ['*'] }], /protected_resources\.0 must hold no \*/],
+    [[{ ...GOOD, redirect_uris: ['https://*.example/cb'] }], /redirect_uris\.0 must hold no \*/],
+    [[{ ...GOOD, redirect_uris: ['https://app.example/*'] }], /register each address$/],
+    [[{ ...GOOD, redirect_uris: 'https://app.example' }], /redirect_uris must be a list$/],
+    [[{ ...GOOD, scope: 'orders:*' }], /scope must hold no \*, .* register each scope token$/],
+    [[{ ...GOOD, first_party: 'yes' }], /first_party must be true or false$/],
+    [[{ ...GOOD, grant_types: ['implicit'] }], /grant_types\.0 must be one of .*, not "implicit"$/],
+    [[{ ...GOOD, grant_types: ['client_credential'] }], /; did you mean client_credentials\?$/],
+    [[{ ...GOOD, redirect_uri: 'x' }], /redirect_uri is not a member .*; did you mean redirect_uris\?$/],
+    [[{ ...GOOD, clientName: 'x' }], /clientName is not a member .*; did you mean client_name\?$/],
+    [[{ ...GOOD, resources: ['x'] }], /resources is not a member .*; did you mean protected_resources\?$/],
+    [
+      [{ ...GOOD, contacts: ['x'] }],
+      /contacts is not a member that Signet knows: remove it; docs\/clients\.md /,
+    ],
+    [[GOOD, GOOD], /client "app": client_id is registered twice: remove one /],
   ])('refuses %j in one line, with 2', async (content, expected) => {
     const { code, out, err } = await check(content)
     expect({ code, out }).toEqual({ code: 2, out: [] })
     expect(err).toEqual([expect.stringMatching(expected)])
-    expect(err[0]).toMatch(/^CLIENTS_FILE /)
+    expect(err[0]).toMatch(/^CLIENTS_FILE \S+(?:, line \d+)?: /)
     expect(err[0]).not.toContain(SECRET)
   })
 
-  it('says every fault of every client at once, in data too', async () => {
+  it('prints every fault of every client at once, as JSON with --json', async () => {
     const { code, out, err } = await check(
       [
         { client_id: 'a', scope: '  ' },
@@ -169,16 +190,45 @@ describe('signetd clients check', () => {
     )
     expect({ code, err }).toEqual({ code: 2, err: [] })
     const { faults } = JSON.parse(out[0] ?? '') as { faults: readonly string[] }
-    expect(faults.filter(fault => fault.includes('client 0'))).not.toEqual([])
-    expect(faults.filter(fault => fault.includes('client 2'))).toHaveLength(2)
+    expect(faults.filter(fault => fault.includes('client "a"'))).not.toEqual([])
+    expect(faults.filter(fault => fault.includes('client "c"'))).toHaveLength(2)
   })
 
-  it('says that there is no file, or none to be read', async () => {
-    expect(await signetd({}, 'clients', 'check')).toMatchObject({ code: 2, err: ['CLIENTS_FILE is unset'] })
+  it('names the line of each fault', async () => {
+    const text = `[
+  {
+    "client_id": "api", "client_secret": "${SECRET}",
+    "grant_types": [
+      "client_credentials",
+      "password"
+    ]
+  },
+  { "client_id": "web", "token_endpoint_auth_method": "none",
+    "redirect_uri": ["https://app.example/cb"],
+    "scope": "a  b" },
+  { "client_name": "a \\"quoted\\" name, {with} [marks]",
+    "token_endpoint_auth_method": "none" }
+]`
+    const { err } = await check(text)
+    expect(err.map(line => line.replace(/^CLIENTS_FILE \S+, /, ''))).toEqual([
+      expect.stringMatching(/^line 6: client "api": grant_types\.1 must be one of /),
+      expect.stringMatching(/^line 11: client "web": scope /),
+      expect.stringMatching(/^line 10: client "web": redirect_uri is not a member /),
+      'line 12: client number 3: client_id is required',
+    ])
+  })
+
+  it('says that CLIENTS_FILE is unset, or cannot be read', async () => {
+    expect(await signetd({}, 'clients', 'check')).toMatchObject({
+      code: 2,
+      err: ['CLIENTS_FILE is unset: set it to the path of the file that lists the clients'],
+    })
     const CLIENTS_FILE = join(directory, 'none.json')
     expect(await signetd({ CLIENTS_FILE }, 'clients', 'check')).toMatchObject({
       code: 2,
-      err: [`CLIENTS_FILE ${CLIENTS_FILE}: cannot be read`],
+      err: [
+        `CLIENTS_FILE ${CLIENTS_FILE} cannot be read: there is no such file; name one that is there, or unset CLIENTS_FILE`,
+      ],
     })
   })
 })
@@ -198,7 +248,7 @@ describe('the built command', () => {
     expect(await run({ KEYS_DIR }, 'keys', 'revoke', 'nobody')).toEqual({
       code: 1,
       out: '',
-      err: 'nobody is unknown\n',
+      err: 'nobody is unknown: signetd keys list prints the keys\n',
     })
     expect(await run({ DATABASE_URL: 'x' }, 'migrate')).toMatchObject({ code: 2, out: '' })
     expect(await run({}, 'nonsense')).toMatchObject({ code: 1, out: '' })

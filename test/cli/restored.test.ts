@@ -72,7 +72,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
   const refreshWith = async (signet: Instance, refresh_token: string) =>
     outcomeOf(await refreshTokens(signet, { refresh_token }))
 
-  it('leaves nothing alive of what was before: tokens of any key, refresh tokens, links', async () => {
+  it('ends every access token, refresh token and mailed link from before the restore', async () => {
     const { storage, mailbox, start } = await setUp()
     let signet = await start(storage.environment)
     const early = await signUp(signet, EMAIL)
@@ -97,7 +97,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
 
     const environment = await restore()
     signet = await start(environment)
-    // What the restore alone brings back to life.
+    // The restore alone makes these valid again.
     expect(await isActiveAt(signet, early.access_token)).toBe(true)
     expect(await isActiveAt(signet, machine.access_token)).toBe(true)
     if (name === 'embedded') {
@@ -132,7 +132,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     await signet.close()
   }, 120_000)
 
-  it('ends everything but the keys where they are read-only, and says so with 2', async () => {
+  it('ends everything but read-only keys, and says so with 2', async () => {
     const { storage, start } = await setUp()
     let signet = await start(storage.environment)
     const tokens = await signUp(signet, EMAIL)
@@ -162,7 +162,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     expect(JSON.parse(out.join(''))).toMatchObject({ revoked_keys: [], signing_key: expect.any(String) })
   }, 60_000)
 
-  it('says where there is no database, and changes no key', async () => {
+  it('says that there is no database, and changes no key', async () => {
     const { storage } = await setUp()
     const DATA_DIR = join(storage.environment['KEYS_DIR'] ?? '', 'none')
     const nowhere = { KEYS_DIR: storage.environment['KEYS_DIR'] ?? '', DATA_DIR }

@@ -162,7 +162,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     const program = sandbox.start({ ...environment, REDIS_URL: `${own.url}/16` })
     expect(await program.ended).toMatchObject({ code: 2 })
     expect(program.err()).toBe(
-      'signetd: REDIS_URL: its database cannot be selected: ERR DB index is out of range\n',
+      'signetd: REDIS_URL: its database cannot be selected: ERR DB index is out of range; name one that it has, or raise its databases\n',
     )
     await start({ REDIS_URL: `${own.url}/15` })
     await own.close()
@@ -233,7 +233,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a running server', () => {
     program.process.kill('SIGHUP')
     await expect
       .poll(() => program.log().find(line => String(line['msg']).startsWith('not reloaded')))
-      .toMatchObject({ faults: [expect.stringContaining('client 0: client_secret is required')] })
+      .toMatchObject({ faults: [expect.stringContaining('client "service": client_secret is required')] })
     expect((await clientCredentials()).status).toBe(200)
     writeFileSync(file, '[]')
     program.process.kill('SIGHUP')

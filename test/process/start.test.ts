@@ -1,15 +1,30 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import postgres from 'postgres'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { refreshTokens, signIn, signUp } from '../support/accounts/account-api.ts'
-import { createDatabaseWithSchema, createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import {
+  createDatabaseWithSchema,
+  createDataDir,
+  createEmptyDatabase,
+  hasPostgres,
+} from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
-import { becomesReady, openSandbox, type Sandbox, stopProgram } from '../support/process.ts'
+import {
+  becomesReady,
+  MAIN,
+  openSandbox,
+  type Program,
+  type Sandbox,
+  stopProgram,
+} from '../support/process.ts'
 import { freePort } from '../support/services/services.ts'
+
+/** Gives a command a terminal. */
+const SCRIPT = '/usr/bin/script'
 
 let sandbox: Sandbox
 beforeEach(async () => {
@@ -23,6 +38,13 @@ const fails = async (environment: Record<string, string>) => {
   return { code, out: program.out(), lines: program.err().trim().split('\n') }
 }
 
+/** What the log says that a start did before it was ready. */
+const phasesOf = (program: Program) =>
+  program
+    .log()
+    .filter(line => line['event'] === 'start')
+    .map(line => line['phase'])
+
 describe('the first start on the embedded default', () => {
   it('prints the issuer, a demo client and a command whose token can be verified', async () => {
     const program = sandbox.start()
@@ -31,11 +53,17 @@ describe('the first start on the embedded default', () => {
     const lines = program.err().trim().split('\n')
     expect(lines).toEqual([
       `Signet is ready: ${issuer}`,
+      `Listens on: 127.0.0.1, port ${sandbox.port}`,
+      `API reference: ${issuer}/docs`,
+      'Limit: 5 sign-ins in 60 seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60',
       expect.stringMatching(/^Demo client: demo, secret [\w-]{43}$/),
       'Get a token:',
       expect.stringMatching(/^ {2}curl -s -u demo:[\w-]{43} -d grant_type=client_credentials http/),
     ])
-    const answer = execFileSync('sh', ['-c', lines[3] ?? ''], { encoding: 'utf8' })
+    expect(phasesOf(program)).toEqual(['making_database', 'opening_database', 'migrating_database'])
+    const ready = { event: 'ready', issuer, host: '127.0.0.1', port: sandbox.port }
+    await expect.poll(program.log).toContainEqual(expect.objectContaining(ready))
+    const answer = execFileSync('sh', ['-c', lines.at(-1) ?? ''], { encoding: 'utf8' })
     const { access_token } = JSON.parse(answer) as { access_token: string }
     const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
     const { payload } = await jwtVerify(access_token, keys, {
@@ -45,7 +73,7 @@ describe('the first start on the embedded default', () => {
       audience: issuer,
     })
     expect(payload).toMatchObject({ sub: 'demo', client_id: 'demo', scope: 'demo' })
-    expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[1] ?? '')?.[1])
+    expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[4] ?? '')?.[1])
     expect(program.out()).not.toContain(access_token)
   })
 
@@ -59,6 +87,7 @@ describe('the first start on the embedded default', () => {
     const second = sandbox.start()
     await becomesReady(second)
     expect((await sandbox.ask('/.well-known/jwks.json')).text).toBe(jwks)
+    expect(phasesOf(second)).toEqual(['opening_database', 'migrating_database'])
     expect(first.err().startsWith(second.err())).toBe(true)
     // The developer's mail with its link goes to standard error, and to no log.
     expect(first.err()).toMatch(
@@ -96,6 +125,27 @@ describe('the first start on the embedded default', () => {
   })
 })
 
+describe('a start at a terminal', () => {
+  it('tells the person each phase in a line, instead of the log', async () => {
+    const { data_dir, remove } = await createDataDir()
+    const pid = join(sandbox.directory, 'pid')
+    const inTerminal = `echo $$ > ${pid}; exec ${process.execPath} ${MAIN}`
+    const program = sandbox.start({ DATA_DIR: data_dir }, SCRIPT, '-qfec', inTerminal, '/dev/null')
+    // At the end of its terminal the server gets SIGHUP, which does not end it.
+    const end = (signal: NodeJS.Signals) => process.kill(Number(readFileSync(pid, 'utf8')), signal)
+    onTestFinished(() => void (program.process.exitCode === null && existsSync(pid) && end('SIGKILL')))
+    await expect.poll(program.out, { timeout: 15_000 }).toContain('Signet is ready')
+    end('SIGTERM')
+    await program.ended
+    expect(program.out().match(/^Starting: .*(?=\r$)/gm)).toEqual([
+      'Starting: opening the embedded database',
+      'Starting: bringing the tables of the embedded database up to date',
+    ])
+    expect(program.out()).not.toContain('"event":"start"')
+    remove()
+  })
+})
+
 describe('a start that is refused', () => {
   it('prints every fault at once, ends with 2 and writes nothing', async () => {
     const { code, out, lines } = await fails({
@@ -121,19 +171,33 @@ describe('a start that is refused', () => {
     const { code, lines } = await fails({ CLIENTS_FILE })
     expect(code).toBe(2)
     expect(lines).toEqual([
-      expect.stringMatching(/^signetd: CLIENTS_FILE .*client 0: client_secret is required/),
-      expect.stringMatching(/^signetd: CLIENTS_FILE .*client 1: client_secret must be 32 characters/),
+      expect.stringMatching(/^signetd: CLIENTS_FILE .*, line 1: client "a": client_secret is required/),
+      expect.stringMatching(
+        /^signetd: CLIENTS_FILE .*, line 1: client "b": client_secret must be 32 characters/,
+      ),
     ])
     expect(readdirSync(sandbox.directory)).toEqual(['clients.json'])
   })
 
-  it('prints one line when the port is taken', async () => {
+  it('says in a line each that its ports are taken, and makes neither a key nor a database', async () => {
     const squatter = createServer()
     await new Promise<void>(resolve => squatter.listen(sandbox.port, '127.0.0.1', resolve))
-    const { code, out, lines } = await fails({})
+    const INTERNAL_PORT = String(sandbox.port)
+    const { code, out, lines } = await fails({ INTERNAL_PORT, INTERNAL_HOST: '0.0.0.0' })
     await new Promise(resolve => squatter.close(resolve))
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(lines).toEqual([`signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: EADDRINUSE`])
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^signetd: cannot listen on INTERNAL_HOST 0\.0\.0\.0, INTERNAL_PORT \d+: another process .* set INTERNAL_PORT to .* \(EADDRINUSE\)$/,
+      ),
+      `signetd: cannot listen on HOST 127.0.0.1, PORT ${sandbox.port}: another process listens there; end that process, or set PORT to a port that is free (EADDRINUSE)`,
+    ])
+    expect(readdirSync(sandbox.directory)).toEqual([])
+  })
+
+  it('says that the machine has no such address', async () => {
+    const { code, lines } = await fails({ HOST: '192.0.2.1', ISSUER: 'https://id.example.com' })
+    expect({ code, lines }).toEqual({ code: 2, lines: [expect.stringMatching(/no such address; set HOST/)] })
   })
 
   it('prints one line when the keys are readable by others, and makes no database', async () => {
@@ -165,7 +229,9 @@ describe('a start that is refused', () => {
     const { code, lines } = await fails({ DATABASE_URL, REFRESH_TOKEN_PEPPER: PEPPER })
     expect(code).toBe(2)
     expect(lines).toEqual([
-      expect.stringMatching(/^signetd: DATABASE_URL: the database (?:does not answer|cannot be reached)/),
+      expect.stringMatching(
+        /^signetd: DATABASE_URL: the database cannot be reached \(.*\): nothing listens there; start Postgres, or/,
+      ),
     ])
     expect(lines.join()).not.toContain('hidden')
     expect(readdirSync(sandbox.directory)).toEqual([])
@@ -173,7 +239,18 @@ describe('a start that is refused', () => {
 })
 
 describe.skipIf(!hasPostgres)('a start on Postgres', () => {
-  it('names signetd migrate when the database has no schema, and makes no key', async () => {
+  it('warns that all clients count as one address where a proxy must be in front and none is named', async () => {
+    const { url, drop } = await createDatabaseWithSchema()
+    const ISSUER = 'https://id.example.com'
+    const program = sandbox.start({ DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER, ISSUER })
+    await becomesReady(program)
+    const warned = { event: 'trusted_proxies_unset', msg: expect.stringContaining('set TRUSTED_PROXIES to') }
+    await expect.poll(program.log).toContainEqual(expect.objectContaining(warned))
+    expect(await stopProgram(program)).toMatchObject({ code: 0 })
+    await drop()
+  })
+
+  it('names signetd migrate on a database without the schema, and makes no key', async () => {
     const { url, drop } = await createEmptyDatabase()
     const refused = await fails({ DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()

@@ -166,7 +166,9 @@ describe('keys retire', () => {
     expect(refusalOf(await retireKey(place, { kid: announced, now: true }))).toContain('is announced')
     await retireKey(place, { kid: first, now: true })
     expect(refusalOf(await retireKey(place, { kid: first, now: true }))).toContain('is retired')
-    expect(refusalOf(await retireKey(place, { kid: 'nobody', now: true }))).toBe('nobody is unknown')
+    expect(refusalOf(await retireKey(place, { kid: 'nobody', now: true }))).toBe(
+      'nobody is unknown: signetd keys list prints the keys',
+    )
   })
 })
 
@@ -211,7 +213,9 @@ describe('keys revoke', () => {
     const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid ?? ''
     const left = keysOf(await revokeKey(place, { kid: announced, now: true }))
     expect(left.map(({ kid, state }) => [kid, state])).toEqual([[first, 'signing']])
-    expect(refusalOf(await revokeKey(place, { kid: announced, now: true }))).toBe(`${announced} is unknown`)
+    expect(refusalOf(await revokeKey(place, { kid: announced, now: true }))).toContain(
+      `${announced} is unknown`,
+    )
   })
 })
 

@@ -6,7 +6,7 @@ import type { Io } from '../terminal/io.ts'
 import { getAccount } from './get-account.ts'
 import { answer, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
-/** What a change has done, for people and for machines; null when the account was deleted meanwhile. */
+/** The outcome of a change, as a line for people and as data for programs; null when the account was deleted meanwhile. */
 type Told = Readonly<{ line: string; result: object }>
 type Change = (accounts: AccountAdministration, account: AccountLine) => Promise<Told | null>
 
@@ -49,51 +49,54 @@ const tellEnded = (what: string, { id, email }: AccountLine, sign_ins_ended: num
         result: { id, [what.replace(' ', '_')]: true, sign_ins_ended },
       }
 
-/** Those that need nothing but the account. */
+/** The changes that need nothing but the account. */
 const CHANGES: Readonly<Record<string, readonly [description: string, change: Change]>> = {
-  disable: ['refuse every sign-in from now on, and end those that there are', disable],
+  disable: ['end every sign-in of an account, and refuse new ones', disable],
   enable: ['let a disabled account sign in again', enable],
   'remove-factors': [
-    'take every second factor and recovery code from somebody who has lost them, and end every sign-in',
+    'remove every second factor and recovery code of a person who has lost them, and end every sign-in',
     removeFactors,
   ],
-  'end-sessions': ['end every sign-in, and every access token with it', endSignIns],
+  'end-sessions': ['end every sign-in of an account, with its access tokens', endSignIns],
 }
 
 type DeleteOptions = Options & Readonly<{ now?: boolean }>
 type RoleOptions = Options & Readonly<{ none?: boolean; endSessions?: boolean }>
 
-/** Adds what looks at one account, or changes it. */
+/** Adds the commands that show, change or delete one account. */
 export const addAccountsChangeCommands = (group: Command, io: Io): void => {
   const command = (name: string, description: string) =>
     group
       .command(name)
       .description(description)
-      .argument('<account>', 'its e-mail or its id')
-      .option('--json', 'for machines')
-  command('show', 'one account, and how many sign-ins it has').action((given: string, options: Options) =>
-    show(io, given, options),
+      .argument('<account>', 'the e-mail or the id of the account')
+      .option('--json', 'print JSON for programs')
+  command('show', 'print one account, and how many sign-ins it has').action(
+    (given: string, options: Options) => show(io, given, options),
   )
   for (const [name, [description, change]] of Object.entries(CHANGES))
     command(name, description).action((given: string, options: Options) => apply(io, given, options, change))
-  command('delete', 'delete an account and all that is kept of the person; there is no way back')
-    .option('--now', 'do it; without this, only say what would happen')
+  command('delete', 'delete an account with all data of the person, for good; add --now to do it')
+    .option('--now', 'delete the account; without --now the command only says what it would delete')
     .action((given: string, options: DeleteOptions) =>
       apply(io, given, options, async (accounts, account) =>
         options.now
           ? remove(accounts, account)
-          : refuseCommand(io, options, `would delete ${account.email}: say --now, and it is done`),
+          : refuseCommand(io, options, `would delete ${account.email}: add --now to delete it`),
       ),
     )
-  command('set-roles', 'give an account these roles, instead of those that it has')
+  command('set-roles', 'replace the roles of an account')
     .alias('set-role')
-    .argument('[role...]', 'the roles')
-    .option('--none', 'no role at all')
-    .option('--end-sessions', 'at once: without this, tokens carry them from the next refresh on')
+    .argument('[role...]', 'the new roles')
+    .option('--none', 'leave the account without a role')
+    .option(
+      '--end-sessions',
+      'end every sign-in, so that the roles count at once; without it, at the next refresh',
+    )
     .action((given: string, listed: readonly string[], options: RoleOptions) => {
       const roles = [...new Set(listed)]
       if ((roles.length === 0) !== (options.none === true))
-        return refuseCommand(io, options, 'name the roles, or say --none')
+        return refuseCommand(io, options, 'name the new roles, or add --none')
       const fault = judgeRoles(roles)
       if (fault !== null) return refuseCommand(io, options, `roles ${fault}`)
       return apply(io, given, options, setRoles(roles, { isAtOnce: options.endSessions === true }))
@@ -104,7 +107,8 @@ const apply = (io: Io, given: string, options: Options, change: Change): Promise
   withAccounts(io, options, async accounts => {
     const account = await getAccount(io, given, options, accounts)
     const told = await change(accounts, account)
-    if (told === null) return refuseCommand(io, options, `${account.email} was deleted meanwhile`)
+    if (told === null)
+      return refuseCommand(io, options, `${account.email} was deleted meanwhile: nothing is left to change`)
     answer(io, options, told.line, told.result)
   })
 

@@ -13,17 +13,21 @@ import { answer, type Options, refuseCommand, withAccounts } from './with-accoun
 type CreateOptions = Options &
   Readonly<{ role?: readonly string[]; emailVerified?: true; passwordFile?: string; password?: false }>
 
-/** Adds `accounts create`. The password is never an argument: those can be read by every process of the machine. */
+/** Adds `accounts create`. The password is never an argument: every process of the machine can read the arguments of a command. */
 export const addAccountsCreateCommand = (accounts: Command, io: Io): void => {
   accounts
     .command('create')
-    .description('make an account; its password is asked for, or read from standard input')
-    .argument('<email>', 'the e-mail')
-    .option('--role <role...>', `its roles; ${FIRST_ROLES.join(', ')} when none is named`)
-    .option('--email-verified', 'the e-mail is known to be the person’s')
-    .option('--password-file <path>', 'read the password from there')
-    .addOption(new Option('--no-password', 'the person has to set one').conflicts('passwordFile'))
-    .option('--json', 'for machines')
+    .description('create an account; the password is asked for at the terminal, or read from standard input')
+    .argument('<email>', 'the e-mail of the account')
+    .option('--role <role...>', `the roles of the account; default: ${FIRST_ROLES.join(', ')}`)
+    .option('--email-verified', 'record that the e-mail is known to belong to the person')
+    .option('--password-file <path>', 'read the password from this file')
+    .addOption(
+      new Option('--no-password', 'create no password: the person sets one by a mailed link').conflicts(
+        'passwordFile',
+      ),
+    )
+    .option('--json', 'print JSON for programs')
     .action((email: string, options: CreateOptions) => create(io, email, options))
 }
 
@@ -45,7 +49,12 @@ const create = async (io: Io, given: string, options: CreateOptions): Promise<vo
       disabled: false,
       created_at: new Date().toISOString(),
     })
-    if (!isCreated) return refuseCommand(io, options, `there is an account ${email} already`)
+    if (!isCreated)
+      return refuseCommand(
+        io,
+        options,
+        `there is an account ${email} already: change it with signetd accounts, or name another e-mail`,
+      )
     answer(io, options, `created ${email}: ${id}`, { id, email, roles })
   })
 }

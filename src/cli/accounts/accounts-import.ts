@@ -10,21 +10,21 @@ import { openProgress } from '../terminal/progress.ts'
 import { createBatch, storeBatch } from './import-lines.ts'
 import { type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
-/** Lines of a batch, bad ones included: an interrupted import is taken up where the same batches begin. */
+/** Lines of a batch, refused ones included: an import that is run again skips the batches that it finds stored. */
 const BATCH_LINES = 500
 /** Bytes of a line; an account takes less than a kilobyte. */
 const LINE_MAX_BYTES = 16 * 1024
 
-/** Adds `accounts import`. Exit code 0 when every line was taken, 1 when some were refused, 2 when it could not go on. */
+/** Adds `accounts import`. Exit code 0 when every line was taken, 1 when lines were refused, 2 when the import could not go on. */
 export const addAccountsImportCommand = (accounts: Command, io: Io): void => {
   accounts
     .command('import')
     .description(
-      'make the accounts of a file of JSON lines; run again, an interrupted import goes on where it stopped',
+      'create the accounts of a file of JSON lines; after an interruption, run it again to go on where it stopped',
     )
-    .argument('<file>', 'the file, or - for standard input')
-    .option('--again', 'try every line anew, as if no earlier run had imported it')
-    .option('--json', 'the summary on standard output too, as its last line')
+    .argument('<file>', 'the path of the file, or - for standard input')
+    .option('--again', 'try every line anew, also those that an earlier run imported')
+    .option('--json', 'print the summary on standard output, as the last line, as JSON')
     .action((path: string, options: ImportOptions) => importAccounts(io, path, options))
 }
 
@@ -49,7 +49,7 @@ const importAccounts = async (io: Io, path: string, options: ImportOptions): Pro
 
 const openSource = async ({ input }: Io, path: string): Promise<Source | string> => {
   if (path === '-') {
-    if (input === undefined) return 'there is no standard input'
+    if (input === undefined) return 'there is no standard input: name a file'
     return { stream: input, bytes: null, close: async () => {} }
   }
   try {
@@ -57,17 +57,17 @@ const openSource = async ({ input }: Io, path: string): Promise<Source | string>
     const state = await file.stat()
     if (state.isDirectory()) {
       await file.close()
-      return `${path} is a directory`
+      return `${path} is a directory: name a file`
     }
     const bytes = state.isFile() ? state.size : null
     return { stream: file.createReadStream({ autoClose: false }), bytes, close: () => file.close() }
   } catch (error) {
     const detail = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return `${path} cannot be read: ${detail}`
+    return `${path} cannot be read (${detail}): name a file that this user can read`
   }
 }
 
-/** Reads, judges and stores a batch at a time: memory holds one, whatever the file. */
+/** Reads, judges and stores a batch at a time: memory holds one batch, however large the file is. */
 const carryOut = async (
   io: Io,
   { stream, bytes: total }: Source,

@@ -9,25 +9,28 @@ type ListOptions = Options &
   Readonly<{ role?: string; disabled?: true; enabled?: true; email?: string; limit?: number }>
 type ExportOptions = Options & Readonly<{ withDigests?: boolean }>
 
-const EVERYBODY: AccountFilter = { role: null, disabled: null, email_prefix: null }
+const EVERY_ACCOUNT: AccountFilter = { role: null, disabled: null, email_prefix: null }
 
-/** Adds `accounts list` and `accounts export`. Both hand on a page at a time: memory does not grow with the accounts. */
+/** Adds `accounts list` and `accounts export`. Both read a page at a time: memory does not grow with the number of accounts. */
 export const addAccountsListCommands = (accounts: Command, io: Io): void => {
   accounts
     .command('list')
-    .description('the accounts, in the order in which they were made; with --json a line of JSON each')
-    .option('--role <role>', 'only those with this role')
-    .addOption(new Option('--disabled', 'only those that are disabled').conflicts('enabled'))
-    .option('--enabled', 'only those that are not')
-    .option('--email <prefix>', 'only those whose e-mail begins so')
-    .option('--limit <count>', 'so many at most', parseLimit)
-    .option('--json', 'for machines')
+    .description('print the accounts, in the order in which they were made; with --json a line of JSON each')
+    .option('--role <role>', 'only accounts with this role')
+    .addOption(new Option('--disabled', 'only disabled accounts').conflicts('enabled'))
+    .option('--enabled', 'only accounts that are not disabled')
+    .option('--email <prefix>', 'only accounts whose e-mail begins with this')
+    .option('--limit <count>', 'print at most this many accounts', parseLimit)
+    .option('--json', 'print JSON for programs')
     .action((options: ListOptions) => withAccounts(io, options, store => list(io, options, store)))
   accounts
     .command('export')
-    .description('every account as a line of JSON on standard output, as `accounts import` reads it')
-    .option('--with-digests', 'with the password digests: whoever gets the file can try passwords on them')
-    .option('--json', 'the summary on standard error for machines')
+    .description('print every account as a line of JSON, in the form that `accounts import` reads')
+    .option(
+      '--with-digests',
+      'include the password digests; keep the file secret, since its reader can try passwords on them',
+    )
+    .option('--json', 'print the summary on standard error as JSON')
     .action((options: ExportOptions) =>
       withAccounts(io, options, store => exportAccounts(io, options, store)),
     )
@@ -48,14 +51,14 @@ const exportAccounts = async (
   store: AccountAdministration,
 ): Promise<void> => {
   let accounts = 0
-  for await (const account of readAccounts(store, EVERYBODY)) {
+  for await (const account of readAccounts(store, EVERY_ACCOUNT)) {
     io.out(lineOf(account, withDigests))
     accounts += 1
   }
   io.err(json ? JSON.stringify({ accounts }) : `exported accounts: ${accounts}`)
 }
 
-/** Who is made or deleted while this goes on may be there or not; everybody else is, once. */
+/** Every account once; one that is created or deleted meanwhile may be among them or not. */
 async function* readAccounts(store: AccountAdministration, filter: AccountFilter) {
   for (let after: string | null = null; ; ) {
     const { accounts, last } = await store.readPage(after, filter)

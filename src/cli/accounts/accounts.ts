@@ -6,9 +6,11 @@ import { addAccountsImportCommand } from './accounts-import.ts'
 import { addAccountsListCommands } from './accounts-list.ts'
 import { addAccountsSignInsCommand } from './accounts-sign-ins.ts'
 
-/** Adds `accounts …`. Exit code 1 when there is no such account or something was refused, 2 when the database cannot be used. */
+/** Adds `accounts …`. Exit code 1 when an account is unknown or a change is refused, 2 when the database cannot be used. */
 export const addAccountsCommands = (program: Command, io: Io): void => {
-  const accounts = program.command('accounts').description('The accounts of people, whoever is signed in')
+  const accounts = program
+    .command('accounts')
+    .description('manage the accounts of people: create, list, change, delete, import and export them')
   addAccountsCreateCommand(accounts, io)
   addAccountsListCommands(accounts, io)
   addAccountsChangeCommands(accounts, io)

@@ -5,10 +5,10 @@ type Numbered = Readonly<{ number: number; account: AccountLine }>
 type Refusal = Readonly<{ line: number }> & LineFault
 type Batch = ReturnType<typeof createBatch>
 
-/** A line of sixteen kilobytes may have thousands: nobody mends it by its list. */
+/** Faults reported of one line: a line of sixteen kilobytes may have thousands, and no reader needs them all. */
 const FAULTS_AT_MOST = 8
 
-/** Some lines of an import, judged: what can be stored, and what was refused before the database was asked. */
+/** A batch of lines of an import: the accounts that can be stored, and the lines that were refused before the database is asked. */
 export const createBatch = () => {
   const accounts: Numbered[] = []
   const refusals: Refusal[] = []
@@ -37,7 +37,7 @@ export const createBatch = () => {
   }
 }
 
-/** Stores what can be, once for each digest, and tells everything that was refused, in the order of the lines. */
+/** Stores the accounts of a batch, once for each digest, and returns every refusal in the order of the lines. */
 export const storeBatch = async (
   store: AccountAdministration,
   { accounts, refusals }: Batch,

@@ -12,11 +12,11 @@ import type { Io } from '../terminal/io.ts'
 const SETTINGS = ['DATABASE_URL', 'DATABASE_SCHEMA', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
 
 const NOWHERE =
-  'there are no accounts: DATABASE_URL is unset, and no server has made an embedded database in DATA_DIR yet'
+  'there are no accounts yet: set DATABASE_URL, or set DATA_DIR to the directory of a server that has run on the embedded database'
 
 export type Options = Readonly<{ json?: boolean }>
 
-/** Opens the accounts for a command. What stands in the way is a line each, and a CommanderError of exit code 2. */
+/** Opens the accounts for a command. Each fault of the set-up is a line, and ends in a CommanderError of exit code 2. */
 export const withAccounts = <T>(
   io: Io,
   options: Options,
@@ -26,7 +26,7 @@ export const withAccounts = <T>(
     work(createAccountAdministration(database, { access_token_seconds })),
   )
 
-/** The same with the whole database. */
+/** Opens the whole database for a command, likewise. */
 export const withDatabase = async <T>(
   io: Io,
   options: Options,
@@ -35,7 +35,7 @@ export const withDatabase = async <T>(
   const reading = readSettings(SETTINGS, io.environment)
   if ('faults' in reading) return fail(io, options, reading.faults)
   const { ACCESS_TOKEN_TTL_SECONDS: access_token_seconds, ...place } = reading.settings
-  // A forgotten variable must not make an account where nobody looks for it.
+  // A forgotten DATABASE_URL must not create an account in an embedded database that no server uses.
   if (place.DATABASE_URL === null && !hasEmbedded(place.DATA_DIR)) return fail(io, options, [NOWHERE])
   try {
     const database = await openStore({ ...place, DATABASE_POOL_SIZE: 1 })
@@ -46,7 +46,10 @@ export const withDatabase = async <T>(
     }
   } catch (error) {
     if (error instanceof StartFault) return fail(io, options, error.lines)
-    if (error instanceof Unavailable) return fail(io, options, ['the database does not answer: try again'])
+    if (error instanceof Unavailable)
+      return fail(io, options, [
+        'DATABASE_URL: the database stopped answering; look at its log, and run the command again',
+      ])
     throw error
   }
 }
@@ -57,13 +60,13 @@ export const fail = ({ out, err }: Io, { json = false }: Options, faults: readon
   throw new CommanderError(2, 'signetd.faults', faults.join('; '))
 }
 
-/** What was asked for cannot be: a line, and exit code 1. */
+/** Refuses what the command was asked for: a line, and exit code 1. */
 export const refuseCommand = ({ out, err }: Io, { json = false }: Options, refusal: string): never => {
   if (json) out(JSON.stringify({ refusal }))
   else err(refusal)
   throw new CommanderError(1, 'signetd.refused', refusal)
 }
 
-/** The answer, as a line for people or an object for machines. */
+/** Prints the answer, as a line for people or as JSON for programs. */
 export const answer = ({ out }: Io, { json = false }: Options, line: string, result: object): void =>
   out(json ? JSON.stringify(result) : line)

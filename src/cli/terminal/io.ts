@@ -1,12 +1,12 @@
 import type { Readable, Writable } from 'node:stream'
 
-/** What a command may touch: the environment, and lines to standard output and standard error. */
+/** All that a command may touch of its process: the environment, its input, and lines to standard output and standard error. */
 export type Io = Readonly<{
   environment: Readonly<Record<string, string | undefined>>
   out(line: string): void
   err(line: string): void
   /** Standard input. Absent: there is none. */
   input?: Readable
-  /** Where somebody sits at both ends: who is asked at `input`, and shown a progress on the screen. Absent: nobody. */
+  /** The terminal on standard error, for questions and progress bars. Absent: there is no terminal. */
   screen?: Writable
 }>

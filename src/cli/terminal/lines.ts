@@ -1,11 +1,11 @@
-/** A line of an input: its bytes without the line feed, or null where it was longer than it may be. */
+/** A line of an input: its bytes without the line feed; null for a line above the limit. */
 export type Line = Readonly<{ bytes: Buffer | null }>
 
 const LINE_FEED = 10
 
 /**
- * The lines of a stream of bytes. One that has no end is not kept: memory holds a line of `max_bytes` and a chunk. Every byte is
- * handed to `take`, in order, before its line.
+ * The lines of a stream of bytes. Memory holds `max_bytes` of a line and one chunk, also where a line never ends. Every byte is handed
+ * to `take`, in order, before its line.
  */
 export async function* readLines(
   source: AsyncIterable<Uint8Array>,

@@ -3,22 +3,22 @@ import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
 import type { Io } from './io.ts'
 
-/** More than any password: what is longer is another file. */
+/** Bytes of a password, at most: a longer input is some other file. */
 const MAX_BYTES = 4096
 
 type Typed = Readonly<{ password: string } | { fault: string }>
 
-/** From the file that was named, from whoever sits at the terminal, or from standard input: one line, its end not included. */
+/** Reads one line, without its end: from the named file, from the person at the terminal, or from standard input. */
 export const readPassword = async (io: Io, path: string | null): Promise<Typed> => {
   if (path !== null) return readFile(path)
   const { input, screen } = io
-  if (input === undefined) return { fault: 'there is no password: say --password-file, or --no-password' }
+  if (input === undefined) return { fault: 'there is no password: add --password-file, or --no-password' }
   if (!('isTTY' in input && input.isTTY === true)) return lineOf(await readSome(input))
-  if (screen === undefined) return { fault: 'the password cannot be asked for: say --password-file' }
+  if (screen === undefined) return { fault: 'the password cannot be asked for: add --password-file' }
   const password = await ask(input, screen, 'Password: ')
   const repeated = password && (await ask(input, screen, 'Once more: '))
-  if (password === null || repeated === null) return { fault: 'no password was given' }
-  return password === repeated ? { password } : { fault: 'the two passwords differ' }
+  if (password === null || repeated === null) return { fault: 'no password was given: run the command again' }
+  return password === repeated ? { password } : { fault: 'the two passwords differ: run the command again' }
 }
 
 const readFile = async (path: string): Promise<Typed> => {
@@ -32,7 +32,7 @@ const readFile = async (path: string): Promise<Typed> => {
     }
   } catch (error) {
     const detail = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return { fault: `${path} cannot be read: ${detail}` }
+    return { fault: `${path} cannot be read (${detail}): name a file that this user can read` }
   }
 }
 
@@ -49,14 +49,16 @@ const readSome = async (input: Readable): Promise<Buffer> => {
 }
 
 const lineOf = (bytes: Buffer): Typed => {
-  if (bytes.length > MAX_BYTES) return { fault: 'the password is too long' }
+  if (bytes.length > MAX_BYTES) return { fault: `the password is too long: give ${MAX_BYTES} bytes at most` }
   const text = bytes.toString('utf8')
   const password = text.replace(/\r?\n$/, '')
-  if (text.includes('\ufffd')) return { fault: 'the password is not UTF-8' }
-  return /[\r\n]/.test(password) ? { fault: 'the password is more than one line' } : { password }
+  if (text.includes('\ufffd')) return { fault: 'the password is not UTF-8: give it in that encoding' }
+  return /[\r\n]/.test(password)
+    ? { fault: 'the password is more than one line: give one line' }
+    : { password }
 }
 
-/** Nothing that is typed is shown: readline writes to nowhere. Null when the person gives up. */
+/** Asks without an echo: readline writes to a stream that drops everything. Null when the person gives up. */
 const ask = (input: Readable, screen: Writable, question: string): Promise<string | null> =>
   new Promise(resolve => {
     const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })

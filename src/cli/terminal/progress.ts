@@ -5,7 +5,7 @@ export type Progress = Readonly<{ show: (done: number) => void; end: () => void 
 
 const NOTHING: Progress = { show: () => {}, end: () => {} }
 
-/** A bar for whoever watches; nothing where nobody does, or where it is not known how much there is. */
+/** A progress bar; none without a screen, or where the total is not known. */
 export const openProgress = (
   screen: Writable | undefined,
   { what, total }: { what: string; total: number | null },

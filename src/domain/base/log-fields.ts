@@ -38,7 +38,10 @@ export const LOG_FIELDS = {
   faults: 'What is wrong, a sentence each.',
   file: 'The file of the key that signs.',
   kids: 'The keys that are in use, by their `kid`.',
-  port: 'The port that was taken.',
+  host: 'The address on which the public listener listens.',
+  port: 'The port of a listener: the one that is taken, or the one that is open.',
+  phase: 'What the start on the embedded database is doing.',
+  issuer: 'The issuer, as clients compare it.',
   dropped: 'Lines of the log that standard output did not take.',
 } as const satisfies Readonly<Record<string, string>>
 

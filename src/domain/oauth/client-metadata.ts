@@ -1,68 +1,98 @@
 import { z } from 'zod'
 import { digestOf, type Plain } from '../base/digest.ts'
+import { nearestWord } from '../base/nearest-word.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
-import { AUTH_METHODS, type Client, FIRST_PARTY } from './client.ts'
+import { AUTH_METHODS, type Client, FIRST_PARTY, GRANT_TYPES } from './client.ts'
 import { parseScope } from './scope.ts'
 
 /** Ours: characters of a client secret, at least. Secrets are stored as SHA-256, which is safe only for high entropy. */
 const SECRET_MIN_CHARACTERS = 32
 const MAKE_A_SECRET = 'make one with: openssl rand -hex 32'
 
+/** The words of a refusal where one of several values is asked for. */
+const oneOf = (values: readonly string[]) => ({
+  error: ({ input }: { input?: unknown }) => {
+    const meant = typeof input === 'string' ? nearestWord(input, values) : null
+    const given = typeof input === 'string' ? `, not ${JSON.stringify(input.slice(0, 60))}` : ''
+    return `must be one of ${values.join(', ')}${given}${meant === null ? '' : `; did you mean ${meant}?`}`
+  },
+})
+
 /** RFC 7518 §6.2.2, §6.3.2, §6.4 – Members that would make a JWK a private or a symmetric key. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 const publicJwk = z
-  .looseObject({ kty: z.enum(['RSA', 'EC', 'OKP']) })
+  .looseObject({ kty: z.enum(['RSA', 'EC', 'OKP'], oneOf(['RSA', 'EC', 'OKP'])) }, 'must be a public key')
   .refine(jwk => !PRIVATE_MEMBERS.some(member => member in jwk), 'must hold public keys only')
 
-/** RFC 8252 §7, RFC 6749 §3.1.2 – Absolute, without a fragment; http on loopback only; private-use schemes need a dot. */
-const redirectUri = z.string().refine(uri => {
-  if (!URL.canParse(uri) || uri.includes('#') || /\s/.test(uri)) return false
-  const { protocol, hostname } = new URL(uri)
-  if (protocol === 'https:') return true
-  if (protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
-  return protocol.includes('.')
-}, 'must be https, http on loopback, or a private-use scheme with a dot, without a fragment')
+/** Ours: a `*` would match as it is written, and nothing else. */
+const isLiteral = (value: string): boolean => !value.includes('*')
 
-const visible = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+/** RFC 8252 §7, RFC 6749 §3.1.2 – Absolute, without a fragment; http on loopback only. private-use schemes need a dot. */
+const redirectUri = z
+  .string('must be a string')
+  .refine(isLiteral, 'must hold no *, which is no wildcard here: register each address')
+  .refine(uri => {
+    if (!URL.canParse(uri) || uri.includes('#') || /\s/.test(uri)) return false
+    const { protocol, hostname } = new URL(uri)
+    if (protocol === 'https:') return true
+    if (protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+    return protocol.includes('.')
+  }, 'must be https, http on loopback, or a private-use scheme with a dot, without a fragment')
 
-/** RFC 7591 §2 – Client metadata, with members of Signet's own. Unknown members are ignored, as §2 demands. */
+const audience = z
+  .string('must be a string')
+  .min(1, 'must not be empty')
+  .refine(isLiteral, 'must hold no *, which is no wildcard here: register each audience')
+
+const VISIBLE = 'must be 1 to 255 printable ASCII characters'
+const GRACE = 'must be a whole number from 0 to 60'
+const listOf = <T extends z.ZodType>(item: T) => z.array(item, 'must be a list').default([])
+const flag = z.boolean('must be true or false').default(false)
+
+/** RFC 7591 §2 – Client metadata, with our own members. Ours: a member that is not understood is refused, since it is a misspelt one. */
 const metadata = z
-  .object({
-    client_id: visible,
-    client_secret: z
-      .string()
-      .min(SECRET_MIN_CHARACTERS, `must be ${SECRET_MIN_CHARACTERS} characters or more; ${MAKE_A_SECRET}`)
-      .optional(),
-    client_name: z.string().max(200).optional(),
-    token_endpoint_auth_method: z.enum(AUTH_METHODS).default('client_secret_basic'),
-    jwks: z.object({ keys: z.array(publicJwk).min(1) }).optional(),
-    redirect_uris: z.array(redirectUri).default([]),
-    response_types: z.array(z.string()).default([]),
-    grant_types: z.array(z.string()).default([]),
-    scope: z
-      .string()
-      .default('')
-      .refine(scope => parseScope(scope) !== null, 'must be scope tokens separated by single spaces'),
-    audience: z
-      .union([
-        z
-          .string()
-          .min(1)
-          .transform(audience => [audience]),
-        z.array(z.string().min(1)),
-      ])
-      .default([]),
-    protected_resources: z.array(z.string().min(1)).default([]),
-    first_party: z.boolean().default(false),
-    refresh_grace_seconds: z.number().int().min(0).max(60).default(0),
-    status_list: z.boolean().default(false),
-  })
+  .strictObject(
+    {
+      client_id: z
+        .string({ error: ({ input }) => (input === undefined ? 'is required' : VISIBLE) })
+        .regex(/^[\x20-\x7e]{1,255}$/, VISIBLE),
+      client_secret: z
+        .string('must be a string')
+        .min(SECRET_MIN_CHARACTERS, `must be ${SECRET_MIN_CHARACTERS} characters or more; ${MAKE_A_SECRET}`)
+        .optional(),
+      client_name: z.string('must be a string').max(200, 'must be 200 characters at most').optional(),
+      token_endpoint_auth_method: z.enum(AUTH_METHODS, oneOf(AUTH_METHODS)).default('client_secret_basic'),
+      jwks: z
+        .object(
+          { keys: z.array(publicJwk, 'must be a list of public keys').min(1, 'must hold a public key') },
+          'must be an object with the member keys',
+        )
+        .optional(),
+      redirect_uris: listOf(redirectUri),
+      response_types: listOf(z.string('must be a string')),
+      grant_types: listOf(z.enum(GRANT_TYPES, oneOf(GRANT_TYPES))),
+      scope: z
+        .string('must be a string of scope tokens separated by single spaces')
+        .default('')
+        .refine(scope => parseScope(scope) !== null, 'must be scope tokens separated by single spaces')
+        .refine(isLiteral, 'must hold no *, which is no wildcard here: register each scope token'),
+      audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
+      protected_resources: listOf(audience),
+      first_party: flag,
+      refresh_grace_seconds: z.number(GRACE).int(GRACE).min(0, GRACE).max(60, GRACE).default(0),
+      status_list: flag,
+    },
+    'must be an object, the metadata of one client',
+  )
   .superRefine((client, context) => {
     for (const [path, message] of contradictions(client))
       context.addIssue({ code: 'custom', path: [path], message })
   })
+
+/** Every member that a client may have. */
+const MEMBERS = Object.keys(metadata.shape)
 
 type Metadata = z.output<typeof metadata>
 
@@ -100,32 +130,72 @@ function contradictions(client: Metadata): readonly (readonly [string, string])[
   return rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message] as const)
 }
 
-/** The clients of a CLIENTS_FILE, with digests in place of their secrets, or every fault in the file, one a line. */
+/** What is wrong with a file of clients, and what to do; and the path of the value that is meant, in the file's JSON. */
+export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: string }>
+
+/** The clients of a CLIENTS_FILE, with digests in place of their secrets, or every fault in the file. */
 export const parseClients = (
   json: unknown,
   policy: AudiencePolicy,
-): Readonly<{ clients: readonly Client[] } | { faults: readonly string[] }> => {
-  if (!Array.isArray(json)) return { faults: ['must be a JSON array of clients'] }
-  const clients: Client[] = []
-  const faults: string[] = []
-  for (const [index, entry] of json.entries()) {
-    const parsed = metadata.safeParse(entry)
-    if (parsed.success) {
-      const client = toClient(parsed.data)
-      clients.push(client)
-      const tooLong = judgeRegistration(client, policy)
-      if (tooLong !== null) faults.push(`client ${index}: ${tooLong}`)
-    } else
-      faults.push(
-        ...parsed.error.issues.map(issue =>
-          `client ${index}: ${issue.path.join('.')} ${issue.message}`.trimEnd(),
-        ),
-      )
-  }
-  const ids = clients.map(client => client.client_id)
-  for (const id of new Set(ids.filter((id, index) => ids.indexOf(id) !== index)))
-    faults.push(`client_id ${id} is registered twice`)
-  return faults.length > 0 ? { faults } : { clients }
+): Readonly<{ clients: readonly Client[] } | { faults: readonly ClientFault[] }> => {
+  if (!Array.isArray(json)) return { faults: [{ path: [], message: 'must be a JSON array of clients' }] }
+  const parsed = json.map(entry => parseClient(entry, policy))
+  const clients = parsed.flatMap(each => ('client' in each ? [each.client] : []))
+  const faults = parsed.flatMap((each, index) =>
+    'faults' in each ? each.faults.map(({ path, message }) => ({ path: [index, ...path], message })) : [],
+  )
+  const named = json.map(clientIdOf)
+  const repeated = named.flatMap((client_id, index) =>
+    client_id !== null && named.indexOf(client_id) < index
+      ? [{ path: [index, 'client_id'], message: TWICE }]
+      : [],
+  )
+  const all = [...faults, ...repeated].map(({ path, message }) => {
+    const [index = 0, ...members] = path
+    return {
+      path,
+      message: [nameOf(json, Number(index)), [members.join('.'), message].join(' ').trim()].join(': '),
+    }
+  })
+  return all.length > 0 ? { faults: all } : { clients }
+}
+
+const TWICE = 'is registered twice: remove one of the two clients, or give it a client_id of its own'
+
+const clientIdOf = (entry: unknown): string | null =>
+  typeof entry === 'object' && entry !== null && 'client_id' in entry && typeof entry.client_id === 'string'
+    ? entry.client_id
+    : null
+
+/** How the operator finds the client in the file: by its id, else by its position. */
+const nameOf = (entries: readonly unknown[], index: number): string => {
+  const client_id = clientIdOf(entries[index])
+  return client_id === null || client_id === ''
+    ? `client number ${index + 1}`
+    : `client ${JSON.stringify(client_id.slice(0, 60))}`
+}
+
+const parseClient = (
+  entry: unknown,
+  policy: AudiencePolicy,
+): Readonly<{ client: Client } | { faults: readonly ClientFault[] }> => {
+  const parsed = metadata.safeParse(entry)
+  if (!parsed.success) return { faults: parsed.error.issues.flatMap(faultsOf) }
+  const client = toClient(parsed.data)
+  const tooLong = judgeRegistration(client, policy)
+  return tooLong === null ? { client } : { faults: [{ path: [], message: tooLong }] }
+}
+
+const faultsOf = (issue: z.core.$ZodIssue): readonly ClientFault[] =>
+  issue.code === 'unrecognized_keys'
+    ? issue.keys.map(key => ({ path: [...issue.path, key], message: describeUnknown(key) }))
+    : [{ path: issue.path, message: issue.message }]
+
+const describeUnknown = (member: string): string => {
+  const meant = nearestWord(member, MEMBERS)
+  return meant === null
+    ? 'is not a member that Signet knows: remove it; docs/clients.md lists the members'
+    : `is not a member that Signet knows; did you mean ${meant}?`
 }
 
 const toClient = ({ client_secret, ...client }: Metadata): Client => ({

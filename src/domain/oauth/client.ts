@@ -5,6 +5,9 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
+/** RFC 7591 §2 – The grants that a client can be registered for: a test holds them to those of `src/grants/index.ts`. */
+export const GRANT_TYPES = ['client_credentials', 'refresh_token'] as const
+
 /** RFC 7591 §2 – A registered client, in the metadata's own names. */
 export type Client = Readonly<{
   client_id: string

@@ -48,9 +48,9 @@ const nearest = (peer: string, { isTrusted, hops }: Path): string => {
 
 const MESSAGES = {
   from_no_trusted_proxy:
-    'a forwarded header from an address that is not in TRUSTED_PROXIES is ignored; said once',
+    'a request with a forwarded header came from an address that is not in TRUSTED_PROXIES: the header is ignored, and all clients behind that address count as one and share its limits; if the address is your proxy, add it to TRUSTED_PROXIES; said once',
   not_the_trusted_header:
-    'a trusted proxy passes on a forwarded header that TRUSTED_PROXY_HEADER does not name: ignored, and the proxy should remove it; said once',
+    'a trusted proxy passes on a forwarded header that TRUSTED_PROXY_HEADER does not name: the header is ignored; have the proxy remove it, or name it in TRUSTED_PROXY_HEADER; said once',
 } as const
 
 /** Ours – Each reason is logged once in the life of a process: clients can send such headers with every request. */

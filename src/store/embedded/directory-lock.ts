@@ -34,8 +34,8 @@ export const holdDirectory = async (directory: string): Promise<DirectoryLock> =
 
 const takeNumber = async (directory: string, ticket: string): Promise<number> => {
   for (;;) {
-    const latest = Math.max(0, ...numbersIn(directory))
-    if (latest > 0 && (await isAlive(lockPath(directory, latest)))) {
+    const latest = latestIn(directory)
+    if (await isTaken(directory, latest)) {
       throw new StartFault([
         `DATA_DIR ${directory} is in use by another process: stop it first, or choose another DATA_DIR`,
       ])
@@ -47,6 +47,14 @@ const takeNumber = async (directory: string, ticket: string): Promise<number> =>
     rmSync(lockPath(directory, number), { force: true })
   }
 }
+
+/** True while a living process holds the directory. */
+export const isHeld = (directory: string): Promise<boolean> => isTaken(directory, latestIn(directory))
+
+const isTaken = async (directory: string, number: number): Promise<boolean> =>
+  number > 0 && (await isAlive(lockPath(directory, number)))
+
+const latestIn = (directory: string) => Math.max(0, ...numbersIn(directory))
 
 const lockPath = (directory: string, number: number) => join(directory, `lock.${number}`)
 

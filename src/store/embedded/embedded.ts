@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
+import type { StartPhase } from '../../ports/effects.ts'
 import { migrate } from '../schema/migrate.ts'
-import { openDataDir } from './data-dir.ts'
-import { type DirectoryLock, holdDirectory, socketPath } from './directory-lock.ts'
+import { judgeDataDir, openDataDir } from './data-dir.ts'
+import { type DirectoryLock, holdDirectory, isHeld, socketPath } from './directory-lock.ts'
 
 /** The embedded Postgres: the options of openDatabase, and `close`. */
 export type Embedded = Readonly<{ url: string; path: string; pool_size: 1; close: () => Promise<void> }>
@@ -17,15 +18,42 @@ const URL_OF_EMBEDDED = 'postgres://postgres@localhost/postgres'
 /** True when the directory has an embedded database. */
 export const hasEmbedded = (data_dir: string): boolean => existsSync(join(data_dir, 'postgres'))
 
+/** What keeps the embedded database from being made or opened there, a line each. Changes nothing. */
+export const findDataFaults = (data_dir: string): readonly string[] => {
+  const faults = judgeDataDir(data_dir)
+  if (faults.length > 0) return faults
+  try {
+    socketPath(join(data_dir, 'postgres.sock'))
+    return []
+  } catch (error) {
+    if (error instanceof StartFault) return error.lines
+    throw error
+  }
+}
+
+/** True while a process has the embedded database open. */
+export const isInUse = async (data_dir: string): Promise<boolean> =>
+  existsSync(data_dir) && (await isHeld(data_dir))
+
+type Place = Readonly<{
+  data_dir: string
+  /** Called when a phase begins. Default: not told. */
+  onPhase?: ((phase: StartPhase) => void) | undefined
+}>
+
 /**
  * Ours – Postgres in this process, with its files under `data_dir` and an up-to-date schema. For evaluation and development: survives the
  * death of the process, but not a power loss. Rejects with a StartFault while another process holds the directory.
  */
-export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<Embedded> => {
+export const openEmbedded = async ({ data_dir, onPhase = () => {} }: Place): Promise<Embedded> => {
   openDataDir(data_dir)
   const path = socketPath(join(data_dir, 'postgres.sock'))
   const lock = await hold(data_dir, path)
-  if (!hasEmbedded(data_dir)) await makeEmbedded(data_dir, lock)
+  if (!hasEmbedded(data_dir)) {
+    onPhase('making_database')
+    await makeEmbedded(data_dir, lock)
+  }
+  onPhase('opening_database')
   const worker = startWorker({ data_dir, socket: path })
   const close = async () => {
     const exited = once(worker, 'exit')
@@ -35,6 +63,7 @@ export const openEmbedded = async ({ data_dir }: { data_dir: string }): Promise<
   }
   try {
     await once(worker, 'message')
+    onPhase('migrating_database')
     await migrate({ url: URL_OF_EMBEDDED, path })
   } catch (error) {
     await worker.terminate()

@@ -2,9 +2,10 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { type Database, findSettingFaults, isOutage, isRefusedByPooler } from '../postgres/index.ts'
+import { type Database, type DatabasePlace, findSettingFaults, isOutage } from '../postgres/index.ts'
 import { readApplied } from './history.ts'
 import { AHEAD, judgeNewer, type Migration, readMigrations } from './migrations.ts'
+import { describeOutage } from './outage-causes.ts'
 import { findGrantFaults } from './privileges.ts'
 
 export type SchemaState = Readonly<
@@ -41,25 +42,46 @@ export const schemaFault = (schema: SchemaState): string | null => {
   return AHEAD
 }
 
-/** An error that an operator can remedy as a StartFault of one line; others unchanged. */
-export const faultOf = (error: unknown): unknown => {
+/** A StartFault of one line for a fault that the operator can remedy, with its cause and what to do; any other error as it is. */
+export const faultOf = async (error: unknown, place: DatabasePlace): Promise<unknown> => {
+  if (error instanceof StartFault) return error
+  if (error instanceof Unavailable) return faultOf(outageOf(error), place)
   const code = errorCodeOf(error) ?? ''
   const detail = oneLine(error instanceof Error ? error.message : code)
-  if (error instanceof StartFault) return error
-  if (error instanceof Unavailable && isRefusedByPooler(error.cause)) return faultOf(error.cause)
   if (isOutage(code) || OF_TLS.test(code)) {
-    return new StartFault([`DATABASE_URL: the database cannot be reached (${detail})`], error)
+    const cause = await describeOutage(error, place)
+    return new StartFault([`DATABASE_URL: the database cannot be reached (${detail}): ${cause}`], error)
   }
   if (code === '55P03')
     return new StartFault(['the tables are busy, and nothing was changed: run it again'], error)
-  if (REFUSALS.test(code)) return new StartFault([`DATABASE_URL: the database refuses: ${detail}`], error)
-  return error
+  const [, advice] = REFUSALS.find(([codes]) => codes.test(code)) ?? []
+  return advice === undefined
+    ? error
+    : new StartFault([`DATABASE_URL: the database refuses: ${detail}; ${advice}`], error)
 }
+
+/** The driver's own error; where a caller waited in vain, one that says so. */
+const outageOf = ({ cause }: Unavailable): Error =>
+  cause instanceof Error
+    ? cause
+    : Object.assign(new Error(typeof cause === 'string' ? cause : 'no answer in time'), {
+        code: 'CONNECT_TIMEOUT',
+      })
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
 /** Codes of OpenSSL and of Node's TLS, and the driver's code for a server that cannot prove to know the password. */
 const OF_TLS = /CERT|SSL|TLS|^EPROTO$|^UNABLE_TO_|^SASL_|SELF_SIGNED/
 
-/** SQLSTATEs of refused roles, databases, parameters and privileges. */
-const REFUSALS = /^(?:28|3D|42501|42704|42P0[67]|22023|0A000)/
+/** SQLSTATE: who signs in, to which database, with which parameters, and what they may do; and what the operator can do. */
+const REFUSALS: readonly (readonly [RegExp, string])[] = [
+  [/^28P01$/, 'correct the user and the password'],
+  [
+    /^28/,
+    'allow this user from this machine in pg_hba.conf, with TLS where the entry asks for it (sslmode=require)',
+  ],
+  [/^3D/, 'create the database, or correct its name'],
+  [/^42501$/, 'grant the right to the user, as docs/deploy.md has it'],
+  [/^42704$|^22023$|^0A000$/, 'remove the parameter that is named, or correct it'],
+  [/^42P0[67]$/, 'see that no other application uses this schema'],
+]

@@ -40,7 +40,7 @@ export const migrate = async ({
       return takeSteps(sql, { known, to, schema })
     })
   } catch (error) {
-    throw faultOf(error)
+    throw await faultOf(error, place)
   }
 }
 

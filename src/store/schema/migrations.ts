@@ -74,7 +74,8 @@ export const planSteps = (known: readonly Migration[], applied: Applied, target:
   }
   const down = known.filter(({ when }, index) => index > last && applied.has(when)).toReversed()
   const lost = down.find(migration => migration.down === null)
-  if (lost !== undefined) return { fault: `there is no way back from migration ${lost.name}` }
+  if (lost !== undefined)
+    return { fault: `there is no way back from migration ${lost.name}: restore a backup from before it` }
   const up = known.filter(({ when }, index) => index <= last && !applied.has(when))
   return {
     steps: [

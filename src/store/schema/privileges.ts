@@ -37,7 +37,8 @@ export const findGrantFaults = async (
       ? [`DATABASE_URL: the role lacks usage on schema ${schema_name}: see Roles in docs/deploy.md`]
       : []),
     ...TABLES.filter(name => !there.has(name)).map(
-      name => `DATABASE_URL: there is no table ${schema_name}.${name}, although its migration was applied`,
+      name =>
+        `DATABASE_URL: there is no table ${schema_name}.${name}, although its migration was applied; restore it from a backup`,
     ),
     ...rows
       .filter(({ lacking }) => lacking.length > 0)

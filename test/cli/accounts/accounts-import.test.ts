@@ -24,7 +24,7 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
   const importing = (input: string | Buffer | Readable, ...words: string[]) =>
     accounts(storage.environment, ['import', '-', '--json', ...words], input)
 
-  it('makes the accounts, goes past what it refuses, and says why', async () => {
+  it('creates the accounts, passes over refused lines, and says why', async () => {
     const said = await importing(
       Buffer.concat([
         Buffer.from(
@@ -66,7 +66,7 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
     expect(answer.body).toMatchObject({ user: { email: 'one@import.example', roles: ['editor'] } })
   })
 
-  it('refuses what others have, and comes to the same end when it is run again', async () => {
+  it('refuses e-mails and ids that other accounts have, with the same result when it is run again', async () => {
     const id = '01900000-0000-7000-8000-0000000000bb'
     await importing(jsonLines([{ email: 'first@taken.example', id }]))
     const file = jsonLines([
@@ -133,7 +133,7 @@ describe.runIf(hasPostgres)('an import', () => {
   const start = (...words: string[]) =>
     startProgram(storage.environment, [process.execPath, SIGNETD, 'accounts', ...words])
 
-  it('that is killed at any line loses and doubles nobody when it is run again', async () => {
+  it('that is killed at any line loses and doubles no account when it is run again', async () => {
     const lines = people(6000, 'killed.example')
     const taken = { email: 'p5@killed.example' }
     const path = write('killed.jsonl', jsonLines([...lines, taken, 'bad']))
@@ -155,7 +155,7 @@ describe.runIf(hasPostgres)('an import', () => {
     expect([created + created_before, await count()]).toEqual([6000, 6000])
   }, 60_000)
 
-  it('does not bring back who deleted their account meanwhile, nor lose what they changed', async () => {
+  it('neither restores an account that was deleted meanwhile nor undoes changes', async () => {
     const file = jsonLines(people(3, 'meanwhile.example'))
     expect(summary(await importing(file))).toMatchObject({ created: 3 })
     await sql`delete from users where email = 'p1@meanwhile.example'`
@@ -167,7 +167,7 @@ describe.runIf(hasPostgres)('an import', () => {
     expect(row?.['roles']).toEqual(['admin'])
   })
 
-  it('of the same file by two at once makes each account once, and both tell the same', async () => {
+  it('of one file by two processes at once creates each account once, with one result', async () => {
     const file = jsonLines([...people(2600, 'twice.example'), 'bad'])
     const both = await Promise.all([importing(file), importing(file)])
     expect(await count()).toBe(2600)
@@ -177,7 +177,7 @@ describe.runIf(hasPostgres)('an import', () => {
     }
   })
 
-  it('of two files with the same people in another order waits for no one for ever', async () => {
+  it('of two files with the same people in another order runs into no deadlock', async () => {
     const lines = people(2000, 'order.example')
     const [one, other] = await Promise.all([
       importing(jsonLines(lines)),
@@ -188,7 +188,7 @@ describe.runIf(hasPostgres)('an import', () => {
     expect(sums.reduce((sum, { refused = 0 }) => sum + refused, 0)).toBe(2000)
   })
 
-  it('takes a file that has grown since, from where it was complete', async () => {
+  it('goes on where a file that has grown since was complete', async () => {
     const lines = people(1200, 'grown.example')
     await importing(jsonLines(lines.slice(0, 1000)))
     expect(summary(await importing(jsonLines(lines)))).toEqual({
@@ -199,7 +199,7 @@ describe.runIf(hasPostgres)('an import', () => {
     })
   })
 
-  it('holds a line without an end to its bounds', async () => {
+  it('bounds the memory of a line without an end', async () => {
     const chunk = Buffer.alloc(1 << 20, 'x')
     async function* endless() {
       yield Buffer.from(`${JSON.stringify({ email: 'before@endless.example' })}\n`)
@@ -214,14 +214,14 @@ describe.runIf(hasPostgres)('an import', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(64 << 20)
   })
 
-  it('tells no more than the first faults of a line', async () => {
+  it('prints only the first faults of a line', async () => {
     const fields = Object.fromEntries(range(1500).map(index => [`f${index}`, 1]))
     const said = await importing(jsonLines([{ email: 'a@many.example', ...fields }]))
     expect(parsed(said)).toHaveLength(9)
     expect(summary(said)).toMatchObject({ lines: 1, created: 0, refused: 1 })
   })
 
-  it('of an export gives the same accounts', async () => {
+  it('of an export creates the same accounts', async () => {
     const lines = [
       {
         email: 'a@round.example',
@@ -246,7 +246,7 @@ describe.runIf(hasPostgres)('an import', () => {
     await other.remove()
   })
 
-  it('is told to who looks at it as a bar on standard error, and to programs not at all', async () => {
+  it('shows a progress bar at a terminal, and none to programs', async () => {
     const path = write('few.jsonl', jsonLines(people(10, 'few.example')))
     const program = start('import', path)
     expect((await program.ended).code).toBe(0)

@@ -35,7 +35,7 @@ describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
   afterAll(() => storage.remove())
   const run = (words: readonly string[], input?: string) => accounts(storage.environment, words, input)
 
-  it('makes an account that can sign in, with the password from standard input', async () => {
+  it('creates an account that can sign in, with the password from standard input', async () => {
     const made = await run(
       ['create', ' Ａda@Create.example', '--role', 'admin', 'user', '--json'],
       `${PASSWORD}\n`,
@@ -53,7 +53,11 @@ describe.each(storages)('signetd accounts create ($name)', ({ create }) => {
       await signet.close()
     }
     const again = await run(['create', 'ADA@create.example'], PASSWORD)
-    expect(again).toEqual({ code: 1, out: [], err: ['there is an account ada@create.example already'] })
+    expect(again).toEqual({
+      code: 1,
+      out: [],
+      err: [expect.stringContaining('there is an account ada@create.example already: ')],
+    })
   })
 })
 
@@ -70,7 +74,7 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
   const run = (words: readonly string[], input?: string) => accounts(storage.environment, words, input)
 
-  it('reads the password from a file, or makes an account without one', async () => {
+  it('reads the password from a file, or creates an account without one', async () => {
     const file = join(directory, 'password')
     writeFileSync(file, `${PASSWORD}\r\n`)
     expect((await run(['create', 'file@create.example', '--password-file', file])).code).toBe(0)
@@ -93,18 +97,22 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
     [['create', 'a@bad.example'], 'password1', /common/],
     [['create', 'a@bad.example'], 'two\nlines of it', /more than one line/],
     [['create', 'a@bad.example'], '', /the password must be 8/],
-    [['create', 'a@bad.example', '--password-file', '/none'], '', /\/none cannot be read: ENOENT/],
+    [
+      ['create', 'a@bad.example', '--password-file', '/none'],
+      '',
+      /\/none cannot be read \(ENOENT\): name a file/,
+    ],
     [['create', 'a@bad.example', '--password', 'secret'], '', /unknown option '--password'/],
     [['create', 'a@bad.example', '--no-password', '--password-file', 'x'], '', /cannot be used with/],
     [['show', 'nobody@bad.example'], '', /there is no account nobody@bad.example/],
     [['show', '01900000-0000-7000-8000-000000000000'], '', /there is no account/],
     [['disable', "'; drop table users; --"], '', /there is no account/],
-    [['set-roles', 'a@bad.example'], '', /name the roles, or say --none/],
-    [['set-roles', 'a@bad.example', 'admin', '--none'], '', /name the roles, or say --none/],
+    [['set-roles', 'a@bad.example'], '', /name the new roles, or add --none/],
+    [['set-roles', 'a@bad.example', 'admin', '--none'], '', /name the new roles, or add --none/],
     [['set-roles', 'a@bad.example', 'a,b'], '', /roles must each be/],
     [['list', '--enabled', '--disabled'], '', /cannot be used with/],
     [['list', '--limit', '0'], '', /a number from 1 on/],
-    [['import', '/none'], '', /\/none cannot be read: ENOENT/],
+    [['import', '/none'], '', /\/none cannot be read \(ENOENT\): name a file/],
     [['import', '/'], '', /is a directory/],
   ])('refuses %j (standard input %j)', async (words, input, expected) => {
     const said = await run(words, input)
@@ -112,7 +120,7 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
     expect(said.err.join('\n')).toMatch(expected)
   })
 
-  it('lists by role, state and beginning of the e-mail, page by page', async () => {
+  it('lists accounts by role, state and prefix of the e-mail, page by page', async () => {
     for (const name of ['ann', 'anna', 'bob'])
       await run(['create', `${name}@list.example`, '--no-password', '--role', name, 'lister'])
     await run(['disable', 'bob@list.example'])
@@ -136,11 +144,11 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
     expect(await emails('--role', 'lister', '--disabled')).toEqual([])
   })
 
-  it('deletes only when it is told to do it now', async () => {
+  it('deletes only with --now', async () => {
     await run(['create', 'gone@delete.example', '--no-password'])
     expect(await run(['delete', 'gone@delete.example'])).toMatchObject({
       code: 1,
-      err: ['would delete gone@delete.example: say --now, and it is done'],
+      err: ['would delete gone@delete.example: add --now to delete it'],
     })
     expect((await run(['show', 'gone@delete.example'])).code).toBe(0)
     const deleted = await run(['delete', 'gone@delete.example', '--now', '--json'])
@@ -148,7 +156,7 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
     expect((await run(['show', 'gone@delete.example'])).code).toBe(1)
   })
 
-  it('says a fault of the settings in a line, as JSON too, with 2', async () => {
+  it('prints a fault of the settings in one line, as JSON with --json, with 2', async () => {
     const broken = { ...storage.environment, ACCESS_TOKEN_TTL_SECONDS: 'x' }
     const said = await accounts(broken, ['list', '--json'])
     expect(said.code).toBe(2)
@@ -160,7 +168,7 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
 })
 
 describe('signetd accounts at a terminal', () => {
-  it('asks for the password twice and shows nothing of it', async () => {
+  it('asks for the password twice, without an echo', async () => {
     const typed = ['not the same\r', 'lantern\r']
     const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} })
     const screen = new PassThrough()
@@ -172,24 +180,28 @@ describe('signetd accounts at a terminal', () => {
     const err: string[] = []
     const io = { environment: {}, out: () => {}, err: (line: string) => void err.push(line), input, screen }
     expect(await runProgram(['accounts', 'create', 'a@tty.example'], io, async () => {})).toBe(1)
-    expect(err).toEqual(['the two passwords differ'])
+    expect(err).toEqual(['the two passwords differ: run the command again'])
     expect(shown).toBe('Password: \nOnce more: \n')
     expect(await runProgram(['accounts', 'create', 'a@tty.example'], io, async () => {})).toBe(1)
-    expect(err.at(-1)).toBe('no password was given')
+    expect(err.at(-1)).toBe('no password was given: run the command again')
   })
 })
 
 describe('the embedded database', () => {
-  it('is not made by a command whose DATABASE_URL was forgotten', async () => {
+  it('is not created by a command whose DATABASE_URL was forgotten', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'signet-cli-'))
     const DATA_DIR = join(directory, 'data')
     const said = await accounts({ DATA_DIR }, ['create', 'a@lost.example', '--no-password'])
-    expect(said).toEqual({ code: 2, out: [], err: [expect.stringContaining('DATABASE_URL is unset')] })
+    expect(said).toEqual({
+      code: 2,
+      out: [],
+      err: [expect.stringContaining('set DATABASE_URL, or set DATA_DIR')],
+    })
     expect(existsSync(DATA_DIR)).toBe(false)
     rmSync(directory, { recursive: true })
   })
 
-  it('that a running server holds is one clear line', async () => {
+  it('is refused in one line while a server runs', async () => {
     const embedded = storages.find(({ name }) => name === 'embedded')
     if (embedded === undefined) throw new Error('there is no embedded database')
     const storage = await embedded.create()
@@ -243,7 +255,7 @@ describe.runIf(hasPostgres)('while servers run', () => {
     expect(await lives(other, tokens)).toEqual(DEAD)
     const [recovery_code] = recovery_codes
     expect((await second(other, handle, { recovery_code })).status).toBe(401)
-    // A token of the very second of the ending is ended with the others.
+    // A token that was issued in the second of the ending is ended, too.
     await expect
       .poll(async () => {
         const bare = await signIn(other, email)
@@ -252,7 +264,7 @@ describe.runIf(hasPostgres)('while servers run', () => {
       .toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
   })
 
-  it('every ending is in the feed', async () => {
+  it('writes every ending into the feed', async () => {
     const tokens = await signUp(one, 'feed@servers.example')
     expect((await run('end-sessions', 'feed@servers.example')).out).toEqual([
       'signed out: feed@servers.example; sign-ins ended: 1',
@@ -290,7 +302,7 @@ describe.runIf(hasPostgres)('while servers run', () => {
     for (const { status, body } of entered) if (status === 200) expect(await lives(one, body)).toEqual(DEAD)
   })
 
-  it('two command lines at once each do their part', async () => {
+  it('two commands at once both succeed', async () => {
     const tokens = await signUp(one, 'twice@servers.example')
     const said = await Promise.all([
       run('disable', tokens.user.id),

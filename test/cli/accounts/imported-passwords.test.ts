@@ -31,7 +31,7 @@ const old: Digest = async password => hashSync(password, 4).replace('$2b$', '$2y
 const KINDS = { argon2, pbkdf2, scrypt, bcrypt, old } as const
 type Kind = keyof typeof KINDS
 const ALL = ['argon2', 'pbkdf2', 'scrypt', 'bcrypt', 'old'] as const
-/** Those that read every byte of a password. */
+/** Digests that cover every byte of a password. */
 const WHOLE = ['argon2', 'pbkdf2', 'scrypt'] as const
 
 const RIGHT = 'a lantern for the harbour'
@@ -67,7 +67,7 @@ describe.each(storages.slice(-1))(
     const login = async (email: string, password: string) =>
       outcomeOf(await trySignIn(signet, email, { password }))
 
-    it('refuse every other text as an unknown e-mail does, and still take the right one', async () => {
+    it('refuse every other text as an unknown e-mail is refused, and still accept the right password', async () => {
       const emails = await importing(await Promise.all(ALL.map(kind => KINDS[kind](RIGHT))))
       const texts = [
         '',
@@ -111,7 +111,7 @@ describe.each(storages.slice(-1))(
       })
     })
 
-    it('are proved at the password change and the deletion as at the sign-in', async () => {
+    it('are accepted at a password change and a deletion, as at a sign-in', async () => {
       const emails = await importing(await Promise.all([argon2(LONG), old(LONG)]))
       await serving(async () => {
         for (const email of emails) {
@@ -129,7 +129,7 @@ describe.each(storages.slice(-1))(
       })
     })
 
-    it('of our own are not cut off: 72 bytes and something are another password', async () => {
+    it('of our own are not truncated: more than 72 bytes are another password', async () => {
       await serving(async () => {
         const email = 'own@imported.example'
         const password = 'lantern '.repeat(9)

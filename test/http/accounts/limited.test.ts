@@ -312,7 +312,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('limits without trusted proxies', () 
     }
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
     const said = server.lines.filter(line => line['event'] === 'forwarded_header_ignored')
-    expect(said).toEqual([expect.objectContaining({ level: 'warn', reason: 'from_no_trusted_proxy' })])
+    expect(said).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        reason: 'from_no_trusted_proxy',
+        message: expect.stringMatching(
+          /all clients behind that address count as one .* add it to TRUSTED_PROXIES/,
+        ),
+      }),
+    ])
     await server.close()
     await deployment.close()
   })

@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GRANT_TYPES } from '../../../src/domain/oauth/client.ts'
 import { SERVICE } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
 import { JWKS, METADATA } from '../../support/issuer.ts'
@@ -14,7 +15,12 @@ describe('discovery', () => {
   afterAll(() => deployment.close())
 
   describe('RFC 8414 §3 – metadata', () => {
-    it('names the endpoints and what they accept, and has no member without a value (§3.2)', async () => {
+    it('names the grants that a client can be registered for', async () => {
+      const { body } = await signet.fetch(METADATA)
+      expect(body['grant_types_supported']).toEqual(GRANT_TYPES)
+    })
+
+    it('names the endpoints, what they take, and no member without a value (§3.2)', async () => {
       const { status, body, headers } = await signet.fetch(METADATA)
       expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
       expect(body).toMatchObject({

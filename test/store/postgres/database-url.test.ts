@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
 import { readConfig } from '../../../src/config.ts'
 import { StartFault } from '../../../src/domain/base/start-fault.ts'
-import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { openStore } from '../../../src/store/open-store.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
 import { PEPPER } from '../../support/clients.ts'
@@ -22,8 +21,6 @@ const start = async (DATABASE_URL: string): Promise<readonly string[]> => {
     await (await openStore(reading.config)).close()
     return []
   } catch (error) {
-    // The output of main.ts.
-    if (error instanceof Unavailable) return ['DATABASE_URL: the database does not answer']
     return error instanceof StartFault ? error.lines : [`no line: ${String(error)}`]
   }
 }
@@ -99,9 +96,18 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   it('ends with one line and exit code 2 when the server refuses it', async () => {
     const refused: readonly (readonly [string, RegExp])[] = [
       [`${url}?options=-c%20no_such_setting%3D1`, /refuses: unrecognized configuration parameter/],
-      [url.replace(/:[^:@]*@/, ':wrong@'), /refuses: password authentication failed/],
-      [withDatabase(url, 'nowhere'), /refuses: database "nowhere" does not exist/],
-      [`${url}?sslmode=require`, /cannot be reached|does not answer/],
+      [
+        url.replace(/:[^:@]*@/, ':wrong@'),
+        /refuses: password authentication failed .*; correct the user and the password/,
+      ],
+      [
+        withDatabase(url, 'nowhere'),
+        /refuses: database "nowhere" does not exist; create the database, or correct its name/,
+      ],
+      [
+        `${url}?sslmode=require`,
+        /cannot be reached .*: the server has no TLS, for which sslmode asks; set ssl = on/,
+      ],
     ]
     for (const [given, line] of refused) {
       expect(await start(given)).toEqual([expect.stringMatching(line)])
@@ -124,7 +130,11 @@ describe('a DATABASE_URL of a server that is not Postgres', () => {
         const { code, lines } = await command(`postgres://a:b@127.0.0.1:${port}/c${query}`, 'migrate')
         expect({ code, lines }).toEqual({
           code: 2,
-          lines: [expect.stringMatching(/^DATABASE_URL: the database cannot be reached/)],
+          lines: [
+            expect.stringMatching(
+              /^DATABASE_URL: the database cannot be reached .*: the server (?:there is not Postgres|has no TLS)/,
+            ),
+          ],
         })
       }
       other.close()

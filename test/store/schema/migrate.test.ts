@@ -456,6 +456,8 @@ describe('planning migrations', () => {
     expect(plan([1, 2, 3], 'a')).toEqual(['down c', 'down b'])
   })
   it('does not begin a rollback that it cannot finish', () => {
-    expect(plan([1, 2, 3], 'none')).toBe('there is no way back from migration a')
+    expect(plan([1, 2, 3], 'none')).toBe(
+      'there is no way back from migration a: restore a backup from before it',
+    )
   })
 })

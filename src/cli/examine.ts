@@ -1,0 +1,169 @@
+import { audiencePolicyOf, type Config, describeSignInLimit, findProxyDoubt, readConfig } from '../config.ts'
+import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
+import { openRedis } from '../ephemeral/redis.ts'
+import { findListenFault } from '../http/server/listen-address.ts'
+import { readClientsFile } from '../platform/clients-file.ts'
+import { openMailTemplates } from '../platform/mail-templates.ts'
+import { openSmtp } from '../platform/smtp.ts'
+import { describeSmtpFault } from '../platform/smtp-causes.ts'
+import { examineKeys } from '../signing/rotation.ts'
+import { findDataFaults, isInUse } from '../store/embedded/embedded.ts'
+import { openStore } from '../store/open-store.ts'
+import type { Io } from './terminal/io.ts'
+
+/** The subject of a check, and its fault; null where there is none. A note points to a setting that may not be as it was meant. */
+export type Finding = Readonly<{ check: string; fault: string | null; note?: string }>
+
+type Found = Omit<Finding, 'check'>
+
+/** Milliseconds within which a server on the port has to answer with its metadata. */
+const METADATA_MILLISECONDS = 2_000
+
+const OK: Found = { fault: null }
+
+/** Looks at everything that a start needs, and changes nothing. */
+export const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
+  const reading = readConfig(environment)
+  if ('faults' in reading) return reading.faults.map(fault => ({ check: 'configuration', fault }))
+  const { config } = reading
+  const isRunning = await isServing(config)
+  const checks: Readonly<Record<string, () => Promise<Found>>> = {
+    addresses: () =>
+      examineAddresses(config, { isRunning, isInternalRequired: Boolean(environment['INTERNAL_PORT']) }),
+    keys: () => examineKeysDirectory(config),
+    data: () => examineData(config, isRunning),
+    clients: () => examineClients(config),
+    database: () => examineDatabase(config),
+    redis: () => examineRedis(config),
+    proxies: async () => examineProxies(config),
+    limits: async () => ({ fault: null, note: describeSignInLimit(config) }),
+    mail: () => examineMail(config),
+  }
+  const findings = Object.entries(checks).map(async ([check, look]) => ({ check, ...(await look()) }))
+  return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
+}
+
+/** Whether a server of this issuer answers on the port: the doctor is asked about running servers too. */
+const isServing = async ({ HOST, PORT, ISSUER }: Config): Promise<boolean> => {
+  const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[HOST] ?? (HOST.includes(':') ? `[${HOST}]` : HOST)
+  try {
+    const answer = await fetch(`http://${host}:${PORT}/.well-known/oauth-authorization-server`, {
+      signal: AbortSignal.timeout(METADATA_MILLISECONDS),
+      redirect: 'error',
+    })
+    const metadata: unknown = await answer.json()
+    return (
+      typeof metadata === 'object' && metadata !== null && 'issuer' in metadata && metadata.issuer === ISSUER
+    )
+  } catch {
+    return false
+  }
+}
+
+type Around = Readonly<{ isRunning: boolean; isInternalRequired: boolean }>
+
+const examineAddresses = async (
+  { HOST, PORT, INTERNAL_HOST, INTERNAL_PORT }: Config,
+  { isRunning, isInternalRequired }: Around,
+): Promise<Found> => {
+  if (isRunning) return { fault: null, note: `a server of this issuer listens on port ${PORT} already` }
+  const internal =
+    INTERNAL_PORT === null
+      ? null
+      : await findListenFault({ listener: 'internal', host: INTERNAL_HOST, port: INTERNAL_PORT })
+  const faults = [
+    await findListenFault({ listener: 'public', host: HOST, port: PORT }),
+    isInternalRequired ? internal : null,
+  ].filter(fault => fault !== null)
+  if (faults.length > 0) return { fault: faults.join('; ') }
+  return internal === null ? OK : { fault: null, note: `${internal}; without it there are no metrics` }
+}
+
+const examineKeysDirectory = async ({ KEYS_DIR }: Config): Promise<Found> => {
+  const examined = await examineKeys({ directory: KEYS_DIR, clock: () => new Date() })
+  return { fault: examined?.faults.join('; ') ?? null }
+}
+
+/** DATA_DIR holds the embedded database and its secrets alone. */
+const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolean): Promise<Found> => {
+  if (DATABASE_URL !== null) return OK
+  const faults = findDataFaults(DATA_DIR)
+  if (faults.length > 0) return { fault: faults.join('; ') }
+  if (isRunning || !(await isInUse(DATA_DIR))) return OK
+  return {
+    fault: `DATA_DIR ${DATA_DIR} is in use by another process: stop it first, or choose another DATA_DIR`,
+  }
+}
+
+const examineClients = ({ CLIENTS_FILE, ...config }: Config): Promise<Found> =>
+  findingOf(async () => {
+    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
+  })
+
+/** Opens the database as a start does, but for the embedded one, which its server alone opens. */
+const examineDatabase = (config: Config): Promise<Found> =>
+  findingOf(async () => {
+    if (config.DATABASE_URL === null) return
+    await (await openStore({ ...config, DATABASE_POOL_SIZE: 1 })).close()
+  })
+
+const findingOf = async (work: () => Promise<void>): Promise<Found> => {
+  try {
+    await work()
+    return OK
+  } catch (error) {
+    if (error instanceof StartFault) return { fault: error.lines.join('; ') }
+    throw error
+  }
+}
+
+const examineRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config): Promise<Found> => {
+  if (REDIS_URL === null) return OK
+  const quiet = { info: () => {}, warn: () => {}, error: () => {} }
+  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: quiet })
+  await redis.connect()
+  const fault = redis.fault()
+  await redis.close()
+  return { fault: fault && `REDIS_URL: ${fault}` }
+}
+
+const examineMail = async ({ SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER }: Config): Promise<Found> => {
+  const templates = await findingOf(async () => void openMailTemplates({ issuer: ISSUER }))
+  if (templates.fault !== null) return templates
+  if (SMTP_URL === null || MAIL_FROM === null)
+    return { fault: null, note: DATABASE_URL === null ? PRINTED : OFF }
+  const smtp = openSmtp({ url: SMTP_URL, from: MAIL_FROM })
+  try {
+    await smtp.verify()
+    return OK
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    return { fault: `SMTP_URL: ${describeSmtpFault(error)} (${detail})` }
+  } finally {
+    smtp.close()
+  }
+}
+
+const PRINTED =
+  'mails are printed on standard error, for SMTP_URL is unset; set SMTP_URL and MAIL_FROM to send them'
+const OFF =
+  'no mail is sent, and no account can get a new password, for SMTP_URL is unset; set SMTP_URL and MAIL_FROM'
+
+/** Requests are not seen from here: the finding says what is configured, and what the operator has to look at. */
+const examineProxies = ({ TRUSTED_PROXIES, TRUSTED_PROXY_HEADER, ISSUER }: Config): Found => {
+  const doubt = findProxyDoubt({ TRUSTED_PROXIES, ISSUER })
+  if (doubt !== null) return { fault: null, note: doubt }
+  if (TRUSTED_PROXIES.length === 0) return OK
+  // Behind a range that holds every address, each client would name its own.
+  if (TRUSTED_PROXIES.some(([, bits]) => bits === 0)) return { fault: EVERY_ADDRESS }
+  const other = FORWARDED_HEADERS.find(header => header !== TRUSTED_PROXY_HEADER)
+  const ranges = TRUSTED_PROXIES.map(([address, bits]) => `${address.toString()}/${bits}`).join(', ')
+  return {
+    fault: null,
+    note: `${TRUSTED_PROXY_HEADER} is believed from ${ranges}: see that the proxies there append to it or set it, and remove ${other}`,
+  }
+}
+
+const EVERY_ADDRESS =
+  'TRUSTED_PROXIES holds every address, so that clients can name an address of their choice; name the addresses of your proxies alone'

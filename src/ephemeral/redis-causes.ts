@@ -1,0 +1,61 @@
+import { errorCodeOf } from '../domain/base/error-code.ts'
+
+type Causes = readonly (readonly [RegExp, string])[]
+
+const SERVER = 'correct the host and the port'
+
+/** By the first word of Redis' answer, or by the code of the system, of TLS or of the library. */
+const REFUSALS: Causes = [
+  [/^WRONGPASS|invalid password/, 'redis refuses the user or the password; correct them'],
+  [/^NOAUTH/, 'redis asks for a password; add it, as in redis://:password@host'],
+  [/^NOPERM/, 'redis refuses the user; grant it what docs/deploy.md lists'],
+  [/^LOADING/, 'redis still loads its data; try again in some seconds'],
+  [/max number of clients/, 'redis takes no further connection; raise its maxclients'],
+]
+
+const OUTAGES: Causes = [
+  [/^ECONNREFUSED/, `nothing listens there; start Redis, or ${SERVER}`],
+  [/^ENOTFOUND/, 'no address is known for the name of the host; correct the name'],
+  [/^EAI_AGAIN/, 'the name of the host cannot be looked up now; look at the DNS of this machine'],
+  [/^E(?:HOST|NET)UNREACH/, 'no route leads to the host; look at the network and the firewall'],
+  [/^CERT_HAS_EXPIRED/, 'its certificate has expired; renew the certificate'],
+  [/ALTNAME/, 'its certificate is for another name; write a host that the certificate names'],
+  [
+    /CERT|SIGNED|^UNABLE_TO_/,
+    'this process does not trust the authority of its certificate; name the file of the authority in NODE_EXTRA_CA_CERTS',
+  ],
+  [/^(?:EPROTO|ERR_SSL)/, 'the server there has no TLS; write redis://, or the port that has TLS'],
+  [
+    /Protocol error|Unknown RESP/,
+    `the server there does not speak as Redis does; write rediss:// for TLS, or ${SERVER}`,
+  ],
+  [
+    /TIMEDOUT|timed? ?out/i,
+    `nothing answers there in time; look at the firewall and at Redis, write redis:// where it has no TLS, or ${SERVER}`,
+  ],
+]
+const UNKNOWN = `the connection was closed; look at the log of Redis, write rediss:// where it asks for TLS, or ${SERVER}`
+
+/** What a Redis that answers keeps from the limits, by what it says. */
+const LIMITS: Causes = [
+  [/NOPERM/, 'grant the user of REDIS_URL what docs/deploy.md lists'],
+  [/OOM/, 'raise its maxmemory, or give Signet a Redis of its own'],
+  [/READONLY|replica/, 'name the primary'],
+  [/MOVED|CLUSTERDOWN/, 'name a Redis that is no node of a cluster, or the only node'],
+  [/MISCONF/, 'it cannot save to its disk: look at its log, and at the space on the disk'],
+]
+
+/** Why Redis is not connected, and what to do. */
+export const describeRedisOutage = (error: Error | null): string => {
+  if (error === null) return `redis does not answer: ${UNKNOWN}`
+  const words = [errorCodeOf(error) ?? '', error.message]
+  const refusal = find(REFUSALS, words)
+  return refusal ?? `redis does not answer: ${find(OUTAGES, words) ?? UNKNOWN}`
+}
+
+/** What to do about an answer with which Redis refused a count. */
+export const adviceOnLimits = (message: string): string =>
+  find(LIMITS, [message]) ?? 'look at the log of Redis'
+
+const find = (causes: Causes, words: readonly string[]): string | undefined =>
+  causes.find(([pattern]) => words.some(word => pattern.test(word)))?.[1]
