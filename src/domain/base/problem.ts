@@ -43,7 +43,7 @@ export type ProblemCode = keyof typeof PROBLEMS
 /** Why a request was refused, for the log alone: what a code leaves open. A code that is not here leaves nothing open. */
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
-  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile'],
+  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile', 'already_confirmed'],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
   AUTHENTICATION_UNMET: ['no_second_factor'],
   AUTH_CREDENTIALS_INVALID: [

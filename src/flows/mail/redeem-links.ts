@@ -16,50 +16,96 @@ type Needs = Readonly<{
 /** Whose link it was, for the log. */
 type Redeemed = Readonly<{ account_id: string }>
 
+/** What a link offers before it is followed. The address is for the page that the holder of the link sees. */
+export type OfferedLink =
+  | Readonly<{ outcome: 'offered'; email: string }>
+  | Readonly<{ outcome: 'already_confirmed' }>
+
+type Confirmation =
+  | (Redeemed & Readonly<{ outcome: 'confirmed' }>)
+  | Readonly<{ outcome: 'already_confirmed' }>
+
 /** A password that was refused has spent no link: another one can be tried. */
 type Reset =
   | (Redeemed & Readonly<{ outcome: 'reset' }>)
-  | Readonly<{ outcome: 'password_refused'; fault: string }>
+  | Readonly<{ outcome: 'password_refused'; fault: string; email: string }>
 
 /**
- * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
- * change of password or e-mail: one refusal, LINK_INVALID.
+ * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. A link that is unknown, spent, replaced, expired, of another
+ * purpose or overtaken by a change of password or e-mail has one refusal, LINK_INVALID. A link whose address has been confirmed is an
+ * outcome of its own, because mail programs and people click twice.
  */
 export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs }: Needs) => {
-  const find = async (text: string) => {
+  const digestOfToken = (text: string) => {
     const token = parseLinkToken(text)
-    const link = token === null ? null : await links.find(digestOf(token))
-    if (token === null || link === null) throw new Problem('LINK_INVALID')
-    return { ...link, digest: digestOf(token) }
+    if (token === null) throw new Problem('LINK_INVALID')
+    return digestOf(token)
+  }
+
+  const find = async (text: string) => {
+    const digest = digestOfToken(text)
+    const link = await links.find(digest)
+    if (link === null) throw new Problem('LINK_INVALID')
+    return { ...link, digest }
+  }
+
+  /** Null for a link that confirms nothing any more because its address has been confirmed. */
+  const findConfirmation = async (text: string) => {
+    const digest = digestOfToken(text)
+    const link = await links.find(digest)
+    if (link === null && (await links.isConfirmed(digest))) return null
+    if (link === null) throw new Problem('LINK_INVALID')
+    if (link.purpose === 'reset_password')
+      throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
+    return { ...link, digest }
   }
 
   return {
-    /** The address of a new account, or the new one of an old account, whose old address is told. */
-    confirmEmail: async (token: string): Promise<Redeemed> => {
-      const { purpose, digest } = await find(token)
-      if (purpose === 'reset_password')
-        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
-      if (purpose === 'verify_email') {
-        const verified = await links.redeemVerification(digest)
-        if (verified === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-        return verified
-      }
-      const before = await links.redeemChange(digest)
-      if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      // No oracle: whoever holds the link reads what is sent to that address.
-      if (before === 'taken') throw new Problem('EMAIL_TAKEN')
-      needs.notices.emailChanged(before)
-      return before
+    /** What `confirmEmail` would do. Spends nothing. */
+    offerConfirmation: async (token: string): Promise<OfferedLink> => {
+      const link = await findConfirmation(token)
+      return link === null ? { outcome: 'already_confirmed' } : { outcome: 'offered', email: link.email }
     },
 
-    /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
+    /** The address of a new account, or the new one of an old account, whose old address is told. */
+    confirmEmail: async (token: string): Promise<Confirmation> => {
+      const link = await findConfirmation(token)
+      if (link === null) return { outcome: 'already_confirmed' }
+      const { purpose, digest } = link
+      const spentMeanwhile = async (): Promise<Confirmation> => {
+        if (await links.isConfirmed(digest)) return { outcome: 'already_confirmed' }
+        throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
+      }
+      if (purpose === 'verify_email') {
+        const verified = await links.redeemVerification(digest)
+        return verified === null
+          ? spentMeanwhile()
+          : { outcome: 'confirmed', account_id: verified.account_id }
+      }
+      const before = await links.redeemChange(digest)
+      if (before === null) return spentMeanwhile()
+      // No oracle: the holder of the link reads what is sent to that address.
+      if (before === 'taken') throw new Problem('EMAIL_TAKEN')
+      needs.notices.emailChanged(before)
+      return { outcome: 'confirmed', account_id: before.account_id }
+    },
+
+    /** The address of the account whose password `resetPassword` would set. Spends nothing. */
+    offerReset: async (token: string): Promise<string> => {
+      const { purpose, email } = await find(token)
+      if (purpose !== 'reset_password')
+        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
+      return email
+    },
+
+    /** Ends every sign-in. Opens none: an account with a second factor is asked for it at its next sign-in. */
     resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Promise<Reset> => {
       const { purpose, digest, email } = await find(given.token)
       if (purpose !== 'reset_password')
         throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
       // After the link was found: a stranger without one causes no hashing.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
-      if (fault !== null) return { outcome: 'password_refused', fault }
+      if (fault !== null) return { outcome: 'password_refused', fault, email }
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })

@@ -22,8 +22,13 @@ type Needs = Readonly<{ redeemLinks: RedeemLinks; csrf: Csrf; limits: Readonly<{
 export const linkPages = ({ redeemLinks, csrf, limits }: Needs): readonly Route[] => {
   const posting = createPosting(csrf, limits.accounts)
   const confirm = posting(async ({ token, language }) => {
-    const { account_id } = await redeemLinks.confirmEmail(token)
-    return { ...pageReply(200, emailConfirmedPage(language)), log: { sub: account_id } }
+    const confirmation = await redeemLinks.confirmEmail(token)
+    switch (confirmation.outcome) {
+      case 'confirmed':
+        return { ...pageReply(200, emailConfirmedPage(language)), log: { sub: confirmation.account_id } }
+      case 'already_confirmed':
+        return pageReply(200, emailConfirmedPage(language))
+    }
   })
   const reset = posting(async ({ token, new_password, language }) => {
     const redeemed = await redeemLinks.resetPassword({ token, new_password })
