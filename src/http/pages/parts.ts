@@ -15,14 +15,22 @@ export const note = ({ kind, text }: Readonly<{ kind: Kind; text: Text }>): Html
 export const badge = ({ kind, text }: Readonly<{ kind: Kind; text: Text }>): Html =>
   html`<span class="badge ${kind}">${text}</span>`
 
-export type Fault = Readonly<{ field: string; text: Text }>
+/** Something wrong with a form. The field is null for a fault of the whole, such as a wrong e-mail or password. */
+export type Fault = Readonly<{ field: string | null; text: Text }>
 
 /** WCAG 2.2 §3.3.1 – What is wrong with a form, at its top: read out at once, each fault leading to its field. */
-export const faultSummary = ({ say }: View, faults: readonly Fault[]): Html | null =>
-  faults.length === 0
-    ? null
-    : html`<div class="note bad" role="alert" tabindex="-1">${icon('alert')}<div><p>${say('layout.faults')}</p>
-<ul>${faults.map(({ field, text }) => html`<li><a href="#${field}">${text}</a></li>`)}</ul></div></div>`
+export const faultSummary = ({ say }: View, faults: readonly Fault[]): Html | null => {
+  const [first, ...others] = faults
+  if (first === undefined) return null
+  const isOfWhole = first.field === null && others.length === 0
+  const content = isOfWhole
+    ? html`<span>${first.text}</span>`
+    : html`<div><p>${say('layout.faults')}</p><ul>${faults.map(fault => html`<li>${linked(fault)}</li>`)}</ul></div>`
+  return html`<div class="note bad" role="alert" tabindex="-1">${icon('alert')}${content}</div>`
+}
+
+const linked = ({ field, text }: Fault): Html =>
+  field === null ? html`${text}` : html`<a href="#${field}">${text}</a>`
 
 type Button = Readonly<{
   label: Text

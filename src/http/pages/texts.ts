@@ -78,7 +78,7 @@ export type Say = <K extends TextKey>(key: K, ...values: Values<K>) => Html
 
 export type Texts = Readonly<{ languages: readonly Language[]; sayIn: (language: Language) => Say }>
 
-/** Four levels up from src/http/pages and from dist/http/pages alike. */
+/** Three levels up from src/http/pages and from dist/http/pages alike. */
 export const PAGE_TEMPLATES = new URL('../../../templates/pages/', import.meta.url)
 
 /** A text between its gaps: text, name, text, name, text. The text is escaped already. */

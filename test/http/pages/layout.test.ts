@@ -114,6 +114,22 @@ describe('a page that refuses something', () => {
   })
 })
 
+describe('WCAG 2.2 §3.3.1 – the summary of what is wrong with a form', () => {
+  const summaryOf = (...faults: Parameters<typeof faultSummary>[1]) =>
+    bodyOf(view => ({ title: 'A page', content: html`${faultSummary(view, faults)}` }))
+
+  it('leads to each field, and is read out', () => {
+    const body = summaryOf({ field: 'email', text: 'No address.' }, { field: null, text: 'No luck.' })
+    expect(body).toContain('<div class="note bad" role="alert" tabindex="-1">')
+    expect(body).toContain('<li><a href="#email">No address.</a></li><li>No luck.</li>')
+  })
+
+  it('is one sentence where the fault is that of the whole, and nothing where there is none', () => {
+    expect(summaryOf({ field: null, text: 'No luck.' })).toContain('<span>No luck.</span></div>')
+    expect(summaryOf()).not.toContain('role="alert"')
+  })
+})
+
 describe('the policy of a page', () => {
   const policyOf = (form_targets?: readonly string[]) =>
     render(() => ({ title: 'A page', ...(form_targets && { form_targets }) }), REQUEST).security_policy
