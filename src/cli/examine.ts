@@ -3,6 +3,7 @@ import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { openRedis } from '../ephemeral/redis.ts'
 import { findListenFault } from '../http/server/listen-address.ts'
+import { readLogo } from '../platform/brand-logo.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
@@ -39,6 +40,7 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     proxies: async () => examineProxies(config),
     limits: async () => ({ fault: null, note: describeSignInLimit(config) }),
     mail: () => examineMail(config),
+    ...(config.BRAND_LOGO_FILE === null ? {} : { logo: async () => examineLogo(config) }),
   }
   const findings = Object.entries(checks).map(async ([check, look]) => ({ check, ...(await look()) }))
   return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
@@ -128,8 +130,14 @@ const examineRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config): Promise<Found>
   return { fault: fault && `REDIS_URL: ${fault}` }
 }
 
-const examineMail = async ({ SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER }: Config): Promise<Found> => {
-  const templates = await findingOf(async () => void openMailTemplates({ issuer: ISSUER }))
+const examineLogo = ({ BRAND_LOGO_FILE }: Config): Found => {
+  const logo = BRAND_LOGO_FILE === null ? null : readLogo(BRAND_LOGO_FILE)
+  return logo !== null && 'fault' in logo ? { fault: logo.fault } : OK
+}
+
+const examineMail = async (config: Config): Promise<Found> => {
+  const { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER: issuer, BRAND_NAME: brand_name } = config
+  const templates = await findingOf(async () => void openMailTemplates({ issuer, brand_name }))
   if (templates.fault !== null) return templates
   if (SMTP_URL === null || MAIL_FROM === null)
     return { fault: null, note: DATABASE_URL === null ? PRINTED : OFF }

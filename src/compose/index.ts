@@ -9,6 +9,7 @@ import { composeBase } from './base.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
+import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 
 /** All that the process around the server may use of it. */
@@ -68,6 +69,7 @@ const assemble = async (
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
+  const pages = composePages(config)
   const opened = await openParts(config, { clock, log, database, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
@@ -81,6 +83,7 @@ const assemble = async (
   const apps = composeApps(config, {
     base,
     opened,
+    pages,
     subjects: { ...revocations, ...oauth, ...accounts },
     mailsWaiting: mail.waiting,
     logLinesDropped,

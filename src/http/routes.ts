@@ -7,11 +7,13 @@ import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { brandRoutes } from './hosted/brand-files.ts'
 import { linkPages } from './hosted/link-pages.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import type { Brand } from './pages/brand.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { homeRoute } from './public/home.ts'
@@ -33,8 +35,10 @@ type Needs = Readonly<{
   authenticateAdmin: AuthenticateAdmin
   endEverything: EndEverything
   judgeHealth: JudgeHealth
+  brand: Brand
 }> &
-  Parameters<typeof accountRoutes>[0]
+  Parameters<typeof accountRoutes>[0] &
+  Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
@@ -49,6 +53,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...linkPages(needs),
+  ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

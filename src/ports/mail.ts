@@ -63,6 +63,8 @@ export type EmailLinks = {
   }): Promise<IssuedLink | null>
   /** The purpose and the address of a link that may be followed; null otherwise. Spends nothing. */
   find(digest: LinkDigest): Promise<Readonly<{ purpose: LinkPurpose; email: string }> | null>
+  /** True for a link, spent or expired too, whose address is the confirmed one of its account. Spends nothing. */
+  isConfirmed(digest: LinkDigest): Promise<boolean>
   /** Atomic: spends the link and marks the address as verified. Null when the link is not valid. */
   redeemVerification(digest: LinkDigest): Promise<Addressee | null>
   /**

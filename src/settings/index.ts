@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
+import { BRAND_SETTINGS } from './brand.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import {
@@ -160,6 +161,7 @@ export const SETTINGS = {
     help: 'The domain of the passkeys: the host of every page that asks for a passkey, or a parent domain of it. Changing it voids every passkey.',
   },
   ...MAIL_SETTINGS,
+  ...BRAND_SETTINGS,
   TRUSTED_PROXIES: {
     schema: list.transform((ranges, context): readonly AddressRange[] => {
       const parsed = parseAddressRanges(ranges)

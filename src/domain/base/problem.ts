@@ -44,7 +44,7 @@ export type ProblemCode = keyof typeof PROBLEMS
 /** For the log alone: the reasons behind a code. A code without an entry has one reason, itself. */
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
-  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile'],
+  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile', 'already_confirmed'],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
   AUTHENTICATION_UNMET: ['no_second_factor'],
   AUTH_CREDENTIALS_INVALID: [

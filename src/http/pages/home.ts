@@ -1,13 +1,17 @@
-import { html, type Page } from './layout.ts'
+import { html } from './html.ts'
+import type { Page } from './layout.ts'
+import { itemList } from './parts.ts'
 
-/** Ours – For a person who opens the issuer in a browser: the name of this server, and where its interfaces are described. */
-export const HOME_PAGE: Page = {
-  language: 'en',
-  title: 'Signet',
-  content: html`<p>This is an OAuth 2 authorization server.</p>
-<ul>
-<li><a href="/docs">API reference</a></li>
-<li><a href="/.well-known/oauth-authorization-server">Metadata</a> (RFC 8414)</li>
-<li><a href="/.well-known/jwks.json">Signing keys</a> (JWKS)</li>
-</ul>`,
-}
+/** Ours – For a person who opens the issuer in a browser: what this server is, and where its interfaces are described. */
+export const homePage: Page = ({ say, brand }) => ({
+  title: brand.name,
+  lead: say('home.lead'),
+  content: itemList([
+    { icon: 'terminal', label: html`<a href="/docs">${say('home.docs')}</a>` },
+    {
+      icon: 'device',
+      label: html`<a href="/.well-known/oauth-authorization-server">${say('home.metadata')}</a>`,
+    },
+    { icon: 'key', label: html`<a href="/.well-known/jwks.json">${say('home.keys')}</a>` },
+  ]),
+})

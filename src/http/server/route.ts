@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { LogFields } from '../../domain/base/log-fields.ts'
+import type { Pages } from '../pages/layout.ts'
 
 /** A request over node:http. `env.incoming` is Node's own request. */
 export type Http = { Bindings: HttpBindings }
@@ -13,6 +14,8 @@ export type Call = Readonly<{
   ip: string
   /** The value of a header. Lines of one name are joined (RFC 9110 §5.3). */
   header: (name: string) => string | undefined
+  /** For an answer that a person reads, and the languages there are. */
+  pages: Pages
 }>
 
 /** The answer of a route. `log` joins the request's line in the log and never leaves the process. */
