@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import { holdDirectory } from '../../src/store/embedded/directory-lock.ts'
 import {
@@ -255,6 +255,10 @@ describe('signetd doctor', () => {
 
   it.runIf(hasPostgres)('takes the port of a running server of the issuer for its own', async () => {
     const [sandbox, { url, drop }] = await Promise.all([openSandbox(), createDatabase()])
+    onTestFinished(async () => {
+      await sandbox.close()
+      await drop()
+    })
     const environment = { ...sandbox.environment, DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER }
     await becomesReady(sandbox.start(environment))
     expect(await check('addresses', environment)).toEqual([
@@ -265,8 +269,6 @@ describe('signetd doctor', () => {
       1,
       expect.stringContaining('another process listens there'),
     ])
-    await sandbox.close()
-    await drop()
   })
 
   it('finds a DATA_DIR that another process holds', async () => {
