@@ -1,13 +1,13 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
+import { holdDirectory } from '../../src/store/embedded/directory-lock.ts'
 import {
   createDatabaseWithSchema,
-  createDataDir,
   createEmptyDatabase,
   createRedis,
   hasPostgres,
@@ -262,21 +262,34 @@ describe('signetd doctor', () => {
     ])
   })
 
-  it('takes the port of a running server for its own, and its directory for one in use', async () => {
-    const [sandbox, { data_dir, remove }] = await Promise.all([openSandbox(), createDataDir()])
-    const environment = { ...sandbox.environment, DATA_DIR: data_dir }
+  it.runIf(hasPostgres)('takes the port of a running server of the issuer for its own', async () => {
+    const [sandbox, { url, drop }] = await Promise.all([openSandbox(), createDatabaseWithSchema()])
+    onTestFinished(async () => {
+      await sandbox.close()
+      await drop()
+    })
+    const environment = { ...sandbox.environment, DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER }
     await becomesReady(sandbox.start(environment))
     expect(await check('addresses', environment)).toEqual([
       0,
       `ok     addresses: a server of this issuer listens on port ${sandbox.port} already`,
     ])
-    const elsewhere = { ...environment, PORT: String(port) }
-    expect(await check('data', elsewhere)).toEqual([
+    expect(await check('addresses', { ...environment, ISSUER: 'http://localhost:1' })).toEqual([
+      1,
+      expect.stringContaining('another process listens there'),
+    ])
+  })
+
+  it('finds a DATA_DIR that another process holds', async () => {
+    const DATA_DIR = join(directory, 'data')
+    mkdirSync(DATA_DIR, { mode: 0o700 })
+    const lock = await holdDirectory(DATA_DIR)
+    expect(await check('data', { DATA_DIR })).toEqual([
       1,
       expect.stringMatching(/^fault {2}data: DATA_DIR \S+ is in use by another process: stop it first/),
     ])
-    await sandbox.close()
-    remove()
+    await lock.release()
+    expect(await check('data', { DATA_DIR })).toEqual([0, 'ok     data'])
   })
 
   it('says how an office behind one address gets more sign-ins', async () => {

@@ -134,7 +134,7 @@ describe('a start at a terminal', () => {
     // At the end of its terminal the server gets SIGHUP, which does not end it.
     const end = (signal: NodeJS.Signals) => process.kill(Number(readFileSync(pid, 'utf8')), signal)
     onTestFinished(() => void (program.process.exitCode === null && existsSync(pid) && end('SIGKILL')))
-    await expect.poll(program.out, { timeout: 15_000 }).toContain('Signet is ready')
+    await expect.poll(program.out, { timeout: 30_000 }).toContain('Signet is ready')
     end('SIGTERM')
     await program.ended
     expect(program.out().match(/^Starting: .*(?=\r$)/gm)).toEqual([
@@ -143,7 +143,7 @@ describe('a start at a terminal', () => {
     ])
     expect(program.out()).not.toContain('"event":"start"')
     remove()
-  })
+  }, 60_000)
 })
 
 describe('a start that is refused', () => {
