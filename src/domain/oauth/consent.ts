@@ -1,0 +1,27 @@
+/** OpenID Connect Core §5.4, §11 – The scopes that are about the person and no resource: consent to one holds for every resource. */
+export const IDENTITY_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as const
+
+/** What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. */
+export type Consent = Readonly<{
+  /** Raised by each withdrawal: a code of an earlier version buys nothing. */
+  version: number
+  granted: readonly string[]
+}>
+
+/** A client to which a person has granted something, for the account page. */
+export type ConsentRecord = Consent & Readonly<{ client_id: string; granted_at: Date }>
+
+const isIdentityScope = (scope: string): boolean => IDENTITY_SCOPES.some(each => each === scope)
+
+/** Ours – Each scope with each resource that it is granted for, in one text; an identity scope by itself. Neither holds a space. */
+export const grantsOf = (scope: readonly string[], resources: readonly string[]): readonly string[] =>
+  scope.flatMap(each => (isIdentityScope(each) ? [each] : resources.map(resource => `${each} ${resource}`)))
+
+/** Ours – The scopes of a request that were not granted yet for all of its resources. */
+export const scopesToAsk = (
+  { scope, resources }: Readonly<{ scope: readonly string[]; resources: readonly string[] }>,
+  consent: Consent | null,
+): readonly string[] => {
+  const granted = new Set(consent?.granted)
+  return scope.filter(each => !grantsOf([each], resources).every(grant => granted.has(grant)))
+}
