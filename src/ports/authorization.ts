@@ -1,6 +1,10 @@
 /** The authorization endpoint: codes, consents, browser sessions. A comment states atomicity and failure. All reject with Unavailable. */
-import type { CodeOutcome, NewAuthorizationCode, Redemption } from '../domain/oauth/authorization-code.ts'
-import type { Consent, ConsentRecord } from '../domain/oauth/consent.ts'
+import type {
+  CodeOutcome,
+  NewAuthorizationCode,
+  Redemption,
+} from '../domain/authorization/authorization-code.ts'
+import type { Consent, ConsentRecord } from '../domain/authorization/consent.ts'
 import type {
   BrowserSession,
   NewBrowserSession,
