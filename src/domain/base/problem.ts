@@ -4,6 +4,9 @@ import { LIMIT_NAMES } from './limit-names.ts'
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
   LINK_INVALID: [400, 'This link is not valid, or not any more.'],
+  AUTHORIZATION_REQUEST_INVALID: [400, 'The application that sent you here made a mistake.'],
+  PAGE_EXPIRED: [400, 'This page has expired.'],
+  PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],
   ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
   SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot sign in that strongly.'],
@@ -44,6 +47,12 @@ export type ProblemCode = keyof typeof PROBLEMS
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
   LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile'],
+  AUTHORIZATION_REQUEST_INVALID: [
+    'request_too_long',
+    'parameter_repeated',
+    'client_unknown',
+    'redirect_uri_not_registered',
+  ],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
   AUTHENTICATION_UNMET: ['no_second_factor'],
   AUTH_CREDENTIALS_INVALID: [

@@ -3,7 +3,7 @@ import type { Language } from '../../domain/base/language.ts'
 import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { ChangePassword } from '../account/change-password.ts'
-import type { SignedIn } from '../sign-in/complete-sign-in.ts'
+import type { Welcomed } from '../sign-in/complete-sign-in.ts'
 import type { Notices } from './notices.ts'
 import type { SendLinks } from './send-links.ts'
 
@@ -11,12 +11,12 @@ type Needs = Readonly<{ notices: Notices; sendLinks: SendLinks }>
 
 /** What of a request goes into a mail. */
 type Seen = Readonly<{ source: RequestSource; language: Language }>
-type SigningIn<R extends Seen> = (request: R) => Promise<SignedIn>
+type SigningIn<R extends Seen, S extends Welcomed> = (request: R) => Promise<S>
 
 /** Ours – Wraps flows so that the account's owner hears by mail what came of them: a registration, a new device, a new password, other factors. */
 export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
   signUp:
-    <R extends Seen>(signUp: SigningIn<R>): SigningIn<R> =>
+    <R extends Seen, S extends Welcomed>(signUp: SigningIn<R, S>): SigningIn<R, S> =>
     async request => {
       const signedIn = await signUp(request)
       // Where no mail is sent, people register all the same.
@@ -25,7 +25,7 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
     },
 
   signIn:
-    <R extends Seen>(signIn: SigningIn<R>): SigningIn<R> =>
+    <R extends Seen, S extends Welcomed>(signIn: SigningIn<R, S>): SigningIn<R, S> =>
     async request => {
       const signedIn = await signIn(request)
       notices.rememberLanguage(signedIn.account, request.language)

@@ -2,6 +2,7 @@ import { type Account, accountAt } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { acrOf } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { DeviceToken } from '../../domain/sign-in/device-token.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
@@ -21,21 +22,26 @@ export type Proven = Readonly<{
   refresh_transport: RefreshTransport
   resources: readonly string[]
   device_token: string | null
+  /** On the hosted pages: the session that the browser brought. */
+  session?: PresentedSession | null
   source: RequestSource
   /** Of the request. */
   language: Language
 }>
 
-export type SignedIn = Readonly<{
+/** What every sign-in comes to, whatever it opens. */
+export type Welcomed = Readonly<{
   outcome: 'signed_in'
   account: Account
-  tokens: TokenPair
   device_token: DeviceToken
   /** A sign-in from a device that the account did not know; never its registration. */
   isNewDevice: boolean
 }>
 
-export type CompleteSignIn = (proven: Proven) => Promise<SignedIn>
+/** A sign-in of the account API: it opens a refresh family. */
+export type SignedIn = Welcomed & Readonly<{ tokens: TokenPair }>
+
+export type CompleteSignIn<S extends Welcomed = SignedIn> = (proven: Proven) => Promise<S>
 
 /** Ours – Opens the sign-in of a person who has shown every factor that was asked for, on a device that is known from now on. */
 export const createCompleteSignIn =

@@ -4,6 +4,7 @@ import { CHALLENGE_BYTES, payloadOf } from '../../domain/factors/ceremony.ts'
 import { type Assertion, requestOptions } from '../../domain/factors/passkey.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
@@ -12,14 +13,14 @@ import type { RequireResources } from '../access/require-resources.ts'
 import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
-import type { CompleteSignIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   clients: Clients
   ceremonySteps: CeremonySteps
   factors: Factors
   proveFactor: ProveFactor
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
   random: Random
   requireResources: RequireResources
   originsOf: (client: Client) => readonly string[]
@@ -32,6 +33,7 @@ type Answered = Readonly<{
   handle: string
   assertion: Assertion
   device_token: string | null
+  session?: PresentedSession | null
   source: RequestSource
   language: Language
   admit: Admit
@@ -41,7 +43,7 @@ type Answered = Readonly<{
 const PRESENT_AMR = ['user']
 
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
-export const createPasskeySignIn = (needs: Needs) => ({
+export const createPasskeySignIn = <S extends Welcomed>(needs: Needs<S>) => ({
   begin: async ({ client, refresh_transport, resources }: Asked) => {
     needs.requireResources(client, resources)
     const { client_id } = client
@@ -72,4 +74,4 @@ export const createPasskeySignIn = (needs: Needs) => ({
   },
 })
 
-export type PasskeySignIn = ReturnType<typeof createPasskeySignIn>
+export type PasskeySignIn<S extends Welcomed = SignedIn> = ReturnType<typeof createPasskeySignIn<S>>

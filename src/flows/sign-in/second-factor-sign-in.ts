@@ -3,6 +3,7 @@ import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { ACR, amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { RefreshTransport, RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
@@ -11,15 +12,15 @@ import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { Proof, ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
-import type { CompleteSignIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   clients: Clients
   ceremonySteps: CeremonySteps
   offerFactors: OfferFactors
   proveFactor: ProveFactor
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
   requireResources: RequireResources
   knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
@@ -40,13 +41,14 @@ type SecondHalf = Readonly<{
   handle: string
   proof: Proof
   device_token: string | null
+  session?: PresentedSession | null
   source: RequestSource
   language: Language
   admit: Admit
 }>
 
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
-export const createSecondFactorSignIn = (needs: Needs) => ({
+export const createSecondFactorSignIn = <S extends Welcomed>(needs: Needs<S>) => ({
   /**
    * Begins the second half; null where the password is enough. Called after the password was verified, so that a wrong password never
    * tells that there is a second factor. Throws a 403 where a higher class was asked for than the account can reach.
@@ -89,4 +91,4 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 })
 
-export type SecondFactorSignIn = ReturnType<typeof createSecondFactorSignIn>
+export type SecondFactorSignIn<S extends Welcomed = SignedIn> = ReturnType<typeof createSecondFactorSignIn<S>>

@@ -9,27 +9,29 @@ import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { RequireResources } from '../access/require-resources.ts'
 import type { Offer } from '../factors/offer-factors.ts'
-import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
 /** An e-mail that no account has. */
 const NO_EMAIL = ''
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   accounts: Accounts
   passwords: Passwords
   knownDevices: KnownDevices
   guessDelay: GuessDelay
   demandSecondFactor: SecondFactorSignIn['demand']
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
   requireResources: RequireResources
   /** bcrypt cost of the digests that are made today. */
   password_cost: number
 }>
 
 /** What comes of the right password: a sign-in, or the factors of which one is still needed. */
-export type SignInOutcome = SignedIn | Readonly<{ outcome: 'second_factor_needed'; offer: Offer }>
+export type SignInOutcome<S extends Welcomed = SignedIn> =
+  | S
+  | Readonly<{ outcome: 'second_factor_needed'; offer: Offer }>
 
 /**
  * Ours – Signs in with e-mail and password. Every refusal has the same answer and takes the same time. Each attempt costs one look-up,
@@ -37,8 +39,8 @@ export type SignInOutcome = SignedIn | Readonly<{ outcome: 'second_factor_needed
  * e-mail that no account has.
  */
 export const createSignIn =
-  (needs: Needs) =>
-  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignInOutcome> => {
+  <S extends Welcomed>(needs: Needs<S>) =>
+  async ({ email: given, password, acr_values, ...request }: Credentials): Promise<SignInOutcome<S>> => {
     const { client, refresh_transport, resources, device_token } = request
     needs.requireResources(client, resources)
     const email = normalizeEmail(given)
@@ -65,7 +67,7 @@ export const createSignIn =
  * one the next time. It stays where bcrypt cannot hold the password. When the workers are busy there will be a next time.
  */
 const renewDigest = async (
-  { accounts, passwords, password_cost }: Needs,
+  { accounts, passwords, password_cost }: Pick<Needs<Welcomed>, 'accounts' | 'passwords' | 'password_cost'>,
   { id, password_digest: from }: NonNullable<Found>,
   password: string,
 ): Promise<void> => {
