@@ -11,13 +11,13 @@ export type AuthorizationAnswer = Readonly<{
 /** RFC 6749 §4.1.2.1 – A refusal that the client is told of at its redirect URI, which has been proved. */
 export class AuthorizationRefused extends Error {
   override readonly name = 'AuthorizationRefused'
-  readonly target: AnswerTarget
-  override readonly cause: OAuthError
+  readonly answer: AuthorizationAnswer
+  readonly refusal: OAuthError
 
-  constructor(target: AnswerTarget, cause: OAuthError) {
-    super(cause.message, { cause })
-    this.target = target
-    this.cause = cause
+  constructor(answer: AuthorizationAnswer, refusal: OAuthError) {
+    super(refusal.message)
+    this.answer = answer
+    this.refusal = refusal
   }
 }
 

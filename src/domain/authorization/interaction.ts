@@ -19,7 +19,10 @@ export type Standing = Readonly<{
 
 /** What a person is asked for next, or nothing: then the code is issued. */
 export type Step =
-  | Readonly<{ step: 'sign_up' | 'sign_in' | 'select_account' | 'second_factor' | 'issue' }>
+  | Readonly<{ step: 'sign_up' | 'select_account' }>
+  | Readonly<{ step: 'second_factor' }>
+  | Readonly<{ step: 'issue' }>
+  | Readonly<{ step: 'sign_in'; why: 'signed_out' | 'another_person_meant' | 'not_recent' }>
   /** `asked`: what is new; `granted`: what was granted before. */
   | Readonly<{ step: 'consent'; asked: readonly string[]; granted: readonly string[] }>
 
@@ -27,9 +30,10 @@ export type Step =
 export const judgeStep = (standing: Standing): Step => {
   const { request, session } = standing
   if (request.prompt.includes('create')) return { step: 'sign_up' }
-  if (session === null || !isOfHint(request, session)) return { step: 'sign_in' }
+  if (session === null) return { step: 'sign_in', why: 'signed_out' }
+  if (!isOfHint(request, session)) return { step: 'sign_in', why: 'another_person_meant' }
   if (request.prompt.includes('select_account')) return { step: 'select_account' }
-  if (!isRecent(standing, session)) return { step: 'sign_in' }
+  if (!isRecent(standing, session)) return { step: 'sign_in', why: 'not_recent' }
   if (!isStrong(request, session)) return { step: 'second_factor' }
   return consentStep(standing)
 }

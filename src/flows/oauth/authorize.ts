@@ -2,6 +2,7 @@ import {
   type AuthorizationAnswer,
   AuthorizationRefused,
   codeAnswer,
+  errorAnswer,
 } from '../../domain/authorization/authorization-answer.ts'
 import { authorizationCodeOf } from '../../domain/authorization/authorization-code.ts'
 import {
@@ -31,12 +32,15 @@ import type { AuthorizationCodes, Consents } from '../../ports/authorization.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
+import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
+import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
 
 type Needs = Readonly<{
   clients: Clients
   codes: AuthorizationCodes
   consents: Consents
   keys: Keys
+  offerFactors: OfferFactors
   policy: AudiencePolicy
   random: Random
   clock: Clock
@@ -48,7 +52,8 @@ type Asked = Readonly<{ request: AuthorizationRequest; client: Client; session: 
 /** What comes of a request: the answer to the client, or the page for the next step. */
 export type Progress =
   | Readonly<{ outcome: 'answer'; answer: AuthorizationAnswer }>
-  | (Asked & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' }> }>)
+  | (Asked & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' | 'second_factor' }> }>)
+  | (Asked & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
 
 export type Decision = Readonly<{
   request: AuthorizationRequest
@@ -66,7 +71,7 @@ export type Decision = Readonly<{
 export const createAuthorize = (needs: Needs) => ({
   begin: async (query: string, session: BrowserSession | null): Promise<Progress> => {
     const { form, client, target, faults } = await proveTarget(needs, query)
-    return answering(target, async () => {
+    return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
       const hinted_sub = hintedSubOf(needs, form, client)
       const judging = { client, target, policy: needs.policy, hinted_sub, now: needs.clock() }
@@ -78,18 +83,17 @@ export const createAuthorize = (needs: Needs) => ({
   /** Goes on with a request of an earlier page. Its registration may have changed since. */
   resume: async (request: AuthorizationRequest, session: BrowserSession | null): Promise<Progress> => {
     const client = await requireClient(needs, request)
-    return answering(request, () => proceed(needs, { request, client, session }))
+    return answering(needs, request, () => proceed(needs, { request, client, session }))
   },
 
   /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. */
   decide: async ({ request, session, isAllowed, scope }: Decision): Promise<Progress> => {
     const client = await requireClient(needs, request)
-    return answering(request, async () => {
+    return answering(needs, request, async () => {
       if (!isAllowed) throw new OAuthError('denied_by_person', { client_id: client.client_id })
       const granted = withoutPrompt({ ...request, scope }, 'consent')
       const progress = await proceed(needs, { request: granted, client, session })
-      if (session === null || progress.outcome === 'answer' || progress.step.step !== 'consent')
-        return progress
+      if (session === null || progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
       const consent = await needs.consents.grant({
         user_id: session.account.id,
         client_id: client.client_id,
@@ -133,11 +137,17 @@ const requireClient = async (
   return client
 }
 
-const answering = async (target: AnswerTarget, work: () => Promise<Progress>): Promise<Progress> => {
+/** RFC 6749 §4.1.2.1 – From here on the client is told of refusals. */
+const answering = async (
+  { policy: { issuer } }: Needs,
+  target: AnswerTarget,
+  work: () => Promise<Progress>,
+): Promise<Progress> => {
   try {
     return await work()
   } catch (error) {
-    throw error instanceof OAuthError ? new AuthorizationRefused(target, error) : error
+    if (!(error instanceof OAuthError)) throw error
+    throw new AuthorizationRefused(errorAnswer(error, { target, issuer }), error)
   }
 }
 
@@ -161,9 +171,20 @@ const proceed = async (needs: Needs, asked: Asked): Promise<Progress> => {
   const step = judgeStep({ request, client, session, consent, now: needs.clock() })
   const refusal = request.prompt.includes('none') ? refusalWithoutPage(step) : null
   if (refusal !== null) throw new OAuthError(refusal, { client_id: client.client_id })
-  if (step.step !== 'issue') return { outcome: 'page', step, ...asked }
-  if (session === null) throw new Error('a code was to be issued and nobody is signed in')
+  if (step.step !== 'issue' && step.step !== 'second_factor') return { outcome: 'page', step, ...asked }
+  if (session === null) throw new Error(`the step ${step.step} needs a person who is signed in`)
+  if (step.step === 'second_factor') return demandFactor(needs, { ...asked, session })
   return issue(needs, { request, client, session, consent })
+}
+
+/** RFC 9470 §5, OpenID Connect Core Error Code unmet_authentication_requirements 1.0 – For a session of too low a class. */
+const demandFactor = async (
+  { offerFactors }: Needs,
+  { session, ...asked }: Asked & Readonly<{ session: BrowserSession }>,
+): Promise<Progress> => {
+  const offer = await offerFactors({ ...PAGES_OCCASION, account: session.account })
+  if (offer === null) throw new OAuthError('authentication_unmet', { client_id: asked.client.client_id })
+  return { outcome: 'second_factor', offer, session, ...asked }
 }
 
 const findConsent = async ({ consents }: Needs, { client, session }: Asked): Promise<Consent | null> =>
@@ -198,7 +219,8 @@ const issue = async (needs: Needs, { request, client, session, consent }: Settle
   if (isIssued)
     return { outcome: 'answer', answer: codeAnswer(code, { target: request, issuer: policy.issuer }) }
   if (request.prompt.includes('none')) throw new OAuthError('login_required', { client_id: client.client_id })
-  return { outcome: 'page', step: { step: 'sign_in' }, request, client, session: null }
+  const step = { step: 'sign_in', why: 'signed_out' } as const
+  return { outcome: 'page', step, request, client, session: null }
 }
 
 /** RFC 8707 §2.2 – What the refresh tokens of this grant can get tokens for. */

@@ -3,6 +3,7 @@ import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { acrOf } from '../../domain/oauth/acr.ts'
+import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import {
   type BrowserSession,
   type PresentedSession,
@@ -11,7 +12,7 @@ import {
   sessionSecretOf,
 } from '../../domain/sign-in/browser-session.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
-import type { Metrics, Random } from '../../ports/effects.ts'
+import type { Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
@@ -21,7 +22,6 @@ type Needs = Readonly<{
   browserSessions: BrowserSessions
   knownDevices: KnownDevices
   random: Random
-  metrics: Metrics
   second_factor_roles: readonly string[]
   /** For one account, from whatever addresses. */
   limit: Limit
@@ -29,6 +29,16 @@ type Needs = Readonly<{
 
 /** A sign-in on the hosted pages: it opens a browser session. */
 export type SignedInOnPages = Welcomed & Readonly<{ session: BrowserSession; secret: SessionSecret }>
+
+/** The occasion of a second factor on the hosted pages, whose sign-ins are at no client. */
+export const PAGES_OCCASION = {
+  purpose: 'sign_in',
+  family_id: null,
+  client_id: FIRST_PARTY.client_id,
+  refresh_transport: 'cookie',
+  resources: [],
+  isKnownDevice: false,
+} as const
 
 /** Ours – Opens the browser session of a person whose factors have all been verified, under a new secret whatever the browser brought. */
 export const createOpenBrowserSession =

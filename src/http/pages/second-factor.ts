@@ -1,0 +1,45 @@
+import type { FactorKind } from '../../flows/factors/offer-factors.ts'
+import type { Asking } from './asking.ts'
+import { field } from './field.ts'
+import { html } from './html.ts'
+import type { Page } from './layout.ts'
+import { button, faultSummary, form, help, inLanguage } from './parts.ts'
+
+type SecondFactor = Readonly<{
+  sealed: string
+  asking: Asking | null
+  factors: readonly FactorKind[]
+  fault: 'wrong' | 'wait' | 'closed' | null
+}>
+
+/** The second half of a sign-in: a code of the authenticator application, or a recovery code, in one field. */
+export const secondFactorPage =
+  ({ sealed, asking, factors, fault: kind }: SecondFactor): Page =>
+  view => {
+    const { say, brand } = view
+    const fault = kind === null ? null : say(`second-factor.${kind}`)
+    const hasTotp = factors.includes('totp')
+    const code = field(view, {
+      name: 'code',
+      label: say('second-factor.code'),
+      type: 'text',
+      autocomplete: 'one-time-code',
+      hint: say(hasTotp ? 'second-factor.hint' : 'second-factor.recovery_hint'),
+      fault,
+      hasFocus: true,
+      more: { class: 'code', inputmode: hasTotp ? 'numeric' : 'text', autocapitalize: 'none', spellcheck: 'false' },
+    })
+    return {
+      title: say('second-factor.title'),
+      content: html`${help(say(hasTotp ? 'second-factor.help' : 'second-factor.recovery_help', { brand: brand.name }))}
+${faultSummary(view, fault === null ? [] : [{ field: 'code', text: fault }])}
+${form(view, {
+  action: '/sign-in',
+  hidden: { request: sealed },
+  content: [code, button({ label: say('second-factor.button'), busy: say('second-factor.busy') })],
+})}`,
+      isFault: fault !== null,
+      form_targets: asking?.form_targets ?? [],
+      addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
+    }
+  }
