@@ -225,7 +225,7 @@ const askRevocations = async () => {
 /** What has a connection of its own, or asks for the connection itself, and of whose templates none is part of another. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** drizzle's, for the defaults of columns: the migrations have them. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))
