@@ -132,6 +132,7 @@ const askAccounts = async () => {
   const accounts = createAccounts(silent, LIFETIMES)
   await accounts.create({ id: ID, email: line.email, password_digest, roles: [], language: 'en' })
   await accounts.findByEmail(line.email)
+  await accounts.findPerson(ID)
   await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
   await accounts.endEverySignIn(ID, 'signed_out_everywhere')
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
