@@ -21,7 +21,7 @@ const REFUSED_SCHEMES: ReadonlySet<string> = new Set([
 /** RFC 8252 §7.3, §8.3 – The three names of this computer, as they are written and not as a URL parser would understand them. */
 const LOOPBACK =
   /^(?<before>http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::(?<port>[0-9]{1,5}))?(?<after>(?:[/?][^]*)?)$/
-const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '[::1]', 'localhost']
+const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
 const PORT_MAX = 65_535
 
@@ -63,7 +63,7 @@ export const matchRedirectUri = (
 
 /** Ours – Whether another program of the person's computer could take what is sent to the URI: such a client is never certain. */
 export const isLoopbackOrPrivateUse = (uri: string): boolean =>
-  schemeOf(uri) !== 'https' || LOOPBACK_HOSTS.includes(new URL(uri).hostname)
+  schemeOf(uri) !== 'https' || LOOPBACK_HOSTS.has(new URL(uri).hostname)
 
 type LoopbackParts = Readonly<{ before: string; after: string }>
 
