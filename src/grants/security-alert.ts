@@ -17,10 +17,10 @@ type Suspect = Readonly<{
 }>
 
 /** RFC 9700 §4.14.2 – Tells operators of a refresh token that its client has no business with, and the owner of one that was used twice. */
-export type AlertRefresh = (suspect: Suspect, message: string) => void
+export type RaiseAlert = (suspect: Suspect, message: string) => void
 
-export const createAlertRefresh =
-  ({ log, onReuse }: Needs): AlertRefresh =>
+export const createRaiseAlert =
+  ({ log, onReuse }: Needs): RaiseAlert =>
   ({ verdict, client_id, family_id, ip }, message) => {
     log.warn({ event: 'refresh_token_alert', client_id, sid: family_id, ip }, message)
     if (verdict === 'reused') onReuse(family_id)
