@@ -7,7 +7,7 @@ type Needs = Readonly<{
   onReuse: (family_id: string) => void
 }>
 
-export type Suspicion = EndingVerdict | 'wrong_salt'
+export type Suspicion = EndingVerdict | 'wrong_salt' | 'code_replayed'
 
 type Suspect = Readonly<{
   verdict: Suspicion
@@ -16,12 +16,16 @@ type Suspect = Readonly<{
   ip: string
 }>
 
-/** RFC 9700 §4.14.2 – Tells operators of a refresh token that its client has no business with, and the owner of one that was used twice. */
+/**
+ * RFC 9700 §4.5, §4.14.2 – Tells operators of a refresh token or a code that its client has no business with, and the account's owner
+ * of one that was used twice.
+ */
 export type RaiseAlert = (suspect: Suspect, message: string) => void
 
 export const createRaiseAlert =
   ({ log, onReuse }: Needs): RaiseAlert =>
   ({ verdict, client_id, family_id, ip }, message) => {
-    log.warn({ event: 'refresh_token_alert', client_id, sid: family_id, ip }, message)
-    if (verdict === 'reused') onReuse(family_id)
+    const event = verdict === 'code_replayed' ? 'authorization_code_alert' : 'refresh_token_alert'
+    log.warn({ event, client_id, sid: family_id, ip }, message)
+    if (verdict === 'reused' || verdict === 'code_replayed') onReuse(family_id)
   }

@@ -2,6 +2,7 @@
 import type {
   CodeOutcome,
   NewAuthorizationCode,
+  PresentedCode,
   Redemption,
 } from '../domain/authorization/authorization-code.ts'
 import type { Consent, ConsentRecord } from '../domain/authorization/consent.ts'
@@ -15,6 +16,10 @@ import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 export type AuthorizationCodes = {
   /** Atomic. False, and nothing is written, unless the session, its account and the consent live in the version that is given. */
   issue(code: NewAuthorizationCode): Promise<boolean>
+  /** What a code of the client was issued for, while nobody has spent it and it has not expired; null otherwise. */
+  findUnspent(
+    code: PresentedCode & Readonly<{ client_id: string }>,
+  ): Promise<Pick<NewAuthorizationCode, 'scope' | 'audience'> | null>
   /**
    * Atomic: judges the code on its locked row, with the account and the consent held, and does what the verdict says in one statement:
    * spends it and opens its family, counts a failure, or ends what it bought with the entry in the revocation feed.

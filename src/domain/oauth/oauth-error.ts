@@ -16,6 +16,7 @@ export const ERRORS = {
 
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
+const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
@@ -66,6 +67,20 @@ const REFUSALS = {
   token_too_long: ['invalid_target', 'The access token would be too long: ask for fewer resources.'],
   token_too_long_by_scope: ['invalid_scope', 'The access token would be too long: ask for less scope.'],
   resource_not_granted: ['invalid_target', 'The resource exceeds what was granted.'],
+
+  code_malformed: ['invalid_grant', CODE],
+  code_unknown: ['invalid_grant', CODE],
+  code_expired: ['invalid_grant', CODE],
+  code_replayed: ['invalid_grant', CODE],
+  code_spent_by_failures: ['invalid_grant', CODE],
+  code_wrong_client: ['invalid_grant', CODE],
+  code_wrong_redirect_uri: ['invalid_grant', CODE],
+  code_verifier_malformed: ['invalid_grant', CODE],
+  code_wrong_verifier: ['invalid_grant', CODE],
+  code_account_disabled: ['invalid_grant', CODE],
+  code_epoch_passed: ['invalid_grant', CODE],
+  code_session_ended: ['invalid_grant', CODE],
+  code_consent_withdrawn: ['invalid_grant', CODE],
 
   refresh_malformed: ['invalid_grant', REFRESH],
   refresh_unknown_family: ['invalid_grant', REFRESH],
