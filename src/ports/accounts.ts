@@ -4,6 +4,7 @@ import type { Account } from '../domain/account/account.ts'
 import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { Person } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from './revocations.ts'
@@ -19,6 +20,8 @@ export type Accounts = {
     language: Language
   }): Promise<Account | null>
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  /** What applications are told of a person. Null unless the account lives and is enabled. */
+  findPerson(id: string): Promise<Person | null>
   /** Atomic: another digest of the same password, unless it was changed in the meantime. Ends nothing. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**

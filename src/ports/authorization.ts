@@ -6,15 +6,20 @@ import type {
   Redemption,
 } from '../domain/authorization/authorization-code.ts'
 import type { Consent, ConsentRecord } from '../domain/authorization/consent.ts'
+import type { PushedRequest } from '../domain/authorization/pushed-request.ts'
 import type {
   BrowserSession,
   NewBrowserSession,
+  OpenedSession,
   PresentedSession,
 } from '../domain/sign-in/browser-session.ts'
 import type { RevokeReason } from '../domain/sign-in/refresh-family.ts'
 
 export type AuthorizationCodes = {
-  /** Atomic. False, and nothing is written, unless the session, its account and the consent live in the version that is given. */
+  /**
+   * Atomic: consumes the pushed request with it. False, and nothing is written, unless the session and its account live, the consent
+   * has the version that is given, and the pushed request was not consumed by another code.
+   */
   issue(code: NewAuthorizationCode): Promise<boolean>
   /** What a code of the client was issued for, while nobody has spent it and it has not expired; null otherwise. */
   findUnspent(
@@ -32,7 +37,7 @@ export type BrowserSessions = {
    * Atomic. Replaces the session that the browser brought: the same person's goes on under the new secret with a new `auth_time`,
    * another person's is ended. Null unless the account is enabled and its epoch is still the one that was checked.
    */
-  open(session: NewBrowserSession): Promise<BrowserSession | null>
+  open(session: NewBrowserSession): Promise<OpenedSession | null>
   /** The session, while it and its account live; null otherwise. Its idle expiry is moved at most once a minute. */
   find(session: PresentedSession): Promise<BrowserSession | null>
   /**
@@ -40,6 +45,13 @@ export type BrowserSessions = {
    * entry in the revocation feed. Returns the sign-ins that it ended; null when the session is unknown or ended already.
    */
   end(session: PresentedSession): Promise<readonly string[] | null>
+}
+
+/** RFC 9126. A request is consumed by the code that it leads to: see `AuthorizationCodes.issue`. */
+export type PushedRequests = {
+  push(request: PushedRequest): Promise<void>
+  /** Null when it is unknown, another client's, expired or consumed. */
+  find(request: Pick<PushedRequest, 'digest' | 'client_id'>): Promise<PushedRequest | null>
 }
 
 type Party = Readonly<{ user_id: string; client_id: string }>

@@ -132,6 +132,7 @@ const askAccounts = async () => {
   const accounts = createAccounts(silent, LIFETIMES)
   await accounts.create({ id: ID, email: line.email, password_digest, roles: [], language: 'en' })
   await accounts.findByEmail(line.email)
+  await accounts.findPerson(ID)
   await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
   await accounts.endEverySignIn(ID, 'signed_out_everywhere')
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
@@ -225,7 +226,7 @@ const askRevocations = async () => {
 /** What has a connection of its own, or asks for the connection itself, and of whose templates none is part of another. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** drizzle's, for the defaults of columns: the migrations have them. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

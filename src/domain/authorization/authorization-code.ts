@@ -9,9 +9,6 @@ export type PresentedCode = PresentedSecret<'authorization_code'>
 /** Seconds a code may wait. RFC 6749 §4.1.2 advises at most 600. Judged in SQL, by store/codes/redeem-code.ts. */
 export const CODE_SECONDS = 60
 
-/** Seconds for which a spent code is kept, so that its replay ends what the code bought. */
-export const SPENT_CODE_SECONDS = 600
-
 /** Redemptions with something wrong until the code is ended. */
 export const CODE_FAILURES_AT_MOST = 10
 
@@ -46,6 +43,8 @@ export type NewAuthorizationCode = PresentedCode &
     consent_version: number | null
     /** Whether its redemption answers with a refresh token. */
     isRefreshable: boolean
+    /** RFC 9126 – The pushed request that the code answers, which is thereby consumed; null where nothing was pushed. */
+    pushed_request: Digest<'pushed_request'> | null
   }>
 
 /** RFC 6749 §4.1.3 – A code as presented at the token endpoint, with everything that the verdict depends on. */

@@ -42,5 +42,8 @@ export type NewBrowserSession = Readonly<{
   source: RequestSource
 }>
 
+/** `ended` has the sign-ins that ended with the session of another person in the same browser. */
+export type OpenedSession = BrowserSession & Readonly<{ ended: readonly string[] }>
+
 /** Seconds: how long a session waits for the next request, and how long it lasts at most. */
 export type SessionLifetimes = Readonly<{ idle_seconds: number; max_seconds: number }>

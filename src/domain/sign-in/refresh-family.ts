@@ -37,6 +37,8 @@ export type RevokeReason =
   | 'deleted'
   | 'reuse'
   | 'forged'
+  | 'code_replayed'
+  | 'consent_withdrawn'
 
 /** One sign-in of one person at one client, as the issuer of tokens needs it. `at` is the database's time of the statement. */
 export type Family = Readonly<{

@@ -14,13 +14,17 @@ import { keepRefreshing, openOldestSignIn, openSignIn } from '../../support/sign
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
 const TABLES = [
+  'authorization_codes',
+  'browser_sessions',
   'ceremonies',
+  'consents',
   'email_links',
   'feed_head',
   'feed_positions',
   'import_batches',
   'leases',
   'passkeys',
+  'pushed_requests',
   'recovery_codes',
   'refresh_families',
   'revocations',
