@@ -26,9 +26,7 @@ import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
-type Parts = Base &
-  Pick<ComposedOAuth, 'alertRefresh' | 'issue' | 'rotate'> &
-  Readonly<{ mail: ComposedMail }>
+type Parts = Base & Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate'> & Readonly<{ mail: ComposedMail }>
 
 /** The account API: what it does, and how it travels. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {

@@ -11,8 +11,8 @@ import { createAuthenticateClient } from '../grants/client-authentication.ts'
 import { createExchange } from '../grants/exchange.ts'
 import { createGrants } from '../grants/index.ts'
 import { createIssue } from '../grants/issue.ts'
-import { createAlertRefresh } from '../grants/refresh-alert.ts'
 import { createRotate } from '../grants/rotate.ts'
+import { createRaiseAlert } from '../grants/security-alert.ts'
 import type { EnsureStore } from '../ports/effects.ts'
 import type { Base } from './base.ts'
 
@@ -33,13 +33,13 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     ttl_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     reserveStatus: parts.statusLists.reserve,
   })
-  const alertRefresh = createAlertRefresh({ ...parts, onReuse: parts.notices.refreshReused })
+  const raiseAlert = createRaiseAlert({ ...parts, onReuse: parts.notices.refreshReused })
   const rotate = createRotate({
     ...parts,
     issue,
     isBounded,
     limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
-    alertRefresh,
+    raiseAlert,
   })
   const authenticateClient = createAuthenticateClient({
     ...parts,
@@ -47,7 +47,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   })
   const grants = createGrants({ ...parts, issue, rotate })
   return {
-    alertRefresh,
+    raiseAlert,
     issue,
     rotate,
     exchange: createExchange({ ...parts, authenticateClient, grants }),

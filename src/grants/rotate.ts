@@ -20,8 +20,8 @@ import type { Metrics } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
 import type { Issue, Prepared } from './issue.ts'
-import type { AlertRefresh, Suspicion } from './refresh-alert.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
+import type { RaiseAlert, Suspicion } from './security-alert.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
@@ -32,7 +32,7 @@ type Needs = Readonly<{
   /** For one sign-in, wherever its refreshes come from. */
   limit: Limit
   metrics: Metrics
-  alertRefresh: AlertRefresh
+  raiseAlert: RaiseAlert
 }>
 
 export type RotateRequest = Readonly<{
@@ -142,9 +142,9 @@ const isPresentable = (
 }
 
 const createAlert =
-  ({ alertRefresh }: Needs, { client: { client_id }, token: { family_id }, source: { ip } }: RotateRequest) =>
+  ({ raiseAlert }: Needs, { client: { client_id }, token: { family_id }, source: { ip } }: RotateRequest) =>
   (verdict: Suspicion, message: string) =>
-    alertRefresh({ verdict, client_id, family_id, ip }, message)
+    raiseAlert({ verdict, client_id, family_id, ip }, message)
 
 const createPresent =
   ({ refreshFamilies, peppers }: Needs) =>

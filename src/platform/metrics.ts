@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
+import { CODE_VERDICTS } from '../domain/authorization/authorization-code.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
 import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
 import type { Metrics } from '../ports/effects.ts'
@@ -52,6 +53,7 @@ export const absentMetrics: Metrics = {
   answered: () => {},
   issued: () => {},
   judged: () => {},
+  codeJudged: () => {},
   limited: () => {},
   mailed: () => {},
   deleted: () => {},
@@ -71,6 +73,7 @@ const createCounters = (registry: Registry): Metrics => {
   })
   const tokens = counter('signet_tokens_issued_total', 'Answers that held a token.', ['grant'])
   const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
+  const codes = counter('signet_authorization_codes_total', 'Authorization codes judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
   const mails = counter('signet_mails_total', 'Mails.', ['outcome', 'reason'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
@@ -82,6 +85,7 @@ const createCounters = (registry: Registry): Metrics => {
   }).set({ version: VERSION }, 1)
   // An alert on the first theft needs the zero before it.
   for (const verdict of REFRESH_OUTCOMES) verdicts.inc({ verdict }, 0)
+  for (const verdict of CODE_VERDICTS) codes.inc({ verdict }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
   return {
     answered: request => {
@@ -91,6 +95,7 @@ const createCounters = (registry: Registry): Metrics => {
     },
     issued: grant => tokens.inc({ grant }),
     judged: verdict => verdicts.inc({ verdict }),
+    codeJudged: verdict => codes.inc({ verdict }),
     limited: limit => limits.inc({ limit }),
     mailed: name => {
       const [outcome, reason] = MAIL_OUTCOMES[name]

@@ -2,6 +2,7 @@
 import type {
   CodeOutcome,
   NewAuthorizationCode,
+  PresentedCode,
   Redemption,
 } from '../domain/authorization/authorization-code.ts'
 import type { Consent, ConsentRecord } from '../domain/authorization/consent.ts'
@@ -20,6 +21,10 @@ export type AuthorizationCodes = {
    * has the version that is given, and the pushed request was not consumed by another code.
    */
   issue(code: NewAuthorizationCode): Promise<boolean>
+  /** What a code of the client was issued for, while nobody has spent it and it has not expired; null otherwise. */
+  findUnspent(
+    code: PresentedCode & Readonly<{ client_id: string }>,
+  ): Promise<Pick<NewAuthorizationCode, 'scope' | 'audience'> | null>
   /**
    * Atomic: judges the code on its locked row, with the account and the consent held, and does what the verdict says in one statement:
    * spends it and opens its family, counts a failure, or ends what it bought with the entry in the revocation feed.

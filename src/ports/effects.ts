@@ -1,6 +1,7 @@
 /** What any part of the core may ask for, whatever its subject. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { CodeVerdict } from '../domain/authorization/authorization-code.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
 import type { ExpiringTable } from '../domain/base/retention.ts'
 import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
@@ -46,6 +47,8 @@ export type Metrics = {
   issued(grant: string): void
   /** A refresh token was judged. */
   judged(verdict: RefreshOutcome): void
+  /** An authorization code was judged. */
+  codeJudged(verdict: CodeVerdict): void
   /** Somebody was refused because a limit was used up. */
   limited(limit: LimitName): void
   /** A mail went out, was given up, or found no room in the queue. */

@@ -140,6 +140,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       answered: () => {},
       issued: () => {},
       judged: () => {},
+      codeJudged: () => {},
       limited: () => {},
       mailed: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),

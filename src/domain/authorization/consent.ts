@@ -1,5 +1,4 @@
-/** OpenID Connect Core §5.4, §11 – The scopes that are about the person and no resource: consent to one holds for every resource. */
-export const IDENTITY_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as const
+import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 
 /** What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. */
 export type Consent = Readonly<{
@@ -11,7 +10,8 @@ export type Consent = Readonly<{
 /** A client to which a person has granted something, for the account page. */
 export type ConsentRecord = Consent & Readonly<{ client_id: string; granted_at: Date }>
 
-const isIdentityScope = (scope: string): boolean => IDENTITY_SCOPES.some(each => each === scope)
+/** Such a scope is about the person and no resource: consent to it holds for every resource. */
+const isIdentityScope = (scope: string): boolean => IDENTITY_SCOPES.includes(scope)
 
 /** Ours – Each scope with each resource that it is granted for, in one text; an identity scope by itself. Neither holds a space. */
 export const grantsOf = (scope: readonly string[], resources: readonly string[]): readonly string[] =>

@@ -3,10 +3,12 @@ import { digestOf, type Plain } from '../base/digest.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
 import { AUTH_METHODS, type Client, FIRST_PARTY } from './client.ts'
+import { isRegistrable, isWebUri } from './redirect-uri.ts'
 import { parseScope } from './scope.ts'
 
 /** Ours: characters of a client secret, at least. Secrets are kept as SHA-256, which only high entropy makes safe. */
 const SECRET_MIN_CHARACTERS = 32
+const CODE_GRANT = 'authorization_code'
 const MAKE_A_SECRET = 'make one with: openssl rand -hex 32'
 
 /** RFC 7518 §6.2.2, §6.3.2, §6.4 – Members that would make a JWK a private or a symmetric key. */
@@ -16,14 +18,17 @@ const publicJwk = z
   .looseObject({ kty: z.enum(['RSA', 'EC', 'OKP']) })
   .refine(jwk => !PRIVATE_MEMBERS.some(member => member in jwk), 'must hold public keys only')
 
-/** RFC 8252 §7, RFC 6749 §3.1.2 – Absolute, without a fragment; http on loopback only. Private-use schemes hold a dot. */
-const redirectUri = z.string().refine(uri => {
-  if (!URL.canParse(uri) || uri.includes('#') || /\s/.test(uri)) return false
-  const { protocol, hostname } = new URL(uri)
-  if (protocol === 'https:') return true
-  if (protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
-  return protocol.includes('.')
-}, 'must be https, http on loopback, or a private-use scheme with a dot, without a fragment')
+const redirectUri = z
+  .string()
+  .refine(
+    isRegistrable,
+    'must be https, http on loopback, or a private-use scheme, without user information and without a fragment',
+  )
+
+const webUri = z
+  .string()
+  .max(2000)
+  .refine(isWebUri, 'must be https, or http on loopback, without user information and without a fragment')
 
 const visible = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
 
@@ -36,11 +41,21 @@ const metadata = z
       .min(SECRET_MIN_CHARACTERS, `must be ${SECRET_MIN_CHARACTERS} characters or more; ${MAKE_A_SECRET}`)
       .optional(),
     client_name: z.string().max(200).optional(),
+    client_uri: webUri.optional(),
+    logo_uri: webUri.optional(),
+    policy_uri: webUri.optional(),
+    tos_uri: webUri.optional(),
+    contacts: z.array(z.string().min(1).max(255)).default([]),
     token_endpoint_auth_method: z.enum(AUTH_METHODS).default('client_secret_basic'),
     jwks: z.object({ keys: z.array(publicJwk).min(1) }).optional(),
     redirect_uris: z.array(redirectUri).default([]),
     response_types: z.array(z.string()).default([]),
     grant_types: z.array(z.string()).default([]),
+    require_pkce: z.boolean().default(true),
+    require_pushed_authorization_requests: z.boolean().default(false),
+    default_max_age: z.number().int().min(0).optional(),
+    post_logout_redirect_uris: z.array(redirectUri).default([]),
+    backchannel_logout_uri: webUri.optional(),
     scope: z
       .string()
       .default('')
@@ -60,16 +75,21 @@ const metadata = z
     status_list: z.boolean().default(false),
   })
   .superRefine((client, context) => {
-    for (const [path, message] of contradictions(client))
+    for (const [path, message] of [...contradictions(client), ...contradictionsOfCode(client)])
       context.addIssue({ code: 'custom', path: [path], message })
   })
 
 type Metadata = z.output<typeof metadata>
+type Rule = readonly [isBroken: boolean, path: string, message: string]
+type Contradiction = readonly [path: string, message: string]
 
-function contradictions(client: Metadata): readonly (readonly [string, string])[] {
+const brokenOf = (rules: readonly Rule[]): readonly Contradiction[] =>
+  rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message])
+
+function contradictions(client: Metadata): readonly Contradiction[] {
   const method = client.token_endpoint_auth_method
   const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post'
-  const rules: readonly (readonly [boolean, string, string])[] = [
+  return brokenOf([
     [
       usesSecret && client.client_secret === undefined,
       'client_secret',
@@ -96,8 +116,33 @@ function contradictions(client: Metadata): readonly (readonly [string, string])[
       'client_id',
       'is the client of the account API: it must be first_party',
     ],
-  ]
-  return rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message] as const)
+  ])
+}
+
+/** RFC 7591 §2.1, OpenID Connect Registration §2 – What the members that the authorization endpoint reads say of each other. */
+function contradictionsOfCode(client: Metadata): readonly Contradiction[] {
+  const { grant_types, response_types, redirect_uris } = client
+  const usesCode = grant_types.includes(CODE_GRANT)
+  const isOneOf = response_types.length === 0 || response_types.join() === 'code'
+  return brokenOf([
+    [usesCode && redirect_uris.length === 0, 'redirect_uris', `is required by ${CODE_GRANT}`],
+    [!isOneOf, 'response_types', 'must be [] or ["code"]'],
+    [
+      response_types.includes('code') && !usesCode,
+      'response_types',
+      `code needs the grant type ${CODE_GRANT}`,
+    ],
+    [
+      !client.require_pkce && client.token_endpoint_auth_method === 'none',
+      'require_pkce',
+      'false is for confidential clients only',
+    ],
+    [
+      client.require_pushed_authorization_requests && !usesCode,
+      'require_pushed_authorization_requests',
+      `needs the grant type ${CODE_GRANT}`,
+    ],
+  ])
 }
 
 /** The clients of a CLIENTS_FILE, or every fault in it, a line each. Secrets leave as digests. */
@@ -128,7 +173,9 @@ export const parseClients = (
   return faults.length > 0 ? { faults } : { clients }
 }
 
+/** RFC 7591 §2.1 – The grant implies the response type. */
 const toClient = ({ client_secret, ...client }: Metadata): Client => ({
   ...client,
+  response_types: client.grant_types.includes(CODE_GRANT) ? ['code'] : [],
   client_secret: client_secret === undefined ? undefined : digestOf(client_secret as Plain<'client_secret'>),
 })

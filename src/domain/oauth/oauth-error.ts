@@ -24,6 +24,7 @@ export const ERRORS = {
 
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
+const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
@@ -97,6 +98,19 @@ const REFUSALS = {
     'unmet_authentication_requirements',
     'The account cannot sign in as strongly as was asked for.',
   ],
+  code_malformed: ['invalid_grant', CODE],
+  code_unknown: ['invalid_grant', CODE],
+  code_expired: ['invalid_grant', CODE],
+  code_replayed: ['invalid_grant', CODE],
+  code_spent_by_failures: ['invalid_grant', CODE],
+  code_wrong_client: ['invalid_grant', CODE],
+  code_wrong_redirect_uri: ['invalid_grant', CODE],
+  code_verifier_malformed: ['invalid_grant', CODE],
+  code_wrong_verifier: ['invalid_grant', CODE],
+  code_account_disabled: ['invalid_grant', CODE],
+  code_epoch_passed: ['invalid_grant', CODE],
+  code_session_ended: ['invalid_grant', CODE],
+  code_consent_withdrawn: ['invalid_grant', CODE],
 
   refresh_malformed: ['invalid_grant', REFRESH],
   refresh_unknown_family: ['invalid_grant', REFRESH],
