@@ -40,6 +40,10 @@ export type BrowserSessions = {
   open(session: NewBrowserSession): Promise<OpenedSession | null>
   /** The session, while it and its account live; null otherwise. Its idle expiry is moved at most once a minute. */
   find(session: PresentedSession): Promise<BrowserSession | null>
+  /** The same, with what the session's person has granted to a client: one statement. */
+  findAtClient(
+    session: PresentedSession & Readonly<{ client_id: string }>,
+  ): Promise<Readonly<{ session: BrowserSession; consent: Consent | null }> | null>
   /**
    * Atomic: ends the session, and with it the sign-ins opened from it whose scope has `openid` and not `offline_access`, each with its
    * entry in the revocation feed. Returns the sign-ins that it ended; null when the session is unknown or ended already.

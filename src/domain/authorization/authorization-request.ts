@@ -57,6 +57,31 @@ export const answerTargetOf = (client_id: string, redirect_uri: string, form: Fo
   state: form.get('state') ?? null,
 })
 
+/** The address at which a judged request is asked anew: a GET that issues nothing before the person has answered again. */
+export const authorizationPathOf = (request: AuthorizationRequest): string => {
+  const { code_challenge, max_age, acr_values, isRedirectUriGiven, redirect_uri } = request
+  const given: Readonly<Record<string, string | null>> = {
+    response_type: 'code',
+    client_id: request.client_id,
+    redirect_uri: isRedirectUriGiven ? redirect_uri : null,
+    response_mode: request.response_mode === 'query' ? null : request.response_mode,
+    state: request.state,
+    scope: request.scope.join(' '),
+    nonce: request.nonce,
+    code_challenge,
+    code_challenge_method: code_challenge === null ? null : 'S256',
+    prompt: request.prompt.join(' '),
+    max_age: max_age === null ? null : String(max_age),
+    acr_values: acr_values?.join(' ') ?? null,
+    login_hint: request.login_hint,
+    ui_locales: request.ui_locales,
+  }
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(given)) if (value) query.append(name, value)
+  for (const resource of request.isAudienceGiven ? request.audience : []) query.append('resource', resource)
+  return `/authorize?${query}`
+}
+
 type Judging = Readonly<{
   client: Client
   target: AnswerTarget

@@ -26,19 +26,24 @@ const REQUEST = z.object({
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 
-const INTERACTION = z.object({
-  /** Null: the person came to the pages by themselves, and goes on to their account page. */
-  request: REQUEST.nullable(),
-  /** Seconds since 1970. */
-  begun_at: z.number(),
-  /** The browser session that the page was made for: its form is worth nothing in another one. Null: nobody was signed in. */
-  session_id: z.string().nullable(),
-  /** What a second factor is shown to. */
-  second_factor: z.object({ handle: z.string(), factors: z.array(z.string()) }).nullable(),
-})
-
 /** What a page takes along to the next one. Nothing is stored for a stranger. */
-export type Interaction = Readonly<z.output<typeof INTERACTION>>
+export type Interaction = Readonly<{
+  /** Null: the person came to the pages by themselves, and goes on to their account page. */
+  request: AuthorizationRequest | null
+  /** Seconds since 1970. */
+  begun_at: number
+  /** The browser session that the page was made for. Null: the browser was not signed in. */
+  session_id: string | null
+  /** The ceremony in which a second factor is shown, and the factors that would do. */
+  second_factor: Readonly<{ handle: string; factors: readonly string[] }> | null
+}>
+
+const INTERACTION = z.object({
+  request: REQUEST.nullable(),
+  begun_at: z.number(),
+  session_id: z.string().nullable(),
+  second_factor: z.object({ handle: z.string(), factors: z.array(z.string()) }).nullable(),
+}) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */
 export type SealedInteraction = string

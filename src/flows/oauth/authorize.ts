@@ -11,8 +11,7 @@ import {
   answerTargetOf,
   judgeAuthorizationRequest,
 } from '../../domain/authorization/authorization-request.ts'
-import type { Consent } from '../../domain/authorization/consent.ts'
-import { grantsOf } from '../../domain/authorization/consent.ts'
+import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
 import {
   judgeStep,
   refusalWithoutPage,
@@ -27,8 +26,8 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { type Form, parseParameters } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { matchRedirectUri } from '../../domain/oauth/redirect-uri.ts'
-import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
-import type { AuthorizationCodes, Consents } from '../../ports/authorization.ts'
+import type { BrowserSession, PresentedSession } from '../../domain/sign-in/browser-session.ts'
+import type { AuthorizationCodes, BrowserSessions, Consents } from '../../ports/authorization.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
@@ -36,6 +35,7 @@ import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
 
 type Needs = Readonly<{
+  browserSessions: BrowserSessions
   clients: Clients
   codes: AuthorizationCodes
   consents: Consents
@@ -46,18 +46,23 @@ type Needs = Readonly<{
   clock: Clock
 }>
 
-/** A request whose client and redirect URI are proved, with the person who is signed in in this browser, if any. */
-type Asked = Readonly<{ request: AuthorizationRequest; client: Client; session: BrowserSession | null }>
+/** A request whose client and redirect URI are proved. */
+type Asked = Readonly<{ request: AuthorizationRequest; client: Client }>
+
+/** With the person who is signed in in this browser, if any. */
+type AskedHere = Asked & Readonly<{ session: BrowserSession | null }>
 
 /** What comes of a request: the answer to the client, or the page for the next step. */
 export type Progress =
   | Readonly<{ outcome: 'answer'; answer: AuthorizationAnswer }>
-  | (Asked & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' | 'second_factor' }> }>)
-  | (Asked & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
+  | (AskedHere & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' | 'second_factor' }> }>)
+  | (AskedHere & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
 
 export type Decision = Readonly<{
   request: AuthorizationRequest
-  session: BrowserSession | null
+  presented: PresentedSession | null
+  /** The browser session that the page was shown to. */
+  session_id: string | null
   isAllowed: boolean
   /** Of the optional scopes those that the person left ticked; the scopes that are not optional are granted as a whole. */
   scope: readonly string[]
@@ -69,34 +74,38 @@ export type Decision = Readonly<{
  * AuthorizationRefused for the client from then on.
  */
 export const createAuthorize = (needs: Needs) => ({
-  begin: async (query: string, session: BrowserSession | null): Promise<Progress> => {
+  begin: async (query: string, presented: PresentedSession | null): Promise<Progress> => {
     const { form, client, target, faults } = await proveTarget(needs, query)
     return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
       const hinted_sub = hintedSubOf(needs, form, client)
       const judging = { client, target, policy: needs.policy, hinted_sub, now: needs.clock() }
       const request = judgeAuthorizationRequest(form, judging)
-      return proceed(needs, { request, client, session })
+      return proceed(needs, { request, client }, presented)
     })
   },
 
   /** Goes on with a request of an earlier page. Its registration may have changed since. */
-  resume: async (request: AuthorizationRequest, session: BrowserSession | null): Promise<Progress> => {
+  resume: async (request: AuthorizationRequest, presented: PresentedSession | null): Promise<Progress> => {
     const client = await requireClient(needs, request)
-    return answering(needs, request, () => proceed(needs, { request, client, session }))
+    return answering(needs, request, () => proceed(needs, { request, client }, presented))
   },
 
   /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. */
-  decide: async ({ request, session, isAllowed, scope }: Decision): Promise<Progress> => {
+  decide: async ({ request, presented, session_id, isAllowed, scope }: Decision): Promise<Progress> => {
     const client = await requireClient(needs, request)
     return answering(needs, request, async () => {
-      if (!isAllowed) throw new OAuthError('denied_by_person', { client_id: client.client_id })
+      const { client_id } = client
+      if (!isAllowed || scope.length === 0) throw new OAuthError('denied_by_person', { client_id })
       const granted = withoutPrompt({ ...request, scope }, 'consent')
-      const progress = await proceed(needs, { request: granted, client, session })
-      if (session === null || progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
+      const progress = await proceed(needs, { request: granted, client }, presented)
+      if (progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
+      const { session } = progress
+      // Another person has signed in since, in another tab: the answer was not theirs.
+      if (session?.id !== session_id || session === null) return progress
+      const parties = { user_id: session.account.id, client_id }
       const consent = await needs.consents.grant({
-        user_id: session.account.id,
-        client_id: client.client_id,
+        ...parties,
         granted: grantsOf(granted.scope, granted.audience),
       })
       return issue(needs, { request: granted, client, session, consent })
@@ -165,13 +174,16 @@ const hintedSubOf = ({ keys, policy }: Needs, form: Form, { client_id }: Client)
 }
 
 /** The next step, judged anew each time: nothing that a page said before is believed. */
-const proceed = async (needs: Needs, asked: Asked): Promise<Progress> => {
-  const { request, client, session } = asked
-  const consent = await findConsent(needs, asked)
+const proceed = async (needs: Needs, asked: Asked, presented: PresentedSession | null): Promise<Progress> => {
+  const { request, client } = asked
+  const { client_id } = client
+  const found = presented && (await needs.browserSessions.findAtClient({ ...presented, client_id }))
+  const { session, consent } = found ?? { session: null, consent: null }
   const step = judgeStep({ request, client, session, consent, now: needs.clock() })
   const refusal = request.prompt.includes('none') ? refusalWithoutPage(step) : null
-  if (refusal !== null) throw new OAuthError(refusal, { client_id: client.client_id })
-  if (step.step !== 'issue' && step.step !== 'second_factor') return { outcome: 'page', step, ...asked }
+  if (refusal !== null) throw new OAuthError(refusal, { client_id })
+  if (step.step !== 'issue' && step.step !== 'second_factor')
+    return { outcome: 'page', step, session, ...asked }
   if (session === null) throw new Error(`the step ${step.step} needs a person who is signed in`)
   if (step.step === 'second_factor') return demandFactor(needs, { ...asked, session })
   return issue(needs, { request, client, session, consent })
@@ -186,11 +198,6 @@ const demandFactor = async (
   if (offer === null) throw new OAuthError('authentication_unmet', { client_id: asked.client.client_id })
   return { outcome: 'second_factor', offer, session, ...asked }
 }
-
-const findConsent = async ({ consents }: Needs, { client, session }: Asked): Promise<Consent | null> =>
-  session === null || client.first_party
-    ? null
-    : consents.find({ user_id: session.account.id, client_id: client.client_id })
 
 type Settled = Readonly<{
   request: AuthorizationRequest
@@ -215,6 +222,7 @@ const issue = async (needs: Needs, { request, client, session, consent }: Settle
     nonce: request.nonce,
     consent_version: client.first_party ? null : (consent?.version ?? 0),
     isRefreshable: isRefreshable(request, client),
+    pushed_request: null,
   })
   if (isIssued)
     return { outcome: 'answer', answer: codeAnswer(code, { target: request, issuer: policy.issuer }) }

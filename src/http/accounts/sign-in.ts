@@ -8,21 +8,15 @@ import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
-import { languageFor } from '../server/language.ts'
 import { problemReply } from '../server/refusal.ts'
-import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../server/route.ts'
+import { DEVICE_HEADER, DEVICE_SECONDS, seenOf } from '../server/seen.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
 import type { Within } from './limited.ts'
 
 type SignInFlow = (credentials: Credentials) => Promise<SignInOutcome>
 type Needs = Readonly<{ clients: Clients; cookieTransport: CookieTransport; deviceCookie: Cookie }>
-
-/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
-const DEVICE_SECONDS = 15_552_000
-/** Where there are no cookies, the application keeps the device's token and sends it back at the next sign-in. */
-const DEVICE_HEADER = 'Signet-Device'
 
 /** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login: the same request, the same answer, another status. */
 export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: SignInFlow): Handle => {
@@ -48,13 +42,6 @@ export const handleSignIn = (status: 200 | 201, needs: Needs & Within, signIn: S
 /** Ours (docs/decisions/0014) – 401, with the handle of the second half and the factors that would do. */
 const secondFactorNeeded = (members: Offer): Reply =>
   problemReply(new Problem('AUTH_SECOND_FACTOR_REQUIRED', { reason: 'second_factor_required', members }))
-
-/** What a sign-in learns of the request that makes it. */
-export const seenOf = (call: Call, deviceCookie: Cookie) => ({
-  device_token: deviceCookie.read(call) ?? call.header(DEVICE_HEADER) ?? null,
-  source: requestSourceOf(call),
-  language: languageFor(call),
-})
 
 type Completed = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>
 

@@ -1,11 +1,11 @@
+import { authorizationPathOf } from '../../domain/authorization/authorization-request.ts'
 import {
-  type Interaction,
   INTERACTION_SECONDS,
+  type Interaction,
   type SealedInteraction,
   sealInteraction,
   unsealInteraction,
 } from '../../domain/authorization/interaction-seal.ts'
-import { authorizationPathOf } from '../../domain/authorization/authorization-request.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
@@ -112,7 +112,8 @@ const openInteraction = (
   sealed: string | undefined,
 ): Interaction => {
   const browser_id = browserCookie.read(call)
-  if (sealed === undefined || browser_id === null) throw new Problem('PAGE_FOREIGN', { reason: 'cookie_missing' })
+  if (sealed === undefined || browser_id === null)
+    throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_missing' })
   const unsealed = unsealInteraction(sealed, { browser_id }, { peppers, now: clock() })
   switch (unsealed.outcome) {
     case 'open':
@@ -120,7 +121,7 @@ const openInteraction = (
     case 'expired':
       throw new Problem('PAGE_EXPIRED', { members: { restart: restartOf(unsealed.interaction) } })
     case 'foreign':
-      throw new Problem('PAGE_FOREIGN', { reason: 'seal_of_another_browser' })
+      throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_of_another_browser' })
   }
 }
 

@@ -53,13 +53,28 @@ const itemOf = ({ say }: View, scope: string, granted: Html | null) => {
   const around = granted === null ? {} : { badge: granted }
   switch (scope) {
     case 'openid':
-      return { icon: KNOWN[scope] ?? 'shield', label: say('consent.openid'), detail: say('consent.openid_detail'), ...around }
+      return {
+        icon: KNOWN[scope] ?? 'shield',
+        label: say('consent.openid'),
+        detail: say('consent.openid_detail'),
+        ...around,
+      }
     case 'profile':
-      return { icon: KNOWN[scope] ?? 'shield', label: say('consent.profile'), detail: say('consent.profile_detail'), ...around }
+      return {
+        icon: KNOWN[scope] ?? 'shield',
+        label: say('consent.profile'),
+        detail: say('consent.profile_detail'),
+        ...around,
+      }
     case 'email':
       return { icon: KNOWN[scope] ?? 'shield', label: say('consent.email'), ...around }
     case 'offline_access':
-      return { icon: KNOWN[scope] ?? 'shield', label: say('consent.offline'), detail: say('consent.offline_detail'), ...around }
+      return {
+        icon: KNOWN[scope] ?? 'shield',
+        label: say('consent.offline'),
+        detail: say('consent.offline_detail'),
+        ...around,
+      }
     default:
       return { icon: 'key' as const, label: scope, ...around }
   }

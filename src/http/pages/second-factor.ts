@@ -1,15 +1,17 @@
-import type { FactorKind } from '../../flows/factors/offer-factors.ts'
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { html } from './html.ts'
 import type { Page } from './layout.ts'
 import { button, faultSummary, form, help, inLanguage } from './parts.ts'
 
+export type SecondFactorFault = 'wrong' | 'wait' | 'closed'
+
 type SecondFactor = Readonly<{
   sealed: string
   asking: Asking | null
-  factors: readonly FactorKind[]
-  fault: 'wrong' | 'wait' | 'closed' | null
+  /** The kinds that would do. */
+  factors: readonly string[]
+  fault: SecondFactorFault | null
 }>
 
 /** The second half of a sign-in: a code of the authenticator application, or a recovery code, in one field. */
@@ -27,7 +29,12 @@ export const secondFactorPage =
       hint: say(hasTotp ? 'second-factor.hint' : 'second-factor.recovery_hint'),
       fault,
       hasFocus: true,
-      more: { class: 'code', inputmode: hasTotp ? 'numeric' : 'text', autocapitalize: 'none', spellcheck: 'false' },
+      more: {
+        class: 'code',
+        inputmode: hasTotp ? 'numeric' : 'text',
+        autocapitalize: 'none',
+        spellcheck: 'false',
+      },
     })
     return {
       title: say('second-factor.title'),

@@ -11,14 +11,14 @@ export type SignUpFault = Readonly<{ field: 'email' | 'password'; detail: string
 type SignUp = Readonly<{
   sealed: string
   asking: Asking | null
-  given: Readonly<{ email: string }>
+  email: string
   min_characters: number
   faults: readonly SignUpFault[]
 }>
 
 /** A new account. One field for the password: the browser can show it, and a second field is only typed twice. */
 export const signUpPage =
-  ({ sealed, asking, given, min_characters, faults }: SignUp): Page =>
+  ({ sealed, asking, email, min_characters, faults }: SignUp): Page =>
   view => {
     const { say, language } = view
     const shown = faults.map(fault => ({ field: fault.field, text: wordsOf(view, fault) }))
@@ -29,7 +29,7 @@ export const signUpPage =
         label: say('sign-in.email'),
         type: 'email',
         autocomplete: 'username',
-        value: given.email,
+        value: email,
         fault: faultOf('email'),
         hasFocus: faults[0]?.field !== 'password',
         more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false' },

@@ -12,10 +12,15 @@ type Json = Readonly<Record<string, unknown>>
 /** RFC 6749 §3.2, appendix B – The form of a POST. Throws OAuthError. */
 export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
+  return parseForm(await readFormText(call))
+}
+
+/** The same as text, for parameters that are not those of RFC 6749. Throws OAuthError. */
+export const readFormText = async (call: Call): Promise<string> => {
   if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
   const body = await readText(call)
   if ('fault' in body) throw new OAuthError(body.fault)
-  return parseForm(body.text)
+  return body.text
 }
 
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */

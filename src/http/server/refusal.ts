@@ -1,7 +1,9 @@
+import { AuthorizationRefused } from '../../domain/authorization/authorization-answer.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { refusalPage } from '../pages/refusal.ts'
+import { answerReply } from './answer-reply.ts'
 import { languageFor } from './language.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
@@ -26,6 +28,19 @@ export const catching =
       return await handle(call)
     } catch (error) {
       return replyTo(error, ANSWERS[errors], call)
+    }
+  }
+
+/** For a page that answers a form with what is wrong with it; null: the refusal is answered as everywhere. */
+export const answeringProblems =
+  (handle: Handle, answer: (problem: Problem, call: Call) => Promise<Reply | null>): Handle =>
+  async call => {
+    try {
+      return await handle(call)
+    } catch (error) {
+      const reply = error instanceof Problem ? await answer(error, call) : null
+      if (reply === null || !(error instanceof Problem)) throw error
+      return { ...reply, log: { error: error.code, reason: reasonOf(error) } }
     }
   }
 
@@ -78,7 +93,22 @@ const PAGE: Answers = {
   failed: PROBLEM.failed,
 }
 
-const ANSWERS: Readonly<Record<Route['errors'], Answers>> = { oauth: OAUTH, problem: PROBLEM, page: PAGE }
+/** RFC 6749 §4.1.2.1 – Once the client's redirect URI is proved, the client is told; before that, a page for the person. */
+const REDIRECT: Answers = {
+  ...PAGE,
+  refused: (error, call) => {
+    if (!(error instanceof AuthorizationRefused)) return PAGE.refused(error, call)
+    const { code, reason, detail } = error.refusal
+    return { ...answerReply(call, error.answer), log: { error: ERRORS[code][1], reason, ...detail } }
+  },
+}
+
+const ANSWERS: Readonly<Record<Route['errors'], Answers>> = {
+  oauth: OAUTH,
+  problem: PROBLEM,
+  page: PAGE,
+  redirect: REDIRECT,
+}
 
 const REALM = 'realm="signet"'
 

@@ -33,8 +33,11 @@ export type Route = Readonly<{
   path: string
   /** Which browser origins may read the answer: all of them, those of first-party clients with their cookies, or none. */
   cors: 'anyone' | 'clients-with-cookies' | 'nobody'
-  /** How a refusal is answered: as JSON of RFC 6749 §5.2, as a problem of RFC 9457, or as a page for the person who reads it. */
-  errors: 'oauth' | 'problem' | 'page'
+  /**
+   * How a refusal is answered: as JSON of RFC 6749 §5.2, as a problem of RFC 9457, as a page for the person who reads it, or as a page
+   * until the client's redirect URI is proved and then by redirect (RFC 6749 §4.1.2.1).
+   */
+  errors: 'oauth' | 'problem' | 'page' | 'redirect'
   handle: Handle
 }>
 

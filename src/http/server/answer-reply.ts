@@ -1,8 +1,8 @@
 import { type AuthorizationAnswer, redirectOf } from '../../domain/authorization/authorization-answer.ts'
 import { formTargetOf } from '../pages/asking.ts'
 import { formPostPage } from '../pages/form-post.ts'
-import { pageReply } from '../server/page-reply.ts'
-import { type Call, NO_STORE, type Reply } from '../server/route.ts'
+import { pageReply } from './page-reply.ts'
+import { type Call, NO_STORE, type Reply } from './route.ts'
 
 /** RFC 6749 §4.1.2, OAuth 2.0 Form Post Response Mode – The answer to the client: in the address, or in a form that the browser posts. */
 export const answerReply = (call: Call, answer: AuthorizationAnswer): Reply => {
