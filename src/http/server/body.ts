@@ -12,11 +12,13 @@ type Json = Readonly<Record<string, unknown>>
 /** RFC 6749 §3.2, appendix B – The form of a POST. Throws OAuthError. */
 export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
-  if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
+  if (!isForm(call)) throw new OAuthError('content_type')
   const body = await readText(call)
   if ('fault' in body) throw new OAuthError(body.fault)
   return parseForm(body.text)
 }
+
+export const isForm = (call: Call): boolean => mediaTypeOf(call) === 'application/x-www-form-urlencoded'
 
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */
 export const readJson = async (call: Call): Promise<Json> => {
