@@ -2,9 +2,11 @@ import type { Config } from '../config.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
+import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
 import { createRevoke } from '../flows/oauth/revoke.ts'
+import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import { ASSERTION_ALGORITHMS } from '../grants/client-assertion.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
@@ -45,6 +47,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     ...parts,
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
   })
+  const ownTokens = createOwnTokens(parts)
   const grants = createGrants({ ...parts, issue, rotate })
   return {
     raiseAlert,
@@ -56,7 +59,8 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       authenticateClient,
       limit: limits('revoke', config.RATE_LIMIT_REVOKE),
     }),
-    introspect: createIntrospect({ ...parts, authenticateClient }),
+    introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
+    userinfo: createUserinfo({ ...parts, ownTokens }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),

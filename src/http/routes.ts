@@ -1,6 +1,7 @@
 import type { AuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
 import type { createIntrospect } from '../flows/oauth/introspect.ts'
 import type { createRevoke } from '../flows/oauth/revoke.ts'
+import type { Userinfo } from '../flows/oauth/userinfo.ts'
 import type { EndEverything } from '../flows/revocations/end-everything.ts'
 import type { AnswerFeed } from '../flows/revocations/feed.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
@@ -12,10 +13,11 @@ import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import { userinfoRoutes } from './oauth/userinfo.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
-import { metadataRoute } from './public/metadata.ts'
+import { metadataRoutes } from './public/metadata.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { statusListRoutes } from './public/status-lists.ts'
 import { createLargeAnswers } from './server/large-answers.ts'
@@ -25,6 +27,7 @@ type Needs = Readonly<{
   exchange: Exchange
   revoke: ReturnType<typeof createRevoke>
   introspect: ReturnType<typeof createIntrospect>
+  userinfo: Userinfo
   keys: Keys
   metadata: object
   answerFeed: AnswerFeed
@@ -37,11 +40,12 @@ type Needs = Readonly<{
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
-  metadataRoute(needs.metadata),
+  ...metadataRoutes(needs.metadata),
   jwksRoute(needs.keys),
   tokenRoute(needs.exchange, needs.csrf),
   revokeRoute(needs.revoke, needs.csrf),
   introspectRoute(needs.introspect, needs.csrf),
+  ...userinfoRoutes(needs.userinfo),
   revocationsRoute(needs.answerFeed, createLargeAnswers()),
   ...statusListRoutes(needs.statusLists),
   globalTokenRevocationRoute(needs),

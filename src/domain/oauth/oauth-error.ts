@@ -1,6 +1,6 @@
 /**
- * RFC 6749 §4.1.2.1, §5.2, RFC 8707 §2, OpenID Connect Core §3.1.2.6 – What an OAuth endpoint may answer: the HTTP status and the
- * `error` on the wire. An error that is only ever answered by a redirect has the status that a page would have.
+ * RFC 6749 §4.1.2.1, §5.2, RFC 6750 §3.1, RFC 8707 §2, OpenID Connect Core §3.1.2.6 – What an OAuth endpoint may answer: the HTTP
+ * status and the `error` on the wire. An error that is only ever answered by a redirect has the status that a page would have.
  */
 export const ERRORS = {
   invalid_request: [400, 'invalid_request'],
@@ -10,6 +10,9 @@ export const ERRORS = {
   unsupported_grant_type: [400, 'unsupported_grant_type'],
   invalid_scope: [400, 'invalid_scope'],
   invalid_target: [400, 'invalid_target'],
+  token_missing: [401, 'invalid_token'],
+  invalid_token: [401, 'invalid_token'],
+  insufficient_scope: [403, 'insufficient_scope'],
   body_too_large: [413, 'invalid_request'],
   too_many_requests: [429, 'temporarily_unavailable'],
   access_denied: [403, 'access_denied'],
@@ -25,6 +28,7 @@ export const ERRORS = {
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
 const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
+const TOKEN = 'The access token is invalid, expired or revoked.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
@@ -62,6 +66,14 @@ const REFUSALS = {
 
   refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
+
+  token_missing: ['token_missing', 'An access token is needed here.'],
+  token_shown_twice: ['invalid_request', 'Send the access token in exactly one way.'],
+  token_not_bearer: ['invalid_token', TOKEN],
+  token_not_living: ['invalid_token', TOKEN],
+  token_of_no_account: ['invalid_token', TOKEN],
+  token_of_a_client: ['insufficient_scope', 'The access token is of a client that acts for itself.'],
+  token_without_openid: ['insufficient_scope', 'The access token was issued without the scope openid.'],
 
   grant_type_unsupported: ['unsupported_grant_type', 'This grant type is not supported.'],
   grant_type_not_registered: ['unauthorized_client', 'The client is not registered for this grant type.'],

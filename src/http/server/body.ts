@@ -17,11 +17,13 @@ export const readForm = async (call: Call): Promise<Form> => {
 
 /** The same as text, for parameters that are not those of RFC 6749. Throws OAuthError. */
 export const readFormText = async (call: Call): Promise<string> => {
-  if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
+  if (!isForm(call)) throw new OAuthError('content_type')
   const body = await readText(call)
   if ('fault' in body) throw new OAuthError(body.fault)
   return body.text
 }
+
+export const isForm = (call: Call): boolean => mediaTypeOf(call) === 'application/x-www-form-urlencoded'
 
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */
 export const readJson = async (call: Call): Promise<Json> => {

@@ -1,7 +1,7 @@
 import { AuthorizationRefused } from '../../domain/authorization/authorization-answer.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { ERRORS, type ErrorCode, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { refusalPage } from '../pages/refusal.ts'
 import { answerReply } from './answer-reply.ts'
 import { languageFor } from './language.ts'
@@ -112,11 +112,20 @@ const ANSWERS: Readonly<Record<Route['errors'], Answers>> = {
 
 const REALM = 'realm="signet"'
 
+/** RFC 6749 §5.2, RFC 6750 §3 – How to authenticate: a client, or with a token. No error in the challenge when no token was shown. */
+const OAUTH_CHALLENGES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  invalid_client: `Basic ${REALM}`,
+  token_missing: `Bearer ${REALM}`,
+  invalid_token: `Bearer ${REALM}, error="invalid_token"`,
+  insufficient_scope: `Bearer ${REALM}, error="insufficient_scope", scope="openid"`,
+}
+
 const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply => {
   const [status, error] = ERRORS[code]
+  const challenge = OAUTH_CHALLENGES[code]
   const headers = {
     ...NO_STORE,
-    ...(status === 401 ? { 'WWW-Authenticate': `Basic ${REALM}` } : {}),
+    ...(challenge === undefined ? {} : { 'WWW-Authenticate': challenge }),
     ...retryAfter(detail.retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
   }
@@ -141,7 +150,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
     'Content-Type': 'application/problem+json',
     ...NO_STORE,
     ...(status === 401 || code === 'SCOPE_INSUFFICIENT'
-      ? { 'WWW-Authenticate': challenge(code, demand) }
+      ? { 'WWW-Authenticate': problemChallenge(code, demand) }
       : {}),
     ...retryAfter(retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
@@ -151,7 +160,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
 }
 
 /** RFC 6750 §3, RFC 9470 §3 – No error code in the challenge when no token was shown. */
-const challenge = (code: Problem['code'], demand: Problem['demand']) => {
+const problemChallenge = (code: Problem['code'], demand: Problem['demand']) => {
   if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
     const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
