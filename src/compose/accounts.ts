@@ -11,6 +11,7 @@ import { createExportAccount } from '../flows/account/export-account.ts'
 import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createHoldsRefreshToken } from '../flows/factors/holds-refresh-token.ts'
 import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
+import { createOpenBrowserSession } from '../flows/sign-in/browser-sign-in.ts'
 import { createCompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createOpenSignIn } from '../flows/sign-in/open-sign-in.ts'
 import { createRefresh } from '../flows/sign-in/refresh.ts'
@@ -45,6 +46,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     limit: limits.password,
   })
   const { notifyOwner, ...links } = mail.withAccounts({ ...parts, requireStepUp })
+  const openBrowserSession = notifyOwner.signIn(createOpenBrowserSession({ ...parts, limit: signInLimit }))
   const factors = composeFactors(config, {
     ...parts,
     ...proofs,
@@ -52,6 +54,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     signInLimit,
     notifyOwner,
     completeSignIn: notifyOwner.signIn(completeSignIn),
+    openBrowserSession,
   })
   return {
     ...links,
@@ -66,6 +69,13 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
       demandSecondFactor: factors.secondFactorSignIn.demand,
       password_cost: config.PASSWORD_COST,
     }),
+    signInOnPages: createSignIn({
+      ...parts,
+      completeSignIn: openBrowserSession,
+      demandSecondFactor: factors.secondFactorSignIn.demand,
+      password_cost: config.PASSWORD_COST,
+    }),
+    signUpOnPages: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn: openBrowserSession })),
     refresh: createRefresh(parts),
     signOut: createSignOut(parts),
     signIns: createSignIns({ ...parts, endingLimit: limits.ending }),

@@ -15,6 +15,7 @@ import type { RequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createTotpEnrolment } from '../flows/factors/totp-enrolment.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
+import type { SignedInOnPages } from '../flows/sign-in/browser-sign-in.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createPasskeySignIn } from '../flows/sign-in/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in.ts'
@@ -40,6 +41,8 @@ type Parts = ProofParts &
     requireStepUp: RequireStepUp
     /** Notifies the owner of a new device. */
     completeSignIn: CompleteSignIn
+    /** The same for a sign-in on the hosted pages. */
+    openBrowserSession: CompleteSignIn<SignedInOnPages>
     /** Notifies the owner of changed factors. */
     notifyOwner: NotifyOwner
   }>
@@ -71,6 +74,8 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const overview = createFactorOverview(enrolling)
   return {
     secondFactorSignIn: createSecondFactorSignIn(halves),
+    secondFactorOnPages: createSecondFactorSignIn({ ...halves, completeSignIn: parts.openBrowserSession }),
+    offerFactors: halves.offerFactors,
     passkeySignIn: createPasskeySignIn(halves),
     stepUp: createStepUp(halves),
     totpEnrolment: {

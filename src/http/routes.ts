@@ -8,7 +8,11 @@ import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { consentRoutes } from './hosted/consent.ts'
 import { linkPages } from './hosted/link-pages.ts'
+import { signInRoutes } from './hosted/sign-in.ts'
+import { signUpRoutes } from './hosted/sign-up.ts'
+import { authorizeRoutes } from './oauth/authorize.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
@@ -36,7 +40,11 @@ type Needs = Readonly<{
   endEverything: EndEverything
   judgeHealth: JudgeHealth
 }> &
-  Parameters<typeof accountRoutes>[0]
+  Parameters<typeof accountRoutes>[0] &
+  Parameters<typeof authorizeRoutes>[0] &
+  Parameters<typeof signInRoutes>[0] &
+  Parameters<typeof signUpRoutes>[0] &
+  Parameters<typeof consentRoutes>[0]
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
@@ -51,6 +59,10 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...linkPages(needs),
+  ...authorizeRoutes(needs),
+  ...signInRoutes(needs),
+  ...signUpRoutes(needs),
+  ...consentRoutes(needs),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

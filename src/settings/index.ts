@@ -114,6 +114,18 @@ export const SETTINGS = {
     ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
     help: 'Seconds a sign-in lasts, however often it is refreshed. Never extended.',
   },
+  SESSION_IDLE_SECONDS: {
+    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser stays signed in on the hosted pages without being used; slides with each use, never past `SESSION_MAX_SECONDS`.',
+  },
+  SESSION_MAX_SECONDS: {
+    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser stays signed in on the hosted pages, however often it is used. Never extended.',
+  },
+  SIGN_UP: {
+    ...oneOf('open', ['open', 'closed']),
+    help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, or nobody.',
+  },
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
     standard: 'embedded: generated into `DATA_DIR`; else required',

@@ -25,8 +25,8 @@ import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
-  signIn: (credentials: Credentials) => Promise<SignInOutcome<SignedInOnPages>>
-  secondFactorSignIn: SecondFactorSignIn<SignedInOnPages>
+  signInOnPages: (credentials: Credentials) => Promise<SignInOutcome<SignedInOnPages>>
+  secondFactorOnPages: SecondFactorSignIn<SignedInOnPages>
   interactions: Interactions
   replyWith: ReplyWith
   showStep: ShowStep
@@ -64,9 +64,9 @@ const handleSignInForm =
   }
 
 const checkPassword = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
-  const { signIn, interactions, limits, deviceCookie } = needs
+  const { signInOnPages, interactions, limits, deviceCookie } = needs
   await requireAllowance(limits.login, limitKeyOf(call.ip))
-  const result = await signIn({
+  const result = await signInOnPages({
     client: FIRST_PARTY,
     email: form.get('email') ?? '',
     password: form.get('password') ?? '',
@@ -85,8 +85,8 @@ const checkPassword = async (needs: Needs, { call, form, interaction }: Filled):
 }
 
 const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
-  const { secondFactorSignIn, interactions, deviceCookie } = needs
-  const { signedIn } = await secondFactorSignIn.finish({
+  const { secondFactorOnPages, interactions, deviceCookie } = needs
+  const { signedIn } = await secondFactorOnPages.finish({
     handle: interaction.second_factor?.handle ?? '',
     proof: proofOf(form.get('code') ?? ''),
     session: interactions.presentedSession(call),

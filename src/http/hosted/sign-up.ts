@@ -18,7 +18,7 @@ import { type Interactions, seeOther } from './interactions.ts'
 import type { FindAsking, ShowStep, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
-  signUp: (credentials: Credentials) => Promise<SignedInOnPages>
+  signUpOnPages: (credentials: Credentials) => Promise<SignedInOnPages>
   interactions: Interactions
   showStep: ShowStep
   findAsking: FindAsking
@@ -56,9 +56,9 @@ const handleSignUpForm =
   }
 
 const openAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
-  const { signUp, interactions, limits, deviceCookie, welcome } = needs
+  const { signUpOnPages, interactions, limits, deviceCookie, welcome } = needs
   await requireAllowance(limits.register, limitKeyOf(call.ip))
-  const signedIn = await signUp({
+  const signedIn = await signUpOnPages({
     client: FIRST_PARTY,
     email: form.get('email') ?? '',
     password: form.get('password') ?? '',
