@@ -9,6 +9,7 @@ import { composeBase } from './base.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
+import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 
 /** What the process around it is told and may do. */
@@ -65,6 +66,7 @@ const assemble = async (
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
+  const pages = composePages(config)
   const opened = await openParts(config, { clock, log, database, onClose })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
@@ -78,6 +80,7 @@ const assemble = async (
   const apps = composeApps(config, {
     base,
     opened,
+    pages,
     subjects: { ...revocations, ...oauth, ...accounts },
     mailsWaiting: mail.waiting,
     logLinesDropped,

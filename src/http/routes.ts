@@ -7,11 +7,13 @@ import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { brandRoutes } from './hosted/brand-files.ts'
 import { linkPages } from './hosted/link-pages.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import type { Brand } from './pages/brand.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
@@ -32,8 +34,10 @@ type Needs = Readonly<{
   authenticateAdmin: AuthenticateAdmin
   endEverything: EndEverything
   judgeHealth: JudgeHealth
+  brand: Brand
 }> &
-  Parameters<typeof accountRoutes>[0]
+  Parameters<typeof accountRoutes>[0] &
+  Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
@@ -47,6 +51,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...linkPages(needs),
+  ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

@@ -12,6 +12,17 @@ type Json = Readonly<Record<string, unknown>>
 /** RFC 6749 §3.2, appendix B – The form of a POST. Throws OAuthError. */
 export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
+  return readFormBody(call)
+}
+
+/** Ours – The form of a page, whose address may name the language of the answer and nothing else. Throws OAuthError. */
+export const readPageForm = async (call: Call): Promise<Form> => {
+  const { search } = new URL(call.context.req.url)
+  if (!/^(?:\?ui_locales=[\w-]{0,40})?$/.test(search)) throw new OAuthError('parameter_in_query')
+  return readFormBody(call)
+}
+
+const readFormBody = async (call: Call): Promise<Form> => {
   if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
   const body = await readText(call)
   if ('fault' in body) throw new OAuthError(body.fault)

@@ -2,7 +2,6 @@ import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { refusalPage } from '../pages/refusal.ts'
-import { languageFor } from './language.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
@@ -12,7 +11,7 @@ type Answers = Readonly<{
   refused: (error: unknown, call: Call) => Reply | null
   unavailable: (fault: Unavailable, call: Call) => Reply
   /** The answer to an error that was not foreseen. It tells nothing. */
-  failed: () => Reply
+  failed: (call: Call) => Reply
 }>
 
 /**
@@ -35,7 +34,7 @@ export const catchingProblems = (handle: Handle): Handle => catching('problem', 
 const replyTo = (error: unknown, { refused, unavailable, failed }: Answers, call: Call): Reply => {
   const refusal = refused(error, call)
   if (refusal !== null) return refusal
-  if (!(error instanceof Unavailable)) return { ...failed(), fault: describe(error) }
+  if (!(error instanceof Unavailable)) return { ...failed(call), fault: describe(error) }
   const log = { error: 'unavailable', reason: error.what, cause: describe(error.cause) }
   return { ...unavailable(error, call), log }
 }
@@ -64,7 +63,7 @@ const PROBLEM: Answers = {
   failed: () => problemReply(new Problem('INTERNAL')),
 }
 
-/** Ours: a page for the person who reads it. openapi.yaml documents the 500 of such a route as a problem. */
+/** Ours: a page for the person who reads it, with the request id as its reference. */
 const PAGE: Answers = {
   refused: (error, call) => {
     if (error instanceof Problem) return pageRefusal(error, call)
@@ -75,7 +74,7 @@ const PAGE: Answers = {
   },
   unavailable: ({ retry_after_seconds }, call) =>
     pageRefusal(new Problem('UNAVAILABLE', { retry_after_seconds }), call),
-  failed: PROBLEM.failed,
+  failed: call => pageRefusal(new Problem('INTERNAL'), call),
 }
 
 const ANSWERS: Readonly<Record<Route['errors'], Answers>> = { oauth: OAUTH, problem: PROBLEM, page: PAGE }
@@ -141,8 +140,7 @@ const reasonOf = ({ code, reason, cause }: Problem): string =>
 const pageRefusal = (problem: Problem, call: Call): Reply => {
   const { code, retry_after_seconds } = problem
   const [status] = PROBLEMS[code]
-  const page = refusalPage(code, languageFor(call))
-  const reply = pageReply(status, page, retryAfter(retry_after_seconds))
+  const reply = pageReply(call, status, refusalPage(code), retryAfter(retry_after_seconds))
   return { ...reply, log: { error: code, reason: reasonOf(problem) } }
 }
 
