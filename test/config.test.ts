@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig, readSettings } from '../src/config.ts'
+import { paletteOf } from '../src/domain/base/palette.ts'
 import { type Name, SETTINGS } from '../src/settings/index.ts'
 import { PEPPER } from './support/clients.ts'
 
@@ -58,6 +59,12 @@ describe('configuration', () => {
       MAIL_LINK_URL: null,
       RATE_LIMIT_MAIL: { count: 5, window_seconds: 60 },
       RATE_LIMIT_RECIPIENT: { count: 5, window_seconds: 900 },
+      BRAND_NAME: 'Signet',
+      BRAND_LOGO_FILE: null,
+      BRAND_COLOR: paletteOf('#3b5bdb'),
+      TERMS_URL: null,
+      PRIVACY_URL: null,
+      SUPPORT_URL: null,
       TRUSTED_PROXIES: [],
       TRUSTED_PROXY_HEADER: 'x-forwarded-for',
       CORS_ORIGINS: [],
@@ -77,6 +84,10 @@ describe('configuration', () => {
   const RATE: readonly [string[], string[]] = [
     ['off', '1/1', '5/60', '1000000/86400'],
     ['0/60', '5/0', '5', '5/60/1', '-1/60', '5 / 60', '5/60s', 'OFF', '99999999/1'],
+  ]
+  const PAGE: readonly [string[], string[]] = [
+    ['https://acme.example/terms', 'mailto:help@acme.example', 'http://localhost:3000/help'],
+    ['acme.example', 'http://acme.example/', 'javascript:alert(1)', 'data:text/html,x', '/terms'],
   ]
   const integer = (least: number, most: number): readonly [string[], string[]] => [
     [String(least), String(most)],
@@ -305,6 +316,18 @@ describe('configuration', () => {
     ],
     RATE_LIMIT_MAIL: RATE,
     RATE_LIMIT_RECIPIENT: RATE,
+    BRAND_NAME: [
+      ['Acme', 'Müller & Söhne', '株式会社', 'x'.repeat(40)],
+      ['<b>', 'two\nlines', 'x'.repeat(41), '\u202eemcA', ' '],
+    ],
+    BRAND_LOGO_FILE: [['logo.svg', '/etc/signet/logo'], []],
+    BRAND_COLOR: [
+      ['#3b5bdb', '#087F5B', '#000000'],
+      ['#fff', 'blue', '#ffffff', '#ffd43b', '#3b5bdb;'],
+    ],
+    TERMS_URL: PAGE,
+    PRIVACY_URL: PAGE,
+    SUPPORT_URL: PAGE,
     TRUSTED_PROXIES: [
       ['10.0.0.0/8', '10.0.0.1', '::1', '10.0.0.0/8, fd00::/8'],
       ['10.0.0.0/33', 'proxy', '10.0.0.0/8 fd00::/8', '*'],

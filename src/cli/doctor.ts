@@ -4,6 +4,7 @@ import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import { openRedis } from '../ephemeral/redis.ts'
+import { readLogo } from '../platform/brand-logo.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { examineKeys } from '../signing/rotation.ts'
@@ -46,6 +47,7 @@ const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
     redis: examineRedis,
     proxies: examineProxies,
     mail: examineMail,
+    ...(config.BRAND_LOGO_FILE === null ? {} : { logo: examineLogo }),
   }
   const notes: Readonly<Record<string, (config: Config) => Pick<Finding, 'note'>>> = {
     mail: noteOnMail,
@@ -75,6 +77,11 @@ const examineClients = async (config: Config): Promise<string | null> => {
     if (error instanceof StartFault) return error.lines.join('; ')
     throw error
   }
+}
+
+const examineLogo = async ({ BRAND_LOGO_FILE }: Config): Promise<string | null> => {
+  const logo = BRAND_LOGO_FILE === null ? null : readLogo(BRAND_LOGO_FILE)
+  return logo !== null && 'fault' in logo ? logo.fault : null
 }
 
 const examineDatabase = async ({ DATABASE_URL, DATABASE_SCHEMA: schema }: Config): Promise<string | null> => {

@@ -12,11 +12,13 @@ import type { ComposedHosted } from './hosted.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
 import type { OpenParts } from './open.ts'
+import type { ComposedPages } from './pages.ts'
 import type { ComposedRevocations } from './revocations.ts'
 
 type Parts = Readonly<{
   base: Base
   opened: OpenParts
+  pages: ComposedPages
   subjects: ComposedRevocations & ComposedOAuth & ComposedAccounts & ComposedHosted
   /** Null: no mail is sent. */
   mailsWaiting: ComposedMail['waiting']
@@ -29,17 +31,24 @@ export const composeApps = (
   config: Config,
   parts: Parts,
 ): Readonly<{ app: App; internalApp: App | null }> => {
-  const { base, opened, subjects, isDraining } = parts
+  const { base, opened, pages, subjects, isDraining } = parts
   const { clients, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
     needs: { database: () => opened.database.ping() },
     helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
     isDraining,
   })
-  const around = { random, log, isDraining }
+  const around = { random, log, pages, isDraining }
   const app = createApp({
     ...around,
-    routes: createRoutes({ ...subjects, judgeHealth, clients, keys }),
+    routes: createRoutes({
+      ...subjects,
+      judgeHealth,
+      clients,
+      keys,
+      brand: pages.brand,
+      min_characters: config.PASSWORD_MIN_CHARACTERS,
+    }),
     cors: createCors({ origins: config.CORS_ORIGINS, clients }),
     clientAddress: createClientAddress({
       trusted: config.TRUSTED_PROXIES,

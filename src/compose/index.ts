@@ -10,6 +10,7 @@ import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
+import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 
 /** What the process around it is told and may do. */
@@ -66,6 +67,7 @@ const assemble = async (
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
+  const pages = composePages(config)
   const opened = await openParts(config, { clock, log, database, onClose })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
@@ -80,6 +82,7 @@ const assemble = async (
   const apps = composeApps(config, {
     base,
     opened,
+    pages,
     subjects: { ...revocations, ...oauth, ...accounts, ...hosted },
     mailsWaiting: mail.waiting,
     logLinesDropped,

@@ -61,11 +61,11 @@ export type ComposedMail = ReturnType<typeof composeMail>
 
 /** Null on a real Postgres without SMTP_URL: what nobody reads must not be taken for sent. */
 const openMailer = (
-  { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER }: Config,
+  { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER, BRAND_NAME }: Config,
   { printMail, metrics, log }: Parts,
 ): MailQueue | null => {
   if (SMTP_URL === null && DATABASE_URL !== null) return null
-  const letterOf = openMailTemplates({ issuer: ISSUER })
+  const letterOf = openMailTemplates({ issuer: ISSUER, brand_name: BRAND_NAME })
   if (SMTP_URL === null || MAIL_FROM === null) {
     return openMailQueue({
       deliver: async mail => {

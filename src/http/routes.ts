@@ -9,6 +9,7 @@ import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
 import { consentRoutes } from './hosted/consent.ts'
+import { brandRoutes } from './hosted/brand-files.ts'
 import { linkPages } from './hosted/link-pages.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
@@ -18,6 +19,7 @@ import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
 import { userinfoRoutes } from './oauth/userinfo.ts'
+import type { Brand } from './pages/brand.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { jwksRoute } from './public/jwks.ts'
@@ -39,12 +41,14 @@ type Needs = Readonly<{
   authenticateAdmin: AuthenticateAdmin
   endEverything: EndEverything
   judgeHealth: JudgeHealth
+  brand: Brand
 }> &
   Parameters<typeof accountRoutes>[0] &
   Parameters<typeof authorizeRoutes>[0] &
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
-  Parameters<typeof consentRoutes>[0]
+  Parameters<typeof consentRoutes>[0] &
+  Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
@@ -63,6 +67,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...signInRoutes(needs),
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
+  ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

@@ -1,25 +1,34 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { MAILS, type Mail, type MailName } from '../domain/account/mail.ts'
-import { LANGUAGES } from '../domain/base/language.ts'
+import { STANDARD_LANGUAGE } from '../domain/base/language.ts'
 
-/** A mail in words. Plain text alone: every program shows it as it is, and nothing in it can be made to do something. */
+/** A mail in words. Plain text alone: every program shows it as it is, and no markup in it can do anything. */
 export type Letter = Readonly<{ subject: string; text: string }>
 
 /** Two levels up from src/platform and from dist/platform alike. */
 const DIRECTORY = new URL('../../templates/mail/', import.meta.url)
 const NAMES = Object.keys(MAILS) as MailName[]
 
-/** Reads templates/mail, each file once: a line "Subject: …", an empty line, the text; `{{name}}` is filled in. */
-export const openMailTemplates = ({ issuer }: { issuer: string }): ((mail: Mail) => Letter) => {
+type Sender = Readonly<{
+  issuer: string
+  /** BRAND_NAME */
+  brand_name: string
+}>
+
+/**
+ * Reads templates/mail, each file once: a folder a language, a file a mail, in it a line "Subject: …", an empty line, the text;
+ * `{{name}}` is filled in. A mail in a language that has no folder, as an import may have stored it, is written in the standard one.
+ */
+export const openMailTemplates = ({ issuer, brand_name: brand }: Sender): ((mail: Mail) => Letter) => {
   const files = NAMES.flatMap(name =>
-    LANGUAGES.map(language => [`${language}/${name}`, read(`${language}/${name}`)] as const),
+    readdirSync(DIRECTORY).map(language => [`${language}/${name}`, read(`${language}/${name}`)] as const),
   )
   const templates = new Map(files)
   const host = new URL(issuer).host
   return ({ name, language, values }) => {
-    const template = templates.get(`${language}/${name}`)
-    if (template === undefined) throw new Error(`no template ${language}/${name}`)
-    return fill(template, { ...values, host })
+    const template = templates.get(`${language}/${name}`) ?? templates.get(`${STANDARD_LANGUAGE}/${name}`)
+    if (template === undefined) throw new Error(`no template of ${name}`)
+    return fill(template, { ...values, host, brand })
   }
 }
 

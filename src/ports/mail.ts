@@ -60,6 +60,8 @@ export type EmailLinks = {
   }): Promise<IssuedLink | null>
   /** What a link stands for, as long as it may be followed. Spends nothing. */
   find(digest: LinkDigest): Promise<Readonly<{ purpose: LinkPurpose; email: string }> | null>
+  /** True for a link, spent or expired too, whose address is the confirmed one of its account. Spends nothing. */
+  isConfirmed(digest: LinkDigest): Promise<boolean>
   /** Atomic: spends the link and marks the address as verified. Null when the link is worthless. */
   redeemVerification(digest: LinkDigest): Promise<Addressee | null>
   /**

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
+import { BRAND_SETTINGS } from './brand.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import {
@@ -171,6 +172,7 @@ export const SETTINGS = {
     help: 'The domain that passkeys are for: that of every page that asks for one, or a parent of it. Changing it voids every passkey.',
   },
   ...MAIL_SETTINGS,
+  ...BRAND_SETTINGS,
   TRUSTED_PROXIES: {
     schema: list.transform((ranges, context): readonly AddressRange[] => {
       const parsed = parseAddressRanges(ranges)

@@ -58,6 +58,15 @@ describe('signetd doctor', () => {
     ])
   })
 
+  it('looks at the logo of the pages, without which the server does not start', async () => {
+    const file = join(directory, 'logo.svg')
+    writeFileSync(file, '<svg></svg>')
+    expect(await doctor({ ...places(), BRAND_LOGO_FILE: file })).toBe(0)
+    writeFileSync(file, 'no image')
+    expect(await doctor({ ...places(), BRAND_LOGO_FILE: file })).toBe(1)
+    expect(lines).toContainEqual(expect.stringMatching(/^fault  logo: BRAND_LOGO_FILE must be an SVG/))
+  })
+
   it('tells where mail goes, and whether its server takes it', async () => {
     expect(await doctor(places())).toBe(0)
     expect(lines.at(-1)).toBe('ok     mail: printed on standard error, for there is no SMTP_URL')

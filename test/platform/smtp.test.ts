@@ -231,6 +231,7 @@ describe('a request for a mail', () => {
         issueVerification: never('store'),
         issueChange: never('store'),
         find: never('store'),
+        isConfirmed: async () => false,
         redeemVerification: never('store'),
         redeemReset: never('store'),
         redeemChange: never('store'),

@@ -46,7 +46,7 @@ export type ProblemCode = keyof typeof PROBLEMS
 /** Why a request was refused, for the log alone: what a code leaves open. A code that is not here leaves nothing open. */
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
-  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile'],
+  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile', 'already_confirmed'],
   AUTHORIZATION_REQUEST_INVALID: [
     'request_too_long',
     'parameter_repeated',

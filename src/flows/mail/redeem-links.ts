@@ -16,57 +16,98 @@ type Needs = Readonly<{
 /** Whose link it was, for the log. */
 type Redeemed = Readonly<{ account_id: string }>
 
+/** What a link offers before it is followed. The address is for the page that the holder of the link sees. */
+export type OfferedLink =
+  | Readonly<{ outcome: 'offered'; email: string }>
+  | Readonly<{ outcome: 'already_confirmed' }>
+
+type Confirmation =
+  | (Redeemed & Readonly<{ outcome: 'confirmed' }>)
+  | Readonly<{ outcome: 'already_confirmed' }>
+
+const ALREADY_CONFIRMED = { outcome: 'already_confirmed' } as const
+
 /** A password that was refused has spent no link: another one can be tried. */
 type Reset =
   | (Redeemed & Readonly<{ outcome: 'reset' }>)
-  | Readonly<{ outcome: 'password_refused'; fault: string }>
+  | Readonly<{ outcome: 'password_refused'; fault: string; email: string }>
 
 /**
- * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. Unknown, spent, replaced, expired, of another purpose, or overtaken by a
- * change of password or e-mail: one refusal, LINK_INVALID.
+ * Ours (docs/decisions/0013) – Does what a mailed link stands for, once. A link that is unknown, spent, replaced, expired, of another
+ * purpose or overtaken by a change of password or e-mail has one refusal, LINK_INVALID. A link whose address has been confirmed is an
+ * outcome of its own, because mail programs and people click twice.
  */
-export const createRedeemLinks = ({ links, passwords, judgeNewPassword, ...needs }: Needs) => {
-  const find = async (text: string) => {
-    const token = parseLinkToken(text)
-    const link = token === null ? null : await links.find(digestOf(token))
-    if (token === null || link === null) throw new Problem('LINK_INVALID')
-    return { ...link, digest: digestOf(token) }
+export const createRedeemLinks = (needs: Needs) => ({ ...createConfirmations(needs), ...createResets(needs) })
+
+export type RedeemLinks = ReturnType<typeof createRedeemLinks>
+
+const createConfirmations = ({ links, notices }: Needs) => {
+  /** Null for a link that confirms nothing any more because its address has been confirmed. */
+  const find = async (token: string) => {
+    const digest = digestOfLink(token)
+    const link = await links.find(digest)
+    if (link === null && (await links.isConfirmed(digest))) return null
+    if (link === null) throw new Problem('LINK_INVALID')
+    if (link.purpose === 'reset_password')
+      throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
+    return { ...link, digest }
   }
 
   return {
-    /** The address of a new account, or the new one of an old account, whose old address is told. */
-    confirmEmail: async (token: string): Promise<Redeemed> => {
-      const { purpose, digest } = await find(token)
-      if (purpose === 'reset_password')
-        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
-      if (purpose === 'verify_email') {
-        const verified = await links.redeemVerification(digest)
-        if (verified === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-        return verified
-      }
-      const before = await links.redeemChange(digest)
-      if (before === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      // No oracle: whoever holds the link reads what is sent to that address.
-      if (before === 'taken') throw new Problem('EMAIL_TAKEN')
-      needs.notices.emailChanged(before)
-      return before
+    /** What `confirmEmail` would do. Spends nothing. */
+    offerConfirmation: async (token: string): Promise<OfferedLink> => {
+      const link = await find(token)
+      return link === null ? ALREADY_CONFIRMED : { outcome: 'offered', email: link.email }
     },
 
-    /** Ends every sign-in. Opens none: whoever has a second factor is asked for it at the next. */
+    /** The address of a new account, or the new one of an old account, whose old address is told. */
+    confirmEmail: async (token: string): Promise<Confirmation> => {
+      const link = await find(token)
+      if (link === null) return ALREADY_CONFIRMED
+      const { purpose, digest } = link
+      const redeemed =
+        purpose === 'verify_email' ? await links.redeemVerification(digest) : await links.redeemChange(digest)
+      // No oracle: the holder of the link reads what is sent to that address.
+      if (redeemed === 'taken') throw new Problem('EMAIL_TAKEN')
+      if (redeemed === null && (await links.isConfirmed(digest))) return ALREADY_CONFIRMED
+      if (redeemed === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
+      if (purpose === 'change_email') notices.emailChanged(redeemed)
+      return { outcome: 'confirmed', account_id: redeemed.account_id }
+    },
+  }
+}
+
+const createResets = ({ links, passwords, judgeNewPassword, notices }: Needs) => {
+  const find = async (token: string) => {
+    const digest = digestOfLink(token)
+    const link = await links.find(digest)
+    if (link === null) throw new Problem('LINK_INVALID')
+    if (link.purpose !== 'reset_password')
+      throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
+    return { ...link, digest }
+  }
+
+  return {
+    /** The address of the account whose password `resetPassword` would set. Spends nothing. */
+    offerReset: async (token: string): Promise<string> => (await find(token)).email,
+
+    /** Ends every sign-in. Opens none: an account with a second factor is asked for it at its next sign-in. */
     resetPassword: async (given: Readonly<{ token: string; new_password: string }>): Promise<Reset> => {
-      const { purpose, digest, email } = await find(given.token)
-      if (purpose !== 'reset_password')
-        throw new Problem('LINK_INVALID', { reason: 'link_of_another_purpose' })
+      const { digest, email } = await find(given.token)
       // After the link was found: a stranger without one causes no hashing.
       const { password, fault } = await judgeNewPassword(given.new_password, email)
-      if (fault !== null) return { outcome: 'password_refused', fault }
+      if (fault !== null) return { outcome: 'password_refused', fault, email }
       const password_digest = await passwords.hash(password)
       const reset = await links.redeemReset({ digest, password_digest })
       if (reset === null) throw new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
-      needs.notices.passwordChanged(reset)
+      notices.passwordChanged(reset)
       return { outcome: 'reset', account_id: reset.account_id }
     },
   }
 }
 
-export type RedeemLinks = ReturnType<typeof createRedeemLinks>
+const digestOfLink = (text: string) => {
+  const token = parseLinkToken(text)
+  if (token === null) throw new Problem('LINK_INVALID')
+  return digestOf(token)
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid } from '../../domain/base/problem.ts'
+import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { SendLinks } from '../../flows/mail/send-links.ts'
@@ -51,8 +51,13 @@ export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
   })
   const verify: Handle = async call => {
     const { token } = await readFields(call, TOKEN)
-    const { account_id: sub } = await redeemLinks.confirmEmail(token)
-    return { ...noContent, log: { sub } }
+    const confirmation = await redeemLinks.confirmEmail(token)
+    switch (confirmation.outcome) {
+      case 'confirmed':
+        return { ...noContent, log: { sub: confirmation.account_id } }
+      case 'already_confirmed':
+        throw new Problem('LINK_INVALID', { reason: 'already_confirmed' })
+    }
   }
   const reset: Handle = async call => {
     const redeemed = await redeemLinks.resetPassword(await readFields(call, NEW_PASSWORD))

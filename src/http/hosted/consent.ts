@@ -1,5 +1,5 @@
 import type { Authorize } from '../../flows/oauth/authorize.ts'
-import { readForm } from '../server/body.ts'
+import { readPageForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import type { Handle, Route } from '../server/route.ts'
 import { type Interactions, seeOther } from './interactions.ts'
@@ -24,7 +24,7 @@ const CONSENT = { path: '/consent', cors: 'nobody', errors: 'redirect' } as cons
 const handleConsent =
   ({ authorize, interactions, replyWith }: Needs): Handle =>
   async call => {
-    const form = await readForm(call)
+    const form = await readPageForm(call)
     const interaction = interactions.open(call, form.get('request'))
     const { request, session_id } = interaction
     if (request === null) return seeOther('/account')

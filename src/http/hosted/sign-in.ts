@@ -14,7 +14,7 @@ import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { type SecondFactorFault, secondFactorPage } from '../pages/second-factor.ts'
 import { type SignInNotice, signInPage } from '../pages/sign-in.ts'
-import { readForm } from '../server/body.ts'
+import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { answeringProblems } from '../server/refusal.ts'
@@ -53,7 +53,7 @@ const handleSignInForm =
   (needs: Needs): Handle =>
   async call => {
     await requireAllowance(needs.limits.accounts, limitKeyOf(call.ip))
-    const form = await readForm(call)
+    const form = await readPageForm(call)
     const filled = { call, form, interaction: needs.interactions.open(call, form.get('request')) }
     if (form.get('decision') !== undefined) return selectAccount(needs, filled)
     const handle = filled.interaction.second_factor === null ? checkPassword : checkFactor

@@ -8,7 +8,7 @@ import type { SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { type SignUpFault, signUpPage } from '../pages/sign-up.ts'
-import { readForm } from '../server/body.ts'
+import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { answeringProblems } from '../server/refusal.ts'
@@ -45,7 +45,7 @@ const handleSignUpForm =
   async call => {
     const { interactions, limits, isSignUpOpen } = needs
     await requireAllowance(limits.accounts, limitKeyOf(call.ip))
-    const form = await readForm(call)
+    const form = await readPageForm(call)
     const interaction = interactions.open(call, form.get('request'))
     if (!isSignUpOpen) return seeOther('/sign-in')
     const filled = { call, form, interaction }

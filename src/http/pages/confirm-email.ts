@@ -1,22 +1,31 @@
-import type { Language } from '../../domain/base/language.ts'
-import { html, type Page } from './layout.ts'
-import { TEXTS } from './texts.ts'
+import { html } from './html.ts'
+import type { Page } from './layout.ts'
+import { button, form, sign } from './parts.ts'
 
 /** Where a link leads that confirms an e-mail address: one button. */
-export const confirmEmailPage = ({
-  token,
-  language,
-}: Readonly<{ token: string; language: Language }>): Page => {
-  const texts = TEXTS[language]
-  const content = html`<p>${texts.confirmHelp}</p>
-<form method="post" action="/confirm-email">
-<input type="hidden" name="token" value="${token}">
-<button>${texts.confirmButton}</button>
-</form>`
-  return { language, title: texts.confirm, content }
-}
+export const confirmEmailPage =
+  ({ token, email }: Readonly<{ token: string; email: string }>): Page =>
+  view => {
+    const { say } = view
+    return {
+      title: say('confirm-email.title'),
+      lead: say('confirm-email.help', { email: html`<strong>${email}</strong>` }),
+      content: form(view, {
+        action: '/confirm-email',
+        hidden: { token },
+        content: button({ label: say('confirm-email.button'), busy: say('confirm-email.busy') }),
+      }),
+    }
+  }
 
-export const emailConfirmedPage = (language: Language): Page => {
-  const texts = TEXTS[language]
-  return { language, title: texts.confirmed, content: html`<p>${texts.closeHelp}</p>` }
-}
+export const emailConfirmedPage: Page = ({ say }) => ({
+  title: say('confirm-email.done_title'),
+  lead: say('confirm-email.done_help'),
+  sign: sign('check', 'good'),
+})
+
+export const emailAlreadyConfirmedPage: Page = ({ say }) => ({
+  title: say('confirm-email.already_title'),
+  lead: say('confirm-email.already_help'),
+  sign: sign('check', 'good'),
+})

@@ -1,51 +1,185 @@
 import { hash } from 'node:crypto'
-import type { Language } from '../../domain/base/language.ts'
+import { readFileSync } from 'node:fs'
+import { directionOf, type Language } from '../../domain/base/language.ts'
+import { type Brand, brandOf, brandStyle, ICON_PATH } from './brand.ts'
+import { type Html, html, NOTHING } from './html.ts'
+import { openTexts, PAGE_TEMPLATES, type Say } from './texts.ts'
 
-/** HTML that was put together here. */
-export type Html = Readonly<{ html: string }>
+/** What a page is written with. */
+export type View = Readonly<{ language: Language; say: Say; brand: Brand }>
 
-/** HTML Living Standard, §13.1.2 – What is put in is text, in content as in attributes, unless it is Html itself. */
-export const html = (parts: TemplateStringsArray, ...values: readonly (string | Html)[]): Html => ({
-  html: parts.reduce((all, part, index) => {
-    const value = values[index - 1] ?? ''
-    return all + (typeof value === 'string' ? escape(value) : value.html) + part
-  }),
-})
+/** A page: data to HTML. */
+export type Page = (view: View) => Sheet
 
-const escape = (text: string) => text.replaceAll(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+/** What a page says, without what all pages have. */
+export type Sheet = Readonly<{
+  title: Html | string
+  /** The sentence below the title. */
+  lead?: Html | string
+  /** What comes below: inside the card of a gate, in cards of its own on a page to stay on. */
+  content?: Html
+  /** A page with one thing to do, or one to stay on. Default: a gate. */
+  shell?: 'gate' | 'stay'
+  /** Above the title. */
+  sign?: Html
+  /** On the bar at the top of a page to stay on. */
+  tools?: Html
+  /** True for a page that refuses something: its title says so, and it has the reference of the log. */
+  isFault?: boolean
+  /** The address of the same page in another language, as a path of ours, for a page that answers a form. Without it, none is offered. */
+  addressIn?: (language: Language) => string
+  /** The origins and schemes to which the answer to a form of the page may redirect, beside our own. */
+  form_targets?: readonly string[]
+}>
 
-const STYLE = `body{font:1rem/1.5 system-ui,sans-serif;max-width:28rem;margin:10vh auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-label,input,button{display:block;font:inherit;box-sizing:border-box}
-input,button{width:100%;padding:.6rem;margin:.3rem 0 1rem;border:1px solid #595959;border-radius:.3rem}
-button{border-color:#1a4fa0;background:#1a4fa0;color:#fff;cursor:pointer}
-:focus-visible{outline:3px solid #1a4fa0;outline-offset:2px}
-.fault{color:#a40000}
-@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}.fault{color:#ff9d9d}}`
+type Request = Readonly<{
+  language: Language
+  /** The request id of the log. */
+  reference: string
+  /** Path and query of the page; null for an answer to a form, which has no address. */
+  address: string | null
+}>
 
-/** W3C CSP Level 3 – No script at all, this one style, forms to here alone, and in nobody's frame. */
-export const PAGE_SECURITY_POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${hash('sha256', STYLE, 'base64')}'`,
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+type Rendered = Readonly<{ body: string; security_policy: string; shell: 'gate' | 'stay' }>
 
-export type Page = Readonly<{ language: Language; title: string; content: Html }>
+export type Pages = Readonly<{
+  languages: readonly Language[]
+  brand: Brand
+  render: (page: Page, request: Request) => Rendered
+}>
 
-/** A whole page, for people. */
-export const renderPage = ({ language, title, content }: Page): string =>
-  html`<!doctype html>
-<html lang="${language}">
+const asset = (name: string) => readFileSync(new URL(name, PAGE_TEMPLATES), 'utf8').replaceAll(COMMENTS, '')
+const COMMENTS = /\/\*[\s\S]*?\*\//g
+
+const STYLE = asset('style.css')
+  .replaceAll(/\s+/g, ' ')
+  .replaceAll(/ ?([{};,>]) ?/g, '$1')
+  .replaceAll(/: /g, ':')
+  .trim()
+const SCRIPT = asset('script.js').replaceAll(/\n\s*/g, '\n').trim()
+
+/**
+ * Ours (docs/decisions/0036) – Every page has its style and its script inside, allowed by their digests: one answer is a whole page, also
+ * while two versions serve side by side, and no other file of this origin can be run as a script.
+ */
+export const openPages = (brand: Brand, directory?: URL): Pages => {
+  const style = brandStyle(brand) + STYLE
+  const { languages, sayIn } = openTexts(directory)
+  const names = languages.map(language => ({ language, name: sayIn(language)('layout.language') }))
+  const policyFor = policyOf({ style, script: SCRIPT })
+  return {
+    languages,
+    brand,
+    render: (page, request) => {
+      const view = { language: request.language, say: sayIn(request.language), brand }
+      const sheet = page(view)
+      const { shell = 'gate', form_targets = [] } = sheet
+      const body = wholePage({ sheet, view, request, style, languages: names })
+      return { body, security_policy: policyFor(form_targets), shell }
+    },
+  }
+}
+
+type LanguageName = Readonly<{ language: Language; name: Html }>
+
+/** CSP Level 3 §2.3.1 – A source without what would end it. */
+const SOURCE = /^(?:https?:\/\/[^\s;,'"]+|[a-z][a-z\d+.-]*:)$/i
+
+/** W3C CSP Level 3 – This style and this script, images and forms of here, and no frame around. */
+const policyOf = ({ style, script }: Readonly<Record<'style' | 'script', string>>) => {
+  const digestOf = (text: string) => `'sha256-${hash('sha256', text, 'base64')}'`
+  const start = `default-src 'none'; style-src ${digestOf(style)}; script-src ${digestOf(script)}; img-src 'self'`
+  return (form_targets: readonly string[]): string => {
+    const wrong = form_targets.find(target => !SOURCE.test(target))
+    if (wrong !== undefined) throw new Error(`not a source of a policy: ${wrong}`)
+    const targets = ["'self'", ...form_targets].join(' ')
+    return `${start}; form-action ${targets}; base-uri 'none'; frame-ancestors 'none'`
+  }
+}
+
+type Whole = Readonly<{
+  sheet: Sheet
+  view: View
+  request: Request
+  style: string
+  languages: readonly LanguageName[]
+}>
+
+const wholePage = (whole: Whole): string => {
+  const { sheet, view, request, style } = whole
+  const { say, brand, language } = view
+  const title = sheet.isFault ? say('layout.error_title', { title: html`${sheet.title}` }) : sheet.title
+  return html`<!doctype html>
+<html lang="${language}" dir="${directionOf(language)}"${request.address === null ? null : html` data-reload`}>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<link rel="icon" href="data:,">
-<style>${{ html: STYLE }}</style>
-<main>
-<h1>${title}</h1>
-${content}
-</main>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex, nofollow">
+<title>${title} · ${brand.name}</title>
+<link rel="icon" href="${ICON_PATH}">
+<style>${{ html: style }}</style>
+<body class="${sheet.shell ?? 'gate'}">
+${sheet.shell === 'stay' ? stay(whole) : gate(whole)}
+<script>${{ html: SCRIPT }}</script>
+</body>
 </html>
 `.html
+}
+
+const gate = (whole: Whole): Html => {
+  const { content = NOTHING } = whole.sheet
+  return html`<main>
+${brandOf(whole.view.brand)}
+<div class="card">
+${head(whole.sheet)}
+${content}
+</div>
+</main>
+${footer(whole)}`
+}
+
+const stay = (whole: Whole): Html => {
+  const { content = NOTHING, tools = NOTHING } = whole.sheet
+  return html`<header class="top">${brandOf(whole.view.brand)}${tools}</header>
+<main>
+${head(whole.sheet)}
+${content}
+</main>
+${footer(whole)}`
+}
+
+const head = ({ title, lead = NOTHING, sign = NOTHING }: Sheet): Html =>
+  html`<div class="lead">${sign}<h1>${title}</h1>${lead === NOTHING ? null : html`<p class="muted">${lead}</p>`}</div>`
+
+const footer = ({ sheet, view: { say, brand, language }, request, languages }: Whole): Html => {
+  const { terms_url, privacy_url, support_url } = brand
+  const reference = html`<code>${request.reference}</code>`
+  return html`<footer class="foot">
+${sheet.isFault ? html`<span>${say('layout.reference', { reference })}</span>` : null}
+${terms_url && html`<a href="${terms_url}">${say('layout.terms')}</a>`}
+${privacy_url && html`<a href="${privacy_url}">${say('layout.privacy')}</a>`}
+${support_url && html`<a href="${support_url}">${say('layout.support')}</a>`}
+${others(addressOf(sheet, request), { languages, language })}
+</footer>`
+}
+
+/** OpenID Connect Core §3.1.2.1 – The address of a page, in a language. */
+export const inLanguage = (address: string, language: Language): string => {
+  const { pathname, searchParams } = new URL(address, 'http://signet.invalid')
+  searchParams.set('ui_locales', language)
+  return `${pathname}?${searchParams.toString()}`
+}
+
+const addressOf = ({ addressIn }: Sheet, { address }: Request): Sheet['addressIn'] =>
+  addressIn ?? (address === null ? undefined : language => inLanguage(address, language))
+
+type Offer = Readonly<{ languages: readonly LanguageName[]; language: Language }>
+
+const others = (addressIn: Sheet['addressIn'], { languages, language: own }: Offer): readonly Html[] =>
+  addressIn === undefined
+    ? []
+    : languages
+        .filter(({ language }) => language !== own)
+        .map(
+          ({ language, name }) =>
+            html`<a href="${addressIn(language)}" lang="${language}" hreflang="${language}">${name}</a>`,
+        )

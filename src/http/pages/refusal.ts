@@ -1,22 +1,45 @@
-import type { Language } from '../../domain/base/language.ts'
+import { LINK_SECONDS } from '../../domain/account/email-link.ts'
 import type { ProblemCode } from '../../domain/base/problem.ts'
-import { html, type Page } from './layout.ts'
-import { TEXTS, type Texts } from './texts.ts'
+import type { Html } from './html.ts'
+import type { Icon } from './icons.ts'
+import type { Page } from './layout.ts'
+import { sign } from './parts.ts'
+import type { Say } from './texts.ts'
 
-type Text = keyof Omit<Texts, 'sayFault'>
-type Words = Readonly<{ title: Text; help: Text }>
+type Words = Readonly<{ title: Html; help: Html; icon: Icon }>
 
-/** What a person can do something about. Everything else passes. */
-const WORDS: Readonly<Partial<Record<ProblemCode, Words>>> = {
-  LINK_INVALID: { title: 'gone', help: 'goneHelp' },
-  EMAIL_TAKEN: { title: 'taken', help: 'takenHelp' },
-  ORIGIN_NOT_ALLOWED: { title: 'foreign', help: 'foreignHelp' },
+/** What a person can do something about. A refusal that is not here passes by itself. */
+const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say) => Words>>> = {
+  LINK_INVALID: say => ({
+    title: say('refusal.gone_title'),
+    help: say('refusal.gone_help', { minutes: LINK_SECONDS / 60 }),
+    icon: 'link_off',
+  }),
+  EMAIL_TAKEN: say => ({ title: say('refusal.taken_title'), help: say('refusal.taken_help'), icon: 'mail' }),
+  ORIGIN_NOT_ALLOWED: say => ({
+    title: say('refusal.foreign_title'),
+    help: say('refusal.foreign_help'),
+    icon: 'shield',
+  }),
+  RATE_LIMITED: say => ({ title: say('refusal.wait_title'), help: say('refusal.wait_help'), icon: 'clock' }),
+  INTERNAL: say => ({ title: say('refusal.failed_title'), help: say('refusal.failed_help'), icon: 'alert' }),
 }
-const LATER: Words = { title: 'later', help: 'laterHelp' }
+
+const later = (say: Say): Words => ({
+  title: say('refusal.later_title'),
+  help: say('refusal.later_help'),
+  icon: 'clock',
+})
 
 /** A refusal, for the person who reads it. */
-export const refusalPage = (code: ProblemCode, language: Language): Page => {
-  const { title, help } = WORDS[code] ?? LATER
-  const texts = TEXTS[language]
-  return { language, title: texts[title], content: html`<p>${texts[help]}</p>` }
-}
+export const refusalPage =
+  (code: ProblemCode): Page =>
+  ({ say }) => {
+    const words = (WORDS[code] ?? later)(say)
+    return {
+      title: words.title,
+      lead: words.help,
+      sign: sign(words.icon, 'bad'),
+      isFault: true,
+    }
+  }

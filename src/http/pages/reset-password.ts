@@ -1,33 +1,56 @@
-import type { Language } from '../../domain/base/language.ts'
-import { type Html, html, type Page } from './layout.ts'
-import { TEXTS } from './texts.ts'
+import { field } from './field.ts'
+import { html } from './html.ts'
+import { inLanguage, type Page } from './layout.ts'
+import { button, faultSummary, form, sign } from './parts.ts'
+import { passwordFaultOf } from './password-fault.ts'
 
 type ResetPassword = Readonly<{
   token: string
-  language: Language
-  /** What the account API says of the password; null when nothing was tried yet. */
+  /** Of the account whose password it will be. */
+  email: string
+  min_characters: number
+  /** What the account API says of the password; null when none was tried yet. */
   fault: string | null
 }>
 
 /** Where a link leads that sets a new password: one field, and what was wrong with the last attempt. */
-export const resetPasswordPage = ({ token, language, fault }: ResetPassword): Page => {
-  const texts = TEXTS[language]
-  const said: Html =
-    fault === null
-      ? html``
-      : html`<p class="fault" role="alert" id="fault">${texts.refused}: ${texts.sayFault(fault)}.</p>`
-  const content = html`<p>${texts.resetHelp}</p>
-${said}
-<form method="post" action="/reset-password">
-<input type="hidden" name="token" value="${token}">
-<label for="new_password">${texts.newPassword}</label>
-<input id="new_password" name="new_password" type="password" autocomplete="new-password" aria-describedby="fault" required autofocus>
-<button>${texts.resetButton}</button>
-</form>`
-  return { language, title: texts.reset, content }
-}
+export const resetPasswordPage =
+  ({ token, email, min_characters, fault: detail }: ResetPassword): Page =>
+  view => {
+    const { say } = view
+    const fault = detail === null ? null : passwordFaultOf(say, detail)
+    const password = field(view, {
+      name: 'new_password',
+      label: say('reset-password.new_password'),
+      type: 'password',
+      autocomplete: 'new-password',
+      hint: say('reset-password.hint', { count: min_characters }),
+      fault,
+      hasFocus: true,
+    })
+    // Password managers keep the new password under the address that stands beside it.
+    const username = html`<input type="email" autocomplete="username" value="${email}" hidden readonly>`
+    const content = html`${faultSummary(view, fault === null ? [] : [{ field: 'new_password', text: fault }])}
+${form(view, {
+  action: '/reset-password',
+  hidden: { token },
+  content: [
+    username,
+    password,
+    button({ label: say('reset-password.button'), busy: say('reset-password.busy') }),
+  ],
+})}`
+    return {
+      title: say('reset-password.title'),
+      lead: say('reset-password.help', { email: html`<strong>${email}</strong>` }),
+      content,
+      isFault: fault !== null,
+      addressIn: language => inLanguage(`/reset-password?token=${encodeURIComponent(token)}`, language),
+    }
+  }
 
-export const passwordResetPage = (language: Language): Page => {
-  const texts = TEXTS[language]
-  return { language, title: texts.resetDone, content: html`<p>${texts.closeHelp}</p>` }
-}
+export const passwordResetPage: Page = ({ say }) => ({
+  title: say('reset-password.done_title'),
+  lead: say('reset-password.done_help'),
+  sign: sign('check', 'good'),
+})

@@ -1,67 +1,207 @@
-import type { Language } from '../../domain/base/language.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { type Language, STANDARD_LANGUAGE } from '../../domain/base/language.ts'
+import { escapeHtml, type Html, html, type Part } from './html.ts'
 
-const ENGLISH = {
-  confirm: 'Confirm your e-mail address',
-  confirmHelp: 'Press the button to confirm that this e-mail address is yours.',
-  confirmButton: 'Confirm',
-  confirmed: 'Your e-mail address is confirmed',
-  reset: 'Choose a new password',
-  resetHelp: 'It ends every sign-in to your account.',
-  newPassword: 'New password',
-  resetButton: 'Set the password',
-  resetDone: 'Your new password is set',
-  closeHelp: 'You may close this page, and sign in where you always do.',
-  gone: 'This link is not valid, or not any more',
-  goneHelp: 'A link works once, for 30 minutes, and until the password is changed. Ask for another one.',
-  taken: 'This e-mail address is in use',
-  takenHelp: 'Another account has it by now. Nothing was changed.',
-  later: 'Please try again in a moment',
-  laterHelp: 'Go back and try again: the link still works.',
-  foreign: 'This form was not sent from this site',
-  foreignHelp: 'Nothing was changed. Open the link in the mail again.',
-  refused: 'Please choose another password',
-  /** What the account API says of a password. */
-  sayFault: (detail: string): string => `it ${detail}`,
+/** Every text of the pages, and what it is filled with: one file a page. templates/pages has each in every language. */
+export const TEXTS = {
+  layout: {
+    language: [],
+    error_title: ['title'],
+    faults: [],
+    reference: ['reference'],
+    terms: [],
+    privacy: [],
+    support: [],
+    show_password: [],
+    hide_password: [],
+  },
+  'confirm-email': {
+    title: [],
+    help: ['email'],
+    button: [],
+    busy: [],
+    done_title: [],
+    done_help: [],
+    already_title: [],
+    already_help: [],
+  },
+  'reset-password': {
+    title: [],
+    help: ['email'],
+    new_password: [],
+    hint: ['count'],
+    button: [],
+    busy: [],
+    done_title: [],
+    done_help: [],
+    too_short: ['count'],
+    too_long: ['count'],
+    unusable: [],
+    common: [],
+    guessable: [],
+  },
+  'sign-in': {
+    title: [],
+    for: ['application'],
+    email: [],
+    password: [],
+    forgot: [],
+    button: [],
+    busy: [],
+    new_here: [],
+    create: [],
+    another_person_meant: [],
+    not_recent: [],
+    credentials_wrong: [],
+    wait: [],
+    second_factor_over: [],
+  },
+  'second-factor': {
+    title: [],
+    help: ['brand'],
+    recovery_help: [],
+    code: [],
+    hint: [],
+    recovery_hint: [],
+    wrong: [],
+    wait: [],
+    closed: [],
+    button: [],
+    busy: [],
+  },
+  'select-account': {
+    title: [],
+    continue: ['email'],
+    another: [],
+  },
+  'sign-up': {
+    title: [],
+    button: [],
+    busy: [],
+    known_here: [],
+    email_taken: [],
+    email_malformed: [],
+  },
+  consent: {
+    title: ['application', 'brand'],
+    opens_here: [],
+    opens_at: ['host'],
+    run_by: ['owner', 'host'],
+    on_this_computer: [],
+    granted_before: [],
+    openid: [],
+    openid_detail: [],
+    profile: [],
+    profile_detail: [],
+    email: [],
+    offline: [],
+    offline_detail: [],
+    allow: [],
+    deny: [],
+    signed_in_as: ['email'],
+    another: [],
+  },
+  'form-post': {
+    title: [],
+    help: [],
+    button: [],
+  },
+  refusal: {
+    gone_title: [],
+    gone_help: ['minutes'],
+    taken_title: [],
+    taken_help: [],
+    foreign_title: [],
+    foreign_help: [],
+    wait_title: [],
+    wait_help: [],
+    later_title: [],
+    later_help: [],
+    failed_title: [],
+    failed_help: [],
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+
+type Files = typeof TEXTS
+type File = keyof Files
+export type TextKey = { [F in File]: `${F}.${keyof Files[F] & string}` }[File]
+
+type NamesOf<K extends TextKey> = K extends `${infer F extends File}.${infer N}`
+  ? N extends keyof Files[F]
+    ? Files[F][N] extends readonly (infer V extends string)[]
+      ? V
+      : never
+    : never
+  : never
+
+type Values<K extends TextKey> = [NamesOf<K>] extends [never]
+  ? readonly []
+  : readonly [values: Readonly<Record<NamesOf<K>, string | number | Html>>]
+
+/** A text in the language of the page. What it is filled with is text too, unless it is Html itself. */
+export type Say = <K extends TextKey>(key: K, ...values: Values<K>) => Html
+
+export type Texts = Readonly<{ languages: readonly Language[]; sayIn: (language: Language) => Say }>
+
+/** Four levels up from src/http/pages and from dist/http/pages alike. */
+export const PAGE_TEMPLATES = new URL('../../../templates/pages/', import.meta.url)
+
+/** A text between its gaps: text, name, text, name, text. The text is escaped already. */
+type Pieces = readonly string[]
+
+/**
+ * Reads every text once: a folder a language, in it a JSON file a page. A text that is missing, unknown, or has a gap that nothing fills
+ * stops the start.
+ */
+export const openTexts = (directory: URL = PAGE_TEMPLATES): Texts => {
+  const folders = readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory())
+  const languages = folders
+    .map(({ name }) => name)
+    .toSorted((one, other) => Number(other === STANDARD_LANGUAGE) - Number(one === STANDARD_LANGUAGE))
+  const voices = new Map(languages.map(language => [language, createSay(readTexts(directory, language))]))
+  return {
+    languages,
+    sayIn: language => {
+      const say = voices.get(language) ?? voices.get(STANDARD_LANGUAGE)
+      if (say === undefined) throw new Error(`no texts in ${language}`)
+      return say
+    },
+  }
 }
 
-export type Texts = Readonly<typeof ENGLISH>
+const createSay =
+  (texts: ReadonlyMap<string, Pieces>): Say =>
+  (key, ...[values = {}]) => {
+    const pieces = texts.get(key) ?? []
+    return { html: pieces.map((piece, index) => (index % 2 === 0 ? piece : fill(values, piece))).join('') }
+  }
 
-const GERMAN_FAULTS: readonly (readonly [RegExp, string])[] = [
-  [/^must be (\d+) characters or more$/, 'mindestens $1 Zeichen'],
-  [/^must be (\d+) bytes of UTF-8 at most$/, 'höchstens $1 Byte in UTF-8'],
-  [/^must not hold a NUL character$/, 'kein NUL-Zeichen'],
-  [/^must not be one of the most common passwords$/, 'keines der häufigsten'],
-  [
-    /^must not be made of the e-mail or the name of the product$/,
-    'nicht aus der E-Mail-Adresse oder dem Namen des Produkts',
-  ],
-]
+const fill = (values: Readonly<Record<string, Part>>, name: string): string =>
+  html`${values[name] ?? null}`.html
 
-/** The words of the pages. */
-export const TEXTS: Readonly<Record<Language, Texts>> = {
-  en: ENGLISH,
-  de: {
-    confirm: 'Bestätigen Sie Ihre E-Mail-Adresse',
-    confirmHelp: 'Bestätigen Sie mit der Schaltfläche, dass diese E-Mail-Adresse Ihre ist.',
-    confirmButton: 'Bestätigen',
-    confirmed: 'Ihre E-Mail-Adresse ist bestätigt',
-    reset: 'Wählen Sie ein neues Passwort',
-    resetHelp: 'Es beendet jede Anmeldung an Ihrem Konto.',
-    newPassword: 'Neues Passwort',
-    resetButton: 'Passwort setzen',
-    resetDone: 'Ihr neues Passwort ist gesetzt',
-    closeHelp: 'Sie können diese Seite schließen und sich anmelden, wo Sie es immer tun.',
-    gone: 'Dieser Link gilt nicht oder nicht mehr',
-    goneHelp:
-      'Ein Link gilt einmal, 30 Minuten lang und bis das Passwort geändert ist. Fordern Sie einen neuen an.',
-    taken: 'Diese E-Mail-Adresse ist vergeben',
-    takenHelp: 'Sie gehört inzwischen zu einem anderen Konto. Es wurde nichts geändert.',
-    later: 'Bitte versuchen Sie es gleich noch einmal',
-    laterHelp: 'Gehen Sie zurück und versuchen Sie es erneut: der Link gilt noch.',
-    foreign: 'Dieses Formular kam nicht von dieser Seite',
-    foreignHelp: 'Es wurde nichts geändert. Öffnen Sie den Link in der Mail noch einmal.',
-    refused: 'Bitte wählen Sie ein anderes Passwort',
-    sayFault: (detail: string) =>
-      GERMAN_FAULTS.reduce((text, [english, german]) => text.replace(english, german), detail),
-  },
+const FILE = z.record(z.string(), z.string())
+
+const readTexts = (directory: URL, language: Language): ReadonlyMap<string, Pieces> => {
+  const texts = new Map<string, Pieces>()
+  for (const [file, keys] of Object.entries<Readonly<Record<string, readonly string[]>>>(TEXTS)) {
+    const path = `${language}/${file}.json`
+    const given = FILE.parse(JSON.parse(readFileSync(new URL(path, directory), 'utf8')))
+    const unknown = Object.keys(given).filter(key => keys[key] === undefined)
+    if (unknown.length > 0)
+      throw new Error(`templates/pages/${path} has unknown texts: ${unknown.join(', ')}`)
+    for (const [key, names] of Object.entries(keys)) {
+      const pieces = (given[key] ?? '').split(/\{(\w+)\}/)
+      const gaps = pieces.filter((_, index) => index % 2 === 1)
+      if (!given[key] || gaps.some(gap => !names.includes(gap)))
+        throw new Error(
+          `templates/pages/${path}: "${key}" is missing, or has a gap that is not one of: ${names.join(', ')}`,
+        )
+      texts.set(
+        `${file}.${key}`,
+        pieces.map((piece, index) => (index % 2 === 0 ? escapeHtml(piece) : piece)),
+      )
+    }
+  }
+  return texts
 }

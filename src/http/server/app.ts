@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
+import type { Pages } from '../pages/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, problemReply } from './refusal.ts'
@@ -9,6 +10,7 @@ import type { Http, Reply, Route } from './route.ts'
 type Needs = Readonly<{
   routes: readonly Route[]
   cors: Cors
+  pages: Pages
   clientAddress: ClientAddress
   random: Random
   metrics: Pick<Metrics, 'answered'>
@@ -75,7 +77,8 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
   return rest
 }
 
-const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHttps, isDraining }: Needs) => {
+const createAnswer = (needs: Needs) => {
+  const { routes, cors, clientAddress, random, metrics, log, pages, isHttps, isDraining } = needs
   const known = new Set(routes.map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
   return async (
@@ -96,7 +99,7 @@ const createAnswer = ({ routes, cors, clientAddress, random, metrics, log, isHtt
       cookies = [],
       log: fields,
       fault,
-    } = await handle({ context, request_id, ip, header })
+    } = await handle({ context, request_id, ip, header, pages })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
     if (fault !== undefined) log.error({ request_id, error: fault }, 'unexpected error')
     const { method } = context.req

@@ -15,6 +15,13 @@ export const readForm = async (call: Call): Promise<Form> => {
   return parseForm(await readFormText(call))
 }
 
+/** Ours – The form of a page, whose address may name the language of the answer and nothing else. Throws OAuthError. */
+export const readPageForm = async (call: Call): Promise<Form> => {
+  const { search } = new URL(call.context.req.url)
+  if (!/^(?:\?ui_locales=[\w-]{0,40})?$/.test(search)) throw new OAuthError('parameter_in_query')
+  return parseForm(await readFormText(call))
+}
+
 /** The same as text, for parameters that are not those of RFC 6749. Throws OAuthError. */
 export const readFormText = async (call: Call): Promise<string> => {
   if (!isForm(call)) throw new OAuthError('content_type')

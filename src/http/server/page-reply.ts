@@ -1,20 +1,38 @@
-import { PAGE_SECURITY_POLICY, type Page, renderPage } from '../pages/layout.ts'
-import { NO_STORE, type Reply } from './route.ts'
+import type { Page } from '../pages/layout.ts'
+import { languageFor } from './language.ts'
+import { type Call, NO_STORE, type Reply } from './route.ts'
 
 const HEADERS = {
   ...NO_STORE,
   'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': PAGE_SECURITY_POLICY,
   'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  // The address of the page holds a token: it goes to no other site. Under no-referrer, browsers send our own forms with `Origin: null`.
+  'X-Frame-Options': 'DENY',
+  // The address of a page may hold a token: it goes to no other site. Under no-referrer, browsers send our own forms with `Origin: null`.
   'Referrer-Policy': 'same-origin',
   Vary: 'Accept-Language',
 }
 
+/** On a sign-in it would cut off the pop-ups of browser clients. */
+const ALONE = { 'Cross-Origin-Opener-Policy': 'same-origin' }
+
 /** A page as the answer to a request. */
-export const pageReply = (status: number, page: Page, more: Reply['headers'] = {}): Reply => ({
-  status,
-  body: renderPage(page),
-  headers: { ...HEADERS, ...more },
-})
+export const pageReply = (call: Call, status: number, page: Page, more: Reply['headers'] = {}): Reply => {
+  const { method, url } = call.context.req
+  const isAddress = method === 'GET' || method === 'HEAD'
+  const { pathname, search } = new URL(url)
+  const { body, security_policy, shell } = call.pages.render(page, {
+    language: languageFor(call),
+    reference: call.request_id,
+    address: isAddress ? pathname + search : null,
+  })
+  return {
+    status,
+    body,
+    headers: {
+      ...HEADERS,
+      ...(shell === 'stay' ? ALONE : {}),
+      'Content-Security-Policy': security_policy,
+      ...more,
+    },
+  }
+}

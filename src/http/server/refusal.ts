@@ -4,7 +4,6 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import { ERRORS, type ErrorCode, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { refusalPage } from '../pages/refusal.ts'
 import { answerReply } from './answer-reply.ts'
-import { languageFor } from './language.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
@@ -14,7 +13,7 @@ type Answers = Readonly<{
   refused: (error: unknown, call: Call) => Reply | null
   unavailable: (fault: Unavailable, call: Call) => Reply
   /** The answer to an error that was not foreseen. It tells nothing. */
-  failed: () => Reply
+  failed: (call: Call) => Reply
 }>
 
 /**
@@ -50,7 +49,7 @@ export const catchingProblems = (handle: Handle): Handle => catching('problem', 
 const replyTo = (error: unknown, { refused, unavailable, failed }: Answers, call: Call): Reply => {
   const refusal = refused(error, call)
   if (refusal !== null) return refusal
-  if (!(error instanceof Unavailable)) return { ...failed(), fault: describe(error) }
+  if (!(error instanceof Unavailable)) return { ...failed(call), fault: describe(error) }
   const log = { error: 'unavailable', reason: error.what, cause: describe(error.cause) }
   return { ...unavailable(error, call), log }
 }
@@ -79,7 +78,7 @@ const PROBLEM: Answers = {
   failed: () => problemReply(new Problem('INTERNAL')),
 }
 
-/** Ours: a page for the person who reads it. openapi.yaml documents the 500 of such a route as a problem. */
+/** Ours: a page for the person who reads it, with the request id as its reference. */
 const PAGE: Answers = {
   refused: (error, call) => {
     if (error instanceof Problem) return pageRefusal(error, call)
@@ -90,7 +89,7 @@ const PAGE: Answers = {
   },
   unavailable: ({ retry_after_seconds }, call) =>
     pageRefusal(new Problem('UNAVAILABLE', { retry_after_seconds }), call),
-  failed: PROBLEM.failed,
+  failed: call => pageRefusal(new Problem('INTERNAL'), call),
 }
 
 /** RFC 6749 §4.1.2.1 – Once the client's redirect URI is proved, the client is told; before that, a page for the person. */
@@ -180,8 +179,7 @@ const reasonOf = ({ code, reason, cause }: Problem): string =>
 const pageRefusal = (problem: Problem, call: Call): Reply => {
   const { code, retry_after_seconds } = problem
   const [status] = PROBLEMS[code]
-  const page = refusalPage(code, languageFor(call))
-  const reply = pageReply(status, page, retryAfter(retry_after_seconds))
+  const reply = pageReply(call, status, refusalPage(code), retryAfter(retry_after_seconds))
   return { ...reply, log: { error: code, reason: reasonOf(problem) } }
 }
 

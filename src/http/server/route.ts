@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import type { Pages } from '../pages/layout.ts'
 
 /** A request over node:http: beside what Hono makes of it, `env.incoming` is what Node has read already. */
 export type Http = { Bindings: HttpBindings }
@@ -12,6 +13,8 @@ export type Call = Readonly<{
   ip: string
   /** Several lines of one name are joined (RFC 9110 §5.3). */
   header: (name: string) => string | undefined
+  /** For an answer that a person reads, and the languages there are. */
+  pages: Pages
 }>
 
 /** What a route answers. `log` joins the request's line in the log and never leaves the process. */

@@ -4,19 +4,20 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { CHANGE_EMAIL, isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
-import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
+import { CHANGE_EMAIL, isBound, isLiving, isOfToken, VERIFY_EMAIL } from '../schema/link-predicates.ts'
+import { followLink, isFollowedBy, setSpent, spendLinks } from './follow-link.ts'
 import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
 /**
- * Ours – Every verb is atomic. Of several that come with one link, the first deletes the row and the others, who waited for the
- * account, find none. The link must still be of the address and the password that the account has: judged on the account's row
+ * Ours – Every verb is atomic. Of several requests with one link, the first one spends it; the others have waited for the account and
+ * find a link that has expired. The link must still be of the address and the password that the account has: judged on the account's row
  * while it is held, so that a password change at the same moment wins or loses as a whole.
  */
 export const createEmailLinks = (database: Database, lifetimes: Lifetimes): EmailLinks => ({
   ...createIssueLinks(database),
   find: createFind(database),
+  isConfirmed: createIsConfirmed(database),
   redeemVerification: createRedeemVerification(database),
   redeemReset: createRedeemReset(database, lifetimes),
   redeemChange: createRedeemChange(database),
@@ -39,6 +40,23 @@ const createFind =
     return link ?? null
   }
 
+const createIsConfirmed =
+  (database: Database): EmailLinks['isConfirmed'] =>
+  async digest => {
+    const confirmed = await database.run(
+      sql => sql`
+        select
+        from signet.email_links link
+        join signet.users u on u.id = link.user_id
+        where ${isOfToken(sql, digest)}
+          and link.purpose in (${VERIFY_EMAIL}, ${CHANGE_EMAIL})
+          and link.email = u.email
+          and u.email_verified_at is not null
+          and u.disabled_at is null`,
+    )
+    return confirmed.length > 0
+  }
+
 const createRedeemVerification =
   (database: Database): EmailLinks['redeemVerification'] =>
   async digest => {
@@ -48,8 +66,9 @@ const createRedeemVerification =
       sql => sql<Addressee[]>`
         with ${followLink(sql, { digest, purpose: 'verify_email' })},
         spent as (
-          delete from signet.email_links l
-          using link
+          update signet.email_links l
+          set ${setSpent(sql)}
+          from link
           where l.user_id = link.user_id and l.purpose = link.purpose
         )
         update signet.users u

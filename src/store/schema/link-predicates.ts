@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { LinkPurpose } from '../../domain/account/email-link.ts'
 
+export const VERIFY_EMAIL: LinkPurpose = 'verify_email'
 export const CHANGE_EMAIL: LinkPurpose = 'change_email'
 
 type Of = Readonly<{ purpose: Fragment; epoch: Fragment; password: Fragment }>

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Problem } from '../../../src/domain/base/problem.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { OAuthError } from '../../../src/domain/oauth/oauth-error.ts'
+import { openPages } from '../../../src/http/pages/layout.ts'
 import { createApp } from '../../../src/http/server/app.ts'
 import { createClientAddress } from '../../../src/http/server/client-address.ts'
 import { createCors } from '../../../src/http/server/cors.ts'
@@ -11,6 +12,7 @@ import { systemRandom } from '../../../src/platform/random.ts'
 import type { Clients } from '../../../src/ports/clients.ts'
 import { askApp } from '../../support/bindings.ts'
 import { createLog } from '../../support/effects.ts'
+import { BRAND } from '../../support/pages/brand.ts'
 
 const KINDS = ['oauth', 'problem', 'page'] as const satisfies readonly Route['errors'][]
 const TYPES = {
@@ -43,6 +45,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     ],
     cors: createCors({ origins: [], clients: noClients }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log }),
+    pages: openPages(BRAND),
     random: systemRandom,
     metrics: absentMetrics,
     log,
@@ -108,7 +111,7 @@ describe('what is away is a 503 of the same kind', () => {
 describe('an error that no route foresees is a 500, loudly, that tells nothing', () => {
   it.each(KINDS)('on a route that answers with %s', async kind => {
     const { status, type, lines } = await failWith(kind, new TypeError('no such thing'))
-    expect([status, type]).toEqual([500, kind === 'page' ? TYPES.problem : TYPES[kind]])
+    expect([status, type]).toEqual([500, TYPES[kind]])
     expect(lines).toMatchObject([
       { level: 'error', message: 'unexpected error', error: expect.stringContaining('no such thing') },
       { level: 'error', message: 'request', status: 500 },

@@ -1,0 +1,23 @@
+import type { Config } from '../config.ts'
+import { StartFault } from '../domain/base/start-fault.ts'
+import type { Brand } from '../http/pages/brand.ts'
+import { openPages } from '../http/pages/layout.ts'
+import { readLogo } from '../platform/brand-logo.ts'
+
+/** The pages in the look of the settings. Throws a StartFault where the logo cannot be shown. */
+export const composePages = (config: Config) => {
+  const { BRAND_LOGO_FILE } = config
+  const logo = BRAND_LOGO_FILE === null ? null : readLogo(BRAND_LOGO_FILE)
+  if (logo !== null && 'fault' in logo) throw new StartFault([logo.fault])
+  const brand: Brand = {
+    name: config.BRAND_NAME,
+    palette: config.BRAND_COLOR,
+    logo,
+    terms_url: config.TERMS_URL,
+    privacy_url: config.PRIVACY_URL,
+    support_url: config.SUPPORT_URL,
+  }
+  return openPages(brand)
+}
+
+export type ComposedPages = ReturnType<typeof composePages>

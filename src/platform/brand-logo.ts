@@ -1,0 +1,37 @@
+import { hash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+
+const LOGO_MAX_BYTES = 65_536
+
+const MAGIC = [
+  ['image/png', /^\x89PNG\r\n/],
+  ['image/jpeg', /^\xff\xd8\xff/],
+  ['image/webp', /^RIFF[\s\S]{4}WEBP/],
+  ['image/svg+xml', /^(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--|!doctype svg|svg)[\s\S]*<\/svg>\s*$/i],
+] as const
+
+type LogoFile = Readonly<{
+  bytes: Uint8Array<ArrayBuffer>
+  type: (typeof MAGIC)[number][0]
+  version: string
+}>
+
+/** Reads BRAND_LOGO_FILE; the type is that of its bytes, whatever its name is. A fault is a sentence for the operator. */
+export const readLogo = (path: string): LogoFile | Readonly<{ fault: string }> => {
+  const bytes = readSmall(path)
+  if ('fault' in bytes) return bytes
+  const text = Buffer.from(bytes).toString('latin1')
+  const [type] = MAGIC.find(([, magic]) => magic.test(text)) ?? []
+  if (type === undefined) return { fault: `BRAND_LOGO_FILE must be an SVG, PNG, JPEG or WebP image: ${path}` }
+  return { bytes, type, version: hash('sha256', bytes, 'hex').slice(0, 12) }
+}
+
+const readSmall = (path: string): Uint8Array<ArrayBuffer> | Readonly<{ fault: string }> => {
+  try {
+    if (statSync(path).size > LOGO_MAX_BYTES)
+      return { fault: `BRAND_LOGO_FILE must be ${LOGO_MAX_BYTES} bytes at most: ${path}` }
+    return new Uint8Array(readFileSync(path))
+  } catch {
+    return { fault: `BRAND_LOGO_FILE cannot be read: ${path}` }
+  }
+}

@@ -1,0 +1,54 @@
+/* What the hosted pages do better with a script. Each works without it. */
+;(() => {
+  const BUSY_AFTER_MILLISECONDS = 150
+  let isSubmitted = false
+
+  /* One form is sent once. The button is not disabled: its name and value belong to what is sent. */
+  document.addEventListener('submit', event => {
+    if (isSubmitted) return event.preventDefault()
+    if (event.defaultPrevented) return
+    isSubmitted = true
+    for (const input of document.querySelectorAll('.secret input')) input.type = 'password'
+    const button = event.submitter ?? event.target.querySelector('button:not([type=button])')
+    if (button) setTimeout(() => showBusy(button), BUSY_AFTER_MILLISECONDS)
+  })
+
+  const showBusy = button => {
+    if (!isSubmitted) return
+    button.setAttribute('aria-busy', 'true')
+    const label = button.querySelector('span')
+    if (label && button.dataset.busy) {
+      button.dataset.label = label.textContent
+      label.textContent = button.dataset.busy
+    }
+  }
+
+  /* A page out of the back/forward cache is as it was when it was left: busy, and perhaps out of date. */
+  window.addEventListener('pageshow', event => {
+    if (!event.persisted) return
+    if (document.documentElement.dataset.reload !== undefined) return location.reload()
+    isSubmitted = false
+    for (const button of document.querySelectorAll('[aria-busy]')) {
+      button.removeAttribute('aria-busy')
+      const label = button.querySelector('span')
+      if (label && button.dataset.label) label.textContent = button.dataset.label
+    }
+  })
+
+  for (const button of document.querySelectorAll('.secret button')) {
+    const input = button.parentElement.querySelector('input')
+    const show = button.textContent
+    button.parentElement.classList.add('can-show')
+    button.hidden = false
+    button.addEventListener('click', () => {
+      const isShown = input.type === 'password'
+      input.type = isShown ? 'text' : 'password'
+      button.textContent = isShown ? button.dataset.hide : show
+      input.focus()
+    })
+  }
+
+  /* The browser has put the focus on the first wrong field; a summary without one takes it itself. */
+  const summary = document.querySelector('[role=alert][tabindex]')
+  if (summary && !document.querySelector('[aria-invalid]')) summary.focus()
+})()

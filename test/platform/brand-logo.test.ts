@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readLogo } from '../../src/platform/brand-logo.ts'
+
+describe('BRAND_LOGO_FILE', () => {
+  let directory: string
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'signet-logo-'))
+  })
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  const read = (bytes: string | Buffer) => {
+    const path = join(directory, 'logo')
+    writeFileSync(path, bytes)
+    return readLogo(path)
+  }
+
+  it.each([
+    ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"></svg>\n'],
+    ['image/svg+xml', '<?xml version="1.0"?>\n<!-- a logo -->\n<svg/><svg></svg>'],
+    ['image/png', Buffer.from('89504e470d0a1a0a', 'hex')],
+    ['image/jpeg', Buffer.from('ffd8ffe0', 'hex')],
+    ['image/webp', Buffer.from('RIFF\0\0\0\0WEBPVP8 ')],
+  ])('is %s by its bytes, whatever its name is', (type, bytes) => {
+    expect(read(bytes)).toMatchObject({ type, version: expect.stringMatching(/^[\da-f]{12}$/) })
+  })
+
+  it('has a version that changes with its bytes', () => {
+    const versionOf = (text: string) => read(`<svg>${text}</svg>`)
+    expect(versionOf('a')).toEqual(versionOf('a'))
+    expect(versionOf('a')).not.toEqual(versionOf('b'))
+  })
+
+  it.each(['<html><body><svg></svg></body></html>', 'GIF89a', '', 'alert(1)'])(
+    'is refused in a sentence when it is none: %j',
+    text => {
+      expect(read(text)).toEqual({ fault: expect.stringMatching(/^BRAND_LOGO_FILE must be an SVG, PNG/) })
+    },
+  )
+
+  it('is refused in a sentence when it is too large, or not there', () => {
+    const least = '<svg></svg>'.length
+    expect(read(`<svg>${' '.repeat(65_536 - least)}</svg>`)).toHaveProperty('type')
+    expect(read(`<svg>${' '.repeat(65_537 - least)}</svg>`)).toEqual({
+      fault: expect.stringMatching(/^BRAND_LOGO_FILE must be 65536 bytes at most/),
+    })
+    expect(readLogo(join(directory, 'none'))).toEqual({
+      fault: expect.stringMatching(/^BRAND_LOGO_FILE cannot be read/),
+    })
+  })
+})
