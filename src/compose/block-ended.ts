@@ -1,6 +1,7 @@
 import { signInEntries } from '../domain/revocations/revocation.ts'
 import { isEnding } from '../domain/sign-in/refresh-verdict.ts'
 import type { AccountLife, Accounts } from '../ports/accounts.ts'
+import type { AuthorizationCodes, BrowserSessions, Consents } from '../ports/authorization.ts'
 import type { Clock } from '../ports/effects.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { EmailLinks } from '../ports/mail.ts'
@@ -37,6 +38,26 @@ export const createBlockEnded = ({ blocklist, clock, access_token_seconds }: Nee
       ...accountLife,
       delete: account =>
         blocked(accountLife.delete(account), ended => ended && personEntries(account.id, ended)),
+    }),
+
+    browserSessions: (sessions: BrowserSessions): BrowserSessions => ({
+      ...sessions,
+      open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended)),
+      end: session => blocked(sessions.end(session), signIns),
+    }),
+
+    codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
+      ...codes,
+      redeem: redemption =>
+        blocked(codes.redeem(redemption), outcome =>
+          // A family that was ended before has its entry already, by the request that ended it or by this one.
+          signIns(outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null),
+        ),
+    }),
+
+    consents: (consents: Consents): Consents => ({
+      ...consents,
+      withdraw: party => blocked(consents.withdraw(party), signIns),
     }),
 
     factors: (factors: Factors): Factors => ({

@@ -77,7 +77,7 @@ const assemble = async (
   const { ensure: ensureStore } = opened.database
   const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
-  const hosted = composeHosted(config, { ...base, ...accounts })
+  const hosted = composeHosted(config, { ...base, ...accounts, limits: base.limits })
   let isDraining = false
   const apps = composeApps(config, {
     base,

@@ -115,14 +115,6 @@ export const SETTINGS = {
     ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
     help: 'Seconds a sign-in lasts, however often it is refreshed. Never extended.',
   },
-  SESSION_IDLE_SECONDS: {
-    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
-    help: 'Seconds a browser stays signed in on the hosted pages without being used; slides with each use, never past `SESSION_MAX_SECONDS`.',
-  },
-  SESSION_MAX_SECONDS: {
-    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
-    help: 'Seconds a browser stays signed in on the hosted pages, however often it is used. Never extended.',
-  },
   SIGN_UP: {
     ...oneOf('open', ['open', 'closed']),
     help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, or nobody.',
@@ -132,6 +124,14 @@ export const SETTINGS = {
     standard: 'embedded: generated into `DATA_DIR`; else required',
     help: 'Key of the refresh tokens: base64url, 32 bytes or more. Several separated by commas, the newest first: the first issues, all of them verify.',
     isSecret: true,
+  },
+  SESSION_IDLE_SECONDS: {
+    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser session waits for its next request; slides with each, never past `SESSION_MAX_SECONDS`.',
+  },
+  SESSION_MAX_SECONDS: {
+    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser session lasts after its person has signed in, however often it is used.',
   },
   DEFAULT_AUDIENCE: {
     schema: z.string().optional(),

@@ -2,7 +2,7 @@ import type { Asking } from './asking.ts'
 import { type Html, html } from './html.ts'
 import type { Icon } from './icons.ts'
 import type { Page, View } from './layout.ts'
-import { badge, button, form, list, note } from './parts.ts'
+import { badge, button, form, itemList, note } from './parts.ts'
 
 type ConsentAsked = Readonly<{
   sealed: string
@@ -25,9 +25,9 @@ export const consentPage =
     const another = html`<span>${say('consent.signed_in_as', { email })}</span> <button class="link" name="decision" value="another">${say('consent.another')}</button>`
     return {
       title: say('consent.title', { application: asking.name, brand: brand.name }),
-      content: html`<p class="muted small">${whereOf(view, asking)}</p>
-${asking.redirect_host === null ? note({ kind: 'warn', text: say('consent.on_this_computer') }) : null}
-${list([...asked.map(scope => itemOf(view, scope, null)), ...granted.map(scope => itemOf(view, scope, badge({ kind: 'plain', text: say('consent.granted_before') })))])}
+      lead: whereOf(view, asking),
+      content: html`${asking.redirect_host === null ? note({ kind: 'warn', text: say('consent.on_this_computer') }) : null}
+${itemList([...asked.map(scope => itemOf(view, scope, null)), ...granted.map(scope => itemOf(view, scope, badge({ kind: 'plain', text: say('consent.granted_before') })))])}
 ${form(view, { action: '/consent', hidden: { request: sealed }, content: [buttons, html`<p class="muted small center">${another}</p>`] })}`,
       form_targets: asking.form_targets,
     }

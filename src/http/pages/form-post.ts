@@ -1,6 +1,6 @@
 import { attributes, html } from './html.ts'
 import type { Page } from './layout.ts'
-import { button, help } from './parts.ts'
+import { button } from './parts.ts'
 
 type FormPost = Readonly<{
   action: string
@@ -13,8 +13,8 @@ export const formPostPage =
   ({ action, parameters, form_targets }: FormPost): Page =>
   ({ say }) => ({
     title: say('form-post.title'),
-    content: html`${help(say('form-post.help'))}
-<form${attributes({ method: 'post', action, 'data-send': true })}>
+    lead: say('form-post.help'),
+    content: html`<form${attributes({ method: 'post', action, 'data-send': true })}>
 ${Object.entries(parameters).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${button({ label: say('form-post.button') })}
 </form>`,

@@ -1,8 +1,8 @@
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { html } from './html.ts'
-import type { Page } from './layout.ts'
-import { button, faultSummary, form, help, inLanguage } from './parts.ts'
+import { inLanguage, type Page } from './layout.ts'
+import { button, faultSummary, form } from './parts.ts'
 
 export type SecondFactorFault = 'wrong' | 'wait' | 'closed'
 
@@ -26,7 +26,7 @@ export const secondFactorPage =
       label: say('second-factor.code'),
       type: 'text',
       autocomplete: 'one-time-code',
-      hint: say(hasTotp ? 'second-factor.hint' : 'second-factor.recovery_hint'),
+      hint: hasTotp ? say('second-factor.hint') : say('second-factor.recovery_hint'),
       fault,
       hasFocus: true,
       more: {
@@ -38,8 +38,8 @@ export const secondFactorPage =
     })
     return {
       title: say('second-factor.title'),
-      content: html`${help(say(hasTotp ? 'second-factor.help' : 'second-factor.recovery_help', { brand: brand.name }))}
-${faultSummary(view, fault === null ? [] : [{ field: 'code', text: fault }])}
+      lead: hasTotp ? say('second-factor.help', { brand: brand.name }) : say('second-factor.recovery_help'),
+      content: html`${faultSummary(view, fault === null ? [] : [{ field: 'code', text: fault }])}
 ${form(view, {
   action: '/sign-in',
   hidden: { request: sealed },

@@ -1,7 +1,8 @@
 import type { Asking } from './asking.ts'
 import { html } from './html.ts'
-import type { Page } from './layout.ts'
-import { button, form, help, inLanguage } from './parts.ts'
+import { inLanguage, type Page } from './layout.ts'
+import { button, form } from './parts.ts'
+import { leadOf } from './sign-in.ts'
 
 type SelectAccount = Readonly<{ sealed: string; asking: Asking; email: string }>
 
@@ -12,15 +13,15 @@ export const selectAccountPage =
     const { say } = view
     return {
       title: say('select-account.title'),
-      content: html`${help(say('sign-in.for', { application: html`<strong>${asking.name}</strong>` }))}
-${form(view, {
-  action: '/sign-in',
-  hidden: { request: sealed },
-  content: [
-    button({ label: say('select-account.continue', { email }), name: 'decision', value: 'continue' }),
-    button({ label: say('select-account.another'), kind: 'quiet', name: 'decision', value: 'another' }),
-  ],
-})}`,
+      ...leadOf(view, asking),
+      content: html`${form(view, {
+        action: '/sign-in',
+        hidden: { request: sealed },
+        content: [
+          button({ label: say('select-account.continue', { email }), name: 'decision', value: 'continue' }),
+          button({ label: say('select-account.another'), kind: 'quiet', name: 'decision', value: 'another' }),
+        ],
+      })}`,
       form_targets: asking.form_targets,
       addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
     }

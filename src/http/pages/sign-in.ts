@@ -1,8 +1,8 @@
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { type Html, html } from './html.ts'
-import type { Page, View } from './layout.ts'
-import { alert, button, form, help, inLanguage, note } from './parts.ts'
+import { inLanguage, type Page, type Sheet, type View } from './layout.ts'
+import { button, form, note } from './parts.ts'
 
 /** Why the page is shown although the browser is signed in, or what was wrong with the last attempt. */
 export type SignInNotice =
@@ -29,18 +29,24 @@ export const signInPage =
   view => {
     const { say } = view
     const isFault = notice !== null && FAULTS.has(notice)
-    const content = html`${asking && help(say('sign-in.for', { application: html`<strong>${asking.name}</strong>` }))}
-${noticeOf(view, notice)}
+    const content = html`${noticeOf(view, notice)}
 ${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed }) })}
 ${isSignUpOpen ? signUpLink(view, sealed) : null}`
     return {
       title: say('sign-in.title'),
+      ...leadOf(view, asking),
       content,
       isFault,
       form_targets: asking?.form_targets ?? [],
       addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
     }
   }
+
+/** What the person signs in for. */
+export const leadOf = ({ say }: View, asking: Asking | null): Pick<Sheet, 'lead'> =>
+  asking === null ? {} : { lead: say('sign-in.for', { application: html`<strong>${asking.name}</strong>` }) }
+
+const warning = (text: Html): Html => html`<div role="alert">${note({ kind: 'bad', text })}</div>`
 
 const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
   const { say } = view
@@ -52,11 +58,11 @@ const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
     case 'not_recent':
       return note({ kind: 'plain', text: say('sign-in.not_recent') })
     case 'credentials_wrong':
-      return alert(say('sign-in.credentials_wrong'))
+      return warning(say('sign-in.credentials_wrong'))
     case 'wait':
-      return alert(say('sign-in.wait'))
+      return warning(say('sign-in.wait'))
     case 'second_factor_over':
-      return alert(say('sign-in.second_factor_over'))
+      return warning(say('sign-in.second_factor_over'))
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { type Html, html } from './html.ts'
-import type { Page, View } from './layout.ts'
-import { button, faultSummary, form, help, inLanguage } from './parts.ts'
+import { inLanguage, type Page, type View } from './layout.ts'
+import { button, faultSummary, form } from './parts.ts'
 import { passwordFaultOf } from './password-fault.ts'
+import { leadOf } from './sign-in.ts'
 
 /** What was wrong with the last attempt, as the flow says it. */
 export type SignUpFault = Readonly<{ field: 'email' | 'password'; detail: string }>
@@ -47,8 +48,8 @@ export const signUpPage =
     ]
     return {
       title: say('sign-up.title'),
-      content: html`${asking && help(say('sign-in.for', { application: html`<strong>${asking.name}</strong>` }))}
-${faultSummary(view, shown)}
+      ...leadOf(view, asking),
+      content: html`${faultSummary(view, shown)}
 ${form(view, { action: '/sign-up', hidden: { request: sealed }, content: fields })}
 <p class="muted small center">${say('sign-up.known_here')} <a href="${inLanguage(`/sign-in?request=${sealed}`, language)}">${say('sign-in.title')}</a></p>`,
       isFault: faults.length > 0,

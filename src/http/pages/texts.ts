@@ -110,6 +110,13 @@ export const TEXTS = {
   refusal: {
     gone_title: [],
     gone_help: ['minutes'],
+    request_title: [],
+    request_help: [],
+    expired_title: [],
+    expired_help: [],
+    browser_title: [],
+    browser_help: [],
+    restart: [],
     taken_title: [],
     taken_help: [],
     foreign_title: [],

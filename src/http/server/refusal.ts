@@ -179,9 +179,18 @@ const reasonOf = ({ code, reason, cause }: Problem): string =>
 const pageRefusal = (problem: Problem, call: Call): Reply => {
   const { code, retry_after_seconds } = problem
   const [status] = PROBLEMS[code]
-  const reply = pageReply(call, status, refusalPage(code), retryAfter(retry_after_seconds))
+  const reply = pageReply(
+    call,
+    status,
+    refusalPage(code, restartOf(problem)),
+    retryAfter(retry_after_seconds),
+  )
   return { ...reply, log: { error: code, reason: reasonOf(problem) } }
 }
+
+/** The address at which what expired can begin again. */
+const restartOf = ({ members }: Problem): string | null =>
+  typeof members['restart'] === 'string' ? members['restart'] : null
 
 /** The rest of a body that is too large is not read: the connection cannot be used again. */
 const CLOSE = { Connection: 'close' }
