@@ -1,7 +1,10 @@
 /** OpenID Connect Core §5.4, §11 – The scopes that are about the person and no resource: consent to one holds for every resource. */
 export const IDENTITY_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as const
 
-/** What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. */
+/**
+ * What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. Whether a code's version is still
+ * the consent's is judged in SQL, by store/codes/issue-code.ts and store/codes/redeem-code.ts.
+ */
 export type Consent = Readonly<{
   /** Raised by each withdrawal: a code of an earlier version buys nothing. */
   version: number
