@@ -120,6 +120,14 @@ export const SETTINGS = {
     help: 'Key of the refresh tokens: base64url, 32 bytes or more. Several separated by commas, the newest first: the first issues, all of them verify.',
     isSecret: true,
   },
+  SESSION_IDLE_SECONDS: {
+    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser session waits for its next request; slides with each, never past `SESSION_MAX_SECONDS`.',
+  },
+  SESSION_MAX_SECONDS: {
+    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser session lasts after its person has signed in, however often it is used.',
+  },
   DEFAULT_AUDIENCE: {
     schema: z.string().optional(),
     standard: 'the issuer',

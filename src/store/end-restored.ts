@@ -12,8 +12,8 @@ export type Restored = Readonly<{ accounts: number; sign_ins: number; links: num
 const BATCH_ROWS = 500
 
 /**
- * Ours – Ends what a restored database revived: every sign-in, by the credential epoch of its account, every device that is known,
- * every mailed link, and every ceremony that was under way. Each statement is atomic by itself; one that was stopped in between is
+ * Ours – Ends what a restored database revived: every sign-in, browser session and code, by the credential epoch of their account,
+ * every device that is known, every mailed link, and every ceremony that was under way. Each statement is atomic by itself; one that was stopped in between is
  * begun again from the start, which ends nothing more than it should: the sign-ins after the restore are few.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {

@@ -3,6 +3,8 @@ import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
+import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
+import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
@@ -13,6 +15,9 @@ import { createAccountAdministration } from '../../src/store/accounts/account-ad
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createAssertions } from '../../src/store/clients/assertions.ts'
+import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
+import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
+import { createConsents } from '../../src/store/consents/consents.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -29,6 +34,8 @@ import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
+import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
+import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
 import { pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
 import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
@@ -70,6 +77,7 @@ const askEverything = async () => {
   await askFactors()
   await askMail()
   await askRevocations()
+  await askAuthorization()
   await createAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
@@ -223,6 +231,28 @@ const askRevocations = async () => {
   })
 }
 
+const askAuthorization = async () => {
+  const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
+  const codes = createAuthorizationCodes(silent, LIFETIMES)
+  await codes.issue(authorizationCode)
+  await codes.findUnspent(authorizationCode)
+  await codes.redeem(redemptionOf(authorizationCode))
+  const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
+  await createPushedRequests(silent).push(pushed)
+  await createPushedRequests(silent).find(pushed)
+  const sessions = createBrowserSessions(silent, { session: LIFETIMES, access_token_seconds: 900 })
+  const presented = newSession(ID)
+  await sessions.open({ ...presented, id: ID, credential_epoch: 0, amr: [], replaces: null, source })
+  await sessions.find(presented)
+  await sessions.end(presented)
+  const consents = createConsents(silent, LIFETIMES)
+  const party = { user_id: ID, client_id: 'app' }
+  await consents.find(party)
+  await consents.grant({ ...party, granted: [] })
+  await consents.withdraw({ ...party, reason: 'consent_withdrawn' })
+  await consents.list(ID)
+}
+
 /** What has a connection of its own, or asks for the connection itself, and of whose templates none is part of another. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** drizzle's, for the defaults of columns: the migrations have them. */
@@ -280,6 +310,17 @@ describe('the statement that judges refresh tokens', () => {
     const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
     // No row is no family.
     expect(new Set([...given, 'unknown_family'])).toEqual(new Set(Object.keys(REFRESH_VERDICTS)))
+  })
+})
+
+describe('the statement that judges codes', () => {
+  it('gives every verdict of the list, and no other', () => {
+    const [judging = ''] = [...statements]
+      .filter(text => text.includes('signet.authorization_codes'))
+      .flatMap(text => text.split('end as verdict').slice(0, -1))
+    const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
+    // No row is no code.
+    expect(new Set([...given, 'unknown_code'])).toEqual(new Set(CODE_VERDICTS))
   })
 })
 

@@ -70,9 +70,10 @@ export type Bought = Readonly<{
 }>
 
 /**
- * Every verdict on a presented code, as store/codes/redeem-code.ts gives it in SQL. `redeemed` has opened the family; `repeated` is
- * the same request again (its Idempotency-Key says so), within CODE_SECONDS of the first and before the family was refreshed;
- * `replayed` has ended what the code bought; what is `wrong_…` was counted against the code. Everything else changed nothing.
+ * docs/authorization-codes.md – Every verdict on a presented code, as store/codes/redeem-code.ts gives it in SQL. `redeemed` has opened
+ * the family. `repeated` is the same request again, by its Idempotency-Key, within CODE_SECONDS of the first and before the family was
+ * refreshed. `replayed` has ended what the code bought. A `wrong_…` and `resource_exceeded` were counted against the code, unless it
+ * was spent or had expired. Every other verdict changed nothing.
  */
 export const CODE_VERDICTS = [
   'redeemed',
@@ -91,6 +92,13 @@ export const CODE_VERDICTS = [
   'consent_withdrawn',
 ] as const
 export type CodeVerdict = (typeof CODE_VERDICTS)[number]
+
+/** Reads the verdict of a row. Throws for a text that is none: the statement and the list have come apart. */
+export const parseCodeVerdict = (text: string): CodeVerdict => {
+  const verdict = CODE_VERDICTS.find(known => known === text)
+  if (verdict === undefined) throw new Error(`${text} is no verdict on a code`)
+  return verdict
+}
 
 export type CodeOutcome =
   | Readonly<{ verdict: 'redeemed' | 'repeated'; bought: Bought }>

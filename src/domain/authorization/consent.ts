@@ -1,6 +1,9 @@
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 
-/** What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. */
+/**
+ * What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. Whether a code's version is still
+ * the consent's is judged in SQL, by store/codes/issue-code.ts and store/codes/redeem-code.ts.
+ */
 export type Consent = Readonly<{
   /** Raised by each withdrawal: a code of an earlier version buys nothing. */
   version: number

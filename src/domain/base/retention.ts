@@ -9,7 +9,7 @@ const RETENTION_SECONDS = 86_400
 /** Of what operators do not look into, and of which a day would be many rows: one for each access token, or each change of the feed. */
 const SHORT_RETENTION_SECONDS = 2 * CLOCK_TOLERANCE_MAX_SECONDS
 
-/** RFC 9700 §4.5 – Seconds for which a code is kept after it expired, so that its replay ends what the code bought. */
+/** RFC 6749 §4.1.2 – Seconds for which a code is kept after it expired, so that its replay ends what the code bought. */
 export const SPENT_CODE_SECONDS = 600
 
 /** A person signs in before the code of a pushed request is issued: the sealed request that the page holds is valid for an hour. */
