@@ -28,6 +28,8 @@ export const createBlockEnded = ({ blocklist, clock, access_token_seconds }: Nee
   const blocking = createBlocking({ blocklist, access_token_seconds })
   const { blocked, signIns } = blocking
   return {
+    ...createBlockAuthorization(blocking),
+
     accounts: (accounts: Accounts): Accounts => ({
       ...accounts,
       endEverySignIn: (id, reason) => blocked(accounts.endEverySignIn(id, reason), signIns),
@@ -112,6 +114,28 @@ const createBlocking = ({ blocklist, access_token_seconds }: Omit<Needs, 'clock'
 })
 
 type Blocking = ReturnType<typeof createBlocking>
+
+const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
+  browserSessions: (sessions: BrowserSessions): BrowserSessions => ({
+    ...sessions,
+    open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended)),
+    end: session => blocked(sessions.end(session), signIns),
+  }),
+
+  codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
+    ...codes,
+    redeem: redemption =>
+      blocked(codes.redeem(redemption), outcome =>
+        // What the code bought has ended by now, by an earlier request if not by this one.
+        signIns(outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null),
+      ),
+  }),
+
+  consents: (consents: Consents): Consents => ({
+    ...consents,
+    withdraw: party => blocked(consents.withdraw(party), signIns),
+  }),
+})
 
 const blockFamilies = (families: RefreshFamilies, { blocked, signIns }: Blocking): RefreshFamilies => ({
   ...families,

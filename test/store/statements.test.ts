@@ -235,6 +235,7 @@ const askAuthorization = async () => {
   const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
   const codes = createAuthorizationCodes(silent, LIFETIMES)
   await codes.issue(authorizationCode)
+  await codes.findUnspent(authorizationCode)
   await codes.redeem(redemptionOf(authorizationCode))
   const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
   await createPushedRequests(silent).push(pushed)

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 /** What a CLIENTS_FILE holds of a client: RFC 7591 names, and ours. */
 export type ClientEntry = Readonly<Record<string, unknown>> & Readonly<{ client_id: string }>
 
-export const createSecret = () => randomBytes(32).toString('base64url')
+const createSecret = () => randomBytes(32).toString('base64url')
 
 /** What REFRESH_TOKEN_PEPPER takes. */
 export const createPepperText = createSecret

@@ -19,6 +19,15 @@ export const IDENTITY_SCOPES: readonly string[] = Object.keys(CLAIMS_OF_SCOPES)
 
 /** OpenID Connect Discovery §3 – Every claim that an application may be told, in an ID token or at /userinfo. */
 export const CLAIMS: readonly string[] = [
-  ...['iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'at_hash', 'acr', 'amr', 'sid'],
+  'iss',
+  'aud',
+  'exp',
+  'iat',
+  'auth_time',
+  'nonce',
+  'at_hash',
+  'acr',
+  'amr',
+  'sid',
   ...Object.values(CLAIMS_OF_SCOPES).flat(),
 ]

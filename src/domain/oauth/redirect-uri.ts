@@ -61,7 +61,10 @@ export const matchRedirectUri = (
   return fits ? given : null
 }
 
-/** Ours – Whether another program of the person's computer could take what is sent to the URI: such a client is never certain. */
+/**
+ * Ours – Whether another program on the person's computer could receive what is sent to the URI, so that the client cannot be told from
+ * an imitation of it.
+ */
 export const isLoopbackOrPrivateUse = (uri: string): boolean =>
   schemeOf(uri) !== 'https' || LOOPBACK_HOSTS.has(new URL(uri).hostname)
 

@@ -45,7 +45,7 @@ export const createOwnTokens = ({
 })
 
 export type OwnTokens = Readonly<{
-  /** Null for what is none, has expired, or allows nothing any more. */
+  /** Null unless the text is an access token of ours that has not expired and of which the client's registration leaves something. */
   read: (text: string) => Promise<OwnToken | null>
   /** False when the token, its sign-in or its account has been ended. */
   isLiving: (claims: AccessTokenClaims) => Promise<boolean>

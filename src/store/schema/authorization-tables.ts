@@ -84,7 +84,7 @@ export const consents = pgTable(
     client_id: text().notNull(),
     /** Raised by each withdrawal: a code of an earlier version buys nothing. */
     version: integer().notNull().default(0),
-    /** Pairs of a scope and a resource, as `grantsOf` in domain/oauth/consent.ts writes them. */
+    /** Pairs of a scope and a resource, as `grantsOf` in domain/authorization/consent.ts writes them. */
     granted: text().array().notNull(),
     granted_at: instant().notNull().default(sql`now()`),
   },

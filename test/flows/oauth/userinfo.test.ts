@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signUp } from '../../support/accounts/account-api.ts'
-import { API, basic, CLIENT_CREDENTIALS, createSecret } from '../../support/clients.ts'
+import { API, basic, CLIENT_CREDENTIALS, SECRETS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
 
 const APP = {
@@ -11,10 +11,9 @@ const APP = {
   scope: 'openid profile email orders',
   audience: [API],
 }
-const SECRET = createSecret()
 const MACHINE = {
   client_id: 'machine',
-  client_secret: SECRET,
+  client_secret: SECRETS.service,
   grant_types: ['client_credentials'],
   scope: 'openid orders',
   audience: [API],
@@ -112,7 +111,7 @@ describe.each(deployments)('OpenID Connect Core §5.3 – /userinfo on $name', (
     const without = await person({ client_id: 'plain' })
     const asked = ask(bearer(without.tokens.access_token))
     expect(await challengeOf(asked)).toEqual([403, 'insufficient_scope', challenge])
-    const own = await signet.token(CLIENT_CREDENTIALS, basic('machine', SECRET))
+    const own = await signet.token(CLIENT_CREDENTIALS, basic('machine', SECRETS.service))
     const byClient = ask(bearer(own.body.access_token))
     expect(await challengeOf(byClient)).toEqual([403, 'insufficient_scope', challenge])
   })
