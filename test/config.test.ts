@@ -249,7 +249,10 @@ describe('configuration', () => {
     ],
     KEY_ROTATION_DAYS: integer(1, 365),
     SESSION_IDLE_SECONDS: integer(1, 31_536_000),
-    SIGN_UP: [['open', 'closed'], ['no', 'OPEN']],
+    SIGN_UP: [
+      ['open', 'closed'],
+      ['no', 'OPEN'],
+    ],
     SESSION_MAX_SECONDS: integer(1, 31_536_000),
     DEFAULT_AUDIENCE: [['https://api.example', 'api'], []],
     PASSWORD_MIN_CHARACTERS: integer(8, 64),

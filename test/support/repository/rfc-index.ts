@@ -56,6 +56,7 @@ const STANDARDS = {
   'RFC 9111': 'HTTP Caching',
   'RFC 9112': 'HTTP/1.1',
   'RFC 9126': 'OAuth 2.0 Pushed Authorization Requests',
+  'RFC 9309': 'Robots Exclusion Protocol',
   'RFC 9449': 'OAuth 2.0 Demonstrating Proof of Possession (DPoP)',
   'RFC 9457': 'Problem Details for HTTP APIs',
   'RFC 9470': 'OAuth 2.0 Step Up Authentication Challenge Protocol',
@@ -72,6 +73,7 @@ const STANDARDS = {
   'NIST SP 800-38D': 'Recommendation for Block Cipher Modes of Operation: GCM',
   'NIST SP 800-63B': 'Digital Identity Guidelines: Authentication and Lifecycle Management',
   'W3C Fetch Metadata': 'Fetch Metadata Request Headers',
+  'WCAG 2.2': 'Web Content Accessibility Guidelines (WCAG) 2.2',
   WebAuthn: 'Web Authentication: An API for accessing Public Key Credentials',
 } as const
 
