@@ -2,6 +2,7 @@
 import type {
   CodeOutcome,
   NewAuthorizationCode,
+  PresentedCode,
   Redemption,
 } from '../domain/authorization/authorization-code.ts'
 import type { Consent, ConsentRecord } from '../domain/authorization/consent.ts'
@@ -20,6 +21,10 @@ export type AuthorizationCodes = {
    * has the version that is given, and the pushed request was not consumed by another code.
    */
   issue(code: NewAuthorizationCode): Promise<boolean>
+  /** What a code of the client was issued for, while nobody has spent it and it has not expired; null otherwise. */
+  findUnspent(
+    code: PresentedCode & Readonly<{ client_id: string }>,
+  ): Promise<Pick<NewAuthorizationCode, 'scope' | 'audience'> | null>
   /**
    * Atomic: judges the code on its locked row, with the account and the consent held, and does what the verdict says in one statement:
    * spends it and opens its family, counts a failure, or ends what it bought with the entry in the revocation feed.
@@ -35,6 +40,10 @@ export type BrowserSessions = {
   open(session: NewBrowserSession): Promise<OpenedSession | null>
   /** The session, while it and its account live; null otherwise. Its idle expiry is moved at most once a minute. */
   find(session: PresentedSession): Promise<BrowserSession | null>
+  /** The same, with what the session's person has granted to a client: one statement. */
+  findAtClient(
+    session: PresentedSession & Readonly<{ client_id: string }>,
+  ): Promise<Readonly<{ session: BrowserSession; consent: Consent | null }> | null>
   /**
    * Atomic: ends the session, and with it the sign-ins opened from it whose scope has `openid` and not `offline_access`, each with its
    * entry in the revocation feed. Returns the sign-ins that it ended; null when the session is unknown or ended already.

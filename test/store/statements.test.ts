@@ -235,6 +235,7 @@ const askAuthorization = async () => {
   const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
   const codes = createAuthorizationCodes(silent, LIFETIMES)
   await codes.issue(authorizationCode)
+  await codes.findUnspent(authorizationCode)
   await codes.redeem(redemptionOf(authorizationCode))
   const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
   await createPushedRequests(silent).push(pushed)
@@ -243,6 +244,7 @@ const askAuthorization = async () => {
   const presented = newSession(ID)
   await sessions.open({ ...presented, id: ID, credential_epoch: 0, amr: [], replaces: null, source })
   await sessions.find(presented)
+  await sessions.findAtClient({ ...presented, client_id: 'app' })
   await sessions.end(presented)
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }

@@ -7,4 +7,18 @@ import { createRedeemCode } from './redeem-code.ts'
 export const createAuthorizationCodes = (database: Database, lifetimes: Lifetimes): AuthorizationCodes => ({
   issue: createIssueCode(database),
   redeem: createRedeemCode(database, lifetimes),
+
+  findUnspent: async ({ user_id, digest, client_id }) => {
+    const [code] = await database.run(
+      sql => sql<{ scope: string; audience: string[] }[]>`
+        select scope, audience
+        from signet.authorization_codes
+        where user_id = ${user_id}
+          and digest = ${digest}
+          and client_id = ${client_id}
+          and spent_at is null
+          and expires_at > statement_timestamp()`,
+    )
+    return code ?? null
+  },
 })

@@ -1,5 +1,10 @@
+import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
-import type { BrowserSession, SessionLifetimes } from '../../domain/sign-in/browser-session.ts'
+import type {
+  BrowserSession,
+  PresentedSession,
+  SessionLifetimes,
+} from '../../domain/sign-in/browser-session.ts'
 import type { RevokeReason } from '../../domain/sign-in/refresh-family.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import { onHeldAccount } from '../families/end-families.ts'
@@ -27,6 +32,7 @@ export const createBrowserSessions = (
   return {
     open: createOpenSession(database, lifetimes, end),
     find: createFindSession(database, lifetimes),
+    findAtClient: createFindAtClient(database, lifetimes),
     end,
   }
 }
@@ -98,35 +104,59 @@ const createOpenSession =
     return { ...toSession(row), ended: (isOfAnother ? await end(replaces) : null) ?? [] }
   }
 
-/** Reads one row by a unique index. A session whose idle expiry need not move is read and nothing else. */
 const createFindSession =
   (database: Database, { idle_seconds }: SessionLifetimes): BrowserSessions['find'] =>
-  async ({ user_id, digest }) => {
+  async presented => {
     const [row] = await database.run(
       sql => sql<Row[]>`
-        with session as materialized (
-          select ${accountColumns(sql)}, s.id as session_id, s.auth_time, s.amr
-          from signet.browser_sessions s
-          join signet.users u on u.id = s.user_id and u.credential_epoch = s.credential_epoch
-          where s.user_id = ${user_id}
-            and s.digest = ${digest}
-            and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
-            and u.disabled_at is null
-        ),
-        moved as (
-          update signet.browser_sessions s
-          set idle_expires_at = least(statement_timestamp() + make_interval(secs => ${idle_seconds}), s.expires_at)
-          from session
-          where s.user_id = ${user_id}
-            and s.id = session.session_id
-            and s.idle_expires_at < s.expires_at
-            and s.idle_expires_at <= statement_timestamp()
-              + make_interval(secs => ${idle_seconds - Math.min(MOVED_SECONDS, idle_seconds / 2)})
-        )
+        with ${livingSession(sql, { ...presented, idle_seconds })}
         select * from session`,
     )
     return row === undefined ? null : toSession(row)
   }
+
+const createFindAtClient =
+  (database: Database, { idle_seconds }: SessionLifetimes): BrowserSessions['findAtClient'] =>
+  async ({ client_id, ...presented }) => {
+    const [row] = await database.run(
+      sql => sql<(Row & Readonly<{ version: number | null; granted: readonly string[] | null }>)[]>`
+        with ${livingSession(sql, { ...presented, idle_seconds })}
+        select session.*, c.version, c.granted
+        from session
+        left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
+    )
+    if (row === undefined) return null
+    const { version, granted, ...session } = row
+    const consent = version === null || granted === null ? null : { version, granted }
+    return { session: toSession(session), consent }
+  }
+
+type Presented = PresentedSession & Readonly<{ idle_seconds: number }>
+
+/**
+ * `session`: one row by a unique index, while the session and its account live. A session whose idle expiry need not move is read and
+ * nothing else.
+ */
+const livingSession = (sql: ISql, { user_id, digest, idle_seconds }: Presented): Fragment => sql`
+  session as materialized (
+    select ${accountColumns(sql)}, s.id as session_id, s.auth_time, s.amr
+    from signet.browser_sessions s
+    join signet.users u on u.id = s.user_id and u.credential_epoch = s.credential_epoch
+    where s.user_id = ${user_id}
+      and s.digest = ${digest}
+      and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
+      and u.disabled_at is null
+  ),
+  moved as (
+    update signet.browser_sessions s
+    set idle_expires_at = least(statement_timestamp() + make_interval(secs => ${idle_seconds}), s.expires_at)
+    from session
+    where s.user_id = ${user_id}
+      and s.id = session.session_id
+      and s.idle_expires_at < s.expires_at
+      and s.idle_expires_at <= statement_timestamp()
+        + make_interval(secs => ${idle_seconds - Math.min(MOVED_SECONDS, idle_seconds / 2)})
+  )`
 
 /** Sign-ins with `offline_access` go on without the session, as the person has allowed (OpenID Connect Core §11). */
 const createEndSession =
