@@ -244,6 +244,7 @@ const askAuthorization = async () => {
   const presented = newSession(ID)
   await sessions.open({ ...presented, id: ID, credential_epoch: 0, amr: [], replaces: null, source })
   await sessions.find(presented)
+  await sessions.findAtClient({ ...presented, client_id: 'app' })
   await sessions.end(presented)
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }

@@ -6,6 +6,7 @@ import {
 } from '../../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../../src/domain/base/digest.ts'
 import {
+  ageCode,
   authorizationStores,
   codeRow,
   newCode,
@@ -119,6 +120,21 @@ describe.each(backends)('issuing codes, on $name', ({ open }) => {
       )
       expect(issued.filter(Boolean)).toHaveLength(1)
     })
+  })
+
+  it('can be asked what it was for by its client, while it is unspent and lives', async () => {
+    const { code } = await seedCode(backend.database)
+    const find = (more: Partial<typeof code> = {}) => stores.codes.findUnspent({ ...code, ...more })
+    expect(await find()).toEqual({ scope: code.scope, audience: code.audience })
+    expect(await find({ client_id: 'other' })).toBeNull()
+    expect(await find({ user_id: code.session_id })).toBeNull()
+    await ageCode(backend.database, code, 55)
+    expect(await find()).not.toBeNull()
+    await ageCode(backend.database, code, 10)
+    expect(await find()).toBeNull()
+    await ageCode(backend.database, code, -30)
+    await stores.codes.redeem(redemptionOf(code))
+    expect(await find()).toBeNull()
   })
 
   it('of an account that is deleted goes with it', async () => {

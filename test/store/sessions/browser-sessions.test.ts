@@ -156,6 +156,19 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
       })
     })
 
+    it('tells with it what the person has granted to the client, and to no other', async () => {
+      const [one, other] = [await seed(), await seed()]
+      const at = (client_id: string) => stores.sessions.findAtClient({ ...one.presented, client_id })
+      await stores.consents.grant({ user_id: one.user_id, client_id: 'app', granted: ['openid'] })
+      await stores.consents.grant({ user_id: other.user_id, client_id: 'other', granted: ['email'] })
+      const session = await stores.sessions.find(one.presented)
+      expect(await at('app')).toEqual({ session, consent: { version: 0, granted: ['openid'] } })
+      expect(await at('other')).toEqual({ session, consent: null })
+      expect(await stores.sessions.findAtClient({ ...newSession(one.user_id), client_id: 'app' })).toBeNull()
+      await change(one.user_id, 'expires_at = now()')
+      expect(await at('app')).toBeNull()
+    })
+
     it('moves the idle expiry once a minute at most, and never past the absolute one', async () => {
       const { user_id, presented } = await seed()
       await change(user_id, `idle_expires_at = now() + make_interval(secs => ${idle_seconds - 50})`)
