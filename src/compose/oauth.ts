@@ -48,7 +48,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
   })
   const ownTokens = createOwnTokens(parts)
-  const grants = createGrants({ ...parts, issue, rotate })
+  const grants = createGrants({ ...parts, issue, isBounded, raiseAlert, rotate })
   return {
     raiseAlert,
     issue,
