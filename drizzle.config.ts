@@ -2,6 +2,10 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: ['./src/store/schema/tables.ts', './src/store/schema/factor-tables.ts'],
+  schema: [
+    './src/store/schema/tables.ts',
+    './src/store/schema/factor-tables.ts',
+    './src/store/schema/authorization-tables.ts',
+  ],
   out: './drizzle',
 })

@@ -57,7 +57,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
  * The folders of a floor, from the lowest: each may import those before it. What lies beside them on the floor is above them all.
  */
 const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
-  domain: ['base', 'oauth', 'account', 'sign-in', 'factors', 'revocations', 'keys'],
+  domain: ['base', 'oauth', 'account', 'sign-in', 'factors', 'authorization', 'revocations', 'keys'],
   flows: ['access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
   store: [
     'postgres',
@@ -69,6 +69,9 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'mail',
     'revocations',
     'clients',
+    'codes',
+    'sessions',
+    'consents',
   ],
   http: ['pages', 'server', 'hosted', 'public', 'oauth', 'accounts', 'internal'],
   cli: ['terminal', 'accounts'],

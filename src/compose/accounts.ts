@@ -11,6 +11,7 @@ import { createExportAccount } from '../flows/account/export-account.ts'
 import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createHoldsRefreshToken } from '../flows/factors/holds-refresh-token.ts'
 import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
+import { createOpenBrowserSession } from '../flows/sign-in/browser-sign-in.ts'
 import { createCompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createCountSignIns } from '../flows/sign-in/count-sign-ins.ts'
 import { createOpenSignIn } from '../flows/sign-in/open-sign-in.ts'
@@ -27,9 +28,7 @@ import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
-type Parts = Base &
-  Pick<ComposedOAuth, 'alertRefresh' | 'issue' | 'rotate'> &
-  Readonly<{ mail: ComposedMail }>
+type Parts = Base & Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate'> & Readonly<{ mail: ComposedMail }>
 
 /** Composes the account API: its flows, limits and transports. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
@@ -48,6 +47,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     limit: limits.password,
   })
   const { notifyOwner, ...links } = mail.withAccounts({ ...parts, requireStepUp })
+  const openBrowserSession = notifyOwner.signIn(createOpenBrowserSession({ ...parts, limit: signInLimit }))
   const factors = composeFactors(config, {
     ...parts,
     ...proofs,
@@ -55,6 +55,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     signInLimit,
     notifyOwner,
     completeSignIn: notifyOwner.signIn(completeSignIn),
+    openBrowserSession,
   })
   return {
     ...links,
@@ -73,6 +74,16 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
       }),
       ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
     ),
+    signInOnPages: parts.countSignIns(
+      createSignIn({
+        ...parts,
+        completeSignIn: openBrowserSession,
+        demandSecondFactor: factors.secondFactorSignIn.demand,
+        password_cost: config.PASSWORD_COST,
+      }),
+      ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
+    ),
+    signUpOnPages: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn: openBrowserSession })),
     refresh: createRefresh(parts),
     signOut: createSignOut(parts),
     signIns: createSignIns({ ...parts, endingLimit: limits.ending }),

@@ -1,4 +1,5 @@
 import { audiencePolicyOf, type Config } from '../config.ts'
+import type { SessionLifetimes } from '../domain/sign-in/browser-session.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { systemRandom } from '../platform/random.ts'
@@ -16,8 +17,12 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
     max_seconds: config.REFRESH_TOKEN_MAX_SECONDS,
   }
+  const session_lifetimes: SessionLifetimes = {
+    idle_seconds: config.SESSION_IDLE_SECONDS,
+    max_seconds: config.SESSION_MAX_SECONDS,
+  }
   return {
-    ...composeStores({ database, redis, lifetimes, clock, metrics }),
+    ...composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics }),
     clients,
     clock,
     issuer: config.ISSUER,

@@ -2,6 +2,7 @@ import { signInEntries } from '../domain/revocations/revocation.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import { END_REASON_OF, isEnding } from '../domain/sign-in/refresh-verdict.ts'
 import type { AccountLife, Accounts } from '../ports/accounts.ts'
+import type { AuthorizationCodes, BrowserSessions, Consents } from '../ports/authorization.ts'
 import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Factors } from '../ports/factors.ts'
 import type { EmailLinks } from '../ports/mail.ts'
@@ -38,6 +39,8 @@ export const createBlockEnded = ({ clock, ...needs }: Needs) => {
   const blocking = createBlocking(needs)
   const { blocked, signIns } = blocking
   return {
+    ...createBlockAuthorization(blocking),
+
     accounts: (accounts: Accounts): Accounts => ({
       ...accounts,
       endEverySignIn: (id, reason) =>
@@ -53,6 +56,30 @@ export const createBlockEnded = ({ clock, ...needs }: Needs) => {
           accountLife.delete(account),
           ended => ended && personEntries({ sub: account.id, reason: 'deleted' }, ended),
         ),
+    }),
+
+    browserSessions: (sessions: BrowserSessions): BrowserSessions => ({
+      ...sessions,
+      open: session =>
+        blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),
+      end: session => blocked(sessions.end(session), ended => signIns(ended, 'signed_out')),
+    }),
+
+    codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
+      ...codes,
+      redeem: redemption =>
+        blocked(codes.redeem(redemption), outcome =>
+          // A family that was ended before has its entry already, by the request that ended it or by this one.
+          signIns(
+            outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null,
+            'code_replayed',
+          ),
+        ),
+    }),
+
+    consents: (consents: Consents): Consents => ({
+      ...consents,
+      withdraw: party => blocked(consents.withdraw(party), ended => signIns(ended, party.reason)),
     }),
 
     factors: (factors: Factors): Factors => ({
@@ -123,6 +150,31 @@ const createBlocking = ({ blocklist, metrics, access_token_seconds }: Omit<Needs
 })
 
 type Blocking = ReturnType<typeof createBlocking>
+
+const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
+  browserSessions: (sessions: BrowserSessions): BrowserSessions => ({
+    ...sessions,
+    open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),
+    end: session => blocked(sessions.end(session), ended => signIns(ended, 'signed_out')),
+  }),
+
+  codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
+    ...codes,
+    redeem: redemption =>
+      blocked(codes.redeem(redemption), outcome =>
+        // What the code bought has ended by now, by an earlier request if not by this one.
+        signIns(
+          outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null,
+          'code_replayed',
+        ),
+      ),
+  }),
+
+  consents: (consents: Consents): Consents => ({
+    ...consents,
+    withdraw: party => blocked(consents.withdraw(party), ended => signIns(ended, party.reason)),
+  }),
+})
 
 const blockFamilies = (
   families: RefreshFamilies,

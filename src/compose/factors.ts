@@ -15,6 +15,7 @@ import type { RequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createTotpEnrolment } from '../flows/factors/totp-enrolment.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
+import type { SignedInOnPages } from '../flows/sign-in/browser-sign-in.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import type { CountSignIns } from '../flows/sign-in/count-sign-ins.ts'
 import { createPasskeySignIn } from '../flows/sign-in/passkey-sign-in.ts'
@@ -42,6 +43,8 @@ type Parts = ProofParts &
     requireStepUp: RequireStepUp
     /** Notifies the owner of a new device. */
     completeSignIn: CompleteSignIn
+    /** The same for a sign-in on the hosted pages. */
+    openBrowserSession: CompleteSignIn<SignedInOnPages>
     /** Notifies the owner of changed factors. */
     notifyOwner: NotifyOwner
   }>
@@ -74,12 +77,15 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const counted = <R, A>(flow: (request: R) => Promise<A>) => parts.countSignIns(flow, () => 'signed_in')
   const secondFactorSignIn = createSecondFactorSignIn(halves)
   const passkeySignIn = createPasskeySignIn(halves)
+  const onPages = createSecondFactorSignIn({ ...halves, completeSignIn: parts.openBrowserSession })
   return {
     secondFactorSignIn: {
       ...secondFactorSignIn,
       finish: counted(secondFactorSignIn.finish),
     },
     passkeySignIn: { ...passkeySignIn, finish: counted(passkeySignIn.finish) },
+    secondFactorOnPages: { ...onPages, finish: counted(onPages.finish) },
+    offerFactors: halves.offerFactors,
     stepUp: createStepUp(halves),
     totpEnrolment: {
       ...totp,

@@ -6,6 +6,7 @@ import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
+import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
 import { type OnClose, openParts } from './open.ts'
@@ -79,12 +80,13 @@ const assemble = async (
   const { ensure: ensureStore } = opened.database
   const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
+  const hosted = composeHosted(config, { ...base, ...accounts, limits: base.limits })
   let isDraining = false
   const apps = composeApps(config, {
     base,
     opened,
     pages,
-    subjects: { ...revocations, ...oauth, ...accounts },
+    subjects: { ...revocations, ...oauth, ...accounts, ...hosted },
     mailsWaiting: mail.waiting,
     logLinesDropped,
     isDraining: () => isDraining,

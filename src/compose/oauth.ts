@@ -2,17 +2,19 @@ import type { Config } from '../config.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
+import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
 import { createRevoke } from '../flows/oauth/revoke.ts'
+import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import { ASSERTION_ALGORITHMS } from '../grants/client-assertion.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
 import { createExchange } from '../grants/exchange.ts'
 import { createGrants } from '../grants/index.ts'
 import { createIssue } from '../grants/issue.ts'
-import { createAlertRefresh } from '../grants/refresh-alert.ts'
 import { createRotate } from '../grants/rotate.ts'
+import { createRaiseAlert } from '../grants/security-alert.ts'
 import type { EnsureStore } from '../ports/effects.ts'
 import type { Base } from './base.ts'
 
@@ -33,21 +35,22 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     ttl_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     reserveStatus: parts.statusLists.reserve,
   })
-  const alertRefresh = createAlertRefresh({ ...parts, onReuse: parts.notices.refreshReused })
+  const raiseAlert = createRaiseAlert({ ...parts, onReuse: parts.notices.refreshReused })
   const rotate = createRotate({
     ...parts,
     issue,
     isBounded,
     limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
-    alertRefresh,
+    raiseAlert,
   })
   const authenticateClient = createAuthenticateClient({
     ...parts,
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
   })
-  const grants = createGrants({ ...parts, issue, rotate })
+  const ownTokens = createOwnTokens(parts)
+  const grants = createGrants({ ...parts, issue, isBounded, raiseAlert, rotate })
   return {
-    alertRefresh,
+    raiseAlert,
     issue,
     rotate,
     exchange: createExchange({ ...parts, authenticateClient, grants }),
@@ -56,7 +59,8 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       authenticateClient,
       limit: limits('revoke', config.RATE_LIMIT_REVOKE),
     }),
-    introspect: createIntrospect({ ...parts, authenticateClient }),
+    introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
+    userinfo: createUserinfo({ ...parts, ownTokens }),
     metadata: authorizationServerMetadata({
       issuer,
       grant_types: grants.map(grant => grant.grant_type),

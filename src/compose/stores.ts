@@ -1,3 +1,4 @@
+import type { SessionLifetimes } from '../domain/sign-in/browser-session.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts'
 import type { RedisConnection } from '../ephemeral/redis.ts'
@@ -6,6 +7,9 @@ import type { Blocklist } from '../ports/revocations.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
+import { createAuthorizationCodes } from '../store/codes/authorization-codes.ts'
+import { createPushedRequests } from '../store/codes/pushed-requests.ts'
+import { createConsents } from '../store/consents/consents.ts'
 import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
 import { createRefreshFamilies } from '../store/families/refresh-families.ts'
@@ -16,18 +20,20 @@ import { createEndings } from '../store/revocations/endings.ts'
 import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
 import { createRevocations } from '../store/revocations/revocations.ts'
 import { createStatusEntries } from '../store/revocations/status-entries.ts'
+import { createBrowserSessions } from '../store/sessions/browser-sessions.ts'
 import { createBlockEnded } from './block-ended.ts'
 
 type Parts = Readonly<{
   database: Database
   redis: RedisConnection | null
   lifetimes: Lifetimes
+  session_lifetimes: SessionLifetimes
   clock: Clock
   metrics: Pick<Metrics, 'ended'>
 }>
 
 /** The stores in Postgres, and the blocklist in Redis that follows them. */
-export const composeStores = ({ database, redis, lifetimes, clock, metrics }: Parts) => {
+export const composeStores = ({ database, redis, lifetimes, session_lifetimes, clock, metrics }: Parts) => {
   const blocklist = redis ? createRedisBlocklist(redis) : absentBlocklist
   const { access_token_seconds } = lifetimes
   const blockEnded = createBlockEnded({ blocklist, clock, metrics, access_token_seconds })
@@ -38,10 +44,16 @@ export const composeStores = ({ database, redis, lifetimes, clock, metrics }: Pa
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),
     blocklist: readable,
+    browserSessions: blockEnded.browserSessions(
+      createBrowserSessions(database, { session: session_lifetimes, access_token_seconds }),
+    ),
     ceremonies: createCeremonies(database),
+    codes: blockEnded.codes(createAuthorizationCodes(database, lifetimes)),
+    consents: blockEnded.consents(createConsents(database, lifetimes)),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
     links: blockEnded.links(createEmailLinks(database, lifetimes)),
+    pushedRequests: createPushedRequests(database),
     refreshFamilies: blockEnded.refreshFamilies(createRefreshFamilies(database, lifetimes)),
     revocationFeed: createRevocationFeed(database),
     revocations: blockEnded.revocations(createRevocations(database, lifetimes)),

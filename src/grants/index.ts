@@ -1,22 +1,15 @@
-import type { Peppers } from '../domain/base/pepper.ts'
-import type { AudiencePolicy } from '../domain/oauth/audience.ts'
-import type { EnsureStore } from '../ports/effects.ts'
+import { createAuthorizationCodeGrant } from './authorization-code.ts'
 import { createClientCredentialsGrant } from './client-credentials.ts'
 import type { Grant } from './grant.ts'
-import type { Issue } from './issue.ts'
 import { createRefreshTokenGrant } from './refresh-token.ts'
-import type { Rotate } from './rotate.ts'
 
-type Needs = Readonly<{
-  issue: Issue
-  rotate: Rotate
-  policy: AudiencePolicy
-  peppers: Peppers
-  ensureStore: EnsureStore
-}>
+type Needs = Parameters<typeof createAuthorizationCodeGrant>[0] &
+  Parameters<typeof createClientCredentialsGrant>[0] &
+  Parameters<typeof createRefreshTokenGrant>[0]
 
 /** Every grant. The token endpoint and the metadata follow this list. */
 export const createGrants = (needs: Needs): readonly Grant[] => [
+  createAuthorizationCodeGrant(needs),
   createClientCredentialsGrant(needs),
   createRefreshTokenGrant(needs),
 ]

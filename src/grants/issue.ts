@@ -1,3 +1,4 @@
+import { idTokenClaims } from '../domain/authorization/id-token.ts'
 import type { AccessTokenClaims, TokenStatus } from '../domain/oauth/access-token.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
@@ -22,6 +23,11 @@ type Needs = Readonly<{
   /** Reserves the token's place in a status list, durably before the token is issued. */
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
+
+/** What an ID token says beside its own life. */
+type Identity = Omit<Parameters<typeof idTokenClaims>[0], 'issuer' | 'family' | 'iat' | 'exp'> &
+  Readonly<{ family: Family }>
+
 type Grant = Readonly<{ scope: string; audience: readonly string[] }>
 
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
@@ -32,9 +38,15 @@ const PREPARED_SECONDS = 60
 
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 
-/** RFC 9068 – Issues access tokens. */
+/** From the statement that judged the sign-in, and not beyond the sign-in. */
+const lifeOf = ({ at, expires_at }: Family, ttl_seconds: number) => {
+  const iat = secondsOf(at)
+  return { iat, exp: Math.min(iat + ttl_seconds, secondsOf(expires_at)) }
+}
+
+/** RFC 9068, OpenID Connect Core §2 – Issues access tokens and ID tokens. */
 export const createIssue = (needs: Needs) => {
-  const { clock, ttl_seconds, second_factor_roles, requireLength } = needs
+  const { keys, clock, issuer, ttl_seconds, second_factor_roles, requireLength } = needs
   const prepare = createPrepare(needs)
   const sign = createSign(needs)
   return {
@@ -64,8 +76,6 @@ export const createIssue = (needs: Needs) => {
      * so that a revocation of everything until then, which waited for that statement, covers the token. No token outlives its sign-in.
      */
     toFamily: (family: Family, { scope, audience }: Grant, prepared: Prepared) => {
-      const iat = secondsOf(family.at)
-      const exp = Math.min(iat + ttl_seconds, secondsOf(family.expires_at))
       const { user_id, client_id, auth_time, amr } = family
       const acr = acrOf(amr)
       return sign(
@@ -73,8 +83,7 @@ export const createIssue = (needs: Needs) => {
           sub: user_id,
           client_id,
           aud: audience,
-          iat,
-          exp,
+          ...lifeOf(family, ttl_seconds),
           scope,
           sid: family.id,
           auth_time: secondsOf(auth_time),
@@ -85,6 +94,10 @@ export const createIssue = (needs: Needs) => {
         prepared,
       )
     },
+
+    /** OpenID Connect Core §2, §3.1.3.3 – Who signed in, for the application; it lives as long as the access token beside it. */
+    idToken: ({ family, ...identity }: Identity): Promise<string> =>
+      keys.sign('JWT', idTokenClaims({ issuer, family, ...identity, ...lifeOf(family, ttl_seconds) })),
   }
 }
 

@@ -26,8 +26,8 @@ import type { Metrics } from '../ports/effects.ts'
 import type { Allowance, Limit } from '../ports/limits.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
 import type { Issue, Prepared } from './issue.ts'
-import type { AlertRefresh, Suspicion } from './refresh-alert.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
+import type { RaiseAlert, Suspicion } from './security-alert.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
@@ -38,7 +38,7 @@ type Needs = Readonly<{
   /** Refreshes of one sign-in, from all addresses together. */
   limit: Limit
   metrics: Metrics
-  alertRefresh: AlertRefresh
+  raiseAlert: RaiseAlert
 }>
 
 export type RotateRequest = Readonly<{
@@ -153,12 +153,12 @@ const isPresentable = (
 
 const createAlert =
   (
-    { alertRefresh }: Needs,
+    { raiseAlert }: Needs,
     { client: { client_id }, token: { family_id }, source }: RotateRequest,
     user_id: string | null,
   ) =>
   (verdict: Suspicion, message: string) =>
-    alertRefresh({ verdict, client_id, family_id, user_id, source }, message)
+    raiseAlert({ verdict, client_id, family_id, user_id, source }, message)
 
 const createSpend =
   ({ refreshFamilies, peppers }: Needs) =>

@@ -1,6 +1,7 @@
 import type { AuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
 import type { createIntrospect } from '../flows/oauth/introspect.ts'
 import type { createRevoke } from '../flows/oauth/revoke.ts'
+import type { Userinfo } from '../flows/oauth/userinfo.ts'
 import type { EndEverything } from '../flows/revocations/end-everything.ts'
 import type { AnswerFeed } from '../flows/revocations/feed.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
@@ -8,17 +9,22 @@ import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
+import { consentRoutes } from './hosted/consent.ts'
 import { linkPages } from './hosted/link-pages.ts'
+import { signInRoutes } from './hosted/sign-in.ts'
+import { signUpRoutes } from './hosted/sign-up.ts'
+import { authorizeRoutes } from './oauth/authorize.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
+import { userinfoRoutes } from './oauth/userinfo.ts'
 import type { Brand } from './pages/brand.ts'
 import { docsRoutes } from './public/docs.ts'
 import { healthRoutes, type JudgeHealth } from './public/health.ts'
 import { homeRoute } from './public/home.ts'
 import { jwksRoute } from './public/jwks.ts'
-import { metadataRoute } from './public/metadata.ts'
+import { metadataRoutes } from './public/metadata.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { statusListRoutes } from './public/status-lists.ts'
 import { createLargeAnswers } from './server/large-answers.ts'
@@ -28,6 +34,7 @@ type Needs = Readonly<{
   exchange: Exchange
   revoke: ReturnType<typeof createRevoke>
   introspect: ReturnType<typeof createIntrospect>
+  userinfo: Userinfo
   keys: Keys
   metadata: object
   answerFeed: AnswerFeed
@@ -38,21 +45,30 @@ type Needs = Readonly<{
   brand: Brand
 }> &
   Parameters<typeof accountRoutes>[0] &
+  Parameters<typeof authorizeRoutes>[0] &
+  Parameters<typeof signInRoutes>[0] &
+  Parameters<typeof signUpRoutes>[0] &
+  Parameters<typeof consentRoutes>[0] &
   Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
   homeRoute(),
-  metadataRoute(needs.metadata),
+  ...metadataRoutes(needs.metadata),
   jwksRoute(needs.keys),
   tokenRoute(needs.exchange, needs.csrf),
   revokeRoute(needs.revoke, needs.csrf),
   introspectRoute(needs.introspect, needs.csrf),
+  ...userinfoRoutes(needs.userinfo),
   revocationsRoute(needs.answerFeed, createLargeAnswers()),
   ...statusListRoutes(needs.statusLists),
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...linkPages(needs),
+  ...authorizeRoutes(needs),
+  ...signInRoutes(needs),
+  ...signUpRoutes(needs),
+  ...consentRoutes(needs),
   ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),

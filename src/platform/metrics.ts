@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
+import { CODE_VERDICTS } from '../domain/authorization/authorization-code.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
 import { END_REASONS } from '../domain/sign-in/refresh-family.ts'
 import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
@@ -54,6 +55,7 @@ export const absentMetrics: Metrics = {
   answered: () => {},
   issued: () => {},
   judged: () => {},
+  codeJudged: () => {},
   limited: () => {},
   mailed: () => {},
   deleted: () => {},
@@ -75,6 +77,7 @@ const createCounters = (registry: Registry): Metrics => {
   })
   const tokens = counter('signet_tokens_issued_total', 'Answers that held a token.', ['grant'])
   const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
+  const codes = counter('signet_authorization_codes_total', 'Authorization codes judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
   const mails = counter('signet_mails_total', 'Mails.', ['outcome', 'reason'])
   const attempts = counter('signet_sign_ins_total', 'Attempts to sign in, by what they came to.', ['outcome'])
@@ -90,6 +93,7 @@ const createCounters = (registry: Registry): Metrics => {
   for (const outcome of REFRESH_OUTCOMES) verdicts.inc({ verdict: outcome }, 0)
   for (const outcome of Object.keys(SIGN_IN_RESULTS)) attempts.inc({ outcome }, 0)
   for (const reason of Object.keys(END_REASONS)) ended.inc({ reason }, 0)
+  for (const verdict of CODE_VERDICTS) codes.inc({ verdict }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
   return {
     answered: request => {
@@ -101,6 +105,7 @@ const createCounters = (registry: Registry): Metrics => {
     signedIn: outcome => attempts.inc({ outcome }),
     ended: (reason, count) => ended.inc({ reason }, count),
     judged: outcome => verdicts.inc({ verdict: outcome }),
+    codeJudged: verdict => codes.inc({ verdict }),
     limited: limit => limits.inc({ limit }),
     mailed: name => {
       const [outcome, reason] = MAIL_OUTCOMES[name]

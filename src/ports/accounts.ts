@@ -4,6 +4,7 @@ import type { Account } from '../domain/account/account.ts'
 import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { Person } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { PastSignIn } from '../domain/sign-in/sign-in-history.ts'
@@ -22,6 +23,8 @@ export type Accounts = {
   }): Promise<Account | null>
   /** By e-mail in its normalized form. Null when no account has it. */
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  /** What applications are told of a person. Null unless the account lives and is enabled. */
+  findPerson(id: string): Promise<Person | null>
   /** Atomic: replaces the digest by another one of the same password, unless the password was changed meanwhile. Ends no sign-in. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**

@@ -1,6 +1,7 @@
 /** The effects that all parts of the core share. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { CodeVerdict } from '../domain/authorization/authorization-code.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
 import type { LogFields } from '../domain/base/log-fields.ts'
 import type { ExpiringTable } from '../domain/base/retention.ts'
@@ -52,6 +53,8 @@ export type Metrics = {
   issued(grant: string): void
   /** A refresh token was judged. */
   judged(outcome: RefreshOutcome): void
+  /** An authorization code was judged. */
+  codeJudged(verdict: CodeVerdict): void
   /** An attempt to sign in came to its end, or to the question for a second factor. */
   signedIn(result: SignInResult): void
   /** Sign-ins were ended before they expired, by a request to this process. */

@@ -116,11 +116,23 @@ export const SETTINGS = {
     ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
     help: 'Seconds that a sign-in lasts, however often it is refreshed. Never extended.',
   },
+  SIGN_UP: {
+    ...oneOf('open', ['open', 'closed']),
+    help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, or nobody.',
+  },
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
     standard: 'embedded: generated into `DATA_DIR`; else required',
     help: 'Key of the refresh tokens: base64url, 32 bytes or more. Several separated by commas, the newest first: the first issues, all of them verify.',
     isSecret: true,
+  },
+  SESSION_IDLE_SECONDS: {
+    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser session waits for its next request; slides with each, never past `SESSION_MAX_SECONDS`.',
+  },
+  SESSION_MAX_SECONDS: {
+    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
+    help: 'Seconds a browser session lasts after its person has signed in, however often it is used.',
   },
   DEFAULT_AUDIENCE: {
     schema: z.string().optional(),

@@ -13,8 +13,8 @@ export type Restored = Readonly<{ accounts: number; sign_ins: number; links: num
 const BATCH_ROWS = 500
 
 /**
- * Ours – Ends what a restore has revived: every sign-in, by the credential epoch of its account, every known device, every mailed link, and
- * every ceremony under way. Each statement is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins
+ * Ours – Ends what a restore has revived: every sign-in, browser session and code, by the credential epoch of its account, every known
+ * device, every mailed link, and every ceremony under way. Each statement is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins
  * since the restore, which is acceptable.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {

@@ -20,6 +20,9 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   import_batches: 'digest',
   email_links: 'user_id, purpose',
   ceremonies: 'digest',
+  authorization_codes: 'user_id, digest',
+  browser_sessions: 'user_id, id',
+  pushed_requests: 'digest',
 }
 
 type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>

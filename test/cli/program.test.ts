@@ -88,6 +88,22 @@ describe('signetd clients check', () => {
       redirect_uris: ['https://spa.example/cb'],
     }
     expect(await check([GOOD, other])).toMatchObject({ code: 0, out: ['app', 'spa'], err: [] })
+    const web = {
+      client_id: 'web',
+      client_secret: SECRET,
+      client_uri: 'https://web.example',
+      logo_uri: 'http://localhost:3000/logo.png',
+      contacts: ['people@web.example'],
+      redirect_uris: ['https://web.example/callback'],
+      response_types: ['code'],
+      grant_types: ['authorization_code', 'refresh_token'],
+      require_pkce: false,
+      require_pushed_authorization_requests: true,
+      default_max_age: 0,
+      post_logout_redirect_uris: ['https://web.example/bye', 'com.example.web:/bye'],
+      backchannel_logout_uri: 'https://web.example/logout',
+    }
+    expect(await check([web])).toMatchObject({ code: 0, out: ['web'], err: [] })
     expect(await check([GOOD], '--json')).toMatchObject({ code: 0, out: ['{"client_ids":["app"]}'] })
     expect(await check([])).toMatchObject({ code: 0, out: [] })
   })
@@ -146,6 +162,27 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, redirect_uris: ['http://app.example/cb'] }], /redirect_uris\.0 must be https/],
     [[{ ...GOOD, redirect_uris: ['https://app.example/cb#x'] }], /redirect_uris\.0/],
     [[{ ...GOOD, redirect_uris: ['javascript:alert(1)'] }], /redirect_uris\.0/],
+    [[{ ...GOOD, redirect_uris: ['https://app.example/', 'blob:x'] }], /redirect_uris\.1/],
+    [[{ ...GOOD, grant_types: ['authorization_code'] }], /redirect_uris is required by authorization_code$/],
+    [[{ ...GOOD, response_types: ['token'] }], /response_types must be \[\] or \["code"\]$/],
+    [[{ ...GOOD, response_types: ['code'] }], /response_types code needs the grant type authorization_code$/],
+    [
+      [{ client_id: 'app', token_endpoint_auth_method: 'none', require_pkce: false }],
+      /require_pkce false is for confidential clients only$/,
+    ],
+    [
+      [{ ...GOOD, require_pushed_authorization_requests: true }],
+      /require_pushed_authorization_requests needs the grant type authorization_code$/,
+    ],
+    [[{ ...GOOD, post_logout_redirect_uris: ['data:x'] }], /post_logout_redirect_uris\.0 must be https/],
+    [[{ ...GOOD, backchannel_logout_uri: 'http://app.example/' }], /backchannel_logout_uri must be https/],
+    [[{ ...GOOD, backchannel_logout_uri: 'cursor://app' }], /backchannel_logout_uri must be https/],
+    [[{ ...GOOD, logo_uri: 'http://app.example/logo.png' }], /logo_uri must be https/],
+    [[{ ...GOOD, client_uri: 'app.example' }], /client_uri must be https/],
+    [[{ ...GOOD, policy_uri: 'javascript:alert(1)' }], /policy_uri must be https/],
+    [[{ ...GOOD, tos_uri: '/terms' }], /tos_uri must be https/],
+    [[{ ...GOOD, contacts: [''] }], /contacts\.0 /],
+    [[{ ...GOOD, default_max_age: -1 }], /default_max_age /],
     [[{ ...GOOD, scope: 'a  b' }], /scope must be scope tokens/],
     [[{ ...GOOD, scope: 'a"b' }], /scope must be scope tokens/],
     [[{ ...GOOD, refresh_grace_seconds: 61 }], /refresh_grace_seconds /],

@@ -65,6 +65,26 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     backend.database.sql`
       insert into status_entries (jti, sub, client_id, issued_at, expires_at)
       values (${randomUUID()}, 'c', 'c', now(), now() - make_interval(secs => ${seconds_ago}))`
+  const putCode = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into authorization_codes (
+        user_id, digest, session_id, credential_epoch, auth_time, amr, client_id, scope, audience, is_refreshable, expires_at
+      )
+      values (
+        ${user}, ${randomBytes(32)}, ${randomUUID()}, 0, now(), '{}', 'c', '', '{}', true,
+        now() - make_interval(secs => ${seconds_ago})
+      )`
+  const putSession = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
+      values (
+        ${user}, ${randomUUID()}, ${randomBytes(32)}, 0, now(), '{}', now() - interval '7 days',
+        now() - make_interval(secs => ${seconds_ago})
+      )`
+  const putPushedRequest = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into pushed_requests (digest, client_id, parameters, expires_at)
+      values (${randomBytes(32)}, 'c', '', now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
@@ -91,6 +111,9 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       feed_positions: 2,
       import_batches: 1,
       email_links: 1,
+      authorization_codes: 0,
+      browser_sessions: 0,
+      pushed_requests: 0,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
@@ -104,6 +127,19 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('import_batches')).toBe(2)
     expect(await count('email_links')).toBe(2)
     expect(await count('users')).toBe(1)
+  })
+
+  it('keeps a code for ten minutes, a pushed request for as long as a sealed request, a browser session for a day', async () => {
+    for (const seconds of [-60, 590, 610]) await putCode(seconds)
+    for (const seconds of [-60, 4_190, 4_210]) await putPushedRequest(seconds)
+    for (const seconds of [-60, 86_390, 86_410]) await putSession(seconds)
+    expect(await sweeper()()).toMatchObject({
+      authorization_codes: 1,
+      browser_sessions: 1,
+      pushed_requests: 1,
+    })
+    for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests'])
+      expect(await count(table)).toBe(2)
   })
 
   it('numbers revocations when no service follows the feed', async () => {
@@ -140,6 +176,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       answered: () => {},
       issued: () => {},
       judged: () => {},
+      codeJudged: () => {},
       limited: () => {},
       mailed: () => {},
       signedIn: () => {},

@@ -3,6 +3,8 @@ import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
+import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
+import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
@@ -13,6 +15,9 @@ import { createAccountAdministration } from '../../src/store/accounts/account-ad
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
+import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
+import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
+import { createConsents } from '../../src/store/consents/consents.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -29,6 +34,8 @@ import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
+import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
+import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
 import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
@@ -69,6 +76,7 @@ const askEverything = async () => {
   await askFactors()
   await askMail()
   await askRevocations()
+  await askAuthorization()
   await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
@@ -131,6 +139,7 @@ const askAccounts = async () => {
   const accounts = createAccounts(silent, LIFETIMES)
   await accounts.create({ id: ID, email: line.email, password_digest, roles: [], language: 'en' })
   await accounts.findByEmail(line.email)
+  await accounts.findPerson(ID)
   await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
   await accounts.endEverySignIn(ID, 'signed_out_everywhere')
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
@@ -222,10 +231,33 @@ const askRevocations = async () => {
   })
 }
 
+const askAuthorization = async () => {
+  const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
+  const codes = createAuthorizationCodes(silent, LIFETIMES)
+  await codes.issue(authorizationCode)
+  await codes.findUnspent(authorizationCode)
+  await codes.redeem(redemptionOf(authorizationCode))
+  const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
+  await createPushedRequests(silent).push(pushed)
+  await createPushedRequests(silent).find(pushed)
+  const sessions = createBrowserSessions(silent, { session: LIFETIMES, access_token_seconds: 900 })
+  const presented = newSession(ID)
+  await sessions.open({ ...presented, id: ID, credential_epoch: 0, amr: [], replaces: null, source })
+  await sessions.find(presented)
+  await sessions.findAtClient({ ...presented, client_id: 'app' })
+  await sessions.end(presented)
+  const consents = createConsents(silent, LIFETIMES)
+  const party = { user_id: ID, client_id: 'app' }
+  await consents.find(party)
+  await consents.grant({ ...party, granted: [] })
+  await consents.withdraw({ ...party, reason: 'consent_withdrawn' })
+  await consents.list(ID)
+}
+
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))
@@ -279,6 +311,17 @@ describe('the statement that judges refresh tokens', () => {
     const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
     // An unknown family has no row.
     expect(new Set([...given, 'unknown_family'])).toEqual(new Set(Object.keys(REFRESH_VERDICTS)))
+  })
+})
+
+describe('the statement that judges codes', () => {
+  it('gives every verdict of the list, and no other', () => {
+    const [judging = ''] = [...statements]
+      .filter(text => text.includes('signet.authorization_codes'))
+      .flatMap(text => text.split('end as verdict').slice(0, -1))
+    const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
+    // No row is no code.
+    expect(new Set([...given, 'unknown_code'])).toEqual(new Set(CODE_VERDICTS))
   })
 })
 

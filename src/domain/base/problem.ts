@@ -5,6 +5,9 @@ import type { AboutSignIn } from './log-fields.ts'
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
   LINK_INVALID: [400, 'This link is invalid or has expired. Please request a new one.'],
+  AUTHORIZATION_REQUEST_INVALID: [400, 'The application that sent you here made a mistake.'],
+  PAGE_EXPIRED: [400, 'This page has expired.'],
+  PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],
   ORIGIN_NOT_ALLOWED: [403, 'Requests from this origin are not allowed.'],
   SCOPE_INSUFFICIENT: [403, 'The access token does not permit this request.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot reach the requested authentication level.'],
@@ -45,6 +48,13 @@ export type ProblemCode = keyof typeof PROBLEMS
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
   LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile', 'already_confirmed'],
+  AUTHORIZATION_REQUEST_INVALID: [
+    'request_too_long',
+    'parameter_repeated',
+    'client_unknown',
+    'redirect_uri_not_registered',
+  ],
+  PAGE_FOREIGN: ['page_seal_missing', 'page_seal_of_another_browser', 'session_of_another_page'],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
   AUTHENTICATION_UNMET: ['no_second_factor'],
   AUTH_CREDENTIALS_INVALID: [

@@ -9,6 +9,12 @@ const RETENTION_SECONDS = 86_400
 /** The same for tables that operators do not investigate and that gain a row for each access token or each change of the feed. */
 const SHORT_RETENTION_SECONDS = 2 * CLOCK_TOLERANCE_MAX_SECONDS
 
+/** RFC 6749 §4.1.2 – Seconds for which a code is kept after it expired, so that its replay ends what the code bought. */
+export const SPENT_CODE_SECONDS = 600
+
+/** A person signs in before the code of a pushed request is issued: the sealed request that the page holds is valid for an hour. */
+const PUSHED_REQUEST_RETENTION_SECONDS = 3_600 + SHORT_RETENTION_SECONDS
+
 /** The tables whose rows expire, in the order of deletion, with the seconds for which an expired row is kept. */
 export const RETENTIONS = [
   ['refresh_families', RETENTION_SECONDS],
@@ -19,5 +25,8 @@ export const RETENTIONS = [
   ['import_batches', RETENTION_SECONDS],
   ['email_links', RETENTION_SECONDS],
   ['ceremonies', RETENTION_SECONDS],
+  ['authorization_codes', SPENT_CODE_SECONDS],
+  ['browser_sessions', RETENTION_SECONDS],
+  ['pushed_requests', PUSHED_REQUEST_RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

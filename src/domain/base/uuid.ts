@@ -5,3 +5,13 @@ export const isUuid = (text: string): boolean => UUID.test(text)
 
 /** RFC 9562 §5.9 – The nil UUID: sorts before every id and names no row. */
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
+
+export const UUID_BYTES = 16
+
+export const bytesOfUuid = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex')
+
+/** The reverse of `bytesOfUuid`. */
+export const uuidOf = (bytes: Buffer): string => {
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}

@@ -49,6 +49,10 @@ export const judgeAccessToken = (
   return { claims }
 }
 
+/** RFC 6750 §2.1 – The token of an Authorization header. Null for another scheme, and for what cannot be a token. */
+export const bearerTokenOf = (authorization: string): string | null =>
+  /^bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1] ?? null
+
 /** RFC 7519 §4.1.3 – The audiences as a list: a single string is a list of one. */
 export const audiencesOf = ({ aud }: Pick<AccessTokenClaims, 'aud'>): readonly string[] =>
   typeof aud === 'string' ? [aud] : aud

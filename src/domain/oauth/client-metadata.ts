@@ -4,10 +4,12 @@ import { nearestWord } from '../base/nearest-word.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
 import { AUTH_METHODS, type Client, FIRST_PARTY, GRANT_TYPES } from './client.ts'
+import { isRegistrable, isWebUri } from './redirect-uri.ts'
 import { parseScope } from './scope.ts'
 
 /** Ours: characters of a client secret, at least. Secrets are stored as SHA-256, which is safe only for high entropy. */
 const SECRET_MIN_CHARACTERS = 32
+const CODE_GRANT = 'authorization_code'
 const MAKE_A_SECRET = 'make one with: openssl rand -hex 32'
 
 /** The words of a refusal where one of several values is asked for. */
@@ -29,17 +31,18 @@ const publicJwk = z
 /** Ours: a `*` would match as it is written, and nothing else. */
 const isLiteral = (value: string): boolean => !value.includes('*')
 
-/** RFC 8252 §7, RFC 6749 §3.1.2 – Absolute, without a fragment; http on loopback only. private-use schemes need a dot. */
 const redirectUri = z
   .string('must be a string')
   .refine(isLiteral, 'must hold no *, which is no wildcard here: register each address')
-  .refine(uri => {
-    if (!URL.canParse(uri) || uri.includes('#') || /\s/.test(uri)) return false
-    const { protocol, hostname } = new URL(uri)
-    if (protocol === 'https:') return true
-    if (protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
-    return protocol.includes('.')
-  }, 'must be https, http on loopback, or a private-use scheme with a dot, without a fragment')
+  .refine(
+    isRegistrable,
+    'must be https, http on loopback, or a private-use scheme, without user information and without a fragment',
+  )
+
+const webUri = z
+  .string('must be a string')
+  .max(2000, 'must be 2000 characters at most')
+  .refine(isWebUri, 'must be https, or http on loopback, without user information and without a fragment')
 
 const audience = z
   .string('must be a string')
@@ -48,6 +51,7 @@ const audience = z
 
 const VISIBLE = 'must be 1 to 255 printable ASCII characters'
 const GRACE = 'must be a whole number from 0 to 60'
+const AGE = 'must be a whole number of seconds'
 const listOf = <T extends z.ZodType>(item: T) => z.array(item, 'must be a list').default([])
 const flag = z.boolean('must be true or false').default(false)
 
@@ -63,6 +67,13 @@ const metadata = z
         .min(SECRET_MIN_CHARACTERS, `must be ${SECRET_MIN_CHARACTERS} characters or more; ${MAKE_A_SECRET}`)
         .optional(),
       client_name: z.string('must be a string').max(200, 'must be 200 characters at most').optional(),
+      client_uri: webUri.optional(),
+      logo_uri: webUri.optional(),
+      policy_uri: webUri.optional(),
+      tos_uri: webUri.optional(),
+      contacts: listOf(
+        z.string('must be a string').min(1, 'must not be empty').max(255, 'must be 255 characters at most'),
+      ),
       token_endpoint_auth_method: z.enum(AUTH_METHODS, oneOf(AUTH_METHODS)).default('client_secret_basic'),
       jwks: z
         .object(
@@ -73,6 +84,11 @@ const metadata = z
       redirect_uris: listOf(redirectUri),
       response_types: listOf(z.string('must be a string')),
       grant_types: listOf(z.enum(GRANT_TYPES, oneOf(GRANT_TYPES))),
+      require_pkce: z.boolean('must be true or false').default(true),
+      require_pushed_authorization_requests: flag,
+      default_max_age: z.number(AGE).int(AGE).min(0, AGE).optional(),
+      post_logout_redirect_uris: listOf(redirectUri),
+      backchannel_logout_uri: webUri.optional(),
       scope: z
         .string('must be a string of scope tokens separated by single spaces')
         .default('')
@@ -87,7 +103,7 @@ const metadata = z
     'must be an object, the metadata of one client',
   )
   .superRefine((client, context) => {
-    for (const [path, message] of contradictions(client))
+    for (const [path, message] of [...contradictions(client), ...contradictionsOfCode(client)])
       context.addIssue({ code: 'custom', path: [path], message })
   })
 
@@ -95,11 +111,16 @@ const metadata = z
 const MEMBERS = Object.keys(metadata.shape)
 
 type Metadata = z.output<typeof metadata>
+type Rule = readonly [isBroken: boolean, path: string, message: string]
+type Contradiction = readonly [path: string, message: string]
 
-function contradictions(client: Metadata): readonly (readonly [string, string])[] {
+const brokenOf = (rules: readonly Rule[]): readonly Contradiction[] =>
+  rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message])
+
+function contradictions(client: Metadata): readonly Contradiction[] {
   const method = client.token_endpoint_auth_method
   const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post'
-  const rules: readonly (readonly [boolean, string, string])[] = [
+  return brokenOf([
     [
       usesSecret && client.client_secret === undefined,
       'client_secret',
@@ -126,8 +147,33 @@ function contradictions(client: Metadata): readonly (readonly [string, string])[
       'client_id',
       'is the client of the account API: it must be first_party',
     ],
-  ]
-  return rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message] as const)
+  ])
+}
+
+/** RFC 7591 §2.1, OpenID Connect Registration §2 – What the members that the authorization endpoint reads say of each other. */
+function contradictionsOfCode(client: Metadata): readonly Contradiction[] {
+  const { grant_types, response_types, redirect_uris } = client
+  const usesCode = grant_types.includes(CODE_GRANT)
+  const isOneOf = response_types.length === 0 || response_types.join() === 'code'
+  return brokenOf([
+    [usesCode && redirect_uris.length === 0, 'redirect_uris', `is required by ${CODE_GRANT}`],
+    [!isOneOf, 'response_types', 'must be [] or ["code"]'],
+    [
+      response_types.includes('code') && !usesCode,
+      'response_types',
+      `code needs the grant type ${CODE_GRANT}`,
+    ],
+    [
+      !client.require_pkce && client.token_endpoint_auth_method === 'none',
+      'require_pkce',
+      'false is for confidential clients only',
+    ],
+    [
+      client.require_pushed_authorization_requests && !usesCode,
+      'require_pushed_authorization_requests',
+      `needs the grant type ${CODE_GRANT}`,
+    ],
+  ])
 }
 
 /** What is wrong with a file of clients, and what to do; and the path of the value that is meant, in the file's JSON. */
@@ -198,7 +244,9 @@ const describeUnknown = (member: string): string => {
     : `is not a member that Signet knows; did you mean ${meant}?`
 }
 
+/** RFC 7591 §2.1 – The grant implies the response type. */
 const toClient = ({ client_secret, ...client }: Metadata): Client => ({
   ...client,
+  response_types: client.grant_types.includes(CODE_GRANT) ? ['code'] : [],
   client_secret: client_secret === undefined ? undefined : digestOf(client_secret as Plain<'client_secret'>),
 })

@@ -6,18 +6,33 @@ export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'priva
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
 /** RFC 7591 §2 – The grants that a client can be registered for: a test holds them to those of `src/grants/index.ts`. */
-export const GRANT_TYPES = ['client_credentials', 'refresh_token'] as const
+export const GRANT_TYPES = ['authorization_code', 'client_credentials', 'refresh_token'] as const
 
 /** RFC 7591 §2 – A registered client, in the metadata's own names. */
 export type Client = Readonly<{
   client_id: string
   client_name?: string | undefined
+  client_uri?: string | undefined
+  logo_uri?: string | undefined
+  policy_uri?: string | undefined
+  tos_uri?: string | undefined
+  contacts: readonly string[]
   token_endpoint_auth_method: AuthMethod
   client_secret?: Digest<'client_secret'> | undefined
   jwks?: Readonly<{ keys: readonly JWK[] }> | undefined
   redirect_uris: readonly string[]
   response_types: readonly string[]
   grant_types: readonly string[]
+  /** Ours: false for confidential clients only, whose requests then carry a nonce or a state instead of a challenge. */
+  require_pkce: boolean
+  /** RFC 9126 §6 */
+  require_pushed_authorization_requests: boolean
+  /** OpenID Connect Registration §2 – Seconds since the person proved who they are, at most, where a request has no `max_age`. */
+  default_max_age?: number | undefined
+  /** OpenID Connect RP-Initiated Logout §3.1 */
+  post_logout_redirect_uris: readonly string[]
+  /** OpenID Connect Back-Channel Logout §2.2 */
+  backchannel_logout_uri?: string | undefined
   /** Space-separated: the scope of a request without `scope`, and the most that a request may ask for. */
   scope: string
   /** Ours: the audiences that its tokens may have, the first by default. Empty: DEFAULT_AUDIENCE. */
@@ -51,9 +66,13 @@ export const FIRST_PARTY: Client = {
   client_id: 'first-party',
   client_name: 'First-party applications',
   token_endpoint_auth_method: 'none',
+  contacts: [],
   redirect_uris: [],
   response_types: [],
   grant_types: ['refresh_token'],
+  require_pkce: true,
+  require_pushed_authorization_requests: false,
+  post_logout_redirect_uris: [],
   scope: 'account',
   audience: [],
   protected_resources: [],
@@ -84,9 +103,13 @@ export const demoClient = (
     client_name: 'Demo',
     token_endpoint_auth_method: 'client_secret_basic',
     client_secret: digestOf(client_secret as Plain<'client_secret'>),
+    contacts: [],
     redirect_uris: [],
     response_types: [],
     grant_types: ['client_credentials'],
+    require_pkce: true,
+    require_pushed_authorization_requests: false,
+    post_logout_redirect_uris: [],
     scope: 'demo',
     audience: [default_audience, DEMO_API],
     protected_resources: [],

@@ -11,21 +11,32 @@ export type Form = Readonly<{
 /** Control characters, and the replacement character that a decoder puts in place of invalid UTF-8. */
 const UNREADABLE = /[\p{Cc}\ufffd]/u
 
-/** RFC 6749 §3.2, appendix B – Reads parameters, each given once; an empty one is absent. Throws `invalid_request`. */
-export const parseForm = (body: string): Form => {
-  if (/%(?![0-9a-fA-F]{2})/.test(body)) throw new OAuthError('body_unreadable')
+/** What is wrong with a parameter, by its name; the empty name stands for the text as a whole. */
+export type ParameterFaults = ReadonlyMap<
+  string,
+  'body_unreadable' | 'parameter_malformed' | 'parameter_repeated'
+>
+
+/** RFC 6749 §3.1, §3.2, appendix B – The parameters of a query or a body, with the faults of those that are not given once and readable. */
+export const parseParameters = (text: string): Readonly<{ form: Form; faults: ParameterFaults }> => {
   const parameters = new Map<string, string>()
   const resources: string[] = []
-  for (const [name, value] of new URLSearchParams(body)) {
-    if (UNREADABLE.test(name) || UNREADABLE.test(value)) throw new OAuthError('parameter_malformed')
-    if (name === 'resource') {
-      if (value !== '') resources.push(value)
-      continue
-    }
-    if (parameters.has(name)) throw new OAuthError('parameter_repeated')
-    parameters.set(name, value)
+  const faults = new Map<string, 'body_unreadable' | 'parameter_malformed' | 'parameter_repeated'>()
+  if (/%(?![0-9a-fA-F]{2})/.test(text)) faults.set('', 'body_unreadable')
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (UNREADABLE.test(name) || UNREADABLE.test(value)) faults.set(name, 'parameter_malformed')
+    else if (name === 'resource') resources.push(...[value].filter(Boolean))
+    else if (parameters.has(name)) faults.set(name, 'parameter_repeated')
+    else parameters.set(name, value)
   }
-  return { get: name => parameters.get(name) || undefined, resources }
+  return { form: { get: name => parameters.get(name) || undefined, resources }, faults }
+}
+
+/** RFC 6749 §3.2, appendix B – Each parameter once, empty means absent. Throws `invalid_request`. */
+export const parseForm = (body: string): Form => {
+  const { form, faults } = parseParameters(body)
+  for (const fault of faults.values()) throw new OAuthError(fault)
+  return form
 }
 
 /** The parameter's value. Throws `invalid_request` when it is absent or empty. */

@@ -1,9 +1,13 @@
 import { ACR_VALUES } from './acr.ts'
 import { AUTH_METHODS } from './client.ts'
+import { CLAIMS, IDENTITY_SCOPES } from './identity-claims.ts'
+
+/** OpenID Connect Core §3.1.2.1, OpenID Connect Prompt Create §4.1 */
+const PROMPTS = ['none', 'login', 'consent', 'select_account', 'create']
 
 /**
- * RFC 8414 §2 – The metadata of the authorization server, derived from the registered grants. Members without a value are absent;
- * `response_types_supported`, which §2 requires, is empty while there is no authorization endpoint.
+ * RFC 8414 §2, OpenID Connect Discovery §3 – The metadata of the server, derived from the registered grants.
+ * Members without a value are absent.
  */
 export const authorizationServerMetadata = (server: {
   issuer: string
@@ -14,11 +18,25 @@ export const authorizationServerMetadata = (server: {
   const confidential = AUTH_METHODS.filter(method => method !== 'none')
   return {
     issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'form_post'],
+    code_challenge_methods_supported: ['S256'],
+    // RFC 9207 §3
+    authorization_response_iss_parameter_supported: true,
+    prompt_values_supported: PROMPTS,
+    // OpenID Connect Core §6: neither parameter is understood. Discovery takes the second for true where it is absent.
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+    scopes_supported: IDENTITY_SCOPES,
+    claims_supported: CLAIMS,
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    userinfo_endpoint: `${issuer}/userinfo`,
     token_endpoint: `${issuer}/token`,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    response_types_supported: [],
     grant_types_supported: grant_types,
     revocation_endpoint: `${issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,

@@ -1,8 +1,8 @@
 import type { AboutSignIn } from '../base/log-fields.ts'
 
 /**
- * RFC 6749 §5.2, RFC 8707 §2 – The errors of the OAuth endpoints: the HTTP status and the `error` on the wire. Ours:
- * `temporarily_unavailable` comes from the authorization endpoint (RFC 6749 §4.1.2.1).
+ * RFC 6749 §4.1.2.1, §5.2, RFC 6750 §3.1, RFC 8707 §2, OpenID Connect Core §3.1.2.6 – The errors of the OAuth endpoints: the HTTP
+ * status and the `error` on the wire. An error that is only ever answered by a redirect has the status that a page would have.
  */
 export const ERRORS = {
   invalid_request: [400, 'invalid_request'],
@@ -12,12 +12,25 @@ export const ERRORS = {
   unsupported_grant_type: [400, 'unsupported_grant_type'],
   invalid_scope: [400, 'invalid_scope'],
   invalid_target: [400, 'invalid_target'],
+  token_missing: [401, 'invalid_token'],
+  invalid_token: [401, 'invalid_token'],
+  insufficient_scope: [403, 'insufficient_scope'],
   body_too_large: [413, 'invalid_request'],
   too_many_requests: [429, 'temporarily_unavailable'],
+  access_denied: [403, 'access_denied'],
+  unsupported_response_type: [400, 'unsupported_response_type'],
+  login_required: [400, 'login_required'],
+  account_selection_required: [400, 'account_selection_required'],
+  consent_required: [400, 'consent_required'],
+  interaction_required: [400, 'interaction_required'],
+  /** OpenID Connect Core Error Code unmet_authentication_requirements 1.0 */
+  unmet_authentication_requirements: [400, 'unmet_authentication_requirements'],
 } as const
 
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
+const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
+const TOKEN = 'The access token is invalid, expired or revoked.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
@@ -56,6 +69,14 @@ const REFUSALS = {
   refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
 
+  token_missing: ['token_missing', 'An access token is needed here.'],
+  token_shown_twice: ['invalid_request', 'Send the access token in exactly one way.'],
+  token_not_bearer: ['invalid_token', TOKEN],
+  token_not_living: ['invalid_token', TOKEN],
+  token_of_no_account: ['invalid_token', TOKEN],
+  token_of_a_client: ['insufficient_scope', 'The access token is of a client that acts for itself.'],
+  token_without_openid: ['insufficient_scope', 'The access token was issued without the scope openid.'],
+
   grant_type_unsupported: ['unsupported_grant_type', 'This grant type is not supported.'],
   grant_type_not_registered: ['unauthorized_client', 'The client is not registered for this grant type.'],
   public_client: ['unauthorized_client', 'A public client may not do this.'],
@@ -68,6 +89,42 @@ const REFUSALS = {
   token_too_long: ['invalid_target', 'The access token would be too long: ask for fewer resources.'],
   token_too_long_by_scope: ['invalid_scope', 'The access token would be too long: ask for less scope.'],
   resource_not_granted: ['invalid_target', 'The resource exceeds what was granted.'],
+
+  response_type_unsupported: ['unsupported_response_type', 'The only response type is "code".'],
+  response_mode_unsupported: ['invalid_request', 'The response mode must be "query" or "form_post".'],
+  code_challenge_missing: [
+    'invalid_request',
+    'A code_challenge with code_challenge_method S256 is required.',
+  ],
+  code_challenge_malformed: ['invalid_request', 'The code_challenge must be 43 characters of base64url.'],
+  code_challenge_method_unsupported: ['invalid_request', 'The code_challenge_method must be S256.'],
+  prompt_unknown: ['invalid_request', 'A value of prompt is unknown.'],
+  prompt_none_with_another: ['invalid_request', 'The prompt "none" stands alone.'],
+  max_age_malformed: ['invalid_request', 'max_age must be a whole number of seconds.'],
+  id_token_hint_invalid: ['invalid_request', 'The id_token_hint is not an ID token for this client.'],
+  dpop_unsupported: ['invalid_request', 'Tokens that are bound to a key are not supported.'],
+  denied_by_person: ['access_denied', 'The person did not allow it.'],
+  login_required: ['login_required', 'The person has to sign in.'],
+  account_selection_required: ['account_selection_required', 'The person has to choose an account.'],
+  consent_required: ['consent_required', 'The person has to consent.'],
+  interaction_required: ['interaction_required', 'The person has to do something first.'],
+  authentication_unmet: [
+    'unmet_authentication_requirements',
+    'The account cannot sign in as strongly as was asked for.',
+  ],
+  code_malformed: ['invalid_grant', CODE],
+  code_unknown: ['invalid_grant', CODE],
+  code_expired: ['invalid_grant', CODE],
+  code_replayed: ['invalid_grant', CODE],
+  code_spent_by_failures: ['invalid_grant', CODE],
+  code_wrong_client: ['invalid_grant', CODE],
+  code_wrong_redirect_uri: ['invalid_grant', CODE],
+  code_verifier_malformed: ['invalid_grant', CODE],
+  code_wrong_verifier: ['invalid_grant', CODE],
+  code_account_disabled: ['invalid_grant', CODE],
+  code_epoch_passed: ['invalid_grant', CODE],
+  code_session_ended: ['invalid_grant', CODE],
+  code_consent_withdrawn: ['invalid_grant', CODE],
 
   refresh_malformed: ['invalid_grant', REFRESH],
   refresh_unknown_family: ['invalid_grant', REFRESH],

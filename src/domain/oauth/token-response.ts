@@ -10,4 +10,11 @@ export type AccessTokenResponse = Readonly<{
 }>
 
 /** RFC 6749 §5.1 – The answer of the token endpoint: the access token, and further tokens of a grant. */
-export type TokenResponse = AccessTokenResponse & Readonly<{ refresh_token?: string }>
+export type TokenResponse = AccessTokenResponse &
+  Readonly<{
+    refresh_token?: string
+    /** Seconds for which the refresh token waits for its use. */
+    refresh_token_expires_in?: number
+    /** OpenID Connect Core §3.1.3.3 */
+    id_token?: string
+  }>

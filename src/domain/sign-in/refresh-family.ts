@@ -44,6 +44,8 @@ export const END_REASONS = {
   reuse: 'A refresh token was presented a second time: a copy of it may be in the wrong hands.',
   forged:
     'A refresh token was presented that this server never issued: its pepper may have leaked, or the database was set back.',
+  code_replayed: 'An authorization code was presented a second time: a copy of it may be in the wrong hands.',
+  consent_withdrawn: 'The person withdrew what they had granted to the application.',
 } as const satisfies Readonly<Record<string, string>>
 
 export type EndReason = keyof typeof END_REASONS

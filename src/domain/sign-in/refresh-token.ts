@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type Digest, digestOf, type Plain, pooled } from '../base/digest.ts'
 import { type Pepper, type Peppers, pepperById } from '../base/pepper.ts'
+import { uuidOf } from '../base/uuid.ts'
 
 export type RefreshToken = Plain<'refresh_token'>
 export type RefreshTokenDigest = Digest<'refresh_token'>
@@ -66,11 +67,6 @@ export const parseRefreshToken = (text: string, peppers: Peppers): PresentedRefr
 
 const macOf = (body: Uint8Array, pepper: Pepper): Buffer =>
   pooled(createHmac('sha256', pepper.key).update(body).digest('binary'))
-
-const uuidOf = (bytes: Buffer): string => {
-  const hex = bytes.toString('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
-}
 
 /**
  * Ours – Proves that a request is a retry of an earlier one: the digest of its Idempotency-Key and of everything that the answer depends

@@ -1,7 +1,7 @@
 import { type Account, accountAt } from '../../domain/account/account.ts'
 import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
+import { type AccessTokenClaims, bearerTokenOf, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
@@ -57,8 +57,8 @@ export const readAccessToken = (
   { keys, clock, issuer }: Reading,
 ): AccessTokenClaims => {
   if (authorization === undefined) throw new Problem('AUTH_TOKEN_MISSING')
-  const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(authorization) ?? []
-  if (token === undefined) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_a_bearer_token' })
+  const token = bearerTokenOf(authorization)
+  if (token === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_a_bearer_token' })
   const judged = judgeAccessToken(keys.verify('at+jwt', token), {
     issuer,
     sole_audience: issuer,

@@ -3,7 +3,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import { type EndingVerdict, reasonOf } from '../../domain/sign-in/refresh-verdict.ts'
-import type { AlertRefresh } from '../../grants/refresh-alert.ts'
+import type { RaiseAlert } from '../../grants/security-alert.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics } from '../../ports/effects.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
@@ -14,7 +14,7 @@ type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   peppers: Peppers
   metrics: Metrics
-  alertRefresh: AlertRefresh
+  raiseAlert: RaiseAlert
 }>
 
 /** A refresh token that came beside an access token. */
@@ -71,12 +71,12 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
   }
 }
 
-type Superseded = Parameters<AlertRefresh>[0] & Readonly<{ verdict: EndingVerdict }>
+type Superseded = Parameters<RaiseAlert>[0] & Readonly<{ verdict: EndingVerdict }>
 
 /** Counts and reports the token as a refresh would. The statement has ended its family. */
-const superseded = ({ metrics, alertRefresh }: Needs, suspect: Superseded): Problem => {
+const superseded = ({ metrics, raiseAlert }: Needs, suspect: Superseded): Problem => {
   const { verdict } = suspect
   metrics.judged(verdict)
-  alertRefresh(suspect, `a refresh token that is ${verdict} came with a change: its family is ended`)
+  raiseAlert(suspect, `a refresh token that is ${verdict} came with a change: its family is ended`)
   return new Problem('AUTH_TOKEN_INVALID', { reason: reasonOf(verdict) })
 }

@@ -1,11 +1,11 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { type AboutRequest, aboutFamily } from '../../domain/base/log-fields.ts'
+import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { aboutBearer, type Bearer } from '../access/authenticate-bearer.ts'
 import type { ChangePassword } from '../account/change-password.ts'
-import type { SignedIn } from '../sign-in/complete-sign-in.ts'
+import type { Welcomed } from '../sign-in/complete-sign-in.ts'
 import type { Notices } from './notices.ts'
 import type { SendLinks } from './send-links.ts'
 
@@ -13,14 +13,14 @@ type Needs = Readonly<{ notices: Notices; sendLinks: SendLinks }>
 
 /** The parts of a request that a mail, or a line of the log about the mail, contains. */
 type Seen = Readonly<{ client: Client; source: TracedSource; language: Language }>
-type SigningIn<R extends Seen> = (request: R) => Promise<SignedIn>
+type SigningIn<R extends Seen, S extends Welcomed> = (request: R) => Promise<S>
 
 /**
  * Ours – Wraps flows so that the account's owner is notified by mail of a registration, a new device, a new password and changed factors.
  */
 export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
   signUp:
-    <R extends Seen>(signUp: SigningIn<R>): SigningIn<R> =>
+    <R extends Seen, S extends Welcomed>(signUp: SigningIn<R, S>): SigningIn<R, S> =>
     async request => {
       const signedIn = await signUp(request)
       // Registration works without mail.
@@ -30,7 +30,7 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
     },
 
   signIn:
-    <R extends Seen>(signIn: SigningIn<R>): SigningIn<R> =>
+    <R extends Seen, S extends Welcomed>(signIn: SigningIn<R, S>): SigningIn<R, S> =>
     async request => {
       const signedIn = await signIn(request)
       const seen = { ...request, about: aboutOf(signedIn, request) }
@@ -59,8 +59,8 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
 export type NotifyOwner = ReturnType<typeof createNotifyOwner>
 type FactorChange<G extends readonly unknown[], R> = (bearer: Bearer, ...given: G) => Promise<R>
 
-const aboutOf = ({ account, sid }: SignedIn, { client, source }: Seen): AboutRequest => ({
-  ...aboutFamily({ id: sid, user_id: account.id, client_id: client.client_id }),
+const aboutOf = ({ account, sid }: Welcomed, { client, source }: Seen): AboutRequest => ({
+  ...aboutSignIn({ sub: account.id, sid, client_id: client.client_id }),
   request_id: source.request_id,
 })
 

@@ -1,33 +1,24 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
+import type { AccessTokenClaims } from '../../domain/oauth/access-token.ts'
 import { rolesAt } from '../../domain/oauth/acr.ts'
-import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { requireParameter } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import { type RemainingGrant, remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
+import type { RemainingGrant } from '../../domain/oauth/remaining-grant.ts'
 import { findSpelling } from '../../domain/oauth/resource.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { TokenType } from '../../domain/oauth/token-response.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
-import type { Clients } from '../../ports/clients.ts'
-import type { Clock } from '../../ports/effects.ts'
-import type { Keys } from '../../ports/keys.ts'
-import type { Blocklist, Revocations } from '../../ports/revocations.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { OwnTokens } from '../access/own-tokens.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient
-  clients: Clients
-  keys: Keys
+  ownTokens: OwnTokens
   refreshFamilies: RefreshFamilies
-  revocations: Revocations
-  blocklist: Blocklist
   peppers: Peppers
-  clock: Clock
   issuer: string
-  policy: AudiencePolicy
   second_factor_roles: readonly string[]
 }>
 
@@ -43,7 +34,7 @@ const INACTIVE = { active: false } as const
  * the token's client still allows.
  */
 export const createIntrospect = (needs: Needs) => {
-  const { authenticateClient, keys, refreshFamilies, revocations, blocklist, peppers, clock, issuer } = needs
+  const { authenticateClient, ownTokens, refreshFamilies, peppers, issuer } = needs
   // Applies also to a token that was issued before SECOND_FACTOR_ROLES named a role.
   const withRoles = ({ roles, ...claims }: AccessTokenClaims): AccessTokenClaims =>
     roles === undefined ? claims : { ...claims, roles: rolesAt(claims.acr, roles, needs.second_factor_roles) }
@@ -58,23 +49,15 @@ export const createIntrospect = (needs: Needs) => {
   }
 
   const introspectAccessToken = async (text: string, client: Client): Promise<Introspection> => {
-    const judged = judgeAccessToken(keys.verify('at+jwt', text), {
-      issuer,
-      sole_audience: null,
-      now: clock(),
-    })
-    if ('refusal' in judged) return INACTIVE
-    const { claims } = judged
-    const isOwn = claims.client_id === client.client_id
-    const issuedTo = isOwn ? client : await needs.clients.find(claims.client_id)
-    const remaining = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, needs.policy)
-    if (remaining === null) return INACTIVE
+    const own = await ownTokens.read(text)
+    if (own === null) return INACTIVE
+    const { claims, remaining } = own
+    const isIssuedTo = claims.client_id === client.client_id
     const isAddressed = remaining.audience.some(
       audience => findSpelling(audience, client.protected_resources) !== undefined,
     )
-    if (!isOwn && !isAddressed) return INACTIVE
-    if (await blocklist.has(claims)) return INACTIVE
-    if (!(await revocations.isLive(claims))) return INACTIVE
+    if (!isIssuedTo && !isAddressed) return INACTIVE
+    if (!(await ownTokens.isLiving(claims))) return INACTIVE
     return { active: true, token_type: 'Bearer', ...withRoles(withRemaining(claims, remaining)) }
   }
 

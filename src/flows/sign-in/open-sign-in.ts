@@ -1,5 +1,4 @@
 import type { Account } from '../../domain/account/account.ts'
-import { digestOf } from '../../domain/base/digest.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import {
@@ -11,8 +10,9 @@ import {
 import type { Client } from '../../domain/oauth/client.ts'
 import type { AccessTokenResponse, TokenResponse } from '../../domain/oauth/token-response.ts'
 import type { Family, RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
-import { type RefreshToken, refreshTokenAt } from '../../domain/sign-in/refresh-token.ts'
+import type { RefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Issue } from '../../grants/issue.ts'
+import { mintFamily, refreshTokenSecondsOf } from '../../grants/mint-family.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
@@ -70,16 +70,6 @@ export const createOpenSignIn =
     return { sid: family.id, tokens: toTokenPair(tokens, refresh_token, family) }
   }
 
-const SALT_BYTES = 16
-
-/** The columns that identify a new family, and its first refresh token, which has the newest pepper and generation 0. */
-export const mintFamily = ({ random, peppers: [pepper] }: Pick<Needs, 'random' | 'peppers'>) => {
-  const id = random.uuid()
-  const salt = random.bytes(SALT_BYTES)
-  const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
-  return { refresh_token, minted: { id, salt, pepper_id: pepper.id, token_digest: digestOf(refresh_token) } }
-}
-
 export const toTokenPair = (
   tokens: AccessTokenResponse,
   refresh_token: RefreshToken,
@@ -87,5 +77,5 @@ export const toTokenPair = (
 ): TokenPair => ({
   ...tokens,
   refresh_token,
-  refresh_token_expires_in: Math.floor((family.idle_expires_at.getTime() - family.at.getTime()) / 1000),
+  refresh_token_expires_in: refreshTokenSecondsOf(family),
 })

@@ -6,6 +6,7 @@ import { CHALLENGE_BYTES, payloadOf } from '../../domain/factors/ceremony.ts'
 import { type Assertion, requestOptions } from '../../domain/factors/passkey.ts'
 import { amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
@@ -14,14 +15,14 @@ import type { RequireResources } from '../access/require-resources.ts'
 import type { CeremonySteps, ResumedCeremony } from '../factors/ceremonies.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
-import type { CompleteSignIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   clients: Clients
   ceremonySteps: CeremonySteps
   factors: Factors
   proveFactor: ProveFactor
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
   random: Random
   requireResources: RequireResources
   originsOf: (client: Client) => readonly string[]
@@ -34,6 +35,7 @@ type Answered = Readonly<{
   handle: string
   assertion: Assertion
   device_token: string | null
+  session?: PresentedSession | null
   source: TracedSource
   language: Language
   admit: Admit
@@ -43,7 +45,7 @@ type Answered = Readonly<{
 const PRESENT_AMR = ['user']
 
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device holds the key, and verifies its owner by finger, face or PIN. */
-export const createPasskeySignIn = (needs: Needs) => ({
+export const createPasskeySignIn = <S extends Welcomed>(needs: Needs<S>) => ({
   begin: async ({ client, refresh_transport, resources }: Asked) => {
     const { client_id } = client
     const challenge = needs.random.bytes(CHALLENGE_BYTES)
@@ -70,8 +72,8 @@ type Admitted = Omit<ResumedCeremony, 'account'> &
   Awaited<ReturnType<typeof admitClient>> &
   Readonly<{ account: Account }>
 
-const signInByPasskey = async (
-  { proveFactor, completeSignIn, originsOf }: Needs,
+const signInByPasskey = async <S extends Welcomed>(
+  { proveFactor, completeSignIn, originsOf }: Needs<S>,
   { account, client, challenge, resources, refresh_transport, finish }: Admitted,
   { assertion, ...request }: Omit<Answered, 'handle' | 'admit'>,
 ) => {
@@ -87,4 +89,4 @@ const signInByPasskey = async (
   return { signedIn, client, refresh_transport }
 }
 
-export type PasskeySignIn = ReturnType<typeof createPasskeySignIn>
+export type PasskeySignIn<S extends Welcomed = SignedIn> = ReturnType<typeof createPasskeySignIn<S>>

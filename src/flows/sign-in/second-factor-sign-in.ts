@@ -4,6 +4,7 @@ import { aboutSignIn } from '../../domain/base/log-fields.ts'
 import { namingSignIn, Problem } from '../../domain/base/problem.ts'
 import { ACR, amrWith } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
@@ -12,15 +13,15 @@ import type { CeremonySteps, ResumedCeremony } from '../factors/ceremonies.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { Proof, ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
-import type { CompleteSignIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 import { PASSWORD_AMR } from './sign-up.ts'
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   clients: Clients
   ceremonySteps: CeremonySteps
   offerFactors: OfferFactors
   proveFactor: ProveFactor
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
   requireResources: RequireResources
   knownDevices: KnownDevices
   originsOf: (client: Client) => readonly string[]
@@ -41,13 +42,14 @@ type SecondHalf = Readonly<{
   handle: string
   proof: Proof
   device_token: string | null
+  session?: PresentedSession | null
   source: TracedSource
   language: Language
   admit: Admit
 }>
 
 /** RFC 9470 §5 – A sign-in in two halves: the password, and then one of the person's factors. */
-export const createSecondFactorSignIn = (needs: Needs) => ({
+export const createSecondFactorSignIn = <S extends Welcomed>(needs: Needs<S>) => ({
   /**
    * Begins the second half; null where the password is enough. Called after the password was verified, so that a wrong password never
    * reveals a second factor. Throws a 403 where the application asks for a higher class than the account can reach.
@@ -83,8 +85,8 @@ export const createSecondFactorSignIn = (needs: Needs) => ({
   },
 })
 
-const finishHalf = async (
-  needs: Needs,
+const finishHalf = async <S extends Welcomed>(
+  needs: Needs<S>,
   resumed: ResumedCeremony,
   { proof, admit, ...request }: Omit<SecondHalf, 'handle'>,
 ) => {
@@ -100,4 +102,4 @@ const finishHalf = async (
   return { signedIn, client, refresh_transport }
 }
 
-export type SecondFactorSignIn = ReturnType<typeof createSecondFactorSignIn>
+export type SecondFactorSignIn<S extends Welcomed = SignedIn> = ReturnType<typeof createSecondFactorSignIn<S>>

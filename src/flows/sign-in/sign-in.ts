@@ -9,27 +9,27 @@ import type { Passwords } from '../../ports/effects.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { Offer } from '../factors/offer-factors.ts'
-import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
 /** An e-mail that no account has. */
 const NO_EMAIL = ''
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   accounts: Accounts
   passwords: Passwords
   knownDevices: KnownDevices
   guessDelay: GuessDelay
   demandSecondFactor: SecondFactorSignIn['demand']
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
   /** The bcrypt cost of new digests. */
   password_cost: number
 }>
 
 /** The outcome of the right password: a sign-in, or an offer of second factors of which one is still needed. */
-export type SignInOutcome =
-  | SignedIn
+export type SignInOutcome<S extends Welcomed = SignedIn> =
+  | S
   | Readonly<{ outcome: 'second_factor_needed'; account: Account; offer: Offer }>
 
 /**
@@ -38,8 +38,8 @@ export type SignInOutcome =
  * has is looked up in its place.
  */
 export const createSignIn =
-  (needs: Needs) =>
-  async (credentials: Credentials): Promise<SignInOutcome> => {
+  <S extends Welcomed>(needs: Needs<S>) =>
+  async (credentials: Credentials): Promise<SignInOutcome<S>> => {
     const email = normalizeEmail(credentials.email)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NO_EMAIL)
     return namingSignIn(aboutSignIn({ sub: account?.id }), () =>
@@ -47,11 +47,11 @@ export const createSignIn =
     )
   }
 
-const signInTo = async (
-  needs: Needs,
+const signInTo = async <S extends Welcomed>(
+  needs: Needs<S>,
   account: Found,
   { email, password, acr_values, ...request }: Credentials,
-): Promise<SignInOutcome> => {
+): Promise<SignInOutcome<S>> => {
   const { client, refresh_transport, resources, device_token } = request
   const device = needs.knownDevices.recognise(device_token, account)
   const attempt = await needs.guessDelay({ subject: email, device })
@@ -76,7 +76,7 @@ const signInTo = async (
  * again.
  */
 const renewDigest = async (
-  { accounts, passwords, password_cost }: Needs,
+  { accounts, passwords, password_cost }: Pick<Needs<Welcomed>, 'accounts' | 'passwords' | 'password_cost'>,
   { id, password_digest: from }: NonNullable<Found>,
   password: string,
 ): Promise<void> => {

@@ -4,18 +4,19 @@ import { aboutSignIn } from '../../domain/base/log-fields.ts'
 import { type FieldError, namingSignIn, Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
+import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords, Random } from '../../ports/effects.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'
-import type { CompleteSignIn, SignedIn } from './complete-sign-in.ts'
+import type { CompleteSignIn, Welcomed } from './complete-sign-in.ts'
 
-type Needs = Readonly<{
+type Needs<S extends Welcomed> = Readonly<{
   accounts: Accounts
   passwords: Passwords
   random: Random
   judgeNewPassword: JudgeNewPassword
-  completeSignIn: CompleteSignIn
+  completeSignIn: CompleteSignIn<S>
 }>
 
 export type Credentials = Readonly<{
@@ -29,6 +30,8 @@ export type Credentials = Readonly<{
   acr_values: readonly string[] | null
   /** The device token that an earlier sign-in left with the device; null for a new device. */
   device_token: string | null
+  /** On the hosted pages: the session that the browser brought. */
+  session?: PresentedSession | null
   source: TracedSource
   /** The language of the request. */
   language: Language
@@ -39,8 +42,8 @@ export const PASSWORD_AMR = ['pwd']
 
 /** Ours (docs/decisions/0029) – Registers an account and signs it in. */
 export const createSignUp =
-  (needs: Needs) =>
-  async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<SignedIn> => {
+  <S extends Welcomed>(needs: Needs<S>) =>
+  async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<S> => {
     const { accounts, passwords, random, completeSignIn } = needs
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
@@ -58,7 +61,10 @@ export const createSignUp =
   }
 
 /** Reads e-mail and password. Throws a 422 that names every bad field at once, so that a form can show them all. */
-const parseCredentials = async ({ judgeNewPassword }: Needs, given: { email: string; password: string }) => {
+const parseCredentials = async (
+  { judgeNewPassword }: Pick<Needs<Welcomed>, 'judgeNewPassword'>,
+  given: { email: string; password: string },
+) => {
   const email = normalizeEmail(given.email)
   const { password, fault } = await judgeNewPassword(given.password, email)
   const judged = { email: judgeEmail(email), password: fault }

@@ -7,6 +7,7 @@ import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Issue } from '../../grants/issue.ts'
+import { mintFamily } from '../../grants/mint-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
@@ -17,7 +18,7 @@ import { refuseExhausted, requireAllowance } from '../access/require-allowance.t
 import { type RequireResources, refusingResources, resourceRefused } from '../access/require-resources.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import type { OwnFactorProof, ProveOwnFactor } from '../factors/prove-own-factor.ts'
-import { mintFamily, type TokenPair, toTokenPair } from './open-sign-in.ts'
+import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 
 type Needs = Readonly<{
   clients: Clients

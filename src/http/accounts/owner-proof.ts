@@ -8,10 +8,10 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import type { Call } from '../server/route.ts'
+import { seenOf } from '../server/seen.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, TEXT } from './fields.ts'
 import { PROOF, proofOf } from './proof.ts'
-import { seenOf } from './sign-in.ts'
 
 /** The fields by which a request proves that it comes from the account's owner, beside the fields of the change itself. */
 export const OWNER_PROOF = z.object({

@@ -6,11 +6,12 @@ import type { Limit } from '../../ports/limits.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { catchingProblems } from '../server/refusal.ts'
 import { type Call, type Handle, json, NO_STORE } from '../server/route.ts'
+import { seenOf } from '../server/seen.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
 import { limitedApart, limitedOnceRead } from './limited.ts'
 import { ASSERTION } from './proof.ts'
-import { replyWith, seenOf } from './sign-in.ts'
+import { replyWith } from './sign-in.ts'
 
 const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true, resource: true })
 const ANSWER = z.object({ handle: FILLED, passkey: ASSERTION })

@@ -8,10 +8,11 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
+import { seenOf } from '../server/seen.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, RESOURCES, readFields } from './fields.ts'
 import { PROOF, proofOf } from './proof.ts'
-import { replyWith, seenOf } from './sign-in.ts'
+import { replyWith } from './sign-in.ts'
 import { withBearer } from './with-bearer.ts'
 
 const SIGN_IN = z.object({ handle: FILLED, ...PROOF })

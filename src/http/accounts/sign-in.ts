@@ -10,10 +10,9 @@ import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Cookie } from '../server/cookies.ts'
-import { languageFor } from '../server/language.ts'
 import { problemReply } from '../server/refusal.ts'
-import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply } from '../server/route.ts'
+import { DEVICE_HEADER, DEVICE_SECONDS, seenOf } from '../server/seen.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, findFirstParty, readFields } from './fields.ts'
 import { limitedOnceRead, type Within } from './limited.ts'
@@ -26,11 +25,6 @@ type Needs = Readonly<{
   requireResources: RequireResources
 }>
 type Limits = Readonly<{ limits: Readonly<{ accounts: Limit }> }>
-
-/** Half a year. A device that was not used for longer is unknown again. */
-const DEVICE_SECONDS = 15_552_000
-/** An application without cookies keeps the device token and sends it with the next sign-in. */
-const DEVICE_HEADER = 'Signet-Device'
 
 /** Ours (docs/decisions/0029) – POST /auth/register and POST /auth/login, which differ in the status of the answer alone. */
 export const handleSignIn = (status: 200 | 201, needs: Needs & Limits & Within, signIn: SignInFlow): Handle =>
@@ -70,13 +64,6 @@ const secondFactorNeeded = ({ account, offer: members }: SecondFactorNeeded): Re
 }
 
 type SecondFactorNeeded = Extract<SignInOutcome, { outcome: 'second_factor_needed' }>
-
-/** The parts of a request that a sign-in uses beside its fields. */
-export const seenOf = (call: Call, deviceCookie: Cookie) => ({
-  device_token: deviceCookie.read(call) ?? call.header(DEVICE_HEADER) ?? null,
-  source: requestSourceOf(call),
-  language: languageFor(call),
-})
 
 type Replying = Pick<Needs, 'cookieTransport' | 'deviceCookie'>
 type Completed = Readonly<{ signedIn: SignedIn; client: Client; refresh_transport: RefreshTransport }>

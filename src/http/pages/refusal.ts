@@ -1,6 +1,6 @@
 import { LINK_SECONDS } from '../../domain/account/email-link.ts'
 import type { ProblemCode } from '../../domain/base/problem.ts'
-import type { Html } from './html.ts'
+import { type Html, html } from './html.ts'
 import type { Icon } from './icons.ts'
 import type { Page } from './layout.ts'
 import { sign } from './parts.ts'
@@ -14,6 +14,21 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say) => Words>>> = {
     title: say('refusal.gone_title'),
     help: say('refusal.gone_help', { minutes: LINK_SECONDS / 60 }),
     icon: 'link_off',
+  }),
+  AUTHORIZATION_REQUEST_INVALID: say => ({
+    title: say('refusal.request_title'),
+    help: say('refusal.request_help'),
+    icon: 'alert',
+  }),
+  PAGE_EXPIRED: say => ({
+    title: say('refusal.expired_title'),
+    help: say('refusal.expired_help'),
+    icon: 'clock',
+  }),
+  PAGE_FOREIGN: say => ({
+    title: say('refusal.browser_title'),
+    help: say('refusal.browser_help'),
+    icon: 'shield',
   }),
   EMAIL_TAKEN: say => ({ title: say('refusal.taken_title'), help: say('refusal.taken_help'), icon: 'mail' }),
   ORIGIN_NOT_ALLOWED: say => ({
@@ -33,13 +48,16 @@ const later = (say: Say): Words => ({
 
 /** A refusal, for the person who reads it. */
 export const refusalPage =
-  (code: ProblemCode): Page =>
+  (code: ProblemCode, restart: string | null = null): Page =>
   ({ say }) => {
     const words = (WORDS[code] ?? later)(say)
     return {
       title: words.title,
       lead: words.help,
       sign: sign(words.icon, 'bad'),
+      ...(restart === null
+        ? {}
+        : { content: html`<a class="button" href="${restart}">${say('refusal.restart')}</a>` }),
       isFault: true,
     }
   }

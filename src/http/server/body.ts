@@ -12,22 +12,25 @@ type Json = Readonly<Record<string, unknown>>
 /** RFC 6749 §3.2, appendix B – The form of a POST. Throws OAuthError. */
 export const readForm = async (call: Call): Promise<Form> => {
   if (call.context.req.url.includes('?')) throw new OAuthError('parameter_in_query')
-  return readFormBody(call)
+  return parseForm(await readFormText(call))
 }
 
 /** Ours – The form of a page, whose address may name the language of the answer and nothing else. Throws OAuthError. */
 export const readPageForm = async (call: Call): Promise<Form> => {
   const { search } = new URL(call.context.req.url)
   if (!/^(?:\?ui_locales=[\w-]{0,40})?$/.test(search)) throw new OAuthError('parameter_in_query')
-  return readFormBody(call)
+  return parseForm(await readFormText(call))
 }
 
-const readFormBody = async (call: Call): Promise<Form> => {
-  if (mediaTypeOf(call) !== 'application/x-www-form-urlencoded') throw new OAuthError('content_type')
+/** The same as text, for parameters that are not those of RFC 6749. Throws OAuthError. */
+export const readFormText = async (call: Call): Promise<string> => {
+  if (!isForm(call)) throw new OAuthError('content_type')
   const body = await readText(call)
   if ('fault' in body) throw new OAuthError(body.fault)
-  return parseForm(body.text)
+  return body.text
 }
+
+export const isForm = (call: Call): boolean => mediaTypeOf(call) === 'application/x-www-form-urlencoded'
 
 /** RFC 8259 – The JSON object of a request to the account API. Throws Problem. */
 export const readJson = async (call: Call): Promise<Json> => {

@@ -14,11 +14,15 @@ export type Cookie = Readonly<{
  * RFC 6265bis §4.1.3.2 – `__Host-`: set over https, for this host alone, so that no neighbouring domain can set it.
  * Ours: a loopback issuer on http uses neither the prefix nor Secure, because browsers keep no Secure cookie from http.
  */
-export const createCookie = (bare_name: string, issuer: string): Cookie => {
+export const createCookie = (
+  bare_name: string,
+  issuer: string,
+  same_site: 'Strict' | 'Lax' = 'Strict',
+): Cookie => {
   const isSecure = issuer.startsWith('https:')
   const name = isSecure ? `__Host-${bare_name}` : bare_name
   const write = (value: string, max_age_seconds: number) =>
-    `${name}=${value}; Path=/; Max-Age=${max_age_seconds}; HttpOnly; ${isSecure ? 'Secure; ' : ''}SameSite=Strict`
+    `${name}=${value}; Path=/; Max-Age=${max_age_seconds}; HttpOnly; ${isSecure ? 'Secure; ' : ''}SameSite=${same_site}`
   return {
     write,
     clear: write('', 0),

@@ -31,6 +31,14 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
         if (isForeign(call, isFirstParty)) throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
         return handle(call)
       },
+    /** Ours – Refuses a form that a page of another origin sends, and be it a client's. */
+    refuseOtherPages:
+      (handle: Handle): Handle =>
+      async call => {
+        if (isForeign(call, origin => origin === issuer))
+          throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
+        return handle(call)
+      },
     /**
      * The key under which failed client authentications are counted. The token endpoint answers any page. Requests of unknown pages are
      * counted apart, because they could otherwise use up the visitor's own limit.

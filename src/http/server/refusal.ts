@@ -1,8 +1,10 @@
+import { AuthorizationRefused } from '../../domain/authorization/authorization-answer.ts'
 import { aboutSignIn, type LogFields } from '../../domain/base/log-fields.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { ERRORS, type ErrorCode, OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { refusalPage } from '../pages/refusal.ts'
+import { answerReply } from './answer-reply.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
@@ -26,6 +28,19 @@ export const catching =
       return await handle(call)
     } catch (error) {
       return replyTo(error, ANSWERS[errors], call)
+    }
+  }
+
+/** For a page that answers a form with what is wrong with it; null: the refusal is answered as everywhere. */
+export const answeringProblems =
+  (handle: Handle, answer: (problem: Problem, call: Call) => Promise<Reply | null>): Handle =>
+  async call => {
+    try {
+      return await handle(call)
+    } catch (error) {
+      const reply = error instanceof Problem ? await answer(error, call) : null
+      if (reply === null || !(error instanceof Problem)) throw error
+      return { ...reply, log: { error: error.code, reason: reasonOf(error) } }
     }
   }
 
@@ -78,15 +93,39 @@ const PAGE: Answers = {
   failed: call => pageRefusal(new Problem('INTERNAL'), call),
 }
 
-const ANSWERS: Readonly<Record<Route['errors'], Answers>> = { oauth: OAUTH, problem: PROBLEM, page: PAGE }
+/** RFC 6749 §4.1.2.1 – Once the client's redirect URI is proved, the client is told; before that, a page for the person. */
+const REDIRECT: Answers = {
+  ...PAGE,
+  refused: (error, call) => {
+    if (!(error instanceof AuthorizationRefused)) return PAGE.refused(error, call)
+    const { code, reason, detail } = error.refusal
+    return { ...answerReply(call, error.answer), log: { error: ERRORS[code][1], reason, ...detail } }
+  },
+}
+
+const ANSWERS: Readonly<Record<Route['errors'], Answers>> = {
+  oauth: OAUTH,
+  problem: PROBLEM,
+  page: PAGE,
+  redirect: REDIRECT,
+}
 
 const REALM = 'realm="signet"'
 
+/** RFC 6749 §5.2, RFC 6750 §3 – How to authenticate: a client, or with a token. No error in the challenge when no token was shown. */
+const OAUTH_CHALLENGES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  invalid_client: `Basic ${REALM}`,
+  token_missing: `Bearer ${REALM}`,
+  invalid_token: `Bearer ${REALM}, error="invalid_token"`,
+  insufficient_scope: `Bearer ${REALM}, error="insufficient_scope", scope="openid"`,
+}
+
 const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply => {
   const [status, error] = ERRORS[code]
+  const challenge = OAUTH_CHALLENGES[code]
   const headers = {
     ...NO_STORE,
-    ...(status === 401 ? { 'WWW-Authenticate': `Basic ${REALM}` } : {}),
+    ...(challenge === undefined ? {} : { 'WWW-Authenticate': challenge }),
     ...retryAfter(detail.retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
   }
@@ -111,7 +150,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
     'Content-Type': 'application/problem+json',
     ...NO_STORE,
     ...(status === 401 || code === 'SCOPE_INSUFFICIENT'
-      ? { 'WWW-Authenticate': challenge(code, demand) }
+      ? { 'WWW-Authenticate': problemChallenge(code, demand) }
       : {}),
     ...retryAfter(retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
@@ -121,7 +160,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
 }
 
 /** RFC 6750 §3, RFC 9470 §3 – The challenge has no error code when the request has no token. */
-const challenge = (code: Problem['code'], demand: Problem['demand']) => {
+const problemChallenge = (code: Problem['code'], demand: Problem['demand']) => {
   if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
     const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
@@ -148,9 +187,18 @@ const reasonOf = ({ code, reason, cause }: Problem): string =>
 const pageRefusal = (problem: Problem, call: Call): Reply => {
   const { code, retry_after_seconds } = problem
   const [status] = PROBLEMS[code]
-  const reply = pageReply(call, status, refusalPage(code), retryAfter(retry_after_seconds))
+  const reply = pageReply(
+    call,
+    status,
+    refusalPage(code, restartOf(problem)),
+    retryAfter(retry_after_seconds),
+  )
   return { ...reply, log: logOf(problem) }
 }
+
+/** The address at which what expired can begin again. */
+const restartOf = ({ members }: Problem): string | null =>
+  typeof members['restart'] === 'string' ? members['restart'] : null
 
 /** The rest of a body that is too large is not read, so that the connection cannot be reused. */
 const CLOSE = { Connection: 'close' }

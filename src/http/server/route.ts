@@ -37,8 +37,11 @@ export type Route = Readonly<{
   path: string
   /** The browser origins that may read the answer: all of them, those of first-party clients with their cookies, or none. */
   cors: 'anyone' | 'clients-with-cookies' | 'none'
-  /** The form of a refusal: JSON of RFC 6749 §5.2, a problem of RFC 9457, or a page. */
-  errors: 'oauth' | 'problem' | 'page'
+  /**
+   * The form of a refusal: JSON of RFC 6749 §5.2, a problem of RFC 9457, a page, or a page until the client's redirect URI is proved
+   * and a redirect from then on (RFC 6749 §4.1.2.1).
+   */
+  errors: 'oauth' | 'problem' | 'page' | 'redirect'
   /** For what asks every few seconds: its requests have no line in the log. A fault of the server has its own line all the same. */
   isProbe?: true
   handle: Handle

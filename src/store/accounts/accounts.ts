@@ -1,6 +1,7 @@
 import type { ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
+import type { Person } from '../../domain/account/profile.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
@@ -8,7 +9,7 @@ import { endOtherFamilies } from '../families/end-other-families.ts'
 import { writeRestEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
-import { accountColumns } from '../schema/account-columns.ts'
+import { accountColumns, personColumns } from '../schema/account-columns.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
@@ -31,6 +32,16 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         where u.email = ${email}`,
     )
     return account ?? null
+  },
+
+  findPerson: async id => {
+    const [person] = await database.run(
+      sql => sql<Person[]>`
+        select u.id, ${personColumns(sql)}
+        from signet.users u
+        where u.id = ${id} and u.disabled_at is null`,
+    )
+    return person ?? null
   },
 
   renewDigest: async ({ id, from, to }) => {

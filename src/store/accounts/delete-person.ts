@@ -82,12 +82,26 @@ const deleteInBatches = async (
           credential_epoch = credential_epoch + 1,
           disabled_at = coalesce(disabled_at, statement_timestamp()),
           email_verified_at = null,
-          language = null
+          language = null,
+          name = null,
+          given_name = null,
+          family_name = null,
+          preferred_username = null,
+          picture = null,
+          locale = null,
+          zoneinfo = null,
+          external_id = null
         where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
         returning id, credential_epoch
       ),
       links as (
         delete from signet.email_links l using account where l.user_id = account.id
+      ),
+      browsers as (
+        delete from signet.browser_sessions b using account where b.user_id = account.id
+      ),
+      granted as (
+        delete from signet.consents g using account where g.user_id = account.id
       ),
       ${endFamilies(sql, { reason: 'deleted' })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })}

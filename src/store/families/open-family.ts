@@ -17,53 +17,56 @@ export const createOpenFamily =
           select
             id as user_id, roles, credential_epoch, ${family.client_id}::text as client_id, ${family.scope}::text as scope,
             ${family.audience}::text[] as audience, ${family.refresh_transport}::text as refresh_transport,
+            null::uuid as session_id, statement_timestamp() as proved_at, ${family.amr}::text[] as proved_by,
+            ${idle_seconds}::int as idle_seconds,
             statement_timestamp() + make_interval(secs => ${max_seconds}) as expires_at
           from signet.users
           where id = ${family.user_id} and credential_epoch = ${family.credential_epoch} and disabled_at is null
           for share
         ),
         opened as (
-          ${openFamily(sql, { ...family, idle_seconds })}
+          ${openFamily(sql, family)}
           returning *
         )
-        select
-          ${openedColumns(sql)},
-          greatest(
-            statement_timestamp(),
-            (
-              select issued_until + interval '1 second'
-              from signet.revocations
-              where kind = 'client_id' and value = ${family.client_id}
-            )
-          ) as at
+        select ${openedColumns(sql)}, ${issuedAt(sql, family.client_id)} as at
         from opened, origin`,
     )
     return opened ?? null
   }
 
-type Opening = Pick<NewFamily, 'id' | 'amr' | 'salt' | 'pepper_id' | 'token_digest' | 'source'> &
-  Pick<Lifetimes, 'idle_seconds'>
+/** When the token of a sign-in at a client counts as issued: after the second up to which the client's tokens were ended. */
+export const issuedAt = (sql: ISql, client_id: string): Fragment => sql`
+  greatest(
+    statement_timestamp(),
+    (
+      select issued_until + interval '1 second'
+      from signet.revocations
+      where kind = 'client_id' and value = ${client_id}
+    )
+  )`
+
+type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 'source'>
 
 /**
- * Inserts a family from the CTE `origin (user_id, credential_epoch, client_id, scope, audience, refresh_transport, expires_at)`. Inserts
- * nothing when `origin` is empty.
+ * Inserts a family from the CTE `origin (user_id, credential_epoch, client_id, scope, audience, refresh_transport, session_id, proved_at,
+ * proved_by, idle_seconds, expires_at)`. Inserts nothing when `origin` is empty.
  */
 export const openFamily = (
   sql: ISql,
-  { id, amr, salt, pepper_id, token_digest, source, idle_seconds }: Opening,
+  { id, salt, pepper_id, token_digest, source }: Opening,
 ): Fragment => sql`
   insert into signet.refresh_families (${insertedColumns(sql)})
   select
-    ${id}, user_id, credential_epoch, client_id, scope, audience, statement_timestamp(), ${amr}::text[], ${salt},
-    ${pepper_id}, ${token_digest}, refresh_transport,
-    least(statement_timestamp() + make_interval(secs => ${idle_seconds}), expires_at), expires_at,
+    ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
+    ${pepper_id}, ${token_digest}, refresh_transport, session_id,
+    least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
     ${source.ip}, ${source.user_agent}
   from origin`
 
 /** The columns that `openFamily` inserts. Every other column has its default. */
 export const insertedColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-  refresh_transport, idle_expires_at, expires_at, last_ip, last_user_agent`
+  refresh_transport, session_id, idle_expires_at, expires_at, last_ip, last_user_agent`
 
 /** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`

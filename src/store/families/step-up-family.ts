@@ -27,7 +27,9 @@ export const createStepUpFamily =
           for share
         ),
         origin as materialized (
-          select f.*, account.roles
+          select
+            f.*, account.roles, statement_timestamp() as proved_at, ${opening.amr}::text[] as proved_by,
+            ${idle_seconds}::int as idle_seconds
           from signet.refresh_families f
           join account on account.id = f.user_id and account.credential_epoch = f.credential_epoch
           where f.id = ${replaces}
@@ -35,7 +37,7 @@ export const createStepUpFamily =
           for no key update of f
         ),
         written as (
-          ${openFamily(sql, { ...opening, idle_seconds })}
+          ${openFamily(sql, opening)}
           union all
           select ${insertedColumns(sql)} from origin
           on conflict (id) do update

@@ -1,13 +1,16 @@
 import { getTableName, is } from 'drizzle-orm'
 import { PgTable } from 'drizzle-orm/pg-core'
 import { type Database, OID } from '../postgres/index.ts'
+import * as authorization from './authorization-tables.ts'
 import * as factors from './factor-tables.ts'
 import * as core from './tables.ts'
 
 /** Every table that the server reads and writes. */
-export const TABLES: readonly string[] = Object.values<unknown>({ ...core, ...factors }).flatMap(value =>
-  is(value, PgTable) ? [getTableName(value)] : [],
-)
+export const TABLES: readonly string[] = Object.values<unknown>({
+  ...core,
+  ...factors,
+  ...authorization,
+}).flatMap(value => (is(value, PgTable) ? [getTableName(value)] : []))
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>
 

@@ -22,6 +22,18 @@ export const users = pgTable('users', {
   language: text(),
   /** Raised by each change that takes the trust from devices: a device token of an earlier epoch is worth nothing. */
   device_epoch: integer().notNull().default(0),
+  /** OpenID Connect Core §5.1 – The claims that people fill in themselves: see domain/account/profile.ts. */
+  name: text(),
+  given_name: text(),
+  family_name: text(),
+  preferred_username: text(),
+  picture: text(),
+  locale: text(),
+  zoneinfo: text(),
+  /** Null: no claim of the profile was changed since the account was made. */
+  profile_updated_at: instant(),
+  /** The account's id in another system, for imports and administration. */
+  external_id: text().unique(),
 })
 
 /**
@@ -61,6 +73,8 @@ export const refreshFamilies = pgTable(
     /** The count of single access tokens that were revoked, and the start of the counting. Null for nearly every family. */
     tokens_revoked: integer(),
     tokens_revoked_since: instant(),
+    /** The browser session that it was opened from; null for a sign-in by the account API. */
+    session_id: uuid(),
     last_ip: text(),
     last_user_agent: text(),
     created_at: instant().notNull().default(sql`now()`),

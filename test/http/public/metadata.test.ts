@@ -5,6 +5,8 @@ import { SERVICE } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
 import { JWKS, METADATA } from '../../support/issuer.ts'
 
+const OPENID = '/.well-known/openid-configuration'
+
 describe('discovery', () => {
   let deployment: Deployment
   let signet: Instance
@@ -53,6 +55,34 @@ describe('discovery', () => {
       for (const grant_type of body['grant_types_supported'] as string[]) {
         expect((await signet.token({ grant_type }, SERVICE)).body.error).not.toBe('unsupported_grant_type')
       }
+    })
+  })
+
+  describe('OpenID Connect Discovery §4 – the configuration', () => {
+    it('is the same document, which any page may read (§4.1)', async () => {
+      const { text, headers } = await signet.fetch(OPENID)
+      expect(text).toBe((await signet.fetch(METADATA)).text)
+      for (const each of [headers, (await signet.fetch(METADATA)).headers])
+        expect(each.get('access-control-allow-origin')).toBe('*')
+    })
+
+    it('says what OpenID Connect clients and agents look for (§3)', async () => {
+      expect((await signet.fetch(OPENID)).body).toMatchObject({
+        issuer: ISSUER,
+        authorization_endpoint: `${ISSUER}/authorize`,
+        userinfo_endpoint: `${ISSUER}/userinfo`,
+        response_types_supported: ['code'],
+        response_modes_supported: ['query', 'form_post'],
+        code_challenge_methods_supported: ['S256'],
+        authorization_response_iss_parameter_supported: true,
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['RS256'],
+        scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
+        claims_supported: expect.arrayContaining(['sub', 'auth_time', 'sid', 'name', 'email_verified']),
+        prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+      })
     })
   })
 

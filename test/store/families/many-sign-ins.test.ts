@@ -231,17 +231,25 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     expect(await countOf(broken.id)).toMatchObject({ living: 1, pending: 0 })
   })
 
-  it('are deleted with their account, whose address is free at once', async () => {
+  it('are deleted with their account, whose address and external id are free at once', async () => {
     const person = await createPerson()
     const other = await bystander()
     const before = await entriesSince(0)
     const recent = await recentOf(person)
-    await remove(dying(2), person)
     const { sql } = backend.database
-    await sql`insert into users (id, email, roles) values (${randomUUID()}, ${person.id}, '{}')`
-    expect(await sql`select email, password_digest from users where id = ${person.id}`).toEqual([
-      { email: `deleted ${person.id}`, password_digest: null },
+    await sql`update users set name = 'Ada', external_id = ${person.id} where id = ${person.id}`
+    await sql`insert into consents (user_id, client_id, granted) values (${person.id}, 'c', '{openid}')`
+    await sql`
+      insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
+      values (${person.id}, ${person.id}, ${randomBytes(32)}, 0, now(), '{}', now(), now())`
+    await remove(dying(2), person)
+    await sql`
+      insert into users (id, email, roles, external_id) values (${randomUUID()}, ${person.id}, '{}', ${person.id})`
+    expect(await sql`select email, password_digest, name from users where id = ${person.id}`).toEqual([
+      { email: `deleted ${person.id}`, password_digest: null, name: null },
     ])
+    for (const table of ['browser_sessions', 'consents'])
+      expect(await sql`select from ${sql(table)} where user_id = ${person.id}`).toHaveLength(0)
     expect(await hasEntry('sub', person.id)).toBe(true)
     await sql`update unfinished_endings set due_at = now()`
     await createFinishEndings(backend.database, finishing)()

@@ -18,13 +18,17 @@ import { findPgBouncer, startPgBouncer } from '../../support/services/services.t
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
 const TABLES = [
+  'authorization_codes',
+  'browser_sessions',
   'ceremonies',
+  'consents',
   'email_links',
   'feed_head',
   'feed_positions',
   'import_batches',
   'leases',
   'passkeys',
+  'pushed_requests',
   'recovery_codes',
   'refresh_families',
   'revocations',

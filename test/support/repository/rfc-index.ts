@@ -55,6 +55,7 @@ const STANDARDS = {
   'RFC 9110': 'HTTP Semantics',
   'RFC 9111': 'HTTP Caching',
   'RFC 9112': 'HTTP/1.1',
+  'RFC 9126': 'OAuth 2.0 Pushed Authorization Requests',
   'RFC 9309': 'Robots Exclusion Protocol',
   'RFC 9449': 'OAuth 2.0 Demonstrating Proof of Possession (DPoP)',
   'RFC 9457': 'Problem Details for HTTP APIs',

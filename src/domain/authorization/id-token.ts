@@ -1,0 +1,65 @@
+import { hash } from 'node:crypto'
+import type { Person } from '../account/profile.ts'
+import { acrOf } from '../oauth/acr.ts'
+import { CLAIMS_OF_SCOPES } from '../oauth/identity-claims.ts'
+import type { Family } from '../sign-in/refresh-family.ts'
+
+type Claims = Readonly<Record<string, unknown>>
+
+type IdToken = Readonly<{
+  issuer: string
+  family: Pick<Family, 'id' | 'client_id' | 'auth_time' | 'amr'>
+  person: Person
+  /** Null: the authorization request had none, or it was long ago. */
+  nonce: string | null
+  /** Of the access token that comes with it. */
+  scope: string
+  access_token: string
+  /** Seconds since 1970. */
+  iat: number
+  exp: number
+}>
+
+/**
+ * OpenID Connect Core §2, §3.1.3.6 – The claims of an ID token: who signed in, when and how, with the claims of the person that the
+ * scope asks for. Ours: no roles, because an ID token is for the application and tells no API what the person may do.
+ */
+export const idTokenClaims = (token: IdToken): Claims => {
+  const { issuer, family, person, nonce, scope, access_token, iat, exp } = token
+  const acr = acrOf(family.amr)
+  return {
+    iss: issuer,
+    sub: person.id,
+    aud: family.client_id,
+    exp,
+    iat,
+    auth_time: Math.floor(family.auth_time.getTime() / 1000),
+    ...(nonce === null ? {} : { nonce }),
+    at_hash: accessTokenHashOf(access_token),
+    ...(acr === null ? {} : { acr }),
+    amr: family.amr,
+    sid: family.id,
+    ...claimsOf(person, scope),
+  }
+}
+
+/** OpenID Connect Core §5.4 – The claims of a person that the scope asks for. Those without a value are left out (§5.3.2). */
+export const claimsOf = (person: Person, scope: string): Claims => {
+  const asked = new Set(scope.split(' '))
+  const claims: Claims = {
+    ...person,
+    sub: person.id,
+    email_verified: person.email_verified_at !== null,
+    updated_at: Math.floor(person.updated_at.getTime() / 1000),
+  }
+  const names = Object.entries(CLAIMS_OF_SCOPES)
+    .filter(([name]) => asked.has(name))
+    .flatMap<string>(([, those]) => those)
+  return Object.fromEntries(
+    names.map(name => [name, claims[name]] as const).filter(([, value]) => value !== null),
+  )
+}
+
+/** OpenID Connect Core §3.1.3.6 – The left half of the SHA-256, because the ID token is signed with RS256. */
+const accessTokenHashOf = (access_token: string): string =>
+  Buffer.from(hash('sha256', access_token, 'hex').slice(0, 32), 'hex').toString('base64url')

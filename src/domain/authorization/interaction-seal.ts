@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import type { Peppers } from '../base/pepper.ts'
+import { type SealedSecret, seal, unseal } from '../factors/sealed-secret.ts'
+import { type AuthorizationRequest, PROMPTS, RESPONSE_MODES } from './authorization-request.ts'
+
+/** Seconds for which a page may be filled in, counted from the first page of a request. */
+export const INTERACTION_SECONDS = 3_600
+
+const REQUEST = z.object({
+  client_id: z.string(),
+  redirect_uri: z.string(),
+  response_mode: z.enum(RESPONSE_MODES),
+  state: z.string().nullable(),
+  isRedirectUriGiven: z.boolean(),
+  scope: z.array(z.string()),
+  audience: z.array(z.string()),
+  isAudienceGiven: z.boolean(),
+  nonce: z.string().nullable(),
+  code_challenge: z.string().nullable(),
+  prompt: z.array(z.enum(PROMPTS)),
+  max_age: z.number().nullable(),
+  acr_values: z.array(z.string()).nullable(),
+  login_hint: z.string().nullable(),
+  hinted_sub: z.string().nullable(),
+  ui_locales: z.string().nullable(),
+  asked_at: z.number(),
+}) satisfies z.ZodType<AuthorizationRequest>
+
+/** What a page takes along to the next one. Nothing is stored for a stranger. */
+export type Interaction = Readonly<{
+  /** Null: the person came to the pages by themselves, and goes on to their account page. */
+  request: AuthorizationRequest | null
+  /** Seconds since 1970. */
+  begun_at: number
+  /** The browser session that the page was made for. Null: the browser was not signed in. */
+  session_id: string | null
+  /** The ceremony in which a second factor is shown, and the factors that would do. */
+  second_factor: Readonly<{ handle: string; factors: readonly string[] }> | null
+}>
+
+const INTERACTION = z.object({
+  request: REQUEST.nullable(),
+  begun_at: z.number(),
+  session_id: z.string().nullable(),
+  second_factor: z.object({ handle: z.string(), factors: z.array(z.string()) }).nullable(),
+}) satisfies z.ZodType<Interaction>
+
+/** What the hidden field of a form holds. */
+export type SealedInteraction = string
+
+type Browser = Readonly<{ browser_id: string }>
+
+/** Ours – Seals an interaction for one browser: in another one it opens nothing, so that it is the form's token against forgery too. */
+export const sealInteraction = (
+  interaction: Interaction,
+  { browser_id, nonce }: Browser & Readonly<{ nonce: Uint8Array }>,
+  [pepper]: Peppers,
+): SealedInteraction => {
+  const text = Buffer.from(JSON.stringify(interaction))
+  return Buffer.from(seal(text, { owner: ownerOf(browser_id), nonce }, pepper)).toString('base64url')
+}
+
+/** What came of opening one. `expired` still tells what was asked for, so that the person can begin again. */
+export type Unsealed =
+  | Readonly<{ outcome: 'open' | 'expired'; interaction: Interaction }>
+  | Readonly<{ outcome: 'foreign' }>
+
+/** The reverse of `sealInteraction`. `foreign`: changed, of another browser, or under a pepper that is gone. */
+export const unsealInteraction = (
+  text: string,
+  { browser_id }: Browser,
+  { peppers, now }: Readonly<{ peppers: Peppers; now: Date }>,
+): Unsealed => {
+  const sealed: Uint8Array = Buffer.from(text, 'base64url')
+  const opened = unseal(sealed as SealedSecret, ownerOf(browser_id), peppers)
+  if (opened === null) return { outcome: 'foreign' }
+  // Sealed by a version that writes another shape: the person begins again.
+  const parsed = INTERACTION.safeParse(JSON.parse(Buffer.from(opened).toString()))
+  if (!parsed.success) return { outcome: 'foreign' }
+  const age = Math.floor(now.getTime() / 1000) - parsed.data.begun_at
+  return { outcome: age <= INTERACTION_SECONDS ? 'open' : 'expired', interaction: parsed.data }
+}
+
+const ownerOf = (browser_id: string) => `interaction of browser ${browser_id}`

@@ -1,0 +1,101 @@
+import { ACR, acrOf } from '../oauth/acr.ts'
+import type { Client } from '../oauth/client.ts'
+import type { Reason } from '../oauth/oauth-error.ts'
+import { isLoopbackOrPrivateUse } from '../oauth/redirect-uri.ts'
+import type { BrowserSession } from '../sign-in/browser-session.ts'
+import type { AuthorizationRequest, Prompt } from './authorization-request.ts'
+import { type Consent, scopesToAsk } from './consent.ts'
+
+/** What is known when the next step is judged. */
+export type Standing = Readonly<{
+  request: AuthorizationRequest
+  client: Client
+  /** Null: the browser is not signed in. */
+  session: BrowserSession | null
+  /** Of the session's person to the client; null where nothing was granted. */
+  consent: Consent | null
+  now: Date
+}>
+
+/** What a person is asked for next, or nothing: then the code is issued. */
+export type Step =
+  | Readonly<{ step: 'sign_up' | 'select_account' }>
+  | Readonly<{ step: 'second_factor' }>
+  | Readonly<{ step: 'issue' }>
+  | Readonly<{ step: 'sign_in'; why: 'signed_out' | 'another_person_meant' | 'not_recent' }>
+  /** `asked`: what is new; `granted`: what was granted before. */
+  | Readonly<{ step: 'consent'; asked: readonly string[]; granted: readonly string[] }>
+
+/** OpenID Connect Core §3.1.2.3, §3.1.2.4 – The next step of an authorization request. Pure: every step leads back here. */
+export const judgeStep = (standing: Standing): Step => {
+  const { request, session } = standing
+  if (request.prompt.includes('create')) return { step: 'sign_up' }
+  if (session === null) return { step: 'sign_in', why: 'signed_out' }
+  if (!isOfHint(request, session)) return { step: 'sign_in', why: 'another_person_meant' }
+  if (request.prompt.includes('select_account')) return { step: 'select_account' }
+  if (!isRecent(standing, session)) return { step: 'sign_in', why: 'not_recent' }
+  if (!isStrong(request, session)) return { step: 'second_factor' }
+  return consentStep(standing)
+}
+
+/** OpenID Connect Core §3.1.2.6 – The error for a client that wants no page to be shown: what would have been asked for. */
+export const refusalWithoutPage = ({ step }: Step): Reason | null => {
+  switch (step) {
+    case 'issue':
+      return null
+    case 'sign_up':
+    case 'sign_in':
+      return 'login_required'
+    case 'select_account':
+      return 'account_selection_required'
+    case 'second_factor':
+      return 'interaction_required'
+    case 'consent':
+      return 'consent_required'
+  }
+}
+
+/** The request once a person has done what a prompt asks for: the next step is judged without it. */
+export const withoutPrompt = (
+  request: AuthorizationRequest,
+  ...done: readonly Prompt[]
+): AuthorizationRequest => ({
+  ...request,
+  prompt: request.prompt.filter(each => !done.includes(each)),
+})
+
+/** OpenID Connect Core §3.1.2.1 – `id_token_hint`: the person that the client means. */
+const isOfHint = ({ hinted_sub }: AuthorizationRequest, { account }: BrowserSession): boolean =>
+  hinted_sub === null || hinted_sub === account.id
+
+/**
+ * OpenID Connect Core §3.1.2.1 – `prompt=login` and `max_age`. A sign-in that is younger than the request satisfies both, also `max_age=0`:
+ * otherwise a person who takes time for the next page would be asked again and again.
+ */
+const isRecent = ({ request, now }: Standing, { auth_time }: BrowserSession): boolean => {
+  const signedInAt = Math.floor(auth_time.getTime() / 1000)
+  if (signedInAt >= request.asked_at) return true
+  if (request.prompt.includes('login')) return false
+  return request.max_age === null || Math.floor(now.getTime() / 1000) - signedInAt <= request.max_age
+}
+
+/** RFC 9470 §5 – Whether the sign-in has one of the classes that were asked for. */
+const isStrong = ({ acr_values }: AuthorizationRequest, { amr }: BrowserSession): boolean => {
+  if (acr_values === null || acr_values.includes(ACR.pwd)) return true
+  const acr = acrOf(amr)
+  return acr !== null && acr_values.includes(acr)
+}
+
+/**
+ * OpenID Connect Core §3.1.2.4, RFC 6749 §10.2 – Only what is new is asked for. A client that anybody could pose as is asked for every
+ * time: RFC 8252 §8.6. First-party clients are not asked, unless the request wants it.
+ */
+const consentStep = ({ request, client, consent }: Standing): Step => {
+  const asked = scopesToAsk({ scope: request.scope, resources: request.audience }, consent)
+  const isAskedAnyway = request.prompt.includes('consent')
+  const isImitable =
+    client.token_endpoint_auth_method === 'none' && isLoopbackOrPrivateUse(request.redirect_uri)
+  const isNeeded = isAskedAnyway || (!client.first_party && (asked.length > 0 || isImitable))
+  if (!isNeeded) return { step: 'issue' }
+  return { step: 'consent', asked, granted: request.scope.filter(each => !asked.includes(each)) }
+}

@@ -1,0 +1,49 @@
+import type { Account } from '../account/account.ts'
+import type { Digest, Plain } from '../base/digest.ts'
+import { type PresentedSecret, parsePersonalSecret, personalSecretOf } from '../base/personal-secret.ts'
+import type { RequestSource } from './refresh-family.ts'
+
+/** What the session cookie holds. */
+export type SessionSecret = Plain<'browser_session'>
+export type PresentedSession = PresentedSecret<'browser_session'>
+
+const PREFIX = 'signet_bs_'
+
+/** The secret of a new session. `random` has 32 bytes. */
+export const sessionSecretOf = (session: Readonly<{ user_id: string; random: Uint8Array }>): SessionSecret =>
+  personalSecretOf(PREFIX, session)
+
+/** Reads a session cookie. Null for what is none. */
+export const parseSessionSecret = (text: string): PresentedSession | null => parsePersonalSecret(PREFIX, text)
+
+/**
+ * A person who is signed in on the hosted pages of one browser. Whether the session lives is judged in SQL, by
+ * store/sessions/browser-sessions.ts.
+ */
+export type BrowserSession = Readonly<{
+  /** Stays the same when the person signs in again in the same browser; the cookie's secret does not. */
+  id: string
+  account: Account
+  /** When the person last proved who they are. */
+  auth_time: Date
+  amr: readonly string[]
+}>
+
+export type NewBrowserSession = Readonly<{
+  /** Of a session that replaces none of the same person. */
+  id: string
+  digest: Digest<'browser_session'>
+  user_id: string
+  /** The account's epoch at the moment its factors were checked. */
+  credential_epoch: number
+  amr: readonly string[]
+  /** What the browser brought: its secret is worthless from then on. */
+  replaces: PresentedSession | null
+  source: RequestSource
+}>
+
+/** `ended` has the sign-ins that ended with the session of another person in the same browser. */
+export type OpenedSession = BrowserSession & Readonly<{ ended: readonly string[] }>
+
+/** Seconds: how long a session waits for the next request, and how long it lasts at most. */
+export type SessionLifetimes = Readonly<{ idle_seconds: number; max_seconds: number }>

@@ -1,0 +1,246 @@
+import {
+  type AuthorizationAnswer,
+  AuthorizationRefused,
+  codeAnswer,
+  errorAnswer,
+} from '../../domain/authorization/authorization-answer.ts'
+import { authorizationCodeOf } from '../../domain/authorization/authorization-code.ts'
+import {
+  type AnswerTarget,
+  type AuthorizationRequest,
+  answerTargetOf,
+  judgeAuthorizationRequest,
+} from '../../domain/authorization/authorization-request.ts'
+import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
+import {
+  judgeStep,
+  refusalWithoutPage,
+  type Step,
+  withoutPrompt,
+} from '../../domain/authorization/interaction.ts'
+import { digestOf } from '../../domain/base/digest.ts'
+import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import { type AudiencePolicy, grantedAudience } from '../../domain/oauth/audience.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { type Form, parseParameters } from '../../domain/oauth/form.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { matchRedirectUri } from '../../domain/oauth/redirect-uri.ts'
+import type { BrowserSession, PresentedSession } from '../../domain/sign-in/browser-session.ts'
+import type { AuthorizationCodes, BrowserSessions, Consents } from '../../ports/authorization.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Clock, Random } from '../../ports/effects.ts'
+import type { Keys } from '../../ports/keys.ts'
+import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
+import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
+
+type Needs = Readonly<{
+  browserSessions: BrowserSessions
+  clients: Clients
+  codes: AuthorizationCodes
+  consents: Consents
+  keys: Keys
+  offerFactors: OfferFactors
+  policy: AudiencePolicy
+  random: Random
+  clock: Clock
+}>
+
+/** A request whose client and redirect URI are proved. */
+type Asked = Readonly<{ request: AuthorizationRequest; client: Client }>
+
+/** With the person who is signed in in this browser, if any. */
+type AskedHere = Asked & Readonly<{ session: BrowserSession | null }>
+
+/** What comes of a request: the answer to the client, or the page for the next step. */
+export type Progress =
+  | Readonly<{ outcome: 'answer'; answer: AuthorizationAnswer }>
+  | (AskedHere & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' | 'second_factor' }> }>)
+  | (AskedHere & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
+
+export type Decision = Readonly<{
+  request: AuthorizationRequest
+  presented: PresentedSession | null
+  /** The browser session that the page was shown to. */
+  session_id: string | null
+  isAllowed: boolean
+  /** Of the optional scopes those that the person left ticked; the scopes that are not optional are granted as a whole. */
+  scope: readonly string[]
+}>
+
+/**
+ * RFC 6749 §4.1.1, OpenID Connect Core §3.1.2 – The authorization endpoint: the request is judged, then who is signed in, then whether
+ * the person consents; then the code is issued. Throws a Problem for a person while the client or its redirect URI is not proved, and
+ * AuthorizationRefused for the client from then on.
+ */
+export const createAuthorize = (needs: Needs) => ({
+  begin: async (query: string, presented: PresentedSession | null): Promise<Progress> => {
+    const { form, client, target, faults } = await proveTarget(needs, query)
+    return answering(needs, target, async () => {
+      for (const reason of faults) throw new OAuthError(reason)
+      const hinted_sub = hintedSubOf(needs, form, client)
+      const judging = { client, target, policy: needs.policy, hinted_sub, now: needs.clock() }
+      const request = judgeAuthorizationRequest(form, judging)
+      return proceed(needs, { request, client }, presented)
+    })
+  },
+
+  /** Goes on with a request of an earlier page. Its registration may have changed since. */
+  resume: async (request: AuthorizationRequest, presented: PresentedSession | null): Promise<Progress> => {
+    const client = await requireClient(needs, request)
+    return answering(needs, request, () => proceed(needs, { request, client }, presented))
+  },
+
+  /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. */
+  decide: async ({ request, presented, session_id, isAllowed, scope }: Decision): Promise<Progress> => {
+    const client = await requireClient(needs, request)
+    return answering(needs, request, async () => {
+      const { client_id } = client
+      if (!isAllowed || scope.length === 0) throw new OAuthError('denied_by_person', { client_id })
+      const granted = withoutPrompt({ ...request, scope }, 'consent')
+      const progress = await proceed(needs, { request: granted, client }, presented)
+      if (progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
+      const { session } = progress
+      // Another person has signed in since, in another tab: the answer was not theirs.
+      if (session?.id !== session_id || session === null) return progress
+      const parties = { user_id: session.account.id, client_id }
+      const consent = await needs.consents.grant({
+        ...parties,
+        granted: grantsOf(granted.scope, granted.audience),
+      })
+      return issue(needs, { request: granted, client, session, consent })
+    })
+  },
+})
+
+export type Authorize = ReturnType<typeof createAuthorize>
+
+/** RFC 6749 §3.1.2.4, §4.1.2.1 – The client and where its answers go; whatever is wrong with either is for the person to see. */
+const proveTarget = async ({ clients }: Needs, query: string) => {
+  if (query.length > QUERY_MAX_CHARACTERS)
+    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
+  const { form, faults } = parseParameters(query)
+  if (faults.has('client_id') || faults.has('redirect_uri') || faults.has(''))
+    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'parameter_repeated' })
+  const client = await clients.find(form.get('client_id') ?? '')
+  if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
+  const given = form.get('redirect_uri')
+  const isOpenId = (form.get('scope') ?? '').split(' ').includes('openid')
+  const redirect_uri = given === undefined && isOpenId ? null : matchRedirectUri(client, given)
+  if (redirect_uri === null)
+    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'redirect_uri_not_registered' })
+  const target = answerTargetOf(client.client_id, redirect_uri, form)
+  return { form, client, target, faults: faults.values() }
+}
+
+const QUERY_MAX_CHARACTERS = 6_144
+
+const requireClient = async (
+  { clients }: Needs,
+  { client_id, redirect_uri }: AnswerTarget,
+): Promise<Client> => {
+  const client = await clients.find(client_id)
+  if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
+  if (matchRedirectUri(client, redirect_uri) === null)
+    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'redirect_uri_not_registered' })
+  return client
+}
+
+/** RFC 6749 §4.1.2.1 – From here on the client is told of refusals. */
+const answering = async (
+  { policy: { issuer } }: Needs,
+  target: AnswerTarget,
+  work: () => Promise<Progress>,
+): Promise<Progress> => {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof OAuthError)) throw error
+    throw new AuthorizationRefused(errorAnswer(error, { target, issuer }), error)
+  }
+}
+
+/**
+ * OpenID Connect Core §3.1.2.1 – An ID token of ours that was issued to this client. It may have expired: it tells which person is meant,
+ * and proves nothing about who is here.
+ */
+const hintedSubOf = ({ keys, policy }: Needs, form: Form, { client_id }: Client): string | null => {
+  const hint = form.get('id_token_hint')
+  if (hint === undefined) return null
+  const claims = keys.verify('JWT', hint)
+  if (claims?.['iss'] !== policy.issuer || claims['aud'] !== client_id || typeof claims['sub'] !== 'string')
+    throw new OAuthError('id_token_hint_invalid')
+  return claims['sub']
+}
+
+/** The next step, judged anew each time: nothing that a page said before is believed. */
+const proceed = async (needs: Needs, asked: Asked, presented: PresentedSession | null): Promise<Progress> => {
+  const { request, client } = asked
+  const { client_id } = client
+  const found = presented && (await needs.browserSessions.findAtClient({ ...presented, client_id }))
+  const { session, consent } = found ?? { session: null, consent: null }
+  const step = judgeStep({ request, client, session, consent, now: needs.clock() })
+  const refusal = request.prompt.includes('none') ? refusalWithoutPage(step) : null
+  if (refusal !== null) throw new OAuthError(refusal, { client_id })
+  if (step.step !== 'issue' && step.step !== 'second_factor')
+    return { outcome: 'page', step, session, ...asked }
+  if (session === null) throw new Error(`the step ${step.step} needs a person who is signed in`)
+  if (step.step === 'second_factor') return demandFactor(needs, { ...asked, session })
+  return issue(needs, { request, client, session, consent })
+}
+
+/** RFC 9470 §5, OpenID Connect Core Error Code unmet_authentication_requirements 1.0 – For a session of too low a class. */
+const demandFactor = async (
+  { offerFactors }: Needs,
+  { session, ...asked }: Asked & Readonly<{ session: BrowserSession }>,
+): Promise<Progress> => {
+  const offer = await offerFactors({ ...PAGES_OCCASION, account: session.account })
+  if (offer === null) throw new OAuthError('authentication_unmet', { client_id: asked.client.client_id })
+  return { outcome: 'second_factor', offer, session, ...asked }
+}
+
+type Settled = Readonly<{
+  request: AuthorizationRequest
+  client: Client
+  session: BrowserSession
+  consent: Consent | null
+}>
+
+/** RFC 6749 §4.1.2 – One insert. When the session ended in this very moment, the person signs in again. */
+const issue = async (needs: Needs, { request, client, session, consent }: Settled): Promise<Progress> => {
+  const { codes, random, policy } = needs
+  const code = authorizationCodeOf({ user_id: session.account.id, random: random.bytes(SECRET_BYTES) })
+  const isIssued = await codes.issue({
+    user_id: session.account.id,
+    digest: digestOf(code),
+    session_id: session.id,
+    client_id: client.client_id,
+    redirect_uri: request.isRedirectUriGiven ? request.redirect_uri : null,
+    code_challenge: request.code_challenge,
+    scope: request.scope.join(' '),
+    audience: audienceOfGrant(request, client, policy),
+    nonce: request.nonce,
+    consent_version: client.first_party ? null : (consent?.version ?? 0),
+    isRefreshable: isRefreshable(request, client),
+    pushed_request: null,
+  })
+  if (isIssued)
+    return { outcome: 'answer', answer: codeAnswer(code, { target: request, issuer: policy.issuer }) }
+  if (request.prompt.includes('none')) throw new OAuthError('login_required', { client_id: client.client_id })
+  const step = { step: 'sign_in', why: 'signed_out' } as const
+  return { outcome: 'page', step, request, client, session: null }
+}
+
+/** RFC 8707 §2.2 – What the refresh tokens of this grant can get tokens for. */
+const audienceOfGrant = (
+  request: AuthorizationRequest,
+  client: Client,
+  policy: AudiencePolicy,
+): readonly string[] =>
+  client.first_party
+    ? grantedAudience(client, request.isAudienceGiven ? request.audience : [], policy)
+    : request.audience
+
+/** OpenID Connect Core §11 – With `openid`, a refresh token is for a client that may act while the person is away. */
+const isRefreshable = ({ scope }: AuthorizationRequest, { grant_types }: Client): boolean =>
+  grant_types.includes('refresh_token') && (!scope.includes('openid') || scope.includes('offline_access'))

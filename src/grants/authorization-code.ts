@@ -1,0 +1,189 @@
+import {
+  type Bought,
+  parseAuthorizationCode,
+  type Redemption,
+} from '../domain/authorization/authorization-code.ts'
+import { CODE_REFUSALS } from '../domain/authorization/code-refusals.ts'
+import { aboutFamily, aboutSignIn } from '../domain/base/log-fields.ts'
+import { type Peppers, pepperById } from '../domain/base/pepper.ts'
+import type { RequireLength } from '../domain/oauth/access-token-length.ts'
+import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
+import type { Client } from '../domain/oauth/client.ts'
+import { type Form, requireParameter } from '../domain/oauth/form.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import { challengeOf } from '../domain/oauth/pkce.ts'
+import { scopeLeft } from '../domain/oauth/scope.ts'
+import { type RefreshToken, refreshTokenAt, retryProofOf } from '../domain/sign-in/refresh-token.ts'
+import type { AuthorizationCodes } from '../ports/authorization.ts'
+import type { Metrics, Random } from '../ports/effects.ts'
+import type { Grant, Granted, GrantRequest } from './grant.ts'
+import type { Issue, Prepared } from './issue.ts'
+import { mintFamily, refreshTokenSecondsOf } from './mint-family.ts'
+import type { RaiseAlert } from './security-alert.ts'
+
+type Needs = Readonly<{
+  codes: AuthorizationCodes
+  issue: Issue
+  random: Random
+  peppers: Peppers
+  policy: AudiencePolicy
+  isBounded: RequireLength['isBounded']
+  metrics: Metrics
+  raiseAlert: RaiseAlert
+}>
+
+/**
+ * RFC 6749 §4.1.3, RFC 7636 §4.6 – Trades an authorization code for tokens. The verdict is the store's, on the locked row, with the
+ * family opened or ended in the same statement; here it becomes an answer.
+ */
+export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
+  grant_type: 'authorization_code',
+  exchange: async request => {
+    const { codes, metrics, raiseAlert } = needs
+    const { client } = request
+    const { client_id } = client
+    const presented = readRequest(needs, request)
+    const { minted, refresh_token } = mintFamily(needs)
+    const asked = { client, resources: presented.resources }
+    const prepared = await prepare(needs, asked, { code: presented, sid: minted.id })
+    const outcome = await codes.redeem({ ...presented, family: minted })
+    metrics.codeJudged(outcome.verdict)
+    switch (outcome.verdict) {
+      case 'redeemed':
+        if (prepared === null) throw new Error('a code that was not there was redeemed')
+        return answer(needs, asked, { ...outcome.bought, refresh_token, prepared })
+      case 'repeated':
+        return repeat(needs, asked, outcome.bought)
+      case 'replayed':
+        if (outcome.family_id !== null) {
+          const { family_id, user_id } = outcome
+          const suspect = { client_id, family_id, user_id, source: request.source }
+          raiseAlert(
+            { ...suspect, verdict: 'code_replayed' },
+            'a spent authorization code was presented: what it bought is ended',
+          )
+        }
+        throw refusal(outcome, client_id)
+      case 'unknown_code':
+      case 'expired':
+      case 'spent_by_failures':
+      case 'wrong_client':
+      case 'wrong_redirect_uri':
+      case 'wrong_verifier':
+      case 'resource_exceeded':
+      case 'account_disabled':
+      case 'epoch_passed':
+      case 'session_ended':
+      case 'consent_withdrawn':
+        throw refusal(outcome, client_id)
+    }
+  },
+})
+
+type Refused = Readonly<{
+  verdict: keyof typeof CODE_REFUSALS
+  user_id: string
+  family_id: string | null
+}>
+
+/** The account is named where the code was one of its own. */
+const refusal = ({ verdict, user_id, family_id }: Refused, client_id: string): OAuthError =>
+  new OAuthError(
+    CODE_REFUSALS[verdict],
+    aboutSignIn({ sub: verdict === 'unknown_code' ? null : user_id, sid: family_id, client_id }),
+  )
+
+/** What the client may not ask for at all is refused before the code is looked at: it stays usable. */
+const readRequest = (
+  { policy }: Needs,
+  { client, form, source, idempotency_key }: GrantRequest,
+): Omit<Redemption, 'family'> => {
+  const code = parseAuthorizationCode(requireParameter(form, 'code'))
+  if (code === null) throw new OAuthError('code_malformed')
+  const { client_id } = client
+  const resources = form.resources.length > 0 ? audienceFor(client, form.resources, policy) : []
+  return {
+    ...code,
+    client_id,
+    redirect_uri: form.get('redirect_uri') ?? null,
+    code_challenge: readChallenge(form),
+    resources,
+    retry_proof: retryProofOf({ idempotency_key, client_id, scope: null, resources }),
+    source,
+  }
+}
+
+/** RFC 7636 §4.1, §4.6 – A text that cannot be a verifier is the verifier of no code: `invalid_grant`, as for a wrong one. */
+const readChallenge = (form: Form): string | null => {
+  const code_verifier = form.get('code_verifier')
+  if (code_verifier === undefined) return null
+  const code_challenge = challengeOf(code_verifier)
+  if (code_challenge === null) throw new OAuthError('code_verifier_malformed')
+  return code_challenge
+}
+
+/** What a token is asked for with: by which client, and for which resources. */
+type Asked = Readonly<{ client: Client; resources: readonly string[] }>
+
+/** RFC 6749 §4.1.4, RFC 8707 §2.2 – What the registration, as it is now, leaves of what the code was issued for. */
+const grantOf = (
+  { policy }: Needs,
+  { client, resources }: Asked,
+  granted: Readonly<{ scope: string; audience: readonly string[] }>,
+) => ({
+  scope: scopeLeft(granted.scope, client.scope),
+  audience: audienceOfSignIn(client, { resources, granted: granted.audience }, policy),
+})
+
+/**
+ * Before the redemption: what fails after it is a 503 to a client whose code is spent. A code is looked up first only where its token
+ * might be too long, or takes a place in a list: made-up codes must not fill the lists. Null for a code that nothing can be bought with.
+ */
+const prepare = async (
+  needs: Needs,
+  asked: Asked,
+  { code, sid }: Readonly<{ code: Omit<Redemption, 'family'>; sid: string }>,
+): Promise<Prepared | null> => {
+  const { codes, issue, isBounded } = needs
+  const { client } = asked
+  const isReadFirst = client.status_list || !isBounded(client)
+  const found = isReadFirst ? await codes.findUnspent(code) : null
+  if (isReadFirst && found === null) return null
+  const grant = grantOf(needs, asked, found ?? { scope: client.scope, audience: [] })
+  return issue.prepare(client, grant, found && { sub: code.user_id, sid })
+}
+
+/** The same family's token again: recomputed from its row, so that it is the one that the first answer held. */
+const repeat = async (needs: Needs, asked: Asked, bought: Bought): Promise<Granted> => {
+  const { family } = bought
+  const pepper = pepperById(needs.peppers, family.pepper_id)
+  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
+  const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
+  const whose = { sub: family.user_id, sid: family.id }
+  const prepared = await needs.issue.prepare(asked.client, grantOf(needs, asked, family), whose)
+  return answer(needs, asked, { ...bought, refresh_token, prepared })
+}
+
+type Answered = Bought & Readonly<{ refresh_token: RefreshToken; prepared: Prepared }>
+
+/** RFC 6749 §4.1.4, OpenID Connect Core §3.1.3.3 */
+const answer = async (
+  needs: Needs,
+  asked: Asked,
+  { family, person, nonce, isRefreshable, refresh_token, prepared }: Answered,
+): Promise<Granted> => {
+  const { issue } = needs
+  const grant = grantOf(needs, asked, family)
+  const tokens = await issue.toFamily(family, grant, prepared)
+  const { access_token } = tokens
+  const { scope } = grant
+  const isOpenId = scope.split(' ').includes('openid')
+  return {
+    tokens: {
+      ...tokens,
+      ...(isRefreshable ? { refresh_token, refresh_token_expires_in: refreshTokenSecondsOf(family) } : {}),
+      ...(isOpenId ? { id_token: await issue.idToken({ family, person, nonce, scope, access_token }) } : {}),
+    },
+    about: aboutFamily(family),
+  }
+}

@@ -1,0 +1,29 @@
+import { digestOf } from '../domain/base/digest.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
+import type { Family, NewFamily } from '../domain/sign-in/refresh-family.ts'
+import { type RefreshToken, refreshTokenAt } from '../domain/sign-in/refresh-token.ts'
+import type { Random } from '../ports/effects.ts'
+
+type Needs = Readonly<{ random: Random; peppers: Peppers }>
+
+type MintedFamily = Readonly<{
+  refresh_token: RefreshToken
+  minted: Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>
+}>
+
+const SALT_BYTES = 16
+
+/** The columns that identify a new family, and its first refresh token: of the newest pepper, and of generation 0. */
+export const mintFamily = ({ random, peppers: [pepper] }: Needs): MintedFamily => {
+  const id = random.uuid()
+  const salt = random.bytes(SALT_BYTES)
+  const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+  return { refresh_token, minted: { id, salt, pepper_id: pepper.id, token_digest: digestOf(refresh_token) } }
+}
+
+/** Seconds for which the family's refresh token waits for its use. */
+export const refreshTokenSecondsOf = ({
+  idle_expires_at,
+  at,
+}: Pick<Family, 'idle_expires_at' | 'at'>): number =>
+  Math.floor((idle_expires_at.getTime() - at.getTime()) / 1000)

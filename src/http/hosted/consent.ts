@@ -1,0 +1,44 @@
+import type { Authorize } from '../../flows/oauth/authorize.ts'
+import { readPageForm } from '../server/body.ts'
+import type { Csrf } from '../server/csrf.ts'
+import type { Handle, Route } from '../server/route.ts'
+import { type Interactions, seeOther } from './interactions.ts'
+import type { ReplyWith, ShowStep } from './progress.ts'
+
+type Needs = Readonly<{
+  authorize: Authorize
+  interactions: Interactions
+  replyWith: ReplyWith
+  showStep: ShowStep
+  csrf: Csrf
+}>
+
+/** OpenID Connect Core §3.1.2.4 – The page that asks a person whether an application may do what it asks for. */
+export const consentRoutes = (needs: Needs): readonly Route[] => [
+  { ...CONSENT, method: 'GET', handle: needs.showStep },
+  { ...CONSENT, method: 'POST', handle: needs.csrf.refuseOtherPages(handleConsent(needs)) },
+]
+
+const CONSENT = { path: '/consent', cors: 'none', errors: 'redirect' } as const
+
+const handleConsent =
+  ({ authorize, interactions, replyWith }: Needs): Handle =>
+  async call => {
+    const form = await readPageForm(call)
+    const interaction = interactions.open(call, form.get('request'))
+    const { request, session_id } = interaction
+    if (request === null) return seeOther('/account')
+    const presented = interactions.presentedSession(call)
+    if (form.get('decision') === 'another') {
+      const other = { ...request, prompt: [...request.prompt, 'login' as const], login_hint: '' }
+      return replyWith(call, await authorize.resume(other, presented), interaction)
+    }
+    const progress = await authorize.decide({
+      request,
+      presented,
+      session_id,
+      isAllowed: form.get('decision') === 'allow',
+      scope: request.scope,
+    })
+    return replyWith(call, progress, interaction)
+  }

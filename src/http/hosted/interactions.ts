@@ -1,0 +1,130 @@
+import { authorizationPathOf } from '../../domain/authorization/authorization-request.ts'
+import {
+  INTERACTION_SECONDS,
+  type Interaction,
+  type SealedInteraction,
+  sealInteraction,
+  unsealInteraction,
+} from '../../domain/authorization/interaction-seal.ts'
+import type { Peppers } from '../../domain/base/pepper.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
+import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
+import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
+import type { BrowserSessions } from '../../ports/authorization.ts'
+import type { Clock, Random } from '../../ports/effects.ts'
+import type { Page } from '../pages/layout.ts'
+import type { Cookie } from '../server/cookies.ts'
+import { pageReply } from '../server/page-reply.ts'
+import { type Call, NO_STORE, type Reply } from '../server/route.ts'
+
+type Needs = Readonly<{
+  browserSessions: BrowserSessions
+  peppers: Peppers
+  random: Random
+  clock: Clock
+  sessionCookie: Cookie
+  /** Names a browser before its person is known, so that a form of one browser is worth nothing in another. */
+  browserCookie: Cookie
+  deviceCookie: Cookie
+  session_max_seconds: number
+}>
+
+/** A page of an interaction: where it is, and what it shows. */
+export type Shown = Readonly<{ path: string; page: (sealed: SealedInteraction) => Page; status?: number }>
+
+const BROWSER_ID_BYTES = 32
+/** As long as a page may be filled in, and as long again: the cookie must not go before the page does. */
+const BROWSER_SECONDS = 2 * INTERACTION_SECONDS
+/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
+const DEVICE_SECONDS = 15_552_000
+/** Longer ones do not travel in an address: proxies refuse those. */
+const ADDRESS_MAX_CHARACTERS = 2_048
+
+/** How an interaction travels from page to page: sealed in the address or in a hidden field, bound to the browser by a cookie. */
+export const createInteractions = (needs: Needs) => {
+  const { browserSessions, sessionCookie, deviceCookie } = needs
+  const seal = createSeal(needs)
+  return {
+    findSession: async (call: Call): Promise<BrowserSession | null> => {
+      const presented = presentedSessionOf(sessionCookie.read(call))
+      return presented === null ? null : browserSessions.find(presented)
+    },
+
+    presentedSession: (call: Call) => presentedSessionOf(sessionCookie.read(call)),
+
+    /** Begins one; null: without a request, for a person who came to the pages by themselves. */
+    begin: (request: Interaction['request']): Interaction => ({
+      request,
+      begun_at: Math.floor(needs.clock().getTime() / 1000),
+      session_id: null,
+      second_factor: null,
+    }),
+
+    /** The interaction of a form or an address. Throws a Problem for one that is changed, of another browser, or too old. */
+    open: (call: Call, sealed: string | undefined): Interaction => openInteraction(needs, call, sealed),
+
+    /** Shows a page that was asked for by its address, or that answers a form with what is wrong with it. */
+    show: (call: Call, interaction: Interaction, { page, status = 200 }: Shown): Reply => {
+      const { sealed, cookies } = seal(call, interaction)
+      return { ...pageReply(call, status, page(sealed)), cookies }
+    },
+
+    /** RFC 9110 §15.4.4 – Leads to a page by its own address, so that it can be reloaded; shows it at once where the address is too long. */
+    lead: (call: Call, interaction: Interaction, { path, page }: Shown): Reply => {
+      const { sealed, cookies } = seal(call, interaction)
+      return sealed.length > ADDRESS_MAX_CHARACTERS
+        ? { ...pageReply(call, 200, page(sealed)), cookies }
+        : { ...seeOther(`${path}?request=${sealed}`), cookies }
+    },
+
+    /** The cookies of a person who has just signed in. */
+    cookiesOf: ({ secret, device_token }: SignedInOnPages): readonly string[] => [
+      sessionCookie.write(secret, needs.session_max_seconds),
+      deviceCookie.write(device_token, DEVICE_SECONDS),
+    ],
+
+    forgetSession: sessionCookie.clear,
+  }
+}
+
+export type Interactions = ReturnType<typeof createInteractions>
+
+/** RFC 9110 §15.4.4, RFC 9700 §4.12 – Never 307: it would hand the form to the next address. */
+export const seeOther = (location: string): Reply => ({
+  status: 303,
+  body: null,
+  headers: { ...NO_STORE, Location: location },
+})
+
+const createSeal =
+  ({ peppers, random, browserCookie }: Needs) =>
+  (call: Call, interaction: Interaction) => {
+    const known = browserCookie.read(call)
+    const browser_id = known ?? Buffer.from(random.bytes(BROWSER_ID_BYTES)).toString('base64url')
+    const sealed = sealInteraction(interaction, { browser_id, nonce: random.bytes(NONCE_BYTES) }, peppers)
+    return { sealed, cookies: [browserCookie.write(browser_id, BROWSER_SECONDS)] }
+  }
+
+const openInteraction = (
+  { peppers, clock, browserCookie }: Needs,
+  call: Call,
+  sealed: string | undefined,
+): Interaction => {
+  const browser_id = browserCookie.read(call)
+  if (sealed === undefined || browser_id === null)
+    throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_missing' })
+  const unsealed = unsealInteraction(sealed, { browser_id }, { peppers, now: clock() })
+  switch (unsealed.outcome) {
+    case 'open':
+      return unsealed.interaction
+    case 'expired':
+      throw new Problem('PAGE_EXPIRED', { members: { restart: restartOf(unsealed.interaction) } })
+    case 'foreign':
+      throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_of_another_browser' })
+  }
+}
+
+/** The address at which the same begins again: a page that only asks, so that it is safe. */
+const restartOf = ({ request }: Interaction): string =>
+  request === null ? '/sign-in' : authorizationPathOf(request)

@@ -1,0 +1,162 @@
+import { withoutPrompt } from '../../domain/authorization/interaction.ts'
+import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import type { Authorize, Progress } from '../../flows/oauth/authorize.ts'
+import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
+import type { Clients } from '../../ports/clients.ts'
+import { type Asking, askingOf } from '../pages/asking.ts'
+import { consentPage } from '../pages/consent.ts'
+import { secondFactorPage } from '../pages/second-factor.ts'
+import { selectAccountPage } from '../pages/select-account.ts'
+import { signInPage } from '../pages/sign-in.ts'
+import { signUpPage } from '../pages/sign-up.ts'
+import { answerReply } from '../server/answer-reply.ts'
+import type { Call, Handle, Reply } from '../server/route.ts'
+import { type Interactions, type Shown, seeOther } from './interactions.ts'
+
+type Needs = Readonly<{
+  authorize: Authorize
+  clients: Clients
+  interactions: Interactions
+  isSignUpOpen: boolean
+  min_characters: number
+}>
+
+/** Answers with what came of an authorization request: back to the client, or the page of the next step, in the same interaction. */
+export type ReplyWith = (call: Call, progress: Progress, interaction: Interaction) => Reply
+
+/** Goes on where a person has just signed in: with what asked for it, or to their account. */
+export type Welcome = (call: Call, interaction: Interaction, signedIn: SignedInOnPages) => Promise<Reply>
+
+/** The page of a step at its own address: the step is judged anew, and may be another one by now. */
+export type ShowStep = Handle
+
+/** The application of an interaction; null without one, or when it is registered no more. */
+export type FindAsking = (interaction: Interaction) => Promise<Asking | null>
+
+export const createProgress = (needs: Needs) => {
+  const { authorize, interactions } = needs
+  const replyWith = createReplyWith(needs)
+  const welcome: Welcome = async (call, interaction, signedIn) => {
+    const reply = await goOn(call, interaction, signedIn)
+    return {
+      ...reply,
+      cookies: [...(reply.cookies ?? []), ...interactions.cookiesOf(signedIn)],
+      log: { ...reply.log, sub: signedIn.account.id },
+    }
+  }
+  const goOn = async (call: Call, interaction: Interaction, { secret }: SignedInOnPages): Promise<Reply> => {
+    if (interaction.request === null) return seeOther('/account')
+    const request = withoutPrompt(interaction.request, 'select_account', 'create')
+    return replyWith(call, await authorize.resume(request, presentedSessionOf(secret)), interaction)
+  }
+  return {
+    replyWith,
+    welcome,
+    showStep: createShowStep(needs, replyWith),
+    findAsking: createFindAsking(needs),
+  }
+}
+
+const createFindAsking =
+  ({ clients }: Needs): FindAsking =>
+  async ({ request }) => {
+    const client = request && (await clients.find(request.client_id))
+    return request && client ? askingOf({ request, client }) : null
+  }
+
+const createShowStep =
+  (needs: Needs, replyWith: ReplyWith): ShowStep =>
+  async call => {
+    const { authorize, interactions } = needs
+    const sealed = call.context.req.query('request')
+    if (sealed === undefined) return showWithoutRequest(needs, call)
+    const interaction = interactions.open(call, sealed)
+    const { request, second_factor } = interaction
+    if (second_factor !== null) {
+      const asking = await createFindAsking(needs)(interaction)
+      const page = (again: string) =>
+        secondFactorPage({ sealed: again, asking, factors: second_factor.factors, fault: null })
+      return interactions.show(call, interaction, { page, path: '/sign-in' })
+    }
+    if (request === null)
+      return interactions.show(
+        call,
+        interaction,
+        entryOf(needs, call, { asking: null, email: '', notice: null }),
+      )
+    return replyWith(call, await authorize.resume(request, interactions.presentedSession(call)), interaction)
+  }
+
+/** A person who came to the pages by themselves: to their account, when they are signed in. */
+const showWithoutRequest = async (needs: Needs, call: Call): Promise<Reply> => {
+  const { interactions } = needs
+  if (call.context.req.path === '/consent' || (await interactions.findSession(call)) !== null)
+    return seeOther('/account')
+  return interactions.show(
+    call,
+    interactions.begin(null),
+    entryOf(needs, call, { asking: null, email: '', notice: null }),
+  )
+}
+
+const createReplyWith =
+  (needs: Needs): ReplyWith =>
+  (call, progress, interaction) => {
+    if (progress.outcome === 'answer') return answerReply(call, progress.answer)
+    const { interactions } = needs
+    const { request, session } = progress
+    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null }
+    const asking = askingOf(progress)
+    if (progress.outcome === 'second_factor') {
+      const { offer } = progress
+      const page = (sealed: string) =>
+        secondFactorPage({ sealed, asking, factors: offer.factors, fault: null })
+      return interactions.lead(call, { ...next, second_factor: offer }, { page, path: '/sign-in' })
+    }
+    const shown = shownOf(needs, call, progress)
+    return isAt(call, shown) ? interactions.show(call, next, shown) : interactions.lead(call, next, shown)
+  }
+
+/** A page that was asked for by its own address is shown at once. */
+const isAt = (call: Call, { path }: Shown): boolean =>
+  call.context.req.method === 'GET' && call.context.req.path === path
+
+const shownOf = (needs: Needs, call: Call, progress: Extract<Progress, { outcome: 'page' }>): Shown => {
+  const { step, request, session } = progress
+  const asking = askingOf(progress)
+  const email = session?.account.email ?? ''
+  switch (step.step) {
+    case 'sign_up':
+      return entryOf(needs, call, { asking, email: request.login_hint ?? '', notice: null, isNew: true })
+    case 'sign_in': {
+      const notice = step.why === 'signed_out' ? null : step.why
+      const known = step.why === 'not_recent' ? email : ''
+      return entryOf(needs, call, { asking, email: request.login_hint ?? known, notice })
+    }
+    case 'select_account':
+      return { path: '/sign-in', page: sealed => selectAccountPage({ sealed, asking, email }) }
+    case 'consent': {
+      const { asked, granted } = step
+      return { path: '/consent', page: sealed => consentPage({ sealed, asking, email, asked, granted }) }
+    }
+  }
+}
+
+type Entry = Pick<Parameters<typeof signInPage>[0], 'asking' | 'email' | 'notice'> &
+  /** For a person who is to open an account, unless they go to the sign-in by its address. */
+  Readonly<{ isNew?: boolean }>
+
+/** The sign-in or the sign-up: a person may go from one to the other by their addresses. */
+const entryOf = (
+  { isSignUpOpen, min_characters }: Needs,
+  call: Call,
+  { isNew = false, ...entry }: Entry,
+): Shown => {
+  const { method, path } = call.context.req
+  const asked = method === 'GET' && (path === '/sign-in' || path === '/sign-up') ? path : null
+  const isSignUp = isSignUpOpen && (asked === null ? isNew : asked === '/sign-up')
+  const { asking, email } = entry
+  return isSignUp
+    ? { path: '/sign-up', page: sealed => signUpPage({ sealed, asking, email, min_characters, faults: [] }) }
+    : { path: '/sign-in', page: sealed => signInPage({ sealed, isSignUpOpen, ...entry }) }
+}

@@ -1,0 +1,163 @@
+import { withoutPrompt } from '../../domain/authorization/interaction.ts'
+import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
+import { PROBLEMS, type Problem, type ProblemCode } from '../../domain/base/problem.ts'
+import { FIRST_PARTY } from '../../domain/oauth/client.ts'
+import type { Form } from '../../domain/oauth/form.ts'
+import { requireAllowance } from '../../flows/access/require-allowance.ts'
+import type { Proof } from '../../flows/factors/prove-factor.ts'
+import type { Authorize } from '../../flows/oauth/authorize.ts'
+import type { SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
+import type { SecondFactorSignIn } from '../../flows/sign-in/second-factor-sign-in.ts'
+import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
+import type { Credentials } from '../../flows/sign-in/sign-up.ts'
+import type { Limit } from '../../ports/limits.ts'
+import { type SecondFactorFault, secondFactorPage } from '../pages/second-factor.ts'
+import { type SignInNotice, signInPage } from '../pages/sign-in.ts'
+import { readPageForm } from '../server/body.ts'
+import type { Cookie } from '../server/cookies.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { answeringProblems } from '../server/refusal.ts'
+import type { Call, Handle, Reply, Route } from '../server/route.ts'
+import { seenOf } from '../server/seen.ts'
+import { type Interactions, seeOther } from './interactions.ts'
+import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
+
+type Needs = Readonly<{
+  authorize: Authorize
+  signInOnPages: (credentials: Credentials) => Promise<SignInOutcome<SignedInOnPages>>
+  secondFactorOnPages: SecondFactorSignIn<SignedInOnPages>
+  interactions: Interactions
+  replyWith: ReplyWith
+  showStep: ShowStep
+  findAsking: FindAsking
+  welcome: Welcome
+  deviceCookie: Cookie
+  csrf: Csrf
+  isSignUpOpen: boolean
+  limits: Readonly<{ accounts: Limit; login: Limit }>
+}>
+
+/** Ours – The sign-in page: e-mail and password, then the second factor where there is one, then back to what asked for it. */
+export const signInRoutes = (needs: Needs): readonly Route[] => [
+  { ...SIGN_IN, method: 'GET', handle: needs.showStep },
+  { ...SIGN_IN, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignInForm(needs)) },
+]
+
+const SIGN_IN = { path: '/sign-in', cors: 'none', errors: 'redirect' } as const
+
+/** A form with the interaction that it belongs to. */
+type Filled = Readonly<{ call: Call; form: Form; interaction: Interaction }>
+
+const handleSignInForm =
+  (needs: Needs): Handle =>
+  async call => {
+    await requireAllowance(needs.limits.accounts, limitKeyOf(call.ip))
+    const form = await readPageForm(call)
+    const filled = { call, form, interaction: needs.interactions.open(call, form.get('request')) }
+    if (form.get('decision') !== undefined) return selectAccount(needs, filled)
+    const handle = filled.interaction.second_factor === null ? checkPassword : checkFactor
+    return answeringProblems(
+      () => handle(needs, filled),
+      problem => showAgain(needs, filled, problem),
+    )(call)
+  }
+
+const checkPassword = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
+  const { signInOnPages, interactions, limits, deviceCookie } = needs
+  await requireAllowance(limits.login, limitKeyOf(call.ip))
+  const result = await signInOnPages({
+    client: FIRST_PARTY,
+    email: form.get('email') ?? '',
+    password: form.get('password') ?? '',
+    refresh_transport: 'cookie',
+    resources: [],
+    acr_values: null,
+    session: interactions.presentedSession(call),
+    ...seenOf(call, deviceCookie),
+  })
+  switch (result.outcome) {
+    case 'signed_in':
+      return needs.welcome(call, interaction, result)
+    case 'second_factor_needed':
+      return showFactor(needs, { call, interaction: { ...interaction, second_factor: result.offer } })
+  }
+}
+
+const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
+  const { secondFactorOnPages, interactions, deviceCookie } = needs
+  const { signedIn } = await secondFactorOnPages.finish({
+    handle: interaction.second_factor?.handle ?? '',
+    proof: proofOf(form.get('code') ?? ''),
+    session: interactions.presentedSession(call),
+    ...seenOf(call, deviceCookie),
+    admit: () => {},
+  })
+  return needs.welcome(call, interaction, signedIn)
+}
+
+/** RFC 6238 §5.3 – Six digits are a code of the application, however a person spaces them; everything else is a recovery code. */
+const proofOf = (given: string): Proof => {
+  const code = given.replaceAll(/\s/g, '')
+  return /^\d{6}$/.test(code) ? { kind: 'totp', code } : { kind: 'recovery_code', code: given.trim() }
+}
+
+type Here = Pick<Filled, 'call' | 'interaction'>
+
+const showFactor = async (
+  { interactions, findAsking }: Needs,
+  { call, interaction }: Here,
+): Promise<Reply> => {
+  const asking = await findAsking(interaction)
+  const factors = interaction.second_factor?.factors ?? []
+  return interactions.lead(call, interaction, {
+    path: '/sign-in',
+    page: sealed => secondFactorPage({ sealed, asking, factors, fault: null }),
+  })
+}
+
+/** OpenID Connect Core §3.1.2.1 – The answer to `prompt=select_account`. */
+const selectAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
+  const { authorize, interactions, replyWith } = needs
+  if (interaction.request === null) return seeOther('/sign-in')
+  const chosen = withoutPrompt(interaction.request, 'select_account')
+  const isAnother = form.get('decision') === 'another'
+  const request = isAnother
+    ? { ...chosen, prompt: [...chosen.prompt, 'login' as const], login_hint: '' }
+    : chosen
+  const progress = await authorize.resume(request, interactions.presentedSession(call))
+  return replyWith(call, progress, interaction)
+}
+
+/** The refusals that the page of the second factor tells a person; after any other one the sign-in begins again. */
+const FACTOR_FAULTS: Readonly<Partial<Record<ProblemCode, SecondFactorFault>>> = {
+  AUTH_SECOND_FACTOR_INVALID: 'wrong',
+  AUTH_TOTP_CLOSED: 'closed',
+  RATE_LIMITED: 'wait',
+}
+
+/** The refusals that the sign-in page tells a person. */
+const NOTICES: Readonly<Partial<Record<ProblemCode, SignInNotice>>> = {
+  AUTH_CREDENTIALS_INVALID: 'credentials_wrong',
+  AUTH_CEREMONY_OVER: 'second_factor_over',
+  RATE_LIMITED: 'wait',
+}
+
+/** The same page again, with what was wrong. What the person typed stays, but for the password. */
+const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
+  const { call, form, interaction } = filled
+  const { interactions, findAsking, isSignUpOpen } = needs
+  const asking = await findAsking(interaction)
+  const [status] = PROBLEMS[problem.code]
+  const fault = interaction.second_factor === null ? null : (FACTOR_FAULTS[problem.code] ?? null)
+  if (fault !== null) {
+    const factors = interaction.second_factor?.factors ?? []
+    const page = (sealed: string) => secondFactorPage({ sealed, asking, factors, fault })
+    return interactions.show(call, interaction, { page, status, path: '/sign-in' })
+  }
+  const notice = NOTICES[problem.code] ?? null
+  if (notice === null) return null
+  const page = (sealed: string) =>
+    signInPage({ sealed, asking, email: form.get('email') ?? '', notice, isSignUpOpen })
+  return interactions.show(call, { ...interaction, second_factor: null }, { page, status, path: '/sign-in' })
+}

@@ -1,0 +1,98 @@
+import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
+import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
+import { FIRST_PARTY } from '../../domain/oauth/client.ts'
+import type { Form } from '../../domain/oauth/form.ts'
+import { requireAllowance } from '../../flows/access/require-allowance.ts'
+import type { SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
+import type { Credentials } from '../../flows/sign-in/sign-up.ts'
+import type { Limit } from '../../ports/limits.ts'
+import { type SignUpFault, signUpPage } from '../pages/sign-up.ts'
+import { readPageForm } from '../server/body.ts'
+import type { Cookie } from '../server/cookies.ts'
+import type { Csrf } from '../server/csrf.ts'
+import { answeringProblems } from '../server/refusal.ts'
+import type { Call, Handle, Reply, Route } from '../server/route.ts'
+import { seenOf } from '../server/seen.ts'
+import { type Interactions, seeOther } from './interactions.ts'
+import type { FindAsking, ShowStep, Welcome } from './progress.ts'
+
+type Needs = Readonly<{
+  signUpOnPages: (credentials: Credentials) => Promise<SignedInOnPages>
+  interactions: Interactions
+  showStep: ShowStep
+  findAsking: FindAsking
+  welcome: Welcome
+  deviceCookie: Cookie
+  csrf: Csrf
+  isSignUpOpen: boolean
+  min_characters: number
+  limits: Readonly<{ accounts: Limit; register: Limit }>
+}>
+
+/** Ours – The page on which a person opens an account, and goes on signed in. */
+export const signUpRoutes = (needs: Needs): readonly Route[] => [
+  { ...SIGN_UP, method: 'GET', handle: needs.showStep },
+  { ...SIGN_UP, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignUpForm(needs)) },
+]
+
+const SIGN_UP = { path: '/sign-up', cors: 'none', errors: 'redirect' } as const
+
+type Filled = Readonly<{ call: Call; form: Form; interaction: Interaction }>
+
+const handleSignUpForm =
+  (needs: Needs): Handle =>
+  async call => {
+    const { interactions, limits, isSignUpOpen } = needs
+    await requireAllowance(limits.accounts, limitKeyOf(call.ip))
+    const form = await readPageForm(call)
+    const interaction = interactions.open(call, form.get('request'))
+    if (!isSignUpOpen) return seeOther('/sign-in')
+    const filled = { call, form, interaction }
+    return answeringProblems(
+      () => openAccount(needs, filled),
+      problem => showAgain(needs, filled, problem),
+    )(call)
+  }
+
+const openAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
+  const { signUpOnPages, interactions, limits, deviceCookie, welcome } = needs
+  await requireAllowance(limits.register, limitKeyOf(call.ip))
+  const signedIn = await signUpOnPages({
+    client: FIRST_PARTY,
+    email: form.get('email') ?? '',
+    password: form.get('password') ?? '',
+    refresh_transport: 'cookie',
+    resources: [],
+    acr_values: null,
+    session: interactions.presentedSession(call),
+    ...seenOf(call, deviceCookie),
+  })
+  return welcome(call, interaction, signedIn)
+}
+
+/** The same page again, with each field that was refused. What the person typed stays, but for the password. */
+const showAgain = async (
+  { interactions, findAsking, min_characters }: Needs,
+  { call, form, interaction }: Filled,
+  problem: Problem,
+): Promise<Reply | null> => {
+  const faults = faultsOf(problem)
+  if (faults.length === 0) return null
+  const [status] = PROBLEMS[problem.code]
+  const asking = await findAsking(interaction)
+  const email = form.get('email') ?? ''
+  const page = (sealed: string) => signUpPage({ sealed, asking, email, min_characters, faults })
+  return interactions.show(call, interaction, { page, status, path: '/sign-up' })
+}
+
+const faultsOf = ({ code, errors }: Problem): readonly SignUpFault[] => {
+  if (code === 'EMAIL_TAKEN') return [{ field: 'email', detail: 'is taken' }]
+  return errors.flatMap(({ pointer, detail }): SignUpFault[] =>
+    pointer === '#/email'
+      ? [{ field: 'email', detail }]
+      : pointer === '#/password'
+        ? [{ field: 'password', detail }]
+        : [],
+  )
+}

@@ -1,0 +1,30 @@
+import type { AuthorizationRequest } from '../../domain/authorization/authorization-request.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { isLoopbackOrPrivateUse } from '../../domain/oauth/redirect-uri.ts'
+
+/** The application that asks, as a person is shown it. */
+export type Asking = Readonly<{
+  /** As the application calls itself. */
+  name: string
+  /** The host that answers go to; null for a program on this computer. */
+  redirect_host: string | null
+  /** The host that the application says it is run by; null where it says none. */
+  client_host: string | null
+  form_targets: readonly string[]
+}>
+
+export const askingOf = ({
+  request: { redirect_uri },
+  client,
+}: Readonly<{ request: Pick<AuthorizationRequest, 'redirect_uri'>; client: Client }>): Asking => ({
+  name: client.client_name ?? client.client_id,
+  redirect_host: isLoopbackOrPrivateUse(redirect_uri) ? null : new URL(redirect_uri).host,
+  client_host: client.client_uri === undefined ? null : new URL(client.client_uri).host,
+  form_targets: [formTargetOf(redirect_uri)],
+})
+
+/** W3C CSP Level 3 §6.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an application. */
+export const formTargetOf = (redirect_uri: string): string => {
+  const { origin, protocol } = new URL(redirect_uri)
+  return protocol === 'https:' || protocol === 'http:' ? origin : protocol
+}

@@ -1,0 +1,52 @@
+import type { Asking } from './asking.ts'
+import { field } from './field.ts'
+import { html } from './html.ts'
+import { inLanguage, type Page } from './layout.ts'
+import { button, faultSummary, form } from './parts.ts'
+
+export type SecondFactorFault = 'wrong' | 'wait' | 'closed'
+
+type SecondFactor = Readonly<{
+  sealed: string
+  asking: Asking | null
+  /** The kinds that would do. */
+  factors: readonly string[]
+  fault: SecondFactorFault | null
+}>
+
+/** The second half of a sign-in: a code of the authenticator application, or a recovery code, in one field. */
+export const secondFactorPage =
+  ({ sealed, asking, factors, fault: kind }: SecondFactor): Page =>
+  view => {
+    const { say, brand } = view
+    const fault = kind === null ? null : say(`second-factor.${kind}`)
+    const hasTotp = factors.includes('totp')
+    const code = field(view, {
+      name: 'code',
+      label: say('second-factor.code'),
+      type: 'text',
+      autocomplete: 'one-time-code',
+      hint: hasTotp ? say('second-factor.hint') : say('second-factor.recovery_hint'),
+      fault,
+      hasFocus: true,
+      more: {
+        class: 'code',
+        inputmode: hasTotp ? 'numeric' : 'text',
+        autocapitalize: 'none',
+        spellcheck: 'false',
+      },
+    })
+    return {
+      title: say('second-factor.title'),
+      lead: hasTotp ? say('second-factor.help', { brand: brand.name }) : say('second-factor.recovery_help'),
+      content: html`${faultSummary(view, fault === null ? [] : [{ field: 'code', text: fault }])}
+${form(view, {
+  action: '/sign-in',
+  hidden: { request: sealed },
+  content: [code, button({ label: say('second-factor.button'), busy: say('second-factor.busy') })],
+})}`,
+      isFault: fault !== null,
+      form_targets: asking?.form_targets ?? [],
+      addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
+    }
+  }

@@ -1,0 +1,95 @@
+import type { Asking } from './asking.ts'
+import { field } from './field.ts'
+import { type Html, html } from './html.ts'
+import { inLanguage, type Page, type Sheet, type View } from './layout.ts'
+import { button, form, note } from './parts.ts'
+
+/** Why the page is shown although the browser is signed in, or what was wrong with the last attempt. */
+export type SignInNotice =
+  | 'another_person_meant'
+  | 'not_recent'
+  | 'credentials_wrong'
+  | 'wait'
+  | 'second_factor_over'
+
+type SignIn = Readonly<{
+  sealed: string
+  /** Null: nobody asks; the person goes on to their account page. */
+  asking: Asking | null
+  email: string
+  notice: SignInNotice | null
+  isSignUpOpen: boolean
+}>
+
+const FAULTS: ReadonlySet<SignInNotice> = new Set(['credentials_wrong', 'wait', 'second_factor_over'])
+
+/** The sign-in with e-mail and password: one page, so that password managers fill both. */
+export const signInPage =
+  ({ sealed, asking, email, notice, isSignUpOpen }: SignIn): Page =>
+  view => {
+    const { say } = view
+    const isFault = notice !== null && FAULTS.has(notice)
+    const content = html`${noticeOf(view, notice)}
+${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed }) })}
+${isSignUpOpen ? signUpLink(view, sealed) : null}`
+    return {
+      title: say('sign-in.title'),
+      ...leadOf(view, asking),
+      content,
+      isFault,
+      form_targets: asking?.form_targets ?? [],
+      addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
+    }
+  }
+
+/** What the person signs in for. */
+export const leadOf = ({ say }: View, asking: Asking | null): Pick<Sheet, 'lead'> =>
+  asking === null ? {} : { lead: say('sign-in.for', { application: html`<strong>${asking.name}</strong>` }) }
+
+const warning = (text: Html): Html => html`<div role="alert">${note({ kind: 'bad', text })}</div>`
+
+const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
+  const { say } = view
+  switch (notice) {
+    case null:
+      return null
+    case 'another_person_meant':
+      return note({ kind: 'plain', text: say('sign-in.another_person_meant') })
+    case 'not_recent':
+      return note({ kind: 'plain', text: say('sign-in.not_recent') })
+    case 'credentials_wrong':
+      return warning(say('sign-in.credentials_wrong'))
+    case 'wait':
+      return warning(say('sign-in.wait'))
+    case 'second_factor_over':
+      return warning(say('sign-in.second_factor_over'))
+  }
+}
+
+const fieldsOf = (view: View, { email, sealed }: Pick<SignIn, 'email' | 'sealed'>) => {
+  const { say, language } = view
+  const forgot = html`<a class="small" href="${inLanguage(`/forgot-password?request=${sealed}`, language)}">${say('sign-in.forgot')}</a>`
+  return [
+    field(view, {
+      name: 'email',
+      label: say('sign-in.email'),
+      type: 'email',
+      autocomplete: 'username webauthn',
+      value: email,
+      hasFocus: email === '',
+      more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false' },
+    }),
+    field(view, {
+      name: 'password',
+      label: say('sign-in.password'),
+      type: 'password',
+      autocomplete: 'current-password',
+      aside: forgot,
+      hasFocus: email !== '',
+    }),
+    button({ label: say('sign-in.button'), busy: say('sign-in.busy') }),
+  ]
+}
+
+const signUpLink = ({ say, language }: View, sealed: string): Html =>
+  html`<p class="muted small center">${say('sign-in.new_here')} <a href="${inLanguage(`/sign-up?request=${sealed}`, language)}">${say('sign-in.create')}</a></p>`

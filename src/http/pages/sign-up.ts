@@ -1,0 +1,64 @@
+import type { Asking } from './asking.ts'
+import { field } from './field.ts'
+import { type Html, html } from './html.ts'
+import { inLanguage, type Page, type View } from './layout.ts'
+import { button, faultSummary, form } from './parts.ts'
+import { passwordFaultOf } from './password-fault.ts'
+import { leadOf } from './sign-in.ts'
+
+/** What was wrong with the last attempt, as the flow says it. */
+export type SignUpFault = Readonly<{ field: 'email' | 'password'; detail: string }>
+
+type SignUp = Readonly<{
+  sealed: string
+  asking: Asking | null
+  email: string
+  min_characters: number
+  faults: readonly SignUpFault[]
+}>
+
+/** A new account. One field for the password: the browser can show it, and a second field is only typed twice. */
+export const signUpPage =
+  ({ sealed, asking, email, min_characters, faults }: SignUp): Page =>
+  view => {
+    const { say, language } = view
+    const shown = faults.map(fault => ({ field: fault.field, text: wordsOf(view, fault) }))
+    const faultOf = (name: string) => shown.find(({ field }) => field === name)?.text ?? null
+    const fields = [
+      field(view, {
+        name: 'email',
+        label: say('sign-in.email'),
+        type: 'email',
+        autocomplete: 'username',
+        value: email,
+        fault: faultOf('email'),
+        hasFocus: faults[0]?.field !== 'password',
+        more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false' },
+      }),
+      field(view, {
+        name: 'password',
+        label: say('sign-in.password'),
+        type: 'password',
+        autocomplete: 'new-password',
+        hint: say('reset-password.hint', { count: min_characters }),
+        fault: faultOf('password'),
+        hasFocus: faults[0]?.field === 'password',
+      }),
+      button({ label: say('sign-up.button'), busy: say('sign-up.busy') }),
+    ]
+    return {
+      title: say('sign-up.title'),
+      ...leadOf(view, asking),
+      content: html`${faultSummary(view, shown)}
+${form(view, { action: '/sign-up', hidden: { request: sealed }, content: fields })}
+<p class="muted small center">${say('sign-up.known_here')} <a href="${inLanguage(`/sign-in?request=${sealed}`, language)}">${say('sign-in.title')}</a></p>`,
+      isFault: faults.length > 0,
+      form_targets: asking?.form_targets ?? [],
+      addressIn: to => inLanguage(`/sign-up?request=${sealed}`, to),
+    }
+  }
+
+const wordsOf = ({ say }: View, { field, detail }: SignUpFault): Html => {
+  if (field === 'password') return passwordFaultOf(say, detail)
+  return say(detail === 'is taken' ? 'sign-up.email_taken' : 'sign-up.email_malformed')
+}

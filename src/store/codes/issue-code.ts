@@ -1,0 +1,51 @@
+import { CODE_SECONDS } from '../../domain/authorization/authorization-code.ts'
+import type { AuthorizationCodes } from '../../ports/authorization.ts'
+import type { Database } from '../postgres/index.ts'
+
+/**
+ * RFC 6749 §4.1.2 – Issues a code. `session` gives the session as it is now, which the code is bound to, and is empty unless everything
+ * that the code depends on lives. The account's row is held: a deletion under way is waited for. The redemption judges all of it again.
+ * Of two codes that answer one pushed request the second waits for the first, and finds the row gone.
+ */
+export const createIssueCode =
+  (database: Database): AuthorizationCodes['issue'] =>
+  async ({ user_id, client_id, consent_version, pushed_request, ...code }) => {
+    const issued = await database.run(
+      sql => sql`
+        with session as materialized (
+          select s.credential_epoch, s.auth_time, s.amr
+          from signet.users u
+          join signet.browser_sessions s on s.user_id = u.id and s.credential_epoch = u.credential_epoch
+          where u.id = ${user_id}
+            and u.disabled_at is null
+            and s.id = ${code.session_id}
+            and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
+            and (
+              ${consent_version}::int is null
+              or exists (
+                select from signet.consents
+                where user_id = ${user_id} and client_id = ${client_id} and version = ${consent_version}::int
+              )
+            )
+          for share of u
+        ),
+        consumed as (
+          delete from signet.pushed_requests p
+          using session
+          where p.digest = ${pushed_request}::bytea and p.client_id = ${client_id}
+          returning p.digest
+        )
+        insert into signet.authorization_codes (
+          user_id, digest, session_id, credential_epoch, auth_time, amr, client_id, redirect_uri, code_challenge, scope,
+          audience, nonce, consent_version, is_refreshable, expires_at
+        )
+        select
+          ${user_id}, ${code.digest}, ${code.session_id}, credential_epoch, auth_time, amr, ${client_id}, ${code.redirect_uri},
+          ${code.code_challenge}, ${code.scope}, ${code.audience}::text[], ${code.nonce}, ${consent_version}::int,
+          ${code.isRefreshable}::boolean, statement_timestamp() + make_interval(secs => ${CODE_SECONDS})
+        from session
+        where ${pushed_request}::bytea is null or exists (select from consumed)
+        returning digest`,
+    )
+    return issued.length > 0
+  }

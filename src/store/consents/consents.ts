@@ -1,0 +1,77 @@
+import type { Consent, ConsentRecord } from '../../domain/authorization/consent.ts'
+import type { Consents } from '../../ports/authorization.ts'
+import { onHeldAccount } from '../families/end-families.ts'
+import {
+  type EndedBatch,
+  endInBatches,
+  endSelectedFamilies,
+  isLastBatch,
+} from '../families/end-selected-families.ts'
+import type { Database } from '../postgres/index.ts'
+
+type Lifetimes = Readonly<{ access_token_seconds: number }>
+
+export const createConsents = (database: Database, { access_token_seconds }: Lifetimes): Consents => ({
+  find: async ({ user_id, client_id }) => {
+    const [consent] = await database.run(
+      sql => sql<Consent[]>`
+        select version, granted
+        from signet.consents
+        where user_id = ${user_id} and client_id = ${client_id}`,
+    )
+    return consent ?? null
+  },
+
+  // Ours: the account's row is held, so that a deletion under way is waited for and leaves nothing to grant for.
+  grant: async ({ user_id, client_id, granted }) => {
+    const [consent] = await database.run(
+      sql => sql<Consent[]>`
+        with account as materialized (
+          select id from signet.users where id = ${user_id} for share
+        )
+        insert into signet.consents as known (user_id, client_id, granted)
+        select id, ${client_id}, ${granted}::text[] from account
+        on conflict (user_id, client_id) do update
+        set granted = array(select distinct each from unnest(known.granted || excluded.granted) as each order by each),
+          granted_at = statement_timestamp()
+        returning version, granted`,
+    )
+    return consent ?? null
+  },
+
+  withdraw: ({ user_id, client_id, reason }) =>
+    endInBatches(() =>
+      onHeldAccount(
+        database,
+        user_id,
+        sql => sql<EndedBatch[]>`
+          with consent as materialized (
+            select client_id
+            from signet.consents
+            where user_id = ${user_id} and client_id = ${client_id} and granted <> '{}'
+          ),
+          ${endSelectedFamilies(sql, {
+            condition: sql`f.user_id = ${user_id} and f.client_id = (select client_id from consent)`,
+            reason,
+            access_token_seconds,
+          })},
+          withdrawn as (
+            update signet.consents c
+            set version = c.version + 1, granted = '{}'
+            from consent
+            where c.user_id = ${user_id} and c.client_id = consent.client_id and ${isLastBatch(sql)}
+          )
+          select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last
+          from consent`,
+      ),
+    ),
+
+  list: user_id =>
+    database.run(
+      sql => sql<ConsentRecord[]>`
+        select client_id, version, granted, granted_at
+        from signet.consents
+        where user_id = ${user_id} and granted <> '{}'
+        order by granted_at desc, client_id`,
+    ),
+})

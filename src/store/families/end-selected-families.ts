@@ -1,0 +1,54 @@
+import type { Fragment, ISql } from 'postgres'
+import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
+import { writeSignInEntries } from './feed-entries.ts'
+import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
+
+type Selection = Readonly<{
+  /** Of `refresh_families f`, its owner first. */
+  condition: Fragment
+  reason: EndReason
+  access_token_seconds: number
+}>
+
+/**
+ * Ends some of a person's sign-ins with their entries in the revocation feed, for a `with`: `living` gives a batch of those that were
+ * found, `ended` those of them that it ended. No epoch kills what a batch leaves, so that what caused the ending is done by the last
+ * batch alone (`isLastBatch`), and a batch that died is begun again by the next request. Complete only by `onHeldAccount`.
+ */
+export const endSelectedFamilies = (
+  sql: ISql,
+  { condition, reason, access_token_seconds }: Selection,
+): Fragment => sql`
+  living as materialized (
+    select f.id
+    from signet.refresh_families f
+    where ${condition}
+      and f.revoked_at is null
+      and f.expires_at > statement_timestamp()
+    limit ${FAMILIES_AT_ONCE}
+  ),
+  ended as (
+    update signet.refresh_families f
+    set revoked_at = statement_timestamp(), revoke_reason = ${reason}
+    from living
+    where f.id = living.id and f.revoked_at is null
+    returning f.id
+  ),
+  ${writeSignInEntries(sql, access_token_seconds)}`
+
+/** By what was found, not by what was ended: one of the batch may have signed out meanwhile, and there are more behind it. */
+export const isLastBatch = (sql: ISql): Fragment => sql`
+  (select count(*) from living) < ${FAMILIES_AT_ONCE}`
+
+/** One row a batch, none when there is nothing to end: it is unknown, or another request has ended it. */
+export type EndedBatch = Readonly<{ ended: readonly string[]; is_last: boolean }>
+
+/** Carries out batches until the last one. The sign-ins that they ended; null when there was nothing to end. */
+export const endInBatches = async (
+  endBatch: () => Promise<readonly EndedBatch[]>,
+): Promise<readonly string[] | null> => {
+  const [batch] = await endBatch()
+  if (batch === undefined) return null
+  if (batch.is_last) return batch.ended
+  return [...batch.ended, ...((await endInBatches(endBatch)) ?? [])]
+}

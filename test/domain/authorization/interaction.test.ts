@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest'
+import type { AuthorizationRequest } from '../../../src/domain/authorization/authorization-request.ts'
+import {
+  judgeStep,
+  refusalWithoutPage,
+  type Standing,
+} from '../../../src/domain/authorization/interaction.ts'
+import { ACR } from '../../../src/domain/oauth/acr.ts'
+import { FIRST_PARTY } from '../../../src/domain/oauth/client.ts'
+import type { BrowserSession } from '../../../src/domain/sign-in/browser-session.ts'
+
+const NOW = new Date('2026-11-29T12:00:00Z')
+const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1000)
+const secondsOf = (date: Date) => date.getTime() / 1000
+
+const request: AuthorizationRequest = {
+  client_id: 'app',
+  redirect_uri: 'https://app.example/callback',
+  isRedirectUriGiven: true,
+  response_mode: 'query',
+  state: null,
+  scope: ['openid', 'notes:read'],
+  audience: ['https://api.example'],
+  isAudienceGiven: false,
+  nonce: null,
+  code_challenge: null,
+  prompt: [],
+  max_age: null,
+  acr_values: null,
+  login_hint: null,
+  hinted_sub: null,
+  ui_locales: null,
+  asked_at: secondsOf(ago(10)),
+}
+const session: BrowserSession = {
+  id: 'session',
+  account: {
+    id: 'ada',
+    email: 'ada@example.com',
+    roles: [],
+    credential_epoch: 0,
+    device_epoch: 0,
+    disabled_at: null,
+    created_at: ago(1_000_000),
+    email_verified_at: null,
+    language: null,
+  },
+  auth_time: ago(3_600),
+  amr: ['pwd'],
+}
+const consent = { version: 1, granted: ['openid', 'notes:read https://api.example'] }
+const client = { ...FIRST_PARTY, client_id: 'app', redirect_uris: [request.redirect_uri], first_party: false }
+const standing: Standing = { request, client, session, consent, now: NOW }
+
+const stepOf = (asked: Partial<AuthorizationRequest>, more: Partial<Standing> = {}) =>
+  judgeStep({ ...standing, request: { ...request, ...asked }, ...more })
+
+describe('OpenID Connect Core §3.1.2.3 – the next step of a request', () => {
+  it('is the code, for a person who is signed in and has consented', () => {
+    expect(stepOf({})).toEqual({ step: 'issue' })
+  })
+
+  it('is the sign-in for a browser without a session', () => {
+    expect(stepOf({}, { session: null })).toEqual({ step: 'sign_in', why: 'signed_out' })
+  })
+
+  it('is the sign-in when the hint means another person', () => {
+    expect(stepOf({ hinted_sub: 'grace' })).toEqual({ step: 'sign_in', why: 'another_person_meant' })
+    expect(stepOf({ hinted_sub: 'ada' })).toEqual({ step: 'issue' })
+  })
+
+  it('is the sign-up for prompt=create, signed in or not', () => {
+    expect(stepOf({ prompt: ['create'] })).toEqual({ step: 'sign_up' })
+    expect(stepOf({ prompt: ['create'] }, { session: null })).toEqual({ step: 'sign_up' })
+  })
+
+  it('is the choice of an account for prompt=select_account', () => {
+    expect(stepOf({ prompt: ['select_account'] })).toEqual({ step: 'select_account' })
+  })
+})
+
+describe('OpenID Connect Core §3.1.2.1 – prompt=login and max_age', () => {
+  it('ask for a sign-in that is younger than the request', () => {
+    const younger = { ...session, auth_time: new Date(request.asked_at * 1000) }
+    expect(stepOf({ prompt: ['login'] })).toEqual({ step: 'sign_in', why: 'not_recent' })
+    expect(stepOf({ prompt: ['login'] }, { session: younger })).toEqual({ step: 'issue' })
+    expect(stepOf({ max_age: 0 }, { session: younger })).toEqual({ step: 'issue' })
+  })
+
+  it('takes a sign-in up to the second of max_age', () => {
+    expect(stepOf({ max_age: 3_600 })).toEqual({ step: 'issue' })
+    expect(stepOf({ max_age: 3_599 })).toEqual({ step: 'sign_in', why: 'not_recent' })
+  })
+})
+
+describe('RFC 9470 §5 – acr_values', () => {
+  it('asks for a second factor only where the sign-in had none', () => {
+    expect(stepOf({ acr_values: [ACR.mfa] })).toEqual({ step: 'second_factor' })
+    expect(stepOf({ acr_values: [ACR.mfa, ACR.pwd] })).toEqual({ step: 'issue' })
+    const strong = { ...session, amr: ['pwd', 'otp', 'mfa'] }
+    expect(stepOf({ acr_values: [ACR.mfa] }, { session: strong })).toEqual({ step: 'issue' })
+  })
+})
+
+describe('OpenID Connect Core §3.1.2.4 – consent', () => {
+  it('asks for what is new alone', () => {
+    const some = { version: 1, granted: ['openid'] }
+    const asked = { step: 'consent', asked: ['notes:read'], granted: ['openid'] }
+    expect(stepOf({}, { consent: some })).toEqual(asked)
+    expect(stepOf({}, { consent: null })).toMatchObject({ asked: ['openid', 'notes:read'], granted: [] })
+  })
+
+  it('holds for one resource and not for another, but for what is about the person', () => {
+    const other = { audience: ['https://other.example'] }
+    expect(stepOf(other)).toEqual({ step: 'consent', asked: ['notes:read'], granted: ['openid'] })
+  })
+
+  it('is not asked of a first-party client, unless the request wants it', () => {
+    const own = { client: { ...client, first_party: true }, consent: null }
+    expect(stepOf({}, own)).toEqual({ step: 'issue' })
+    expect(stepOf({ prompt: ['consent'] }, own)).toMatchObject({ step: 'consent' })
+  })
+
+  it.each(['http://127.0.0.1:8080/callback', 'cursor://callback'])(
+    'is asked every time of a public client at %s',
+    redirect_uri => {
+      expect(stepOf({ redirect_uri })).toMatchObject({ step: 'consent', asked: [] })
+      const confidential = {
+        client: { ...client, token_endpoint_auth_method: 'client_secret_basic' },
+      } as const
+      expect(stepOf({ redirect_uri }, confidential)).toEqual({ step: 'issue' })
+    },
+  )
+})
+
+describe('OpenID Connect Core §3.1.2.6 – prompt=none', () => {
+  it('answers with what would have been asked for', () => {
+    expect(refusalWithoutPage({ step: 'issue' })).toBeNull()
+    expect(refusalWithoutPage({ step: 'sign_in', why: 'signed_out' })).toBe('login_required')
+    expect(refusalWithoutPage({ step: 'select_account' })).toBe('account_selection_required')
+    expect(refusalWithoutPage({ step: 'second_factor' })).toBe('interaction_required')
+    expect(refusalWithoutPage({ step: 'consent', asked: [], granted: [] })).toBe('consent_required')
+  })
+})
