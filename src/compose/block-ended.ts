@@ -58,30 +58,6 @@ export const createBlockEnded = ({ clock, ...needs }: Needs) => {
         ),
     }),
 
-    browserSessions: (sessions: BrowserSessions): BrowserSessions => ({
-      ...sessions,
-      open: session =>
-        blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),
-      end: session => blocked(sessions.end(session), ended => signIns(ended, 'signed_out')),
-    }),
-
-    codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
-      ...codes,
-      redeem: redemption =>
-        blocked(codes.redeem(redemption), outcome =>
-          // A family that was ended before has its entry already, by the request that ended it or by this one.
-          signIns(
-            outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null,
-            'code_replayed',
-          ),
-        ),
-    }),
-
-    consents: (consents: Consents): Consents => ({
-      ...consents,
-      withdraw: party => blocked(consents.withdraw(party), ended => signIns(ended, party.reason)),
-    }),
-
     factors: (factors: Factors): Factors => ({
       ...factors,
       addTotp: change =>

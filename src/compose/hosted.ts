@@ -5,8 +5,9 @@ import { createProgress } from '../http/hosted/progress.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
+import type { ComposedOAuth } from './oauth.ts'
 
-type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie'>
+type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie'> & Pick<ComposedOAuth, 'issue'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
@@ -19,7 +20,8 @@ export const composeHosted = (config: Config, parts: Parts) => {
     browserCookie: createCookie('signet-browser', issuer, 'Lax'),
     session_max_seconds: config.SESSION_MAX_SECONDS,
   })
-  const authorize = createAuthorize(parts)
+  const { requireLength } = parts.issue
+  const authorize = createAuthorize({ ...parts, requireLength })
   const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
   return { ...progress, authorize, interactions, isSignUpOpen, min_characters }
 }

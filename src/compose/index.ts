@@ -80,7 +80,7 @@ const assemble = async (
   const { ensure: ensureStore } = opened.database
   const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
-  const hosted = composeHosted(config, { ...base, ...accounts, limits: base.limits })
+  const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, limits: base.limits })
   let isDraining = false
   const apps = composeApps(config, {
     base,

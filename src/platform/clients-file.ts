@@ -4,7 +4,7 @@ import { errorCodeOf } from '../domain/base/error-code.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
-import { parseClients } from '../domain/oauth/client-metadata.ts'
+import { parseClients } from '../domain/oauth/parse-clients.ts'
 import type { Clients } from '../ports/clients.ts'
 import { readJsonLines } from './json-lines.ts'
 

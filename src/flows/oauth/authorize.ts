@@ -21,6 +21,7 @@ import {
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import { Problem } from '../../domain/base/problem.ts'
+import type { RequireLength } from '../../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, grantedAudience } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { type Form, parseParameters } from '../../domain/oauth/form.ts'
@@ -42,6 +43,8 @@ type Needs = Readonly<{
   keys: Keys
   offerFactors: OfferFactors
   policy: AudiencePolicy
+  /** A token that would be too long is refused before the code that would buy it is issued. */
+  requireLength: RequireLength['requireLength']
   random: Random
   clock: Clock
 }>
@@ -208,7 +211,8 @@ type Settled = Readonly<{
 
 /** RFC 6749 §4.1.2 – One insert. When the session ended in this very moment, the person signs in again. */
 const issue = async (needs: Needs, { request, client, session, consent }: Settled): Promise<Progress> => {
-  const { codes, random, policy } = needs
+  const { codes, random, policy, requireLength } = needs
+  requireLength(client, { scope: request.scope.join(' '), audience: request.audience })
   const code = authorizationCodeOf({ user_id: session.account.id, random: random.bytes(SECRET_BYTES) })
   const isIssued = await codes.issue({
     user_id: session.account.id,

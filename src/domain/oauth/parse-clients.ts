@@ -1,0 +1,74 @@
+import type { z } from 'zod'
+import { nearestWord } from '../base/nearest-word.ts'
+import { judgeRegistration } from './access-token-length.ts'
+import type { AudiencePolicy } from './audience.ts'
+import type { Client } from './client.ts'
+import { MEMBERS, metadata, toClient } from './client-metadata.ts'
+
+/** What is wrong with a file of clients, and what to do; and the path of the value that is meant, in the file's JSON. */
+export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: string }>
+
+/** The clients of a CLIENTS_FILE, with digests in place of their secrets, or every fault in the file. */
+export const parseClients = (
+  json: unknown,
+  policy: AudiencePolicy,
+): Readonly<{ clients: readonly Client[] } | { faults: readonly ClientFault[] }> => {
+  if (!Array.isArray(json)) return { faults: [{ path: [], message: 'must be a JSON array of clients' }] }
+  const parsed = json.map(entry => parseClient(entry, policy))
+  const clients = parsed.flatMap(each => ('client' in each ? [each.client] : []))
+  const faults = parsed.flatMap((each, index) =>
+    'faults' in each ? each.faults.map(({ path, message }) => ({ path: [index, ...path], message })) : [],
+  )
+  const named = json.map(clientIdOf)
+  const repeated = named.flatMap((client_id, index) =>
+    client_id !== null && named.indexOf(client_id) < index
+      ? [{ path: [index, 'client_id'], message: TWICE }]
+      : [],
+  )
+  const all = [...faults, ...repeated].map(({ path, message }) => {
+    const [index = 0, ...members] = path
+    return {
+      path,
+      message: [nameOf(json, Number(index)), [members.join('.'), message].join(' ').trim()].join(': '),
+    }
+  })
+  return all.length > 0 ? { faults: all } : { clients }
+}
+
+const TWICE = 'is registered twice: remove one of the two clients, or give it a client_id of its own'
+
+const clientIdOf = (entry: unknown): string | null =>
+  typeof entry === 'object' && entry !== null && 'client_id' in entry && typeof entry.client_id === 'string'
+    ? entry.client_id
+    : null
+
+/** How the operator finds the client in the file: by its id, else by its position. */
+const nameOf = (entries: readonly unknown[], index: number): string => {
+  const client_id = clientIdOf(entries[index])
+  return client_id === null || client_id === ''
+    ? `client number ${index + 1}`
+    : `client ${JSON.stringify(client_id.slice(0, 60))}`
+}
+
+const parseClient = (
+  entry: unknown,
+  policy: AudiencePolicy,
+): Readonly<{ client: Client } | { faults: readonly ClientFault[] }> => {
+  const parsed = metadata.safeParse(entry)
+  if (!parsed.success) return { faults: parsed.error.issues.flatMap(faultsOf) }
+  const client = toClient(parsed.data)
+  const tooLong = judgeRegistration(client, policy)
+  return tooLong === null ? { client } : { faults: [{ path: [], message: tooLong }] }
+}
+
+const faultsOf = (issue: z.core.$ZodIssue): readonly ClientFault[] =>
+  issue.code === 'unrecognized_keys'
+    ? issue.keys.map(key => ({ path: [...issue.path, key], message: describeUnknown(key) }))
+    : [{ path: issue.path, message: issue.message }]
+
+const describeUnknown = (member: string): string => {
+  const meant = nearestWord(member, MEMBERS)
+  return meant === null
+    ? 'is not a member that Signet knows: remove it; docs/clients.md lists the members'
+    : `is not a member that Signet knows; did you mean ${meant}?`
+}
