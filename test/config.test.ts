@@ -41,6 +41,7 @@ describe('configuration', () => {
       REFRESH_TOKEN_MAX_SECONDS: 2_592_000,
       REFRESH_TOKEN_PEPPER: null,
       SESSION_IDLE_SECONDS: 604_800,
+      SIGN_UP: 'open',
       SESSION_MAX_SECONDS: 2_592_000,
       DEFAULT_AUDIENCE: 'http://localhost:8080',
       PASSWORD_MIN_CHARACTERS: 8,
