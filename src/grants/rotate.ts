@@ -56,9 +56,9 @@ export type Rotate = (request: RotateRequest) => Promise<Rotated>
  */
 export const createRotate = (needs: Needs): Rotate => {
   const present = createPresent(needs)
-  return async request => {
+  return async asked => {
+    const request = requireRegistered(needs, asked)
     const { client, token } = request
-    refuseUnregistered(needs, request)
     const presented = { client_id: client.client_id, token }
     const excess = await findExcess(needs, presented)
     const prepared = excess === null ? await prepare(needs, request) : NOTHING
@@ -101,9 +101,10 @@ export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefre
 }
 
 /** What the client may not ask for at all is refused before the token is looked at: it stays usable. */
-const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: RotateRequest) => {
+const requireRegistered = ({ policy }: Needs, request: RotateRequest): RotateRequest => {
+  const { client, scope, resources } = request
   if (scope !== null) narrowScope(scope.join(' '), client.scope)
-  if (resources.length > 0) audienceFor(client, resources, policy)
+  return { ...request, resources: resources.length > 0 ? audienceFor(client, resources, policy) : [] }
 }
 
 /** Where no token is going to be issued. */
