@@ -8,6 +8,7 @@ export const PROBLEMS = {
   PAGE_EXPIRED: [400, 'This page has expired.'],
   PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],
   ORIGIN_NOT_ALLOWED: [403, 'This origin may not do that.'],
+  SIGN_UP_CLOSED: [403, 'Accounts are opened by the operator of this server alone.'],
   SCOPE_INSUFFICIENT: [403, 'The token may not do that.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot sign in that strongly.'],
   AUTH_TOTP_CLOSED: [

@@ -18,6 +18,8 @@ type Needs<S extends Welcomed> = Readonly<{
   judgeNewPassword: JudgeNewPassword
   completeSignIn: CompleteSignIn<S>
   requireResources: RequireResources
+  /** False: the operator makes the accounts. */
+  isSignUpOpen: boolean
 }>
 
 export type Credentials = Readonly<{
@@ -45,7 +47,8 @@ export const PASSWORD_AMR = ['pwd']
 export const createSignUp =
   <S extends Welcomed>(needs: Needs<S>) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<S> => {
-    const { accounts, passwords, random, completeSignIn } = needs
+    const { accounts, passwords, random, completeSignIn, isSignUpOpen } = needs
+    if (!isSignUpOpen) throw new Problem('SIGN_UP_CLOSED')
     needs.requireResources(request.client, request.resources)
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
