@@ -45,7 +45,7 @@ export type AuthorizationRequest = AnswerTarget &
     /** The `sub` of the `id_token_hint`. */
     hinted_sub: string | null
     ui_locales: string | null
-    /** Seconds since 1970: `prompt=login` asks for a sign-in that is younger than this. */
+    /** Seconds since 1970: `prompt=login` and `max_age` are satisfied by a sign-in that is no older than this. */
     asked_at: number
   }>
 
@@ -121,6 +121,7 @@ const HINT_CHARACTERS = 254
 
 /** Parameters that change what a request means and that this server does not know: to ignore one would do something else than was asked. */
 const refuseUnsupported = (form: Form): void => {
+  if (form.get('request') !== undefined) throw new OAuthError('request_unsupported')
   if (form.get('dpop_jkt') !== undefined) throw new OAuthError('dpop_unsupported')
   const response_mode = form.get('response_mode')
   if (response_mode !== undefined && !RESPONSE_MODES.some(mode => mode === response_mode))
