@@ -133,7 +133,8 @@ const proveTarget = async ({ clients }: Needs, query: string) => {
   return { form, client, target, faults: faults.values() }
 }
 
-const QUERY_MAX_CHARACTERS = 6_144
+/** Ours – Of a request as it is sent. Proxies and browsers refuse longer addresses. */
+export const QUERY_MAX_CHARACTERS = 6_144
 
 const requireClient = async (
   { clients }: Needs,
