@@ -19,7 +19,10 @@ export const composeHosted = (config: Config, parts: Parts) => {
     browserCookie: createCookie('signet-browser', issuer, 'Lax'),
     session_max_seconds: config.SESSION_MAX_SECONDS,
   })
-  const authorize = createAuthorize(parts)
+  const authorize = createAuthorize({
+    ...parts,
+    isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
+  })
   const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
   return { ...progress, authorize, interactions, isSignUpOpen, min_characters }
 }

@@ -91,7 +91,7 @@ export const createPerson = ({ app, issuer }: Pick<Instance, 'app' | 'issuer'>) 
     signUp: async (page: Shown, email: string) => {
       const path = actionOf(page).replace('/sign-in', '/sign-up')
       const query = new URLSearchParams({ request: fieldOf(page, 'request') ?? '' })
-      const form = await open(`${path.split('?', 1).join()}?${query}`)
+      const form = await open(`${path.split('?', 1).join()}?${query.toString()}`)
       return follow(await submit(form, { email, password: PASSWORD }))
     },
     allow: (page: Shown) => submit(page, { decision: 'allow' }),

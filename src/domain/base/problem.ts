@@ -53,6 +53,7 @@ const REASONS = {
     'parameter_repeated',
     'client_unknown',
     'redirect_uri_not_registered',
+    'request_uri_invalid',
   ],
   PAGE_FOREIGN: ['page_seal_missing', 'page_seal_of_another_browser', 'session_of_another_page'],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],

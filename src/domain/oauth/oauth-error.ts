@@ -67,6 +67,7 @@ const REFUSALS = {
   token_failures_limit: ['too_many_requests', 'Too many failed attempts. Try again later.'],
 
   refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
+  push_limit: ['too_many_requests', 'Too many pushed requests. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
 
   token_missing: ['token_missing', 'An access token is needed here.'],
@@ -98,6 +99,7 @@ const REFUSALS = {
     'The request_uri is invalid, expired, was used, or is of another client.',
   ],
   request_uri_pushed: ['invalid_request', 'A pushed request holds no request_uri.'],
+  redirect_uri_not_registered: ['invalid_request', 'The redirect_uri is not registered for the client.'],
   request_not_pushed: ['invalid_request', 'The client has to push its requests to /par.'],
   code_challenge_missing: [
     'invalid_request',

@@ -75,7 +75,7 @@ export const createInteractions = (needs: Needs) => {
       const { sealed, cookies } = seal(call, interaction)
       if (sealed.length > ADDRESS_MAX_CHARACTERS) return { ...pageReply(call, 200, page(sealed)), cookies }
       const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })
-      return { ...seeOther(`${path}?${query}`), cookies }
+      return { ...seeOther(`${path}?${query.toString()}`), cookies }
     },
 
     /** The cookies of a person who has just signed in. */

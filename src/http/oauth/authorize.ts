@@ -1,5 +1,6 @@
+import { QUERY_MAX_CHARACTERS } from '../../domain/authorization/authorization-request.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import { type Authorize, QUERY_MAX_CHARACTERS } from '../../flows/oauth/authorize.ts'
+import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'
 import { readFormText } from '../server/body.ts'
