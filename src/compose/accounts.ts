@@ -34,7 +34,8 @@ type Parts = Base & Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate'> & Rea
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
   const limits = composeLimits(config, base, mail)
   const { notices } = mail
-  const parts = { ...base, ...composeAccess(config, base), notices }
+  const isSignUpOpen = config.SIGN_UP === 'open'
+  const parts = { ...base, ...composeAccess(config, base), notices, isSignUpOpen }
   const signInLimit = base.limits('sign-ins', config.RATE_LIMIT_ACCOUNTS)
   const openSignIn = createOpenSignIn({ ...parts, limit: signInLimit })
   const completeSignIn = createCompleteSignIn({ ...parts, openSignIn })

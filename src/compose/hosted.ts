@@ -21,7 +21,11 @@ export const composeHosted = (config: Config, parts: Parts) => {
     session_max_seconds: config.SESSION_MAX_SECONDS,
   })
   const { requireLength } = parts.issue
-  const authorize = createAuthorize({ ...parts, requireLength })
+  const authorize = createAuthorize({
+    ...parts,
+    requireLength,
+    isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
+  })
   const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
   return { ...progress, authorize, interactions, isSignUpOpen, min_characters }
 }

@@ -5,6 +5,7 @@ import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
 import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
+import { createPushRequest } from '../flows/oauth/push-request.ts'
 import { createRevoke } from '../flows/oauth/revoke.ts'
 import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
@@ -59,10 +60,16 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       authenticateClient,
       limit: limits('revoke', config.RATE_LIMIT_REVOKE),
     }),
+    pushRequest: createPushRequest({
+      ...parts,
+      authenticateClient,
+      limit: limits('pushed-requests', config.RATE_LIMIT_PUSHED_REQUESTS),
+    }),
     introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
     userinfo: createUserinfo({ ...parts, ownTokens }),
     metadata: authorizationServerMetadata({
       issuer,
+      isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
       grant_types: grants.map(grant => grant.grant_type),
       assertion_algorithms: ASSERTION_ALGORITHMS,
     }),

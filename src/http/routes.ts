@@ -1,5 +1,6 @@
 import type { AuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
 import type { createIntrospect } from '../flows/oauth/introspect.ts'
+import type { Push } from '../flows/oauth/push-request.ts'
 import type { createRevoke } from '../flows/oauth/revoke.ts'
 import type { Userinfo } from '../flows/oauth/userinfo.ts'
 import type { EndEverything } from '../flows/revocations/end-everything.ts'
@@ -16,6 +17,7 @@ import { signUpRoutes } from './hosted/sign-up.ts'
 import { authorizeRoutes } from './oauth/authorize.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
+import { parRoute } from './oauth/par.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
 import { userinfoRoutes } from './oauth/userinfo.ts'
@@ -34,6 +36,7 @@ type Needs = Readonly<{
   exchange: Exchange
   revoke: ReturnType<typeof createRevoke>
   introspect: ReturnType<typeof createIntrospect>
+  pushRequest: Push
   userinfo: Userinfo
   keys: Keys
   metadata: object
@@ -57,6 +60,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...metadataRoutes(needs.metadata),
   jwksRoute(needs.keys),
   tokenRoute(needs.exchange, needs.csrf),
+  parRoute(needs.pushRequest, needs.csrf),
   revokeRoute(needs.revoke, needs.csrf),
   introspectRoute(needs.introspect, needs.csrf),
   ...userinfoRoutes(needs.userinfo),

@@ -120,6 +120,10 @@ export const SETTINGS = {
     ...oneOf('open', ['open', 'closed']),
     help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, or nobody.',
   },
+  REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: {
+    ...oneOf('off', ['off', 'on']),
+    help: '`on`: every client pushes its authorization requests to `/par` first (RFC 9126). `require_pushed_authorization_requests` asks it of one client.',
+  },
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
     standard: 'embedded: generated into `DATA_DIR`; else required',

@@ -28,6 +28,10 @@ export const LIMIT_SETTINGS = {
     ...rateLimit('60/60'),
     help: 'Access tokens that one client may revoke of one person, or of itself, from all addresses. Refresh tokens do not count.',
   },
+  RATE_LIMIT_PUSHED_REQUESTS: {
+    ...rateLimit('60/60'),
+    help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Anybody can push in the name of a public client. Confidential clients do not count.',
+  },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
     help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try. The same limit holds for exports of one account, and ${IN_WORDS[ENDINGS_FACTOR]}as much for endings of other sign-ins.`,

@@ -43,4 +43,4 @@ const around = ({ target: { state }, issuer }: Answering) => ({
 
 /** RFC 6749 §4.1.2, appendix B – The redirect URI with the answer in its query, which keeps what the query had. */
 export const redirectOf = ({ target: { redirect_uri }, parameters }: AuthorizationAnswer): string =>
-  `${redirect_uri}${redirect_uri.includes('?') ? '&' : '?'}${new URLSearchParams(parameters)}`
+  `${redirect_uri}${redirect_uri.includes('?') ? '&' : '?'}${new URLSearchParams(parameters).toString()}`

@@ -4,6 +4,7 @@ import type { Client } from '../oauth/client.ts'
 import type { Form } from '../oauth/form.ts'
 import { OAuthError } from '../oauth/oauth-error.ts'
 import { isCodeChallenge } from '../oauth/pkce.ts'
+import { matchRedirectUri } from '../oauth/redirect-uri.ts'
 import { requestedScope } from '../oauth/scope.ts'
 
 /** OpenID Connect Core §3.1.2.1, and `create` of Initiating User Registration via OpenID Connect 1.0. */
@@ -45,9 +46,24 @@ export type AuthorizationRequest = AnswerTarget &
     /** The `sub` of the `id_token_hint`. */
     hinted_sub: string | null
     ui_locales: string | null
-    /** Seconds since 1970: `prompt=login` asks for a sign-in that is younger than this. */
+    /** RFC 9126 §4 – The `request_uri` by which the request came, which the code consumes; null where nothing was pushed. */
+    pushed: string | null
+    /** Seconds since 1970: `prompt=login` and `max_age` are satisfied by a sign-in that is no older than this. */
     asked_at: number
   }>
+
+/** Ours – Of a request as it is sent. Proxies and browsers refuse longer addresses. */
+export const QUERY_MAX_CHARACTERS = 6_144
+
+/**
+ * RFC 6749 §3.1.2.3, OpenID Connect Core §3.1.2.1 – The redirect URI of a request. It may be left out where one alone is registered, and
+ * `openid` is not asked for. Null: none that is registered.
+ */
+export const redirectUriOf = (client: Client, form: Form): string | null => {
+  const given = form.get('redirect_uri')
+  const isOpenId = (form.get('scope') ?? '').split(' ').includes('openid')
+  return given === undefined && isOpenId ? null : matchRedirectUri(client, given)
+}
 
 /** RFC 6749 §4.1.2.1 – Where errors go from here on. Throws nothing: a wrong `response_mode` is judged by `judgeAuthorizationRequest`. */
 export const answerTargetOf = (client_id: string, redirect_uri: string, form: Form): AnswerTarget => ({
@@ -79,7 +95,7 @@ export const authorizationPathOf = (request: AuthorizationRequest): string => {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(given)) if (value) query.append(name, value)
   for (const resource of request.isAudienceGiven ? request.audience : []) query.append('resource', resource)
-  return `/authorize?${query}`
+  return `/authorize?${query.toString()}`
 }
 
 type Judging = Readonly<{
@@ -88,12 +104,14 @@ type Judging = Readonly<{
   policy: AudiencePolicy
   /** Of an `id_token_hint` that was verified; null without one. */
   hinted_sub: string | null
+  /** The `request_uri` by which the request came; null where nothing was pushed. */
+  pushed: string | null
   now: Date
 }>
 
 /** RFC 6749 §4.1.1 – Judges everything but `client_id` and `redirect_uri`. Throws an OAuthError for the client. */
 export const judgeAuthorizationRequest = (form: Form, judging: Judging): AuthorizationRequest => {
-  const { client, target, policy, hinted_sub, now } = judging
+  const { client, target, policy, hinted_sub, pushed, now } = judging
   refuseUnsupported(form)
   judgeResponseType(form, client)
   const scope = scopeOf(form, client)
@@ -112,6 +130,7 @@ export const judgeAuthorizationRequest = (form: Form, judging: Judging): Authori
     login_hint: form.get('login_hint')?.slice(0, HINT_CHARACTERS) ?? null,
     hinted_sub,
     ui_locales: form.get('ui_locales')?.slice(0, HINT_CHARACTERS) ?? null,
+    pushed,
     asked_at: Math.floor(now.getTime() / 1000),
   }
 }
@@ -121,6 +140,7 @@ const HINT_CHARACTERS = 254
 
 /** Parameters that change what a request means and that this server does not know: to ignore one would do something else than was asked. */
 const refuseUnsupported = (form: Form): void => {
+  if (form.get('request') !== undefined) throw new OAuthError('request_unsupported')
   if (form.get('dpop_jkt') !== undefined) throw new OAuthError('dpop_unsupported')
   const response_mode = form.get('response_mode')
   if (response_mode !== undefined && !RESPONSE_MODES.some(mode => mode === response_mode))

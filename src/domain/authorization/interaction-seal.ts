@@ -23,6 +23,7 @@ const REQUEST = z.object({
   login_hint: z.string().nullable(),
   hinted_sub: z.string().nullable(),
   ui_locales: z.string().nullable(),
+  pushed: z.string().nullable(),
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 

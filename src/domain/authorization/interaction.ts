@@ -64,6 +64,26 @@ export const withoutPrompt = (
   prompt: request.prompt.filter(each => !done.includes(each)),
 })
 
+/**
+ * OpenID Connect Core §3.1.2.1 – The request once a person has signed in for it. The sign-in counts as younger than the request, although
+ * the two times are of two clocks: the request's is of this process, the sign-in's of the database.
+ */
+export const afterSignIn = (
+  request: AuthorizationRequest,
+  { auth_time }: Pick<BrowserSession, 'auth_time'>,
+): AuthorizationRequest => ({
+  ...withoutPrompt(request, 'select_account', 'create'),
+  asked_at: Math.min(request.asked_at, Math.floor(auth_time.getTime() / 1000)),
+})
+
+/** The request of a person who wants to sign in as another one: no sign-in so far will do, also one for this very request. */
+export const asAnotherPerson = (request: AuthorizationRequest): AuthorizationRequest => ({
+  ...request,
+  prompt: [...request.prompt.filter(each => each !== 'select_account' && each !== 'login'), 'login'],
+  login_hint: null,
+  asked_at: Number.MAX_SAFE_INTEGER,
+})
+
 /** OpenID Connect Core §3.1.2.1 – `id_token_hint`: the person that the client means. */
 const isOfHint = ({ hinted_sub }: AuthorizationRequest, { account }: BrowserSession): boolean =>
   hinted_sub === null || hinted_sub === account.id

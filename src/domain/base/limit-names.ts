@@ -12,6 +12,7 @@ export const LIMIT_NAMES = [
   'mail-recipient',
   'refresh',
   'revoke',
+  'pushed-requests',
   'token-failures',
   'feed-signatures',
   'status-lists',

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   PAGE_EXPIRED: [400, 'This page has expired.'],
   PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],
   ORIGIN_NOT_ALLOWED: [403, 'Requests from this origin are not allowed.'],
+  SIGN_UP_CLOSED: [403, 'Accounts are opened by the operator of this server alone.'],
   SCOPE_INSUFFICIENT: [403, 'The access token does not permit this request.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot reach the requested authentication level.'],
   AUTH_TOTP_CLOSED: [
@@ -53,6 +54,7 @@ const REASONS = {
     'parameter_repeated',
     'client_unknown',
     'redirect_uri_not_registered',
+    'request_uri_invalid',
   ],
   PAGE_FOREIGN: ['page_seal_missing', 'page_seal_of_another_browser', 'session_of_another_page'],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],

@@ -12,13 +12,18 @@ const PROMPTS = ['none', 'login', 'consent', 'select_account', 'create']
 export const authorizationServerMetadata = (server: {
   issuer: string
   grant_types: readonly string[]
+  /** Of every client. */
+  isPushRequired: boolean
   assertion_algorithms: readonly string[]
 }) => {
-  const { issuer, grant_types, assertion_algorithms } = server
+  const { issuer, grant_types, isPushRequired, assertion_algorithms } = server
   const confidential = AUTH_METHODS.filter(method => method !== 'none')
   return {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,
+    // RFC 9126 §5
+    pushed_authorization_request_endpoint: `${issuer}/par`,
+    require_pushed_authorization_requests: isPushRequired,
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     code_challenge_methods_supported: ['S256'],

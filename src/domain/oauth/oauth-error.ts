@@ -19,6 +19,8 @@ export const ERRORS = {
   too_many_requests: [429, 'temporarily_unavailable'],
   access_denied: [403, 'access_denied'],
   unsupported_response_type: [400, 'unsupported_response_type'],
+  request_not_supported: [400, 'request_not_supported'],
+  invalid_request_uri: [400, 'invalid_request_uri'],
   login_required: [400, 'login_required'],
   account_selection_required: [400, 'account_selection_required'],
   consent_required: [400, 'consent_required'],
@@ -67,6 +69,7 @@ const REFUSALS = {
   token_failures_limit: ['too_many_requests', 'Too many failed attempts. Try again later.'],
 
   refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
+  push_limit: ['too_many_requests', 'Too many pushed requests. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
 
   token_missing: ['token_missing', 'An access token is needed here.'],
@@ -92,6 +95,14 @@ const REFUSALS = {
 
   response_type_unsupported: ['unsupported_response_type', 'The only response type is "code".'],
   response_mode_unsupported: ['invalid_request', 'The response mode must be "query" or "form_post".'],
+  request_unsupported: ['request_not_supported', 'Request objects are not supported.'],
+  request_uri_invalid: [
+    'invalid_request_uri',
+    'The request_uri is invalid, expired, was used, or is of another client.',
+  ],
+  request_uri_pushed: ['invalid_request', 'A pushed request holds no request_uri.'],
+  redirect_uri_not_registered: ['invalid_request', 'The redirect_uri is not registered for the client.'],
+  request_not_pushed: ['invalid_request', 'The client has to push its requests to /par.'],
   code_challenge_missing: [
     'invalid_request',
     'A code_challenge with code_challenge_method S256 is required.',

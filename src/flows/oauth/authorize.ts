@@ -10,6 +10,8 @@ import {
   type AuthorizationRequest,
   answerTargetOf,
   judgeAuthorizationRequest,
+  QUERY_MAX_CHARACTERS,
+  redirectUriOf,
 } from '../../domain/authorization/authorization-request.ts'
 import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
 import {
@@ -18,22 +20,29 @@ import {
   type Step,
   withoutPrompt,
 } from '../../domain/authorization/interaction.ts'
+import { parsePushedRequestUri } from '../../domain/authorization/pushed-request.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { RequireLength } from '../../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, grantedAudience } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { type Form, parseParameters } from '../../domain/oauth/form.ts'
+import { parseParameters } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { matchRedirectUri } from '../../domain/oauth/redirect-uri.ts'
 import type { BrowserSession, PresentedSession } from '../../domain/sign-in/browser-session.ts'
-import type { AuthorizationCodes, BrowserSessions, Consents } from '../../ports/authorization.ts'
+import type {
+  AuthorizationCodes,
+  BrowserSessions,
+  Consents,
+  PushedRequests,
+} from '../../ports/authorization.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
+import { readIdTokenHint } from './read-id-token-hint.ts'
 
 type Needs = Readonly<{
   browserSessions: BrowserSessions
@@ -42,6 +51,9 @@ type Needs = Readonly<{
   consents: Consents
   keys: Keys
   offerFactors: OfferFactors
+  pushedRequests: PushedRequests
+  /** RFC 9126 §5 – Of every client. */
+  isPushRequired: boolean
   policy: AudiencePolicy
   /** A token that would be too long is refused before the code that would buy it is issued. */
   requireLength: RequireLength['requireLength']
@@ -78,11 +90,13 @@ export type Decision = Readonly<{
  */
 export const createAuthorize = (needs: Needs) => ({
   begin: async (query: string, presented: PresentedSession | null): Promise<Progress> => {
-    const { form, client, target, faults } = await proveTarget(needs, query)
+    const { form, client, target, faults, pushed } = await proveTarget(needs, query)
     return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
-      const hinted_sub = hintedSubOf(needs, form, client)
-      const judging = { client, target, policy: needs.policy, hinted_sub, now: needs.clock() }
+      if (pushed === null && mustPush(needs, client)) throw new OAuthError('request_not_pushed')
+      const { policy, keys, clock } = needs
+      const hinted_sub = readIdTokenHint({ keys, issuer: policy.issuer }, form, client)
+      const judging = { client, target, policy, hinted_sub, pushed, now: clock() }
       const request = judgeAuthorizationRequest(form, judging)
       return proceed(needs, { request, client }, presented)
     })
@@ -119,24 +133,43 @@ export const createAuthorize = (needs: Needs) => ({
 export type Authorize = ReturnType<typeof createAuthorize>
 
 /** RFC 6749 §3.1.2.4, §4.1.2.1 – The client and where its answers go; whatever is wrong with either is for the person to see. */
-const proveTarget = async ({ clients }: Needs, query: string) => {
-  if (query.length > QUERY_MAX_CHARACTERS)
-    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
-  const { form, faults } = parseParameters(query)
-  if (faults.has('client_id') || faults.has('redirect_uri') || faults.has(''))
-    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'parameter_repeated' })
-  const client = await clients.find(form.get('client_id') ?? '')
+const proveTarget = async (needs: Needs, query: string) => {
+  const sent = readQuery(query)
+  const client = await needs.clients.find(sent.form.get('client_id') ?? '')
   if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
-  const given = form.get('redirect_uri')
-  const isOpenId = (form.get('scope') ?? '').split(' ').includes('openid')
-  const redirect_uri = given === undefined && isOpenId ? null : matchRedirectUri(client, given)
+  const pushed = sent.form.get('request_uri') ?? null
+  const { form, faults } = pushed === null ? sent : readQuery(await findPushed(needs, client, pushed))
+  const redirect_uri = redirectUriOf(client, form)
   if (redirect_uri === null)
     throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'redirect_uri_not_registered' })
   const target = answerTargetOf(client.client_id, redirect_uri, form)
-  return { form, client, target, faults: faults.values() }
+  return { form, client, target, pushed, faults: faults.values() }
 }
 
-const QUERY_MAX_CHARACTERS = 6_144
+const readQuery = (query: string) => {
+  if (query.length > QUERY_MAX_CHARACTERS)
+    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
+  const { form, faults } = parseParameters(query)
+  if (['client_id', 'redirect_uri', 'request_uri', ''].some(name => faults.has(name)))
+    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'parameter_repeated' })
+  return { form, faults }
+}
+
+/** RFC 9126 §4 – The parameters that the client has pushed: beside them, the address says nothing that counts (RFC 9101 §5). */
+const findPushed = async (
+  { pushedRequests }: Needs,
+  { client_id }: Client,
+  pushed: string,
+): Promise<string> => {
+  const request_uri = parsePushedRequestUri(pushed)
+  const found = request_uri && (await pushedRequests.find({ digest: digestOf(request_uri), client_id }))
+  if (found === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_uri_invalid' })
+  return found.parameters
+}
+
+/** RFC 9126 §5, §6 – Whether requests of the client are taken from the pushed ones alone. */
+const mustPush = ({ isPushRequired }: Needs, client: Client): boolean =>
+  isPushRequired || client.require_pushed_authorization_requests
 
 const requireClient = async (
   { clients }: Needs,
@@ -161,19 +194,6 @@ const answering = async (
     if (!(error instanceof OAuthError)) throw error
     throw new AuthorizationRefused(errorAnswer(error, { target, issuer }), error)
   }
-}
-
-/**
- * OpenID Connect Core §3.1.2.1 – An ID token of ours that was issued to this client. It may have expired: it tells which person is meant,
- * and proves nothing about who is here.
- */
-const hintedSubOf = ({ keys, policy }: Needs, form: Form, { client_id }: Client): string | null => {
-  const hint = form.get('id_token_hint')
-  if (hint === undefined) return null
-  const claims = keys.verify('JWT', hint)
-  if (claims?.['iss'] !== policy.issuer || claims['aud'] !== client_id || typeof claims['sub'] !== 'string')
-    throw new OAuthError('id_token_hint_invalid')
-  return claims['sub']
 }
 
 /** The next step, judged anew each time: nothing that a page said before is believed. */
@@ -213,6 +233,7 @@ type Settled = Readonly<{
 const issue = async (needs: Needs, { request, client, session, consent }: Settled): Promise<Progress> => {
   const { codes, random, policy, requireLength } = needs
   requireLength(client, { scope: request.scope.join(' '), audience: request.audience })
+  const pushed = parsePushedRequestUri(request.pushed ?? '')
   const code = authorizationCodeOf({ user_id: session.account.id, random: random.bytes(SECRET_BYTES) })
   const isIssued = await codes.issue({
     user_id: session.account.id,
@@ -226,11 +247,14 @@ const issue = async (needs: Needs, { request, client, session, consent }: Settle
     nonce: request.nonce,
     consent_version: client.first_party ? null : (consent?.version ?? 0),
     isRefreshable: isRefreshable(request, client),
-    pushed_request: null,
+    pushed_request: pushed && digestOf(pushed),
   })
   if (isIssued)
     return { outcome: 'answer', answer: codeAnswer(code, { target: request, issuer: policy.issuer }) }
-  if (request.prompt.includes('none')) throw new OAuthError('login_required', { client_id: client.client_id })
+  const { client_id } = client
+  // RFC 9126 §7.3: another code has consumed the pushed request, in another tab. To sign in again would not help.
+  if (pushed !== null) throw new OAuthError('request_uri_invalid', { client_id })
+  if (request.prompt.includes('none')) throw new OAuthError('login_required', { client_id })
   const step = { step: 'sign_in', why: 'signed_out' } as const
   return { outcome: 'page', step, request, client, session: null }
 }

@@ -17,6 +17,8 @@ type Needs<S extends Welcomed> = Readonly<{
   random: Random
   judgeNewPassword: JudgeNewPassword
   completeSignIn: CompleteSignIn<S>
+  /** False: the operator makes the accounts. */
+  isSignUpOpen: boolean
 }>
 
 export type Credentials = Readonly<{
@@ -44,7 +46,8 @@ export const PASSWORD_AMR = ['pwd']
 export const createSignUp =
   <S extends Welcomed>(needs: Needs<S>) =>
   async ({ email: given, password: chosen, acr_values: _, ...request }: Credentials): Promise<S> => {
-    const { accounts, passwords, random, completeSignIn } = needs
+    const { accounts, passwords, random, completeSignIn, isSignUpOpen } = needs
+    if (!isSignUpOpen) throw new Problem('SIGN_UP_CLOSED')
     const { email, password } = await parseCredentials(needs, { email: given, password: chosen })
     const password_digest = await passwords.hash(password)
     const account = await accounts.create({

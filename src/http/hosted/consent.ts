@@ -1,3 +1,4 @@
+import { asAnotherPerson } from '../../domain/authorization/interaction.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
@@ -30,8 +31,8 @@ const handleConsent =
     if (request === null) return seeOther('/account')
     const presented = interactions.presentedSession(call)
     if (form.get('decision') === 'another') {
-      const other = { ...request, prompt: [...request.prompt, 'login' as const], login_hint: '' }
-      return replyWith(call, await authorize.resume(other, presented), interaction)
+      const progress = await authorize.resume(asAnotherPerson(request), presented)
+      return replyWith(call, progress, interaction)
     }
     const progress = await authorize.decide({
       request,

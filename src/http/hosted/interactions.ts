@@ -73,9 +73,9 @@ export const createInteractions = (needs: Needs) => {
     /** RFC 9110 §15.4.4 – Leads to a page by its own address, so that it can be reloaded; shows it at once where the address is too long. */
     lead: (call: Call, interaction: Interaction, { path, page }: Shown): Reply => {
       const { sealed, cookies } = seal(call, interaction)
-      return sealed.length > ADDRESS_MAX_CHARACTERS
-        ? { ...pageReply(call, 200, page(sealed)), cookies }
-        : { ...seeOther(`${path}?request=${sealed}`), cookies }
+      if (sealed.length > ADDRESS_MAX_CHARACTERS) return { ...pageReply(call, 200, page(sealed)), cookies }
+      const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })
+      return { ...seeOther(`${path}?${query.toString()}`), cookies }
     },
 
     /** The cookies of a person who has just signed in. */
@@ -96,6 +96,13 @@ export const seeOther = (location: string): Reply => ({
   body: null,
   headers: { ...NO_STORE, Location: location },
 })
+
+/** OpenID Connect Core §3.1.2.1 – The languages that the person has chosen on a page, or else those that the client asked for. */
+const localesOf = ({ context }: Call, { request }: Interaction) => {
+  const chosen = /^[\w-]{1,40}$/.exec(context.req.query('ui_locales') ?? '')?.[0]
+  const ui_locales = chosen ?? request?.ui_locales
+  return ui_locales ? { ui_locales } : {}
+}
 
 const createSeal =
   ({ peppers, random, browserCookie }: Needs) =>

@@ -1,4 +1,4 @@
-import { withoutPrompt } from '../../domain/authorization/interaction.ts'
+import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import type { Authorize, Progress } from '../../flows/oauth/authorize.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
@@ -44,9 +44,13 @@ export const createProgress = (needs: Needs) => {
       log: { ...reply.log, sub: signedIn.account.id },
     }
   }
-  const goOn = async (call: Call, interaction: Interaction, { secret }: SignedInOnPages): Promise<Reply> => {
+  const goOn = async (
+    call: Call,
+    interaction: Interaction,
+    { secret, session }: SignedInOnPages,
+  ): Promise<Reply> => {
     if (interaction.request === null) return seeOther('/account')
-    const request = withoutPrompt(interaction.request, 'select_account', 'create')
+    const request = afterSignIn(interaction.request, session)
     return replyWith(call, await authorize.resume(request, presentedSessionOf(secret)), interaction)
   }
   return {

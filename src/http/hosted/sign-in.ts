@@ -1,4 +1,4 @@
-import { withoutPrompt } from '../../domain/authorization/interaction.ts'
+import { asAnotherPerson, withoutPrompt } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { PROBLEMS, type Problem, type ProblemCode } from '../../domain/base/problem.ts'
@@ -120,11 +120,10 @@ const showFactor = async (
 const selectAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
   const { authorize, interactions, replyWith } = needs
   if (interaction.request === null) return seeOther('/sign-in')
-  const chosen = withoutPrompt(interaction.request, 'select_account')
-  const isAnother = form.get('decision') === 'another'
-  const request = isAnother
-    ? { ...chosen, prompt: [...chosen.prompt, 'login' as const], login_hint: '' }
-    : chosen
+  const request =
+    form.get('decision') === 'another'
+      ? asAnotherPerson(interaction.request)
+      : withoutPrompt(interaction.request, 'select_account')
   const progress = await authorize.resume(request, interactions.presentedSession(call))
   return replyWith(call, progress, interaction)
 }

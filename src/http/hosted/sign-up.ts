@@ -4,6 +4,7 @@ import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import type { Form } from '../../domain/oauth/form.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
+import type { Authorize } from '../../flows/oauth/authorize.ts'
 import type { SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Limit } from '../../ports/limits.ts'
@@ -15,9 +16,11 @@ import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
 import { type Interactions, seeOther } from './interactions.ts'
-import type { FindAsking, ShowStep, Welcome } from './progress.ts'
+import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
+  authorize: Authorize
+  replyWith: ReplyWith
   signUpOnPages: (credentials: Credentials) => Promise<SignedInOnPages>
   interactions: Interactions
   showStep: ShowStep
@@ -47,13 +50,24 @@ const handleSignUpForm =
     await requireAllowance(limits.accounts, limitKeyOf(call.ip))
     const form = await readPageForm(call)
     const interaction = interactions.open(call, form.get('request'))
-    if (!isSignUpOpen) return seeOther('/sign-in')
+    if (!isSignUpOpen) return leadToSignIn(needs, call, interaction)
     const filled = { call, form, interaction }
     return answeringProblems(
       () => openAccount(needs, filled),
       problem => showAgain(needs, filled, problem),
     )(call)
   }
+
+/** The page was made before sign-up was closed: the person signs in for the same request. */
+const leadToSignIn = async (
+  { authorize, interactions, replyWith }: Needs,
+  call: Call,
+  interaction: Interaction,
+): Promise<Reply> => {
+  const { request } = interaction
+  if (request === null) return seeOther('/sign-in')
+  return replyWith(call, await authorize.resume(request, interactions.presentedSession(call)), interaction)
+}
 
 const openAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
   const { signUpOnPages, interactions, limits, deviceCookie, welcome } = needs

@@ -1,11 +1,13 @@
-import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { QUERY_MAX_CHARACTERS } from '../../domain/authorization/authorization-request.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'
 import { readFormText } from '../server/body.ts'
+import type { Csrf } from '../server/csrf.ts'
 import { type Call, type Handle, NO_STORE, type Reply, type Route } from '../server/route.ts'
 
-type Needs = Readonly<{ authorize: Authorize; interactions: Interactions; replyWith: ReplyWith }>
+type Needs = Readonly<{ authorize: Authorize; interactions: Interactions; replyWith: ReplyWith; csrf: Csrf }>
 
 /** RFC 6749 §3.1 – The authorization endpoint, by GET and by POST. */
 export const authorizeRoutes = (needs: Needs): readonly Route[] => [
@@ -22,19 +24,19 @@ const byGet =
 
 /**
  * OpenID Connect Core §3.1.2.1 – The same by POST. Ours: a POST from another site comes without our cookies, which are SameSite=Lax, so
- * that the browser is sent on to the same by GET.
+ * that the browser is sent on to the same by GET. The parameters are written anew: what the other page sent may hold characters that no
+ * Location may hold.
  */
 const byPost =
   (needs: Needs): Handle =>
   async call => {
     const text = await readFormText(call)
-    const site = call.header('sec-fetch-site')
-    if (site === undefined || site === 'same-origin' || site === 'none') return begin(needs, call, text)
-    if (text.length > ADDRESS_MAX_CHARACTERS) throw new OAuthError('body_too_large')
-    return seeOther(`/authorize?${text}`)
+    if (!needs.csrf.isOfAnotherPage(call)) return begin(needs, call, text)
+    const query = new URLSearchParams(text).toString()
+    if (query.length > QUERY_MAX_CHARACTERS)
+      throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
+    return seeOther(`/authorize?${query}`)
   }
-
-const ADDRESS_MAX_CHARACTERS = 6_144
 
 const begin = async (
   { authorize, interactions, replyWith }: Needs,

@@ -23,8 +23,12 @@ export const askingOf = ({
   form_targets: [formTargetOf(redirect_uri)],
 })
 
-/** W3C CSP Level 3 §6.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an application. */
+/**
+ * W3C CSP Level 3 §2.3.1, §6.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an
+ * application. A policy cannot name an IPv6 address: browsers ignore such a source, so that the scheme stands for it.
+ */
 export const formTargetOf = (redirect_uri: string): string => {
-  const { origin, protocol } = new URL(redirect_uri)
-  return protocol === 'https:' || protocol === 'http:' ? origin : protocol
+  const { origin, protocol, hostname } = new URL(redirect_uri)
+  const isWeb = protocol === 'https:' || protocol === 'http:'
+  return isWeb && !hostname.startsWith('[') ? origin : protocol
 }

@@ -15,7 +15,10 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
   const everyones = new Set([issuer, ...origins])
   const isFirstParty = (origin: string) => everyones.has(origin) || clients.hasFirstPartyOrigin(origin)
   const isKnown = (origin: string) => everyones.has(origin) || clients.hasOrigin(origin)
+  const isOfAnotherPage = (call: Call) => isForeign(call, origin => origin === issuer)
   return {
+    /** True for a form that a page of another origin sends, and be it a client's. */
+    isOfAnotherPage,
     /** True for a page that some first-party client could have served. `isOf` asks for one client. */
     isOurs: (call: Call): boolean => {
       const origin = call.header('origin')
@@ -35,8 +38,7 @@ export const createCsrf = ({ issuer, origins, clients }: Needs) => {
     refuseOtherPages:
       (handle: Handle): Handle =>
       async call => {
-        if (isForeign(call, origin => origin === issuer))
-          throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
+        if (isOfAnotherPage(call)) throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
         return handle(call)
       },
     /**

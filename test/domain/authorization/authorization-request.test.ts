@@ -46,7 +46,7 @@ const judge = (parameters: Parameters = {}, client: Client = APP) => {
     if (value !== undefined) query.append(name, value)
   const form = parseForm(query.toString())
   const target = answerTargetOf(client.client_id, 'https://app.example/callback', form)
-  return judgeAuthorizationRequest(form, { client, target, policy, hinted_sub: null, now: NOW })
+  return judgeAuthorizationRequest(form, { client, target, policy, hinted_sub: null, pushed: null, now: NOW })
 }
 
 const reasonFor = (parameters: Parameters, client?: Client): Reason | null => {
@@ -80,6 +80,7 @@ describe('RFC 6749 §4.1.1 – an authorization request', () => {
       login_hint: 'a@b.example',
       hinted_sub: null,
       ui_locales: null,
+      pushed: null,
       asked_at: NOW.getTime() / 1000,
     })
   })
@@ -161,7 +162,14 @@ describe('the address at which a request is asked anew', () => {
     const form = parseForm(authorizationPathOf(request).slice('/authorize?'.length))
     const target = answerTargetOf('app', 'https://app.example/callback', form)
     expect(
-      judgeAuthorizationRequest(form, { client: APP, target, policy, hinted_sub: null, now: NOW }),
+      judgeAuthorizationRequest(form, {
+        client: APP,
+        target,
+        policy,
+        hinted_sub: null,
+        pushed: null,
+        now: NOW,
+      }),
     ).toEqual(request)
   })
 })

@@ -30,6 +30,7 @@ const request: AuthorizationRequest = {
   login_hint: null,
   hinted_sub: null,
   ui_locales: null,
+  pushed: null,
   asked_at: secondsOf(ago(10)),
 }
 const session: BrowserSession = {

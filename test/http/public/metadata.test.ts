@@ -80,6 +80,8 @@ describe('discovery', () => {
         scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
         claims_supported: expect.arrayContaining(['sub', 'auth_time', 'sid', 'name', 'email_verified']),
         prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
+        pushed_authorization_request_endpoint: `${ISSUER}/par`,
+        require_pushed_authorization_requests: false,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
       })

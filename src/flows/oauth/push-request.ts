@@ -1,0 +1,85 @@
+import {
+  answerTargetOf,
+  judgeAuthorizationRequest,
+  QUERY_MAX_CHARACTERS,
+  redirectUriOf,
+} from '../../domain/authorization/authorization-request.ts'
+import {
+  PUSHED_REQUEST_SECONDS,
+  type PushedRequestUri,
+  pushedRequestUriOf,
+} from '../../domain/authorization/pushed-request.ts'
+import { digestOf } from '../../domain/base/digest.ts'
+import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
+import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
+import type { Client } from '../../domain/oauth/client.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
+import type { PushedRequests } from '../../ports/authorization.ts'
+import type { Clock, Random } from '../../ports/effects.ts'
+import type { Keys } from '../../ports/keys.ts'
+import type { Limit } from '../../ports/limits.ts'
+import { readIdTokenHint } from './read-id-token-hint.ts'
+
+type Needs = Readonly<{
+  authenticateClient: AuthenticateClient
+  pushedRequests: PushedRequests
+  keys: Keys
+  policy: AudiencePolicy
+  random: Random
+  clock: Clock
+  /** For the public clients at one address: anybody can push in their name. */
+  limit: Limit
+}>
+
+/** `parameters`: the form as it was sent. */
+type PushRequest = ClientRequest & Readonly<{ parameters: string }>
+
+type Pushed = Readonly<{ client_id: string; request_uri: PushedRequestUri; expires_in: number }>
+
+export type Push = (request: PushRequest) => Promise<Pushed>
+
+/**
+ * RFC 9126 §2 – Keeps an authorization request for the browser to bring by its reference. It is judged now, so that the client is told of
+ * its faults, and once more when the browser comes: the registration may have changed.
+ */
+export const createPushRequest =
+  (needs: Needs): Push =>
+  async ({ parameters, ...request }) => {
+    const client = await needs.authenticateClient(request)
+    const { client_id } = client
+    if (client.token_endpoint_auth_method === 'none') await requirePushAllowance(needs.limit, request)
+    judgePushed(needs, client, request)
+    const kept = withoutCredentials(parameters, client_id)
+    if (kept.length > QUERY_MAX_CHARACTERS) throw new OAuthError('body_too_large', { client_id })
+    const request_uri = pushedRequestUriOf(needs.random.bytes(SECRET_BYTES))
+    await needs.pushedRequests.push({ digest: digestOf(request_uri), client_id, parameters: kept })
+    return { client_id, request_uri, expires_in: PUSHED_REQUEST_SECONDS }
+  }
+
+const requirePushAllowance = async (limit: Limit, { limit_key }: ClientRequest): Promise<void> => {
+  const allowance = await limit.consume(limit_key)
+  if (allowance?.isAllowed === false)
+    throw new OAuthError('push_limit', { retry_after_seconds: allowance.reset_seconds })
+}
+
+/** RFC 9126 §2.1, §2.3 – As the authorization endpoint would judge the request, but that the client itself is told. */
+const judgePushed = ({ keys, policy, clock }: Needs, client: Client, { form }: ClientRequest): void => {
+  const { client_id } = client
+  if (form.get('request_uri') !== undefined) throw new OAuthError('request_uri_pushed', { client_id })
+  const redirect_uri = redirectUriOf(client, form)
+  if (redirect_uri === null) throw new OAuthError('redirect_uri_not_registered', { client_id })
+  const target = answerTargetOf(client_id, redirect_uri, form)
+  const hinted_sub = readIdTokenHint({ keys, issuer: policy.issuer }, form, client)
+  judgeAuthorizationRequest(form, { client, target, policy, hinted_sub, pushed: null, now: clock() })
+}
+
+const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type']
+
+/** RFC 9126 §2.1 – What authenticates the client is no part of the request, and is not stored. */
+const withoutCredentials = (parameters: string, client_id: string): string => {
+  const kept = new URLSearchParams(parameters)
+  for (const name of CREDENTIALS) kept.delete(name)
+  kept.set('client_id', client_id)
+  return kept.toString()
+}
