@@ -107,6 +107,7 @@ describe('web applications that nobody here wrote', () => {
   it('better-auth, by discovery', async () => {
     const auth = betterAuth({
       baseURL: betterAuthAt.origin,
+      telemetry: { enabled: false },
       secret: SECRET,
       database: memoryAdapter({ user: [], session: [], account: [], verification: [] }),
       plugins: [
