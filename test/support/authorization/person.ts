@@ -76,6 +76,7 @@ const createBrowser = (): Person['visit'] => {
     const jar = jars.get(url.hostname) ?? new Map<string, string>()
     jars.set(url.hostname, jar)
     const headers = new Headers(init.headers)
+    if (!headers.has('accept')) headers.set('accept', 'text/html')
     headers.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '))
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })
     for (const cookie of response.headers.getSetCookie()) {
