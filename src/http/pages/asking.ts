@@ -23,8 +23,12 @@ export const askingOf = ({
   form_targets: [formTargetOf(redirect_uri)],
 })
 
-/** W3C CSP Level 3 §6.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an application. */
+/**
+ * W3C CSP Level 3 §2.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an application.
+ * The grammar has no IPv6 addresses: a source with one is ignored, so that the scheme alone stands for `http://[::1]`.
+ */
 export const formTargetOf = (redirect_uri: string): string => {
-  const { origin, protocol } = new URL(redirect_uri)
-  return protocol === 'https:' || protocol === 'http:' ? origin : protocol
+  const { origin, protocol, hostname } = new URL(redirect_uri)
+  const isWeb = protocol === 'https:' || protocol === 'http:'
+  return isWeb && !hostname.startsWith('[') ? origin : protocol
 }
