@@ -171,6 +171,32 @@ describe.skipIf(inject('chromium') === null)('every hosted page, in Chromium', {
       }))
   })
 
+  it.each(['#d97706', '#0b0b0b'])('can be read with the colour %s', async colour => {
+    const environment = {
+      BRAND_NAME: 'Acme',
+      BRAND_COLOR: colour,
+      TERMS_URL: 'https://acme.invalid/terms',
+      PRIVACY_URL: 'https://acme.invalid/privacy',
+      SUPPORT_URL: 'https://acme.invalid/help',
+    }
+    const branded = await listen(deployment, { environment })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { context, open, complaints } = await openContext(browser, { colorScheme })
+      const page = await open()
+      const request = new URL(requestOf())
+      await page.goto(`${branded.issuer}${request.pathname}${request.search}`)
+      await expectAccessible(page)
+      await page.getByRole('link', { name: 'Create an account' }).click()
+      await fillIn(page, newEmail())
+      await press(page, 'Create account')
+      await page.waitForURL(/\/consent/)
+      await expectAccessible(page)
+      expect(complaints).toEqual([])
+      await context.close()
+    }
+    await branded.close()
+  })
+
   it.each(Object.entries(REDIRECT_URIS))(
     'lets a form lead to an application at %s',
     async (_, redirect_uri) => {

@@ -2,6 +2,7 @@ import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { AuthorizationCode } from 'simple-oauth2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ClientKey, createClientKey } from '../support/assertions.ts'
 import { createPerson, type Person } from '../support/authorization/person.ts'
 import { newEmail, PASSWORD } from '../support/call.ts'
 import { API } from '../support/clients.ts'
@@ -40,8 +41,17 @@ describe('the authorization code flow, by clients that nobody here wrote', () =>
   let deployment: Deployment
   let issuer: string
   let close: () => Promise<void>
+  let key: ClientKey
   beforeAll(async () => {
-    deployment = await openDeployment(CLIENTS)
+    key = await createClientKey('RS256')
+    const jwt = {
+      ...code,
+      client_id: 'jwt',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [key.jwk] },
+      redirect_uris: [WEB_URI],
+    }
+    deployment = await openDeployment([...CLIENTS, jwt])
     ;({ issuer, close } = await listen(deployment))
   })
   afterAll(async () => {
@@ -81,26 +91,37 @@ describe('the authorization code flow, by clients that nobody here wrote', () =>
     }
 
     it.each([
-      ['a public client', 'native', NATIVE_URI, openid.None()],
-      ['a public client of a private-use scheme', 'native', 'com.example.notes:/callback', openid.None()],
-      ['client_secret_basic', 'web', WEB_URI, openid.ClientSecretBasic(SECRET)],
-    ])('signs a person in as %s, reads the claims, refreshes and revokes', async (_, id, uri, method) => {
-      const [{ person, email }, configuration] = [meet(), await discover(id, method)]
-      const { url, checks } = await ask(configuration, uri)
-      const answer = await person.authorize(url)
-      expect(person.visited).toEqual(['/sign-up', '/consent'])
-      const tokens = await openid.authorizationCodeGrant(configuration, answer, checks)
-      const claims = tokens.claims()
-      expect(claims).toMatchObject({ email, acr: 'urn:signet:acr:pwd', aud: id })
-      const userinfo = await openid.fetchUserInfo(configuration, tokens.access_token, claims?.sub ?? '')
-      expect(userinfo).toMatchObject({ email, email_verified: false })
-      const fresh = await openid.refreshTokenGrant(configuration, tokens.refresh_token ?? '')
-      expect(fresh.claims()).toMatchObject({ sub: claims?.sub, sid: claims?.['sid'] })
-      await openid.tokenRevocation(configuration, fresh.refresh_token ?? '')
-      await expect(openid.refreshTokenGrant(configuration, fresh.refresh_token ?? '')).rejects.toMatchObject({
-        error: 'invalid_grant',
-      })
-    })
+      ['a public client', 'native', NATIVE_URI, () => openid.None()],
+      [
+        'a public client of a private-use scheme',
+        'native',
+        'com.example.notes:/callback',
+        () => openid.None(),
+      ],
+      ['client_secret_basic', 'web', WEB_URI, () => openid.ClientSecretBasic(SECRET)],
+      ['private_key_jwt', 'jwt', WEB_URI, () => openid.PrivateKeyJwt(key.privateKey)],
+    ])(
+      'signs a person in as %s, reads the claims, refreshes and revokes',
+      async (_, id, uri, authentication) => {
+        const [{ person, email }, configuration] = [meet(), await discover(id, authentication())]
+        const { url, checks } = await ask(configuration, uri)
+        const answer = await person.authorize(url)
+        expect(person.visited).toEqual(['/sign-up', '/consent'])
+        const tokens = await openid.authorizationCodeGrant(configuration, answer, checks)
+        const claims = tokens.claims()
+        expect(claims).toMatchObject({ email, acr: 'urn:signet:acr:pwd', aud: id })
+        const userinfo = await openid.fetchUserInfo(configuration, tokens.access_token, claims?.sub ?? '')
+        expect(userinfo).toMatchObject({ email, email_verified: false })
+        const fresh = await openid.refreshTokenGrant(configuration, tokens.refresh_token ?? '')
+        expect(fresh.claims()).toMatchObject({ sub: claims?.sub, sid: claims?.['sid'] })
+        await openid.tokenRevocation(configuration, fresh.refresh_token ?? '')
+        await expect(
+          openid.refreshTokenGrant(configuration, fresh.refresh_token ?? ''),
+        ).rejects.toMatchObject({
+          error: 'invalid_grant',
+        })
+      },
+    )
 
     it('finds a person still signed in, and asks one to sign in again', async () => {
       const [{ person, email }, configuration] = [

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 
 /** What a person answers the pages with. */
 export type Character = Readonly<{
@@ -109,9 +109,11 @@ const headingOf = (html: string): string => /<h1>(.*?)<\/h1>/.exec(html)?.[1] ??
 const unescapeHtml = (text: string): string =>
   text.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
 
+type Handle = (request: IncomingMessage, response: ServerResponse) => unknown
+
 /** Serves a web application at a port of 127.0.0.1. */
-export const serveAt = async (port: number, handle: RequestListener): Promise<() => Promise<void>> => {
-  const server = createServer(handle)
+export const serveAt = async (port: number, handle: Handle): Promise<() => Promise<void>> => {
+  const server = createServer((request, response) => void handle(request, response))
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   return async () => {
     server.closeAllConnections()
