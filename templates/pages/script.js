@@ -51,4 +51,7 @@
   /* The browser has put the focus on the first wrong field; a summary without one takes it itself. */
   const summary = document.querySelector('[role=alert][tabindex]')
   if (summary && !document.querySelector('[aria-invalid]')) summary.focus()
+
+  /* OAuth 2.0 Form Post Response Mode: the answer to an application goes on by itself. */
+  document.querySelector('form[data-send]')?.requestSubmit()
 })()

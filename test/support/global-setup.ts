@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { makeEmbeddedTemplate } from './services/embedded-template.ts'
-import { findPython, hasApache } from './services/foreign.ts'
+import { findChromium, findPython, hasApache } from './services/foreign.ts'
 import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
 import { findPgBouncer, findPostgres, findRedis, type Service } from './services/services.ts'
 
@@ -16,6 +16,10 @@ declare module 'vitest' {
     /** For the examples: a Python that has PyJWT, and whether this machine has an Apache with mod_oauth2. */
     python: string | null
     has_apache: boolean
+    /** For the clients that nobody here wrote: a Python that has Authlib, an Apache with mod_auth_openidc, and a browser. */
+    python_authlib: string | null
+    has_openidc: boolean
+    chromium: string | null
     /** A socket that sends the path of a migrated embedded database to copy, which is made at the first connection. */
     embedded_template_socket: string
   }
@@ -24,13 +28,19 @@ declare module 'vitest' {
 /** Provides every test file with real services, reports those that this machine lacks, and ends those that it started. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const [postgres, redis] = await Promise.all([find('PostgreSQL', findPostgres), find('Redis', findRedis)])
-  const python = await findPython()
+  const python = await findPython('jwt', 'cryptography')
+  const python_authlib = await findPython('authlib', 'requests')
+  const [has_apache, has_openidc] = [hasApache('mod_oauth2'), hasApache('mod_auth_openidc')]
+  const chromium = findChromium()
   const missing = Object.entries({
     'PostgreSQL (TEST_DATABASE_URL)': postgres,
     'Redis (TEST_REDIS_URL)': redis,
     PgBouncer: findPgBouncer(),
     'PyJWT (python3-jwt, python3-cryptography)': python,
-    'Apache with mod_oauth2 (libapache2-mod-oauth2)': hasApache() || null,
+    'Apache with mod_oauth2 (libapache2-mod-oauth2)': has_apache || null,
+    'Authlib (python3-authlib, python3-requests)': python_authlib,
+    'Apache with mod_auth_openidc (libapache2-mod-auth-openidc)': has_openidc || null,
+    'Chromium (CHROMIUM)': chromium,
   }).flatMap(([name, there]) => (there === null ? [name] : []))
   if (missing.length > 0 && process.env['CI'] === 'true') {
     await Promise.all([postgres?.stop(), redis?.stop()])
@@ -41,7 +51,10 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   project.provide('postgres', postgres && template ? { url: postgres.url, template } : null)
   project.provide('redis_url', redis?.url ?? null)
   project.provide('python', python)
-  project.provide('has_apache', hasApache())
+  project.provide('has_apache', has_apache)
+  project.provide('python_authlib', python_authlib)
+  project.provide('has_openidc', has_openidc)
+  project.provide('chromium', chromium)
   project.provide('embedded_template_socket', embedded.socket)
   return async () => {
     await embedded.stop()

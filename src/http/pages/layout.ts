@@ -82,8 +82,8 @@ export const openPages = (brand: Brand, directory?: URL): Pages => {
 
 type LanguageName = Readonly<{ language: Language; name: Html }>
 
-/** CSP Level 3 §2.3.1 – A source without what would end it. */
-const SOURCE = /^(?:https?:\/\/[^\s;,'"]+|[a-z][a-z\d+.-]*:)$/i
+/** CSP Level 3 §2.3.1 – A source without what would end it, and without an IPv6 address, for which the grammar has no form. */
+const SOURCE = /^(?:https?:\/\/[^\s;,'"[]+|[a-z][a-z\d+.-]*:)$/i
 
 /** W3C CSP Level 3 – This style and this script, images and forms of here, and no frame around. */
 const policyOf = ({ style, script }: Readonly<Record<'style' | 'script', string>>) => {

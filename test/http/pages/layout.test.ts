@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { formTargetOf } from '../../../src/http/pages/asking.ts'
 import { faviconOf } from '../../../src/http/pages/brand.ts'
 import { confirmEmailPage, emailConfirmedPage } from '../../../src/http/pages/confirm-email.ts'
 import { field } from '../../../src/http/pages/field.ts'
@@ -142,7 +143,18 @@ describe('the policy of a page', () => {
   })
 
   it.each([
+    ['https://app.example:8443/callback', 'https://app.example:8443'],
+    ['http://127.0.0.1:5000/callback', 'http://127.0.0.1:5000'],
+    ['http://[::1]:5000/callback', 'http:'],
+    ['cursor://callback', 'cursor:'],
+  ])('takes %s for %s', (redirect_uri, target) => {
+    expect(formTargetOf(redirect_uri)).toBe(target)
+    expect(policyOf([target])).toContain(`; form-action 'self' ${target};`)
+  })
+
+  it.each([
     "https://app.example; script-src 'unsafe-inline'",
+    'http://[::1]:5000',
     "'unsafe-inline'",
     '*',
     'https://a.example,https://b.example',

@@ -4,11 +4,11 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A Python that has PyJWT, which may not be the first Python in PATH. */
-export const findPython = async (): Promise<string | null> => {
+/** A Python that has these modules; it may not be the first Python in PATH. */
+export const findPython = async (...modules: readonly string[]): Promise<string | null> => {
   for (const python of ['python3', '/usr/bin/python3']) {
     try {
-      await run(python, ['-c', 'import jwt, cryptography'])
+      await run(python, ['-c', `import ${modules.join(', ')}`])
       return python
     } catch {
       // Not this one.
@@ -17,6 +17,10 @@ export const findPython = async (): Promise<string | null> => {
   return null
 }
 
-/** Looks where Debian installs them. */
-export const hasApache = (): boolean =>
-  ['/usr/sbin/apache2', '/usr/lib/apache2/modules/mod_oauth2.so'].every(file => existsSync(file))
+/** Whether Debian's Apache is there, with a module. */
+export const hasApache = (module: string): boolean =>
+  ['/usr/sbin/apache2', `/usr/lib/apache2/modules/${module}.so`].every(file => existsSync(file))
+
+/** Debian's Chromium, or the one that CHROMIUM names. */
+export const findChromium = (): string | null =>
+  [process.env['CHROMIUM'] ?? '/usr/bin/chromium'].find(file => existsSync(file)) ?? null

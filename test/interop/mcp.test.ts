@@ -1,0 +1,112 @@
+import type { RequestListener } from 'node:http'
+import { auth, type OAuthClientProvider, UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import type { OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js'
+import express from 'express'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newEmail, PASSWORD } from '../support/ask.ts'
+import { createPerson, serveAt } from '../support/authorization/person.ts'
+import { type Deployment, openDeployment } from '../support/deployment.ts'
+import { listen } from '../support/listen.ts'
+import { freePort } from '../support/services/services.ts'
+
+/** What an agent keeps, and where it sends the person: to a port that was free when it started. */
+const createAgent = (redirectUrl: string) => {
+  const kept: { tokens?: OAuthTokens; verifier: string; asked: URL | null } = { verifier: '', asked: null }
+  const provider: OAuthClientProvider = {
+    redirectUrl,
+    clientMetadata: { client_name: 'Agent', redirect_uris: [redirectUrl], scope: 'offline_access read' },
+    state: () => 'a state',
+    clientInformation: () => ({ client_id: 'agent' }),
+    tokens: () => kept.tokens,
+    saveTokens: tokens => {
+      kept.tokens = tokens
+    },
+    redirectToAuthorization: url => {
+      kept.asked = url
+    },
+    saveCodeVerifier: verifier => {
+      kept.verifier = verifier
+    },
+    codeVerifier: () => kept.verifier,
+  }
+  return { provider, kept }
+}
+
+/** RFC 9728 – An MCP server that says where its tokens come from, and takes those that are addressed to it. */
+const mcpServer = (issuer: string, resource: string): RequestListener => {
+  const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
+  const metadata = new URL('/.well-known/oauth-protected-resource/mcp', resource)
+  return express()
+    .get(metadata.pathname, (_request, response) => {
+      response.json({ resource, authorization_servers: [issuer] })
+    })
+    .all('/mcp', async (request, response) => {
+      try {
+        const token = request.headers.authorization?.replace(/^Bearer /, '') ?? ''
+        await jwtVerify(token, keys, { algorithms: ['RS256'], typ: 'at+jwt', issuer, audience: resource })
+      } catch {
+        response.status(401).set('WWW-Authenticate', `Bearer resource_metadata="${metadata.href}"`).end()
+        return
+      }
+      const server = new McpServer({ name: 'notes', version: '1.0.0' })
+      server.registerTool('read', { description: 'Reads the notes' }, () => ({
+        content: [{ type: 'text', text: 'a note' }],
+      }))
+      const transport = new StreamableHTTPServerTransport()
+      await server.connect(transport)
+      await transport.handleRequest(request, response)
+    })
+}
+
+describe('the client of @modelcontextprotocol/sdk', () => {
+  let deployment: Deployment
+  let issuer: string
+  let resource: string
+  const closers: (() => Promise<void>)[] = []
+  beforeAll(async () => {
+    const port = await freePort()
+    resource = `http://127.0.0.1:${port}/mcp`
+    const agent = {
+      client_id: 'agent',
+      client_name: 'Agent',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: ['http://localhost/callback'],
+      scope: 'openid offline_access read',
+      audience: [resource],
+    }
+    deployment = await openDeployment([agent])
+    const listening = await listen(deployment)
+    issuer = listening.issuer
+    closers.push(listening.close, await serveAt(port, mcpServer(issuer, resource)))
+  })
+  afterAll(async () => {
+    for (const close of closers) await close()
+    await deployment.close()
+  })
+
+  it('is sent to Signet by an MCP server, comes back with a code, calls a tool and refreshes', async () => {
+    const { provider, kept } = createAgent(`http://localhost:${await freePort()}/callback`)
+    const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: provider })
+    const first = open()
+    await expect(new Client({ name: 'agent', version: '1.0.0' }).connect(first)).rejects.toThrow(
+      UnauthorizedError,
+    )
+    const person = createPerson(issuer, { email: newEmail(), password: PASSWORD })
+    const { searchParams } = await person.authorize(kept.asked ?? '')
+    expect([searchParams.get('state'), searchParams.get('iss')]).toEqual(['a state', issuer])
+    await first.finishAuth(searchParams.get('code') ?? '')
+    const client = new Client({ name: 'agent', version: '1.0.0' })
+    await client.connect(open())
+    expect(await client.callTool({ name: 'read' })).toMatchObject({ content: [{ text: 'a note' }] })
+    await client.close()
+    const old = kept.tokens?.refresh_token
+    expect(await auth(provider, { serverUrl: resource })).toBe('AUTHORIZED')
+    expect(kept.tokens?.refresh_token).not.toBe(old)
+  })
+})
