@@ -6,12 +6,13 @@ import { createCookie } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 
-type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie'>
+type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
   const { issuer } = parts
   const isSignUpOpen = config.SIGN_UP === 'open'
+  const isResetOffered = !parts.sendLinks.isOff
   const min_characters = config.PASSWORD_MIN_CHARACTERS
   const interactions = createInteractions({
     ...parts,
@@ -20,8 +21,15 @@ export const composeHosted = (config: Config, parts: Parts) => {
     session_max_seconds: config.SESSION_MAX_SECONDS,
   })
   const authorize = createAuthorize(parts)
-  const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
-  return { ...progress, authorize, interactions, isSignUpOpen, min_characters }
+  const progress = createProgress({
+    ...parts,
+    authorize,
+    interactions,
+    isSignUpOpen,
+    isResetOffered,
+    min_characters,
+  })
+  return { ...progress, authorize, interactions, isSignUpOpen, isResetOffered, min_characters }
 }
 
 export type ComposedHosted = ReturnType<typeof composeHosted>

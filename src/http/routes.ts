@@ -10,6 +10,7 @@ import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
+import { forgotPasswordRoutes } from './hosted/forgot-password.ts'
 import { linkPages } from './hosted/link-pages.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
@@ -48,6 +49,7 @@ type Needs = Readonly<{
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
+  Parameters<typeof forgotPasswordRoutes>[0] &
   Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
@@ -63,6 +65,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...linkPages(needs),
+  ...forgotPasswordRoutes(needs),
   ...authorizeRoutes(needs),
   ...signInRoutes(needs),
   ...signUpRoutes(needs),

@@ -18,6 +18,7 @@ type Needs = Readonly<{
   clients: Clients
   interactions: Interactions
   isSignUpOpen: boolean
+  isResetOffered: boolean
   min_characters: number
 }>
 
@@ -148,7 +149,7 @@ type Entry = Pick<Parameters<typeof signInPage>[0], 'asking' | 'email' | 'notice
 
 /** The sign-in or the sign-up: a person may go from one to the other by their addresses. */
 const entryOf = (
-  { isSignUpOpen, min_characters }: Needs,
+  { isSignUpOpen, isResetOffered, min_characters }: Needs,
   call: Call,
   { isNew = false, ...entry }: Entry,
 ): Shown => {
@@ -158,5 +159,5 @@ const entryOf = (
   const { asking, email } = entry
   return isSignUp
     ? { path: '/sign-up', page: sealed => signUpPage({ sealed, asking, email, min_characters, faults: [] }) }
-    : { path: '/sign-in', page: sealed => signInPage({ sealed, isSignUpOpen, ...entry }) }
+    : { path: '/sign-in', page: sealed => signInPage({ sealed, isSignUpOpen, isResetOffered, ...entry }) }
 }

@@ -35,6 +35,7 @@ type Needs = Readonly<{
   deviceCookie: Cookie
   csrf: Csrf
   isSignUpOpen: boolean
+  isResetOffered: boolean
   limits: Readonly<{ accounts: Limit; login: Limit }>
 }>
 
@@ -146,7 +147,7 @@ const NOTICES: Readonly<Partial<Record<ProblemCode, SignInNotice>>> = {
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
 const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
   const { call, form, interaction } = filled
-  const { interactions, findAsking, isSignUpOpen } = needs
+  const { interactions, findAsking, isSignUpOpen, isResetOffered } = needs
   const asking = await findAsking(interaction)
   const [status] = PROBLEMS[problem.code]
   const fault = interaction.second_factor === null ? null : (FACTOR_FAULTS[problem.code] ?? null)
@@ -158,6 +159,6 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   const notice = NOTICES[problem.code] ?? null
   if (notice === null) return null
   const page = (sealed: string) =>
-    signInPage({ sealed, asking, email: form.get('email') ?? '', notice, isSignUpOpen })
+    signInPage({ sealed, asking, email: form.get('email') ?? '', notice, isSignUpOpen, isResetOffered })
   return interactions.show(call, { ...interaction, second_factor: null }, { page, status, path: '/sign-in' })
 }

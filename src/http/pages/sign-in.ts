@@ -19,18 +19,20 @@ type SignIn = Readonly<{
   email: string
   notice: SignInNotice | null
   isSignUpOpen: boolean
+  /** False on a server that sends no mail. */
+  isResetOffered: boolean
 }>
 
 const FAULTS: ReadonlySet<SignInNotice> = new Set(['credentials_wrong', 'wait', 'second_factor_over'])
 
 /** The sign-in with e-mail and password: one page, so that password managers fill both. */
 export const signInPage =
-  ({ sealed, asking, email, notice, isSignUpOpen }: SignIn): Page =>
+  ({ sealed, asking, email, notice, isSignUpOpen, isResetOffered }: SignIn): Page =>
   view => {
     const { say } = view
     const isFault = notice !== null && FAULTS.has(notice)
     const content = html`${noticeOf(view, notice)}
-${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed }) })}
+${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
 ${isSignUpOpen ? signUpLink(view, sealed) : null}`
     return {
       title: say('sign-in.title'),
@@ -66,7 +68,10 @@ const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
   }
 }
 
-const fieldsOf = (view: View, { email, sealed }: Pick<SignIn, 'email' | 'sealed'>) => {
+const fieldsOf = (
+  view: View,
+  { email, sealed, isResetOffered }: Pick<SignIn, 'email' | 'sealed' | 'isResetOffered'>,
+) => {
   const { say, language } = view
   const forgot = html`<a class="small" href="${inLanguage(`/forgot-password?request=${sealed}`, language)}">${say('sign-in.forgot')}</a>`
   return [
@@ -84,7 +89,7 @@ const fieldsOf = (view: View, { email, sealed }: Pick<SignIn, 'email' | 'sealed'
       label: say('sign-in.password'),
       type: 'password',
       autocomplete: 'current-password',
-      aside: forgot,
+      ...(isResetOffered ? { aside: forgot } : {}),
       hasFocus: email !== '',
     }),
     button({ label: say('sign-in.button'), busy: say('sign-in.busy') }),
