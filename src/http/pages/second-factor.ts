@@ -1,8 +1,9 @@
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
-import { html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { inLanguage, type Page } from './layout.ts'
 import { button, faultSummary, form } from './parts.ts'
+import type { Say } from './texts.ts'
 
 export type SecondFactorFault = 'wrong' | 'wait' | 'closed'
 
@@ -19,7 +20,7 @@ export const secondFactorPage =
   ({ sealed, asking, factors, fault: kind }: SecondFactor): Page =>
   view => {
     const { say, brand } = view
-    const fault = kind === null ? null : say(`second-factor.${kind}`)
+    const fault = kind === null ? null : faultOf(say, kind)
     const hasTotp = factors.includes('totp')
     const code = field(view, {
       name: 'code',
@@ -50,3 +51,14 @@ ${form(view, {
       addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
     }
   }
+
+const faultOf = (say: Say, fault: SecondFactorFault): Html => {
+  switch (fault) {
+    case 'wrong':
+      return say('second-factor.wrong')
+    case 'wait':
+      return say('second-factor.wait')
+    case 'closed':
+      return say('second-factor.closed')
+  }
+}
