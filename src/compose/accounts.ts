@@ -60,6 +60,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     ...links,
     ...factors,
     ...composeTransport(config, base),
+    rp_id: proofs.rp_id,
     limits,
     authenticateBearer: createAuthenticateBearer(parts),
     signUp: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn })),

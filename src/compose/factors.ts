@@ -17,7 +17,8 @@ import type { Notices } from '../flows/mail/notices.ts'
 import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
 import type { SignedInOnPages } from '../flows/sign-in/browser-sign-in.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
-import { createPasskeySignIn } from '../flows/sign-in/passkey-sign-in.ts'
+import { createPasskeyOnPages } from '../flows/sign-in/passkey-on-pages.ts'
+import { createPasskeySignIn, createProvePasskeyOwner } from '../flows/sign-in/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in.ts'
 import { createStepUp } from '../flows/sign-in/step-up.ts'
 import type { Issue } from '../grants/issue.ts'
@@ -69,6 +70,7 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const needs = { ...parts, issuer_name: new URL(config.ISSUER).host }
   const halves = { ...needs, offerFactors: createOfferFactors(needs) }
   const enrolling = { ...needs, change: createChangeFactors(needs) }
+  const provePasskeyOwner = createProvePasskeyOwner(needs)
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)
   const overview = createFactorOverview(enrolling)
@@ -76,7 +78,12 @@ export const composeFactors = (config: Config, parts: Parts) => {
     secondFactorSignIn: createSecondFactorSignIn(halves),
     secondFactorOnPages: createSecondFactorSignIn({ ...halves, completeSignIn: parts.openBrowserSession }),
     offerFactors: halves.offerFactors,
-    passkeySignIn: createPasskeySignIn(halves),
+    passkeySignIn: createPasskeySignIn({ ...halves, provePasskeyOwner }),
+    passkeyOnPages: createPasskeyOnPages({
+      ...needs,
+      provePasskeyOwner,
+      completeSignIn: parts.openBrowserSession,
+    }),
     stepUp: createStepUp(halves),
     totpEnrolment: {
       ...totp,

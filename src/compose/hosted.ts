@@ -1,18 +1,19 @@
 import type { Config } from '../config.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
-import { createInteractions } from '../http/hosted/interactions.ts'
+import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 
-type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks'>
+type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
   const { issuer } = parts
   const isSignUpOpen = config.SIGN_UP === 'open'
   const isResetOffered = !parts.sendLinks.isOff
+  const passkeyRequestOf = createPasskeyRequestOf(parts)
   const min_characters = config.PASSWORD_MIN_CHARACTERS
   const interactions = createInteractions({
     ...parts,
@@ -27,9 +28,18 @@ export const composeHosted = (config: Config, parts: Parts) => {
     interactions,
     isSignUpOpen,
     isResetOffered,
+    passkeyRequestOf,
     min_characters,
   })
-  return { ...progress, authorize, interactions, isSignUpOpen, isResetOffered, min_characters }
+  return {
+    ...progress,
+    authorize,
+    interactions,
+    isSignUpOpen,
+    isResetOffered,
+    passkeyRequestOf,
+    min_characters,
+  }
 }
 
 export type ComposedHosted = ReturnType<typeof composeHosted>

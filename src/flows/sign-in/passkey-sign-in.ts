@@ -18,8 +18,7 @@ import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 type Needs<S extends Welcomed> = Readonly<{
   clients: Clients
   ceremonySteps: CeremonySteps
-  factors: Factors
-  proveFactor: ProveFactor
+  provePasskeyOwner: ProvePasskeyOwner
   completeSignIn: CompleteSignIn<S>
   random: Random
   requireResources: RequireResources
@@ -39,8 +38,26 @@ type Answered = Readonly<{
   admit: Admit
 }>
 
+type Shown = Readonly<{ assertion: Assertion; challenge: Uint8Array; origins: readonly string[] }>
+
 /** RFC 8176 §2 – "user": somebody was there. With the key, which was verified to be theirs, it makes two factors. */
 const PRESENT_AMR = ['user']
+
+/** WebAuthn §7.2 – The person whose passkey it is, once the assertion is verified and spent. Throws a 401 for whatever is wrong with it. */
+export const createProvePasskeyOwner =
+  ({ factors, proveFactor }: Readonly<{ factors: Factors; proveFactor: ProveFactor }>) =>
+  async ({ assertion, challenge, origins }: Shown) => {
+    const account = await factors.findOwner(assertion.id)
+    if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
+    // WebAuthn §7.2 step 6 – A person who was not asked for by name has to be named by the authenticator.
+    if (!assertion.response.userHandle)
+      throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
+    const asked = { account_id: account.id, challenge, origins }
+    const method = await proveFactor({ kind: 'passkey', assertion }, asked)
+    return { account, amr: amrWith(PRESENT_AMR, method) }
+  }
+
+export type ProvePasskeyOwner = ReturnType<typeof createProvePasskeyOwner>
 
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device has it, and knows its person by finger, face or number. */
 export const createPasskeySignIn = <S extends Welcomed>(needs: Needs<S>) => ({
@@ -56,19 +73,12 @@ export const createPasskeySignIn = <S extends Welcomed>(needs: Needs<S>) => ({
   },
 
   finish: async ({ handle, assertion, admit, ...request }: Answered) => {
-    const { ceremonySteps, factors, proveFactor, completeSignIn, originsOf } = needs
+    const { ceremonySteps, provePasskeyOwner, completeSignIn, originsOf } = needs
     const resumed = await ceremonySteps.resumeUnbound(handle)
     const { client, challenge, resources } = await admitClient(needs, resumed, admit)
     const { refresh_transport } = resumed
-    const account = await factors.findOwner(assertion.id)
-    if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
-    // WebAuthn §7.2 step 6 – Who was not asked for by name has to say who they are.
-    if (!assertion.response.userHandle)
-      throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
-    const asked = { account_id: account.id, challenge, origins: originsOf(client) }
-    const method = await proveFactor({ kind: 'passkey', assertion }, asked)
+    const { account, amr } = await provePasskeyOwner({ assertion, challenge, origins: originsOf(client) })
     await resumed.finish()
-    const amr = amrWith(PRESENT_AMR, method)
     const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
     return { signedIn, client, refresh_transport }
   },
