@@ -62,6 +62,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     ...links,
     ...factors,
     ...composeTransport(config, base),
+    rp_id: proofs.rp_id,
     limits,
     authenticateBearer: createAuthenticateBearer(parts),
     requireResources: parts.requireResources,

@@ -18,7 +18,8 @@ import type { NotifyOwner } from '../flows/mail/notify-owner.ts'
 import type { SignedInOnPages } from '../flows/sign-in/browser-sign-in.ts'
 import type { CompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import type { CountSignIns } from '../flows/sign-in/count-sign-ins.ts'
-import { createPasskeySignIn } from '../flows/sign-in/passkey-sign-in.ts'
+import { createPasskeyOnPages } from '../flows/sign-in/passkey-on-pages.ts'
+import { createPasskeySignIn, createProvePasskeyOwner } from '../flows/sign-in/passkey-sign-in.ts'
 import { createSecondFactorSignIn } from '../flows/sign-in/second-factor-sign-in.ts'
 import { createStepUp } from '../flows/sign-in/step-up.ts'
 import type { Issue } from '../grants/issue.ts'
@@ -71,12 +72,13 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const needs = { ...parts, issuer_name: new URL(config.ISSUER).host }
   const halves = { ...needs, offerFactors: createOfferFactors(needs) }
   const enrolling = { ...needs, change: createChangeFactors(needs) }
+  const provePasskeyOwner = createProvePasskeyOwner(needs)
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)
   const overview = createFactorOverview(enrolling)
   const counted = <R, A>(flow: (request: R) => Promise<A>) => parts.countSignIns(flow, () => 'signed_in')
   const secondFactorSignIn = createSecondFactorSignIn(halves)
-  const passkeySignIn = createPasskeySignIn(halves)
+  const passkeySignIn = createPasskeySignIn({ ...halves, provePasskeyOwner })
   const onPages = createSecondFactorSignIn({ ...halves, completeSignIn: parts.openBrowserSession })
   return {
     secondFactorSignIn: {
@@ -86,6 +88,9 @@ export const composeFactors = (config: Config, parts: Parts) => {
     passkeySignIn: { ...passkeySignIn, finish: counted(passkeySignIn.finish) },
     secondFactorOnPages: { ...onPages, finish: counted(onPages.finish) },
     offerFactors: halves.offerFactors,
+    passkeyOnPages: counted(
+      createPasskeyOnPages({ ...needs, provePasskeyOwner, completeSignIn: parts.openBrowserSession }),
+    ),
     stepUp: createStepUp(halves),
     totpEnrolment: {
       ...totp,

@@ -1,18 +1,22 @@
 import type { Config } from '../config.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
-import { createInteractions } from '../http/hosted/interactions.ts'
+import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
-type Parts = Base & Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie'> & Pick<ComposedOAuth, 'issue'>
+type Parts = Base &
+  Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id'> &
+  Pick<ComposedOAuth, 'issue'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
   const { issuer } = parts
   const isSignUpOpen = config.SIGN_UP === 'open'
+  const isResetOffered = !parts.sendLinks.isOff
+  const passkeyRequestOf = createPasskeyRequestOf(parts)
   const min_characters = config.PASSWORD_MIN_CHARACTERS
   const interactions = createInteractions({
     ...parts,
@@ -26,8 +30,24 @@ export const composeHosted = (config: Config, parts: Parts) => {
     requireLength,
     isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
   })
-  const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
-  return { ...progress, authorize, interactions, isSignUpOpen, min_characters }
+  const progress = createProgress({
+    ...parts,
+    authorize,
+    interactions,
+    isSignUpOpen,
+    isResetOffered,
+    passkeyRequestOf,
+    min_characters,
+  })
+  return {
+    ...progress,
+    authorize,
+    interactions,
+    isSignUpOpen,
+    isResetOffered,
+    passkeyRequestOf,
+    min_characters,
+  }
 }
 
 export type ComposedHosted = ReturnType<typeof composeHosted>

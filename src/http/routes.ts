@@ -11,6 +11,7 @@ import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
+import { forgotPasswordRoutes } from './hosted/forgot-password.ts'
 import { linkPages } from './hosted/link-pages.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
@@ -52,6 +53,7 @@ type Needs = Readonly<{
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
+  Parameters<typeof forgotPasswordRoutes>[0] &
   Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
@@ -69,6 +71,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   globalTokenRevocationRoute(needs),
   ...accountRoutes(needs),
   ...linkPages(needs),
+  ...forgotPasswordRoutes(needs),
   ...authorizeRoutes(needs),
   ...signInRoutes(needs),
   ...signUpRoutes(needs),

@@ -48,6 +48,47 @@
     })
   }
 
+  /* WebAuthn Level 3 §5.1.4: a passkey by the button or by the autofill of a field. The answer goes as a form. */
+  const passkeys = document.querySelector('form[data-passkey]')
+  const canPasskeys = window.PublicKeyCredential?.parseRequestOptionsFromJSON
+  if (passkeys && canPasskeys) {
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(passkeys.dataset.passkey))
+    const fault = passkeys.querySelector('.fault')
+    let waiting = new AbortController()
+
+    /* A browser has one request at a time: each ends the one before. */
+    const ask = async mediation => {
+      waiting.abort()
+      waiting = new AbortController()
+      const { signal } = waiting
+      try {
+        const credential = await navigator.credentials.get({ publicKey, mediation, signal })
+        passkeys.elements.passkey.value = JSON.stringify(credential)
+        passkeys.requestSubmit()
+      } catch {
+        if (signal.aborted) return
+        fault.hidden = mediation === 'conditional'
+        if (mediation !== 'conditional') offerInAutofill()
+      }
+    }
+
+    const offerInAutofill = async () => {
+      if (passkeys.dataset.autofill === undefined) return
+      const before = waiting
+      const isAvailable = await PublicKeyCredential.isConditionalMediationAvailable?.()
+      if (isAvailable && waiting === before) ask('conditional')
+    }
+
+    passkeys.hidden = false
+    passkeys.querySelector('button').addEventListener('click', event => {
+      event.preventDefault()
+      fault.hidden = true
+      ask('optional')
+    })
+    document.addEventListener('submit', () => waiting.abort())
+    offerInAutofill()
+  }
+
   /* The browser has put the focus on the first wrong field; a summary without one takes it itself. */
   const summary = document.querySelector('[role=alert][tabindex]')
   if (summary && !document.querySelector('[aria-invalid]')) summary.focus()

@@ -1,5 +1,8 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
+import { pooled } from '../base/digest.ts'
 import type { Peppers } from '../base/pepper.ts'
+import type { PasskeyRequest } from '../factors/passkey.ts'
 import { type SealedSecret, seal, unseal } from '../factors/sealed-secret.ts'
 import { type AuthorizationRequest, PROMPTS, RESPONSE_MODES } from './authorization-request.ts'
 
@@ -36,14 +39,33 @@ export type Interaction = Readonly<{
   /** The browser session that the page was made for. Null: the browser was not signed in. */
   session_id: string | null
   /** The ceremony in which a second factor is shown, and the factors that would do. */
-  second_factor: Readonly<{ handle: string; factors: readonly string[] }> | null
+  second_factor: Readonly<{
+    handle: string
+    factors: readonly string[]
+    /** What the browser is asked with, where a passkey would do. */
+    passkey?: PasskeyRequest | undefined
+  }> | null
 }>
+
+const PASSKEY_REQUEST = z.object({
+  rpId: z.string(),
+  challenge: z.string(),
+  timeout: z.number(),
+  allowCredentials: z.array(z.object({ type: z.string(), id: z.string(), transports: z.array(z.string()) })),
+  userVerification: z.string(),
+}) satisfies z.ZodType<PasskeyRequest>
+
+const SECOND_FACTOR = z.object({
+  handle: z.string(),
+  factors: z.array(z.string()),
+  passkey: PASSKEY_REQUEST.optional(),
+})
 
 const INTERACTION = z.object({
   request: REQUEST.nullable(),
   begun_at: z.number(),
   session_id: z.string().nullable(),
-  second_factor: z.object({ handle: z.string(), factors: z.array(z.string()) }).nullable(),
+  second_factor: SECOND_FACTOR.nullable(),
 }) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */
@@ -60,6 +82,17 @@ export const sealInteraction = (
   const text = Buffer.from(JSON.stringify(interaction))
   return Buffer.from(seal(text, { owner: ownerOf(browser_id), nonce }, pepper)).toString('base64url')
 }
+
+/**
+ * WebAuthn Level 3 §13.4.3 – The challenge of a page: a digest of what was sealed for it under a fresh nonce, so that it belongs to this
+ * page in this browser. It comes back with the page, and nothing is stored for it.
+ */
+export const passkeyChallengeOf = (sealed: SealedInteraction): Uint8Array =>
+  pooled(hash('sha256', `passkey ${sealed}`, 'binary'))
+
+/** When a page of the interaction can no longer be answered. */
+export const expiryOf = ({ begun_at }: Pick<Interaction, 'begun_at'>): Date =>
+  new Date((begun_at + INTERACTION_SECONDS) * 1000)
 
 /** What came of opening one. `expired` still tells what was asked for, so that the person can begin again. */
 export type Unsealed =

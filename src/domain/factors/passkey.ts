@@ -88,6 +88,8 @@ export const requestOptions = ({ rp_id, challenge, passkeys }: Omit<Enrolment, '
   userVerification: 'required',
 })
 
+export type PasskeyRequest = ReturnType<typeof requestOptions>
+
 /** WebAuthn §5.4.3 – The user handle: the bytes of the account's id, which tell nothing about the person. */
 export const userHandleOf = (account_id: string): string =>
   Buffer.from(account_id.replaceAll('-', ''), 'hex').toString('base64url')

@@ -1,6 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
 import { CHALLENGE_BYTES, payloadOf } from '../../domain/factors/ceremony.ts'
-import { requestOptions } from '../../domain/factors/passkey.ts'
+import { type PasskeyRequest, requestOptions } from '../../domain/factors/passkey.ts'
 import { TOTP_FAILURES_AT_MOST } from '../../domain/factors/totp.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Random } from '../../ports/effects.ts'
@@ -24,7 +24,7 @@ export type Offer = BegunCeremony &
   OpenKinds &
   Readonly<{
     /** The options with which the page asks the browser for a passkey. */
-    passkey?: ReturnType<typeof requestOptions>
+    passkey?: PasskeyRequest
   }>
 
 type Occasion = Readonly<{

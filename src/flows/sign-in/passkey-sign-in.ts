@@ -1,4 +1,3 @@
-import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { aboutSignIn } from '../../domain/base/log-fields.ts'
 import { namingSignIn, Problem } from '../../domain/base/problem.ts'
@@ -12,7 +11,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { RequireResources } from '../access/require-resources.ts'
-import type { CeremonySteps, ResumedCeremony } from '../factors/ceremonies.ts'
+import type { CeremonySteps } from '../factors/ceremonies.ts'
 import type { ProveFactor } from '../factors/prove-factor.ts'
 import { type Admit, admitClient } from './admit-client.ts'
 import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
@@ -20,8 +19,7 @@ import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
 type Needs<S extends Welcomed> = Readonly<{
   clients: Clients
   ceremonySteps: CeremonySteps
-  factors: Factors
-  proveFactor: ProveFactor
+  provePasskeyOwner: ProvePasskeyOwner
   completeSignIn: CompleteSignIn<S>
   random: Random
   requireResources: RequireResources
@@ -41,8 +39,32 @@ type Answered = Readonly<{
   admit: Admit
 }>
 
+type Shown = Readonly<{
+  assertion: Assertion
+  challenge: Uint8Array
+  origins: readonly string[]
+  request_id: string
+}>
+
 /** RFC 8176 §2 – "user": a person was present. With the key, which was verified to be theirs, that makes two factors. */
 const PRESENT_AMR = ['user']
+
+/** WebAuthn §7.2 – The person whose passkey it is, once the assertion is verified and spent. Throws a 401 for every fault of it. */
+export const createProvePasskeyOwner =
+  ({ factors, proveFactor }: Readonly<{ factors: Factors; proveFactor: ProveFactor }>) =>
+  async ({ assertion, ...shown }: Shown) => {
+    const account = await factors.findOwner(assertion.id)
+    if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
+    return namingSignIn(aboutSignIn({ sub: account.id }), async () => {
+      // WebAuthn §7.2 step 6 – A person who was not asked for by name has to be named by the authenticator.
+      if (!assertion.response.userHandle)
+        throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
+      const method = await proveFactor({ kind: 'passkey', assertion }, { account_id: account.id, ...shown })
+      return { account, amr: amrWith(PRESENT_AMR, method) }
+    })
+  }
+
+export type ProvePasskeyOwner = ReturnType<typeof createProvePasskeyOwner>
 
 /** WebAuthn Level 3 §1.3.3 – A sign-in by a passkey alone: the device holds the key, and verifies its owner by finger, face or PIN. */
 export const createPasskeySignIn = <S extends Welcomed>(needs: Needs<S>) => ({
@@ -56,37 +78,27 @@ export const createPasskeySignIn = <S extends Welcomed>(needs: Needs<S>) => ({
     return { ...begun, passkey: requestOptions({ rp_id: needs.rp_id, challenge, passkeys: [] }) }
   },
 
-  finish: async ({ handle, admit, ...answered }: Answered) => {
-    const resumed = await needs.ceremonySteps.resumeUnbound(handle)
-    const account = await needs.factors.findOwner(answered.assertion.id)
-    const about = aboutSignIn({ sub: account?.id, client_id: resumed.client_id })
-    return namingSignIn(about, async () => {
-      const admitted = await admitClient(needs, resumed, admit)
-      if (account === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_unknown' })
-      return signInByPasskey(needs, { ...resumed, ...admitted, account }, answered)
+  finish: async ({ handle, assertion, admit, ...request }: Answered) => {
+    const { ceremonySteps, provePasskeyOwner, completeSignIn, originsOf } = needs
+    const resumed = await ceremonySteps.resumeUnbound(handle)
+    return namingSignIn(aboutSignIn({ client_id: resumed.client_id }), async () => {
+      const { client, challenge, resources } = await admitClient(needs, resumed, admit)
+      const { refresh_transport } = resumed
+      const { request_id } = request.source
+      const shown = { assertion, challenge, origins: originsOf(client), request_id }
+      const { account, amr } = await provePasskeyOwner(shown)
+      await resumed.finish()
+      const signedIn = await completeSignIn({
+        ...request,
+        account,
+        client,
+        amr,
+        refresh_transport,
+        resources,
+      })
+      return { signedIn, client, refresh_transport }
     })
   },
 })
-
-type Admitted = Omit<ResumedCeremony, 'account'> &
-  Awaited<ReturnType<typeof admitClient>> &
-  Readonly<{ account: Account }>
-
-const signInByPasskey = async <S extends Welcomed>(
-  { proveFactor, completeSignIn, originsOf }: Needs<S>,
-  { account, client, challenge, resources, refresh_transport, finish }: Admitted,
-  { assertion, ...request }: Omit<Answered, 'handle' | 'admit'>,
-) => {
-  // WebAuthn §7.2 step 6 – A person who was not asked for by name has to be named by the authenticator.
-  if (!assertion.response.userHandle)
-    throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'user_handle_absent' })
-  const { request_id } = request.source
-  const asked = { account_id: account.id, challenge, origins: originsOf(client), request_id }
-  const method = await proveFactor({ kind: 'passkey', assertion }, asked)
-  await finish()
-  const amr = amrWith(PRESENT_AMR, method)
-  const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
-  return { signedIn, client, refresh_transport }
-}
 
 export type PasskeySignIn<S extends Welcomed = SignedIn> = ReturnType<typeof createPasskeySignIn<S>>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ASSERTION } from '../../domain/factors/assertion.ts'
 import type { RequireResources } from '../../flows/access/require-resources.ts'
 import type { PasskeySignIn } from '../../flows/sign-in/passkey-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -10,7 +11,6 @@ import { seenOf } from '../server/seen.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { CREDENTIALS, FILLED, findFirstParty, readFields } from './fields.ts'
 import { limitedApart, limitedOnceRead } from './limited.ts'
-import { ASSERTION } from './proof.ts'
 import { replyWith } from './sign-in.ts'
 
 const OPTIONS = CREDENTIALS.pick({ client_id: true, refresh_transport: true, resource: true })

@@ -1,35 +1,13 @@
 import { z } from 'zod'
+import { ASSERTION, CREDENTIAL_ID, PUBLIC_KEY_TYPE } from '../../domain/factors/assertion.ts'
 import type { Proof } from '../../flows/factors/prove-factor.ts'
 import { FILLED, TEXT } from './fields.ts'
-
-/** WebAuthn §5.8.3 – A credential id in base64url, of 1023 bytes at most. No other text is looked up. */
-const CREDENTIAL_ID = TEXT.regex(/^[\w-]{1,1364}$/, 'must be a credential id')
-const TYPE = z.literal('public-key', 'must be public-key')
-
-/** WebAuthn §5.1.9 – The result of `PublicKeyCredential.toJSON()`. Its other members are ignored. */
-export const ASSERTION = z.object(
-  {
-    id: CREDENTIAL_ID,
-    rawId: CREDENTIAL_ID,
-    type: TYPE,
-    response: z.object(
-      {
-        clientDataJSON: FILLED,
-        authenticatorData: FILLED,
-        signature: FILLED,
-        userHandle: TEXT.nullish(),
-      },
-      'must be an object',
-    ),
-  },
-  'must be an object',
-)
 
 export const ATTESTATION = z.object(
   {
     id: CREDENTIAL_ID,
     rawId: CREDENTIAL_ID,
-    type: TYPE,
+    type: PUBLIC_KEY_TYPE,
     response: z.object(
       {
         clientDataJSON: FILLED,

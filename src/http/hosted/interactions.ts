@@ -2,12 +2,14 @@ import { authorizationPathOf } from '../../domain/authorization/authorization-re
 import {
   INTERACTION_SECONDS,
   type Interaction,
+  passkeyChallengeOf,
   type SealedInteraction,
   sealInteraction,
   unsealInteraction,
 } from '../../domain/authorization/interaction-seal.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
+import { type PasskeyRequest, requestOptions } from '../../domain/factors/passkey.ts'
 import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
 import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
@@ -87,6 +89,20 @@ export const createInteractions = (needs: Needs) => {
     forgetSession: sessionCookie.clear,
   }
 }
+
+/** What the sign-in page asks the browser with: any passkey of this server, under the challenge of the page. */
+export type PasskeyRequestOf = (sealed: SealedInteraction) => PasskeyRequest
+
+export const createPasskeyRequestOf =
+  ({ rp_id }: Readonly<{ rp_id: string }>): PasskeyRequestOf =>
+  sealed =>
+    requestOptions({ rp_id, challenge: passkeyChallengeOf(sealed), passkeys: [] })
+
+/** What the page of the second factor shows of an offer. */
+export const shownFactorsOf = (offer: Interaction['second_factor']) => ({
+  factors: offer?.factors ?? [],
+  passkey: offer?.passkey ?? null,
+})
 
 export type Interactions = ReturnType<typeof createInteractions>
 

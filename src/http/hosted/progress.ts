@@ -11,13 +11,21 @@ import { signInPage } from '../pages/sign-in.ts'
 import { signUpPage } from '../pages/sign-up.ts'
 import { answerReply } from '../server/answer-reply.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
-import { type Interactions, type Shown, seeOther } from './interactions.ts'
+import {
+  type Interactions,
+  type PasskeyRequestOf,
+  type Shown,
+  seeOther,
+  shownFactorsOf,
+} from './interactions.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
   clients: Clients
   interactions: Interactions
   isSignUpOpen: boolean
+  isResetOffered: boolean
+  passkeyRequestOf: PasskeyRequestOf
   min_characters: number
 }>
 
@@ -79,7 +87,7 @@ const createShowStep =
     if (second_factor !== null) {
       const asking = await createFindAsking(needs)(interaction)
       const page = (again: string) =>
-        secondFactorPage({ sealed: again, asking, factors: second_factor.factors, fault: null })
+        secondFactorPage({ sealed: again, asking, ...shownFactorsOf(second_factor), fault: null })
       return interactions.show(call, interaction, { page, path: '/sign-in' })
     }
     if (request === null)
@@ -114,7 +122,7 @@ const createReplyWith =
     if (progress.outcome === 'second_factor') {
       const { offer } = progress
       const page = (sealed: string) =>
-        secondFactorPage({ sealed, asking, factors: offer.factors, fault: null })
+        secondFactorPage({ sealed, asking, ...shownFactorsOf(offer), fault: null })
       return interactions.lead(call, { ...next, second_factor: offer }, { page, path: '/sign-in' })
     }
     const shown = shownOf(needs, call, progress)
@@ -152,7 +160,7 @@ type Entry = Pick<Parameters<typeof signInPage>[0], 'asking' | 'email' | 'notice
 
 /** The sign-in or the sign-up: a person may go from one to the other by their addresses. */
 const entryOf = (
-  { isSignUpOpen, min_characters }: Needs,
+  { isSignUpOpen, isResetOffered, passkeyRequestOf, min_characters }: Needs,
   call: Call,
   { isNew = false, ...entry }: Entry,
 ): Shown => {
@@ -162,5 +170,9 @@ const entryOf = (
   const { asking, email } = entry
   return isSignUp
     ? { path: '/sign-up', page: sealed => signUpPage({ sealed, asking, email, min_characters, faults: [] }) }
-    : { path: '/sign-in', page: sealed => signInPage({ sealed, isSignUpOpen, ...entry }) }
+    : {
+        path: '/sign-in',
+        page: sealed =>
+          signInPage({ sealed, passkey: passkeyRequestOf(sealed), isSignUpOpen, isResetOffered, ...entry }),
+      }
 }

@@ -1,13 +1,20 @@
 import { asAnotherPerson, withoutPrompt } from '../../domain/authorization/interaction.ts'
-import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import {
+  expiryOf,
+  type Interaction,
+  passkeyChallengeOf,
+} from '../../domain/authorization/interaction-seal.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { PROBLEMS, type Problem, type ProblemCode } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem, type ProblemCode } from '../../domain/base/problem.ts'
+import { parseAssertion } from '../../domain/factors/assertion.ts'
+import type { Assertion } from '../../domain/factors/passkey.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import type { Form } from '../../domain/oauth/form.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { Proof } from '../../flows/factors/prove-factor.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import type { SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
+import type { PasskeyOnPages } from '../../flows/sign-in/passkey-on-pages.ts'
 import type { SecondFactorSignIn } from '../../flows/sign-in/second-factor-sign-in.ts'
 import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
@@ -20,13 +27,15 @@ import type { Csrf } from '../server/csrf.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
-import { type Interactions, seeOther } from './interactions.ts'
+import { type Interactions, type PasskeyRequestOf, seeOther, shownFactorsOf } from './interactions.ts'
 import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
   signInOnPages: (credentials: Credentials) => Promise<SignInOutcome<SignedInOnPages>>
   secondFactorOnPages: SecondFactorSignIn<SignedInOnPages>
+  passkeyOnPages: PasskeyOnPages
+  passkeyRequestOf: PasskeyRequestOf
   interactions: Interactions
   replyWith: ReplyWith
   showStep: ShowStep
@@ -35,6 +44,7 @@ type Needs = Readonly<{
   deviceCookie: Cookie
   csrf: Csrf
   isSignUpOpen: boolean
+  isResetOffered: boolean
   limits: Readonly<{ accounts: Limit; login: Limit }>
 }>
 
@@ -56,12 +66,16 @@ const handleSignInForm =
     const form = await readPageForm(call)
     const filled = { call, form, interaction: needs.interactions.open(call, form.get('request')) }
     if (form.get('decision') !== undefined) return selectAccount(needs, filled)
-    const handle = filled.interaction.second_factor === null ? checkPassword : checkFactor
     return answeringProblems(
-      () => handle(needs, filled),
+      () => handlerOf(filled)(needs, filled),
       problem => showAgain(needs, filled, problem),
     )(call)
   }
+
+const handlerOf = ({ form, interaction }: Filled) => {
+  if (interaction.second_factor !== null) return checkFactor
+  return form.get('passkey') === undefined ? checkPassword : checkPasskey
+}
 
 const checkPassword = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
   const { signInOnPages, interactions, limits, deviceCookie } = needs
@@ -84,11 +98,31 @@ const checkPassword = async (needs: Needs, { call, form, interaction }: Filled):
   }
 }
 
+/** A passkey alone. It is counted as a password is: it costs as many queries. */
+const checkPasskey = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
+  const { passkeyOnPages, interactions, limits, deviceCookie, welcome } = needs
+  await requireAllowance(limits.login, limitKeyOf(call.ip))
+  const signedIn = await passkeyOnPages({
+    assertion: assertionOf(form),
+    challenge: passkeyChallengeOf(form.get('request') ?? ''),
+    expires_at: expiryOf(interaction),
+    session: interactions.presentedSession(call),
+    ...seenOf(call, deviceCookie),
+  })
+  return welcome(call, interaction, signedIn)
+}
+
+const assertionOf = (form: Form): Assertion => {
+  const assertion = parseAssertion(form.get('passkey') ?? '')
+  if (assertion === null) throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_assertion' })
+  return assertion
+}
+
 const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
   const { secondFactorOnPages, interactions, deviceCookie } = needs
   const { signedIn } = await secondFactorOnPages.finish({
     handle: interaction.second_factor?.handle ?? '',
-    proof: proofOf(form.get('code') ?? ''),
+    proof: proofOf(form),
     session: interactions.presentedSession(call),
     ...seenOf(call, deviceCookie),
     admit: () => {},
@@ -97,7 +131,9 @@ const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): P
 }
 
 /** RFC 6238 §5.3 – Six digits are a code of the application, however a person spaces them; everything else is a recovery code. */
-const proofOf = (given: string): Proof => {
+const proofOf = (form: Form): Proof => {
+  if (form.get('passkey') !== undefined) return { kind: 'passkey', assertion: assertionOf(form) }
+  const given = form.get('code') ?? ''
   const code = given.replaceAll(/\s/g, '')
   return /^\d{6}$/.test(code) ? { kind: 'totp', code } : { kind: 'recovery_code', code: given.trim() }
 }
@@ -109,10 +145,10 @@ const showFactor = async (
   { call, interaction }: Here,
 ): Promise<Reply> => {
   const asking = await findAsking(interaction)
-  const factors = interaction.second_factor?.factors ?? []
+  const shown = shownFactorsOf(interaction.second_factor)
   return interactions.lead(call, interaction, {
     path: '/sign-in',
-    page: sealed => secondFactorPage({ sealed, asking, factors, fault: null }),
+    page: sealed => secondFactorPage({ sealed, asking, ...shown, fault: null }),
   })
 }
 
@@ -142,21 +178,45 @@ const NOTICES: Readonly<Partial<Record<ProblemCode, SignInNotice>>> = {
   RATE_LIMITED: 'wait',
 }
 
+/** The same for a passkey. */
+const PASSKEY_NOTICES: typeof NOTICES = {
+  AUTH_SECOND_FACTOR_INVALID: 'passkey_refused',
+  AUTH_CREDENTIALS_INVALID: 'passkey_refused',
+  AUTH_CEREMONY_OVER: 'passkey_over',
+  RATE_LIMITED: 'wait',
+}
+
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
 const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
   const { call, form, interaction } = filled
-  const { interactions, findAsking, isSignUpOpen } = needs
+  const { interactions, findAsking, isSignUpOpen, isResetOffered } = needs
   const asking = await findAsking(interaction)
   const [status] = PROBLEMS[problem.code]
-  const fault = interaction.second_factor === null ? null : (FACTOR_FAULTS[problem.code] ?? null)
+  const isPasskey = form.get('passkey') !== undefined
+  const fault = interaction.second_factor === null ? null : factorFaultOf(problem, isPasskey)
   if (fault !== null) {
-    const factors = interaction.second_factor?.factors ?? []
-    const page = (sealed: string) => secondFactorPage({ sealed, asking, factors, fault })
+    const shown = shownFactorsOf(interaction.second_factor)
+    const page = (sealed: string) => secondFactorPage({ sealed, asking, ...shown, fault })
     return interactions.show(call, interaction, { page, status, path: '/sign-in' })
   }
-  const notice = NOTICES[problem.code] ?? null
+  const notices = isPasskey && interaction.second_factor === null ? PASSKEY_NOTICES : NOTICES
+  const notice = notices[problem.code] ?? null
   if (notice === null) return null
+  const email = form.get('email') ?? ''
   const page = (sealed: string) =>
-    signInPage({ sealed, asking, email: form.get('email') ?? '', notice, isSignUpOpen })
+    signInPage({
+      sealed,
+      asking,
+      email,
+      notice,
+      isSignUpOpen,
+      isResetOffered,
+      passkey: needs.passkeyRequestOf(sealed),
+    })
   return interactions.show(call, { ...interaction, second_factor: null }, { page, status, path: '/sign-in' })
+}
+
+const factorFaultOf = ({ code }: Problem, isPasskey: boolean): SecondFactorFault | null => {
+  const fault = FACTOR_FAULTS[code] ?? null
+  return fault === 'wrong' && isPasskey ? 'passkey_refused' : fault
 }

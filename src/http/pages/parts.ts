@@ -1,3 +1,4 @@
+import type { Language } from '../../domain/base/language.ts'
 import { attributes, type Html, html, type Part } from './html.ts'
 import { type Icon, icon } from './icons.ts'
 import { inLanguage, type View } from './layout.ts'
@@ -14,6 +15,14 @@ export const note = ({ kind, text }: Readonly<{ kind: Kind; text: Text }>): Html
 
 export const badge = ({ kind, text }: Readonly<{ kind: Kind; text: Text }>): Html =>
   html`<span class="badge ${kind}">${text}</span>`
+
+/** ECMA-402 §18 – In how long, in words: "in 5 minutes". Seconds are rounded up to whole minutes from two minutes on. */
+export const whenIn = (language: Language, seconds: number): string => {
+  const words = new Intl.RelativeTimeFormat(language)
+  return seconds < 120
+    ? words.format(Math.max(1, Math.ceil(seconds)), 'second')
+    : words.format(Math.ceil(seconds / 60), 'minute')
+}
 
 /** Something wrong with a form. The field is null for a fault of the whole, such as a wrong e-mail or password. */
 export type Fault = Readonly<{ field: string | null; text: Text }>

@@ -37,6 +37,11 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say) => Words>>> = {
     icon: 'shield',
   }),
   RATE_LIMITED: say => ({ title: say('refusal.wait_title'), help: say('refusal.wait_help'), icon: 'clock' }),
+  MAIL_OFF: say => ({
+    title: say('refusal.mail_off_title'),
+    help: say('refusal.mail_off_help'),
+    icon: 'mail',
+  }),
   INTERNAL: say => ({ title: say('refusal.failed_title'), help: say('refusal.failed_help'), icon: 'alert' }),
 }
 

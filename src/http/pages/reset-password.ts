@@ -49,8 +49,9 @@ ${form(view, {
     }
   }
 
-export const passwordResetPage: Page = ({ say }) => ({
+export const passwordResetPage: Page = ({ say, language }) => ({
   title: say('reset-password.done_title'),
   lead: say('reset-password.done_help'),
   sign: sign('check', 'good'),
+  content: html`<a class="button" href="${inLanguage('/sign-in', language)}">${say('reset-password.sign_in')}</a>`,
 })

@@ -1,25 +1,30 @@
+import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
-import { html } from './html.ts'
-import { inLanguage, type Page } from './layout.ts'
+import { type Html, html } from './html.ts'
+import { inLanguage, type Page, type View } from './layout.ts'
 import { button, faultSummary, form } from './parts.ts'
+import { passkeyForm } from './passkey-form.ts'
+import type { Say } from './texts.ts'
 
-export type SecondFactorFault = 'wrong' | 'wait' | 'closed'
+export type SecondFactorFault = 'wrong' | 'passkey_refused' | 'wait' | 'closed'
 
 type SecondFactor = Readonly<{
   sealed: string
   asking: Asking | null
   /** The kinds that would do. */
   factors: readonly string[]
+  /** What the browser is asked with; null where no passkey would do. */
+  passkey: PasskeyRequest | null
   fault: SecondFactorFault | null
 }>
 
 /** The second half of a sign-in: a code of the authenticator application, or a recovery code, in one field. */
 export const secondFactorPage =
-  ({ sealed, asking, factors, fault: kind }: SecondFactor): Page =>
+  ({ sealed, asking, factors, passkey, fault: kind }: SecondFactor): Page =>
   view => {
-    const { say, brand } = view
-    const fault = kind === null ? null : say(`second-factor.${kind}`)
+    const { say } = view
+    const fault = kind === null ? null : faultOf(say, kind)
     const hasTotp = factors.includes('totp')
     const code = field(view, {
       name: 'code',
@@ -38,15 +43,37 @@ export const secondFactorPage =
     })
     return {
       title: say('second-factor.title'),
-      lead: hasTotp ? say('second-factor.help', { brand: brand.name }) : say('second-factor.recovery_help'),
+      lead: leadOf(view, { factors, passkey }),
       content: html`${faultSummary(view, fault === null ? [] : [{ field: 'code', text: fault }])}
 ${form(view, {
   action: '/sign-in',
   hidden: { request: sealed },
   content: [code, button({ label: say('second-factor.button'), busy: say('second-factor.busy') })],
-})}`,
+})}
+${passkey && passkeyForm(view, { sealed, passkey, label: say('passkey.confirm'), isInAutofill: false })}`,
       isFault: fault !== null,
       form_targets: asking?.form_targets ?? [],
       addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
     }
   }
+
+const leadOf = (
+  { say, brand }: View,
+  { factors, passkey }: Pick<SecondFactor, 'factors' | 'passkey'>,
+): Html => {
+  if (factors.includes('totp')) return say('second-factor.help', { brand: brand.name })
+  return passkey === null ? say('second-factor.recovery_help') : say('second-factor.passkey_help')
+}
+
+const faultOf = (say: Say, fault: SecondFactorFault): Html => {
+  switch (fault) {
+    case 'wrong':
+      return say('second-factor.wrong')
+    case 'passkey_refused':
+      return say('second-factor.passkey_refused')
+    case 'wait':
+      return say('second-factor.wait')
+    case 'closed':
+      return say('second-factor.closed')
+  }
+}

@@ -1,8 +1,10 @@
+import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
 import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { type Html, html } from './html.ts'
 import { inLanguage, type Page, type Sheet, type View } from './layout.ts'
 import { button, form, note } from './parts.ts'
+import { passkeyForm } from './passkey-form.ts'
 
 /** Why the page is shown although the browser is signed in, or what was wrong with the last attempt. */
 export type SignInNotice =
@@ -11,6 +13,8 @@ export type SignInNotice =
   | 'credentials_wrong'
   | 'wait'
   | 'second_factor_over'
+  | 'passkey_refused'
+  | 'passkey_over'
 
 type SignIn = Readonly<{
   sealed: string
@@ -19,18 +23,29 @@ type SignIn = Readonly<{
   email: string
   notice: SignInNotice | null
   isSignUpOpen: boolean
+  /** False on a server that sends no mail. */
+  isResetOffered: boolean
+  /** What the browser is asked with: any passkey of this server. */
+  passkey: PasskeyRequest
 }>
 
-const FAULTS: ReadonlySet<SignInNotice> = new Set(['credentials_wrong', 'wait', 'second_factor_over'])
+const FAULTS: ReadonlySet<SignInNotice> = new Set([
+  'credentials_wrong',
+  'wait',
+  'second_factor_over',
+  'passkey_refused',
+  'passkey_over',
+])
 
 /** The sign-in with e-mail and password: one page, so that password managers fill both. */
 export const signInPage =
-  ({ sealed, asking, email, notice, isSignUpOpen }: SignIn): Page =>
+  ({ sealed, asking, email, notice, isSignUpOpen, isResetOffered, passkey }: SignIn): Page =>
   view => {
     const { say } = view
     const isFault = notice !== null && FAULTS.has(notice)
     const content = html`${noticeOf(view, notice)}
-${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed }) })}
+${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
+${passkeyForm(view, { sealed, passkey, label: say('passkey.sign_in'), isInAutofill: true })}
 ${isSignUpOpen ? signUpLink(view, sealed) : null}`
     return {
       title: say('sign-in.title'),
@@ -63,10 +78,17 @@ const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
       return warning(say('sign-in.wait'))
     case 'second_factor_over':
       return warning(say('sign-in.second_factor_over'))
+    case 'passkey_refused':
+      return warning(say('sign-in.passkey_refused'))
+    case 'passkey_over':
+      return warning(say('sign-in.passkey_over'))
   }
 }
 
-const fieldsOf = (view: View, { email, sealed }: Pick<SignIn, 'email' | 'sealed'>) => {
+const fieldsOf = (
+  view: View,
+  { email, sealed, isResetOffered }: Pick<SignIn, 'email' | 'sealed' | 'isResetOffered'>,
+) => {
   const { say, language } = view
   const forgot = html`<a class="small" href="${inLanguage(`/forgot-password?request=${sealed}`, language)}">${say('sign-in.forgot')}</a>`
   return [
@@ -84,7 +106,7 @@ const fieldsOf = (view: View, { email, sealed }: Pick<SignIn, 'email' | 'sealed'
       label: say('sign-in.password'),
       type: 'password',
       autocomplete: 'current-password',
-      aside: forgot,
+      ...(isResetOffered ? { aside: forgot } : {}),
       hasFocus: email !== '',
     }),
     button({ label: say('sign-in.button'), busy: say('sign-in.busy') }),

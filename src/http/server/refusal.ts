@@ -40,7 +40,8 @@ export const answeringProblems =
     } catch (error) {
       const reply = error instanceof Problem ? await answer(error, call) : null
       if (reply === null || !(error instanceof Problem)) throw error
-      return { ...reply, log: { error: error.code, reason: reasonOf(error) } }
+      const headers = { ...reply.headers, ...retryAfter(error.retry_after_seconds) }
+      return { ...reply, headers, log: { error: error.code, reason: reasonOf(error) } }
     }
   }
 
