@@ -64,6 +64,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     ...composeTransport(config, base),
     rp_id: proofs.rp_id,
     limits,
+    signInLimit,
     authenticateBearer: createAuthenticateBearer(parts),
     requireResources: parts.requireResources,
     signUp: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn })),

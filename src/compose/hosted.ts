@@ -8,7 +8,7 @@ import type { Base } from './base.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
 type Parts = Base &
-  Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id'> &
+  Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id' | 'signInLimit'> &
   Pick<ComposedOAuth, 'issue'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
@@ -28,6 +28,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
   const authorize = createAuthorize({
     ...parts,
     requireLength,
+    limit: parts.signInLimit,
     isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
   })
   const progress = createProgress({

@@ -42,6 +42,8 @@ export type Interaction = Readonly<{
   second_factor: Readonly<{
     handle: string
     factors: readonly string[]
+    /** True where the session of the page has a factor added: it must still live then. */
+    isStepUp: boolean
     /** What the browser is asked with, where a passkey would do. */
     passkey?: PasskeyRequest | undefined
   }> | null
@@ -58,6 +60,7 @@ const PASSKEY_REQUEST = z.object({
 const SECOND_FACTOR = z.object({
   handle: z.string(),
   factors: z.array(z.string()),
+  isStepUp: z.boolean(),
   passkey: PASSKEY_REQUEST.optional(),
 })
 

@@ -9,6 +9,7 @@ import {
   type AnswerTarget,
   type AuthorizationRequest,
   answerTargetOf,
+  authorizationPathOf,
   judgeAuthorizationRequest,
   QUERY_MAX_CHARACTERS,
   redirectUriOf,
@@ -40,6 +41,8 @@ import type {
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
+import type { Limit } from '../../ports/limits.ts'
+import { requireAllowance } from '../access/require-allowance.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
 import { readIdTokenHint } from './read-id-token-hint.ts'
@@ -57,6 +60,8 @@ type Needs = Readonly<{
   policy: AudiencePolicy
   /** A token that would be too long is refused before the code that would buy it is issued. */
   requireLength: RequireLength['requireLength']
+  /** For one account: each code, and each ceremony of a second factor, is a row. */
+  limit: Limit
   random: Random
   clock: Clock
 }>
@@ -73,15 +78,17 @@ export type Progress =
   | (AskedHere & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' | 'second_factor' }> }>)
   | (AskedHere & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
 
-export type Decision = Readonly<{
-  request: AuthorizationRequest
-  presented: PresentedSession | null
-  /** The browser session that the page was shown to. */
-  session_id: string | null
-  isAllowed: boolean
-  /** Of the optional scopes those that the person left ticked; the scopes that are not optional are granted as a whole. */
-  scope: readonly string[]
-}>
+/** Who is here: the session that the browser presents, and the one that the page was made for; null for a page of a signed-out browser. */
+type Here = Readonly<{ presented: PresentedSession | null; session_id: string | null }>
+
+type Resumed = Here & Readonly<{ request: AuthorizationRequest }>
+
+export type Decision = Resumed &
+  Readonly<{
+    isAllowed: boolean
+    /** Of the optional scopes those that the person left ticked; the scopes that are not optional are granted as a whole. */
+    scope: readonly string[]
+  }>
 
 /**
  * RFC 6749 §4.1.1, OpenID Connect Core §3.1.2 – The authorization endpoint: the request is judged, then who is signed in, then whether
@@ -98,28 +105,27 @@ export const createAuthorize = (needs: Needs) => ({
       const hinted_sub = readIdTokenHint({ keys, issuer: policy.issuer }, form, client)
       const judging = { client, target, policy, hinted_sub, pushed, now: clock() }
       const request = judgeAuthorizationRequest(form, judging)
-      return proceed(needs, { request, client }, presented)
+      return proceed(needs, { request, client }, { presented, session_id: null })
     })
   },
 
   /** Goes on with a request of an earlier page. Its registration may have changed since. */
-  resume: async (request: AuthorizationRequest, presented: PresentedSession | null): Promise<Progress> => {
+  resume: async ({ request, ...here }: Resumed): Promise<Progress> => {
     const client = await requireClient(needs, request)
-    return answering(needs, request, () => proceed(needs, { request, client }, presented))
+    return answering(needs, request, () => proceed(needs, { request, client }, here))
   },
 
   /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. */
-  decide: async ({ request, presented, session_id, isAllowed, scope }: Decision): Promise<Progress> => {
+  decide: async ({ request, isAllowed, scope, ...here }: Decision): Promise<Progress> => {
     const client = await requireClient(needs, request)
     return answering(needs, request, async () => {
       const { client_id } = client
       if (!isAllowed || scope.length === 0) throw new OAuthError('denied_by_person', { client_id })
       const granted = withoutPrompt({ ...request, scope }, 'consent')
-      const progress = await proceed(needs, { request: granted, client }, presented)
+      const progress = await proceed(needs, { request: granted, client }, here)
       if (progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
       const { session } = progress
-      // Another person has signed in since, in another tab: the answer was not theirs.
-      if (session?.id !== session_id || session === null) return progress
+      if (session === null || session.id !== here.session_id) return progress
       const parties = { user_id: session.account.id, client_id }
       const consent = await needs.consents.grant({
         ...parties,
@@ -197,11 +203,12 @@ const answering = async (
 }
 
 /** The next step, judged anew each time: nothing that a page said before is believed. */
-const proceed = async (needs: Needs, asked: Asked, presented: PresentedSession | null): Promise<Progress> => {
+const proceed = async (needs: Needs, asked: Asked, { presented, session_id }: Here): Promise<Progress> => {
   const { request, client } = asked
   const { client_id } = client
   const found = presented && (await needs.browserSessions.findAtClient({ ...presented, client_id }))
   const { session, consent } = found ?? { session: null, consent: null }
+  if (session !== null && session_id !== null && session.id !== session_id) throw ofAnotherPerson(request)
   const step = judgeStep({ request, client, session, consent, now: needs.clock() })
   const refusal = request.prompt.includes('none') ? refusalWithoutPage(step) : null
   if (refusal !== null) throw new OAuthError(refusal, { client_id })
@@ -212,11 +219,19 @@ const proceed = async (needs: Needs, asked: Asked, presented: PresentedSession |
   return issue(needs, { request, client, session, consent })
 }
 
+/** Another person has signed in since, in another tab: what the first one saw is not for the second one to answer. */
+const ofAnotherPerson = (request: AuthorizationRequest): Problem =>
+  new Problem('PAGE_FOREIGN', {
+    reason: 'session_of_another_page',
+    members: { restart: authorizationPathOf(request) },
+  })
+
 /** RFC 9470 §5, OpenID Connect Core Error Code unmet_authentication_requirements 1.0 – For a session of too low a class. */
 const demandFactor = async (
-  { offerFactors }: Needs,
+  { offerFactors, limit }: Needs,
   { session, ...asked }: Asked & Readonly<{ session: BrowserSession }>,
 ): Promise<Progress> => {
+  await requireAllowance(limit, session.account.id)
   const offer = await offerFactors({ ...PAGES_OCCASION, account: session.account })
   if (offer === null) throw new OAuthError('authentication_unmet', { client_id: asked.client.client_id })
   return { outcome: 'second_factor', offer, session, ...asked }
@@ -231,7 +246,8 @@ type Settled = Readonly<{
 
 /** RFC 6749 §4.1.2 – One insert. When the session ended in this very moment, the person signs in again. */
 const issue = async (needs: Needs, { request, client, session, consent }: Settled): Promise<Progress> => {
-  const { codes, random, policy, requireLength } = needs
+  const { codes, random, policy, requireLength, limit } = needs
+  await requireAllowance(limit, session.account.id)
   requireLength(client, { scope: request.scope.join(' '), audience: request.audience })
   const pushed = parsePushedRequestUri(request.pushed ?? '')
   const code = authorizationCodeOf({ user_id: session.account.id, random: random.bytes(SECRET_BYTES) })
@@ -259,15 +275,13 @@ const issue = async (needs: Needs, { request, client, session, consent }: Settle
   return { outcome: 'page', step, request, client, session: null }
 }
 
-/** RFC 8707 §2.2 – What the refresh tokens of this grant can get tokens for. */
+/** RFC 8707 §2.2 – What the refresh tokens of this grant can get tokens for: a resource that was named is not widened by anything. */
 const audienceOfGrant = (
   request: AuthorizationRequest,
   client: Client,
   policy: AudiencePolicy,
 ): readonly string[] =>
-  client.first_party
-    ? grantedAudience(client, request.isAudienceGiven ? request.audience : [], policy)
-    : request.audience
+  client.first_party && !request.isAudienceGiven ? grantedAudience(client, [], policy) : request.audience
 
 /** OpenID Connect Core §11 – With `openid`, a refresh token is for a client that may act while the person is away. */
 const isRefreshable = ({ scope }: AuthorizationRequest, { grant_types }: Client): boolean =>

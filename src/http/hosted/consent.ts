@@ -1,5 +1,8 @@
 import { asAnotherPerson } from '../../domain/authorization/interaction.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
+import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
+import type { Limit } from '../../ports/limits.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import type { Handle, Route } from '../server/route.ts'
@@ -12,6 +15,7 @@ type Needs = Readonly<{
   replyWith: ReplyWith
   showStep: ShowStep
   csrf: Csrf
+  limits: Readonly<{ accounts: Limit }>
 }>
 
 /** OpenID Connect Core §3.1.2.4 – The page that asks a person whether an application may do what it asks for. */
@@ -23,15 +27,16 @@ export const consentRoutes = (needs: Needs): readonly Route[] => [
 const CONSENT = { path: '/consent', cors: 'none', errors: 'redirect' } as const
 
 const handleConsent =
-  ({ authorize, interactions, replyWith }: Needs): Handle =>
+  ({ authorize, interactions, replyWith, limits }: Needs): Handle =>
   async call => {
+    await requireAllowance(limits.accounts, limitKeyOf(call.ip))
     const form = await readPageForm(call)
     const interaction = interactions.open(call, form.get('request'))
     const { request, session_id } = interaction
     if (request === null) return seeOther('/account')
     const presented = interactions.presentedSession(call)
     if (form.get('decision') === 'another') {
-      const progress = await authorize.resume(asAnotherPerson(request), presented)
+      const progress = await authorize.resume({ request: asAnotherPerson(request), presented, session_id })
       return replyWith(call, progress, interaction)
     }
     const progress = await authorize.decide({

@@ -99,7 +99,9 @@ export const createPasskeyRequestOf =
     requestOptions({ rp_id, challenge: passkeyChallengeOf(sealed), passkeys: [] })
 
 /** What the page of the second factor shows of an offer. */
-export const shownFactorsOf = (offer: Interaction['second_factor']) => ({
+export const shownFactorsOf = (
+  offer: Pick<NonNullable<Interaction['second_factor']>, 'factors' | 'passkey'> | null,
+) => ({
   factors: offer?.factors ?? [],
   passkey: offer?.passkey ?? null,
 })
@@ -148,6 +150,11 @@ const openInteraction = (
   }
 }
 
-/** The address at which the same begins again: a page that only asks, so that it is safe. */
-const restartOf = ({ request }: Interaction): string =>
-  request === null ? '/sign-in' : authorizationPathOf(request)
+/**
+ * The address at which the same begins again: a page that only asks, so that it is safe. None for a request with an `id_token_hint`, which
+ * is not repeated: without it another person could go on.
+ */
+const restartOf = ({ request }: Interaction): string | null => {
+  if (request === null) return '/sign-in'
+  return request.hinted_sub === null ? authorizationPathOf(request) : null
+}

@@ -10,6 +10,7 @@ import { selectAccountPage } from '../pages/select-account.ts'
 import { signInPage } from '../pages/sign-in.ts'
 import { signUpPage } from '../pages/sign-up.ts'
 import { answerReply } from '../server/answer-reply.ts'
+import { catching } from '../server/refusal.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
 import {
   type Interactions,
@@ -45,7 +46,8 @@ export const createProgress = (needs: Needs) => {
   const { authorize, interactions } = needs
   const replyWith = createReplyWith(needs)
   const welcome: Welcome = async (call, interaction, signedIn) => {
-    const reply = await goOn(call, interaction, signedIn)
+    // A refusal of the next step has the cookies too: the secret of the session before is worthless by now.
+    const reply = await catching('redirect', () => goOn(call, interaction, signedIn))(call)
     return {
       ...reply,
       cookies: [...(reply.cookies ?? []), ...interactions.cookiesOf(signedIn)],
@@ -59,7 +61,8 @@ export const createProgress = (needs: Needs) => {
   ): Promise<Reply> => {
     if (interaction.request === null) return seeOther('/account')
     const request = afterSignIn(interaction.request, session)
-    return replyWith(call, await authorize.resume(request, presentedSessionOf(secret)), interaction)
+    const here = { presented: presentedSessionOf(secret), session_id: null }
+    return replyWith(call, await authorize.resume({ request, ...here }), interaction)
   }
   return {
     replyWith,
@@ -96,7 +99,9 @@ const createShowStep =
         interaction,
         entryOf(needs, call, { asking: null, email: '', notice: null }),
       )
-    return replyWith(call, await authorize.resume(request, interactions.presentedSession(call)), interaction)
+    const { session_id } = interaction
+    const presented = interactions.presentedSession(call)
+    return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
   }
 
 /** A person who came to the pages by themselves: to their account, when they are signed in. */
@@ -123,7 +128,11 @@ const createReplyWith =
       const { offer } = progress
       const page = (sealed: string) =>
         secondFactorPage({ sealed, asking, ...shownFactorsOf(offer), fault: null })
-      return interactions.lead(call, { ...next, second_factor: offer }, { page, path: '/sign-in' })
+      return interactions.lead(
+        call,
+        { ...next, second_factor: { ...offer, isStepUp: true } },
+        { page, path: '/sign-in' },
+      )
     }
     const shown = shownOf(needs, call, progress)
     return isAt(call, shown) ? interactions.show(call, next, shown) : interactions.lead(call, next, shown)

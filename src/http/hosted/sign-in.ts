@@ -94,7 +94,10 @@ const checkPassword = async (needs: Needs, { call, form, interaction }: Filled):
     case 'signed_in':
       return needs.welcome(call, interaction, result)
     case 'second_factor_needed':
-      return showFactor(needs, { call, interaction: { ...interaction, second_factor: result.offer } })
+      return showFactor(needs, {
+        call,
+        interaction: { ...interaction, second_factor: { ...result.offer, isStepUp: false } },
+      })
   }
 }
 
@@ -120,6 +123,7 @@ const assertionOf = (form: Form): Assertion => {
 
 const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {
   const { secondFactorOnPages, interactions, deviceCookie } = needs
+  if (interaction.second_factor?.isStepUp) await requireSameSession(interactions, call, interaction)
   const { signedIn } = await secondFactorOnPages.finish({
     handle: interaction.second_factor?.handle ?? '',
     proof: proofOf(form),
@@ -128,6 +132,17 @@ const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): P
     admit: () => {},
   })
   return needs.welcome(call, interaction, signedIn)
+}
+
+/** A step-up adds a factor to the session that began it: without that session, one factor would be a whole sign-in. */
+const requireSameSession = async (
+  interactions: Interactions,
+  call: Call,
+  { session_id }: Interaction,
+): Promise<void> => {
+  const session = await interactions.findSession(call)
+  if (session === null || session.id !== session_id)
+    throw new Problem('AUTH_CEREMONY_OVER', { reason: 'step_up_over' })
 }
 
 /** RFC 6238 §5.3 – Six digits are a code of the application, however a person spaces them; everything else is a recovery code. */
@@ -160,7 +175,9 @@ const selectAccount = async (needs: Needs, { call, form, interaction }: Filled):
     form.get('decision') === 'another'
       ? asAnotherPerson(interaction.request)
       : withoutPrompt(interaction.request, 'select_account')
-  const progress = await authorize.resume(request, interactions.presentedSession(call))
+  const { session_id } = interaction
+  const presented = interactions.presentedSession(call)
+  const progress = await authorize.resume({ request, presented, session_id })
   return replyWith(call, progress, interaction)
 }
 

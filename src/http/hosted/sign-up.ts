@@ -64,9 +64,10 @@ const leadToSignIn = async (
   call: Call,
   interaction: Interaction,
 ): Promise<Reply> => {
-  const { request } = interaction
+  const { request, session_id } = interaction
   if (request === null) return seeOther('/sign-in')
-  return replyWith(call, await authorize.resume(request, interactions.presentedSession(call)), interaction)
+  const presented = interactions.presentedSession(call)
+  return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
 }
 
 const openAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {

@@ -1,3 +1,4 @@
+import { CODE_FAILURES_AT_MOST } from '../../domain/authorization/authorization-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AuthorizationCodes } from '../../ports/authorization.ts'
 import type { Database } from '../postgres/index.ts'
@@ -17,6 +18,7 @@ export const createAuthorizationCodes = (database: Database, lifetimes: Lifetime
           and digest = ${digest}
           and client_id = ${client_id}
           and spent_at is null
+          and failures < ${CODE_FAILURES_AT_MOST}
           and expires_at > statement_timestamp()`,
     )
     return code ?? null

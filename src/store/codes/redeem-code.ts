@@ -66,6 +66,9 @@ const createJudgeCode =
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where u.id = ${user_id}
+            and exists (
+              select from signet.authorization_codes c where c.user_id = u.id and c.digest = ${digest}
+            )
           for share
         ),
         code as materialized (
