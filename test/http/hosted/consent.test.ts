@@ -3,14 +3,14 @@ import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import {
   answerOf,
-  CHALLENGE,
+  CODE_CHALLENGE,
+  CODE_VERIFIER,
   createPerson,
   fieldOf,
   headingOf,
   queryOf,
   type Shown,
-  VERIFIER,
-} from '../../support/person.ts'
+} from '../../support/pages/person.ts'
 
 const CALLBACK = 'https://notes.example/cb'
 const NOTES = {
@@ -33,7 +33,7 @@ const asking = (more: Parameters = {}) =>
     redirect_uri: CALLBACK,
     scope: 'openid read',
     state: 's',
-    code_challenge: CHALLENGE,
+    code_challenge: CODE_CHALLENGE,
     code_challenge_method: 'S256',
     ...more,
   })
@@ -65,7 +65,7 @@ const redeem = (shown: Shown, more: Readonly<Record<string, string>> = {}) =>
     client_id: 'notes',
     redirect_uri: CALLBACK,
     code: codeOf(shown) ?? '',
-    code_verifier: VERIFIER,
+    code_verifier: CODE_VERIFIER,
     ...more,
   })
 const grantedTo = async (email: string) => {

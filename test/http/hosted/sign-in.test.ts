@@ -7,15 +7,15 @@ import { type Deployment, type Instance, ISSUER, openDeployment } from '../../su
 import { createClock } from '../../support/effects.ts'
 import {
   answerOf,
-  CHALLENGE,
+  CODE_CHALLENGE,
+  CODE_VERIFIER,
   createPerson,
   fieldOf,
   headingOf,
   type Person,
   queryOf,
   type Shown,
-  VERIFIER,
-} from '../../support/person.ts'
+} from '../../support/pages/person.ts'
 
 const NOTES = {
   client_id: 'notes',
@@ -42,7 +42,7 @@ const asking = (more: Parameters = {}) =>
     redirect_uri: 'https://house.example/cb',
     scope: 'openid read',
     state: 's',
-    code_challenge: CHALLENGE,
+    code_challenge: CODE_CHALLENGE,
     code_challenge_method: 'S256',
     ...more,
   })
@@ -78,7 +78,7 @@ const redeem = (shown: Shown) =>
     client_id: 'house',
     redirect_uri: 'https://house.example/cb',
     code: answerOf(shown)['code'] ?? '',
-    code_verifier: VERIFIER,
+    code_verifier: CODE_VERIFIER,
   })
 const idTokenOf = async (shown: Shown) => String((await redeem(shown)).body['id_token'])
 

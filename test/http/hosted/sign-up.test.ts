@@ -3,7 +3,14 @@ import { ask, outcomeOf, signUp } from '../../support/accounts/account-api.ts'
 import { PASSWORD } from '../../support/call.ts'
 import { API, CLIENTS } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
-import { answerOf, CHALLENGE, createPerson, fieldOf, headingOf, queryOf } from '../../support/person.ts'
+import {
+  answerOf,
+  CODE_CHALLENGE,
+  createPerson,
+  fieldOf,
+  headingOf,
+  queryOf,
+} from '../../support/pages/person.ts'
 
 const HOUSE = {
   client_id: 'house',
@@ -20,7 +27,7 @@ const asking = queryOf({
   redirect_uri: 'https://house.example/cb',
   prompt: 'create',
   state: 's',
-  code_challenge: CHALLENGE,
+  code_challenge: CODE_CHALLENGE,
   code_challenge_method: 'S256',
 })
 
