@@ -11,7 +11,7 @@ import {
   judgeAuthorizationRequest,
 } from '../../domain/authorization/authorization-request.ts'
 import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
-import { judgeStep, refusalWithoutPage, type Step, withoutPrompt } from '../../domain/authorization/interaction.ts'
+import { judgeStep, refusalWithoutPage, type Step } from '../../domain/authorization/interaction.ts'
 import { parsePushedRequestUri } from '../../domain/authorization/pushed-request.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
@@ -101,11 +101,11 @@ export const createAuthorize = (needs: Needs) => ({
     return answering(needs, request, async () => {
       const { client_id } = client
       if (!isAllowed || scope.length === 0) throw new OAuthError('denied_by_person', { client_id })
-      const granted = withoutPrompt({ ...request, scope }, 'consent')
+      const granted = { ...request, scope }
       const progress = await proceed(needs, { request: granted, client }, presented)
       if (progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
       const { session } = progress
-      // Another person has signed in since, in another tab: the answer was not theirs.
+      // Another person has signed in since, in another tab: the answer was not theirs, nor what prompt=consent asks of them.
       if (session?.id !== session_id || session === null) return progress
       const parties = { user_id: session.account.id, client_id }
       const consent = await needs.consents.grant({

@@ -168,6 +168,21 @@ describe('an answer that is not the person’s', () => {
     expect(await grantedTo(other)).toEqual([])
   })
 
+  it('is not taken for what prompt=consent asks of another person, who has granted everything before', async () => {
+    const { ada, email } = await arrived({ client_id: 'house' })
+    const page = await ada.arrive(asking({ client_id: 'house', prompt: 'consent' }))
+    const { ada: eve, email: other } = await arrived({ client_id: 'house' })
+    await eve.arrive(asking())
+    await ada.signIn(await ada.arrive(asking({ client_id: 'house', prompt: 'login' })), other)
+    const answer = await ada.follow(await ada.allow(page))
+    expect([isConsent(answer), answer.text.includes(other), answer.text.includes(email)]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    expect(codeOf(await ada.allow(answer))).toBeDefined()
+  })
+
   it('is not taken from another browser, from another page, or without a session', async () => {
     const { ada, email, page } = await arrived()
     const { ada: eve } = await arrived()
