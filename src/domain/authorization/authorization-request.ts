@@ -48,7 +48,7 @@ export type AuthorizationRequest = AnswerTarget &
     ui_locales: string | null
     /** RFC 9126 §4 – The `request_uri` by which the request came, which the code consumes; null where nothing was pushed. */
     pushed: string | null
-    /** Seconds since 1970: `prompt=login` and `max_age` are satisfied by a sign-in that is no older than this. */
+    /** Seconds since 1970: `prompt=login` and `max_age` are satisfied by a sign-in that is younger than this. */
     asked_at: number
   }>
 

@@ -73,14 +73,15 @@ export const afterSignIn = (
   { auth_time }: Pick<BrowserSession, 'auth_time'>,
 ): AuthorizationRequest => ({
   ...withoutPrompt(request, 'select_account', 'create'),
-  asked_at: Math.min(request.asked_at, Math.floor(auth_time.getTime() / 1000)),
+  asked_at: Math.min(request.asked_at, Math.floor(auth_time.getTime() / 1000) - 1),
 })
 
 /** The request of a person who wants to sign in as another one: no sign-in so far will do, also one for this very request. */
 export const asAnotherPerson = (request: AuthorizationRequest): AuthorizationRequest => ({
   ...request,
   prompt: [...request.prompt.filter(each => each !== 'select_account' && each !== 'login'), 'login'],
-  login_hint: null,
+  // Not null: the person is not offered the address that they are signed in with.
+  login_hint: '',
   asked_at: Number.MAX_SAFE_INTEGER,
 })
 
@@ -89,14 +90,15 @@ const isOfHint = ({ hinted_sub }: AuthorizationRequest, { account }: BrowserSess
   hinted_sub === null || hinted_sub === account.id
 
 /**
- * OpenID Connect Core §3.1.2.1 – `prompt=login` and `max_age`. A sign-in that is younger than the request satisfies both, also `max_age=0`:
- * otherwise a person who takes time for the next page would be asked again and again.
+ * OpenID Connect Core §3.1.2.1 – `prompt=login` and `max_age`. A sign-in that is younger than the request satisfies both, also `max_age=0`,
+ * which means the same as `prompt=login`: otherwise a person who takes time for the next page would be asked again and again.
  */
 const isRecent = ({ request, now }: Standing, { auth_time }: BrowserSession): boolean => {
+  const { prompt, max_age, asked_at } = request
   const signedInAt = Math.floor(auth_time.getTime() / 1000)
-  if (signedInAt >= request.asked_at) return true
-  if (request.prompt.includes('login')) return false
-  return request.max_age === null || Math.floor(now.getTime() / 1000) - signedInAt <= request.max_age
+  if (signedInAt > asked_at) return true
+  if (prompt.includes('login') || max_age === 0) return false
+  return max_age === null || Math.floor(now.getTime() / 1000) - signedInAt <= max_age
 }
 
 /** RFC 9470 §5 – Whether the sign-in has one of the classes that were asked for. */

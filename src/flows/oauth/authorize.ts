@@ -8,19 +8,11 @@ import { authorizationCodeOf } from '../../domain/authorization/authorization-co
 import {
   type AnswerTarget,
   type AuthorizationRequest,
-  answerTargetOf,
   authorizationPathOf,
   judgeAuthorizationRequest,
-  QUERY_MAX_CHARACTERS,
-  redirectUriOf,
 } from '../../domain/authorization/authorization-request.ts'
 import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
-import {
-  judgeStep,
-  refusalWithoutPage,
-  type Step,
-  withoutPrompt,
-} from '../../domain/authorization/interaction.ts'
+import { judgeStep, refusalWithoutPage, type Step } from '../../domain/authorization/interaction.ts'
 import { parsePushedRequestUri } from '../../domain/authorization/pushed-request.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
@@ -28,9 +20,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { RequireLength } from '../../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, grantedAudience } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
-import { parseParameters } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import { matchRedirectUri } from '../../domain/oauth/redirect-uri.ts'
 import type { BrowserSession, PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type {
   AuthorizationCodes,
@@ -45,6 +35,7 @@ import type { Limit } from '../../ports/limits.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
+import { proveTarget, requireClient } from './prove-target.ts'
 import { readIdTokenHint } from './read-id-token-hint.ts'
 
 type Needs = Readonly<{
@@ -121,7 +112,7 @@ export const createAuthorize = (needs: Needs) => ({
     return answering(needs, request, async () => {
       const { client_id } = client
       if (!isAllowed || scope.length === 0) throw new OAuthError('denied_by_person', { client_id })
-      const granted = withoutPrompt({ ...request, scope }, 'consent')
+      const granted = { ...request, scope }
       const progress = await proceed(needs, { request: granted, client }, here)
       if (progress.outcome !== 'page' || progress.step.step !== 'consent') return progress
       const { session } = progress
@@ -138,55 +129,9 @@ export const createAuthorize = (needs: Needs) => ({
 
 export type Authorize = ReturnType<typeof createAuthorize>
 
-/** RFC 6749 §3.1.2.4, §4.1.2.1 – The client and where its answers go; whatever is wrong with either is for the person to see. */
-const proveTarget = async (needs: Needs, query: string) => {
-  const sent = readQuery(query)
-  const client = await needs.clients.find(sent.form.get('client_id') ?? '')
-  if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
-  const pushed = sent.form.get('request_uri') ?? null
-  const { form, faults } = pushed === null ? sent : readQuery(await findPushed(needs, client, pushed))
-  const redirect_uri = redirectUriOf(client, form)
-  if (redirect_uri === null)
-    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'redirect_uri_not_registered' })
-  const target = answerTargetOf(client.client_id, redirect_uri, form)
-  return { form, client, target, pushed, faults: faults.values() }
-}
-
-const readQuery = (query: string) => {
-  if (query.length > QUERY_MAX_CHARACTERS)
-    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
-  const { form, faults } = parseParameters(query)
-  if (['client_id', 'redirect_uri', 'request_uri', ''].some(name => faults.has(name)))
-    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'parameter_repeated' })
-  return { form, faults }
-}
-
-/** RFC 9126 §4 – The parameters that the client has pushed: beside them, the address says nothing that counts (RFC 9101 §5). */
-const findPushed = async (
-  { pushedRequests }: Needs,
-  { client_id }: Client,
-  pushed: string,
-): Promise<string> => {
-  const request_uri = parsePushedRequestUri(pushed)
-  const found = request_uri && (await pushedRequests.find({ digest: digestOf(request_uri), client_id }))
-  if (found === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_uri_invalid' })
-  return found.parameters
-}
-
 /** RFC 9126 §5, §6 – Whether requests of the client are taken from the pushed ones alone. */
 const mustPush = ({ isPushRequired }: Needs, client: Client): boolean =>
   isPushRequired || client.require_pushed_authorization_requests
-
-const requireClient = async (
-  { clients }: Needs,
-  { client_id, redirect_uri }: AnswerTarget,
-): Promise<Client> => {
-  const client = await clients.find(client_id)
-  if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
-  if (matchRedirectUri(client, redirect_uri) === null)
-    throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'redirect_uri_not_registered' })
-  return client
-}
 
 /** RFC 6749 §4.1.2.1 – From here on the client is told of refusals. */
 const answering = async (

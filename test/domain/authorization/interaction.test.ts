@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AuthorizationRequest } from '../../../src/domain/authorization/authorization-request.ts'
 import {
+  afterSignIn,
   judgeStep,
   refusalWithoutPage,
   type Standing,
@@ -82,10 +83,19 @@ describe('OpenID Connect Core §3.1.2.3 – the next step of a request', () => {
 
 describe('OpenID Connect Core §3.1.2.1 – prompt=login and max_age', () => {
   it('ask for a sign-in that is younger than the request', () => {
-    const younger = { ...session, auth_time: new Date(request.asked_at * 1000) }
+    const younger = { ...session, auth_time: new Date((request.asked_at + 1) * 1000) }
     expect(stepOf({ prompt: ['login'] })).toEqual({ step: 'sign_in', why: 'not_recent' })
     expect(stepOf({ prompt: ['login'] }, { session: younger })).toEqual({ step: 'issue' })
     expect(stepOf({ max_age: 0 }, { session: younger })).toEqual({ step: 'issue' })
+    const asOld = { ...session, auth_time: new Date(request.asked_at * 1000) }
+    expect(stepOf({ prompt: ['login'] }, { session: asOld })).toEqual({ step: 'sign_in', why: 'not_recent' })
+    const present = { ...session, auth_time: NOW }
+    expect(stepOf({ max_age: 0, asked_at: secondsOf(NOW) }, { session: present })).toMatchObject({
+      why: 'not_recent',
+    })
+    expect(stepOf(afterSignIn({ ...request, prompt: ['login'] }, asOld), { session: asOld })).toEqual({
+      step: 'issue',
+    })
   })
 
   it('takes a sign-in up to the second of max_age', () => {

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { API, basic, CLIENTS, OTHER_API } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
-import { answerOf, CHALLENGE, createPerson, headingOf, queryOf, VERIFIER } from '../../support/person.ts'
+import {
+  answerOf,
+  CODE_CHALLENGE,
+  CODE_VERIFIER,
+  createPerson,
+  headingOf,
+  queryOf,
+} from '../../support/pages/person.ts'
 
 const CALLBACK = 'https://shop.example/cb'
 const SECRET = 'a-secret-of-the-shop-0123456789-0123456789'
@@ -27,7 +34,7 @@ const ASKED = {
   redirect_uri: CALLBACK,
   scope: 'openid read',
   state: 'pushed',
-  code_challenge: CHALLENGE,
+  code_challenge: CODE_CHALLENGE,
   code_challenge_method: 'S256',
 }
 
@@ -131,7 +138,12 @@ describe('RFC 9126 §4 – the pushed request at the authorization endpoint', ()
     expect(location?.startsWith(`${CALLBACK}?`)).toBe(true)
     const { code = '', state, iss } = answerOf({ location })
     expect([state, iss]).toEqual(['pushed', ISSUER])
-    const form = { grant_type: 'authorization_code', code, redirect_uri: CALLBACK, code_verifier: VERIFIER }
+    const form = {
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: CALLBACK,
+      code_verifier: CODE_VERIFIER,
+    }
     const { status, body } = await signet.token(form, basic('shop', SECRET))
     expect([status, body['scope']]).toEqual([200, 'openid read'])
     expect((await ada.open(`/authorize?${query}`)).status).toBe(400)

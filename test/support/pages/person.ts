@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type Answer, toAnswer } from './answer.ts'
-import { PASSWORD } from './ask.ts'
-import { askApp } from './bindings.ts'
-import type { Instance } from './deployment.ts'
+import { type Answer, toAnswer } from '../answer.ts'
+import { PASSWORD } from '../ask.ts'
+import { askApp } from '../bindings.ts'
+import type { Instance } from '../deployment.ts'
 
 type Headers = Readonly<Record<string, string>>
 type Fields = Readonly<Record<string, string>>
@@ -10,8 +10,8 @@ type Fields = Readonly<Record<string, string>>
 /** An answer of the server, with what a browser would do next. */
 export type Shown = Answer & Readonly<{ location: string | null }>
 
-export const VERIFIER = randomBytes(32).toString('base64url')
-export const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url')
+export const CODE_VERIFIER = randomBytes(32).toString('base64url')
+export const CODE_CHALLENGE = createHash('sha256').update(CODE_VERIFIER).digest('base64url')
 
 /** RFC 6749 §4.1.1 – A query for /authorize; a value of null leaves the parameter out. */
 export const queryOf = (parameters: Readonly<Record<string, string | null>>): string => {
