@@ -15,8 +15,9 @@ import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
-import type { Page } from '../pages/layout.ts'
+import { inLanguage, type Page } from '../pages/layout.ts'
 import type { Cookie } from '../server/cookies.ts'
+import { languageFor } from '../server/language.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { type Call, NO_STORE, type Reply } from '../server/route.ts'
 
@@ -77,7 +78,7 @@ export const createInteractions = (needs: Needs) => {
       const { sealed, cookies } = seal(call, interaction)
       return sealed.length > ADDRESS_MAX_CHARACTERS
         ? { ...pageReply(call, 200, page(sealed)), cookies }
-        : { ...seeOther(`${path}?request=${sealed}`), cookies }
+        : { ...seeOther(inLanguageOf(call, `${path}?request=${sealed}`)), cookies }
     },
 
     /** The cookies of a person who has just signed in. */
@@ -112,6 +113,10 @@ export const seeOther = (location: string): Reply => ({
   body: null,
   headers: { ...NO_STORE, Location: location },
 })
+
+/** OpenID Connect Core §3.1.2.1 – A language that an address named goes on to the next page; one of the browser does so by itself. */
+const inLanguageOf = (call: Call, address: string): string =>
+  call.context.req.query('ui_locales') === undefined ? address : inLanguage(address, languageFor(call))
 
 const createSeal =
   ({ peppers, random, browserCookie }: Needs) =>
