@@ -4,6 +4,7 @@ import { LIMIT_NAMES } from './limit-names.ts'
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
   LINK_INVALID: [400, 'This link is not valid, or not any more.'],
+  FORM_UNREADABLE: [400, 'The form could not be read.'],
   AUTHORIZATION_REQUEST_INVALID: [400, 'The application that sent you here made a mistake.'],
   PAGE_EXPIRED: [400, 'This page has expired.'],
   PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],
