@@ -71,13 +71,13 @@ describe('a refusal is answered as its route says', () => {
     const error = new Problem('LINK_INVALID', { reason: 'link_spent_meanwhile' })
     const { status, type, lines } = await failWith(kind, error)
     expect([status, type]).toEqual([400, TYPES[kind]])
-    expect(lines).toMatchObject([{ level: 'info', error: 'FORM_UNREADABLE', reason: 'link_spent_meanwhile' }])
+    expect(lines).toMatchObject([{ level: 'info', error: 'LINK_INVALID', reason: 'link_spent_meanwhile' }])
   })
 
   it('with a page also where the form cannot be read', async () => {
     const { status, type, lines } = await failWith('page', new OAuthError('content_type'))
     expect([status, type]).toEqual([400, TYPES.page])
-    expect(lines).toMatchObject([{ level: 'info', error: 'LINK_INVALID', reason: 'content_type' }])
+    expect(lines).toMatchObject([{ level: 'info', error: 'FORM_UNREADABLE', reason: 'content_type' }])
   })
 
   it('under the code alone where that leaves nothing open', async () => {
