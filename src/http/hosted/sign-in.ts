@@ -20,7 +20,7 @@ import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { type SecondFactorFault, secondFactorPage } from '../pages/second-factor.ts'
-import { type SignInNotice, signInPage, type Wait } from '../pages/sign-in.ts'
+import { type SignInNotice, signInPage, type TooManyAttempts } from '../pages/sign-in.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
@@ -219,5 +219,5 @@ const factorFaultOf = (problem: Problem, isPasskey: boolean): SecondFactorFault 
   return fault === 'wrong' && isPasskey ? 'passkey_refused' : fault
 }
 
-const waitOf = ({ code, retry_after_seconds }: Problem): Wait | null =>
+const waitOf = ({ code, retry_after_seconds }: Problem): TooManyAttempts | null =>
   code === 'RATE_LIMITED' && retry_after_seconds !== null ? { wait_seconds: retry_after_seconds } : null

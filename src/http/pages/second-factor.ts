@@ -5,9 +5,9 @@ import { type Html, html } from './html.ts'
 import { inLanguage, type Page, type View } from './layout.ts'
 import { button, faultSummary, form, whenIn } from './parts.ts'
 import { passkeyForm } from './passkey-form.ts'
-import type { Wait } from './sign-in.ts'
+import type { TooManyAttempts } from './sign-in.ts'
 
-export type SecondFactorFault = 'wrong' | 'passkey_refused' | 'closed' | Wait
+export type SecondFactorFault = 'wrong' | 'passkey_refused' | 'closed' | TooManyAttempts
 
 type SecondFactor = Readonly<{
   sealed: string

@@ -7,14 +7,14 @@ import { button, form, note, whenIn } from './parts.ts'
 import { passkeyForm } from './passkey-form.ts'
 
 /** A limit that is used up, with the seconds after which a retry makes sense. */
-export type Wait = Readonly<{ wait_seconds: number }>
+export type TooManyAttempts = Readonly<{ wait_seconds: number }>
 
 /** Why the page is shown although the browser is signed in, or what was wrong with the last attempt. */
 export type SignInNotice =
   | 'another_person_meant'
   | 'not_recent'
   | 'credentials_wrong'
-  | Wait
+  | TooManyAttempts
   | 'second_factor_over'
   | 'passkey_refused'
   | 'passkey_over'
