@@ -65,9 +65,9 @@
         passkeys.elements.passkey.value = JSON.stringify(credential)
         passkeys.requestSubmit()
       } catch {
-        if (signal.aborted) return
-        fault.hidden = mediation === 'conditional'
-        if (mediation !== 'conditional') void offerInAutofill()
+        if (signal.aborted || mediation === 'conditional') return
+        fault.hidden = false
+        void offerInAutofill()
       }
     }
 
