@@ -45,6 +45,7 @@ export const composeApps = (
       ...subjects,
       judgeHealth,
       clients,
+      issuer,
       keys,
       brand: pages.brand,
       min_characters: config.PASSWORD_MIN_CHARACTERS,

@@ -30,6 +30,7 @@ import { jwksRoute } from './public/jwks.ts'
 import { metadataRoutes } from './public/metadata.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { statusListRoutes } from './public/status-lists.ts'
+import { wellKnownRoutes } from './public/well-known.ts'
 import { createLargeAnswers } from './server/large-answers.ts'
 import type { Route } from './server/route.ts'
 
@@ -54,10 +55,16 @@ type Needs = Readonly<{
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
   Parameters<typeof forgotPasswordRoutes>[0] &
-  Parameters<typeof linkPages>[0]
+  Parameters<typeof linkPages>[0] &
+  Parameters<typeof wellKnownRoutes>[0]
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
-export const createRoutes = (needs: Needs): readonly Route[] => [
+export const createRoutes = (needs: Needs): readonly Route[] => {
+  const routes = subjectRoutes(needs)
+  return [...routes, ...wellKnownRoutes(needs, routes)]
+}
+
+const subjectRoutes = (needs: Needs): readonly Route[] => [
   homeRoute(),
   ...metadataRoutes(needs.metadata),
   jwksRoute(needs.keys),

@@ -12,7 +12,10 @@ export type Clients = {
   hasFirstPartyOrigin(origin: string): boolean
 }
 
-/** RFC 7523 §3 – Remembers client assertions until they expire, across restarts and instances. */
+/**
+ * RFC 7523 §3, WebAuthn §13.4.3 – Remembers assertions until they expire, across restarts and instances: of clients, and of the passkeys
+ * that sign people in on the pages.
+ */
 export type SpentAssertions = {
   /** Atomic. False when the assertion has been spent before. Rejects with Unavailable when the database is away. */
   redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>

@@ -50,8 +50,7 @@
 
   /* WebAuthn Level 3 §5.1.4: a passkey by the button or by the autofill of a field. The answer goes as a form. */
   const passkeys = document.querySelector('form[data-passkey]')
-  const canPasskeys = window.PublicKeyCredential?.parseRequestOptionsFromJSON
-  if (passkeys && canPasskeys) {
+  if (passkeys && 'parseRequestOptionsFromJSON' in (window.PublicKeyCredential ?? {})) {
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(passkeys.dataset.passkey))
     const fault = passkeys.querySelector('.fault')
     let waiting = new AbortController()
@@ -66,9 +65,9 @@
         passkeys.elements.passkey.value = JSON.stringify(credential)
         passkeys.requestSubmit()
       } catch {
-        if (signal.aborted) return
-        fault.hidden = mediation === 'conditional'
-        if (mediation !== 'conditional') offerInAutofill()
+        if (signal.aborted || mediation === 'conditional') return
+        fault.hidden = false
+        void offerInAutofill()
       }
     }
 
@@ -76,17 +75,17 @@
       if (passkeys.dataset.autofill === undefined) return
       const before = waiting
       const isAvailable = await PublicKeyCredential.isConditionalMediationAvailable?.()
-      if (isAvailable && waiting === before) ask('conditional')
+      if (isAvailable && waiting === before) void ask('conditional')
     }
 
     passkeys.hidden = false
     passkeys.querySelector('button').addEventListener('click', event => {
       event.preventDefault()
       fault.hidden = true
-      ask('optional')
+      void ask('optional')
     })
     document.addEventListener('submit', () => waiting.abort())
-    offerInAutofill()
+    void offerInAutofill()
   }
 
   /* The browser has put the focus on the first wrong field; a summary without one takes it itself. */

@@ -5,6 +5,7 @@ import type { AboutSignIn } from './log-fields.ts'
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
   LINK_INVALID: [400, 'This link is invalid or has expired. Please request a new one.'],
+  FORM_UNREADABLE: [400, 'The form could not be read.'],
   AUTHORIZATION_REQUEST_INVALID: [400, 'The application that sent you here made a mistake.'],
   PAGE_EXPIRED: [400, 'This page has expired.'],
   PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],

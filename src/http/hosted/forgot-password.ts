@@ -35,7 +35,7 @@ export const forgotPasswordRoutes = (needs: Needs): readonly Route[] => [
   { ...PAGE, method: 'GET', path: SENT_PATH, handle: withMail(needs, handleShowSent(needs)) },
 ]
 
-export const FORGOT_PASSWORD_PATH = '/forgot-password'
+const FORGOT_PASSWORD_PATH = '/forgot-password'
 /** A page of its own, so that a reload sends no mail. */
 const SENT_PATH = '/forgot-password/sent'
 const PAGE = { cors: 'none', errors: 'page' } as const

@@ -20,7 +20,7 @@ import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
 import type { Credentials } from '../../flows/sign-in/sign-up.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { type SecondFactorFault, secondFactorPage } from '../pages/second-factor.ts'
-import { type SignInNotice, signInPage } from '../pages/sign-in.ts'
+import { type SignInNotice, signInPage, type TooManyAttempts } from '../pages/sign-in.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
@@ -185,14 +185,12 @@ const selectAccount = async (needs: Needs, { call, form, interaction }: Filled):
 const FACTOR_FAULTS: Readonly<Partial<Record<ProblemCode, SecondFactorFault>>> = {
   AUTH_SECOND_FACTOR_INVALID: 'wrong',
   AUTH_TOTP_CLOSED: 'closed',
-  RATE_LIMITED: 'wait',
 }
 
 /** The refusals that the sign-in page tells a person. */
 const NOTICES: Readonly<Partial<Record<ProblemCode, SignInNotice>>> = {
   AUTH_CREDENTIALS_INVALID: 'credentials_wrong',
   AUTH_CEREMONY_OVER: 'second_factor_over',
-  RATE_LIMITED: 'wait',
 }
 
 /** The same for a passkey. */
@@ -200,7 +198,6 @@ const PASSKEY_NOTICES: typeof NOTICES = {
   AUTH_SECOND_FACTOR_INVALID: 'passkey_refused',
   AUTH_CREDENTIALS_INVALID: 'passkey_refused',
   AUTH_CEREMONY_OVER: 'passkey_over',
-  RATE_LIMITED: 'wait',
 }
 
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
@@ -217,7 +214,7 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
     return interactions.show(call, interaction, { page, status, path: '/sign-in' })
   }
   const notices = isPasskey && interaction.second_factor === null ? PASSKEY_NOTICES : NOTICES
-  const notice = notices[problem.code] ?? null
+  const notice = waitOf(problem) ?? notices[problem.code] ?? null
   if (notice === null) return null
   const email = form.get('email') ?? ''
   const page = (sealed: string) =>
@@ -233,7 +230,10 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   return interactions.show(call, { ...interaction, second_factor: null }, { page, status, path: '/sign-in' })
 }
 
-const factorFaultOf = ({ code }: Problem, isPasskey: boolean): SecondFactorFault | null => {
-  const fault = FACTOR_FAULTS[code] ?? null
+const factorFaultOf = (problem: Problem, isPasskey: boolean): SecondFactorFault | null => {
+  const fault = waitOf(problem) ?? FACTOR_FAULTS[problem.code] ?? null
   return fault === 'wrong' && isPasskey ? 'passkey_refused' : fault
 }
+
+const waitOf = ({ code, retry_after_seconds }: Problem): TooManyAttempts | null =>
+  code === 'RATE_LIMITED' && retry_after_seconds !== null ? { wait_seconds: retry_after_seconds } : null

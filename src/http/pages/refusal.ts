@@ -3,18 +3,20 @@ import type { ProblemCode } from '../../domain/base/problem.ts'
 import { type Html, html } from './html.ts'
 import type { Icon } from './icons.ts'
 import type { Page } from './layout.ts'
-import { sign } from './parts.ts'
+import { sign, whenIn } from './parts.ts'
 import type { Say } from './texts.ts'
 
 type Words = Readonly<{ title: Html; help: Html; icon: Icon }>
 
 /** What a person can do something about. A refusal that is not here passes by itself. */
-const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say) => Words>>> = {
+const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say, when: string) => Words>>> = {
   LINK_INVALID: say => ({
     title: say('refusal.gone_title'),
     help: say('refusal.gone_help', { minutes: LINK_SECONDS / 60 }),
     icon: 'link_off',
   }),
+  FORM_UNREADABLE: say => unreadable(say),
+  PAYLOAD_TOO_LARGE: say => unreadable(say),
   AUTHORIZATION_REQUEST_INVALID: say => ({
     title: say('refusal.request_title'),
     help: say('refusal.request_help'),
@@ -36,7 +38,11 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say) => Words>>> = {
     help: say('refusal.foreign_help'),
     icon: 'shield',
   }),
-  RATE_LIMITED: say => ({ title: say('refusal.wait_title'), help: say('refusal.wait_help'), icon: 'clock' }),
+  RATE_LIMITED: (say, when) => ({
+    title: say('refusal.wait_title'),
+    help: say('refusal.wait_help', { when }),
+    icon: 'clock',
+  }),
   MAIL_OFF: say => ({
     title: say('refusal.mail_off_title'),
     help: say('refusal.mail_off_help'),
@@ -45,17 +51,33 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say) => Words>>> = {
   INTERNAL: say => ({ title: say('refusal.failed_title'), help: say('refusal.failed_help'), icon: 'alert' }),
 }
 
+const unreadable = (say: Say): Words => ({
+  title: say('refusal.form_title'),
+  help: say('refusal.form_help'),
+  icon: 'alert',
+})
+
 const later = (say: Say): Words => ({
   title: say('refusal.later_title'),
   help: say('refusal.later_help'),
   icon: 'clock',
 })
 
+type Remedy = Readonly<{
+  /** The address at which what expired can begin again. Default: there is none. */
+  restart?: string | null
+  /** Default: a minute. */
+  retry_after_seconds?: number | null
+}>
+
+const WAIT_SECONDS = 60
+
 /** A refusal, for the person who reads it. */
 export const refusalPage =
-  (code: ProblemCode, restart: string | null = null): Page =>
-  ({ say }) => {
-    const words = (WORDS[code] ?? later)(say)
+  (code: ProblemCode, { restart = null, retry_after_seconds = null }: Remedy = {}): Page =>
+  ({ say, language }) => {
+    const when = whenIn(language, retry_after_seconds ?? WAIT_SECONDS)
+    const words = (WORDS[code] ?? later)(say, when)
     return {
       title: words.title,
       lead: words.help,

@@ -3,11 +3,11 @@ import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { type Html, html } from './html.ts'
 import { inLanguage, type Page, type View } from './layout.ts'
-import { button, faultSummary, form } from './parts.ts'
+import { button, faultSummary, form, whenIn } from './parts.ts'
 import { passkeyForm } from './passkey-form.ts'
-import type { Say } from './texts.ts'
+import type { TooManyAttempts } from './sign-in.ts'
 
-export type SecondFactorFault = 'wrong' | 'passkey_refused' | 'wait' | 'closed'
+export type SecondFactorFault = 'wrong' | 'passkey_refused' | 'closed' | TooManyAttempts
 
 type SecondFactor = Readonly<{
   sealed: string
@@ -24,7 +24,7 @@ export const secondFactorPage =
   ({ sealed, asking, factors, passkey, fault: kind }: SecondFactor): Page =>
   view => {
     const { say } = view
-    const fault = kind === null ? null : faultOf(say, kind)
+    const fault = kind === null ? null : faultOf(view, kind)
     const hasTotp = factors.includes('totp')
     const code = field(view, {
       name: 'code',
@@ -65,14 +65,14 @@ const leadOf = (
   return passkey === null ? say('second-factor.recovery_help') : say('second-factor.passkey_help')
 }
 
-const faultOf = (say: Say, fault: SecondFactorFault): Html => {
+const faultOf = ({ say, language }: View, fault: SecondFactorFault): Html => {
+  if (typeof fault === 'object')
+    return say('second-factor.wait', { when: whenIn(language, fault.wait_seconds) })
   switch (fault) {
     case 'wrong':
       return say('second-factor.wrong')
     case 'passkey_refused':
       return say('second-factor.passkey_refused')
-    case 'wait':
-      return say('second-factor.wait')
     case 'closed':
       return say('second-factor.closed')
   }

@@ -3,15 +3,18 @@ import type { Asking } from './asking.ts'
 import { field } from './field.ts'
 import { type Html, html } from './html.ts'
 import { inLanguage, type Page, type Sheet, type View } from './layout.ts'
-import { button, form, note } from './parts.ts'
+import { button, form, note, whenIn } from './parts.ts'
 import { passkeyForm } from './passkey-form.ts'
+
+/** A limit that is used up, with the seconds after which a retry makes sense. */
+export type TooManyAttempts = Readonly<{ wait_seconds: number }>
 
 /** Why the page is shown although the browser is signed in, or what was wrong with the last attempt. */
 export type SignInNotice =
   | 'another_person_meant'
   | 'not_recent'
   | 'credentials_wrong'
-  | 'wait'
+  | TooManyAttempts
   | 'second_factor_over'
   | 'passkey_refused'
   | 'passkey_over'
@@ -31,7 +34,6 @@ type SignIn = Readonly<{
 
 const FAULTS: ReadonlySet<SignInNotice> = new Set([
   'credentials_wrong',
-  'wait',
   'second_factor_over',
   'passkey_refused',
   'passkey_over',
@@ -42,7 +44,7 @@ export const signInPage =
   ({ sealed, asking, email, notice, isSignUpOpen, isResetOffered, passkey }: SignIn): Page =>
   view => {
     const { say } = view
-    const isFault = notice !== null && FAULTS.has(notice)
+    const isFault = notice !== null && (typeof notice === 'object' || FAULTS.has(notice))
     const content = html`${noticeOf(view, notice)}
 ${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
 ${passkeyForm(view, { sealed, passkey, label: say('passkey.sign_in'), isInAutofill: true })}
@@ -64,7 +66,9 @@ export const leadOf = ({ say }: View, asking: Asking | null): Pick<Sheet, 'lead'
 const warning = (text: Html): Html => html`<div role="alert">${note({ kind: 'bad', text })}</div>`
 
 const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
-  const { say } = view
+  const { say, language } = view
+  if (notice !== null && typeof notice === 'object')
+    return warning(say('sign-in.wait', { when: whenIn(language, notice.wait_seconds) }))
   switch (notice) {
     case null:
       return null
@@ -74,8 +78,6 @@ const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
       return note({ kind: 'plain', text: say('sign-in.not_recent') })
     case 'credentials_wrong':
       return warning(say('sign-in.credentials_wrong'))
-    case 'wait':
-      return warning(say('sign-in.wait'))
     case 'second_factor_over':
       return warning(say('sign-in.second_factor_over'))
     case 'passkey_refused':

@@ -84,15 +84,18 @@ const PROBLEM: Answers = {
 const PAGE: Answers = {
   refused: (error, call) => {
     if (error instanceof Problem) return pageRefusal(error, call)
-    // A form that cannot be read contains no link.
-    return error instanceof OAuthError
-      ? pageRefusal(new Problem('LINK_INVALID', { cause: error }), call)
-      : null
+    return error instanceof OAuthError ? pageRefusal(formProblem(error), call) : null
   },
   unavailable: ({ retry_after_seconds }, call) =>
     pageRefusal(new Problem('UNAVAILABLE', { retry_after_seconds }), call),
   failed: call => pageRefusal(new Problem('INTERNAL'), call),
 }
+
+/** A form that cannot be read, for the person who sent it. */
+const formProblem = (cause: OAuthError): Problem =>
+  cause.code === 'body_too_large'
+    ? new Problem('PAYLOAD_TOO_LARGE', { cause })
+    : new Problem('FORM_UNREADABLE', { cause })
 
 /** RFC 6749 §4.1.2.1 – Once the client's redirect URI is proved, the client is told; before that, a page for the person. */
 const REDIRECT: Answers = {
@@ -191,12 +194,9 @@ const reasonOf = ({ code, reason, cause }: Problem): string =>
 const pageRefusal = (problem: Problem, call: Call): Reply => {
   const { code, retry_after_seconds } = problem
   const [status] = PROBLEMS[code]
-  const reply = pageReply(
-    call,
-    status,
-    refusalPage(code, restartOf(problem)),
-    retryAfter(retry_after_seconds),
-  )
+  const page = refusalPage(code, { restart: restartOf(problem), retry_after_seconds })
+  const headers = { ...retryAfter(retry_after_seconds), ...(status === 413 ? CLOSE : {}) }
+  const reply = pageReply(call, status, page, headers)
   return { ...reply, log: logOf(problem) }
 }
 

@@ -106,6 +106,39 @@ describe('the page for a forgotten password', () => {
     expect((await other.submit(page, { email: 'ada@forgot.example' })).status).toBe(400)
   })
 
+  it('goes on in the language that a person chose', async () => {
+    const browser = createBrowser(post.signet)
+    const page = await browser.visit('/forgot-password?ui_locales=de')
+    const told = await browser.follow(await browser.submit(page, { email: 'ada@forgot.example' }))
+    expect(headingOf(told)).toBe('Sehen Sie in Ihre Mails')
+  })
+
+  it.each([
+    ['a character that cannot be used', 'email=a%00b', 400],
+    ['no UTF-8', 'email=%FF', 400],
+    ['half an escape', 'email=%', 400],
+    ['a field twice', 'email=a&email=b', 400],
+    ['more than a form has', `email=${'a'.repeat(70_000)}`, 413],
+  ])('says of a form with %s that it could not be read', async (_, body, status) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    for (const path of ['/forgot-password', '/sign-in', '/sign-up', '/consent', '/reset-password']) {
+      const refused = await createBrowser(post.signet).visit(path, { method: 'POST', body, headers })
+      expect([path, refused.status, headingOf(refused)]).toEqual([
+        path,
+        status,
+        'This form could not be read',
+      ])
+    }
+  })
+
+  it('is where password managers lead, and passkeys are announced', async () => {
+    const { signet } = post
+    const change = await signet.fetch('/.well-known/change-password')
+    expect([change.status, change.headers.get('location')]).toEqual([303, '/forgot-password'])
+    const passkeys = await signet.fetch('/.well-known/passkey-endpoints')
+    expect([passkeys.status, passkeys.text]).toEqual([200, '{}'])
+  })
+
   it('is counted with the mails of the account API, and says when to come back', async () => {
     const limited = await startWithMail(deployment, { environment: { RATE_LIMIT_MAIL: '2/300' } })
     const browser = createBrowser(limited.signet)
@@ -131,6 +164,7 @@ describe('a server that sends no mail', () => {
       const page = await browser.visit(path)
       expect([page.status, page.text]).toEqual([404, expect.stringContaining('This server sends no mail.')])
     }
+    expect((await signet.fetch('/.well-known/change-password')).status).toBe(404)
     await deployment.close()
   })
 })

@@ -101,7 +101,7 @@ describe.each(deployments)('passkeys on the pages ($name)', ({ open }) => {
     const page = await browser.visit('/sign-in')
     const passkey = JSON.stringify(authenticator.get(passkeyRequestOf(page)))
     const all = await Promise.all([1, 2, 3, 4].map(() => browser.submit(page, { passkey })))
-    expect(all.map(({ status }) => status).toSorted()).toEqual([303, 401, 401, 401])
+    expect(all.map(({ status }) => String(status)).toSorted()).toEqual(['303', '401', '401', '401'])
     expect(await isSignedIn(browser)).toBe(true)
     const again = await browser.submit(page, { passkey })
     expect([again.status, alertIn(again)]).toEqual([401, 'This page was used already. Please try again.'])
@@ -136,5 +136,18 @@ describe.each(deployments)('passkeys on the pages ($name)', ({ open }) => {
     const signedIn = await answer(browser, refused, authenticator)
     expect([signedIn.status, signedIn.headers.get('location')]).toEqual([303, '/account'])
     expect(await isSignedIn(browser)).toBe(true)
+  })
+
+  it('are counted as passwords are, and the page says when to come back', async () => {
+    const limited = await start(deployment, time, { RATE_LIMIT_LOGIN: '1/600' })
+    const browser = createBrowser(limited)
+    const page = await browser.visit('/sign-in')
+    expect((await browser.submit(page, { passkey: '{}' })).status).toBe(401)
+    const refused = await browser.submit(page, { passkey: '{}' })
+    expect([refused.status, alertIn(refused)]).toEqual([
+      429,
+      expect.stringMatching(/You can try again in \d+ (?:minutes|seconds)\./),
+    ])
+    await limited.close()
   })
 })

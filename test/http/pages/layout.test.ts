@@ -3,15 +3,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { requestOptions } from '../../../src/domain/factors/passkey.ts'
 import { formTargetOf } from '../../../src/http/pages/asking.ts'
 import { faviconOf } from '../../../src/http/pages/brand.ts'
 import { confirmEmailPage, emailConfirmedPage } from '../../../src/http/pages/confirm-email.ts'
 import { field } from '../../../src/http/pages/field.ts'
+import { forgotPasswordPage, resetMailSentPage } from '../../../src/http/pages/forgot-password.ts'
 import { attributes, html } from '../../../src/http/pages/html.ts'
 import { openPages, type Page, type Sheet } from '../../../src/http/pages/layout.ts'
-import { badge, button, faultSummary, form, itemList, note, sign } from '../../../src/http/pages/parts.ts'
+import {
+  badge,
+  button,
+  faultSummary,
+  form,
+  itemList,
+  note,
+  sign,
+  whenIn,
+} from '../../../src/http/pages/parts.ts'
 import { refusalPage } from '../../../src/http/pages/refusal.ts'
 import { resetPasswordPage } from '../../../src/http/pages/reset-password.ts'
+import { secondFactorPage } from '../../../src/http/pages/second-factor.ts'
+import { signInPage } from '../../../src/http/pages/sign-in.ts'
 import { BRAND } from '../../support/pages/brand.ts'
 
 const EVIL = `"'><script>alert(1)</script>&lt;`
@@ -45,6 +58,9 @@ ${form(view, {
 ${itemList([{ icon: 'device', label: EVIL, detail: EVIL, badge: badge({ kind: 'bad', text: EVIL }) }])}`,
 })
 
+const passkey = requestOptions({ rp_id: EVIL, challenge: Buffer.from('challenge'), passkeys: [] })
+const entry = { sealed: EVIL, asking: null, email: EVIL, isSignUpOpen: true, isResetOffered: true, passkey }
+
 const EMAIL = 'ada@b.example'
 const PAGES: readonly Page[] = [
   everything,
@@ -52,7 +68,16 @@ const PAGES: readonly Page[] = [
   confirmEmailPage({ token: EVIL, email: EVIL }),
   resetPasswordPage({ token: 't', email: EMAIL, min_characters: 8, fault: null }),
   resetPasswordPage({ token: EVIL, email: EVIL, min_characters: 8, fault: 'must be 8 characters or more' }),
+  forgotPasswordPage({ sealed: EVIL, email: EVIL, fault: { kind: 'email_malformed' } }),
+  forgotPasswordPage({ sealed: EVIL, email: '', fault: { kind: 'wait', retry_after_seconds: 90 } }),
+  resetMailSentPage({ sealed: EVIL }),
+  signInPage({ ...entry, notice: null }),
+  signInPage({ ...entry, notice: { wait_seconds: 600 } }),
+  secondFactorPage({ sealed: EVIL, asking: null, factors: ['totp'], passkey, fault: 'wrong' }),
+  secondFactorPage({ sealed: EVIL, asking: null, factors: ['passkey'], passkey, fault: null }),
   refusalPage('LINK_INVALID'),
+  refusalPage('RATE_LIMITED', { retry_after_seconds: 30 }),
+  refusalPage('FORM_UNREADABLE'),
   refusalPage('INTERNAL'),
   refusalPage('UNAVAILABLE'),
 ]
@@ -128,6 +153,17 @@ describe('WCAG 2.2 §3.3.1 – the summary of what is wrong with a form', () => 
   it('is one sentence where the fault is that of the whole, and nothing where there is none', () => {
     expect(summaryOf({ field: null, text: 'No luck.' })).toContain('<span>No luck.</span></div>')
     expect(summaryOf()).not.toContain('role="alert"')
+  })
+})
+
+describe('the time until a retry makes sense', () => {
+  it.each([
+    [0, 'in 1 second', 'in 1 Sekunde'],
+    [119, 'in 119 seconds', 'in 119 Sekunden'],
+    [120, 'in 2 minutes', 'in 2 Minuten'],
+    [121, 'in 3 minutes', 'in 3 Minuten'],
+  ])('%d seconds are "%s"', (seconds, english, german) => {
+    expect([whenIn('en', seconds), whenIn('de', seconds)]).toEqual([english, german])
   })
 })
 

@@ -77,7 +77,7 @@ describe('a refusal in the form of its route', () => {
   it('is a page also when the form cannot be read', async () => {
     const { status, type, lines } = await failWith('page', new OAuthError('content_type'))
     expect([status, type]).toEqual([400, TYPES.page])
-    expect(lines).toMatchObject([{ level: 'info', error: 'LINK_INVALID', reason: 'content_type' }])
+    expect(lines).toMatchObject([{ level: 'info', error: 'FORM_UNREADABLE', reason: 'content_type' }])
   })
 
   it('is logged under its code when it has no reason', async () => {
