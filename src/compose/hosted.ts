@@ -1,7 +1,9 @@
 import type { Config } from '../config.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
+import { createLogout } from '../flows/oauth/logout.ts'
 import { createInteractions } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
+import { createSessionForms } from '../http/hosted/session-forms.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
@@ -21,7 +23,9 @@ export const composeHosted = (config: Config, parts: Parts) => {
   })
   const authorize = createAuthorize(parts)
   const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
-  return { ...progress, authorize, interactions, isSignUpOpen, min_characters }
+  const logout = createLogout(parts)
+  const sessionForms = createSessionForms(parts)
+  return { ...progress, authorize, logout, interactions, sessionForms, isSignUpOpen, min_characters }
 }
 
 export type ComposedHosted = ReturnType<typeof composeHosted>

@@ -11,6 +11,7 @@ import { accountRoutes } from './accounts/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
 import { linkPages } from './hosted/link-pages.ts'
+import { logoutRoutes } from './hosted/logout.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
 import { authorizeRoutes } from './oauth/authorize.ts'
@@ -48,6 +49,7 @@ type Needs = Readonly<{
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
+  Parameters<typeof logoutRoutes>[0] &
   Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
@@ -67,6 +69,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...signInRoutes(needs),
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
+  ...logoutRoutes(needs),
   ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),

@@ -102,6 +102,17 @@ export const TEXTS = {
     signed_in_as: ['email'],
     another: [],
   },
+  'sign-out': {
+    title: ['brand'],
+    help: ['email'],
+    asked_by: ['application', 'email'],
+    stay: [],
+    button: [],
+    busy: [],
+    done_title: [],
+    done_help: [],
+    again: [],
+  },
   'form-post': {
     title: [],
     help: [],
