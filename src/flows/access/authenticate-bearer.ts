@@ -1,10 +1,11 @@
-import { type Account, accountAt } from '../../domain/account/account.ts'
+import { accountAt } from '../../domain/account/account.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type AccessTokenClaims, bearerTokenOf, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import type { Actor } from './actor.ts'
 
 type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>
 type Needs = Reading &
@@ -15,7 +16,7 @@ type Needs = Reading &
     second_factor_roles: readonly string[]
   }>
 
-export type Bearer = Readonly<{ claims: AccessTokenClaims; account: Account }>
+export type Bearer = Actor & Readonly<{ claims: AccessTokenClaims }>
 
 /** Reads the Authorization header of a request to the account API. Throws a 401 that tells expired from invalid. */
 export type AuthenticateBearer = (authorization: string | undefined) => Promise<Bearer>
@@ -32,7 +33,8 @@ export const createAuthenticateBearer =
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party' })
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
     if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
-    return { claims, account: accountAt(account, claims.acr, second_factor_roles) }
+    const acts_by = { sid: claims.sid ?? null }
+    return { claims, account: accountAt(account, claims.acr, second_factor_roles), acts_by }
   }
 
 /** RFC 6750 §2.1 – The claims of a bearer token that is addressed to the issuer alone; whether it is still live is not judged here. Throws a 401. */

@@ -73,7 +73,8 @@ const createList =
     database.run(
       sql => sql<SignIn[]>`
         select
-          f.id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip, f.last_user_agent
+          f.id, f.client_id, f.session_id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip,
+          f.last_user_agent
         from signet.refresh_families f
         join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
         where f.user_id = ${account_id}
