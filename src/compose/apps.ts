@@ -45,6 +45,7 @@ export const composeApps = (
       ...subjects,
       judgeHealth,
       clients,
+      clock: base.clock,
       keys,
       brand: pages.brand,
       min_characters: config.PASSWORD_MIN_CHARACTERS,

@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts'
+import { createApplications } from '../flows/account/applications.ts'
+import { createOwnProfile } from '../flows/account/own-profile.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
 import { createInteractions } from '../http/hosted/interactions.ts'
@@ -24,8 +26,17 @@ export const composeHosted = (config: Config, parts: Parts) => {
   const authorize = createAuthorize(parts)
   const progress = createProgress({ ...parts, authorize, interactions, isSignUpOpen, min_characters })
   const logout = createLogout(parts)
-  const sessionForms = createSessionForms(parts)
-  return { ...progress, authorize, logout, interactions, sessionForms, isSignUpOpen, min_characters }
+  return {
+    ...progress,
+    authorize,
+    logout,
+    interactions,
+    sessionForms: createSessionForms(parts),
+    applications: createApplications(parts),
+    ownProfile: createOwnProfile(parts),
+    isSignUpOpen,
+    min_characters,
+  }
 }
 
 export type ComposedHosted = ReturnType<typeof composeHosted>

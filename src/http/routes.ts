@@ -7,6 +7,7 @@ import type { AnswerFeed } from '../flows/revocations/feed.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
+import { accountPageRoutes } from './account-pages/index.ts'
 import { accountRoutes } from './accounts/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
@@ -50,6 +51,7 @@ type Needs = Readonly<{
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
   Parameters<typeof logoutRoutes>[0] &
+  Parameters<typeof accountPageRoutes>[0] &
   Parameters<typeof linkPages>[0]
 
 /** Every public endpoint. openapi.yaml names the same ones: a test holds them together. */
@@ -70,6 +72,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
   ...logoutRoutes(needs),
+  ...accountPageRoutes(needs),
   ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
