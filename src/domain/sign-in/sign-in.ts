@@ -12,6 +12,7 @@ export type SignIn = Readonly<{
   created_at: Date
   last_used_at: Date
   last_ip: string | null
+  /** Of the browser, where the sign-in was opened from one: a code is redeemed by the application, which may be a server. */
   last_user_agent: string | null
 }>
 

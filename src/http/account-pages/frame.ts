@@ -43,12 +43,14 @@ export const card = ({
   html`<section class="card"><header><h2>${title}</h2>${tools}</header>
 ${content}</section>`
 
-const leadOf = ({ say }: View, { email, email_verified_at }: Person): Html =>
-  html`${email} ${
+/** The address stands in the title already where the person has no name. */
+const leadOf = ({ say }: View, { name, email, email_verified_at }: Person): Html => {
+  const verified =
     email_verified_at === null
       ? badge({ kind: 'warn', text: say('account.email_unverified') })
       : badge({ kind: 'good', text: say('account.email_verified') })
-  }`
+  return name === null ? verified : html`${email} ${verified}`
+}
 
 const tabs = ({ say, language }: View, current: Tab): Html => {
   const all = [

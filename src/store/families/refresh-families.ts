@@ -74,9 +74,10 @@ const createList =
       sql => sql<SignIn[]>`
         select
           f.id, f.client_id, f.session_id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip,
-          f.last_user_agent
+          coalesce(s.last_user_agent, f.last_user_agent) as last_user_agent
         from signet.refresh_families f
         join signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch
+        left join signet.browser_sessions s on s.user_id = f.user_id and s.id = f.session_id
         where f.user_id = ${account_id}
           and f.revoked_at is null
           and least(f.idle_expires_at, f.expires_at) > statement_timestamp()

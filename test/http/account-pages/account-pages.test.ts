@@ -49,8 +49,8 @@ describe.each(deployments)('the account page on $name', ({ open }) => {
     await browser.signUp(email)
     return { browser, email }
   }
-  const another = async (email: string) => {
-    const browser = createCookieBrowser(signet)
+  const another = async (email: string, headers: Readonly<Record<string, string>> = {}) => {
+    const browser = createCookieBrowser(signet, headers)
     expect((await browser.signIn(email)).status).toBe(303)
     return browser
   }
@@ -122,11 +122,12 @@ describe.each(deployments)('the account page on $name', ({ open }) => {
   it('lists every living sign-in, and ends the one that is named', async () => {
     const { browser, email } = await person()
     const mine = await browser.authorize(signet, 'app', 'openid')
-    const away = await another(email)
+    const away = await another(email, { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0' })
     const theirs = await away.authorize(signet, 'other', 'openid')
     const page = await browser.open('/account/devices')
     expect(page.text).toContain('Field &#60;Notes&#62; · 127.0.0.1')
     expect(page.text.match(/this device/g)).toHaveLength(1)
+    expect(page.text).toContain('Firefox on Linux')
     const [last, first] = sids(page)
     const done = await act(browser, '/account/devices', { end: last ?? '' })
     expect([done.status, done.headers.get('location')]).toEqual([303, '/account/devices'])

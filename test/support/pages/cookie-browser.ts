@@ -8,11 +8,15 @@ type Headers = Readonly<Record<string, string>>
 type Fields = Readonly<Record<string, string>>
 
 /** A browser without JavaScript: it keeps cookies, follows nothing by itself, and says what browsers say of a form of our own. */
-export const createCookieBrowser = (signet: Instance) => {
+export const createCookieBrowser = (signet: Instance, always: Headers = {}) => {
   const cookies = new Map<string, string>()
   const ask = async (path: string, init: RequestInit = {}): Promise<Answer> => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const headers = { ...Object.fromEntries(new Headers(init.headers)), ...(cookie ? { cookie } : {}) }
+    const headers = {
+      ...always,
+      ...Object.fromEntries(new Headers(init.headers)),
+      ...(cookie ? { cookie } : {}),
+    }
     const response = await askApp(signet.app, path, { ...init, headers })
     for (const set of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
