@@ -46,6 +46,7 @@ export const composeApps = (
       judgeHealth,
       clients,
       issuer,
+      clock: base.clock,
       keys,
       brand: pages.brand,
       min_characters: config.PASSWORD_MIN_CHARACTERS,

@@ -1,7 +1,11 @@
 import type { Config } from '../config.ts'
+import { createApplications } from '../flows/account/applications.ts'
+import { createOwnProfile } from '../flows/account/own-profile.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
+import { createLogout } from '../flows/oauth/logout.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
+import { createSessionForms } from '../http/hosted/session-forms.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
@@ -43,7 +47,11 @@ export const composeHosted = (config: Config, parts: Parts) => {
   return {
     ...progress,
     authorize,
+    logout: createLogout(parts),
     interactions,
+    sessionForms: createSessionForms(parts),
+    applications: createApplications(parts),
+    ownProfile: createOwnProfile(parts),
     isSignUpOpen,
     isResetOffered,
     passkeyRequestOf,

@@ -8,11 +8,13 @@ import type { AnswerFeed } from '../flows/revocations/feed.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
+import { accountPageRoutes } from './account-pages/index.ts'
 import { accountRoutes } from './accounts/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
 import { forgotPasswordRoutes } from './hosted/forgot-password.ts'
 import { linkPages } from './hosted/link-pages.ts'
+import { logoutRoutes } from './hosted/logout.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
 import { authorizeRoutes } from './oauth/authorize.ts'
@@ -54,6 +56,8 @@ type Needs = Readonly<{
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
+  Parameters<typeof logoutRoutes>[0] &
+  Parameters<typeof accountPageRoutes>[0] &
   Parameters<typeof forgotPasswordRoutes>[0] &
   Parameters<typeof linkPages>[0] &
   Parameters<typeof wellKnownRoutes>[0]
@@ -83,6 +87,8 @@ const subjectRoutes = (needs: Needs): readonly Route[] => [
   ...signInRoutes(needs),
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
+  ...logoutRoutes(needs),
+  ...accountPageRoutes(needs),
   ...brandRoutes(needs.brand),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),

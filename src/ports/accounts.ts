@@ -4,7 +4,7 @@ import type { Account } from '../domain/account/account.ts'
 import type { SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
-import type { Person } from '../domain/account/profile.ts'
+import type { Person, Profile } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { PastSignIn } from '../domain/sign-in/sign-in-history.ts'
@@ -25,6 +25,8 @@ export type Accounts = {
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
   /** What applications are told of a person. Null unless the account lives and is enabled. */
   findPerson(id: string): Promise<Person | null>
+  /** Atomic: what a person fills in themselves; `updated_at` moves when a claim changes. Null unless the account lives and is enabled. */
+  changeProfile(account: { id: string; profile: Profile }): Promise<Person | null>
   /** Atomic: replaces the digest by another one of the same password, unless the password was changed meanwhile. Ends no sign-in. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**
@@ -40,6 +42,8 @@ export type Accounts = {
     id: string
     credential_epoch: number
     keep: string | null
+    /** The browser session that goes on, with the sign-ins that were opened from it. */
+    keep_session?: string | null
     password_digest: PasswordDigest | null
     reason: EndReason
   }): Promise<readonly string[] | null>

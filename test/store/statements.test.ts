@@ -143,6 +143,18 @@ const askAccounts = async () => {
   await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
   await accounts.endEverySignIn(ID, 'signed_out_everywhere')
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
+  await accounts.changeProfile({
+    id: ID,
+    profile: {
+      name: 'Ada',
+      given_name: null,
+      family_name: null,
+      preferred_username: null,
+      picture: null,
+      locale: null,
+      zoneinfo: null,
+    },
+  })
   const administration = (database: Database) => createAccountAdministration(database, LIFETIMES)
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })

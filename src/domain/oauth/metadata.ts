@@ -38,6 +38,8 @@ export const authorizationServerMetadata = (server: {
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
     userinfo_endpoint: `${issuer}/userinfo`,
+    // OpenID Connect RP-Initiated Logout §2.1
+    end_session_endpoint: `${issuer}/logout`,
     token_endpoint: `${issuer}/token`,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: assertion_algorithms,

@@ -6,9 +6,13 @@ import { describeDevice } from '../base/user-agent.ts'
  */
 export type SignIn = Readonly<{
   id: string
+  client_id: string
+  /** The browser session that it was opened from; null for a sign-in of the account API. */
+  session_id: string | null
   created_at: Date
   last_used_at: Date
   last_ip: string | null
+  /** Of the browser, where the sign-in was opened from one: a code is redeemed by the application, which may be a server. */
   last_user_agent: string | null
 }>
 

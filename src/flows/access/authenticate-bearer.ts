@@ -1,4 +1,4 @@
-import { type Account, accountAt } from '../../domain/account/account.ts'
+import { accountAt } from '../../domain/account/account.ts'
 import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type AccessTokenClaims, bearerTokenOf, judgeAccessToken } from '../../domain/oauth/access-token.ts'
@@ -6,6 +6,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import type { Actor } from './actor.ts'
 
 type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>
 type Needs = Reading &
@@ -16,12 +17,12 @@ type Needs = Reading &
     second_factor_roles: readonly string[]
   }>
 
-export type Bearer = Readonly<{
-  claims: AccessTokenClaims
-  account: Account
-  /** The request that carries the token, for the lines of the log that it causes. */
-  request_id: string
-}>
+export type Bearer = Actor &
+  Readonly<{
+    claims: AccessTokenClaims
+    /** The request that carries the token, for the lines of the log that it causes. */
+    request_id: string
+  }>
 
 /** Names the sign-in of a bearer token, and the request that carries the token. */
 export const aboutBearer = ({ claims, request_id }: Bearer): AboutRequest => ({
@@ -46,7 +47,8 @@ export const createAuthenticateBearer =
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party', about })
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
     if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked', about })
-    return { claims, account: accountAt(account, claims.acr, second_factor_roles), request_id }
+    const acts_by = { sid: claims.sid ?? null }
+    return { claims, account: accountAt(account, claims.acr, second_factor_roles), acts_by, request_id }
   }
 
 /**

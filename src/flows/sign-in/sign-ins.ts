@@ -4,7 +4,7 @@ import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import { type Actor, actorKeyOf, keptOf } from '../access/actor.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 
@@ -17,21 +17,29 @@ type Needs = Readonly<{
 
 /** Ours (docs/decisions/0029) – Lists the sign-ins of the account, and ends them, for its owner. */
 export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs) => {
+  /** False for a sign-in of another person, one that has ended and one that never existed. */
+  const endIfThere = async (actor: Actor, id: string): Promise<boolean> => {
+    const { account } = actor
+    const key = actorKeyOf(actor)
+    if (id !== key) await requireAllowance(endingLimit, key)
+    const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
+    const ended = isUuid(id) ? await refreshFamilies.end(family) : null
+    return ended?.has_ended ?? false
+  }
   return {
-    list: ({ account }: Bearer): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
+    list: ({ account }: Actor): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
+
+    endIfThere,
 
     /** Answers the same 404 for a sign-in of another person, for an ended one and for one that never existed. */
-    end: async ({ account, claims }: Bearer, id: string): Promise<void> => {
-      if (id !== claims.sid) await requireAllowance(endingLimit, claims.sid ?? account.id)
-      const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-      const ended = isUuid(id) ? await refreshFamilies.end(family) : null
-      if (!ended?.has_ended) throw new Problem('NOT_FOUND')
+    end: async (actor: Actor, id: string): Promise<void> => {
+      if (!(await endIfThere(actor, id))) throw new Problem('NOT_FOUND')
     },
 
-    endOthers: async ({ account, claims }: Bearer): Promise<void> => {
-      const { id, credential_epoch } = account
-      await requireAllowance(endingLimit, claims.sid ?? id)
-      const change = { id, credential_epoch, keep: claims.sid ?? null, password_digest: null }
+    endOthers: async (actor: Actor): Promise<void> => {
+      const { id, credential_epoch } = actor.account
+      await requireAllowance(endingLimit, actorKeyOf(actor))
+      const change = { id, credential_epoch, ...keptOf(actor), password_digest: null }
       requireUnchanged(await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' }))
     },
   }

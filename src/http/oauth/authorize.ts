@@ -5,7 +5,8 @@ import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'
 import { readFormText } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { type Call, type Handle, NO_STORE, type Reply, type Route } from '../server/route.ts'
+import { isPrefetch, NOT_NOW } from '../server/prefetch.ts'
+import type { Call, Handle, Reply, Route } from '../server/route.ts'
 
 type Needs = Readonly<{ authorize: Authorize; interactions: Interactions; replyWith: ReplyWith; csrf: Csrf }>
 
@@ -46,9 +47,3 @@ const begin = async (
   const progress = await authorize.begin(query, interactions.presentedSession(call))
   return replyWith(call, progress, interactions.begin(null))
 }
-
-/** W3C Resource Hints – A browser that loads a page in case it is needed gets no code: it asks again when the person goes there. */
-const isPrefetch = ({ header }: Call): boolean =>
-  /\bprefetch\b/.test(header('sec-purpose') ?? header('purpose') ?? '')
-
-const NOT_NOW: Reply = { status: 503, body: null, headers: NO_STORE }

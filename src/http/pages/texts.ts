@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Language, STANDARD_LANGUAGE } from '../../domain/base/language.ts'
+import { ACCOUNT_TEXTS } from './account-texts.ts'
 import { escapeHtml, type Html, html, type Part } from './html.ts'
 
 /** Every text of the pages, and what it is filled with: one file a page. templates/pages has each in every language. */
@@ -134,6 +135,18 @@ export const TEXTS = {
     signed_in_as: ['email'],
     another: [],
   },
+  'sign-out': {
+    title: ['brand'],
+    help: ['email'],
+    asked_by: ['application', 'email'],
+    stay: [],
+    button: [],
+    busy: [],
+    done_title: [],
+    done_help: [],
+    again: [],
+  },
+  account: ACCOUNT_TEXTS,
   'form-post': {
     title: [],
     help: [],

@@ -1,7 +1,6 @@
 import type { ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
-import type { Person } from '../../domain/account/profile.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
@@ -9,8 +8,9 @@ import { endOtherFamilies } from '../families/end-other-families.ts'
 import { writeRestEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
-import { accountColumns, personColumns } from '../schema/account-columns.ts'
+import { accountColumns } from '../schema/account-columns.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
+import { createChangeProfile, createFindPerson } from './people.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: async ({ id, email, password_digest, roles, language }) => {
@@ -34,15 +34,8 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     return account ?? null
   },
 
-  findPerson: async id => {
-    const [person] = await database.run(
-      sql => sql<Person[]>`
-        select u.id, ${personColumns(sql)}
-        from signet.users u
-        where u.id = ${id} and u.disabled_at is null`,
-    )
-    return person ?? null
-  },
+  findPerson: createFindPerson(database),
+  changeProfile: createChangeProfile(database),
 
   renewDigest: async ({ id, from, to }) => {
     await database.run(

@@ -9,6 +9,8 @@ type Ending = Readonly<{
   reason: EndReason
   /** The sign-in that lives on in the account's new epoch. */
   keep?: string | null
+  /** The browser session whose sign-ins go on, in the account's new epoch. */
+  keep_session?: string | null
 }>
 
 /**
@@ -18,12 +20,13 @@ type Ending = Readonly<{
  * sees every sign-in only within `onHeldAccount`. `judged` is materialized because Postgres, after a wait for a locked family, evaluates
  * the update again with the joined rows, and would run an inlined union again.
  */
-export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragment => sql`
+export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = null }: Ending): Fragment => sql`
   living as materialized (
     select f.id
     from signet.refresh_families f
     join account on account.id = f.user_id
     where f.id is distinct from ${keep}::uuid
+      and (${keep_session}::uuid is null or f.session_id is distinct from ${keep_session}::uuid)
       and ${isUnmarked(sql)}
     order by coalesce(f.rotated_at, f.created_at) desc
     limit ${FAMILIES_AT_ONCE}
@@ -32,6 +35,11 @@ export const endFamilies = (sql: ISql, { reason, keep = null }: Ending): Fragmen
     select id, false as is_kept from living
     union all
     select ${keep}::uuid, true
+    union all
+    select f.id, true
+    from signet.refresh_families f
+    join account on account.id = f.user_id
+    where f.session_id = ${keep_session}::uuid and f.revoked_at is null
   ),
   changed as (
     update signet.refresh_families f

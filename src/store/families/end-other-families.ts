@@ -8,6 +8,8 @@ type Ending = Readonly<{
   id: string
   credential_epoch: number
   keep: string | null
+  /** Null: no browser session goes on. */
+  keep_session?: string | null
   /** Null: the password stays. */
   password_digest: PasswordDigest | null
   reason: EndReason
@@ -22,7 +24,7 @@ type Ending = Readonly<{
  */
 export const endOtherFamilies = (
   sql: ISql,
-  { id, credential_epoch, keep, password_digest, reason, access_token_seconds }: Ending,
+  { id, credential_epoch, keep, keep_session = null, password_digest, reason, access_token_seconds }: Ending,
 ): Fragment => sql`
   account as (
     update signet.users
@@ -36,7 +38,19 @@ export const endOtherFamilies = (
         ${keep}::uuid is null
         or exists (select from signet.refresh_families where id = ${keep}::uuid and revoked_at is null)
       )
+      and (
+        ${keep_session}::uuid is null
+        or exists (select from signet.browser_sessions s where s.user_id = ${id} and s.id = ${keep_session}::uuid)
+      )
     returning id, credential_epoch, device_epoch
   ),
-  ${endFamilies(sql, { reason, keep })},
+  session as (
+    update signet.browser_sessions s
+    set credential_epoch = account.credential_epoch
+    from account
+    where s.user_id = account.id
+      and s.id = ${keep_session}::uuid
+      and s.credential_epoch = account.credential_epoch - 1
+  ),
+  ${endFamilies(sql, { reason, keep, keep_session })},
   ${writeSignInEntries(sql, access_token_seconds)}`

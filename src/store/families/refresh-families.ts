@@ -78,9 +78,11 @@ const createList =
     database.run(
       sql => sql<SignIn[]>`
         select
-          f.id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip, f.last_user_agent
+          f.id, f.client_id, f.session_id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip,
+          coalesce(s.last_user_agent, f.last_user_agent) as last_user_agent
         from signet.refresh_families f
         join ${accountOfFamily(sql)}
+        left join signet.browser_sessions s on s.user_id = f.user_id and s.id = f.session_id
         where f.user_id = ${account_id}
           and ${isLivingFamily(sql)}
         order by last_used_at desc, f.id desc`,

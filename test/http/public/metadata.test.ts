@@ -71,6 +71,7 @@ describe('discovery', () => {
         issuer: ISSUER,
         authorization_endpoint: `${ISSUER}/authorize`,
         userinfo_endpoint: `${ISSUER}/userinfo`,
+        end_session_endpoint: `${ISSUER}/logout`,
         response_types_supported: ['code'],
         response_modes_supported: ['query', 'form_post'],
         code_challenge_methods_supported: ['S256'],

@@ -1,0 +1,22 @@
+import { judgeProfile, type Person, type ProfileFields } from '../../domain/account/profile.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { Accounts } from '../../ports/accounts.ts'
+import type { Actor } from '../access/actor.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
+
+type Needs = Readonly<{ accounts: Accounts }>
+
+/** OpenID Connect Core §5.1 – What a person fills in themselves, and applications are told with the scope `profile`. */
+export const createOwnProfile = ({ accounts }: Needs) => ({
+  read: async ({ account }: Actor): Promise<Person> =>
+    requireUnchanged(await accounts.findPerson(account.id)),
+
+  /** Throws FIELDS_INVALID with every field that was refused. */
+  change: async ({ account: { id } }: Actor, fields: ProfileFields): Promise<Person> => {
+    const judged = judgeProfile(fields)
+    if ('errors' in judged) throw new Problem('FIELDS_INVALID', { errors: judged.errors })
+    return requireUnchanged(await accounts.changeProfile({ id, profile: judged.profile }))
+  },
+})
+
+export type OwnProfile = ReturnType<typeof createOwnProfile>

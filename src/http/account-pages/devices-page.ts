@@ -1,0 +1,58 @@
+import { describeDevice } from '../../domain/base/user-agent.ts'
+import type { SignIn } from '../../domain/sign-in/sign-in.ts'
+import { html } from '../pages/html.ts'
+import type { Page, View } from '../pages/layout.ts'
+import { badge, button, form, itemList } from '../pages/parts.ts'
+import { accountSheet, agoOf, card, dayOf, type Frame } from './frame.ts'
+
+type Named = SignIn & Readonly<{ application: string }>
+
+type Devices = Readonly<{
+  frame: Frame
+  signIns: readonly Named[]
+  /** The browser session that looks. */
+  session_id: string
+  now: Date
+}>
+
+/** Every living sign-in of the person: at which application, on which device, from where, since when. */
+export const devicesPage =
+  ({ frame, signIns, session_id, now }: Devices): Page =>
+  view => {
+    const { say } = view
+    const action = { action: '/account/devices', hidden: { request: frame.sealed } }
+    const others = form(view, {
+      ...action,
+      content: button({
+        label: say('account.end_others'),
+        kind: 'danger',
+        isSlim: true,
+        name: 'end_others',
+        value: 'yes',
+      }),
+    })
+    const items = signIns.map(signIn =>
+      itemOf(view, signIn, { isHere: signIn.session_id === session_id, now }),
+    )
+    const list = form(view, { ...action, content: itemList(items) })
+    const content = signIns.length === 0 ? html`<p class="muted">${say('account.no_devices')}</p>` : list
+    const cards = card({ title: say('account.devices_title'), tools: others, content })
+    return accountSheet(view, { frame, tab: 'devices', cards })
+  }
+
+type Seen = Readonly<{ isHere: boolean; now: Date }>
+
+const itemOf = ({ say, language }: View, signIn: Named, { isHere, now }: Seen) => {
+  const { id, application, created_at, last_used_at, last_ip, last_user_agent } = signIn
+  const isPhone = /\b(?:iPhone|Android)\b/.test(last_user_agent ?? '')
+  const used = say('account.last_used', { when: agoOf(language, { date: last_used_at, now }) })
+  const since = say('account.since', { when: dayOf(language, created_at) })
+  const place = last_ip === null ? null : html` · ${last_ip}`
+  return {
+    icon: isPhone ? ('phone' as const) : ('device' as const),
+    label: describeDevice(last_user_agent, language),
+    ...(isHere ? { badge: badge({ kind: 'good', text: say('account.this_device') }) } : {}),
+    detail: html`${application}${place} · ${used} · ${since}`,
+    action: button({ label: say('account.end'), kind: 'quiet', isSlim: true, name: 'end', value: id }),
+  }
+}

@@ -1,0 +1,141 @@
+import {
+  type Person,
+  PROFILE_FIELDS,
+  type ProfileField,
+  type ProfileFields,
+} from '../../domain/account/profile.ts'
+import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
+import type { Form } from '../../domain/oauth/form.ts'
+import type { Applications } from '../../flows/account/applications.ts'
+import type { OwnProfile } from '../../flows/account/own-profile.ts'
+import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
+import type { Clock } from '../../ports/effects.ts'
+import { seeOther } from '../hosted/interactions.ts'
+import { inLanguage } from '../pages/layout.ts'
+import { languageFor } from '../server/language.ts'
+import { pageReply } from '../server/page-reply.ts'
+import { answeringProblems } from '../server/refusal.ts'
+import type { Call, Reply, Route } from '../server/route.ts'
+import { applicationsPage } from './applications-page.ts'
+import { devicesPage } from './devices-page.ts'
+import type { Frame } from './frame.ts'
+import { profilePage } from './profile-page.ts'
+import { createVisits, type Visit } from './visit.ts'
+
+type Needs = Readonly<{
+  ownProfile: OwnProfile
+  applications: Applications
+  signIns: SignIns
+  clock: Clock
+}> &
+  Parameters<typeof createVisits>[0]
+
+const common = { cors: 'none', errors: 'page' } as const
+
+/** Ours – The account page: what a person sees of their account and does with it, a path for each tab. */
+export const accountPageRoutes = (needs: Needs): readonly Route[] => {
+  const { showing, acting } = createVisits(needs)
+  const [profile, devices, applications] = [
+    showProfile(needs),
+    showDevices(needs),
+    showApplications(needs),
+  ] as const
+  return [
+    { ...common, method: 'GET', path: '/account', handle: showing(profile) },
+    { ...common, method: 'POST', path: '/account', handle: acting(saveProfile(needs)) },
+    { ...common, method: 'GET', path: '/account/devices', handle: showing(devices) },
+    { ...common, method: 'POST', path: '/account/devices', handle: acting(endSignIns(needs)) },
+    { ...common, method: 'GET', path: '/account/applications', handle: showing(applications) },
+    { ...common, method: 'POST', path: '/account/applications', handle: acting(withdrawConsent(needs)) },
+  ]
+}
+
+type Show = (call: Call, visit: Visit) => Promise<Reply>
+type Act = (call: Call, visit: Visit, form: Form) => Promise<Reply>
+
+const frameOf = (person: Person, { sealed, sealed_logout }: Visit): Frame => ({
+  person,
+  sealed,
+  sealed_logout,
+})
+
+/** Back to the page, in the language in which it was. */
+const again = (call: Call, path: string): Reply =>
+  seeOther(call.context.req.query('ui_locales') === undefined ? path : inLanguage(path, languageFor(call)))
+
+const showProfile =
+  ({ ownProfile }: Needs): Show =>
+  async (call, visit) => {
+    const person = await ownProfile.read(visit.actor)
+    const isSaved = call.context.req.query('saved') !== undefined
+    const fields = fieldsOf(name => person[name] ?? '')
+    return pageReply(call, 200, profilePage({ frame: frameOf(person, visit), fields, faults: [], isSaved }))
+  }
+
+const saveProfile =
+  ({ ownProfile }: Needs): Act =>
+  async (call, visit, form) => {
+    const fields = fieldsOf(name => form.get(name) ?? '')
+    const save = async () => {
+      await ownProfile.change(visit.actor, fields)
+      return again(call, '/account?saved=')
+    }
+    const showAgain = async (problem: Problem): Promise<Reply | null> => {
+      const faults = PROFILE_FIELDS.filter(name =>
+        problem.errors.some(({ pointer }) => pointer === `#/${name}`),
+      )
+      if (faults.length === 0) return null
+      const [status] = PROBLEMS[problem.code]
+      const frame = frameOf(await ownProfile.read(visit.actor), visit)
+      return pageReply(call, status, profilePage({ frame, fields, faults, isSaved: false }))
+    }
+    return answeringProblems(save, showAgain)(call)
+  }
+
+const fieldsOf = (valueOf: (name: ProfileField) => string): ProfileFields => ({
+  name: valueOf('name'),
+  given_name: valueOf('given_name'),
+  family_name: valueOf('family_name'),
+  preferred_username: valueOf('preferred_username'),
+  picture: valueOf('picture'),
+  locale: valueOf('locale'),
+  zoneinfo: valueOf('zoneinfo'),
+})
+
+const showDevices =
+  ({ ownProfile, signIns, applications, clock }: Needs): Show =>
+  async (call, visit) => {
+    const [person, list] = await Promise.all([ownProfile.read(visit.actor), signIns.list(visit.actor)])
+    const named = await Promise.all(
+      list.map(async signIn => ({ ...signIn, application: await applications.nameOf(signIn.client_id) })),
+    )
+    const { session_id } = visit
+    const frame = frameOf(person, visit)
+    return pageReply(call, 200, devicesPage({ frame, signIns: named, session_id, now: clock() }))
+  }
+
+/** One sign-in, or all but those of this browser. One that has ended meanwhile needs no ending. */
+const endSignIns =
+  ({ signIns }: Needs): Act =>
+  async (call, { actor }, form) => {
+    const id = form.get('end')
+    if (form.get('end_others') !== undefined) await signIns.endOthers(actor)
+    else if (id !== undefined) await signIns.endIfThere(actor, id)
+    return again(call, '/account/devices')
+  }
+
+const showApplications =
+  ({ ownProfile, applications }: Needs): Show =>
+  async (call, visit) => {
+    const { actor } = visit
+    const [person, list] = await Promise.all([ownProfile.read(actor), applications.list(actor)])
+    return pageReply(call, 200, applicationsPage({ frame: frameOf(person, visit), applications: list }))
+  }
+
+const withdrawConsent =
+  ({ applications }: Needs): Act =>
+  async (call, { actor }, form) => {
+    const client_id = form.get('withdraw')
+    if (client_id !== undefined) await applications.withdraw(actor, client_id)
+    return again(call, '/account/applications')
+  }
