@@ -8,6 +8,7 @@ import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { demoRoutes } from './demo/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
 import { linkPages } from './hosted/link-pages.ts'
@@ -42,6 +43,8 @@ type Needs = Readonly<{
   endEverything: EndEverything
   judgeHealth: JudgeHealth
   brand: Brand
+  /** Null but on the embedded default. */
+  demo: Parameters<typeof demoRoutes>[0] | null
 }> &
   Parameters<typeof accountRoutes>[0] &
   Parameters<typeof authorizeRoutes>[0] &
@@ -68,6 +71,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
   ...brandRoutes(needs.brand),
+  ...(needs.demo === null ? [] : demoRoutes(needs.demo)),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]
