@@ -34,6 +34,7 @@ describe('the first start on the embedded default', () => {
       expect.stringMatching(/^Demo client: demo, secret [\w-]{43}$/),
       'Get a token:',
       expect.stringMatching(/^ {2}curl -s -u demo:[\w-]{43} -d grant_type=client_credentials http/),
+      expect.stringMatching(/^Try signing in: http\S+\/demo \(demo@example\.com, password [\w-]{16}\)$/),
     ])
     const answer = execFileSync('sh', ['-c', lines[3] ?? ''], { encoding: 'utf8' })
     const { access_token } = JSON.parse(answer) as { access_token: string }
