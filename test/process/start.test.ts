@@ -48,6 +48,9 @@ describe('the first start on the embedded default', () => {
     expect(payload).toMatchObject({ sub: 'demo', client_id: 'demo', scope: 'demo' })
     expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[1] ?? '')?.[1])
     expect(program.out()).not.toContain(access_token)
+    const [, email = '', password = ''] = /\((\S+), password (\S+)\)$/.exec(lines[4] ?? '') ?? []
+    expect((await createCall(sandbox.origin)('/auth/login', { json: { email, password } })).status).toBe(200)
+    expect(program.out()).not.toContain(password)
   })
 
   it('keeps accounts, key and demo client for the second start', async () => {

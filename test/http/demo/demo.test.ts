@@ -262,27 +262,25 @@ describe('the demo application', () => {
 })
 
 describe('where the demo application is not', () => {
-  const expectNothing = async (deployment: Deployment, CLIENTS_FILE?: string) => {
-    const environment = CLIENTS_FILE === undefined ? {} : { CLIENTS_FILE }
-    const signet = await deployment.start({ environment })
-    const browser = openBrowser(signet)
-    expect(signet.demo).toBeNull()
-    for (const path of ['/demo', '/demo/callback']) expect((await browser.get(path)).status).toBe(404)
-    for (const path of ['/demo/sign-in', '/demo/refresh', '/demo/sign-out'])
-      expect((await browser.submit(path)).status).toBe(404)
-    const refused = await browser.get('/authorize?client_id=demo-web&response_type=code')
-    expect(refused.status).toBe(400)
-    const rows = await deployment.database.sql`select id from users where email = 'demo@example.com'`
-    expect(rows).toHaveLength(0)
+  const expectNothing = async (deployment: Deployment, environment: Record<string, string>) => {
+    try {
+      const signet = await deployment.start({ environment })
+      const browser = openBrowser(signet)
+      expect(signet.demo).toBeNull()
+      for (const path of ['/demo', '/demo/callback']) expect((await browser.get(path)).status).toBe(404)
+      for (const path of ['/demo/sign-in', '/demo/refresh', '/demo/sign-out'])
+        expect((await browser.submit(path)).status).toBe(404)
+      expect((await browser.get('/authorize?client_id=demo-web&response_type=code')).status).toBe(400)
+      const rows = await deployment.database.sql`select id from users where email = 'demo@example.com'`
+      expect(rows).toHaveLength(0)
+    } finally {
+      await deployment.close()
+    }
   }
 
-  it('with a CLIENTS_FILE', async () => {
-    const deployment = await openEmbeddedDeployment([])
-    await expectNothing(deployment).finally(() => deployment.close())
-  })
+  it('with a CLIENTS_FILE', async () => expectNothing(await openEmbeddedDeployment([]), {}))
 
-  it.runIf(hasPostgres)('with a real Postgres', async () => {
-    const deployment = await openServedDeployment([])
-    await expectNothing(deployment, '').finally(() => deployment.close())
-  })
+  it.runIf(hasPostgres)('with a real Postgres', async () =>
+    expectNothing(await openServedDeployment([]), { CLIENTS_FILE: '' }),
+  )
 })
