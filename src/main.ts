@@ -156,6 +156,8 @@ const printReady = (config: Config, { demo }: Signet) => {
     lines.push(`Demo client: ${client_id}, secret ${client_secret}`)
     lines.push('Get a token:')
     lines.push(`  curl -s -u ${client_id}:${client_secret} -d grant_type=client_credentials ${ISSUER}/token`)
+    const { url, email, password } = demo.sign_in
+    lines.push(`Try signing in: ${url} (${email}, password ${password})`)
   }
   screen.write(`${lines.join('\n')}\n`)
 }

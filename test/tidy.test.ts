@@ -73,7 +73,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
   ],
-  http: ['pages', 'server', 'hosted', 'account-pages', 'public', 'oauth', 'accounts', 'internal'],
+  http: ['pages', 'server', 'hosted', 'account-pages', 'demo', 'public', 'oauth', 'accounts', 'internal'],
   cli: ['terminal', 'accounts'],
   sdk: ['verify', 'feed', 'guards'],
 }

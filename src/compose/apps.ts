@@ -8,6 +8,7 @@ import { createCors } from '../http/server/cors.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
+import type { ComposedDemo } from './demo.ts'
 import type { ComposedHosted } from './hosted.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
@@ -19,7 +20,11 @@ type Parts = Readonly<{
   base: Base
   opened: OpenParts
   pages: ComposedPages
-  subjects: ComposedRevocations & ComposedOAuth & ComposedAccounts & ComposedHosted
+  subjects: ComposedRevocations &
+    ComposedOAuth &
+    ComposedAccounts &
+    ComposedHosted &
+    Readonly<{ demo: ComposedDemo }>
   /** Null: no mail is sent. */
   mailsWaiting: ComposedMail['waiting']
   logLinesDropped: () => number

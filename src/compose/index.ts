@@ -6,10 +6,11 @@ import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
+import { composeDemo } from './demo.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
-import { type OnClose, openParts } from './open.ts'
+import { type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 
@@ -19,7 +20,12 @@ export type Signet = Readonly<{
   /** For the internal listener; null where that is off. */
   internalApp: App | null
   /** Made only on the embedded database without a CLIENTS_FILE, for the newcomer's first token. */
-  demo: Readonly<{ client_id: string; client_secret: string }> | null
+  demo: Readonly<{
+    client_id: string
+    client_secret: string
+    /** Where the flow of an application is tried in a browser, and with which account. */
+    sign_in: Readonly<{ url: string; email: string; password: string }>
+  }> | null
   /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */
@@ -81,20 +87,20 @@ const assemble = async (
   const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
   const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, limits: base.limits })
+  const demo = await composeDemo(config, { ...base, ...oauth, ...accounts, opened })
   let isDraining = false
   const apps = composeApps(config, {
     base,
     opened,
     pages,
-    subjects: { ...revocations, ...oauth, ...accounts, ...hosted },
+    subjects: { ...revocations, ...oauth, ...accounts, ...hosted, demo },
     mailsWaiting: mail.waiting,
     logLinesDropped,
     isDraining: () => isDraining,
   })
-  const { demo } = opened
   return {
     ...apps,
-    demo: demo && { client_id: demo.client.client_id, client_secret: demo.client_secret },
+    demo: demoOf(config, opened),
     reload: async () => {
       // At the same time, since either file system may hang.
       await Promise.all([opened.keys.reload(), opened.reloadClients()])
@@ -106,3 +112,10 @@ const assemble = async (
     close,
   }
 }
+
+const demoOf = ({ ISSUER }: Config, { demo }: OpenParts): Signet['demo'] =>
+  demo && {
+    client_id: demo.client.client_id,
+    client_secret: demo.client_secret,
+    sign_in: { url: `${ISSUER}/demo`, ...demo.account },
+  }

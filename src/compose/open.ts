@@ -3,7 +3,7 @@ import { audiencePolicyOf, type Config } from '../config.ts'
 import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
-import { DEMO_APP, demoClient } from '../domain/oauth/client.ts'
+import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
@@ -53,12 +53,9 @@ export const openParts = async (config: Config, parts: Parts) => {
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
   onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
-  const demo =
-    isEmbedded && config.CLIENTS_FILE === null
-      ? demoClient(secretOf(config, 'demo-client-secret'), policy.default_audience)
-      : null
-  const { clients, reload } =
-    registered ?? (await openClients({ file: null, more: demo ? [demo.client, DEMO_APP] : [], policy }))
+  const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
+  const more = demo ? [demo.client, DEMO_APP, demo.web] : []
+  const { clients, reload } = registered ?? (await openClients({ file: null, more, policy }))
   const database = served ?? (await openOwn())
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
@@ -127,6 +124,21 @@ const openOwnRedis = async (
   if (redis.wrongDatabase() !== null) throw new StartFault([`REDIS_URL: ${redis.fault()}`])
   return redis
 }
+
+/** The newcomer's clients, and the account with which the demo application is tried. */
+const openDemo = (config: Config, default_audience: string) => ({
+  ...demoClient(secretOf(config, 'demo-client-secret'), default_audience),
+  web: demoWebClient(config.ISSUER),
+  account: {
+    email: 'demo@example.com',
+    password: localSecret(config.DATA_DIR, 'demo-account-password', () =>
+      randomBytes(DEMO_PASSWORD_BYTES).toString('base64url'),
+    ),
+  },
+})
+
+/** 96 bits, in 16 characters: the password is typed by hand. */
+const DEMO_PASSWORD_BYTES = 12
 
 const secretOf = ({ DATA_DIR }: Config, name: string) =>
   localSecret(DATA_DIR, name, () => randomBytes(32).toString('base64url'))

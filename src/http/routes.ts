@@ -10,6 +10,7 @@ import type { Exchange } from '../grants/exchange.ts'
 import type { Keys } from '../ports/keys.ts'
 import { accountPageRoutes } from './account-pages/index.ts'
 import { accountRoutes } from './accounts/index.ts'
+import { demoRoutes } from './demo/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
 import { forgotPasswordRoutes } from './hosted/forgot-password.ts'
@@ -50,6 +51,8 @@ type Needs = Readonly<{
   endEverything: EndEverything
   judgeHealth: JudgeHealth
   brand: Brand
+  /** Null but on the embedded default. */
+  demo: Parameters<typeof demoRoutes>[0] | null
 }> &
   Parameters<typeof accountRoutes>[0] &
   Parameters<typeof authorizeRoutes>[0] &
@@ -90,6 +93,7 @@ const subjectRoutes = (needs: Needs): readonly Route[] => [
   ...logoutRoutes(needs),
   ...accountPageRoutes(needs),
   ...brandRoutes(needs.brand),
+  ...(needs.demo === null ? [] : demoRoutes(needs.demo)),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
 ]

@@ -59,11 +59,12 @@ describe('the first start on the embedded default', () => {
       expect.stringMatching(/^Demo client: demo, secret [\w-]{43}$/),
       'Get a token:',
       expect.stringMatching(/^ {2}curl -s -u demo:[\w-]{43} -d grant_type=client_credentials http/),
+      expect.stringMatching(/^Try signing in: http\S+\/demo \(demo@example\.com, password [\w-]{16}\)$/),
     ])
     expect(phasesOf(program)).toEqual(['making_database', 'opening_database', 'migrating_database'])
     const ready = { event: 'ready', issuer, host: '127.0.0.1', port: sandbox.port }
     await expect.poll(program.log).toContainEqual(expect.objectContaining(ready))
-    const answer = execFileSync('sh', ['-c', lines.at(-1) ?? ''], { encoding: 'utf8' })
+    const answer = execFileSync('sh', ['-c', lines.at(-2) ?? ''], { encoding: 'utf8' })
     const { access_token } = JSON.parse(answer) as { access_token: string }
     const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
     const { payload } = await jwtVerify(access_token, keys, {
@@ -75,6 +76,9 @@ describe('the first start on the embedded default', () => {
     expect(payload).toMatchObject({ sub: 'demo', client_id: 'demo', scope: 'demo' })
     expect(program.out()).not.toContain(/secret ([\w-]{43})/.exec(lines[4] ?? '')?.[1])
     expect(program.out()).not.toContain(access_token)
+    const [, email = '', password = ''] = /\((\S+), password (\S+)\)$/.exec(lines.at(-1) ?? '') ?? []
+    expect((await sandbox.ask('/auth/login', { body: { email, password } })).status).toBe(200)
+    expect(program.out()).not.toContain(password)
   })
 
   it('finds accounts, key and demo client again at the second start', async () => {

@@ -57,7 +57,12 @@ const REASONS = {
     'redirect_uri_not_registered',
     'request_uri_invalid',
   ],
-  PAGE_FOREIGN: ['page_seal_missing', 'page_seal_of_another_browser', 'session_of_another_page'],
+  PAGE_FOREIGN: [
+    'page_seal_missing',
+    'page_seal_of_another_browser',
+    'session_of_another_page',
+    'demo_answer_foreign',
+  ],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
   AUTHENTICATION_UNMET: ['no_second_factor'],
   AUTH_CREDENTIALS_INVALID: [

@@ -92,6 +92,18 @@ export const DEMO_APP: Client = {
   audience: [DEMO_API],
 }
 
+/** Ours: the demo application that Signet serves itself, at /demo: a client like those of other people. */
+export const demoWebClient = (issuer: string): Client => ({
+  ...DEMO_APP,
+  client_id: 'demo-web',
+  redirect_uris: [`${issuer}/demo/callback`],
+  response_types: ['code'],
+  grant_types: ['authorization_code', 'refresh_token'],
+  post_logout_redirect_uris: [`${issuer}/demo`],
+  scope: 'openid profile email offline_access demo',
+  first_party: false,
+})
+
 /** Ours: the demo client with a secret. Its tokens are for DEFAULT_AUDIENCE unless it asks for the demo API. */
 export const demoClient = (
   client_secret: string,

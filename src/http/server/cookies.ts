@@ -12,17 +12,20 @@ export type Cookie = Readonly<{
 
 /**
  * RFC 6265bis §4.1.3.2 – `__Host-`: set over https, for this host alone, so that no neighbouring domain can set it.
+ * A cookie for one path cannot have that prefix, and has `__Secure-`.
  * Ours: a loopback issuer on http uses neither the prefix nor Secure, because browsers keep no Secure cookie from http.
  */
 export const createCookie = (
   bare_name: string,
   issuer: string,
   same_site: 'Strict' | 'Lax' = 'Strict',
+  path: `/${string}` = '/',
 ): Cookie => {
   const isSecure = issuer.startsWith('https:')
-  const name = isSecure ? `__Host-${bare_name}` : bare_name
+  const prefix = path === '/' ? '__Host-' : '__Secure-'
+  const name = isSecure ? `${prefix}${bare_name}` : bare_name
   const write = (value: string, max_age_seconds: number) =>
-    `${name}=${value}; Path=/; Max-Age=${max_age_seconds}; HttpOnly; ${isSecure ? 'Secure; ' : ''}SameSite=${same_site}`
+    `${name}=${value}; Path=${path}; Max-Age=${max_age_seconds}; HttpOnly; ${isSecure ? 'Secure; ' : ''}SameSite=${same_site}`
   return {
     write,
     clear: write('', 0),

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Answer, toAnswer } from '../answer.ts'
-import { askApp } from '../bindings.ts'
 import { PASSWORD } from '../ask.ts'
+import { askApp } from '../bindings.ts'
 import { type Instance, ISSUER } from '../deployment.ts'
 
 type Headers = Readonly<Record<string, string>>
