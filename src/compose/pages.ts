@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
-import type { Brand } from '../http/pages/brand.ts'
-import { openPages } from '../http/pages/layout.ts'
+import type { Brand } from '../http/layout/brand.ts'
+import { openPages } from '../http/layout/layout.ts'
 import { readLogo } from '../platform/brand-logo.ts'
 
 /** The pages in the look of the settings. Throws a StartFault where the logo cannot be shown. */

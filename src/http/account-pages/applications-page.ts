@@ -1,7 +1,7 @@
 import type { AllowedApplication } from '../../flows/account/applications.ts'
-import { type Html, html } from '../pages/html.ts'
-import type { Page, View } from '../pages/layout.ts'
-import { button, form, itemList } from '../pages/parts.ts'
+import { type Html, html } from '../layout/html.ts'
+import type { Page, View } from '../layout/layout.ts'
+import { button, form, itemList } from '../layout/parts.ts'
 import { accountSheet, card, dayOf, type Frame } from './frame.ts'
 
 type Shown = Readonly<{ frame: Frame; applications: readonly AllowedApplication[] }>

@@ -1,8 +1,8 @@
 import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
-import { html } from '../pages/html.ts'
-import type { Page, View } from '../pages/layout.ts'
-import { badge, button, form, itemList } from '../pages/parts.ts'
+import { html } from '../layout/html.ts'
+import type { Page, View } from '../layout/layout.ts'
+import { badge, button, form, itemList } from '../layout/parts.ts'
 import { accountSheet, agoOf, card, dayOf, type Frame } from './frame.ts'
 
 type Named = SignIn & Readonly<{ application: string }>

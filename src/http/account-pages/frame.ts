@@ -1,8 +1,8 @@
 import type { Person } from '../../domain/account/profile.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { type Html, html } from '../pages/html.ts'
-import { inLanguage, type Sheet, type View } from '../pages/layout.ts'
-import { badge, button, form } from '../pages/parts.ts'
+import { type Html, html } from '../layout/html.ts'
+import { inLanguage, type Sheet, type View } from '../layout/layout.ts'
+import { badge, button, form } from '../layout/parts.ts'
 
 /** What every tab of the account page has. */
 export type Frame = Readonly<{ person: Person; sealed: string; sealed_logout: string }>

@@ -1,8 +1,8 @@
 import type { ProfileField, ProfileFields } from '../../domain/account/profile.ts'
-import { field } from '../pages/field.ts'
-import { html } from '../pages/html.ts'
-import { inLanguage, type Page, type View } from '../pages/layout.ts'
-import { button, faultSummary, form, note } from '../pages/parts.ts'
+import { field } from '../layout/field.ts'
+import { html } from '../layout/html.ts'
+import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import { button, faultSummary, form, note } from '../layout/parts.ts'
 import { accountSheet, card, type Frame } from './frame.ts'
 
 type Profile = Readonly<{

@@ -1,6 +1,6 @@
-import { type Html, html } from '../pages/html.ts'
-import type { Page, View } from '../pages/layout.ts'
-import { button, form, itemList, note } from '../pages/parts.ts'
+import { type Html, html } from '../layout/html.ts'
+import type { Page, View } from '../layout/layout.ts'
+import { button, form, itemList, note } from '../layout/parts.ts'
 import type { SignedInVisit } from './visits.ts'
 
 type Entry = Readonly<{

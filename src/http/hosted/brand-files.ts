@@ -1,5 +1,5 @@
 import { Problem } from '../../domain/base/problem.ts'
-import { type Brand, faviconOf, ICON_PATH, LOGO_PATH } from '../pages/brand.ts'
+import { type Brand, faviconOf, ICON_PATH, LOGO_PATH } from '../layout/brand.ts'
 import type { Reply, Route } from '../server/route.ts'
 
 const open = { method: 'GET', cors: 'none', errors: 'problem' } as const

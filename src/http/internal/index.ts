@@ -1,6 +1,6 @@
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
-import type { Pages } from '../pages/layout.ts'
+import type { Pages } from '../layout/layout.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { type App, createApp } from '../server/app.ts'
 import { createClientAddress } from '../server/client-address.ts'

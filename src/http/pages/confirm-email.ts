@@ -1,6 +1,6 @@
-import { html } from './html.ts'
-import type { Page } from './layout.ts'
-import { button, form, sign } from './parts.ts'
+import { html } from '../layout/html.ts'
+import type { Page } from '../layout/layout.ts'
+import { button, form, sign } from '../layout/parts.ts'
 
 /** Where a link leads that confirms an e-mail address: one button. */
 export const confirmEmailPage =

@@ -1,8 +1,8 @@
+import { type Html, html } from '../layout/html.ts'
+import type { Icon } from '../layout/icons.ts'
+import type { Page, View } from '../layout/layout.ts'
+import { badge, button, form, itemList, note } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
-import { type Html, html } from './html.ts'
-import type { Icon } from './icons.ts'
-import type { Page, View } from './layout.ts'
-import { badge, button, form, itemList, note } from './parts.ts'
 
 type ConsentAsked = Readonly<{
   sealed: string

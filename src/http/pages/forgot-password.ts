@@ -1,8 +1,8 @@
 import { LINK_SECONDS } from '../../domain/account/email-link.ts'
-import { field } from './field.ts'
-import { type Html, html } from './html.ts'
-import { inLanguage, type Page, type View } from './layout.ts'
-import { button, faultSummary, form, note, sign, whenIn } from './parts.ts'
+import { field } from '../layout/field.ts'
+import { type Html, html } from '../layout/html.ts'
+import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import { button, faultSummary, form, note, sign, whenIn } from '../layout/parts.ts'
 
 /** What was wrong with the last attempt. */
 export type ForgotPasswordFault =

@@ -1,6 +1,6 @@
-import { attributes, html } from './html.ts'
-import type { Page } from './layout.ts'
-import { button } from './parts.ts'
+import { attributes, html } from '../layout/html.ts'
+import type { Page } from '../layout/layout.ts'
+import { button } from '../layout/parts.ts'
 
 type FormPost = Readonly<{
   action: string

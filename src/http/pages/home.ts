@@ -1,6 +1,6 @@
-import { html } from './html.ts'
-import type { Page } from './layout.ts'
-import { itemList } from './parts.ts'
+import { html } from '../layout/html.ts'
+import type { Page } from '../layout/layout.ts'
+import { itemList } from '../layout/parts.ts'
 
 /** Ours – For a person who opens the issuer in a browser: what this server is, and where its interfaces are described. */
 export const homePage: Page = ({ say, brand }) => ({

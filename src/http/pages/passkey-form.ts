@@ -1,7 +1,7 @@
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
-import { attributes, type Html, html } from './html.ts'
-import { inLanguage, type View } from './layout.ts'
-import { button } from './parts.ts'
+import { attributes, type Html, html } from '../layout/html.ts'
+import { inLanguage, type View } from '../layout/layout.ts'
+import { button } from '../layout/parts.ts'
 
 type PasskeyForm = Readonly<{
   sealed: string

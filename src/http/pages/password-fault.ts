@@ -1,5 +1,5 @@
-import type { Html } from './html.ts'
-import type { Say } from './texts.ts'
+import type { Html } from '../layout/html.ts'
+import type { Say } from '../layout/texts.ts'
 
 type Fault = readonly [pattern: RegExp, inWords: (say: Say, count: string) => Html]
 

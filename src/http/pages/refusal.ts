@@ -1,10 +1,10 @@
 import { LINK_SECONDS } from '../../domain/account/email-link.ts'
 import type { ProblemCode } from '../../domain/base/problem.ts'
-import { type Html, html } from './html.ts'
-import type { Icon } from './icons.ts'
-import type { Page } from './layout.ts'
-import { sign, whenIn } from './parts.ts'
-import type { Say } from './texts.ts'
+import { type Html, html } from '../layout/html.ts'
+import type { Icon } from '../layout/icons.ts'
+import type { Page } from '../layout/layout.ts'
+import { sign, whenIn } from '../layout/parts.ts'
+import type { Say } from '../layout/texts.ts'
 
 type Words = Readonly<{ title: Html; help: Html; icon: Icon }>
 

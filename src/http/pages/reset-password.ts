@@ -1,7 +1,7 @@
-import { field } from './field.ts'
-import { html } from './html.ts'
-import { inLanguage, type Page } from './layout.ts'
-import { button, faultSummary, form, sign } from './parts.ts'
+import { field } from '../layout/field.ts'
+import { html } from '../layout/html.ts'
+import { inLanguage, type Page } from '../layout/layout.ts'
+import { button, faultSummary, form, sign } from '../layout/parts.ts'
 import { passwordFaultOf } from './password-fault.ts'
 
 type ResetPassword = Readonly<{

@@ -1,9 +1,9 @@
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
+import { field } from '../layout/field.ts'
+import { type Html, html } from '../layout/html.ts'
+import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import { button, faultSummary, form, whenIn } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
-import { field } from './field.ts'
-import { type Html, html } from './html.ts'
-import { inLanguage, type Page, type View } from './layout.ts'
-import { button, faultSummary, form, whenIn } from './parts.ts'
 import { passkeyForm } from './passkey-form.ts'
 import type { TooManyAttempts } from './sign-in.ts'
 

@@ -1,7 +1,7 @@
+import { html } from '../layout/html.ts'
+import { inLanguage, type Page } from '../layout/layout.ts'
+import { button, form } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
-import { html } from './html.ts'
-import { inLanguage, type Page } from './layout.ts'
-import { button, form } from './parts.ts'
 import { leadOf } from './sign-in.ts'
 
 type SelectAccount = Readonly<{ sealed: string; asking: Asking; email: string }>

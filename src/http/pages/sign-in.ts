@@ -1,9 +1,9 @@
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
+import { field } from '../layout/field.ts'
+import { type Html, html } from '../layout/html.ts'
+import { inLanguage, type Page, type Sheet, type View } from '../layout/layout.ts'
+import { button, form, note, whenIn } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
-import { field } from './field.ts'
-import { type Html, html } from './html.ts'
-import { inLanguage, type Page, type Sheet, type View } from './layout.ts'
-import { button, form, note, whenIn } from './parts.ts'
 import { passkeyForm } from './passkey-form.ts'
 
 /** A limit that is used up, with the seconds after which a retry makes sense. */

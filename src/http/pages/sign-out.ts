@@ -1,7 +1,7 @@
+import { html } from '../layout/html.ts'
+import { inLanguage, type Page } from '../layout/layout.ts'
+import { button, form, sign } from '../layout/parts.ts'
 import { formTargetOf } from './asking.ts'
-import { html } from './html.ts'
-import { inLanguage, type Page } from './layout.ts'
-import { button, form, sign } from './parts.ts'
 
 type SignOut = Readonly<{
   sealed: string

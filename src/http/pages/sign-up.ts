@@ -1,8 +1,8 @@
+import { field } from '../layout/field.ts'
+import { type Html, html } from '../layout/html.ts'
+import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import { button, faultSummary, form } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
-import { field } from './field.ts'
-import { type Html, html } from './html.ts'
-import { inLanguage, type Page, type View } from './layout.ts'
-import { button, faultSummary, form } from './parts.ts'
 import { passwordFaultOf } from './password-fault.ts'
 import { leadOf } from './sign-in.ts'
 

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
-import type { Pages } from '../pages/layout.ts'
+import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, problemReply } from './refusal.ts'

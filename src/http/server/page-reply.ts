@@ -1,4 +1,4 @@
-import type { Page } from '../pages/layout.ts'
+import type { Page } from '../layout/layout.ts'
 import { languageFor } from './language.ts'
 import { type Call, NO_STORE, type Reply } from './route.ts'
 

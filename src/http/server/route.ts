@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { LogFields } from '../../domain/base/log-fields.ts'
-import type { Pages } from '../pages/layout.ts'
+import type { Pages } from '../layout/layout.ts'
 
 /** A request over node:http. `env.incoming` is Node's own request. */
 export type Http = { Bindings: HttpBindings }

@@ -1,5 +1,5 @@
 import { type Color, type Palette, paletteOf } from '../../../src/domain/base/palette.ts'
-import type { Brand } from '../../../src/http/pages/brand.ts'
+import type { Brand } from '../../../src/http/layout/brand.ts'
 
 export const paletteFor = (color: Color): Palette => {
   const palette = paletteOf(color)

@@ -4,13 +4,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { requestOptions } from '../../../src/domain/factors/passkey.ts'
-import { formTargetOf } from '../../../src/http/pages/asking.ts'
-import { faviconOf } from '../../../src/http/pages/brand.ts'
-import { confirmEmailPage, emailConfirmedPage } from '../../../src/http/pages/confirm-email.ts'
-import { field } from '../../../src/http/pages/field.ts'
-import { forgotPasswordPage, resetMailSentPage } from '../../../src/http/pages/forgot-password.ts'
-import { attributes, html } from '../../../src/http/pages/html.ts'
-import { openPages, type Page, type Sheet } from '../../../src/http/pages/layout.ts'
+import { faviconOf } from '../../../src/http/layout/brand.ts'
+import { field } from '../../../src/http/layout/field.ts'
+import { attributes, html } from '../../../src/http/layout/html.ts'
+import { openPages, type Page, type Sheet } from '../../../src/http/layout/layout.ts'
 import {
   badge,
   button,
@@ -20,7 +17,10 @@ import {
   note,
   sign,
   whenIn,
-} from '../../../src/http/pages/parts.ts'
+} from '../../../src/http/layout/parts.ts'
+import { formTargetOf } from '../../../src/http/pages/asking.ts'
+import { confirmEmailPage, emailConfirmedPage } from '../../../src/http/pages/confirm-email.ts'
+import { forgotPasswordPage, resetMailSentPage } from '../../../src/http/pages/forgot-password.ts'
 import { refusalPage } from '../../../src/http/pages/refusal.ts'
 import { resetPasswordPage } from '../../../src/http/pages/reset-password.ts'
 import { secondFactorPage } from '../../../src/http/pages/second-factor.ts'
