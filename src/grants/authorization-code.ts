@@ -6,7 +6,7 @@ import {
 import { CODE_REFUSALS } from '../domain/authorization/code-refusals.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
-import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
+import { type AudiencePolicy, asRegistered, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
@@ -92,7 +92,8 @@ const readRequest = (
   const code = parseAuthorizationCode(requireParameter(form, 'code'))
   if (code === null) throw new OAuthError('code_malformed')
   const { client_id } = client
-  const resources = form.resources.length > 0 ? audienceFor(client, form.resources, policy) : []
+  const asked = asRegistered(client, form.resources, policy)
+  const resources = asked.length > 0 ? audienceFor(client, asked, policy) : []
   return {
     ...code,
     client_id,

@@ -1,7 +1,7 @@
 import { digestOf } from '../domain/base/digest.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
-import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
+import { type AudiencePolicy, asRegistered, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
@@ -104,7 +104,8 @@ export const readRefreshToken = (text: string, peppers: Peppers): PresentedRefre
 const requireRegistered = ({ policy }: Needs, request: RotateRequest): RotateRequest => {
   const { client, scope, resources } = request
   if (scope !== null) narrowScope(scope.join(' '), client.scope)
-  return { ...request, resources: resources.length > 0 ? audienceFor(client, resources, policy) : [] }
+  const asked = asRegistered(client, resources, policy)
+  return { ...request, resources: asked.length > 0 ? audienceFor(client, asked, policy) : [] }
 }
 
 /** Where no token is going to be issued. */

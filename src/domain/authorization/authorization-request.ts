@@ -1,5 +1,5 @@
 import { parseAcrValues } from '../oauth/acr.ts'
-import { type AudiencePolicy, audienceFor } from '../oauth/audience.ts'
+import { type AudiencePolicy, asRegistered, audienceFor } from '../oauth/audience.ts'
 import type { Client } from '../oauth/client.ts'
 import type { Form } from '../oauth/form.ts'
 import { OAuthError } from '../oauth/oauth-error.ts'
@@ -120,7 +120,7 @@ export const judgeAuthorizationRequest = (form: Form, judging: Judging): Authori
     ...target,
     isRedirectUriGiven: form.get('redirect_uri') !== undefined,
     scope,
-    audience: audienceFor(client, form.resources, policy),
+    audience: audienceFor(client, asRegistered(client, form.resources, policy), policy),
     isAudienceGiven: form.resources.length > 0,
     nonce,
     code_challenge: codeChallengeOf(form, { client, scope, nonce }),

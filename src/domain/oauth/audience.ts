@@ -13,26 +13,31 @@ export const audienceFor = (
   resources: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
-  const asked = asRegistered(client, resources, policy)
-  const audience = [...new Set(resources.length > 0 ? asked : allowedFor(client, policy).slice(0, 1))]
+  const allowed = allowedFor(client, policy)
+  for (const resource of resources) {
+    if (!isResource(resource)) throw new OAuthError('resource_malformed')
+    if (!allowed.includes(resource)) throw new OAuthError('resource_not_registered')
+  }
+  const audience = [...new Set(resources.length > 0 ? resources : allowed.slice(0, 1))]
   if (audience.length > 1 && audience.includes(policy.issuer)) throw new OAuthError('resource_mixed')
   return audience
 }
 
-/** RFC 8707 §2 – The resources of a request in the spelling of the registration, which tokens carry. Throws `invalid_target`. */
+/**
+ * RFC 8707 §2 – The resources of an authorization request, and of what is done with its code and its refresh tokens, in the spelling of
+ * the registration, which tokens carry. A resource that is not registered stays as it is.
+ */
 export const asRegistered = (
   client: Client,
   resources: readonly string[],
   policy: AudiencePolicy,
 ): readonly string[] => {
   const allowed = allowedFor(client, policy)
-  return resources.map(resource => {
-    if (!isResource(resource)) throw new OAuthError('resource_malformed')
-    if (allowed.includes(resource)) return resource
-    const registered = allowed.find(each => normalized(each) === normalized(resource))
-    if (registered === undefined) throw new OAuthError('resource_not_registered')
-    return registered
-  })
+  return resources.map(resource =>
+    allowed.includes(resource)
+      ? resource
+      : (allowed.find(each => normalized(each) === normalized(resource)) ?? resource),
+  )
 }
 
 /** RFC 3986 §6.2.2.1, §6.2.3 – Scheme and host in any case, and an empty path like `/`: libraries write a URL in either way. */
