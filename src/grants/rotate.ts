@@ -2,12 +2,14 @@ import { digestOf } from '../domain/base/digest.ts'
 import { aboutFamily } from '../domain/base/log-fields.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
+
 import {
   type AudiencePolicy,
   audienceFor,
   audienceOfSignIn,
   registeredResources,
 } from '../domain/oauth/audience.ts'
+
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'

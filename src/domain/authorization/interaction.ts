@@ -7,7 +7,7 @@ import type { AuthorizationRequest, Prompt } from './authorization-request.ts'
 import { type Consent, scopesToAsk } from './consent.ts'
 
 /** What is known when the next step is judged. */
-export type Standing = Readonly<{
+export type AuthorizationStanding = Readonly<{
   request: AuthorizationRequest
   client: Client
   /** Null: the browser is not signed in. */
@@ -18,7 +18,7 @@ export type Standing = Readonly<{
 }>
 
 /** What a person is asked for next, or nothing: then the code is issued. */
-export type Step =
+export type AuthorizationStep =
   | Readonly<{ step: 'sign_up' | 'select_account' }>
   | Readonly<{ step: 'second_factor' }>
   | Readonly<{ step: 'issue' }>
@@ -27,7 +27,7 @@ export type Step =
   | Readonly<{ step: 'consent'; asked: readonly string[]; granted: readonly string[] }>
 
 /** OpenID Connect Core §3.1.2.3, §3.1.2.4 – The next step of an authorization request. Pure: every step leads back here. */
-export const judgeStep = (standing: Standing): Step => {
+export const judgeStep = (standing: AuthorizationStanding): AuthorizationStep => {
   const { request, session } = standing
   if (request.prompt.includes('create')) return { step: 'sign_up' }
   if (session === null) return { step: 'sign_in', why: 'signed_out' }
@@ -39,7 +39,7 @@ export const judgeStep = (standing: Standing): Step => {
 }
 
 /** OpenID Connect Core §3.1.2.6 – The error for a client that wants no page to be shown: what would have been asked for. */
-export const refusalWithoutPage = ({ step }: Step): Reason | null => {
+export const refusalWithoutPage = ({ step }: AuthorizationStep): Reason | null => {
   switch (step) {
     case 'issue':
       return null
@@ -93,7 +93,7 @@ const isOfHint = ({ hinted_sub }: AuthorizationRequest, { account }: BrowserSess
  * OpenID Connect Core §3.1.2.1 – `prompt=login` and `max_age`. A sign-in that is younger than the request satisfies both, also `max_age=0`,
  * which means the same as `prompt=login`: otherwise a person who takes time for the next page would be asked again and again.
  */
-const isRecent = ({ request, now }: Standing, { auth_time }: BrowserSession): boolean => {
+const isRecent = ({ request, now }: AuthorizationStanding, { auth_time }: BrowserSession): boolean => {
   const { prompt, max_age, asked_at } = request
   const signedInAt = Math.floor(auth_time.getTime() / 1000)
   if (signedInAt > asked_at) return true
@@ -112,7 +112,7 @@ const isStrong = ({ acr_values }: AuthorizationRequest, { amr }: BrowserSession)
  * OpenID Connect Core §3.1.2.4, RFC 6749 §10.2 – Only what is new is asked for. A client that anybody could pose as is asked for every
  * time: RFC 8252 §8.6. First-party clients are not asked, unless the request wants it.
  */
-const consentStep = ({ request, client, consent }: Standing): Step => {
+const consentStep = ({ request, client, consent }: AuthorizationStanding): AuthorizationStep => {
   const asked = scopesToAsk({ scope: request.scope, resources: request.audience }, consent)
   const isAskedAnyway = request.prompt.includes('consent')
   const isImitable =

@@ -12,7 +12,11 @@ import {
   judgeAuthorizationRequest,
 } from '../../domain/authorization/authorization-request.ts'
 import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
-import { judgeStep, refusalWithoutPage, type Step } from '../../domain/authorization/interaction.ts'
+import {
+  type AuthorizationStep,
+  judgeStep,
+  refusalWithoutPage,
+} from '../../domain/authorization/interaction.ts'
 import { parsePushedRequestUri } from '../../domain/authorization/pushed-request.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
@@ -64,9 +68,10 @@ type Asked = Readonly<{ request: AuthorizationRequest; client: Client }>
 type AskedHere = Asked & Readonly<{ session: BrowserSession | null }>
 
 /** What comes of a request: the answer to the client, or the page for the next step. */
-export type Progress =
+export type AuthorizationProgress =
   | Readonly<{ outcome: 'answer'; answer: AuthorizationAnswer }>
-  | (AskedHere & Readonly<{ outcome: 'page'; step: Exclude<Step, { step: 'issue' | 'second_factor' }> }>)
+  | (AskedHere &
+      Readonly<{ outcome: 'page'; step: Exclude<AuthorizationStep, { step: 'issue' | 'second_factor' }> }>)
   | (AskedHere & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
 
 /** Who is here: the session that the browser presents, and the one that the page was made for; null for a page of a signed-out browser. */
@@ -87,7 +92,7 @@ export type Decision = Resumed &
  * AuthorizationRefused for the client from then on.
  */
 export const createAuthorize = (needs: Needs) => ({
-  begin: async (query: string, presented: PresentedSession | null): Promise<Progress> => {
+  begin: async (query: string, presented: PresentedSession | null): Promise<AuthorizationProgress> => {
     const { form, client, target, faults, pushed } = await proveTarget(needs, query)
     return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
@@ -101,13 +106,13 @@ export const createAuthorize = (needs: Needs) => ({
   },
 
   /** Goes on with a request of an earlier page. Its registration may have changed since. */
-  resume: async ({ request, ...here }: Resumed): Promise<Progress> => {
+  resume: async ({ request, ...here }: Resumed): Promise<AuthorizationProgress> => {
     const client = await requireClient(needs, request)
     return answering(needs, request, () => proceed(needs, { request, client }, here))
   },
 
   /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. */
-  decide: async ({ request, isAllowed, scope, ...here }: Decision): Promise<Progress> => {
+  decide: async ({ request, isAllowed, scope, ...here }: Decision): Promise<AuthorizationProgress> => {
     const client = await requireClient(needs, request)
     return answering(needs, request, async () => {
       const { client_id } = client
@@ -137,8 +142,8 @@ const mustPush = ({ isPushRequired }: Needs, client: Client): boolean =>
 const answering = async (
   { policy: { issuer } }: Needs,
   target: AnswerTarget,
-  work: () => Promise<Progress>,
-): Promise<Progress> => {
+  work: () => Promise<AuthorizationProgress>,
+): Promise<AuthorizationProgress> => {
   try {
     return await work()
   } catch (error) {
@@ -148,7 +153,11 @@ const answering = async (
 }
 
 /** The next step, judged anew each time: nothing that a page said before is believed. */
-const proceed = async (needs: Needs, asked: Asked, { presented, session_id }: Here): Promise<Progress> => {
+const proceed = async (
+  needs: Needs,
+  asked: Asked,
+  { presented, session_id }: Here,
+): Promise<AuthorizationProgress> => {
   const { request, client } = asked
   const { client_id } = client
   const found = presented && (await needs.browserSessions.findAtClient({ ...presented, client_id }))
@@ -175,7 +184,7 @@ const ofAnotherPerson = (request: AuthorizationRequest): Problem =>
 const demandFactor = async (
   { offerFactors, limit }: Needs,
   { session, ...asked }: Asked & Readonly<{ session: BrowserSession }>,
-): Promise<Progress> => {
+): Promise<AuthorizationProgress> => {
   await requireAllowance(limit, session.account.id)
   const offer = await offerFactors({ ...PAGES_OCCASION, account: session.account })
   if (offer === null) throw new OAuthError('authentication_unmet', { client_id: asked.client.client_id })
@@ -190,7 +199,10 @@ type Settled = Readonly<{
 }>
 
 /** RFC 6749 §4.1.2 – One insert. When the session ended in this very moment, the person signs in again. */
-const issue = async (needs: Needs, { request, client, session, consent }: Settled): Promise<Progress> => {
+const issue = async (
+  needs: Needs,
+  { request, client, session, consent }: Settled,
+): Promise<AuthorizationProgress> => {
   const { codes, random, policy, requireLength, limit } = needs
   await requireAllowance(limit, session.account.id)
   requireLength(client, { scope: request.scope.join(' '), audience: request.audience })

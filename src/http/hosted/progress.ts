@@ -1,6 +1,6 @@
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
-import type { Authorize, Progress } from '../../flows/oauth/authorize.ts'
+import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
 import { type Asking, askingOf } from '../pages/asking.ts'
@@ -31,7 +31,7 @@ type Needs = Readonly<{
 }>
 
 /** Answers with what came of an authorization request: back to the client, or the page of the next step, in the same interaction. */
-export type ReplyWith = (call: Call, progress: Progress, interaction: Interaction) => Reply
+export type ReplyWith = (call: Call, progress: AuthorizationProgress, interaction: Interaction) => Reply
 
 /** Goes on where a person has just signed in: with what asked for it, or to their account. */
 export type Welcome = (call: Call, interaction: Interaction, signedIn: SignedInOnPages) => Promise<Reply>
@@ -142,7 +142,11 @@ const createReplyWith =
 const isAt = (call: Call, { path }: Shown): boolean =>
   call.context.req.method === 'GET' && call.context.req.path === path
 
-const shownOf = (needs: Needs, call: Call, progress: Extract<Progress, { outcome: 'page' }>): Shown => {
+const shownOf = (
+  needs: Needs,
+  call: Call,
+  progress: Extract<AuthorizationProgress, { outcome: 'page' }>,
+): Shown => {
   const { step, request, session } = progress
   const asking = askingOf(progress)
   const email = session?.account.email ?? ''

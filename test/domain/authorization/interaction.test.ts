@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { AuthorizationRequest } from '../../../src/domain/authorization/authorization-request.ts'
 import {
+  type AuthorizationStanding,
   afterSignIn,
   judgeStep,
   refusalWithoutPage,
-  type Standing,
 } from '../../../src/domain/authorization/interaction.ts'
 import { ACR } from '../../../src/domain/oauth/acr.ts'
 import { FIRST_PARTY } from '../../../src/domain/oauth/client.ts'
@@ -52,9 +52,9 @@ const session: BrowserSession = {
 }
 const consent = { version: 1, granted: ['openid', 'notes:read https://api.example'] }
 const client = { ...FIRST_PARTY, client_id: 'app', redirect_uris: [request.redirect_uri], first_party: false }
-const standing: Standing = { request, client, session, consent, now: NOW }
+const standing: AuthorizationStanding = { request, client, session, consent, now: NOW }
 
-const stepOf = (asked: Partial<AuthorizationRequest>, more: Partial<Standing> = {}) =>
+const stepOf = (asked: Partial<AuthorizationRequest>, more: Partial<AuthorizationStanding> = {}) =>
   judgeStep({ ...standing, request: { ...request, ...asked }, ...more })
 
 describe('OpenID Connect Core §3.1.2.3 – the next step of a request', () => {
