@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { FIRST_ROLES } from '../domain/oauth/roles.ts'
 import { createRelyingParty } from '../http/demo/relying-party.ts'
-import { createVisits } from '../http/demo/visits.ts'
+import { createDemoVisits } from '../http/demo/visits.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import { createAccountAdministration } from '../store/accounts/account-administration.ts'
 import type { ComposedAccounts } from './accounts.ts'
@@ -25,7 +25,7 @@ export const composeDemo = async (config: Config, parts: Parts) => {
     email,
     csrf: parts.csrf,
     limits: parts.limits,
-    visits: createVisits({ cookie: createCookie('signet-demo', issuer, 'Lax', '/demo'), random }),
+    visits: createDemoVisits({ cookie: createCookie('signet-demo', issuer, 'Lax', '/demo'), random }),
     relyingParty: createRelyingParty({
       ...parts,
       client: demo.web,

@@ -4,7 +4,7 @@ import { AuthorizationCode } from 'simple-oauth2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
 import { type ClientKey, createClientKey } from '../support/assertions.ts'
-import { createPerson, type Person } from '../support/authorization/person.ts'
+import { createPageVisitor, type PageVisitor } from '../support/authorization/person.ts'
 import { API } from '../support/clients.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
@@ -59,9 +59,9 @@ describe('the authorization code flow, by clients that nobody here wrote', () =>
     await deployment.close()
   })
 
-  const meet = (decision: 'allow' | 'deny' = 'allow'): Readonly<{ person: Person; email: string }> => {
+  const meet = (decision: 'allow' | 'deny' = 'allow'): Readonly<{ person: PageVisitor; email: string }> => {
     const email = newEmail()
-    return { email, person: createPerson(issuer, { email, password: PASSWORD, decision }) }
+    return { email, person: createPageVisitor(issuer, { email, password: PASSWORD, decision }) }
   }
 
   describe('openid-client', () => {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
-import { createPerson } from '../support/authorization/person.ts'
+import { createPageVisitor } from '../support/authorization/person.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 import { freePort } from '../support/services/services.ts'
@@ -55,7 +55,7 @@ describe('programs in other languages', () => {
       const child = spawn(python ?? '', program, { stdio: ['pipe', 'pipe', 'inherit'] })
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
       const { value: url = '' } = await lines.next()
-      const answer = await createPerson(issuer, { email, password: PASSWORD }).authorize(url)
+      const answer = await createPageVisitor(issuer, { email, password: PASSWORD }).authorize(url)
       child.stdin.end(`${answer.href}\n`)
       const { value: result = '' } = await lines.next()
       expect(JSON.parse(result)).toMatchObject({
@@ -90,7 +90,7 @@ describe('programs in other languages', () => {
 
     it('opens a page to a person who has signed in', async () => {
       const email = newEmail()
-      const person = createPerson(issuer, { email, password: PASSWORD })
+      const person = createPageVisitor(issuer, { email, password: PASSWORD })
       const page = `http://127.0.0.1:${apache_port}/page`
       const answer = await person.visit(await person.authorize(page))
       expect([answer.status, answer.headers.get('location')]).toEqual([302, page])

@@ -9,7 +9,7 @@ import express from 'express'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
-import { createPerson, serveAt } from '../support/authorization/person.ts'
+import { createPageVisitor, serveAt } from '../support/authorization/person.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 import { freePort } from '../support/services/services.ts'
@@ -97,7 +97,7 @@ describe('the client of @modelcontextprotocol/sdk', () => {
     await expect(new Client({ name: 'agent', version: '1.0.0' }).connect(first)).rejects.toThrow(
       UnauthorizedError,
     )
-    const person = createPerson(issuer, { email: newEmail(), password: PASSWORD })
+    const person = createPageVisitor(issuer, { email: newEmail(), password: PASSWORD })
     const { searchParams } = await person.authorize(kept.asked ?? '')
     expect([searchParams.get('state'), searchParams.get('iss')]).toEqual(['a state', issuer])
     await first.finishAuth(searchParams.get('code') ?? '')

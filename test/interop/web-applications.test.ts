@@ -7,7 +7,7 @@ import passport from 'passport'
 import { Strategy } from 'passport-oauth2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
-import { createPerson, serveAt } from '../support/authorization/person.ts'
+import { createPageVisitor, serveAt } from '../support/authorization/person.ts'
 import { API } from '../support/clients.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
@@ -91,7 +91,7 @@ describe('web applications that nobody here wrote', () => {
       })
     const end = await serveAt(passportAt.port, application)
     const email = newEmail()
-    const person = createPerson(issuer, { email, password: PASSWORD })
+    const person = createPageVisitor(issuer, { email, password: PASSWORD })
     const answer = await person.visit(await person.authorize(`${passportAt.origin}/login`))
     const user = (await answer.json()) as Readonly<{ access_token: string; refresh_token: string }>
     expect(user).toEqual({ access_token: expect.any(String), refresh_token: expect.any(String) })
@@ -127,7 +127,7 @@ describe('web applications that nobody here wrote', () => {
     })
     const end = await serveAt(betterAuthAt.port, toNodeHandler(auth))
     const email = newEmail()
-    const person = createPerson(issuer, { email, password: PASSWORD })
+    const person = createPageVisitor(issuer, { email, password: PASSWORD })
     const asked = await person.visit(`${betterAuthAt.origin}/api/auth/sign-in/social`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', origin: betterAuthAt.origin },

@@ -27,7 +27,7 @@ export type SignedInVisit = Readonly<{
 /** The `error` with which the server answered. */
 export type RefusedVisit = Readonly<{ stage: 'refused'; error: string }>
 
-export type Visit = BegunVisit | SignedInVisit | RefusedVisit
+export type DemoVisit = BegunVisit | SignedInVisit | RefusedVisit
 
 type Needs = Readonly<{ cookie: Cookie; random: Random }>
 
@@ -37,17 +37,17 @@ const VISIT_SECONDS = 86_400
 const ID_BYTES = 32
 
 /** The sessions of the demo application, in memory: it is served by one process, and a restart signs its visitors out. */
-export const createVisits = ({ cookie, random }: Needs) => {
-  const visits = new Map<string, Visit>()
+export const createDemoVisits = ({ cookie, random }: Needs) => {
+  const visits = new Map<string, DemoVisit>()
   const forget = (call: Call): string => {
     visits.delete(cookie.read(call) ?? '')
     return cookie.clear
   }
   return {
-    find: (call: Call): Visit | null => visits.get(cookie.read(call) ?? '') ?? null,
+    find: (call: Call): DemoVisit | null => visits.get(cookie.read(call) ?? '') ?? null,
 
     /** Under a new id, whatever the browser brought. Returns the Set-Cookie. */
-    open: (call: Call, visit: Visit): string => {
+    open: (call: Call, visit: DemoVisit): string => {
       forget(call)
       for (const id of visits.keys()) {
         if (visits.size < VISITS_MAX) break
@@ -59,7 +59,7 @@ export const createVisits = ({ cookie, random }: Needs) => {
     },
 
     /** Under the same id; does nothing when the visit was forgotten meanwhile. */
-    replace: (call: Call, visit: Visit): void => {
+    replace: (call: Call, visit: DemoVisit): void => {
       const id = cookie.read(call) ?? ''
       if (visits.has(id)) visits.set(id, visit)
     },
@@ -69,4 +69,4 @@ export const createVisits = ({ cookie, random }: Needs) => {
   }
 }
 
-export type Visits = ReturnType<typeof createVisits>
+export type Visits = ReturnType<typeof createDemoVisits>

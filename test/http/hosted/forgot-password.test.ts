@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signUp } from '../../support/accounts/account-api.ts'
 import { NEW_PASSWORD, type Post, SUBJECTS, startWithMail } from '../../support/accounts/mail.ts'
 import { type Deployment, ISSUER, openEmbeddedDeployment } from '../../support/deployment.ts'
-import { createBrowser, headingOf, linkNamed } from '../../support/pages/plain-browser.ts'
+import { createBrowser, linkNamed, titleOf } from '../../support/pages/plain-browser.ts'
 import { linkIn } from '../../support/services/mailbox.ts'
 
 const NOTES = {
@@ -41,11 +41,11 @@ describe('the page for a forgotten password', () => {
     const browser = createBrowser(post.signet)
     const signIn = await browser.follow(await browser.visit(AUTHORIZE))
     const form = await browser.visit(linkNamed(signIn, 'Forgot it\\?'))
-    expect([form.status, headingOf(form)]).toEqual([200, 'Forgot your password?'])
+    expect([form.status, titleOf(form)]).toEqual([200, 'Forgot your password?'])
     const sent = await browser.submit(form, { email: 'ada@forgot.example' })
     expect([sent.status, sent.headers.get('cache-control')]).toEqual([303, 'no-store'])
     const told = await browser.follow(sent)
-    expect([told.status, headingOf(told)]).toEqual([200, 'Check your mail'])
+    expect([told.status, titleOf(told)]).toEqual([200, 'Check your mail'])
     const { url } = linkIn(await post.mailbox.mailTo('ada@forgot.example', SUBJECTS.reset))
     const reset = await browser.visit(url.replace(ISSUER, ''))
     const done = await browser.submit(reset, { new_password: NEW_PASSWORD })
@@ -110,7 +110,7 @@ describe('the page for a forgotten password', () => {
     const browser = createBrowser(post.signet)
     const page = await browser.visit('/forgot-password?ui_locales=de')
     const told = await browser.follow(await browser.submit(page, { email: 'ada@forgot.example' }))
-    expect(headingOf(told)).toBe('Sehen Sie in Ihre Mails')
+    expect(titleOf(told)).toBe('Sehen Sie in Ihre Mails')
   })
 
   it.each([
@@ -123,11 +123,7 @@ describe('the page for a forgotten password', () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     for (const path of ['/forgot-password', '/sign-in', '/sign-up', '/consent', '/reset-password']) {
       const refused = await createBrowser(post.signet).visit(path, { method: 'POST', body, headers })
-      expect([path, refused.status, headingOf(refused)]).toEqual([
-        path,
-        status,
-        'This form could not be read',
-      ])
+      expect([path, refused.status, titleOf(refused)]).toEqual([path, status, 'This form could not be read'])
     }
   })
 

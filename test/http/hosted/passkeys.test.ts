@@ -8,8 +8,8 @@ import { createClock } from '../../support/effects.ts'
 import {
   type Browser,
   createBrowser,
-  headingOf,
   type OpenPage,
+  titleOf,
   unescapeHtml,
 } from '../../support/pages/plain-browser.ts'
 
@@ -18,7 +18,7 @@ type PasskeyRequest = Parameters<Authenticator['get']>[0]
 /** What the script of a page asks the browser with. */
 const passkeyRequestOf = ({ text }: OpenPage): PasskeyRequest => {
   const [, json] = /data-passkey="([^"]*)"/.exec(text) ?? []
-  if (json === undefined) throw new Error(`the page asks for no passkey: ${headingOf({ text })}`)
+  if (json === undefined) throw new Error(`the page asks for no passkey: ${titleOf({ text })}`)
   return JSON.parse(unescapeHtml(json))
 }
 
@@ -126,7 +126,7 @@ describe.each(deployments)('passkeys on the pages ($name)', ({ open }) => {
     const asked = await browser.submit(await browser.visit('/sign-in'), credentials)
     await browser.follow(asked)
     const page = await browser.follow(asked)
-    expect(headingOf(page)).toBe('Two-step verification')
+    expect(titleOf(page)).toBe('Two-step verification')
     expect(page.text).toContain('Confirm with your passkey')
     expect(passkeyRequestOf(page)['allowCredentials']).toHaveLength(1)
     const stranger = createAuthenticator()

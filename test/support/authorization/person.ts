@@ -9,7 +9,7 @@ export type Character = Readonly<{
 }>
 
 /** A person with a browser without scripts, whose cookies stay from one flow to the next. */
-export type Person = Readonly<{
+export type PageVisitor = Readonly<{
   /** Follows an authorization request through the pages to the address outside Signet that the flow ends at. */
   authorize: (url: string | URL) => Promise<URL>
   /** One request with the cookies of the browser, such as the redirect that a flow ended with. */
@@ -22,7 +22,7 @@ export type Person = Readonly<{
 const STEPS_MAX = 12
 
 /** Opens an account at the first sign-in page, and signs in with its password at the later ones. */
-export const createPerson = (issuer: string, character: Character): Person => {
+export const createPageVisitor = (issuer: string, character: Character): PageVisitor => {
   const visit = createBrowser()
   const visited: string[] = []
   let hasAccount = false
@@ -46,7 +46,7 @@ export const createPerson = (issuer: string, character: Character): Person => {
     })
   }
 
-  const authorize: Person['authorize'] = async start => {
+  const authorize: PageVisitor['authorize'] = async start => {
     let url = new URL(start)
     let response = await visit(url)
     for (let step = 0; step < STEPS_MAX; step++) {
@@ -69,7 +69,7 @@ export const createPerson = (issuer: string, character: Character): Person => {
 
 type Page = Readonly<{ url: URL; html: string }>
 /** Cookies by host: no port tells them apart, as in a browser. Redirects are left to the caller. */
-const createBrowser = (): Person['visit'] => {
+const createBrowser = (): PageVisitor['visit'] => {
   const jars = new Map<string, Map<string, string>>()
   return async (address, init = {}) => {
     const url = new URL(address)

@@ -58,16 +58,16 @@ export const createBrowser = ({ app }: Pick<Instance, 'app'>): Browser => {
 /** The address of the link with this text. */
 export const linkNamed = ({ text }: Pick<OpenPage, 'text'>, name: string): string => {
   const [, href] = new RegExp(`<a [^>]*href="([^"]*)"[^>]*>${name}</a>`).exec(text) ?? []
-  if (href === undefined) throw new Error(`no link "${name}" in: ${headingOf({ text })}`)
+  if (href === undefined) throw new Error(`no link "${name}" in: ${titleOf({ text })}`)
   return unescapeHtml(href)
 }
 
-export const headingOf = ({ text }: Pick<OpenPage, 'text'>): string =>
+export const titleOf = ({ text }: Pick<OpenPage, 'text'>): string =>
   /<h1>(.*?)<\/h1>/.exec(text)?.[1] ?? text.slice(0, 300)
 
 const actionOf = (text: string): string => {
   const [, action] = /<form method="post" action="([^"]+)"/.exec(text) ?? []
-  if (action === undefined) throw new Error(`no form on the page: ${headingOf({ text })}`)
+  if (action === undefined) throw new Error(`no form on the page: ${titleOf({ text })}`)
   return unescapeHtml(action)
 }
 
