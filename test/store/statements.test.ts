@@ -215,6 +215,7 @@ const askMail = async () => {
   await links(silent).issueVerification({ account_id: ID, email: line.email, ...mailed })
   await links(silent).issueChange({ ...change, new_email: line.email, ...mailed })
   await links(silent).find(link)
+  await links(silent).isConfirmed(link)
   await links(silent).redeemVerification(link)
   const reset = [[], [{ account_id: ID, families: [], found: 0, isFirstProof: true }]]
   await links(answering(reset)).redeemReset({ digest: link, password_digest })
