@@ -204,8 +204,8 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, clientName: 'x' }], /clientName is not a member .*; did you mean client_name\?$/],
     [[{ ...GOOD, resources: ['x'] }], /resources is not a member .*; did you mean protected_resources\?$/],
     [
-      [{ ...GOOD, contacts: ['x'] }],
-      /contacts is not a member that Signet knows: remove it; docs\/clients\.md /,
+      [{ ...GOOD, software_id: 'x' }],
+      /software_id is not a member that Signet knows: remove it; docs\/clients\.md /,
     ],
     [[GOOD, GOOD], /client "app": client_id is registered twice: remove one /],
   ])('refuses %j in one line, with 2', async (content, expected) => {
