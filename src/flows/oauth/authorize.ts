@@ -162,18 +162,18 @@ const proceed = async (
   const { client_id } = client
   const found = presented && (await needs.browserSessions.findAtClient({ ...presented, client_id }))
   const { session, consent } = found ?? { session: null, consent: null }
-  if (session !== null && session_id !== null && session.id !== session_id) throw ofAnotherPerson(request)
   const step = judgeStep({ request, client, session, consent, now: needs.clock() })
   const refusal = request.prompt.includes('none') ? refusalWithoutPage(step) : null
   if (refusal !== null) throw new OAuthError(refusal, { client_id })
   if (step.step !== 'issue' && step.step !== 'second_factor')
     return { outcome: 'page', step, session, ...asked }
   if (session === null) throw new Error(`the step ${step.step} needs a person who is signed in`)
+  if (session_id !== null && session.id !== session_id) throw ofAnotherPerson(request)
   if (step.step === 'second_factor') return demandFactor(needs, { ...asked, session })
   return issue(needs, { request, client, session, consent })
 }
 
-/** Another person has signed in since, in another tab: what the first one saw is not for the second one to answer. */
+/** Another person has signed in since, in another tab: what the first one saw is not answered by the second one's code. */
 const ofAnotherPerson = (request: AuthorizationRequest): Problem =>
   new Problem('PAGE_FOREIGN', {
     reason: 'session_of_another_page',
