@@ -183,6 +183,15 @@ describe('an answer that is not the person’s', () => {
     expect(codeOf(await ada.allow(answer))).toBeDefined()
   })
 
+  it('of one person is not followed by the code of another one who has signed in since', async () => {
+    const { ada } = await arrived({ client_id: 'house' })
+    const { email: other } = await arrived({ client_id: 'house' })
+    const page = await ada.arrive(asking({ client_id: 'house', prompt: 'select_account' }))
+    await ada.signIn(await ada.arrive(asking({ client_id: 'house', prompt: 'login' })), other)
+    const answer = await ada.submit(page, { decision: 'continue' })
+    expect([answer.status, answer.location, answer.text.includes('/authorize?')]).toEqual([400, null, true])
+  })
+
   it('is not taken from another browser, from another page, or without a session', async () => {
     const { ada, email, page } = await arrived()
     const { ada: eve } = await arrived()
