@@ -34,6 +34,7 @@ describe.each(deployments)('RFC 6749 §6 – refreshing, on $name', ({ open }) =
       expires_in: 900,
       scope: 'read write',
       refresh_token: family.tokenAt(1),
+      refresh_token_expires_in: 604_800,
     })
     const claims = decodeJwt(body.access_token)
     expect(claims).toEqual({
