@@ -101,9 +101,6 @@ const formProblem = (cause: OAuthError): Problem =>
 const REDIRECT: Answers = {
   ...PAGE,
   refused: (error, call) => {
-    // A query or a form that cannot be read names no client.
-    if (error instanceof OAuthError)
-      return pageRefusal(new Problem('AUTHORIZATION_REQUEST_INVALID', { cause: error }), call)
     if (!(error instanceof AuthorizationRefused)) return PAGE.refused(error, call)
     const { code, reason, detail } = error.refusal
     return { ...answerReply(call, error.answer), log: { error: ERRORS[code][1], reason, ...detail } }
