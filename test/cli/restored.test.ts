@@ -170,7 +170,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     expect({ code, out, err }).toEqual({
       code: 2,
       out: [],
-      err: [expect.stringMatching(/no server has made/)],
+      err: [expect.stringMatching(/there are no accounts yet/)],
     })
   })
 })
