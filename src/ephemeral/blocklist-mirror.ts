@@ -6,7 +6,7 @@ import type { RedisConnection } from './redis.ts'
 
 const NO_TICKET = 'revoked:loading:none'
 
-/** Entries of one pipeline: Redis answers so many long before the time limit of a command. */
+/** Entries of one pipeline. Redis answers this many well within the time limit of a command. */
 const PIPELINE_ENTRIES = 1_000
 
 export const createBlocklistMirror = ({
@@ -28,7 +28,7 @@ export const createBlocklistMirror = ({
   renew: async () => (await markComplete(client, 'renew', NO_TICKET)) === null,
 })
 
-/** Rejects when Redis refused an entry. The others may have been written, and are written again. */
+/** Rejects when Redis refused an entry. Other entries may have been written by then; writing them again does no harm. */
 const writePortion = async (
   client: RedisConnection['client'],
   revocations: readonly Revocation[],

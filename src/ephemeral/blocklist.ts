@@ -4,7 +4,7 @@ import type { WritableBlocklist } from '../ports/revocations.ts'
 import type { RedisConnection } from './redis.ts'
 
 /**
- * An entry lives until its token has expired by the latest clock that a service may have, so that the list cannot grow without bound.
+ * An entry expires once its token has expired even on a clock that is slow by the largest tolerance. The list is therefore bounded.
  * The value of a `sub` or `client_id` is the last second whose tokens are ended.
  */
 export const createRedisBlocklist = ({ client, isReady }: RedisConnection): WritableBlocklist => ({
@@ -30,7 +30,7 @@ export const createRedisBlocklist = ({ client, isReady }: RedisConnection): Writ
   },
 })
 
-/** Without Redis every question goes to Postgres. */
+/** The blocklist of a server without Redis: every look-up goes to Postgres. */
 export const absentBlocklist: WritableBlocklist = {
   add: async () => {},
   has: async () => false,

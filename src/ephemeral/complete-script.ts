@@ -6,8 +6,8 @@ type Operation = 'begin' | 'complete' | 'renew'
 
 /**
  * Judges and writes the marker of a complete blocklist in one script, so that no key is evicted in between. Marker and ticket hold the
- * server's run id and its number of evicted keys. With another run id the last writes may be lost; with another number an entry may
- * have been evicted, even if the policy was changed back since. A Redis that may evict, or does not tell, gets no marker.
+ * server's run id and its number of evicted keys. A changed run id means that the last writes may be lost; a changed number means that
+ * an entry may have been evicted, even if the policy was changed back since. A Redis that may evict, or reports no policy, gets no marker.
  */
 const SCRIPT = `
 local marker, ticket, operation = KEYS[1], KEYS[2], ARGV[1]
@@ -33,7 +33,7 @@ return 'OK'`
 const COMPLETE_SECONDS = 5
 const LOADING_SECONDS = 60
 
-/** Atomic. Null on success; otherwise the reason, and a marker that no longer holds has been deleted. Rejects when Redis refuses. */
+/** Atomic. Null on success; otherwise the reason. A marker that no longer holds is deleted in either case. Rejects when Redis refuses. */
 export const markComplete = async (
   client: Redis,
   operation: Operation,

@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis'
 import { runScript } from './run-script.ts'
 
-/** The points of a key in Redis; when they were last reset, in milliseconds since 1970, 0 for never; and what is left of the window. */
+/** The points of a key in Redis, the time of their last reset (milliseconds since 1970; 0: never), and the rest of the window. */
 export type SharedCount = Readonly<{ points: number; reset: number; milliseconds: number }>
 
 export type CountOperation = 'add' | 'read' | 'reset'
 
 /**
- * One script for all operations on a count: a Redis that refuses a part of an operation refuses the whole. The window begins with the
- * first point. A reset leaves a record, so that another instance can tell a reset from an eviction. It leaves none where there is
- * nothing to reset, because most sign-ins come without a failure before.
+ * One script for all operations on a count, so that an operation of which Redis refuses a part fails as a whole. The window begins
+ * with the first point. A reset leaves a record, so that another instance can tell a reset from an eviction. A reset of an absent key
+ * leaves no record: most sign-ins follow no failure, and each would write a key.
  */
 const SCRIPT = `
 local key, operation, window = KEYS[1], ARGV[1], ARGV[2]
@@ -26,7 +26,7 @@ end
 local row = redis.call('hmget', key, 'points', 'reset')
 return { tonumber(row[1] or 0), tonumber(row[2] or 0), redis.call('pttl', key) }`
 
-/** Atomic. Rejects when Redis refuses any part of it, or has no answer in time. */
+/** Atomic. Rejects when Redis refuses any part of the script or does not answer in time. */
 export const countInRedis = async (
   client: Redis,
   operation: CountOperation,

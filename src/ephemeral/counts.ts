@@ -4,7 +4,7 @@ import type { RedisConnection } from './redis.ts'
 /** Points of one key in its window, and the milliseconds until the window ends. */
 export type Count = Readonly<{ points: number; milliseconds: number }>
 
-/** Keys of one kind that this process counts, at most: some 10 MB. Beyond them the least recently counted keys are dropped. */
+/** The most keys of one kind that this process counts, about 10 MB. Beyond this number the least recently counted keys are evicted. */
 const MOST_KEYS = 50_000
 
 type Row = {
@@ -16,9 +16,9 @@ type Row = {
 }
 
 /**
- * Counts in fixed windows, each of which begins with the first point of a key. Every point is counted in process too, and the larger
- * number holds: the points that this instance has counted survive a Redis that goes away, refuses, evicts, or comes back empty. While
- * Redis is not trusted with counts it is neither written nor read. Never rejects.
+ * Fixed-window counters: a window begins with the first point of a key. Every point is also counted in process, and the larger of the
+ * two numbers is the count, so that this instance's points survive when Redis is away, refuses, evicts or restarts empty. While Redis
+ * is not trusted with counts, this process neither writes nor reads counts there. Never rejects.
  */
 export const openCounts = (
   redis: RedisConnection | null,
@@ -54,7 +54,7 @@ export const openCounts = (
     )) ?? null
 
   return {
-    /** Adds a point. Returns the count with it. */
+    /** Adds a point. Returns the count that includes the point. */
     add: async (key: string): Promise<Count> => {
       const now = performance.now()
       const row = addOwn(key, now)
@@ -84,7 +84,7 @@ export const openCounts = (
   }
 }
 
-/** True when the points were reset since this instance looked last. */
+/** True when the points were reset since this instance last read the shared count. */
 const learnReset = (row: Row, { reset }: SharedCount): boolean => {
   const isNew = reset > row.reset
   row.reset = reset

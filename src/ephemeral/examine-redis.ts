@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
 import { countInRedis } from './count-script.ts'
 
-/** A probe of each kind of key: the Redis user may be allowed to write one kind alone. No limit reads them. */
+/** One probe key for each kind of key, because the Redis user may have the right to write only one kind. No limit reads the probes. */
 const PROBES = ['count:limit:probe', 'count:failures:probe'].map(key => ({ key, milliseconds: 60_000 }))
 
 /**
- * Tries everything that the limits need: a primary, every slot, and each operation of a count. Rejects with what is missing. Returns
- * the `maxmemory-policy`; null where the Redis user may not ask for it.
+ * Tries everything that the limits need: a primary, every slot, and each operation of a count. Rejects with the need that is not met.
+ * Returns the `maxmemory-policy`; null where the Redis user has no right to read it.
  */
 export const examineRedis = async (client: Redis): Promise<Readonly<{ policy: string | null }>> => {
   const info = await readInfo(client)
@@ -25,7 +25,7 @@ const requireEverySlot = async (client: Redis): Promise<void> => {
     throw new Error('MOVED: this redis is a node of a cluster and has not every slot')
 }
 
-/** Redis, "INFO" – Empty for a Redis user who may not ask: each of its values is then unknown. */
+/** Redis, "INFO" – Empty when the Redis user has no right to run the command: every value is then unknown. */
 const readInfo = async (client: Redis): Promise<ReadonlyMap<string, string>> =>
   parseInfo(
     await client.info().catch((error: unknown) => {

@@ -2,7 +2,7 @@ import type { GuessFailures } from '../ports/limits.ts'
 import { openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
 
-/** How long failures are remembered, from the first one. */
+/** Failures are forgotten this long after the first one. */
 const REMEMBERED_SECONDS = 3_600
 
 export const createGuessFailures = (redis: RedisConnection | null): GuessFailures => {

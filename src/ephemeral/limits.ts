@@ -4,12 +4,12 @@ import type { Allowance, Limit, RateLimit } from '../ports/limits.ts'
 import { type Count, openCounts } from './counts.ts'
 import type { RedisConnection } from './redis.ts'
 
-/** Exhausted keys that this process remembers, at most. Beyond them the counts are asked again. */
+/** The most exhausted keys that this process remembers. When the map is full it is emptied, and the counts decide again. */
 const REMEMBERED = 10_000
 
 type Needs = Readonly<{ redis: RedisConnection | null; metrics: Pick<Metrics, 'limited'> }>
 
-/** Creates limits. Each needs a name of its own, under which it counts. */
+/** Creates limits. Each limit needs a unique name, because the name is part of its keys. */
 export const createLimits =
   (needs: Needs) =>
   (name: LimitName, limit: RateLimit): Limit =>
@@ -56,7 +56,7 @@ const createLimit = ({ redis, metrics }: Needs, { name, count, window_seconds }:
   }
 }
 
-/** Rounded first: a time that was added to a fraction and subtracted again has become a little longer by the rounding of floats. */
+/** Rounds to whole milliseconds first, because adding and subtracting floats can leave a tiny excess, which would cost a whole second. */
 const secondsUp = (milliseconds: number): number => Math.ceil(Math.round(milliseconds) / 1000)
 
 const unlimited: Limit = {

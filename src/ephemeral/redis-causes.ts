@@ -4,7 +4,7 @@ type Causes = readonly (readonly [RegExp, string])[]
 
 const SERVER = 'correct the host and the port'
 
-/** By the first word of Redis' answer, or by the code of the system, of TLS or of the library. */
+/** Keyed by a pattern for the text of Redis' answer or for the error code of the system, of TLS or of the library. */
 const REFUSALS: Causes = [
   [/^WRONGPASS|invalid password/, 'redis refuses the user or the password; correct them'],
   [/^NOAUTH/, 'redis asks for a password; add it, as in redis://:password@host'],
@@ -36,7 +36,7 @@ const OUTAGES: Causes = [
 ]
 const UNKNOWN = `the connection was closed; look at the log of Redis, write rediss:// where it asks for TLS, or ${SERVER}`
 
-/** What a Redis that answers keeps from the limits, by what it says. */
+/** The remedy for each error with which a connected Redis refuses a command of the limits. */
 const LIMITS: Causes = [
   [/NOPERM/, 'grant the user of REDIS_URL what docs/deploy.md lists'],
   [/OOM/, 'raise its maxmemory, or give Signet a Redis of its own'],
@@ -53,7 +53,7 @@ export const describeRedisOutage = (error: Error | null): string => {
   return refusal ?? `redis does not answer: ${find(OUTAGES, words) ?? UNKNOWN}`
 }
 
-/** What to do about an answer with which Redis refused a count. */
+/** The remedy for an error with which Redis refused a count. */
 export const adviceOnLimits = (message: string): string =>
   find(LIMITS, [message]) ?? 'look at the log of Redis'
 

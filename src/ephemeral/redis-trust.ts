@@ -3,7 +3,7 @@ import type { Log } from '../ports/effects.ts'
 import { examineRedis } from './examine-redis.ts'
 import { adviceOnLimits } from './redis-causes.ts'
 
-/** How often Redis is examined, even while it answers: a full one, a demoted one and one without the needed rights answer too. */
+/** The interval of examinations. A Redis that is full, demoted or without the needed rights still answers, so an answer proves nothing. */
 const EXAMINE_MILLISECONDS = 1_000
 
 type Needs = Readonly<{
@@ -14,8 +14,8 @@ type Needs = Readonly<{
 }>
 
 /**
- * A circuit breaker: whether Redis is trusted with counts. An examination of everything that they need resets it, for the connection on
- * which it succeeded; the first command of theirs that fails trips it.
+ * A circuit breaker that tells whether Redis is trusted with counts. A successful examination resets the breaker for the connection that
+ * was examined; the first failure of a count or of an examination trips the breaker.
  */
 export const createRedisTrust = ({ client, connection, log }: Needs) => {
   const breaker = createBreaker(connection, log)
@@ -52,11 +52,11 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
     isTrusted: breaker.isClosed,
     /** Why Redis is not trusted; null when it is. */
     fault: breaker.fault,
-    /** Why Redis may forget what is written; null when it may not, and while it is not trusted at all. */
+    /** Why Redis may evict keys; null when Redis evicts none, and while Redis is not trusted. */
     eviction: () => (breaker.isClosed() ? eviction.fault() : null),
     /** Never rejects. */
     examine,
-    /** What `work` answers; null while Redis is not trusted, and when `work` fails, which ends the trust. Never rejects. */
+    /** Returns the result of `work`; null while Redis is not trusted, or when `work` fails, which ends the trust. Never rejects. */
     count: async <T>(work: (client: Redis) => Promise<T>): Promise<T | null> => {
       if (!breaker.isClosed()) return null
       const begun = connection()
@@ -71,7 +71,7 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
   }
 }
 
-/** Closed, which means trusted, for the connection that was examined last, until it trips. Each change is logged once. */
+/** The breaker is closed (Redis is trusted) for the last examined connection until it trips. Each change is logged once. */
 const createBreaker = (connection: Needs['connection'], log: Log) => {
   let closedFor: number | null = null
   let refusal: string | null = null
@@ -102,8 +102,8 @@ const createBreaker = (connection: Needs['connection'], log: Log) => {
 }
 
 /**
- * Leaves a demoted primary: its name may lead to its successor by now. Once a second at most, since the name may just as well lead to
- * the same server again.
+ * Reconnects after the primary was demoted, because the host name may lead to the new primary by now. At most once a second, because the
+ * name may still lead to the demoted server.
  */
 const createReconnect = (client: Redis) => {
   let left_at = Number.NEGATIVE_INFINITY
@@ -114,7 +114,7 @@ const createReconnect = (client: Redis) => {
   }
 }
 
-/** Whether Redis may forget what is written, as of the last examination. */
+/** Whether Redis may evict keys, as of the last examination. */
 const createEvictionWatch = (log: Log) => {
   let fault: string | null = null
   return {

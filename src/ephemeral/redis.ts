@@ -10,7 +10,7 @@ const OPTIONS = {
   lazyConnect: true,
   connectTimeout: 2_000,
   commandTimeout: 500,
-  // A Redis that hangs keeps its connection open, and every command would wait in vain: the connection is closed instead.
+  // A Redis that hangs keeps its connection open, and every command would time out. This limit closes the connection instead.
   socketTimeout: 1_000,
   maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
@@ -31,7 +31,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   let connections = 0
   let wrongDatabase: string | null = null
   let isClosing = false
-  /** What ended the connection, or kept it from being made; null where no error did. */
+  /** The error that ended the connection or prevented it; null when there was none. */
   let outage: Error | null = null
   const complaints = createComplaints(log)
   const complain = (message: string, error: string) => complaints.add(message, error, faultOfConnection())
@@ -43,7 +43,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     wrongDatabase = null
   })
   client.on('ready', () => {
-    // The library would go on in database 0, among the keys of other programs.
+    // After a failed SELECT the library continues in database 0, among the keys of other programs.
     if (wrongDatabase !== null) return
     isReady = true
     connections += 1
@@ -52,7 +52,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     void trust.examine()
   })
   client.on('close', () => {
-    // A Redis that refused has been logged already, and this process may have closed the connection itself.
+    // A refusal has been logged already, and a connection that this process closed is no outage.
     const isNews = !isClosing && complaints.isEmpty() && (!isReady || trust.isTrusted())
     isReady = false
     if (isNews) complain(AWAY, 'the connection was closed')
@@ -72,17 +72,17 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     isReady: () => isReady,
     /** True while Redis answers, and accepts everything that the limits need. */
     isHealthy: trust.isTrusted,
-    /** False while Redis may evict: services that look there then cannot know what was revoked. */
+    /** False while Redis may evict: services that read revocations there cannot rely on them. */
     isKeeping: () => trust.eviction() === null,
     /** The fault, for the operator; null when there is none. */
     fault,
     /** Why the database that the URL names cannot be selected; null where it can, and before the first attempt. */
     wrongDatabase: () => wrongDatabase,
-    /** One more with each connection: a new one may lead to another Redis, or to one that was restored to an earlier state. */
+    /** The number of connections so far. A new connection may lead to another Redis, or to one restored to an earlier state. */
     connections: () => connections,
-    /** What `work` answers; null while counts are kept in process. Never rejects. */
+    /** Returns the result of `work`; null while counts are kept in process. Never rejects. */
     count: trust.count,
-    /** Resolves when connected, and also when the first attempt has failed: the program starts without Redis too, degraded. */
+    /** Resolves when the first attempt has succeeded or failed, because the program also starts without Redis, degraded. */
     connect: async () => {
       await client.connect().catch(() => undefined)
       await trust.examine()
@@ -96,7 +96,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   }
 }
 
-/** Logs an outage once, with its cause, and its end. */
+/** Logs the start of an outage once, with its cause, and the end of the outage once. */
 const createComplaints = (log: Log) => {
   let latest: string | null = null
   return {

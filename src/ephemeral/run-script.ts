@@ -5,14 +5,14 @@ type Arguments = Readonly<{ keys: readonly string[]; values: readonly (string | 
 
 const digests = new Map<string, string>()
 
-/** Kept for good: the scripts are constants, so that there are only a few. */
+/** Digests are cached without a bound, because the scripts are a few constants. */
 const digestOf = (script: string): string => {
   const digest = digests.get(script) ?? createHash('sha1').update(script).digest('hex')
   digests.set(script, digest)
   return digest
 }
 
-/** Redis, "Scripting" – Sends the digest of the script, and the whole script where this server does not have it yet. */
+/** Redis, "Scripting" – Sends the digest of the script, then the whole script if the server has not cached it. */
 export const runScript = async (
   client: Redis,
   script: string,

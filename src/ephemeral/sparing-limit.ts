@@ -1,14 +1,14 @@
 import type { Limit, RateLimit } from '../ports/limits.ts'
 
-/** The part of a limit that each instance allows by its own count. A limit under 10 has no such part, and holds exactly. */
+/** The fraction of a limit that each instance allows by its own count. For a limit under 10 it rounds to 0, so the limit is exact. */
 const OWN_SHARE = 0.1
-/** Keys that are counted in process, at most: some megabytes. Beyond them all counts begin again at 0. */
+/** The most keys that are counted in process, a few megabytes. When the map is full, all counts restart at 0. */
 const KEYS_AT_MOST = 50_000
 
 /**
- * Ours – A limit for a path that must not ask Redis at each request. A key is counted in process first; only once it is busy here are
- * all its points added to the shared count. Of a limit of 100 each instance allows 10 that the others do not see: a key that stays
- * below that at several instances gets up to 10 more at each of them.
+ * Ours – A limit for a path that must not ask Redis at each request. A key is counted in process first; once the key exceeds this
+ * instance's share, all its points are added to the shared count. With a limit of 100, each instance allows 10 requests that the other
+ * instances do not see: a key whose requests are spread over instances gets up to 10 more at each of them.
  */
 export const createSparingLimit = (shared: Limit, rate: RateLimit): Limit => {
   if (rate === null) return shared

@@ -16,7 +16,7 @@ type LogoFile = Readonly<{
   version: string
 }>
 
-/** Reads BRAND_LOGO_FILE; the type is that of its bytes, whatever its name is. A fault is a sentence for the operator. */
+/** Reads BRAND_LOGO_FILE. The type follows from the bytes, not from the file name. A fault is a sentence for the operator. */
 export const readLogo = (path: string): LogoFile | Readonly<{ fault: string }> => {
   const bytes = readSmall(path)
   if ('fault' in bytes) return bytes

@@ -12,11 +12,11 @@ type Source = Readonly<{
   file: string | null
   more: readonly Client[]
   policy: AudiencePolicy
-  /** Within which a reload has to have read the file; by default ten seconds. */
+  /** The time limit of reading the file in a reload; by default ten seconds. */
   read_milliseconds?: number
 }>
 
-/** A file system that hangs holds up no later reload. */
+/** The limit lets a later reload run after one whose file system hangs. */
 const READ_MILLISECONDS = 10_000
 
 /** The registered clients of CLIENTS_FILE, in memory: no request reads anything for a client. */
@@ -32,8 +32,8 @@ export const openClients = async (source: Source) => {
   return {
     clients,
     /**
-     * Reads the file again, after what is read already. Rejects with a StartFault and keeps what it had when the file has faults. Calls that
-     * come while one waits share its reading, which has not begun.
+     * Reads the file again, after any reading under way. Rejects with a StartFault when the file has faults, and keeps the clients as they
+     * were. Calls that arrive while a reload waits for its turn share that reload, because its reading has not begun.
      */
     reload: inTurn(async () => {
       registry = await within(read_milliseconds, read(source)).catch((error: unknown) => {
@@ -47,7 +47,7 @@ export const openClients = async (source: Source) => {
 
 const READING_HANGS = 'its file system does not answer; look at its mount, and send SIGHUP again'
 
-/** What comes later than that is not taken. */
+/** Rejects after the time limit; a later result is ignored. */
 const within = async <T>(milliseconds: number, reading: Promise<T>): Promise<T> => {
   const deadline = new AbortController()
   const late = setTimeout(milliseconds, null, { signal: deadline.signal }).then(() => {
@@ -62,8 +62,7 @@ const within = async <T>(milliseconds: number, reading: Promise<T>): Promise<T> 
 }
 
 /**
- * Runs a task one at a time, so that what was read last is what stays: of two readings at once, the older may end last and set back
- * what the newer one had set.
+ * Runs a task one at a time: of two readings at once, the older could end last and overwrite the result of the newer one.
  */
 const inTurn = (task: () => Promise<void>): (() => Promise<void>) => {
   let running: Promise<unknown> = Promise.resolve()

@@ -1,12 +1,12 @@
 /** The lines of a JSON text, counted from 1. */
 export type JsonLines = Readonly<{
-  /** The line of the member or the element at a path; where the text has none, of the nearest value around it. */
+  /** The line of the member or element at a path; if the text has no such value, the line of the nearest enclosing value. */
   lineOf: (path: readonly PropertyKey[]) => number
   /** The line at which the text stops being JSON; null for a JSON text. */
   faultLine: number | null
 }>
 
-/** RFC 8259 §2 – A parser for the lines alone: the errors of `JSON.parse` name no position in Node 20. */
+/** RFC 8259 §2 – A parser that finds only line numbers, because the errors of `JSON.parse` name no position in Node 20. */
 export const readJsonLines = (text: string): JsonLines => {
   const tokens = tokensOf(text)
   const lines = new Map<string, number>()
@@ -65,7 +65,7 @@ const keyOf = (path: readonly PropertyKey[]) => JSON.stringify(path.map(String))
 
 type Token = Readonly<{ text: string; line: number }>
 
-/** Strings, structural characters and words, then an empty token at the end. What fits nowhere is left to the parser to refuse. */
+/** A lexer: strings, structural characters, words, and an empty token at the end. The parser refuses tokens that are not JSON. */
 const tokensOf = (text: string): readonly Token[] => {
   let line = 1
   const tokens: Token[] = []

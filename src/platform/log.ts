@@ -2,7 +2,7 @@ import { type LevelWithSilent, pino } from 'pino'
 import type { Log } from '../ports/effects.ts'
 import { openOutput } from './output.ts'
 
-/** Lines that come this close to each other are written together, up to so many characters. */
+/** A batch of lines is written this long after its first line, or as soon as it has this many characters. */
 const BATCH_MILLISECONDS = 10
 const BATCH_CHARACTERS = 32_768
 
@@ -10,13 +10,13 @@ const BATCH_CHARACTERS = 32_768
 export type ProcessLog = Log & {
   /** Lines that could not be written, since the start. */
   dropped: () => number
-  /** For an exit, which waits for nothing: writes what has not been handed over yet. */
+  /** Writes the lines of the unfinished batch at once. For an exit of the process, which cannot wait. */
   flush: () => void
-  /** Resolves when the last line is written, in order, or after a second when the output is not read. */
+  /** Resolves when all lines are written, in order, or after one second when the output is not read. */
   close(): Promise<void>
 }
 
-/** JSON lines on standard output, written behind the request's back. Lines that cannot be written are dropped and counted. */
+/** JSON lines on standard output, written in batches so that no request waits. Lines that cannot be written are dropped and counted. */
 export const openLog = (level: LevelWithSilent): ProcessLog => {
   const output = openOutput({
     fd: 1,
@@ -52,7 +52,7 @@ export const openLog = (level: LevelWithSilent): ProcessLog => {
   }
 }
 
-/** The text of a millisecond is made once: on a busy server several lines share it. */
+/** Caches the formatted timestamp of the current millisecond, because several lines share it on a busy server. */
 const createTimestamp = () => {
   let at = 0
   let text = ''

@@ -5,11 +5,11 @@ import type { Log, Metrics } from '../ports/effects.ts'
 import type { Errand } from '../ports/mail.ts'
 import { describeSmtpFault } from './smtp-causes.ts'
 
-/** What an attempt reads, and what it finds out for the next one. */
+/** The entry of the queue: an attempt reads it and updates it for the next attempt. */
 type Attempted = {
   readonly errand: Errand
   readonly isUrgent: boolean
-  /** What its lines of the log name beside the mail. */
+  /** The fields of the request in the log lines of this mail. */
   readonly about: AboutRequest | null
   group: string | null
   /** Null until the errand has been run. */
@@ -32,8 +32,8 @@ export type AttemptNeeds = Readonly<{
 const RETRY_MILLISECONDS = [1_000, 5_000, 30_000, 120_000, 600_000]
 
 /**
- * Tries to send a mail. Returns the milliseconds to wait before the next attempt; null when there is none, because the mail was sent,
- * there was none to send, or it was given up. Never rejects.
+ * Tries to send a mail. Returns the milliseconds to wait before the next attempt; null when no attempt follows, because the mail was
+ * sent, the errand made no mail, or the mail was given up. Never rejects.
  */
 export const createMailAttempt = ({
   deliver,
@@ -74,11 +74,11 @@ export const createMailAttempt = ({
   }
 }
 
-/** The errand makes the mail: without one, the mail server was not asked. */
+/** Without a mail, the errand itself failed and the mail server was not asked. */
 const causeOf = ({ mail }: Attempted, error: unknown) =>
   mail === null ? {} : { cause: describeSmtpFault(error) }
 
-/** For the log: which mail and whose, but neither its address nor its text. */
+/** The fields for the log: the name of the mail and its account, but neither its address nor its text. */
 export const describeMail = ({ mail, attempts, isUrgent, about }: Omit<Attempted, 'errand'>) => ({
   event: 'mail',
   ...about,
@@ -90,7 +90,7 @@ export const describeMail = ({ mail, attempts, isUrgent, about }: Omit<Attempted
 /** RFC 5321 §4.2.1 – 5yz: the same command will never be accepted. */
 const isRefused = (error: unknown): boolean => Number(codesOf(error).smtp_status) >= 500
 
-/** Codes alone: the text of a mail server repeats the address, and the text of a driver may repeat a row. */
+/** Only codes, because the message of a mail server repeats the address, and the message of a database driver may repeat a row. */
 const codesOf = (error: unknown) => ({
   error: error instanceof Error ? ('code' in error ? String(error.code) : error.name) : 'unknown',
   ...(error instanceof Error && 'responseCode' in error ? { smtp_status: error.responseCode } : {}),

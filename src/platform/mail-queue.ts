@@ -7,20 +7,20 @@ import { type AttemptNeeds, createMailAttempt, describeMail } from './mail-attem
 
 type Needs = Omit<AttemptNeeds, 'isClosed'> &
   Readonly<{
-    /** Within which an errand begins, at random; by default a quarter of a second. */
+    /** The longest random delay before an errand begins; by default 250. */
     spread_milliseconds?: number
   }>
 
 export type MailQueue = Mailer &
   Readonly<{
-    /** Errands that wait, and those of them that have failed before. */
+    /** The number of waiting errands, and of the waiting errands that have failed before. */
     waiting: () => Readonly<{ all: number; late: number }>
     close(): Promise<void>
   }>
 
 /**
- * Each errand begins at a random time within so many milliseconds. What it costs more to find an account than to find none then falls on
- * no request in particular: neither on the one that asked, nor on the next.
+ * Each errand begins after a random delay of at most this long. An errand for an existing account costs more than one for an unknown
+ * e-mail; the delay keeps that difference from showing in the latency of the request that asked, or of the next one.
  */
 const SPREAD_MILLISECONDS = 250
 const CLOSE_MILLISECONDS = 4_000
@@ -32,14 +32,14 @@ type Entry = Waiting & {
   mail: Mail | null
   attempts: number
   turn: number
-  /** The time of its next attempt has come. */
+  /** True once the time of the next attempt has come. */
   isReady: boolean
   timer?: NodeJS.Timeout
 }
 
 /**
- * Mails that go out after the answer: a priority queue in which urgent mails come first, domains take turns, and failed mails come last.
- * Every count is bounded. Closing sends what has not been tried yet, for some seconds, and drops the rest.
+ * Sends mails after the response: a priority queue in which urgent mails come first, domains take turns, and failed mails come last.
+ * Every count is bounded. `close` sends the mails that have not been tried yet, for up to four seconds, and drops the rest.
  */
 export const openMailQueue = (needs: Needs): MailQueue => {
   const { metrics, log, spread_milliseconds = SPREAD_MILLISECONDS } = needs

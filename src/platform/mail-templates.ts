@@ -4,7 +4,7 @@ import { errorCodeOf } from '../domain/base/error-code.ts'
 import { STANDARD_LANGUAGE } from '../domain/base/language.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 
-/** A mail in words. Plain text alone: every program shows it as it is, and no markup in it can do anything. */
+/** The subject and the text of a mail. Plain text only, so that markup in a value that a user chose has no effect. */
 export type Letter = Readonly<{ subject: string; text: string }>
 
 /** Two levels up from src/platform and from dist/platform alike. */
@@ -18,8 +18,8 @@ type Sender = Readonly<{
 }>
 
 /**
- * Reads templates/mail, each file once: a folder a language, a file a mail, in it a line "Subject: …", an empty line, the text;
- * `{{name}}` is filled in. A mail in a language that has no folder, as an import may have stored it, is written in the standard one.
+ * Reads each file of templates/mail once. Each language has a folder and each mail a file: a line "Subject: …", an empty line, the text.
+ * `{{name}}` is replaced by a value. An import may have stored a language without a folder: the standard language is used then.
  */
 export const openMailTemplates = ({ issuer, brand_name: brand }: Sender): ((mail: Mail) => Letter) => {
   const files = NAMES.flatMap(name =>
@@ -63,5 +63,5 @@ const fill = ({ subject, text }: Letter, values: Readonly<Record<string, string>
   return { subject: put(subject), text: put(text) }
 }
 
-/** RFC 5322 §2.2 – What comes from outside begins no header and no paragraph of its own. */
+/** RFC 5322 §2.2 – A value from outside must not start a new header or a new paragraph. */
 const oneLine = (value: string) => value.replaceAll(/\p{C}|[\u2028\u2029]/gu, ' ')

@@ -8,19 +8,19 @@ import { SIGN_IN_RESULTS } from '../domain/sign-in/sign-in-result.ts'
 import type { Metrics } from '../ports/effects.ts'
 import { VERSION } from './version.ts'
 
-/** What is looked at when somebody asks, not when it changes. */
+/** The sources of gauges, read at each scrape. */
 export type Watched = Readonly<{
   database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   passwordsWaiting: () => number
   /** Null: this server sends no mail. */
   mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
   logLinesDropped: () => number
-  /** Null: none is configured. */
+  /** Null: no Redis is configured. */
   isRedisHealthy: (() => boolean) | null
   keys: () => Readonly<{
     states: Readonly<Record<KeyState, number>>
     isReadOnly: boolean
-    /** Of the key that signs. */
+    /** The age of the signing key. */
     age_seconds: number | null
     due_seconds: number | null
     needsAttention: boolean
@@ -34,10 +34,10 @@ export type OpenMetrics = Metrics &
     render(): Promise<Readonly<{ type: string; body: string }>>
   }>
 
-/** Seconds. A signature takes about a millisecond, a password a hundred; what takes longer than five was given up. */
+/** Seconds. A signature takes about 1 ms and a password about 100 ms; after 5 s a request has usually been given up. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-/** Metrics of one server, beside those of the process around it. */
+/** Metrics of one server; `render` adds the metrics of its process. */
 export const openMetrics = (): OpenMetrics => {
   const registry = new Registry()
   return {
@@ -50,7 +50,7 @@ export const openMetrics = (): OpenMetrics => {
   }
 }
 
-/** Where nobody can ask. */
+/** Does nothing. For a server without a metrics endpoint. */
 export const absentMetrics: Metrics = {
   answered: () => {},
   issued: () => {},
@@ -89,7 +89,7 @@ const createCounters = (registry: Registry): Metrics => {
     labelNames: ['version'],
     registers,
   }).set({ version: VERSION }, 1)
-  // An alert on the first theft needs the zero before it.
+  // Each series starts at 0, because an alert on the first theft needs a sample before the increase.
   for (const outcome of REFRESH_OUTCOMES) verdicts.inc({ verdict: outcome }, 0)
   for (const outcome of Object.keys(SIGN_IN_RESULTS)) attempts.inc({ outcome }, 0)
   for (const reason of Object.keys(END_REASONS)) ended.inc({ reason }, 0)
@@ -181,7 +181,7 @@ const watch = (registry: Registry, watched: Watched) => {
 
 let shared: Registry | undefined
 
-/** Event loop, memory, processor: of the process, however many servers are in it. Their observers cannot be taken away again. */
+/** Event loop, memory and CPU. One registry for all servers of the process, because its observers cannot be removed. */
 const processRegistry = (): Registry => {
   if (shared === undefined) {
     shared = new Registry()

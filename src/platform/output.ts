@@ -2,28 +2,28 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { isatty } from 'node:tty'
 
-/** Lines that wait for a reader that has stopped, in characters: enough for a pause of seconds, and no more memory than that. */
+/** The most characters that wait while the reader has stopped: enough for a pause of seconds, with bounded memory. */
 const BACKLOG_CHARACTERS = 1_048_576
 
-/** How soon a destination that takes nothing now is asked again. */
+/** The delay before a write is retried after EAGAIN, EBUSY or EINTR. */
 const RETRY_MILLISECONDS = 50
 
-/** What a stop waits for a reader that has stopped. */
+/** The longest time that `close` waits for a reader that has stopped. */
 const CLOSE_MILLISECONDS = 1_000
 
-/** Standard output or standard error. Never blocks, never throws and never ends the process: what cannot be written is dropped. */
+/** Standard output or standard error. Never blocks, never throws and never ends the process: text that cannot be written is dropped. */
 export type Output = Readonly<{
   /** Whole lines. */
   write: (text: string) => void
   /** Lines that were dropped, since the start. */
   dropped: () => number
-  /** For an exit, which waits for nothing: writes what can be written at once. */
+  /** Writes the waiting lines at once, as far as possible. For an exit of the process, which cannot wait. */
   flush: () => void
   /** Resolves when everything is written, or after a second. */
   close: () => Promise<void>
 }>
 
-/** One way to write. `done` is called once, with what could not be written: null when all was. */
+/** A writer for one kind of descriptor. `done` is called once with the text that could not be written; null when all was written. */
 type Sink = Readonly<{
   send: (text: string, done: (failed: string | null) => void) => void
   sendNow: (text: string) => void
@@ -92,8 +92,8 @@ export const openOutput = ({ fd, onResume = () => {} }: Options): Output => {
 }
 
 /**
- * A write to a pipe or a terminal that takes nothing would block: the event loop, or a thread of the pool, for which an exit
- * waits. Both are written without blocking, whatever the mode in which the process got them.
+ * A blocking write to a pipe or terminal that is not read would stall the event loop, or a thread of the pool, for which an exit
+ * waits. Pipes and terminals are therefore written in non-blocking mode, whatever mode the process inherited.
  */
 const openSink = (fd: 1 | 2): Sink => {
   const stats = fstatSync(fd)
@@ -104,7 +104,7 @@ const openSink = (fd: 1 | 2): Sink => {
   return createFileSink(fd, fd === 2 ? writeNow : write)
 }
 
-/** A description of its own, which alone does not block. Null where the system has no such thing. */
+/** Opens a second file description, so that only this one is non-blocking. Null where the system has no /proc/self/fd. */
 const openTerminal = (fd: number): number | null => {
   try {
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
@@ -118,7 +118,7 @@ const openSocketSink = (fd: number): Sink => {
     fd,
     readable: false,
     writable: true,
-    // The descriptor stays taken: the next connection to be opened would be given its number.
+    // The descriptor is never closed, because the system would give its number to the next connection.
     destroy: (error: Error | null, callback: (error: Error | null) => void) => callback(error),
   }
   const socket = new Socket(options)
@@ -153,7 +153,7 @@ const writeNow: Write = (fd, bytes, offset, length, position, written) => {
 const AGAIN = new Set(['EAGAIN', 'EBUSY', 'EINTR'])
 
 const createFileSink = (fd: number, send: Write): Sink => {
-  // A full disk takes half a line: what is written when there is room again begins a line of its own.
+  // A full disk may accept half a line. The next text then begins with a line break.
   let isTorn = false
   const begin = (text: string) => Buffer.from(isTorn ? `\n${text}` : text)
   return {

@@ -32,7 +32,7 @@ export const createPasskeyVerifier = ({ rp_id }: Readonly<{ rp_id: string }>): P
         requireUserVerification: true,
         supportedAlgorithmIDs: PASSKEY_ALGORITHMS,
       })
-      // What the browser calls it and what the authenticator signed must be one thing.
+      // The credential id from the browser must be the one in the authenticator data.
       if (!verified || registrationInfo.credential.id !== id) return null
       const { credential, credentialDeviceType, credentialBackedUp } = registrationInfo
       return {
@@ -69,7 +69,7 @@ export const createPasskeyVerifier = ({ rp_id }: Readonly<{ rp_id: string }>): P
         credential: { id, publicKey: Uint8Array.from(passkey.public_key), counter: passkey.counter },
       })
       if (!verified) return null
-      // WebAuthn §7.2 step 18 – Whether it can be copied is decided when it is made.
+      // WebAuthn §7.2 step 18 – The backup eligibility of a passkey never changes after its creation.
       const isCopyable = authenticationInfo.credentialDeviceType === 'multiDevice'
       if (isCopyable !== passkey.backup_eligible) return null
       return { counter: authenticationInfo.newCounter, backed_up: authenticationInfo.credentialBackedUp }
@@ -77,13 +77,13 @@ export const createPasskeyVerifier = ({ rp_id }: Readonly<{ rp_id: string }>): P
   },
 })
 
-/** The runtime remembers what it has imported, and nothing remembers a failure. */
+/** No cache here: the runtime caches a loaded module, and a failed import can be tried again. */
 const load = async (): Promise<Library & Helpers> => ({
   ...(await import('@simplewebauthn/server')),
   ...(await import('@simplewebauthn/server/helpers')),
 })
 
-/** The library says no by throwing, in a hundred ways: every one of them is the authenticator's or the browser's word. */
+/** The library throws to refuse. Every such error is about input from the authenticator or the browser, so it is a verdict. */
 const orNull = async <T>(judge: () => Promise<T | null>): Promise<T | null> => {
   try {
     return await judge()
@@ -92,15 +92,15 @@ const orNull = async <T>(judge: () => Promise<T | null>): Promise<T | null> => {
   }
 }
 
-/** WebAuthn §13.4.9 – Nobody is asked within a frame of another site. */
+/** WebAuthn §13.4.9 – A response from within a frame of another site is refused. */
 const isAskedFor = ({ decodeClientDataJSON }: Helpers, { clientDataJSON }: { clientDataJSON: string }) => {
   const { crossOrigin = false } = decodeClientDataJSON(clientDataJSON)
   return !crossOrigin
 }
 
 /**
- * WebAuthn §5.1.3 – "none" was asked for: browsers leave no certificate in. Ours: one that is there all the same is not looked at,
- * because a chain names addresses of revocation lists, and a stranger must not choose what this server fetches.
+ * WebAuthn §5.1.3 – Signet asks for "none", so browsers remove certificates. Ours: an attestation with a certificate is refused,
+ * because a certificate chain names URLs of revocation lists, and a stranger must not choose the URLs that this server fetches.
  */
 const isUnattested = ({ decodeAttestationObject }: Helpers, attestationObject: string): boolean => {
   const attested = decodeAttestationObject(Uint8Array.from(Buffer.from(attestationObject, 'base64url')))

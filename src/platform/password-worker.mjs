@@ -1,5 +1,5 @@
 // @ts-check
-// Runs in threads of its own: on the event loop it would hold every other answer up, and on Node's pool every signature.
+// Runs in its own threads: on the event loop it would delay every response, and on Node's thread pool every signature.
 import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 import { compareSync, hashSync } from 'bcryptjs'
 
@@ -9,8 +9,8 @@ import { compareSync, hashSync } from 'bcryptjs'
 export const hash = ({ password, cost }) => hashSync(password, cost)
 
 /**
- * The first of the forms that the digest is of; null when there is none. `cost` is what a digest of today costs; `parsed` is null
- * where there is none to compare with. Tells how long it worked, the waiting for its turn not counted.
+ * Finds the first of the forms that matches the digest; null when none matches. `cost` is the current bcrypt cost; `parsed` is null
+ * when there is no digest to compare with. `milliseconds` is the time of the work, without the time in the queue.
  * @param {{ forms: readonly string[], parsed: ParsedDigest | null, cost: number }} task
  */
 export const findForm = async ({ forms, parsed, cost }) => {
@@ -19,7 +19,7 @@ export const findForm = async ({ forms, parsed, cost }) => {
   for (const form of forms) {
     tried += 1
     if (await isOf(form, parsed, cost)) return { form, tried, milliseconds: performance.now() - started }
-    // Cheap or dear, a digest of another kind is then never cheaper than none: what is held back has one lower bound.
+    // Adds one bcrypt digest, so that a failed comparison of another scheme never takes less time than an unknown e-mail.
     if (parsed !== null && parsed.scheme !== 'bcrypt') spend(form, cost)
   }
   return { form: null, tried, milliseconds: performance.now() - started }
@@ -36,7 +36,7 @@ const isOf = async (password, parsed, cost) => {
     case 'bcrypt': {
       if (!isReadByBcrypt(password, parsed)) return spend(password, cost)
       if (compareSync(password, parsed.text)) return true
-      // c, c, c + 1, … cost - 1 is the work of one digest of today, but for what each of them costs beside.
+      // Digests of cost c, c, c + 1, … cost - 1 together take the work of one digest of `cost`, but for the overhead of each.
       for (let spent = parsed.cost; spent < cost; spent += 1) spend(password, spent)
       return false
     }
@@ -56,7 +56,7 @@ const isOf = async (password, parsed, cost) => {
   }
 }
 
-/** What bcrypt reads of a password; other providers cut the rest off, and Signet takes no longer one. */
+/** bcrypt reads this many bytes of a password. Other providers truncate longer passwords; Signet refuses them. */
 const BCRYPT_BYTES = 72
 
 /**
@@ -68,7 +68,7 @@ const isReadByBcrypt = (password, { isImported }) =>
   !password.includes('\0') && (isImported || Buffer.byteLength(password) <= BCRYPT_BYTES)
 
 /**
- * The work of one bcrypt digest, for nothing.
+ * Does the work of one bcrypt comparison, to take the same time. Always false.
  * @param {string} password
  * @param {number} cost
  */

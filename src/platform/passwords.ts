@@ -11,20 +11,20 @@ import { COMMON_PASSWORDS } from './common-passwords-list.ts'
 import { createTimingFloor } from './timing-floor.ts'
 import { systemWait } from './wait.ts'
 
-/** Sign-ins that may wait for a worker; about ten seconds of work a core at cost 10. More are told to come back. */
+/** The most tasks that may wait for a worker, about ten seconds of work for one core at cost 10. Further tasks get Unavailable. */
 const QUEUE_LENGTH = 256
 const RETRY_AFTER_SECONDS = 5
 const IDLE_MILLISECONDS = 60_000
 
-/** Megabytes for the objects of one thread. bcrypt needs four; argon2 and scrypt take theirs outside of this. */
+/** Megabytes of heap for one thread. bcrypt needs four; argon2 and scrypt allocate their memory outside the heap. */
 const OLD_GENERATION_MEGABYTES = 64
 const YOUNG_GENERATION_MEGABYTES = 4
-/** Longer than a full queue takes. Without it a task would wait for ever for threads that cannot start. */
+/** The time limit of a task, longer than a full queue takes. Without a limit a task would wait forever when no thread can start. */
 const ANSWER_SECONDS = 30
 
 type Pool = Readonly<{
   cost: number
-  /** Threads at most. Each is started when there is work for it, and ends when it has had none for a minute. */
+  /** The most threads. A thread starts when there is work for it and ends after a minute without work. */
   workers: number
   wait?: Wait
   /** The module that a thread runs. */
@@ -33,7 +33,7 @@ type Pool = Readonly<{
   answer_seconds?: number
 }>
 
-/** bcrypt, and whatever was imported, in a pool of worker threads of its own. */
+/** Makes bcrypt digests and checks digests of every supported scheme, in its own pool of worker threads. */
 export const openPasswords = ({
   cost,
   workers,
@@ -53,7 +53,7 @@ export const openPasswords = ({
     },
     recordTiming: false,
   })
-  // A thread that cannot start (its file is gone, the memory is) raises this event, which ends a process that does not listen.
+  // A thread that cannot start (missing file, no memory) raises this event, and an event without a listener ends the process.
   let fault: unknown
   pool.on('error', error => {
     fault = error
@@ -71,7 +71,7 @@ export const openPasswords = ({
   }
   const findForm: Passwords['findForm'] = async (typed, digest) => {
     const forms = passwordForms(typed)
-    // What can be no password is compared with no digest: it costs what an unknown e-mail costs.
+    // An input that cannot be a password is not compared with the digest, and takes as long as an unknown e-mail.
     const parsed = digest === null || forms.length === 0 ? null : parsePasswordDigest(digest)
     const task = { forms: forms.length === 0 ? [''] : forms, parsed }
     const { form, tried, milliseconds } = (await run('findForm', task)) as Verdict
@@ -90,16 +90,16 @@ export const openPasswords = ({
   }
 }
 
-/** How many forms were compared, and how long that took. */
+/** The matching form, the number of forms that were compared, and the time that the comparisons took. */
 type Verdict = Readonly<{ form: string | null; tried: number; milliseconds: number }>
 
-/** True where it takes exactly as long as no digest at all: one of lower cost is told by half a millisecond. */
+/** True when a comparison takes exactly as long as for an unknown e-mail. A bcrypt digest of lower cost differs by half a millisecond. */
 const isUsual = (parsed: ParsedDigest | null, cost: number): boolean =>
   parsed === null || (parsed.scheme === 'bcrypt' && parsed.cost === cost)
 
 let common: ReadonlySet<string> | undefined
 
-/** A set of some megabytes, made when the first new password comes. */
+/** Built at the first new password, because the set takes some megabytes. */
 const commonPasswords = (): ReadonlySet<string> => {
   common ??= new Set(COMMON_PASSWORDS.flatMap(line => line.split(' ')))
   return common

@@ -2,7 +2,7 @@ import { randomBytes, randomFillSync, randomUUID } from 'node:crypto'
 import { V7Generator } from 'uuidv7'
 import type { Random } from '../ports/effects.ts'
 
-/** The library reads eight words of randomness at a time by itself, and that cost more than all the rest of an id. */
+/** A buffer of random words. The library's own buffer holds eight, and refilling it cost more than the rest of an id. */
 const createWords = (): { nextUint32(): number } => {
   const words = Buffer.alloc(4096)
   let at = words.length

@@ -2,7 +2,7 @@ import { errorCodeOf } from '../domain/base/error-code.ts'
 
 const SERVER = 'correct the host and the port'
 
-/** By nodemailer's code and message: the cause, and what to do. The first that fits is meant. */
+/** The cause and the remedy, by a pattern for nodemailer's code or message. The first match counts. */
 const CAUSES: readonly (readonly [RegExp, string])[] = [
   [/^EAUTH/, 'the mail server refuses the user or the password; correct them'],
   [/^EDNS|ENOTFOUND|EAI_AGAIN/, 'no address is known for the name of the host; correct the name'],
@@ -32,7 +32,7 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
   [/^EPROTOCOL|Invalid greeting/, `the server there does not speak SMTP; ${SERVER}`],
 ]
 
-/** Why the mail server cannot be used, and what to do. Holds nothing of what the server or a mail says. */
+/** Why the mail server cannot be used, and what to do. Contains no text of the server or of a mail. */
 export const describeSmtpFault = (error: unknown): string => {
   const words = [errorCodeOf(error) ?? '', error instanceof Error ? error.message : '']
   const known = CAUSES.find(([pattern]) => words.some(word => pattern.test(word)))?.[1]

@@ -3,7 +3,7 @@ import { isLoopback } from '../domain/base/ip-address.ts'
 import type { Letter } from './mail-templates.ts'
 
 type Smtp = Readonly<{
-  /** Rejects with nodemailer's error: `code`, and `responseCode` where the server said something. */
+  /** Rejects with nodemailer's error: `code`, and `responseCode` where the server replied. */
   send(letter: Letter, to: string): Promise<void>
   /** Rejects when the server cannot be reached, trusted or signed in to. */
   verify(): Promise<void>
@@ -13,19 +13,19 @@ type Smtp = Readonly<{
 type Relay = Readonly<{
   url: string
   from: string
-  /** For a whole mail, by default 30 seconds: a server that answers one byte a second is never silent. */
+  /** The time limit of a whole mail; by default 30 seconds. A server that sends one byte a second never reaches the limit of silence. */
   delivery_milliseconds?: number
 }>
 
 const MILLISECONDS = { dns: 3_000, connect: 5_000, greeting: 5_000, silence: 10_000 }
 const DELIVERY_MILLISECONDS = 30_000
 
-/** RFC 5321 §4.1.2 – What ends a command, or makes two addresses of one. Accounts have none such; what was imported might. */
+/** RFC 5321 §4.1.2 – Characters that end a command or split an address in two. An imported address may contain them. */
 const NO_ADDRESS = /[\p{C}\s<>,;:"]/u
 
 /**
- * RFC 5321, RFC 8314 – A pool of connections to the server of SMTP_URL. Links open accounts, so that nothing goes out in the clear:
- * smtps:// is TLS from the first byte, smtp:// goes on only when STARTTLS did, but on loopback or where `?starttls=off` says so.
+ * RFC 5321, RFC 8314 – A pool of connections to the server of SMTP_URL. A link in a mail opens an account, so the connection must be
+ * encrypted: smtps:// uses TLS from the first byte, and smtp:// requires STARTTLS, except on loopback or with `?starttls=off`.
  */
 export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECONDS }: Relay): Smtp => {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url)
@@ -38,7 +38,7 @@ export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECO
       maxMessages: 100,
       maxRequeues: 1,
       host,
-      // RFC 5321 §4.1.1.1 – Otherwise every mail would tell the name of this machine.
+      // RFC 5321 §4.1.1.1 – By default the library would send the host name of this machine.
       name: from.replace(/^.*@|>$/g, ''),
       port: port === '' ? (protocol === 'smtps:' ? 465 : 587) : Number(port),
       secure: protocol === 'smtps:',
@@ -55,11 +55,11 @@ export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECO
       disableFileAccess: true,
       disableUrlAccess: true,
     },
-    // RFC 3834 §5 – Nobody's out-of-office answers a machine.
+    // RFC 3834 §5 – The header keeps automatic replies from answering.
     { from, xMailer: false, headers: { 'Auto-Submitted': 'auto-generated' } },
   )
   return {
-    // As an object: in a string a comma would make two addresses of one.
+    // The address is passed as an object, because a comma in a string would split it in two.
     send: async ({ subject, text }, to) => {
       if (NO_ADDRESS.test(to))
         throw Object.assign(new Error('no address'), { code: 'EENVELOPE', responseCode: 553 })
@@ -69,7 +69,7 @@ export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECO
     verify: async () => {
       await transport.verify()
     },
-    // A delivery that a server holds up is over too.
+    // `force` also ends a delivery that the server holds up.
     close: () => transport.close({ force: true }),
   }
 }

@@ -1,17 +1,17 @@
 import type { Wait } from '../ports/effects.ts'
 
-/** How much longer a refusal takes than the dearest digest: another load at the same moment must not carry that one beyond. */
+/** A factor on the time of the slowest digest, so that the same digest under a higher load does not take longer than the floor. */
 const MARGIN = 1.5
-/** For so long, and at most for twice as long, a digest counts: nobody waits for ever for one that has been renewed. */
+/** A digest counts for one to two windows, so that refusals become fast again after the digest was replaced. */
 const WINDOW_MILLISECONDS = 600_000
-/** However dear a digest is. */
+/** The largest floor of one digest, however slow the digest is. */
 const HOLD_MAX_MILLISECONDS = 4_096
 
 /**
- * Ours – A digest of another kind, or of another cost than today's, takes a time of its own, and would tell its account from an
- * e-mail that nobody has. As soon as one has been seen, every refusal is held until it has taken as long as the dearest of them,
- * and half as much again; it is a timer that holds, no worker. Where there is none, nobody waits.
- * That time is a power of two and follows the clock: it would tell what was tried a moment ago if each attempt moved it a little.
+ * Ours – A digest of another scheme or cost takes a different time, which would tell its account from an unknown e-mail. Once such a
+ * digest has been seen, a timer, not a worker, delays every refusal to a floor of 1.5 times the time of the slowest such digest.
+ * Without such digests there is no delay. The floor is rounded up to a power of two and is lowered only at the end of a window: a floor
+ * that moved a little with each attempt would tell which account was tried a moment ago.
  */
 export const createTimingFloor = ({
   wait,
@@ -31,12 +31,12 @@ export const createTimingFloor = ({
     since += windows * WINDOW_MILLISECONDS
   }
   return {
-    /** One unusual digest took that long, whatever came of it. */
+    /** Records the time of one comparison with an unusual digest, whatever its result. */
     learn: (milliseconds: number): void => {
       turn()
       dearest = Math.max(dearest, milliseconds)
     },
-    /** Resolves when a refusal that has taken that long, for so many digests, is no shorter than any other. */
+    /** Waits until a refusal that has taken `milliseconds`, for this number of digests, has reached the floor. */
     hold: async (milliseconds: number, digests: number): Promise<void> => {
       turn()
       const floor = digests * floorOf(Math.max(dearest, dearest_before))

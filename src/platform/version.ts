@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const manifest = new URL('../../package.json', import.meta.url)
 
-/** Which Signet this is, as its package says. */
+/** The version of Signet, from its package.json. */
 export const VERSION = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(manifest, 'utf8'))).version
