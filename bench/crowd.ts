@@ -7,7 +7,7 @@ import type { Bench } from './support/report.ts'
 const CROWD = 100
 const SECONDS = 4
 
-/** How long others wait while a hundred people sign in at once: password work must hold up nothing else. */
+/** How long other requests wait while a hundred people sign in at once: password work must not delay them. */
 export const benchCrowd: Bench = async world => {
   const store = await world.store(10_000)
   const server = await world.startSignet(store)

@@ -9,7 +9,7 @@ const PARTS = 32
 const ENTRIES = 1_000_000
 const GROUPS = 15
 
-/** What a service does that follows, with an eye on its memory; 200 ms for what has nothing to do with it. */
+/** A service that follows revocations and samples its memory; the pause of 200 ms lets unrelated allocations settle. */
 const FOLLOWER = `
   import { followRevocations } from './dist/sdk/revocations-node.js'
   const issuer = process.env.ISSUER
@@ -30,7 +30,7 @@ const FOLLOWER = `
   console.log(JSON.stringify({ entries: following.state().entries, most, kept }))
   process.exit()`
 
-/** The memory of a service while it loads a feed of a million entries, and once it has it. */
+/** The memory of a service while it loads a feed of a million entries, and after the feed is loaded. */
 export const benchFollower: Bench = async () => {
   const server = await serveFeed()
   const { stdout } = await promisify(execFile)(
@@ -59,7 +59,7 @@ const signed = (privateKey: KeyObject, claims: object) => {
   return `${input}.${sign('RSA-SHA256', Buffer.from(input), privateKey).toString('base64url')}`
 }
 
-/** An issuer with nothing but a feed, in the parts in which Signet would hand it out. */
+/** An issuer that serves only a feed, its metadata and its key; the feed has parts, as that of Signet has. */
 const serveFeed = async () => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = { ...publicKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: 'k' }

@@ -7,11 +7,11 @@ import { residentMegabytes } from './support/processor.ts'
 import type { Bench } from './support/report.ts'
 
 const ACCOUNTS = 100_000
-/** As many times more, to see whether memory grows with them. */
+/** The last import is this many times larger, to show whether memory grows with the number of accounts. */
 const MORE = 4
 const SAMPLE_MILLISECONDS = 100
 
-/** One hundred thousand accounts into Postgres, the same file again, four times as many, and all of them out of it. */
+/** Imports one hundred thousand accounts into Postgres, the same file again and four times as many, and exports all of them. */
 export const benchImport: Bench = async world => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-bench-'))
   const { url } = await world.store(10_000)

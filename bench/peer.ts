@@ -14,7 +14,7 @@ const ROUNDS = 9
 const SECONDS = 3
 const GRANT = 'grant_type=client_credentials'
 
-/** The same work by oidc-provider, on the same Postgres, the two of them taking turns. */
+/** Compares Signet with oidc-provider: the same work on the same Postgres, in turns. */
 export const benchPeer: Bench = async world => {
   const store = await world.store(10_000)
   const signet = await world.startSignet(store)
@@ -58,7 +58,7 @@ export const benchPeer: Bench = async world => {
 type Cost = Readonly<{ server: number; all: number }>
 type Pair = Readonly<{ signet: Cost; peer: Cost }>
 
-/** Milliseconds of processor time a request: the server's, and with Postgres. */
+/** Milliseconds of processor time a request: of the server alone, and of the server with Postgres. */
 const processorOf = async (
   { postgres_pid }: World,
   { port, pid }: Server,

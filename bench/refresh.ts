@@ -87,7 +87,7 @@ const readCounters = async ({ sql }: Store): Promise<Counters> => {
   return row
 }
 
-/** Every statement that the server sent for each refresh, the few of its sweeps and probes too. */
+/** The statements that the server sent per refresh, including the few of its sweeps and probes. */
 const countStatements = async ({ sql }: Store, refreshes: number): Promise<number> => {
   const [row] = await sql<{ calls: number }[]>`
     select sum(calls)::float8 as calls

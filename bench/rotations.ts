@@ -18,7 +18,7 @@ const SECONDS = 4
 const ROUNDS = 3
 const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
 
-/** Every digest is zeros, before and after: the statement alone is measured, and pgbench can send it too. */
+/** Every digest is zeros, before and after a rotation: only the statement is measured, and pgbench can send the same one. */
 const presentationOf = (number: number, generation: number): Presentation => ({
   ...positionOf(number, generation),
   digest: ZERO_DIGEST,
@@ -65,18 +65,18 @@ const measure = async (world: World, families: number): Promise<readonly Row[]> 
 const countSequentialScans = async ({ sql }: Store, script: string): Promise<number> => {
   const statement = script.split('\n').at(-1)?.replaceAll(':number', '1').replaceAll(':generation', '0')
   const plan = await sql.unsafe<{ 'QUERY PLAN': string }[]>(`explain ${statement}`)
-  // What the common table expressions hold is one row; it is tables that must not be read through.
+  // A scan of a common table expression reads one row; only a scan of a table counts.
   return plan.filter(line => /Seq Scan on/.test(line['QUERY PLAN'])).length
 }
 
-/** Odd families are nobody's but these benchmarks': back to the beginning. */
+/** Sets the rotated families back to generation 0. Only this benchmark rotates families whose digest is zeros. */
 const reset = async ({ sql }: Store) => {
   await sql`update refresh_families set generation = 0 where token_digest = ${ZERO_DIGEST} and generation > 0`
   await sql`vacuum refresh_families`
   await sql`checkpoint`
 }
 
-/** The families of one connection are odd numbers of a range of its own. */
+/** Each connection rotates the odd numbers of its own range. */
 const numberOf = (connection: number, step: number, each: number) =>
   (connection * each + (step % each)) * 2 + 1
 const eachOf = (families: number) => Math.floor(families / 2 / CONNECTIONS)
@@ -110,9 +110,9 @@ const rotateFromPgbench = async ({ binaries }: World, { url }: Store, script: st
   return Number(/tps = ([\d.]+)/.exec(stdout)?.[1])
 }
 
-/** The statement as the driver sends it for one rotation, with what its parameters hold; the family and generation are pgbench's own. */
+/** The statement that the driver sends for one rotation, with its parameters inlined; pgbench fills in family and generation. */
 const pgbenchScript = async ({ url }: Store, families: number): Promise<string> => {
-  // A family that is not there: only the statement is wanted.
+  // No family has this number: only the text of the statement is needed.
   const nobody = 999_999_999
   const generation = 7_777_777
   const { text, parameters } = await statementOf(url, presentationOf(nobody, generation))
@@ -130,7 +130,7 @@ const pgbenchScript = async ({ url }: Store, families: number): Promise<string> 
   ].join('\n')
 }
 
-/** Spread out, because pgbench takes `:null` for a variable of its own. */
+/** Indented JSON has a space after each colon: pgbench would take `:null` for a variable. */
 const literal = (value: unknown): string =>
   typeof value === 'number' ? String(value) : `('${JSON.stringify(value, null, 1)}')::jsonb`
 
@@ -139,7 +139,7 @@ const statementOf = async (url: string, presentation: Presentation) => {
   const client = postgres(url, {
     max: 1,
     debug: (_, text, parameters) => {
-      // Before it the driver reads types, and after it the family that is not there is looked for once more.
+      // The driver reads types before this statement, and the store looks up the missing family again after it.
       if (text.includes('presented')) seen ??= { text, parameters: [...parameters] }
     },
   })

@@ -11,7 +11,7 @@ const COST = 10
 const PASSWORD = 'correct horse battery'
 const GUESS = 'wrong horse battery'
 
-/** An account that is tried once, or nobody's e-mail; every sample has one of its own. */
+/** A kind of account, or an e-mail without an account when `digest` is null. Every sample uses an e-mail of its own. */
 type Kind = Readonly<{ name: string; digest: string | null; isDisabled?: boolean; guess?: string }>
 
 const UNKNOWN: Kind = { name: 'unknown e-mail', digest: null }
@@ -26,7 +26,7 @@ const IMPORTED: readonly Kind[] = [
   { name: 'bcrypt of cost 11', digest: hashSync(PASSWORD, 11) },
 ]
 
-/** Whether the time of a refused sign-in tells an account from an e-mail that nobody has. */
+/** Whether the time of a refused sign-in distinguishes an account from an e-mail without an account. */
 const measure = async (
   world: World,
   kinds: readonly Kind[],
@@ -92,14 +92,14 @@ const fill = async ({ sql }: Store, { digest, isDisabled = false }: Kind, run: s
     from generate_series(0, ${SAMPLES}::int) n`
 }
 
-/** So that no kind always follows the same other. */
+/** A random order, so that no kind always follows the same other kind. */
 const shuffle = <T>(values: readonly T[]): readonly T[] =>
   values
     .map(value => ({ value, at: Math.random() }))
     .toSorted((one, other) => one.at - other.at)
     .map(({ value }) => value)
 
-/** How fine the test is on a machine that was as busy as this one. */
+/** The smallest shift in milliseconds that the test would have detected under the noise of this machine. */
 const smallestShift = (a: readonly number[], b: readonly number[]): number => {
   const shifts = Array.from({ length: 500 }, (_, step) => (step + 1) / 20)
   const isTold = (by: number) =>
@@ -111,5 +111,5 @@ const smallestShift = (a: readonly number[], b: readonly number[]): number => {
 }
 
 export const benchSignInTiming: Bench = world => measure(world, OWN, 1)
-/** Refusals are held here, on timers: several at once take no longer each. */
+/** Refusals wait for a timer in this benchmark: several connections at once do not slow each other. */
 export const benchSignInTimingImported: Bench = world => measure(world, IMPORTED, 3)

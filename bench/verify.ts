@@ -1,7 +1,7 @@
 /**
- * What checking a token costs a service: processor time against the bare `crypto.verify` of the same signature, and beside
+ * The cost of checking a token in a service: processor time against the bare `crypto.verify` of the same signature, and beside
  * three libraries that check the same (algorithm, typ, issuer, audience, times, required claims, and whether it was revoked).
- * Each round measures everybody; the median of the rounds' ratios is printed. Run: npx tsx bench/verify.ts
+ * Each round measures every library; the median of the rounds' ratios is printed. Run: npx tsx bench/verify.ts
  */
 import { createPublicKey, verify } from 'node:crypto'
 import { createVerifier as createFastVerifier } from 'fast-jwt'
@@ -16,7 +16,7 @@ const ROUNDS = 21
 const TOKENS = 500
 /** Requests at once: libraries that use the thread pool should not pay for an idle one. */
 const BATCH = 50
-/** Each token again this often, so that a hit is measured over more than the clock's grain. */
+/** Each token is checked this often again, so that cache hits take longer than the resolution of the clock. */
 const REPEATS = 20
 /** Node 20 spends more around the signature than its successors. */
 const FRESH_LIMIT = Number.parseInt(process.versions.node) < 24 ? 1.5 : 1.25
@@ -122,7 +122,7 @@ const claims = (index: number) => ({
   roles: ['user'],
 })
 const tokens = await Promise.all(Array.from({ length: TOKENS }, (_, index) => signToken(key, claims(index))))
-/** As a server gets them: strings of their own each time, whose hash nobody has computed yet. */
+/** New strings, as a server receives them: V8 caches the hash of a string, and these have none yet. */
 const arriving = () => tokens.map(token => Buffer.from(token).toString('latin1'))
 
 const microseconds = async (count: number, work: () => unknown): Promise<number> => {
@@ -164,7 +164,7 @@ for (let round = 0; round < ROUNDS; round += 1)
   for (const contestant of CONTESTANTS) {
     const floor = await bare()
     const cost = await measure(contestant)
-    // The first rounds warm the compiler up, for everybody alike.
+    // The first rounds warm the compiler up for every library.
     if (round < 3) continue
     bares.push(floor)
     ratios.get(contestant.name)?.push(cost / floor)

@@ -2,9 +2,9 @@
  * Builds the package: what tsc makes of src, the library for CommonJS, and the files of the reference page at /docs.
  * node scripts/build.mjs [directory, default dist]
  *
- * The build is made beside the directory, which it then replaces: a build that fails leaves the last one as it was, a server that
- * starts meanwhile finds a whole one, and no file of an earlier build stays to be packed. A running server goes on: of its build it
- * reads only the module of the password threads later, at a path that every build has (test/process/build.test.ts).
+ * The build is written to a new directory, which then replaces the old one: a failed build leaves the last build as it was, a server
+ * that starts meanwhile finds a complete build, and no file of an earlier build is packed. A running server is not disturbed: the only
+ * file that it loads later is the module of the password threads, at a path that every build has (test/process/build.test.ts).
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -22,7 +22,7 @@ import { dirname, join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
 
-/** What /docs serves of Swagger UI, its licence, and its name and version for those who scan an image for known faults. */
+/** The files of Swagger UI that /docs serves, its licence, and its name and version for vulnerability scanners of the image. */
 const REFERENCE = 'http/public/swagger-ui'
 const REFERENCE_FILES = [
   'swagger-ui.css',
@@ -51,7 +51,7 @@ const build = to => {
   mkdirSync(join(to, REFERENCE))
   for (const name of REFERENCE_FILES)
     copyFileSync(resolve(`swagger-ui-dist/${name}`), join(to, REFERENCE, name))
-  // npm makes it executable when it installs the package, and not in the checkout, where `npx signetd` runs it too.
+  // npm makes this file executable in an installed package only, but `npx signetd` runs it in the checkout, too.
   chmodSync(join(to, 'cli/signetd.js'), 0o755)
 }
 
@@ -70,7 +70,7 @@ try {
   renameSync(join(work, 'new'), dist)
   linkLibrary()
 } catch (error) {
-  // The compiler has said what is wrong.
+  // The compiler has printed the errors.
   if (error.status === undefined) throw error
   process.exitCode = 1
 } finally {

@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
-/** What of the domain the library's types name. */
+/** The type declarations of the domain that the library's types import. */
 const DOMAIN = new Set([
   'oauth/access-token.d.ts',
   'revocations/blocklist-key.d.ts',

@@ -95,7 +95,7 @@ const signUpAndRefresh = async issuer => {
   return refreshed.access_token
 }
 
-/** The package in both of its forms: as a module, and for require(). */
+/** Both forms of the package: the ES module and require(). */
 const verify = async (issuer, tokens) => {
   const require = createRequire(import.meta.url)
   for (const { createVerifier } of [await import('signetd/verify'), require('signetd/verify')]) {

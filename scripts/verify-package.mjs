@@ -1,6 +1,6 @@
 /**
- * What a service installs, out of what was built: signetd-verify is the library of this package alone, without a server and without
- * a dependency. `signetd/verify` is here `signetd-verify`, `signetd/hono` is `signetd-verify/hono`, and so on.
+ * Makes the package that a service installs from the build: signetd-verify is the library of this package alone, without a server
+ * and without a dependency. `signetd/verify` is here `signetd-verify`, `signetd/hono` is `signetd-verify/hono`, and so on.
  * node scripts/verify-package.mjs [built, default dist] [package, default dist-verify]
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 const [dist = 'dist', out = 'dist-verify'] = process.argv.slice(2)
 const root = JSON.parse(readFileSync('package.json', 'utf8'))
 
-/** The library's files, and those of the domain that they name: a file is found by who imports it. */
+/** The library's files and every local file that they import, directly or through another file. */
 const taken = new Set()
 const take = file => {
   if (taken.has(file)) return
@@ -43,7 +43,7 @@ const manifest = {
   exports: renamed(exports),
   typesVersions: { '*': Object.fromEntries(paths) },
   sideEffects: false,
-  // For the types of ./hono, in a service that has it anyway.
+  // The types of ./hono need hono, which a service that uses ./hono has anyway.
   peerDependencies: { hono: '4' },
   peerDependenciesMeta: { hono: { optional: true } },
   scarfSettings,
@@ -53,7 +53,7 @@ rmSync(out, { recursive: true, force: true })
 for (const file of taken) {
   const copy = join(out, 'dist', relative(dist, file))
   mkdirSync(dirname(copy), { recursive: true })
-  // The maps stay behind, and so does what names them.
+  // Source maps are not copied, and the comments that name them are removed.
   writeFileSync(copy, readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, ''))
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))

@@ -21,7 +21,7 @@ export const besideBareSignature = async <T extends object>(
 
 const COUNT = 3000
 
-/** The limit: processor milliseconds of one RSA-2048 signature on the thread pool, four under way, nothing else done. */
+/** The limit: processor milliseconds of one RSA-2048 signature on the thread pool, four in parallel, with no other work. */
 const bareSignatureMilliseconds = async (): Promise<number> => {
   let left = COUNT
   const loop = async () => {

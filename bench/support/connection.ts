@@ -9,7 +9,7 @@ export type Request = Readonly<{
 }>
 export type Connection = Readonly<{ send(request: Request): Promise<Answer>; close(): void }>
 
-/** One HTTP connection that is kept alive, one request at a time. By hand: a client must not cost what the server does. */
+/** One persistent HTTP connection, one request at a time. No library: the client must cost much less than the server. */
 export const openConnection = (port: number): Connection => {
   const socket = connect(port, '127.0.0.1').setNoDelay(true).setEncoding('latin1')
   let received = ''
@@ -38,7 +38,7 @@ const format = ({ method = 'POST', path, headers = {}, body = '' }: Request): st
   return `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
 }
 
-/** Null as long as the answer is not whole. Every answer here has a Content-Length, or no body. */
+/** Null while the answer is incomplete. Every answer here has a Content-Length, or no body. */
 const parseAnswer = (text: string): Answer | null => {
   const end = text.indexOf('\r\n\r\n')
   if (end < 0) return null

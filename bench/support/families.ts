@@ -19,11 +19,11 @@ const SALT = Buffer.alloc(16, 'salt')
 export const ZERO_DIGEST = Buffer.alloc(32) as Uint8Array as RefreshTokenDigest
 export const PEPPER_ID = pepper.id
 
-/** Sorts by time as a UUIDv7 does, and is known by its number. */
+/** A UUID in the form of version 7 that sorts by its number. */
 export const familyId = (number: number): string =>
   `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`
 
-/** As in familyId, in SQL. */
+/** The SQL expression for `familyId`. */
 export const FAMILY_ID_SQL = (number: string) =>
   `('01900000-0000-7000-8000-' || lpad((${number})::text, 12, '0'))::uuid`
 

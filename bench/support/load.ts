@@ -3,10 +3,10 @@ import { quantile } from './statistics.ts'
 
 export type Load = Readonly<{ requests: number; per_second: number; p50: number; p99: number; most: number }>
 
-/** What one connection asks next, and what it makes of the answer. */
+/** The next request of a connection, and the handler of its answer. */
 export type Caller = Readonly<{ next: () => Request; take?: (answer: Answer) => void }>
 
-/** Every connection sends its next request when it has the answer to the last one. Rejects at the first answer that is not 2xx. */
+/** A closed-loop load: every connection waits for an answer before its next request. Rejects at the first answer that is not 2xx. */
 export const drive = async ({
   port,
   seconds,

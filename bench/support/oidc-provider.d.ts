@@ -1,4 +1,4 @@
-/** The little of oidc-provider that the benchmark uses: the package brings no types. */
+/** The types of oidc-provider that the benchmark uses: the package brings none. */
 declare module 'oidc-provider' {
   import type { IncomingMessage, ServerResponse } from 'node:http'
 

@@ -1,5 +1,5 @@
 // @ts-check
-// oidc-provider with a minimal Postgres adapter: what its documentation asks of one, a row a token.
+// oidc-provider with the minimal Postgres adapter that its documentation asks for: one row for each token.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { Provider } from 'oidc-provider'

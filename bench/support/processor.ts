@@ -5,7 +5,7 @@ const TICKS_A_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: '
 
 /** Milliseconds of processor time of a process and of all its children, those that ended included. */
 export const processorMilliseconds = (pid: number): number => {
-  // The name, which may hold anything, is in brackets; what follows it is counted from the state, field 3 of proc(5).
+  // The name is in brackets and may contain spaces; the fields after it start with the state, field 3 of proc(5).
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)

@@ -1,11 +1,11 @@
 import type { World } from './world.ts'
 
-/** One figure of the report, and the goal that it is held to, where there is one. */
+/** One figure of the report, with its goal if it has one. */
 export type Row = Readonly<{ what: string; seen: number; unit?: string; goal?: Goal }>
 
 type Goal = Readonly<{ most: number } | { least: number }>
 
-/** Adds its figures to the report. */
+/** A benchmark: returns its rows of the report. */
 export type Bench = (world: World) => Promise<readonly Row[]>
 
 export const isReached = ({ seen, goal }: Row): boolean => {

@@ -8,16 +8,16 @@ import { type Server, startSignet, writeSetting } from './server.ts'
 export type Store = Readonly<{
   url: string
   sql: Sql
-  /** The current tokens of the families that can be refreshed; who refreshes one puts its successor in its place. */
+  /** The current tokens of the families that can be refreshed; a caller that refreshes one replaces it by its successor. */
   tokens: string[]
 }>
 
 export type World = Readonly<{
   /** The directory of pgbench. */
   binaries: string
-  /** The process above every connection to Postgres. */
+  /** The postmaster: the parent process of every connection to Postgres. */
   postgres_pid: number
-  /** A database of its own with so many families; made when first asked for. */
+  /** The database with this number of families, created at the first call. */
   store(families: number): Promise<Store>
   startSignet(store: Store, more?: Readonly<Record<string, string>>): Promise<Server>
   close(): Promise<void>

@@ -17,8 +17,8 @@ const OTHERS_WRITE = 0o002
 const EVERYONE_WRITES = 0o222
 
 /**
- * Ours – Makes a directory of secrets for this user alone, closes one that is this user's own and empty, and says what is wrong with
- * it, one line for the operator each. Throws the error of the system call that failed.
+ * Ours – Creates a directory of secrets for this user alone, or restricts one that this user owns and that holds no secret. Returns
+ * the faults of the directory, one line each for the operator. Throws the error of the system call that failed.
  */
 export const openDirectory = (directory: SecretDirectory): readonly string[] => {
   const faults = judgeDirectory(directory)
@@ -29,10 +29,10 @@ export const openDirectory = (directory: SecretDirectory): readonly string[] => 
 }
 
 /**
- * Ours – What is wrong with a directory of secrets. The directory and every directory above it must belong to this user or to
- * root, and other users must not be able to write there (but where the sticky bit protects what is in it, as in /tmp): the owner
- * of a directory reads and replaces what is put into it, and a user who can write above it puts another directory in its place.
- * One that does not exist yet is judged by where it would be made. Changes nothing.
+ * Ours – The faults of a directory of secrets. The directory and every directory above it must belong to this user or to root,
+ * because the owner of a directory can read and replace its content. Other users must not be able to write to the directory, nor to
+ * one above it, where they could put another directory in its place (the sticky bit prevents that, as in /tmp). A directory that
+ * does not exist yet is judged by the place where it would be created. Changes nothing.
  */
 export const judgeDirectory = (directory: SecretDirectory): readonly string[] => {
   const { passed, target } = trailTo(directory.path)
@@ -56,7 +56,7 @@ const canBeClosed = (directory: SecretDirectory): boolean => {
   return target !== null && judgeMode(directory, target).length > 0 && isClosable(directory, target)
 }
 
-/** Without secrets there is nothing to keep from others: a fresh clone's directory is open to all. */
+/** A directory without secrets may be open to other users, as in a fresh clone: openDirectory restricts it. */
 const isClosable = (directory: SecretDirectory, { stats }: TrailStep): boolean =>
   stats.uid === thisUser() && stats.isDirectory() && directory.isEmpty()
 
@@ -64,7 +64,7 @@ const isClosable = (directory: SecretDirectory, { stats }: TrailStep): boolean =
 export const isOfStranger = ({ uid }: Readonly<{ uid: number }>): boolean =>
   uid !== ROOT && uid !== thisUser()
 
-/** The error code of a write to a directory: EROFS, EACCES, …; null when it can be written. Root heeds missing write bits too. */
+/** The error code of a write to a directory: EROFS, EACCES, …; null when it can be written. Missing write bits count for root, too. */
 export const writeErrorOf = ({ path, stats }: TrailStep): string | null => {
   if ((stats.mode & EVERYONE_WRITES) === 0) return 'EROFS'
   try {
@@ -107,7 +107,7 @@ const judgeMode = ({ name, path }: SecretDirectory, target: TrailStep): readonly
   return [`${name} ${path} is open to other users (mode ${octal(mode)}); run: chmod ${bits} ${path}`]
 }
 
-/** Read-only mounts of Kubernetes have mode 1777: where nothing can be written, the modes of the files protect the keys. */
+/** A read-only mount of Kubernetes has mode 1777: in a read-only directory the modes of the files protect the keys. */
 const areKeysOpen = (target: TrailStep): boolean => {
   if ((target.stats.mode & OTHERS) === 0) return false
   const error = writeErrorOf(target)
@@ -115,6 +115,6 @@ const areKeysOpen = (target: TrailStep): boolean => {
   return error === null || (target.stats.mode & OTHERS_WRITE) !== 0
 }
 
-/** The embedded database asks for no password. Platforms that choose the uid put each into group 0: OpenShift does. */
+/** The embedded database asks for no password. Group 0 may have access: OpenShift puts every uid that it chooses into group 0. */
 const isDataOpen = ({ stats: { mode, gid } }: TrailStep): boolean =>
   (mode & OTHERS) !== 0 || ((mode & GROUP) !== 0 && !(gid === 0 && (mode & GROUP) === GROUP))

@@ -1,2 +1,2 @@
-/** The user that this process acts as: what it makes belongs to this uid. 0 where the system knows no users. */
+/** The effective uid of this process, which owns the files that the process creates. 0 on a system without uids. */
 export const thisUser = (): number => process.geteuid?.() ?? 0

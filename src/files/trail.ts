@@ -1,13 +1,13 @@
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, join, parse, resolve } from 'node:path'
 
-/** A directory, a link or a file, itself and not what it leads to. */
+/** A directory, a file or a link; of a link, the link itself and not its target. */
 export type TrailStep = Readonly<{ path: string; stats: Stats }>
 
-/** What the system passes through on the way to a path, and what is there; null where nothing is. */
+/** The entries that the system passes on the way to a path, and the entry at the path; null when there is none. */
 export type Trail = Readonly<{ passed: readonly TrailStep[]; target: TrailStep | null }>
 
-/** As many as Linux follows for one path. */
+/** Linux follows at most this many links for one path. */
 const LINKS_AT_MOST = 40
 
 /**

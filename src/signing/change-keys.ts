@@ -4,15 +4,15 @@ import { deleteLeftovers } from './key-file.ts'
 import { type ListedKey, listKeys, type Place, readSchedule, type Schedule } from './list-keys.ts'
 import { withLock } from './lock.ts'
 
-/** What holds at the moment of a change: the keys on the disk, the time, and the lock that is confirmed before each step. */
+/** The state at the moment of a change: the keys on the disk, the time, and the lock that is confirmed before each step. */
 export type Change = Readonly<{ schedule: Schedule; now: Date; confirm: () => Promise<void> }>
 
-/** What became of a command: the keys after it, why it was refused, or what is wrong with the directory. */
+/** The result of a command: the keys after the change, the reason for a refusal, or the faults of the directory. */
 export type Outcome = Readonly<{ keys: readonly ListedKey[] }> | Readonly<{ refusal: string }> | Faults
 
 /**
- * Reads the keys, lets `act` change them and lists what is there then, all under the lock. `act` returns a refusal or
- * null. A step is one rename or one removal, in an order in which stopping after any of them leaves a key to sign.
+ * Reads the keys, lets `act` change them and lists the result, all under the lock. `act` returns a refusal or null. Each step of
+ * `act` is one rename or one removal, and an interruption after any step leaves a key that signs.
  */
 export const changeKeys = (place: Place, act: (change: Change) => Promise<string | null>): Promise<Outcome> =>
   catchFaults(async () => {

@@ -1,7 +1,7 @@
-/** What an operator has to put right, a clear line each. */
+/** Problems that the operator must fix, one clear line each. */
 export type Faults = Readonly<{ faults: readonly string[] }>
 
-/** A full disk, a missing right, a share that went away: a line for the operator. Anything else is our own fault and thrown on. */
+/** A failed system call (full disk, missing right, lost share) becomes a line for the operator. Any other error is thrown on. */
 export const toFault = (error: unknown): string => {
   if (error instanceof Error && 'syscall' in error) return `KEYS_DIR: ${error.message}`
   throw error

@@ -4,18 +4,18 @@ import type { SigningKey, Typ } from './signing-key.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** RFC 7515 §7.1 – A JWS in compact form. Made by hand, as that costs nothing beside the signature. */
+/** RFC 7515 §7.1 – A JWS in compact form. Assembled here: the assembly costs nothing beside the signature. */
 export const signJws = async (key: SigningKey, typ: Typ, claims: Claims): Promise<string> => {
   const input = `${key.headers[typ]}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
   const signature = await key.sign(Buffer.from(input, 'latin1'))
   const jws = `${input}.${signature.toString('base64url')}`
-  // The issuing code judges the length before anything is spent: a longer token here is a fault of ours.
+  // The caller checks the length before it spends a credential: a longer token here is a fault of ours.
   if (typ === 'at+jwt' && jws.length > ACCESS_TOKEN_MAX_CHARACTERS)
     throw new Error('an access token is too long')
   return jws
 }
 
-/** RFC 7515 §5.2, RFC 8725 §3.1 – The claims, or null. Key and algorithm are ours to choose: the header can only name them. */
+/** RFC 7515 §5.2, RFC 8725 §3.1 – The claims, or null. The header names a known key and brings no key or algorithm of its own. */
 export const verifyJws = (view: RingView, typ: Typ, jws: string): Claims | null => {
   if (jws.length > ACCESS_TOKEN_MAX_CHARACTERS) return null
   const [header, payload, signature, surplus] = jws.split('.', 4)
@@ -30,7 +30,7 @@ export const verifyJws = (view: RingView, typ: Typ, jws: string): Claims | null 
   return key.verify(input, signed) ? parseObject(claims) : null
 }
 
-/** Nearly every header is one that we wrote, letter for letter, and needs no parsing. */
+/** Nearly every header is byte for byte one that this server wrote: the map finds its key without parsing. */
 const findKey = (view: RingView, typ: Typ, header: string): SigningKey | null => {
   const known = view.byHeader.get(header)
   if (known !== undefined) return known.typ === typ ? known.key : null
@@ -45,7 +45,7 @@ const findKey = (view: RingView, typ: Typ, header: string): SigningKey | null =>
 const isSameType = (named: string, typ: Typ): boolean =>
   named.toLowerCase().replace(/^application\//, '') === typ.toLowerCase()
 
-/** RFC 7515 §2 – base64url without padding, in the one canonical form: else one token has many spellings. */
+/** RFC 7515 §2 – base64url without padding, in the one canonical form: otherwise one token would have many spellings. */
 const decode = (segment: string): Buffer | null => {
   const bytes = Buffer.from(segment, 'base64url')
   return bytes.toString('base64url') === segment ? bytes : null

@@ -3,7 +3,7 @@ import { rotateWhenDue } from './rotation.ts'
 
 const HOUR_MILLISECONDS = 3_600_000
 
-/** Rotates the keys of the directory when they are due, now and every hour. Returns how to stop it. */
+/** Rotates the keys of the directory when they are due: checks now and every hour. Returns a function that stops the checks. */
 export const keepRotating = ({
   directory,
   every_seconds,

@@ -16,15 +16,15 @@ import { thisUser } from '../files/this-user.ts'
 import { type Faults, toFault } from './fault.ts'
 import { importKey, type SigningKey } from './signing-key.ts'
 
-/** A key with the state of its file when it was read: as long as that stays, it need not be read again. */
+/** A key and the fingerprint of its file when it was read: while the fingerprint is the same, the file is not read again. */
 export type LoadedKey = Readonly<{
   key: SigningKey
   fingerprint: string
-  /** When this process saw the key for the first time; null for those that it started with. */
+  /** When this process first saw the key; null for the keys that were present at its start. */
   seen_at: Date | null
 }>
 
-/** Keys and faults side by side: a start refuses with any fault, a running server goes on with the keys. */
+/** Keys and faults side by side: any fault refuses a start, while a running server continues with the keys. */
 type Loaded = Readonly<{ keys: readonly LoadedKey[]; faults: readonly string[]; fingerprint: string }>
 
 const OTHERS = 0o007
@@ -32,13 +32,13 @@ const OTHERS = 0o007
 /** The largest file that is read as a key: an RSA key of 16384 bits takes 13 kB. */
 const KEY_BYTES = 32_768
 
-/** Makes the directory, or closes one that holds no key yet. Null when keys can be kept there. */
+/** Creates the directory, or restricts one without keys to this user. Null when keys can be kept there. */
 export const prepareDirectory = async (directory: string): Promise<Faults | null> => {
   const faults = openDirectory(secretsOf(directory))
   return faults.length > 0 ? { faults } : null
 }
 
-/** What is wrong with the directory, but for its keys; null when nothing is. Changes nothing. */
+/** The faults of the directory itself, not of its keys; null without faults. Changes nothing. */
 export const judgeKeysDirectory = (directory: string): Faults | null => {
   try {
     const faults = judgeDirectory(secretsOf(directory))
@@ -54,16 +54,16 @@ const secretsOf = (directory: string): SecretDirectory => ({
   isEmpty: () => !readdirSync(directory).some(isKeyName),
 })
 
-/** True when nothing can be written there. */
+/** True when nothing can be written to the directory. */
 export const isReadOnly = async (directory: string): Promise<boolean> =>
   writeErrorOf({ path: directory, stats: await stat(directory) }) !== null
 
-/** What a running server has; at a start there is nothing, and every key counts as published long ago. */
+/** The keys that a running server has loaded. A start has none, and every key then counts as published long ago. */
 type Seen = Readonly<{ previous: readonly LoadedKey[]; now: Date | null }>
 
 /**
- * Reads every key whose file changed since `previous`. A file that went bad keeps its previous key: overwriting one by
- * accident must not stop the server, taking it away must.
+ * Reads every key whose file changed since `previous`. A file that became invalid keeps its previous key, because an accidental
+ * overwrite must not stop the server; a key whose file was removed is gone.
  */
 export const loadKeys = async (
   directory: string,
@@ -81,15 +81,15 @@ export const loadKeys = async (
   }
 }
 
-/** What tells whether any key file was added, changed, renamed or removed. Costs a stat a file. */
+/** A string that differs after a key file was added, changed, renamed or removed. Reads the metadata of each file only. */
 export const fingerprintDirectory = async (directory: string): Promise<string> =>
   fingerprintOf(await listKeyFiles(directory))
 
 type KeyFile = Readonly<{
   file: string
-  /** Why it is not read; null when it can be. */
+  /** Why the file is not read; null when it can be. */
   fault: string | null
-  /** Where nothing can be written the file came by a mount, whose time says nothing; no rotation waits for its key. */
+  /** True in a read-only directory: the file came by a mount, so its modification time says nothing. */
   isMounted: boolean
   modified_at: Date | null
   fingerprint: string
@@ -109,7 +109,7 @@ const keyNames = async (directory: string): Promise<readonly string[]> =>
 
 const isKeyName = (name: string): boolean => name.endsWith('.pem') && !name.startsWith('.')
 
-/** Follows links, as a mounted secret is made of them. A name without a file behind it is kept, to be reported. */
+/** Follows links, because a mounted secret consists of links. A name that leads to no file is kept as a fault. */
 const inspect = async (home: Home, file: string): Promise<KeyFile> => {
   const path = join(home.path, file)
   try {
@@ -135,7 +135,7 @@ const NO_FILE = `is no file of at most ${KEY_BYTES} bytes`
 
 type Found = Readonly<{ path: string; stats: Stats; target: string }>
 
-/** A key that another user owns can be changed by that user at any time, and what is outside is judged by nothing here. */
+/** The owner of a file can change the key at any time, and the directories of a file outside KEYS_DIR are not checked here. */
 const judgeFile = (home: Home, { path, stats, target }: Found): string | null => {
   if (!target.startsWith(home.path + sep)) return `is a link that leads out of KEYS_DIR, to ${target}`
   if (!stats.isFile() || stats.size > KEY_BYTES) return NO_FILE
@@ -146,7 +146,7 @@ const judgeFile = (home: Home, { path, stats, target }: Found): string | null =>
     : `is open to other users (mode ${octal(stats.mode)}); run: chmod o-rwx ${path} (a mounted secret: defaultMode 0440)`
 }
 
-/** Where the group may write keys, a key of that group is from one of its members. */
+/** The members of a group that can write to the directory may add keys: a key file of that group is from one of them. */
 const isOfGroup = (file: Stats, directory: Stats): boolean =>
   (directory.mode & 0o020) !== 0 && file.gid === directory.gid
 
@@ -166,8 +166,8 @@ const loadKey = async (directory: string, file: KeyFile, { previous, now }: Seen
 }
 
 /**
- * A key that came too late for its own date is published as long as every other one before it signs. A name of ours in a directory
- * that can be written is an order of the command line, which may have to be followed at once.
+ * A key that appeared too late for its own start date signs later, after the announcement period that every new key has. A key that
+ * the command line named, in a writable directory, is exempt: the operator may have ordered a start at once.
  */
 const hold = (key: SigningKey, { isMounted }: KeyFile, seen_at: Date | null): SigningKey => {
   if (seen_at === null || key.signs_from === null) return key
@@ -198,7 +198,7 @@ const readKey = async (
   return { ...work, kid, file, signs_from: named ?? dates.signs_from, announced_at }
 }
 
-/** One key under two names has two places in the schedule: the first name counts. */
+/** A key under two names would have two places in the schedule: the first name counts, and the second is a fault. */
 const settle = (
   attempts: readonly Attempt[],
   previous: readonly LoadedKey[],
@@ -219,8 +219,8 @@ const settle = (
 }
 
 /**
- * Which key a key without a date cannot be told to be older or newer than. At a start one such key is older than all that have a
- * date; one that comes later was meant to take over, and does not say when.
+ * The other key that leaves the order of a key without a start date undefined. At a start, one undated key counts as older than all
+ * dated keys; an undated key that appears later was meant to take over, but does not say when.
  */
 const rivalOf = (
   { key }: LoadedKey,

@@ -9,17 +9,17 @@ import { formatKeyName } from '../domain/keys/key-ring.ts'
 import { thisUser } from '../files/this-user.ts'
 import { generatePem } from './signing-key.ts'
 
-/** No `*.pem`, so that a half-written key is never taken for one. */
+/** Not `*.pem`, so that a half-written file is never read as a key. */
 const TEMPORARY = '.new-'
 
 const GROUP_ENTERS = 0o010
 
-/** By the descriptor: the file system of Yarn Plug'n'Play has no FileHandle.sync(). */
+/** Flushes by the descriptor: the file system of Yarn Plug'n'Play has no FileHandle.sync(). */
 const flush = promisify(fsync)
 
 /**
- * Makes a key and puts it into the schedule. Whole or not at all, also when the power goes: the data is on the disk
- * before the name is. Returns its kid.
+ * Creates a key and puts it into the schedule. Atomic, even when the power fails: the data is on the disk before the name is.
+ * Returns the kid.
  */
 export const createKeyFile = async (
   directory: string,
@@ -39,7 +39,7 @@ export const createKeyFile = async (
   return kid
 }
 
-/** Moves a key in the schedule. The file goes on saying since when the key has been published. */
+/** Moves a key in the schedule. The content of the file still says since when the key has been published. */
 export const rescheduleKeyFile = async (
   directory: string,
   { kid, file }: { kid: string; file: string },
@@ -54,7 +54,7 @@ export const deleteKeyFile = async (directory: string, file: string): Promise<vo
   await sync(directory)
 }
 
-/** What a process that died left half-written. Under the lock only: no other process is writing then. */
+/** Deletes the temporary files of processes that died. Call under the lock only: no other process is writing then. */
 export const deleteLeftovers = async (directory: string): Promise<void> => {
   const names = (await readdir(directory)).filter(name => name.startsWith(TEMPORARY))
   await Promise.all(names.map(name => rm(join(directory, name), { force: true })))
@@ -73,9 +73,9 @@ const write = async (directory: string, { path, text }: { path: string; text: st
 }
 
 /**
- * Root at the command line, the server as a member of the group that the directory is shared with: the server must be able to
- * read the key. The owner stays: a directory's owner is never given a key. Where this user may not give the file to the group, the
- * key stays this user's own.
+ * Lets the directory's group read the key: root may run the command line while the server is only a member of that group. The owner
+ * of the file stays this user, because a directory's owner is never given a key. Without the right to change the group, the key
+ * stays readable by this user alone.
  */
 const shareWithGroup = async (handle: FileHandle, gid: number): Promise<void> => {
   try {
@@ -86,7 +86,7 @@ const shareWithGroup = async (handle: FileHandle, gid: number): Promise<void> =>
   }
 }
 
-/** The names of a directory are on the disk only after this. */
+/** Flushes the names of a directory to the disk: before that, a power failure can undo a rename. */
 const sync = async (directory: string): Promise<void> => {
   const handle = await open(directory, 'r')
   try {

@@ -9,7 +9,7 @@ import type { Clock } from '../ports/effects.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { loadKeys } from './key-directory.ts'
 
-/** Where the keys are, and what time it is. */
+/** The directory of the keys and the clock that decides their states. */
 export type Place = Readonly<{ directory: string; clock: Clock }>
 
 /** A key as an operator sees it: no part of it is secret. */
@@ -33,7 +33,7 @@ export const readSchedule = async ({ directory }: Place, now: Date): Promise<Sch
   )
 }
 
-/** Without the means to sign. */
+/** The fields of a key that an operator sees, without the functions that sign and verify. */
 export const listed = ({
   kid,
   file,
@@ -52,7 +52,7 @@ export const listed = ({
   file,
 })
 
-/** What of the keys an operator watches. */
+/** The figures about the keys that an operator monitors. */
 export const reportKeys = (
   keys: Readonly<{ isReadOnly: boolean; schedule(): readonly ListedKey[] }>,
   { now, every_seconds }: Readonly<{ now: Date; every_seconds: number }>,

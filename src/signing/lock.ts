@@ -6,19 +6,19 @@ import { errorCodeOf } from '../domain/base/error-code.ts'
 
 const PREFIX = '.lock-'
 
-/** What is done under the lock takes a second at most; a lock this old belongs to a process that died. */
+/** Work under the lock takes a second at most; a lock this old belongs to a process that died. */
 const STALE_MILLISECONDS = 10_000
 
 const WAIT_MILLISECONDS = 20_000
 
-/** Throws when the lock was lost: to be called right before each change. */
+/** Throws when the lock was lost. Call it right before each change. */
 type Confirm = () => Promise<void>
 
 /**
- * Ours: one process of all that share the directory does the work at a time; null when the others did not make way.
- * Each creates a file of its own name and then looks: who sees another's steps back, so of two the later one always
- * does. Taking a dead process's lock over is deleting a name that nobody will ever hold again; with one name for all,
- * two who find it stale could delete each other's fresh one.
+ * Ours: a mutual exclusion lock among the processes that share the directory; null when the lock was not acquired in time. Each
+ * process creates a lock file with a unique name and then lists the directory: a process that finds another lock file withdraws, so
+ * of two processes the later one always withdraws. A unique name is never used again, so deleting a stale lock file is safe; with
+ * one shared name, two processes that found it stale could delete each other's fresh lock.
  */
 export const withLock = async <T>(
   directory: string,
@@ -44,7 +44,7 @@ const acquire = async (directory: string, mine: string): Promise<boolean> => {
   return false
 }
 
-/** Ages are told against our own fresh file: one clock, that of the file system, whatever the replicas' clocks say. */
+/** The age of a lock is measured against this process's fresh lock file: both times are from the file system's clock. */
 const isAlone = async (directory: string, mine: string): Promise<boolean> => {
   const now = await modifiedAt(mine)
   const locks = (await readdir(directory)).filter(name => name.startsWith(PREFIX))
@@ -56,7 +56,7 @@ const isAlone = async (directory: string, mine: string): Promise<boolean> => {
   return now !== null
 }
 
-/** Null when it is gone: released, or taken over. */
+/** Null when the file is gone: released by its process, or removed as stale. */
 const modifiedAt = async (path: string): Promise<number | null> => {
   try {
     return (await stat(path)).mtimeMs

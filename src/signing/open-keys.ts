@@ -12,7 +12,7 @@ type Needs = Readonly<{
   directory: string
   clock: Clock
   log: Log
-  /** How often the directory is looked at. Default 1000. */
+  /** The pause between two polls of the directory. Default 1000. */
   poll_milliseconds?: number
 }>
 
@@ -20,14 +20,14 @@ export type OpenKeys = Keys &
   Readonly<{
     /** True where rotation is up to the operator. */
     isReadOnly: boolean
-    /** Every key in hand with its state, for metrics and the command line. */
+    /** Every loaded key with its state, for metrics and the command line. */
     schedule(): readonly ListedKey[]
-    /** Looks at the directory now. Never rejects: what is wrong is logged, and the last good keys stay. */
+    /** Polls the directory now. Never rejects: faults are logged, and the last good keys stay. */
     reload(): Promise<void>
     close(): Promise<void>
   }>
 
-/** Opens the signing keys of a directory, making the first one. Faults are for the operator, a line each. Follows every change. */
+/** Opens the signing keys of a directory, creates the first one and follows every change. Faults are for the operator, one line each. */
 export const openKeys = async (needs: Needs): Promise<OpenKeys | Faults> => {
   const { directory, clock } = needs
   const missing = await ensureKey(needs)
@@ -59,7 +59,7 @@ export const openKeys = async (needs: Needs): Promise<OpenKeys | Faults> => {
 
 type Seen = Readonly<{ keys: readonly LoadedKey[]; fingerprint: string }>
 
-/** Looks at the directory time and again: file events do not come through every mount. */
+/** Polls the directory, because file events do not come through every mount. */
 const follow = (
   { directory, clock, log, poll_milliseconds = 1000 }: Needs,
   first: Seen,
@@ -90,7 +90,7 @@ const follow = (
   let last = Promise.resolve()
   let timer: NodeJS.Timeout
   let isClosed = false
-  // One look at a time: an older listing must not replace a newer one.
+  // One poll at a time: an older listing must not replace a newer one.
   const reload = () => (last = last.then(look))
   const schedule = () => {
     if (isClosed) return

@@ -2,7 +2,7 @@ import { judgeRing, type KeyStatus, nextChange, type PublicJwk } from '../domain
 import type { Clock } from '../ports/effects.ts'
 import { type SigningKey, TYPS, type Typ } from './signing-key.ts'
 
-/** What holds until a state changes: looked up at every signature, made anew a few times a month. */
+/** The keys by their roles until the next state changes. Read at every signature, rebuilt a few times a month. */
 export type RingView = Readonly<{
   schedule: readonly (SigningKey & KeyStatus)[]
   signing: SigningKey | undefined
@@ -13,7 +13,7 @@ export type RingView = Readonly<{
 
 export type Ring = Readonly<{ view(): RingView; replace(keys: readonly SigningKey[]): void }>
 
-/** The keys in hand, seen at the present moment. States change by the clock alone, without a look at the disk. */
+/** The loaded keys with their states at the present moment. States change by the clock alone, without reading the disk. */
 export const createRing = (clock: Clock): Ring => {
   let keys: readonly SigningKey[] = []
   let cached: { view: RingView; from: Date; until: Date | null } | null = null
@@ -24,7 +24,7 @@ export const createRing = (clock: Clock): Ring => {
     },
     view: () => {
       const now = clock()
-      // A clock that was set back makes the view anew, too.
+      // A clock that was set back invalidates the view, too.
       if (cached === null || now < cached.from || (cached.until !== null && now >= cached.until)) {
         const view = createView(keys, now)
         cached = { view, from: now, until: nextChange(view.schedule, now) }

@@ -17,10 +17,10 @@ import { type Place, readSchedule } from './list-keys.ts'
 
 type Key = RingKey & KeyStatus
 
-/** How soon: `now` does not wait until verifiers have seen the next key, who must then fetch the JWKS again. */
+/** `now` does not wait until verifiers know the next key: verifiers must then fetch the JWKS again. */
 type Pace = Readonly<{ now: boolean }>
 
-/** Announces a new key. With `now` it signs at once, as does the first of all. Deletes what has dropped. */
+/** Announces a new key. With `now`, or in an empty directory, the new key signs at once. Deletes dropped keys. */
 export const rotateKeys = (place: Place, pace: Pace): Promise<Outcome> =>
   changeKeys(place, async change => {
     const waiting = change.schedule.find(key => key.state === 'announced')
@@ -32,7 +32,7 @@ export const rotateKeys = (place: Place, pace: Pace): Promise<Outcome> =>
     return null
   })
 
-/** Has the announced key take over from this one now. Its tokens stay good: it is published until they have expired. */
+/** Makes the successor sign now. Tokens of the retired key stay valid: the key is published until they have expired. */
 export const retireKey = (place: Place, { kid, now }: Pace & { kid: string }): Promise<Outcome> =>
   changeKeys(place, async change => {
     const key = change.schedule.find(one => one.kid === kid)
@@ -51,20 +51,20 @@ export const revokeKey = (place: Place, { kid, now }: Pace & { kid: string }): P
     const key = change.schedule.find(one => one.kid === kid)
     if (key === undefined) return describeUnknown(kid)
     if (!now) return describeRevocation(key, change)
-    // First the successor: stopping in between leaves two keys, never none, and never an older one that signs again.
+    // The successor comes first: an interruption then leaves two keys, never none, and no older key signs again.
     if (key.state === 'signing') await succeed(place, change)
     await change.confirm()
     await deleteKeyFile(place.directory, key.file)
     return null
   })
 
-/** Takes every key away that is published or waits to be, and has a new one sign at once: every token from before is refused. */
+/** Replaces all keys by a new one that signs at once: every earlier token is refused. */
 export const revokeEveryKey = (place: Place, { now }: Pace): Promise<Outcome> =>
   changeKeys(place, async change => {
     const kids = change.schedule.map(({ kid }) => kid)
     if (!now)
       return `revoke ${kids.join(', ')} ends every token, and a new key signs at once; to do it, add --now`
-    // First the successor, as above. Run again after a stop in between, all that are there go again.
+    // The successor comes first, as in revokeKey. A second run after an interruption replaces all keys that it finds.
     await createSigning(place, change)
     for (const { file } of change.schedule) {
       await change.confirm()
@@ -74,8 +74,8 @@ export const revokeEveryKey = (place: Place, { now }: Pace): Promise<Outcome> =>
   })
 
 /**
- * Announces a new key when the newest has signed long enough, and deletes what has dropped. To be called now and then
- * by every replica: one of them does it, under the lock. Does nothing on a read-only directory.
+ * Announces a new key when the newest has signed long enough, and deletes dropped keys. Every replica calls this function
+ * regularly, and one of them does the work under the lock. Does nothing on a read-only directory.
  */
 export const rotateWhenDue = (
   place: Place,
@@ -100,11 +100,11 @@ export const rotateWhenDue = (
     return 'faults' in outcome ? outcome : { changed }
   })
 
-/** What keeps a start from having a key to sign with, without changing anything; null when nothing does. */
+/** The faults that would leave a start without a signing key; null without faults. Changes nothing. */
 export const examineKeys = async (place: Place): Promise<Faults | null> => {
   const examined = await catchFaults(async () => {
     const unfit = judgeKeysDirectory(place.directory)
-    // The first start makes the directory and the first key.
+    // A missing directory is no fault: the first start makes the directory and the first key.
     if (unfit !== null || !existsSync(place.directory)) return unfit
     const schedule = await readSchedule(place, place.clock())
     return 'faults' in schedule ? schedule : judgeEmptiness(place, schedule)
@@ -124,7 +124,7 @@ const judgeEmptiness = async (
       }
     : null
 
-/** Makes the key of an empty directory; of several replicas that start together one does. Read-only: nothing to be done here. */
+/** Creates the first key of an empty directory; one of several replicas that start together does so. Faults if read-only and empty. */
 export const ensureKey = async (place: Place): Promise<Faults | null> => {
   const { directory } = place
   const schedule = await catchFaults(async () => {
@@ -158,7 +158,7 @@ const succeed = async (place: Place, change: Change): Promise<void> => {
   await rescheduleKeyFile(place.directory, successor, startAtOnce(signingOf(change), change.now))
 }
 
-/** An operator's own files are not ours to delete: this may be the only copy, or another program's. */
+/** A file that the operator named is never deleted: it may be the only copy, or belong to another program. */
 const isDeletable = (key: Key): boolean => key.state === 'dropped' && parseKeyName(key.file) !== null
 
 const deleteDropped = async ({ directory }: Place, { schedule, confirm }: Change): Promise<void> => {

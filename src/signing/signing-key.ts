@@ -10,11 +10,11 @@ import {
 import { promisify } from 'node:util'
 import type { PublicJwk, RingKey } from '../domain/keys/key-ring.ts'
 
-/** The `typ` of what we sign: RFC 9068 §2.1, RFC 7519 §5.1, the revocation feed's own and status lists', so that none passes for another. */
+/** A `typ` for each kind of JWS, so that none passes for another: RFC 9068 §2.1, RFC 7519 §5.1, revocation feeds and status lists. */
 export const TYPS = ['at+jwt', 'JWT', 'revocations+jwt', 'statuslist+jwt'] as const
 export type Typ = (typeof TYPS)[number]
 
-/** A key that can do its work and cannot be looked into: the private half lives in the closure of `sign` alone. */
+/** A key that signs and verifies but does not expose its private half, which lives in the closure of `sign` alone. */
 export type SigningKey = RingKey &
   Readonly<{
     jwk: PublicJwk
@@ -28,7 +28,7 @@ export type SigningKey = RingKey &
 type KeyWork = Pick<SigningKey, 'jwk' | 'headers' | 'sign' | 'verify'>
 
 const MODULUS_BITS = 2048
-/** Verifiers take no larger one, and the length of a token is reckoned with it. */
+/** Verifiers accept no larger modulus, and the maximum length of a token is computed from this size. */
 const MOST_MODULUS_BITS = 8192
 
 /** RFC 7518 §3.3 – Imports a PKCS#8 PEM for RS256. A fault says what the file is instead, never what is in it. */
@@ -74,7 +74,7 @@ const createKeyWork = (privateKey: KeyObject): KeyWork => {
 
 const generate = promisify(generateKeyPair)
 
-/** A new RSA key as PKCS#8 PEM. One in 64 is made again: a kid that begins with a dash would read as an option. */
+/** A new RSA key as PKCS#8 PEM. A key whose kid begins with a dash (one in 64) is made again: the kid would read as an option. */
 export const generatePem = async (): Promise<{ pem: string; kid: string }> => {
   const { privateKey, publicKey } = await generate('rsa', { modulusLength: MODULUS_BITS })
   const { kid } = publicJwkOf(publicKey)
@@ -103,7 +103,7 @@ const parsePrivateKey = (pem: string): KeyObject | null => {
   }
 }
 
-/** The import takes a key whose numbers do not fit together; its first signature would show it, to clients. */
+/** The import accepts a key whose numbers are inconsistent: a trial signature finds the damage before a client does. */
 const isWhole = (privateKey: KeyObject): boolean => {
   const probe = Buffer.from('probe')
   try {
