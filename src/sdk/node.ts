@@ -9,7 +9,7 @@ import { createVerifier } from './verify-node.ts'
 export * from './verify/public.ts'
 export { createVerifier } from './verify-node.ts'
 
-/** The members of a request and a response that are used: those of HTTP/1.1 and of HTTP/2 both have them. */
+/** The members of a request and a response that the guards use: HTTP/1.1 and HTTP/2 both have them. */
 type Incoming = Readonly<{
   method?: string | undefined
   url?: string | undefined
@@ -72,7 +72,7 @@ export const createExpressProtect = (given: VerifierOptions | Verifier): Protect
   return Object.assign(protect, { verifier, metadata })
 }
 
-/** RFC 6750 §3 – Hooks for Fastify. `app.get('/orders', { preHandler: protect(scope('orders:read')) }, …)`; then `authOf(request).claims`. */
+/** RFC 6750 §3 – For Fastify. `app.get('/orders', { preHandler: protect(scope('orders:read')) }, …)`; then `authOf(request).claims`. */
 export const createFastifyProtect = (given: VerifierOptions | Verifier): Protection<Fastify, Fastify> => {
   const verifier = verifierFrom(given)
   const protect = (...requirements: readonly Requirement[]): Fastify => {
@@ -131,9 +131,9 @@ const judgeOn =
   }
 
 /**
- * Ours: Node keeps the first of two Authorization headers, while a proxy in front of it may have judged the last. Two headers are
- * joined here, which makes them malformed. The raw headers are counted, which HTTP/2 and the requests of test tools have too; a header
- * that other middleware has set is not among them.
+ * Ours: Node keeps the first of two Authorization headers, while a proxy in front of it may have judged the last. The
+ * guard joins the two into a malformed value, which is refused. `rawHeaders` exists in HTTP/2 and in test tools too; it lacks headers
+ * that other middleware has set.
  */
 const authorizationOf = ({ headers, rawHeaders }: Incoming): string | undefined => {
   const sent = rawHeaders.filter(

@@ -4,13 +4,13 @@ import { type OptionNames, requireKnownOptions } from './verify/known-options.ts
 import type { RevocationQuery, Standing } from './verify/revocation-source.ts'
 
 export type RedisRevocationsOptions = Readonly<{
-  /** The issuer, exactly as in the issuer's ISSUER: its keys begin with `signet:<issuer>:`. Needed where there is no `prefix`. */
+  /** The issuer, exactly as in its ISSUER: its Redis keys begin with `signet:<issuer>:`. Required without `prefix`. */
   issuer?: string
-  /** What the issuer's keys begin with, where its REDIS_PREFIX is set. */
+  /** The prefix of the issuer's Redis keys, where its REDIS_PREFIX is set. */
   prefix?: string
   /** MGET by the service's own client: `keys => redis.mget(keys)` of ioredis, `keys => redis.mGet(keys)` of node-redis. */
   mget: (keys: string[]) => Promise<readonly (string | null)[]>
-  /** Milliseconds that an answer may take; after them it counts as stale. 1–5000, default 250. */
+  /** Milliseconds that Redis may take to answer; after that the source is stale. 1–5000, default 250. */
   timeoutMilliseconds?: number
 }>
 
@@ -21,7 +21,7 @@ const OPTIONS: OptionNames<RedisRevocationsOptions> = {
   timeoutMilliseconds: true,
 }
 
-/** A RevocationSource for the verifier's option `revocations`. Rejects when Redis does not answer: to a verifier, `stale`. */
+/** A RevocationSource for the verifier's option `revocations`. Rejects when Redis does not answer, which a verifier counts as `stale`. */
 export type RedisRevocations = Readonly<{ check(token: RevocationQuery): Promise<Standing> }>
 
 type Asked = Readonly<{
@@ -31,12 +31,12 @@ type Asked = Readonly<{
 }>
 
 const KEYS_A_TOKEN = 4
-/** Tokens that are asked for in one command, at most. */
+/** The most tokens that one MGET looks up. */
 const TOKENS_AT_ONCE = 100
 
 /**
- * Ours – A source that looks tokens up in Redis, in one command for those of the same moment. A missing entry means `live` only while
- * Redis holds the marker of a complete copy. Without the marker, or without an answer in time, the source is stale.
+ * Ours – A source that looks tokens up in Redis, and batches checks of the same moment. A missing entry means `live` only while Redis
+ * holds the marker of a complete copy. Without the marker, or without an answer in time, the source is stale.
  */
 export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocations => {
   requireKnownOptions('redisRevocations', options, OPTIONS)
@@ -81,7 +81,7 @@ const answer = async (batch: readonly Asked[], { mget, prefix, timeoutMillisecon
   }
 }
 
-/** Four keys for every token: where there is no `sid`, the `jti` is asked for twice. */
+/** Every token has four keys, so that answers have fixed places: without a `sid`, the `jti` is looked up twice. */
 const keysOf = ({ jti, sid, sub, client_id }: RevocationQuery): readonly string[] => [
   blocklistKey('jti', jti),
   sid === undefined ? blocklistKey('jti', jti) : blocklistKey('sid', sid),

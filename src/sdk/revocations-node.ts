@@ -3,7 +3,7 @@
 import { followOn } from './feed/follow.ts'
 import { nodeEngine } from './verify/engine-node.ts'
 
-/** `createVerifier({ issuer, audience, revocations: followRevocations({ issuer }) })`. Throws a TypeError when an option is at fault. */
+/** `createVerifier({ issuer, audience, revocations: followRevocations({ issuer }) })`. Throws a TypeError for an invalid option. */
 export const followRevocations = followOn(nodeEngine)
 
 export type { Following, FollowState } from './feed/follow.ts'

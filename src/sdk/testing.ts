@@ -13,7 +13,7 @@ export type TestIssuer = Readonly<{
   issue(claims?: TestClaims): Promise<string>
   /** For the verifier's option `fetch`: answers as this issuer, and reaches no network. */
   fetch: Fetch
-  /** For a verifier that the test cannot reach: replaces the global fetch for this issuer's addresses. Returns what undoes that. */
+  /** Replaces the global fetch for this issuer's URLs, for a verifier that the test cannot configure. Returns a function that undoes it. */
   install(): () => void
 }>
 
@@ -24,7 +24,7 @@ const ALGORITHM = {
   publicExponent: Uint8Array.of(1, 0, 1),
 } as const
 
-/** Makes a key, and an issuer with it. The audience is the service's own, as its verifier has it: never the issuer. */
+/** Creates an issuer with a new key. The audience is that of the service's verifier, never the issuer. */
 export const createTestIssuer = async (options: {
   issuer: string
   audience: string | readonly string[]

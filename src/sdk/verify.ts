@@ -2,7 +2,7 @@
 import { webEngine } from './verify/engine-web.ts'
 import { verifierOn } from './verify/verifier.ts'
 
-/** RFC 9068 §4 – A verifier of the access tokens of one issuer. Throws a TypeError when an option is at fault. */
+/** RFC 9068 §4 – A verifier of the access tokens of one issuer. Throws a TypeError for an invalid option. */
 export const createVerifier = verifierOn(webEngine)
 
 export * from './verify/public.ts'

@@ -1,12 +1,12 @@
 import { createBucket, fitInOne, grow, type IdBucket, redistribute } from './id-bucket.ts'
 
-/** Bits of an id that may choose its bucket, at most. They are the low half of its last word; the high half chooses the slot. */
+/** The greatest depth: the low half of an id's last word chooses the bucket, and the high half chooses the slot. */
 const DEPTH_MAX = 16
 
 /**
  * The directory of an extendible hash table (Fagin et al., 1979): the lowest bits of an id's last word are the index of its bucket. An
- * overloaded bucket is split in two by one more bit, while all others stay as they are. So a growing set is never in memory twice, and
- * leaves nothing to the garbage collector.
+ * overloaded bucket is split in two by one more bit, while all others stay as they are. A growing set is therefore never copied
+ * as a whole, which would double its memory and load the garbage collector.
  */
 export const createBucketDirectory = () => {
   let buckets = [createBucket(0)]
@@ -28,14 +28,14 @@ export const createBucketDirectory = () => {
     redistribute(bucket, 0, word => (word & bit ? sibling : bucket))
   }
 
-  /** The other half of what was split last, where both halves fit in one bucket again; null where they do not. */
+  /** The sibling of the bucket's last split; null when the sibling was split again, or when both do not fit in one bucket. */
   const mergeableSibling = (bucket: IdBucket, index: number): IdBucket | null => {
     if (bucket.depth === 0) return null
     const sibling = bucketAt(index ^ (1 << (bucket.depth - 1)))
     return sibling.depth === bucket.depth && fitInOne(bucket, sibling) ? sibling : null
   }
 
-  /** Returns how many ids of the sibling had expired: a sweep that has yet to come to the sibling would not find it any more. */
+  /** Returns how many ids of the sibling had expired, because a sweep that has not reached the sibling yet will not find it. */
   const merge = (bucket: IdBucket, sibling: IdBucket, index: number, now: number): number => {
     const expired = redistribute(sibling, now, () => bucket)
     bucket.depth -= 1
@@ -46,13 +46,13 @@ export const createBucketDirectory = () => {
   return {
     bucketAt,
     buckets: (): ReadonlySet<IdBucket> => new Set(buckets),
-    /** Makes room in an overloaded bucket, to which `index` leads. */
+    /** Makes room in the overloaded bucket at `index`. */
     relieve: (bucket: IdBucket, index: number): void => {
-      // Ids that are not random may have all these bits in common: no split would part them.
+      // Ids that are not random may share all these bits, so that no split would separate them.
       if (bucket.depth === DEPTH_MAX) grow(bucket)
       else split(bucket, index)
     },
-    /** Drops the expired ids of the buckets in one of `shares` equal parts of the directory. Returns how many they were. */
+    /** Drops the expired ids of the buckets in one of `shares` equal parts of the directory. Returns their number. */
     sweep: (share: number, shares: number, now: number): number => {
       const end = Math.ceil(((share + 1) * buckets.length) / shares)
       let expired = 0

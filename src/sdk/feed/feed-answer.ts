@@ -1,6 +1,6 @@
 import { asObject, isCanonical } from '../verify/jws.ts'
 
-/** Ids of 16 bytes that expire together, one after another in base64url. They are decoded when they are added. */
+/** Ids of 16 bytes with one expiry, concatenated in base64url. They are decoded when they are added. */
 export type IdGroup = Readonly<{ expires_at: number; encoded: string; count: number }>
 
 /** `issued_until` null: the tokens of this `jti` or `sid` are revoked, whenever they were issued. */
@@ -11,10 +11,10 @@ export type FeedAnswer = Readonly<{
   iss: string
   iat: number
   exp: number
-  /** The cursor that was asked with; null: everything was asked for. */
+  /** The cursor of the request; null when it asked for the whole set. */
   since: string | null
   cursor: string
-  /** The set has further parts, the next one at the cursor. */
+  /** True when the set has further parts; the next part is at `cursor`. */
   more: boolean
   ids: readonly IdGroup[]
   named: readonly Named[]
@@ -29,7 +29,7 @@ const BASE64URL = /^[\w-]*$/
 const isTime = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= SECONDS_MAX
 
-/** Parses the payload. Throws when any part of it is malformed: an answer is believed as a whole or not at all. */
+/** Parses the payload. Throws when any part of it is malformed: an answer is accepted as a whole or refused. */
 export const parseFeedAnswer = (payload: string): FeedAnswer => {
   const { iss, iat, exp, since, cursor, more, ...rest } = asObject(JSON.parse(payload)) ?? {}
   if (typeof iss !== 'string' || !isTime(iat) || !isTime(exp) || typeof more !== 'boolean')

@@ -3,7 +3,7 @@ import type { FeedAnswer } from './feed-answer.ts'
 import type { FollowSettings } from './follow-options.ts'
 import { createKnownRevocations } from './known-revocations.ts'
 
-/** `old`: the last answer is too long ago. `overflow`: there is no room for all revoked single tokens. */
+/** `old`: the last complete answer is too old. `overflow`: there is no room for all revoked single tokens. */
 export type Staleness = 'old' | 'overflow'
 
 /** What a follower knows of the revocations, and how old that knowledge is. */
@@ -14,7 +14,7 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
   /** The `iat` of the newest answer that was accepted: an answer that is clearly older is a replay. */
   let newest = 0
   let as_of: number | null = null
-  /** By the monotonic clock: until when the knowledge counts as current. Setting the wall clock does not change that. */
+  /** The time by `elapsed` until which the knowledge is current: a wall clock that is set back must not prolong it. */
   let fresh_until = 0
   let hasRoom = true
 
@@ -31,7 +31,7 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
     hasRoom = !isIncomplete
   }
 
-  /** Throws unless this is the next answer of this issuer, and a recent one. */
+  /** Throws unless the answer is recent, by this issuer, and to the current cursor. */
   const judge = ({ iss, iat, exp, since }: FeedAnswer, time: number) => {
     if (iss !== issuer) throw new Error('the feed is of another issuer')
     if (since !== cursor) throw new Error('the feed answers another question')
@@ -55,7 +55,7 @@ export const createFeedKnowledge = (settings: FollowSettings) => {
       // The answer may have aged in a cache on its way.
       fresh_until = elapsed() + max_stale_seconds - Math.max(0, time - as_of)
     },
-    /** Keeps what is known, and lets the next question ask for everything again. */
+    /** Makes the next request ask for the whole set. Known entries stay. */
     beginAgain: () => {
       cursor = null
     },

@@ -6,20 +6,20 @@ import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 export type FollowOptions = Readonly<{
   /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
   issuer: string
-  /** Where the feed is. Default: `/revocations` at the issuer. For a CDN before it. https, or http on loopback. */
+  /** The URL of the feed, such as that of a CDN. Default: `/revocations` at the issuer. https, or http on loopback. */
   url?: string
-  /** Where the keys are. Default: discovered (RFC 8414). https, or http on loopback. */
+  /** The URL of the issuer's keys. Default: discovered (RFC 8414). https, or http on loopback. */
   jwks_uri?: string
   /** Seconds after which the last answer no longer counts as current. 5–3600, default 30. */
   maxStaleSeconds?: number
   /** Seconds by which the issuer's clock may differ. 0–300, default 5. */
   clockToleranceSeconds?: number
   /**
-   * Entries that are kept, at most; a million takes 32 MB. Beyond them single tokens are left out; where that is not enough, the feed is
-   * refused. 1–20000000, default 2000000.
+   * The most entries that are kept; a million takes 32 MB. A full set leaves single tokens out, and refuses an answer whose other entries
+   * do not fit. 1–20000000, default 2000000.
    */
   maxEntries?: number
-  /** Called for each answer that was refused or did not come: for the log. */
+  /** Called for each answer that was refused or did not come, and when single tokens begin to be left out: for the log. */
   onFault?: (fault: Error) => void
   /** Default: the runtime's. */
   fetch?: Fetch

@@ -8,7 +8,7 @@ import { createFeedKnowledge, type Staleness } from './feed-knowledge.ts'
 import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
 
 export type FollowState = Readonly<{
-  /** `checked`: a token that is not known to be revoked was not revoked as of `maxStaleSeconds` ago, at most. */
+  /** `checked`: the known revocations are complete, and at most `maxStaleSeconds` old. */
   revocation: 'checked' | 'stale'
   /** Why `stale`; null while `checked`. */
   reason: Staleness | null
@@ -32,20 +32,20 @@ export type Following = Readonly<{
 
 /** Ours: an answer holds 50 thousand entries at most, which takes 1.4 MB. */
 const LARGEST_BYTES = 4_194_304
-/** Seconds that an answer may take beyond the wait that was asked for. */
+/** Seconds that an answer may take beyond the requested wait. */
 const SLOWEST_SECONDS = 8
 /** Seconds between a failure and the next attempt: doubled each time, from the least to the most. */
 const BACKOFF_SECONDS = { least: 0.1, most: 5 } as const
-/** Seconds between two questions, at least, where an answer came at once and brought nothing. */
+/** The least seconds from a request whose answer brought nothing to the next request. */
 const PAUSE_SECONDS = 1
-/** Seconds from one question to the next, at least, so that entries of the same moment come in one answer. Parts of a large set do not wait. */
+/** The least seconds between other requests, so that entries of the same moment share an answer. Further parts of a set do not wait. */
 const SPACING_SECONDS = 0.05
-/** Parts of one set, at most: an issuer makes no more. */
+/** The most parts of one set: an issuer makes no more. */
 const PARTS_MOST = 4096
 /** Seconds for which stale keys are used while the issuer is away. */
 const KEYS_MAX_STALE_SECONDS = 3600
 
-/** Ours – Follows the revocation feed of one issuer, in the background. Throws a TypeError when an option is at fault. */
+/** Ours – Follows the revocation feed of one issuer, in the background. Throws a TypeError for an invalid option. */
 export const followOn =
   <Key>(engine: Engine<Key>) =>
   (options: FollowOptions): Following => {
@@ -64,7 +64,7 @@ export const followOn =
 
     const follow = async () => {
       let failures = 0
-      /** Cursors that the issuer did not know, since it last accepted one. */
+      /** The number of unknown cursors since the issuer last accepted one. */
       let gone = 0
       for (;;) {
         if (closing.signal.aborted) return
@@ -105,10 +105,10 @@ export const followOn =
     }
   }
 
-/** Seconds to wait before the next question; and whether the issuer accepted the cursor of a complete answer. */
+/** `pause`: seconds before the next request. `hasLedOn`: the issuer accepted the cursor of a complete set. */
 type Next = Readonly<{ pause: number; hasLedOn: boolean }>
 
-/** Asks one question, and adds its answer. Resolves with when to ask again. An answer that is refused changes nothing, and rejects. */
+/** Sends one request, and adds its answer. Rejects, and adds nothing, when the answer is refused. */
 const createAsk = <Key>(
   engine: Engine<Key>,
   settings: FollowSettings,
@@ -153,7 +153,7 @@ const createAsk = <Key>(
     if (parts > PARTS_MOST) throw new Error('the feed has no end')
     const took = (performance.now() - asked_at) / 1000
     if (answer.more) return { pause: 0, hasLedOn }
-    // An answer that ends where it began would come again at once.
+    // An answer whose cursor is that of the request would come again at once.
     const hasNews = answer.count > 0 && answer.cursor !== answer.since
     return { pause: Math.max(0, (hasNews ? SPACING_SECONDS : PAUSE_SECONDS) - took), hasLedOn }
   }
@@ -166,8 +166,8 @@ const backoff = (failures: number): number =>
   scattered(Math.min(BACKOFF_SECONDS.least * 2 ** (failures - 1), BACKOFF_SECONDS.most))
 
 /**
- * Backoff for a follower whose every new cursor is unknown at once, because two issuers with different databases share one name: it
- * would otherwise ask for everything again and again. Half of the staleness bound at most, so that the knowledge stays current.
+ * Backoff before a repeated request for the whole set: two issuers with different databases under one name reject each other's cursors
+ * again and again. Half of the staleness bound at most, so that the knowledge stays current.
  */
 const backoffOfBeginning = (gone: number, { max_stale_seconds }: FollowSettings): number =>
   scattered(Math.min(2 ** (gone - 1), max_stale_seconds / 2))

@@ -7,7 +7,7 @@ import { isSignIn } from './id-text.ts'
 export type IdBucket = {
   slots: Int32Array
   used: number
-  /** The local depth of extendible hashing: how many of the lowest bits of their last words all its ids have in common. */
+  /** The local depth of extendible hashing: the number of lowest bits that the last words of all its ids share. */
   depth: number
 }
 
@@ -29,7 +29,7 @@ export const createBucket = (depth: number): IdBucket => ({
 export const isOverloaded = ({ slots, used }: IdBucket): boolean =>
   used * SLOT_WORDS > slots.length * LOAD_FACTOR_MAX
 
-/** Whether the ids of both fill one bucket to half of its load factor, at most: merged any fuller, it would soon be split again. */
+/** True when both would fill one bucket to at most half of its load factor: a fuller bucket would soon be split again. */
 export const fitInOne = (one: IdBucket, other: IdBucket): boolean =>
   (one.used + other.used) * SLOT_WORDS <= (one.slots.length * LOAD_FACTOR_MAX) / 2
 
@@ -55,7 +55,7 @@ export const insert = (bucket: IdBucket, id: Int32Array, expires_at: number): bo
   return true
 }
 
-/** Empties a bucket, and inserts each id that expires after `now` where `targetOf` its last word says. Returns how many have expired. */
+/** Moves each id that expires after `now` to the bucket that `targetOf` returns for its last word. Returns how many have expired. */
 export const redistribute = (
   bucket: IdBucket,
   now: number,
@@ -89,7 +89,7 @@ export const expireTokens = ({ slots }: IdBucket): number => {
   return latest
 }
 
-/** Where the slots of a bucket are copied to while they are redistributed: a new copy each time would be work for the collector. */
+/** A buffer for the slots of a bucket that is redistributed: a new buffer each time would load the garbage collector. */
 const scratch = new Int32Array(SLOTS * SLOT_WORDS)
 const moved = new Int32Array(ID_WORDS)
 
@@ -127,7 +127,7 @@ const isAt = (slots: Int32Array, place: number, id: Int32Array): boolean =>
   slots[place] === id[0]
 
 /**
- * The expiry as the unsigned word that it is, for times after 2038. The array itself is signed: V8 makes an object of an unsigned word
- * that is too large for a small integer.
+ * Reads the expiry as an unsigned word, for times after 2038. The array itself is signed, because V8 allocates an object for an unsigned
+ * word that is too large for a small integer.
  */
 const expiryAt = (slots: Int32Array, place: number): number => (slots[place + EXPIRY] ?? 0) >>> 0

@@ -4,7 +4,7 @@ import { isSignIn, readIds, readUuid, readWord } from './id-text.ts'
 
 /** A set of ids of 16 bytes, each with its expiry: an extendible hash table. A million ids take 30 MB. */
 export type IdSet = Readonly<{
-  /** The ids that stand one after another in canonical base64url: all of them by default, or those of sign-ins alone. */
+  /** Adds ids that are concatenated in canonical base64url: all of them by default, or those of sign-ins alone. */
   addAll(encoded: string, expires_at: number, which?: 'all' | 'sign_ins'): void
   /** False for a text that is no canonical UUID. */
   has(uuid: string): boolean
@@ -15,7 +15,7 @@ export type IdSet = Readonly<{
   forgetTokens(now: number): number
 }>
 
-/** Equal parts of the set, which are swept one at a time: a sweep of a large set must not hold the event loop. */
+/** Equal parts of the set, which are swept one at a time: a sweep of a large set must not block the event loop. */
 export const SHARES = 64
 
 export const createIdSet = (): IdSet => {

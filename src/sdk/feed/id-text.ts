@@ -5,8 +5,8 @@ const SEXTETS = Uint8Array.from({ length: 128 }, (_, code) =>
 )
 
 /**
- * Reads each id of 16 bytes of a canonical base64url text into the words of `id`, and calls `take`. Straight from the text: an array of
- * the decoded bytes would be 16 MB more for the garbage collector.
+ * Reads each id of 16 bytes of a canonical base64url text into the words of `id`, and calls `take`. It makes
+ * no array of the decoded bytes, which for a million ids would leave 16 MB to the garbage collector.
  */
 export const readIds = (encoded: string, id: Int32Array, take: () => void) => {
   let word = 0
@@ -28,8 +28,8 @@ export const readIds = (encoded: string, id: Int32Array, take: () => void) => {
 }
 
 /**
- * RFC 9562 §4.2 – The version of a UUID, in its second word. A `sid` is a UUIDv7, and the issuer makes each `jti` a UUIDv4: this is how
- * a follower without room for both tells which ids end a whole sign-in.
+ * RFC 9562 §4.2 – The version of a UUID, in its second word. A `sid` is a UUIDv7, and the issuer makes each `jti` a UUIDv4: the
+ * version tells a follower without room for both which ids end a whole sign-in.
  */
 export const isSignIn = (secondWord: number): boolean => ((secondWord >>> 12) & 0xf) === 7
 
@@ -44,7 +44,7 @@ export const readUuid = (text: string, id: Int32Array): boolean => {
   return [0, 1, 2, 3].every(word => readWord(text, id, word))
 }
 
-/** Reads the digits of one word alone. False when one of them is none; dashes are not checked. */
+/** Reads one word of a UUID. False when a character is no hexadecimal digit; dashes are not checked. */
 export const readWord = (text: string, id: Int32Array, word: number): boolean => {
   let faults = 0
   let value = 0

@@ -3,21 +3,21 @@ import type { FeedAnswer } from './feed-answer.ts'
 import { countSignIns, createIdSet, SHARES } from './id-set.ts'
 import { createNamedRevocations } from './named-revocations.ts'
 
-/** Shares of the ids that are swept with each answer: a follower that hears one answer a second sweeps all within some minutes. */
+/** Shares of the ids that are swept with each answer: 16 answers sweep the whole set. */
 const SHARES_PER_ANSWER = 4
-/** Seconds between two sweeps of the whole, while there is no room. */
+/** The least seconds between two sweeps of the whole set, while it is full. */
 const FULL_SWEEP_SECONDS = 10
-/** The part of the room that is kept for sign-ins, persons and clients once single tokens had to be left out. */
+/** The fraction of the room that is reserved for sign-ins, persons and clients while single tokens are left out. */
 const RESERVED = 0.25
 
 /**
- * The revocations that a follower has heard of, `most` at most. Entries are only ever added: no answer revives a token, and each entry
- * expires by itself. Where there is no room for all, single tokens are left out first.
+ * The revocations that a follower has received, `most` at most. No answer removes an entry, so that no revoked token becomes valid again;
+ * an entry is removed when it expires. A full set leaves single tokens out first.
  */
 export const createKnownRevocations = (most: number) => {
   const ids = createIdSet()
   const named = createNamedRevocations()
-  /** Seconds since 1970: when the last single token that was left out has expired. */
+  /** Seconds since 1970: the latest expiry of a single token that was left out. */
   let incomplete_until = 0
   let swept_at = Number.NEGATIVE_INFINITY
 
@@ -32,7 +32,7 @@ export const createKnownRevocations = (most: number) => {
 
   const sweepFor = (answer: FeedAnswer, now: number) => {
     sweep(now, SHARES_PER_ANSWER)
-    // Not with each answer: a set that stays full would be swept all the time.
+    // A set that stays full must not be swept as a whole for each answer.
     if (answer.count <= room() || Math.abs(now - swept_at) < FULL_SWEEP_SECONDS) return
     sweep(now, SHARES)
     swept_at = now
@@ -47,7 +47,7 @@ export const createKnownRevocations = (most: number) => {
     incomplete_until = Math.max(incomplete_until, expires_at)
   }
 
-  /** Leaves the answer's single tokens out. Known ones are dropped too, where the other entries need their room. */
+  /** Adds an answer without its single tokens. Drops known single tokens too when the other entries need their room. */
   const addWithoutTokens = (answer: FeedAnswer, now: number) => {
     const others = answer.named.filter(({ kind }) => kind !== 'jti')
     const count = answer.ids.reduce((sum, { encoded }) => sum + countSignIns(encoded), others.length)
@@ -65,12 +65,12 @@ export const createKnownRevocations = (most: number) => {
     /** Throws when there is no room for the sign-ins, persons and clients alone. */
     add: (answer: FeedAnswer, now: number): void => {
       sweepFor(answer, now)
-      // The reserve keeps tokens from being added and dropped by turns.
+      // Without the reserve, single tokens would be added and dropped in turn.
       const reserve = isIncomplete(now) ? most * RESERVED : 0
       if (answer.count <= room() - reserve) addAll(answer)
       else addWithoutTokens(answer, now)
     },
-    /** Whether single tokens were left out that may still be living. */
+    /** True while a single token that was left out may be unexpired. */
     isIncomplete,
     isRevoked: (token: RevocationQuery): boolean =>
       ids.has(token.jti) || (token.sid !== undefined && ids.has(token.sid)) || named.has(token),

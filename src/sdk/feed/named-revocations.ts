@@ -35,7 +35,7 @@ export const createNamedRevocations = () => {
   }
 }
 
-/** One entry that ends every token that either of the two ends. */
+/** An entry that revokes every token that either of the two revokes. */
 const union = (one: Named, other: Named): Named => ({
   ...one,
   expires_at: Math.max(one.expires_at, other.expires_at),

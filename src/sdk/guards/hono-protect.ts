@@ -5,7 +5,7 @@ import { metadataOf } from '../verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from '../verify/token-error.ts'
 import type { Verified, Verifier } from '../verify/verifier.ts'
 
-/** What a protected handler finds: `c.var.auth.claims`. */
+/** The variables of a protected handler: `c.var.auth.claims`. */
 export type AuthEnv = { Variables: { auth: Verified } }
 
 export type HonoProtect = {
@@ -16,7 +16,7 @@ export type HonoProtect = {
   metadata(): MiddlewareHandler
 }
 
-/** RFC 6750 §3 – Protection for Hono, on a verifier or on the options for one. */
+/** RFC 6750 §3 – Middleware for Hono, from a verifier or from the options for one. */
 export const honoProtectOn =
   (createVerifier: (options: VerifierOptions) => Verifier) =>
   (given: VerifierOptions | Verifier): HonoProtect => {

@@ -8,7 +8,7 @@ type Presented = Readonly<{ token: string }> | Readonly<{ refusal: TokenErrorCod
 
 /**
  * RFC 6750 §2.1 – The token of an Authorization header. A header of another scheme counts as none. Tokens in bodies and
- * queries are not looked for, because these end up in logs.
+ * queries are ignored, because bodies and queries end up in logs.
  */
 export const bearerOf = (authorization: string | null | undefined): Presented => {
   if (typeof authorization !== 'string' || !BEARER.test(authorization)) return { refusal: 'token_missing' }

@@ -5,7 +5,7 @@ import type { TokenErrorCode } from './token-error.ts'
 /** RFC 9068 §2.2 – The claims of a verified token, deeply frozen. Claims that the RFC does not name are kept, as `unknown`. */
 export type Claims = AccessTokenClaims & Readonly<{ nbf?: number }> & Readonly<Record<string, unknown>>
 
-/** What the claims of a token are compared with. */
+/** The values with which the claims of a token are compared. */
 export type Expectation = Readonly<{
   issuer: string
   audience: readonly string[]
@@ -19,7 +19,7 @@ const isTextList = (value: unknown): value is readonly string[] => Array.isArray
 
 /**
  * RFC 9068 §2.2, §4 – The payload as claims, or null. Ours: optional claims must have their type as well, because the type
- * `Claims` promises it; and `__proto__` is refused, because a careless copy of the claims would set a prototype by it.
+ * `Claims` promises it; and `__proto__` is refused, because it would set the prototype of a careless copy of the claims.
  */
 export const parseClaims = (json: string): Claims | null => {
   const claims = asObject(parseJson(json))

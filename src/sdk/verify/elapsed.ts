@@ -2,9 +2,9 @@
 export type Elapsed = () => number
 
 /**
- * The runtime's monotonic clock stands still while its machine is suspended. A second or more by which the wall clock alone went
- * forward is therefore added; less than a second is drift. A clock that the service brings (`now`, in milliseconds) is counted by its
- * steps forward alone. A step back counts as no time.
+ * The runtime's monotonic clock stands still while its machine is suspended. A step forward of the wall clock alone, by a second or more,
+ * is therefore added; a smaller step is drift. Of a clock that the service brings (`now`, in milliseconds), only steps forward are
+ * counted. A step back counts as no time.
  */
 export const elapsedBy = (now: (() => number) | undefined): Elapsed => {
   const steadyOf = () => (now ? 0 : performance.now())

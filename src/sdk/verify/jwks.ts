@@ -4,7 +4,7 @@ import { asObject, isCanonical } from './jws.ts'
 const MOST_KEYS = 64
 const LONGEST_KID = 256
 
-/** Base64url of 256 to 1024 bytes, the highest bit set: leading zeros must not lend a short modulus length. */
+/** Base64url of 256 to 1024 bytes, the highest bit set: leading zeros would make a short modulus look long. */
 const MODULUS = /^[g-z\d_-][\w-]{341,1365}$/
 
 /** RFC 7518 §6.3.2 – Members that only a private key has. A key whose private half was published proves nothing. */
@@ -12,7 +12,7 @@ const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 /**
  * RFC 7517 §5 – The keys of a set that may verify RS256; others are ignored. Throws when the document is no key set, when
- * no key is left, and when two keys share a `kid`, which then names neither of them.
+ * no key is left, and when two keys share a `kid`, which is then ambiguous.
  */
 export const parseJwks = (json: unknown): readonly RsaJwk[] => {
   const keys = asObject(json)?.['keys']
@@ -31,9 +31,9 @@ const parseKey = (value: unknown): RsaJwk | null => {
   if (alg !== undefined && alg !== 'RS256') return null
   if (key_ops !== undefined && !(Array.isArray(key_ops) && key_ops.includes('verify'))) return null
   if (typeof kid !== 'string' || kid === '' || kid.length > LONGEST_KID) return null
-  // Ours: the exponent of every key in honest use. With e = 1 anyone could sign.
+  // Ours: every honest key has this exponent. With e = 1 any attacker could sign.
   return isModulus(n) && e === 'AQAB' ? { kid, n, e } : null
 }
 
-/** RFC 7518 §3.3 – 2048 bits at least. Ours: 8192 at most, because the cost of a check grows with the square. */
+/** RFC 7518 §3.3 – 2048 bits at least. Ours: 8192 at most, because the cost of a check grows with the square of the length. */
 const isModulus = (n: unknown): n is string => typeof n === 'string' && MODULUS.test(n) && isCanonical(n)

@@ -7,7 +7,7 @@ import type { TokenErrorCode } from './token-error.ts'
 export type Signed<Key> = Readonly<{ payload: string; key: IssuerKey<Key> }>
 export type Reading<Key> = Signed<Key> | Readonly<{ refusal: TokenErrorCode; cause?: unknown }>
 
-/** Distinct header segments that are remembered: an issuer has one for each key. */
+/** The most header segments that are cached: an issuer has one for each key. */
 const MOST_HEADERS = 64
 
 /**

@@ -1,10 +1,10 @@
 /** The three segments of a token, and the text that its signature covers. Nothing in them is verified yet. */
 export type Jws = Readonly<{ header: string; payload: string; signature: string; signingInput: string }>
 
-/** The members of a header that are used. RFC 8725 §3.1, §3.11: its algorithm and type are compared with the expected ones, never followed. */
+/** The used members of a header. RFC 8725 §3.1, §3.11: the algorithm and the type must be the expected ones, and choose nothing. */
 export type Header = Readonly<{ kid: string; typ: string }>
 
-/** Ours: characters of a token, at most. The issuer makes no longer ones. */
+/** Ours: the most characters of a token. The issuer makes no longer tokens. */
 export const LONGEST_TOKEN = 8192
 const LONGEST_KID = 256
 
@@ -31,7 +31,7 @@ export const splitJws = (token: string, longest: number): Jws | null => {
   }
 }
 
-/** RFC 7515 §4.1 – Reads a header segment. Null unless it says RS256, a type, and which key. */
+/** RFC 7515 §4.1 – Reads a header segment. Null unless `alg` is RS256, and `typ` and `kid` are given. */
 export const parseHeader = (segment: string): Header | null => {
   const header = parseObject(segment)
   if (header === null || header['alg'] !== 'RS256') return null

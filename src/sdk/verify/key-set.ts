@@ -4,13 +4,13 @@ import { parseJwks } from './jwks.ts'
 import { asObject } from './jws.ts'
 import { type Fetch, fetchJson, isTrustworthyUrl } from './remote-json.ts'
 
-/** Seconds after the last fetch before an unknown `kid` may cause another: a flood of unknown ones costs one fetch. */
+/** Seconds after the last fetch before an unknown `kid` may cause another: a flood of unknown `kid`s costs one fetch. */
 const COOL_DOWN_SECONDS = 20
-/** Bounds of the seconds for which keys are fresh, which the issuer's `Cache-Control` says. */
+/** Bounds and default of the seconds for which keys are fresh by the issuer's `Cache-Control`. */
 const FRESH_SECONDS = { least: 60, standard: 300, most: 3600 } as const
-/** The part of that time after which the keys are refreshed in the background. */
+/** The fraction of that time after which the keys are refreshed in the background. */
 const REFRESH_AT = 0.8
-/** RFC 8414 §2 – Seconds after which the issuer is asked again where its keys are. */
+/** RFC 8414 §2 – Seconds for which a discovered `jwks_uri` is used. */
 const DISCOVERY_SECONDS = 3600
 
 /** One key of the issuer. The object stays the same for as long as the key is published unchanged. */
@@ -81,7 +81,7 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
     return inFlight
   }
 
-  /** While the issuer is away it is asked after 1, 2, 4, 8, 16 and then every 20 seconds. */
+  /** An issuer that is away is asked again after 1, 2, 4, 8, 16 and then every 20 seconds. */
   const mayFetch = () => {
     const pause = failures === 0 ? COOL_DOWN_SECONDS : Math.min(2 ** (failures - 1), COOL_DOWN_SECONDS)
     return inFlight !== null || options.elapsed() >= started_at + pause
@@ -145,7 +145,7 @@ const lifetimeOf = (max_age_seconds: number | null, { elapsed, max_stale_seconds
   }
 }
 
-/** RFC 8414 §3 – Where the issuer's keys are. The metadata must name exactly the issuer that was asked for. */
+/** RFC 8414 §3 – Finds the URL of the issuer's keys. The metadata must name exactly the issuer that was asked for. */
 const createLocator = ({ issuer, jwks_uri, fetch, elapsed }: KeySetOptions) => {
   let located: Readonly<{ uri: string; until: number }> | null = null
 

@@ -1,8 +1,8 @@
-/** The names of all options that a function takes: the compiler holds the list to their type. */
+/** The names of all options that a function takes: the compiler checks that the list is complete. */
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
 
 /**
- * Ours – Throws a TypeError for an option that does not exist. Taken in silence, `revocation` in place of `revocations` would be a
+ * Ours – Throws a TypeError for an option that does not exist. If it were ignored, the typo `revocation` would make a
  * verifier without a source of revocations.
  */
 export const requireKnownOptions = (

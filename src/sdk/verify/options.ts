@@ -9,21 +9,21 @@ import type { RevocationSource } from './revocation-source.ts'
 export type VerifierOptions = Readonly<{
   /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
   issuer: string
-  /** Who this service is in `aud`; of several, one must be there. Never the issuer: its tokens are for its account API alone. */
+  /** The identifiers of this service; `aud` must hold one. Never the issuer: tokens for the issuer are for its account API alone. */
   audience: string | readonly string[]
   /** Seconds by which clocks may differ, for `exp`, `nbf` and `iat`. 0–300, default 5. */
   clockToleranceSeconds?: number
-  /** Where the keys are. Default: discovered (RFC 8414). https, or http on loopback. */
+  /** The URL of the issuer's keys. Default: discovered (RFC 8414). https, or http on loopback. */
   jwks_uri?: string
   /** Seconds that keys are used beyond their freshness while the issuer is away. 0–86400, default 3600. */
   keysMaxStaleSeconds?: number
-  /** Verified tokens that are remembered, still checked for expiry, key and revocation each time. 0–1000000, default 5000. */
+  /** Verified tokens that are cached; expiry, key and revocation are still checked each time. 0–1000000, default 5000. */
   cacheSize?: number
-  /** The source that tells whether a token was revoked. Default: none, and a revoked token is accepted until it expires. */
+  /** The source that tells whether a token was revoked. Default: none; a revoked token is then accepted until it expires. */
   revocations?: RevocationSource
   /** What to do with a token while the source's knowledge is too old. Default: refuse. */
   onStale?: 'accept' | 'refuse'
-  /** RFC 9728 – What this service says of itself; its challenges then point there. */
+  /** RFC 9728 – The metadata of this service; challenges then give its URL. */
   resource?: ResourceOptions
   /** Called when the keys could not be refreshed: for the log. The last good keys stay in use within their limit. */
   onFault?: (fault: Error) => void
@@ -74,7 +74,7 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
   check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')
   const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience]
   check(audiences.length > 0 && audiences.every(isText), 'audience must be given: one text or several')
-  // A token for the issuer can change its owner's account: no other service may ask for one, or be sent one.
+  // A token for the issuer can change its owner's account, so that no other service may request or receive one.
   check(
     !audiences.includes(issuer),
     `audience must be this service's own, such as https://api.example.com, not the issuer ${issuer}: register it as audience of the clients that call this service, and ask for it with resource`,
@@ -100,7 +100,7 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
     onStale,
     metadata: resource === undefined ? null : resourceMetadata(issuer, resource),
     onFault: quietly(onFault),
-    // Looked up at each call: a test may replace the global one.
+    // The global fetch is looked up at each call, because a test may replace it.
     fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
     now: () => now() / 1000,
     // Monotonic: a clock that is set forward must not age the keys.
@@ -123,7 +123,7 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 const isIssuer = (issuer: unknown): boolean =>
   isText(issuer) && isTrustworthyUrl(issuer) && !issuer.includes('?') && !issuer.includes('#')
 
-/** A logger that throws must not become this library's rejection. */
+/** A logger that throws must not make a verification reject. */
 const quietly = (onFault: VerifierOptions['onFault']) => (fault: Error) => {
   try {
     onFault?.(fault)

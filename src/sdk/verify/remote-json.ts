@@ -1,4 +1,4 @@
-/** How the issuer is asked: the runtime's own fetch, or a stand-in with a proxy or a private CA. */
+/** The function that sends requests to the issuer: the runtime's own fetch, or a stand-in with a proxy or a private CA. */
 export type Fetch = (url: string, init: FetchInit) => Promise<Response>
 
 type FetchInit = Readonly<{
@@ -35,7 +35,7 @@ export const fetchJson = async (url: string, fetch: Fetch): Promise<RemoteJson> 
 }
 
 /**
- * One GET of a text. Rejects on anything but a prompt, small 200. A redirect is refused and not followed: an attacker
+ * One GET of a text. Rejects any answer but a 200 within the limits. A redirect is refused and not followed: an attacker
  * who finds an open redirect at the issuer must not choose its keys.
  */
 export const fetchText = async (url: string, fetch: Fetch, limits: FetchLimits): Promise<RemoteText> => {

@@ -5,7 +5,7 @@ import type { ChallengeParameters, TokenErrorCode } from './token-error.ts'
 /** Why a genuine token does not suffice, with the parameters of the challenge. */
 export type Shortfall = Readonly<{ code: TokenErrorCode; parameters?: ChallengeParameters }>
 
-/** What a route demands beyond a genuine token: null when the claims meet it. Pure; `now` in seconds since 1970. */
+/** A demand of a route beyond a genuine token. Null when the claims meet it. Pure; `now` in seconds since 1970. */
 export type Requirement = (claims: Claims, now: number) => Shortfall | null
 
 /** RFC 6750 §3.1 – Every one of these scopes. */
@@ -24,7 +24,7 @@ export const role = (...roles: readonly string[]): Requirement => {
   return claims => (wanted.some(one => claims.roles?.includes(one)) ? null : { code: 'role_insufficient' })
 }
 
-/** RFC 8707 – This very resource among the token's audiences, where a service answers for several. */
+/** RFC 8707 – The token's audiences must include this resource, where a service answers for several. */
 export const resource = (audience: string): Requirement => {
   const [wanted] = listOf('resource', [audience], /^.+$/s)
   return claims => (isFor(claims, wanted) ? null : { code: 'audience_mismatch' })

@@ -1,9 +1,9 @@
 import { type OptionNames, requireKnownOptions } from './known-options.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
 
-/** RFC 9728 §2 – What a service says of itself, in the metadata's own names. */
+/** RFC 9728 §2 – The metadata of a service, under the RFC's names. */
 export type ResourceOptions = Readonly<{
-  /** The resource identifier: what clients put into `resource` (RFC 8707). */
+  /** The resource identifier, which clients send as `resource` (RFC 8707). */
   resource: string
   scopes_supported?: readonly string[]
   resource_name?: string
@@ -17,7 +17,7 @@ const OPTIONS: OptionNames<ResourceOptions> = {
   resource_documentation: true,
 }
 
-/** RFC 9728 §3 – The document, and where it must be served. */
+/** RFC 9728 §3 – The metadata document, and the URL that must serve it. */
 export type ResourceMetadata = Readonly<{
   url: string
   path: string
@@ -38,7 +38,7 @@ export const resourceMetadata = (issuer: string, options: ResourceOptions): Reso
   }
 }
 
-/** What a guard serves. Throws a TypeError where the verifier was given no resource. */
+/** The metadata that a guard serves. Throws a TypeError when the verifier has no `resource`. */
 export const metadataOf = ({
   metadata,
 }: Readonly<{ metadata: ResourceMetadata | null }>): ResourceMetadata => {

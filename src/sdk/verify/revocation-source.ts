@@ -6,7 +6,7 @@ import type { Claims } from './claims.ts'
  */
 export type Standing = 'live' | 'revoked' | 'stale' | 'partial'
 
-/** What a revocation may name. */
+/** The claims that a source may use to look a token up. */
 export type RevocationQuery = Pick<Claims, 'jti' | 'sid' | 'sub' | 'client_id' | 'iat' | 'exp'>
 
 /** The verifier asks this at each request, also for a token from its cache. A source that throws or rejects counts as stale. */
@@ -19,7 +19,7 @@ export type RevocationKnowledge = 'checked' | 'stale' | 'off'
 
 type Answer = RevocationKnowledge | 'revoked' | 'partial'
 
-/** Never throws or rejects: a source that fails, or returns an unknown value, counts as stale. A synchronous source gets no promise. */
+/** Never throws or rejects: a source that fails, or returns an unknown value, counts as stale. A synchronous answer gets no promise. */
 export const askAbout = (
   token: RevocationQuery,
   source: RevocationSource | null,

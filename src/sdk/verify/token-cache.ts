@@ -40,7 +40,7 @@ export const createTokenCache = <V>(size: number): TokenCache<V> => {
   }
 }
 
-/** A hash of the last characters of the signature. Two tokens with the same hash displace each other, and nothing worse. */
+/** A hash of the last characters of the signature. Two tokens with the same hash only displace each other. */
 const tailOf = (token: string): number => {
   let tail = 0
   for (let index = token.length - 12; index < token.length; index += 1)

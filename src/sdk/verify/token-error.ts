@@ -32,7 +32,7 @@ export type TokenErrorCode = keyof typeof REFUSALS
 /** Parameters of a challenge (RFC 9110 §11.2). The values come from the service's own code, never from a token. */
 export type ChallengeParameters = Readonly<Record<string, string>>
 
-/** The one error of this library: why a token was refused, and what to answer. */
+/** The error of every refused token, with the reason and the answer to send. */
 export class TokenError extends Error {
   override readonly name = 'TokenError'
   readonly code: TokenErrorCode
@@ -60,7 +60,7 @@ const challengeOf = (...groups: readonly ChallengeParameters[]): string => {
 /** RFC 9110 §5.6.4 – Defence in depth: requirements and options were checked when they were made. */
 const quotable = (value: string): string => value.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')
 
-/** What a guard answers. RFC 6750 §3: no challenge where the credentials are not at fault. */
+/** The answer of a guard. RFC 6750 §3: no challenge where the credentials are not at fault. */
 export type Answer = Readonly<{
   status: 400 | 401 | 403 | 503
   headers: Readonly<Record<string, string>>

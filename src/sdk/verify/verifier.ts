@@ -14,7 +14,7 @@ import { type ChallengeParameters, TokenError, type TokenErrorCode } from './tok
 export type Verified = Readonly<{ claims: Claims; revocation: RevocationKnowledge }>
 
 export type Verifier = Readonly<{
-  /** RFC 9068 §4 – Rejects with TokenError, and with nothing else, unless the token is genuine, live, for this service, and meets every requirement. */
+  /** RFC 9068 §4 – Rejects, only with TokenError, unless the token is genuine, live and for this service, and meets every requirement. */
   verify(token: string, ...requirements: readonly Requirement[]): Promise<Verified>
   /** RFC 6750 §2.1 – The same for the value of an Authorization header. */
   authenticate(
@@ -23,13 +23,13 @@ export type Verifier = Readonly<{
   ): Promise<Verified>
   /** Fetches the issuer's keys ahead of the first token. Rejects with TokenError `keys_unavailable`. */
   ready(): Promise<void>
-  /** RFC 9728 – What to serve, and where; null without the option `resource`. */
+  /** RFC 9728 – The metadata document and its URL; null without the option `resource`. */
   metadata: ResourceMetadata | null
 }>
 
 type Genuine<Key> = Readonly<{ claims: Claims; key: IssuerKey<Key> }>
 
-/** RFC 9068 §4, RFC 8725 – The verifier on a runtime's own cryptography. Throws a TypeError when an option is at fault. */
+/** RFC 9068 §4, RFC 8725 – The verifier on a runtime's own cryptography. Throws a TypeError for an invalid option. */
 export const verifierOn =
   <Key>(engine: Engine<Key>) =>
   (options: VerifierOptions): Verifier => {
