@@ -80,7 +80,7 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
     expect([await living(), await own.admin.exists(MARKER)]).toEqual(['stale', 0])
     expect(redis.isHealthy()).toBe(true)
     expect(redis.isKeeping()).toBe(false)
-    expect(redis.fault()).toBe(
+    expect(redis.fault()).toContain(
       `redis may evict what was revoked: maxmemory-policy is ${policy}, not noeviction`,
     )
     expect(lines.filter(({ message }) => message.startsWith('redis may evict'))).toHaveLength(1)
