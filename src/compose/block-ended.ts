@@ -170,11 +170,12 @@ const blockFamilies = (
   end: family =>
     blocked(families.end(family), ended => {
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names the sign-in of another person.
-      const isCertain = family.salt === null && family.client_id === null && family.user_id === undefined
+      const isCertain = family.salt === null && family.client_id === null
       // A certain one has ended by now, by another request if not by this one, which may not have told Redis yet.
       const known = isCertain ? { entries: signInEntries([family.id]), seconds, signIns: null } : null
       return ended?.has_ended ? signIns([family.id], family.reason) : known
     }),
+  endSignIn: family => blocked(families.endSignIn(family), ended => signIns(ended, family.reason)),
 })
 
 /** Of all that a person has: the sign-ins, and every token that was issued until then. */

@@ -123,6 +123,7 @@ const askFamilies = async () => {
   await families(silent).judge(presentation)
   await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
+  await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
   await families(silent).findCurrent({ family_id: ID, digest: token_digest })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {

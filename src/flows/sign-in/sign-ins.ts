@@ -22,9 +22,9 @@ export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs)
     const { account } = actor
     const key = actorKeyOf(actor)
     if (id !== key) await requireAllowance(endingLimit, key)
-    const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-    const ended = isUuid(id) ? await refreshFamilies.end(family) : null
-    return ended?.has_ended ?? false
+    if (!isUuid(id)) return false
+    const ended = await refreshFamilies.endSignIn({ id, user_id: account.id, reason: 'signed_out' })
+    return ended.length > 0
   }
   return {
     list: ({ account }: Actor): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signUp } from '../../support/accounts/account-api.ts'
+import { ALIVE, lives, sidOf, signIn, signUp } from '../../support/accounts/account-api.ts'
 import type { Answer } from '../../support/answer.ts'
 import { API } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
@@ -133,6 +133,31 @@ describe.each(deployments)('the account page on $name', ({ open }) => {
     expect([done.status, done.headers.get('location')]).toEqual([303, '/account/devices'])
     expect([await isLiving(mine.access_token), await isLiving(theirs.access_token)]).toEqual([true, false])
     expect(sids(await browser.open('/account/devices'))).toEqual([first])
+  })
+
+  it('shows what one application opened from one browser as one sign-in, and ends all of it', async () => {
+    const { browser, email } = await person()
+    const mine = [
+      await browser.authorize(signet, 'app', 'openid'),
+      await browser.authorize(signet, 'app', 'openid offline_access'),
+    ]
+    const others = [
+      await browser.authorize(signet, 'other', 'openid'),
+      await (await another(email)).authorize(signet, 'app', 'openid'),
+    ]
+    const listed = sids(await browser.open('/account/devices'))
+    expect(listed).toHaveLength(3)
+    const [, , first] = listed
+    const api = await signIn(signet, email)
+    const { sessions } = (await signet.ask('/auth/sessions', { token: api.access_token })).body
+    expect(sessions.map(({ id, current }) => [id, current])).toEqual([
+      [sidOf(api), true],
+      ...listed.map(id => [id, false]),
+    ])
+    await act(browser, '/account/devices', { end: first ?? '' })
+    for (const { access_token } of mine) expect(await isLiving(access_token)).toBe(false)
+    for (const { access_token } of others) expect(await isLiving(access_token)).toBe(true)
+    expect(await lives(signet, api)).toEqual(ALIVE)
   })
 
   it('ends no sign-in of another person', async () => {
