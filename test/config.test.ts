@@ -229,6 +229,7 @@ describe('configuration', () => {
     ],
     KEYS_DIR: [['/run/keys'], []],
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
+    SCOPES_FILE: [['/etc/signet/scopes.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [
       ['1', '2592001', '31536000'],

@@ -9,6 +9,7 @@ import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
+import { openScopes } from '../platform/scopes-file.ts'
 import type { Clock, Log, StartPhase } from '../ports/effects.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
@@ -42,6 +43,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const policy = audiencePolicyOf(config)
   const registered =
     config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [], policy })
+  const scopes = await openScopes(config.SCOPES_FILE)
   refuseDirectories(config)
   const openOwn = async () => {
     const own = await openStore(config, { onPhase: parts.onPhase })
@@ -76,8 +78,19 @@ export const openParts = async (config: Config, parts: Parts) => {
     passwords,
     peppers,
     redis,
-    reloadClients: reload,
+    reloadFiles: () => allOf([reload(), scopes.reload()]),
+    scopes: scopes.current,
   }
+}
+
+/** Waits for all, and rejects with the faults of all that failed. */
+const allOf = async (reloads: readonly Promise<void>[]): Promise<void> => {
+  const failed = (await Promise.allSettled(reloads)).filter(each => each.status === 'rejected')
+  const reasons: readonly unknown[] = failed.map(({ reason }) => reason)
+  if (reasons.length === 0) return
+  throw reasons.length > 1 && reasons.every(each => each instanceof StartFault)
+    ? new StartFault(reasons.flatMap(({ lines }) => lines))
+    : reasons[0]
 }
 
 export type OpenParts = Awaited<ReturnType<typeof openParts>>

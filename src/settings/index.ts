@@ -104,6 +104,14 @@ export const SETTINGS = {
     standard: 'unset',
     help: 'JSON array of clients in the names of RFC 7591. Read at start and again on SIGHUP. See docs/clients.md.',
   },
+  SCOPES_FILE: {
+    schema: z
+      .string()
+      .optional()
+      .transform(path => (path === undefined ? null : resolve(path))),
+    standard: 'unset: a scope is shown as it is',
+    help: 'JSON object: each scope with what people are told of it, and whether they may leave it out. Read at start and again on SIGHUP. See docs/sign-in-to-applications.md.',
+  },
   ACCESS_TOKEN_TTL_SECONDS: {
     ...integer({ standard: 900, least: 1, most: 86_400 }),
     help: 'Seconds that an access token is valid.',
