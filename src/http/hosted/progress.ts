@@ -1,5 +1,6 @@
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -23,6 +24,9 @@ import {
 type Needs = Readonly<{
   authorize: Authorize
   clients: Clients
+  issuer: string
+  /** SCOPES_FILE, as it is now. */
+  scopes: () => ScopeCatalogue
   interactions: Interactions
   isSignUpOpen: boolean
   isResetOffered: boolean
@@ -122,7 +126,8 @@ const createReplyWith =
     if (progress.outcome === 'answer') return answerReply(call, progress.answer)
     const { interactions } = needs
     const { request, session } = progress
-    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null }
+    const choices = choicesOf(progress)
+    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null, choices }
     const asking = askingOf(progress)
     if (progress.outcome === 'second_factor') {
       const { offer } = progress
@@ -137,6 +142,14 @@ const createReplyWith =
     const shown = shownOf(needs, call, progress)
     return isAt(call, shown) ? interactions.show(call, next, shown) : interactions.lead(call, next, shown)
   }
+
+/** The scopes that a consent page has a box for; undefined for another page. */
+const choicesOf = (
+  progress: Exclude<AuthorizationProgress, { outcome: 'answer' }>,
+): Interaction['choices'] =>
+  progress.outcome === 'page' && progress.step.step === 'consent'
+    ? progress.step.scopes.filter(({ isTicked }) => isTicked !== null).map(({ scope }) => scope)
+    : undefined
 
 /** A page that was asked for by its own address is shown at once. */
 const isAt = (call: Call, { path }: Shown): boolean =>
@@ -161,8 +174,10 @@ const shownOf = (
     case 'select_account':
       return { path: '/sign-in', page: sealed => selectAccountPage({ sealed, asking, email }) }
     case 'consent': {
-      const { asked, granted } = step
-      return { path: '/consent', page: sealed => consentPage({ sealed, asking, email, asked, granted }) }
+      const { scopes } = step
+      const resources = request.audience.map(each => (each === needs.issuer ? null : each))
+      const shown = { asking, email, scopes, resources, catalogue: needs.scopes(), logo: null }
+      return { path: '/consent', page: sealed => consentPage({ sealed, ...shown }) }
     }
   }
 }

@@ -10,6 +10,9 @@ export type Asking = Readonly<{
   redirect_host: string | null
   /** The host that the application says it is run by; null where it says none. */
   client_host: string | null
+  /** Pages of the application; null where it has none. */
+  policy_uri: string | null
+  tos_uri: string | null
   form_targets: readonly string[]
 }>
 
@@ -20,6 +23,8 @@ export const askingOf = ({
   name: client.client_name ?? client.client_id,
   redirect_host: isLoopbackOrPrivateUse(redirect_uri) ? null : new URL(redirect_uri).host,
   client_host: client.client_uri === undefined ? null : new URL(client.client_uri).host,
+  policy_uri: client.policy_uri ?? null,
+  tos_uri: client.tos_uri ?? null,
   form_targets: [formTargetOf(redirect_uri)],
 })
 

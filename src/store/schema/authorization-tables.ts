@@ -86,6 +86,8 @@ export const consents = pgTable(
     version: integer().notNull().default(0),
     /** Pairs of a scope and a resource, as `grantsOf` in domain/authorization/consent.ts writes them. */
     granted: text().array().notNull(),
+    /** The same of optional scopes that the person left out. A server of a version before does not write it: what is in both is granted. */
+    declined: text().array().notNull().default(sql`'{}'`),
     granted_at: instant().notNull().default(sql`now()`),
   },
   table => [primaryKey({ columns: [table.user_id, table.client_id] })],
