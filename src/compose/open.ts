@@ -7,6 +7,7 @@ import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
+import { createOutbound } from '../platform/outbound/outbound.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
 import { openScopes } from '../platform/scopes-file.ts'
@@ -64,6 +65,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
+  const outbound = createOutbound({ allow: config.OUTBOUND_ALLOW })
+  onClose(() => outbound.close())
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
@@ -75,6 +78,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     key_seconds,
     metrics,
     openedMetrics,
+    outbound,
     passwords,
     peppers,
     redis,
