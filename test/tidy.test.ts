@@ -83,7 +83,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
   ],
-  platform: ['outbound'],
+  platform: ['config-files', 'outbound'],
   http: [
     'layout',
     'pages',

@@ -2,7 +2,7 @@ import { type Command, CommanderError } from 'commander'
 import { audiencePolicyOf, readSettings } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
-import { readScopesFile } from '../platform/scopes-file.ts'
+import { readScopesFile } from '../platform/config-files/scopes-file.ts'
 import type { Io } from './terminal/io.ts'
 
 /** Adds `clients check`: every fault of CLIENTS_FILE and SCOPES_FILE before a server is told to reload it. */

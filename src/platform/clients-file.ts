@@ -3,7 +3,7 @@ import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
 import { parseClients } from '../domain/oauth/parse-clients.ts'
 import type { Clients } from '../ports/clients.ts'
-import { openConfiguredFile, readJsonFile } from './configured-file.ts'
+import { openConfiguredFile, readJsonFile } from './config-files/configured-file.ts'
 
 type Source = Readonly<{
   file: string | null

@@ -2,6 +2,7 @@ import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
+import type { ShowLogos } from '../../flows/oauth/client-logos.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
 import { type Asking, askingOf } from '../pages/asking.ts'
@@ -20,6 +21,7 @@ import {
   seeOther,
   shownFactorsOf,
 } from './interactions.ts'
+import { logoPathOf } from './logo.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -27,6 +29,7 @@ type Needs = Readonly<{
   issuer: string
   /** SCOPES_FILE, as it is now. */
   scopes: () => ScopeCatalogue
+  findLogo: ShowLogos['find']
   interactions: Interactions
   isSignUpOpen: boolean
   isResetOffered: boolean
@@ -35,7 +38,11 @@ type Needs = Readonly<{
 }>
 
 /** Answers with what came of an authorization request: back to the client, or the page of the next step, in the same interaction. */
-export type ReplyWith = (call: Call, progress: AuthorizationProgress, interaction: Interaction) => Reply
+export type ReplyWith = (
+  call: Call,
+  progress: AuthorizationProgress,
+  interaction: Interaction,
+) => Promise<Reply>
 
 /** Goes on where a person has just signed in: with what asked for it, or to their account. */
 export type Welcome = (call: Call, interaction: Interaction, signedIn: SignedInOnPages) => Promise<Reply>
@@ -122,7 +129,7 @@ const showWithoutRequest = async (needs: Needs, call: Call): Promise<Reply> => {
 
 const createReplyWith =
   (needs: Needs): ReplyWith =>
-  (call, progress, interaction) => {
+  async (call, progress, interaction) => {
     if (progress.outcome === 'answer') return answerReply(call, progress.answer)
     const { interactions } = needs
     const { request, session } = progress
@@ -139,7 +146,7 @@ const createReplyWith =
         { page, path: '/sign-in' },
       )
     }
-    const shown = shownOf(needs, call, progress)
+    const shown = await shownOf(needs, call, progress)
     return isAt(call, shown) ? interactions.show(call, next, shown) : interactions.lead(call, next, shown)
   }
 
@@ -155,12 +162,12 @@ const choicesOf = (
 const isAt = (call: Call, { path }: Shown): boolean =>
   call.context.req.method === 'GET' && call.context.req.path === path
 
-const shownOf = (
+const shownOf = async (
   needs: Needs,
   call: Call,
   progress: Extract<AuthorizationProgress, { outcome: 'page' }>,
-): Shown => {
-  const { step, request, session } = progress
+): Promise<Shown> => {
+  const { step, request, client, session } = progress
   const asking = askingOf(progress)
   const email = session?.account.email ?? ''
   switch (step.step) {
@@ -176,7 +183,9 @@ const shownOf = (
     case 'consent': {
       const { scopes } = step
       const resources = request.audience.map(each => (each === needs.issuer ? null : each))
-      const shown = { asking, email, scopes, resources, catalogue: needs.scopes(), logo: null }
+      const digest = await needs.findLogo(client)
+      const logo = digest && logoPathOf(digest)
+      const shown = { asking, email, scopes, resources, catalogue: needs.scopes(), logo }
       return { path: '/consent', page: sealed => consentPage({ sealed, ...shown }) }
     }
   }

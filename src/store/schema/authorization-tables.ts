@@ -106,3 +106,25 @@ export const pushedRequests = pgTable(
   },
   table => [index('pushed_requests_expires_at_index').on(table.expires_at)],
 )
+
+/** Images of the `logo_uri` of clients, fetched once and served from here. A row an address, which several clients may share. */
+export const clientLogos = pgTable(
+  'client_logos',
+  {
+    /** SHA-256 of the address. */
+    uri_digest: bytea().primaryKey(),
+    /** SHA-256 of the image; both are null until a fetch has succeeded. */
+    digest: bytea(),
+    image: bytea(),
+    /** No instance fetches the image before: the end of a claim, of a pause after a failure, or of a day. */
+    due_at: instant().notNull(),
+    /** Fetches in a row that have failed. */
+    failures: integer().notNull().default(0),
+    /** Moved by each claim: an image that no page shows expires. */
+    expires_at: instant().notNull(),
+  },
+  table => [
+    index('client_logos_digest_index').on(table.digest),
+    index('client_logos_expires_at_index').on(table.expires_at),
+  ],
+)

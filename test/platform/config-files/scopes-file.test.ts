@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { wordsIn } from '../../src/domain/authorization/scope-catalogue.ts'
-import { StartFault } from '../../src/domain/base/start-fault.ts'
-import { readScopesFile } from '../../src/platform/scopes-file.ts'
+import { wordsIn } from '../../../src/domain/authorization/scope-catalogue.ts'
+import { StartFault } from '../../../src/domain/base/start-fault.ts'
+import { readScopesFile } from '../../../src/platform/config-files/scopes-file.ts'
 
 let directory: string
 beforeAll(() => {

@@ -1,6 +1,6 @@
-import { parseScopes } from '../domain/authorization/parse-scopes.ts'
-import type { ScopeCatalogue } from '../domain/authorization/scope-catalogue.ts'
-import { StartFault } from '../domain/base/start-fault.ts'
+import { parseScopes } from '../../domain/authorization/parse-scopes.ts'
+import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
+import { StartFault } from '../../domain/base/start-fault.ts'
 import { openConfiguredFile, readJsonFile } from './configured-file.ts'
 
 /** The scopes of SCOPES_FILE, in memory; none without it. */

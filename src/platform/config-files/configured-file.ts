@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
-import { errorCodeOf } from '../domain/base/error-code.ts'
-import { StartFault } from '../domain/base/start-fault.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { StartFault } from '../../domain/base/start-fault.ts'
 import { type JsonLines, readJsonLines } from './json-lines.ts'
 
 /** A file that a setting names. */
