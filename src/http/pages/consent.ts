@@ -39,7 +39,7 @@ export const consentPage =
       title,
       sign: meeting(view, asked),
       isBrandInside: true,
-      lead: html`${whereOf(view, asking)}${documentsOf(view, asking)}`,
+      lead: whereOf(view, asking),
       content: html`${asking.redirect_host === null ? note({ kind: 'warn', text: say('consent.on_this_computer') }) : null}
 ${form(view, { action: '/consent', hidden: { request: sealed }, content: html`${itemList(items)}${smallPrint(view, asked)}${buttons}${another}` })}
 <p class="muted small center">${say('consent.withdraw', { account_page: html`<a href="/account/applications">${say('consent.account_page')}</a>` })}</p>`,
@@ -66,14 +66,15 @@ const whereOf = ({ say }: View, { redirect_host, client_host }: Asking): Html =>
 }
 
 /** In a new tab: the request of this page would be lost on some of the ways back. */
-const documentsOf = ({ say }: View, { policy_uri, tos_uri }: Asking): Html => {
+const documentsOf = ({ say }: View, { policy_uri, tos_uri }: Asking): Html | null => {
+  if (policy_uri === null && tos_uri === null) return null
   const link = (uri: string, text: Html) =>
     html`<a href="${uri}" target="_blank" rel="noopener noreferrer">${text}</a>`
   const links = [
     ...(policy_uri === null ? [] : [link(policy_uri, say('consent.policy'))]),
     ...(tos_uri === null ? [] : [link(tos_uri, say('consent.terms'))]),
   ]
-  return html`${links.map(each => html`<br>${each}`)}`
+  return html`${links.map((each, index) => html`${index === 0 ? '' : ' · '}${each}`)}`
 }
 
 type Shown = ScopeAsked & Readonly<{ id: string }>
@@ -93,17 +94,20 @@ const itemOf = (view: View, { catalogue }: ConsentAsked, { scope, id, isTicked, 
 const boxOf = ({ id, scope, isTicked }: Readonly<{ id: string; scope: string; isTicked: boolean }>): Html =>
   html`<input${attributes({ type: 'checkbox', id, name: 'scope', value: scope, checked: isTicked })}>`
 
-/** Where the permissions are used, and that some can be left out. */
-const smallPrint = ({ say, brand }: View, { scopes, resources }: ConsentAsked): Html | null => {
+/** Where the permissions are used, that some can be left out, and what the application says of itself. */
+const smallPrint = (view: View, { asking, scopes, resources }: ConsentAsked): Html | null => {
+  const { say, brand } = view
   const isForResources = scopes.some(({ scope }) => !IDENTITY_SCOPES.includes(scope))
   const names = resources.map(
     each =>
       html`<strong>${each === null ? say('consent.account_here', { brand: brand.name }) : nameOf(each)}</strong>`,
   )
   const list = html`${names.map((name, index) => html`${index === 0 ? '' : ', '}${name}`)}`
+  const documents = documentsOf(view, asking)
   const lines = [
     ...(isForResources && names.length > 0 ? [say('consent.used_at', { resources: list })] : []),
     ...(scopes.some(({ isTicked }) => isTicked !== null) ? [say('consent.choose')] : []),
+    ...(documents === null ? [] : [documents]),
   ]
   return lines.length === 0
     ? null
