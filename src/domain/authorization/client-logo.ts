@@ -18,21 +18,30 @@ export const LOGO_KEPT_SECONDS = 2_592_000
 /** Images that are kept, at most. Applications beyond are shown by their initial. */
 export const LOGOS_AT_MOST = 1_000
 
-/** WHATWG MIME Sniffing §6.1 – By their first bytes. No SVG: it can hold scripts and links. */
-const MAGIC = [
-  ['image/png', /^\x89PNG\r\n\x1a\n/],
-  ['image/jpeg', /^\xff\xd8\xff/],
-  ['image/webp', /^RIFF[\s\S]{4}WEBPVP8/],
-  ['image/gif', /^GIF8[79]a/],
+/** WHATWG MIME Sniffing §6.1 – What is at which offset, a byte a character. No SVG: it can hold scripts and links. */
+const SIGNATURES = [
+  { type: 'image/png', marks: [[0, '\x89PNG\r\n\x1a\n']] },
+  { type: 'image/jpeg', marks: [[0, '\xff\xd8\xff']] },
+  {
+    type: 'image/webp',
+    marks: [
+      [0, 'RIFF'],
+      [8, 'WEBPVP8'],
+    ],
+  },
+  { type: 'image/gif', marks: [[0, 'GIF87a']] },
+  { type: 'image/gif', marks: [[0, 'GIF89a']] },
 ] as const
-const MAGIC_BYTES = 16
+const SIGNATURE_BYTES = 16
 
-type LogoType = (typeof MAGIC)[number][0]
+type LogoType = (typeof SIGNATURES)[number]['type']
 
 /** The type of an image; null for everything else. What its server calls it does not count. */
 export const logoTypeOf = (image: Uint8Array): LogoType | null => {
-  const head = Buffer.from(image.subarray(0, MAGIC_BYTES)).toString('latin1')
-  return MAGIC.find(([, magic]) => magic.test(head))?.[0] ?? null
+  const head = Buffer.from(image.subarray(0, SIGNATURE_BYTES)).toString('latin1')
+  const isSigned = (marks: readonly (readonly [number, string])[]) =>
+    marks.every(([offset, mark]) => head.startsWith(mark, offset))
+  return SIGNATURES.find(({ marks }) => isSigned(marks))?.type ?? null
 }
 
 /** OpenID Connect Registration §2 – What the image at a `logo_uri` is kept under. */
