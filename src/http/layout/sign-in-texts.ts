@@ -54,6 +54,7 @@ export const SIGN_IN_TEXTS = {
     run_by_here: ['owner'],
     policy: [],
     terms: [],
+    contact: ['contact'],
     on_this_computer: [],
     granted_before: [],
     openid: [],

@@ -1,3 +1,4 @@
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import type { AuthorizationRequest } from '../../domain/authorization/authorization-request.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { isLoopbackOrPrivateUse } from '../../domain/oauth/redirect-uri.ts'
@@ -13,6 +14,8 @@ export type Asking = Readonly<{
   /** Pages of the application; null where it has none. */
   policy_uri: string | null
   tos_uri: string | null
+  /** Where the people who are responsible for the application can be written to; null where it names no e-mail address. */
+  contact: string | null
   form_targets: readonly string[]
 }>
 
@@ -25,6 +28,7 @@ export const askingOf = ({
   client_host: client.client_uri === undefined ? null : new URL(client.client_uri).host,
   policy_uri: client.policy_uri ?? null,
   tos_uri: client.tos_uri ?? null,
+  contact: client.contacts.map(normalizeEmail).find(each => judgeEmail(each) === null) ?? null,
   form_targets: [formTargetOf(redirect_uri)],
 })
 

@@ -108,6 +108,9 @@ const smallPrint = (view: View, { asking, scopes, resources }: ConsentAsked): Ht
     ...(isForResources && names.length > 0 ? [say('consent.used_at', { resources: list })] : []),
     ...(scopes.some(({ isTicked }) => isTicked !== null) ? [say('consent.choose')] : []),
     ...(documents === null ? [] : [documents]),
+    ...(asking.contact === null
+      ? []
+      : [say('consent.contact', { contact: html`<strong>${asking.contact}</strong>` })]),
   ]
   return lines.length === 0
     ? null
