@@ -157,11 +157,14 @@ describe('the logo of an application', () => {
   it('is fetched again when it is a day old, and has another address when it is another one', async () => {
     const visit = await createVisitor()
     const before = await isShown(visit, 'changing')
-    ANSWERS['/changing'] = image(GIF)
+    const waiting: ServerResponse[] = []
+    ANSWERS['/changing'] = response => void waiting.push(response)
     await visit('changing')
     expect(await rowOf('/changing')).toEqual({ failures: 0, isDue: false })
     await makeDue('/changing')
     expect(logoIn(await visit('changing'))).toBe(before)
+    await vi.waitFor(() => expect(waiting).toHaveLength(1), { timeout: 15_000 })
+    for (const response of waiting) image(GIF)(response)
     await vi.waitFor(async () => expect(logoIn(await visit('changing'))).toBe(`/logo/${hexOf(GIF)}`), {
       timeout: 15_000,
     })
