@@ -53,6 +53,7 @@ describe('configuration', () => {
       RATE_LIMIT_REVOKE: { count: 60, window_seconds: 60 },
       RATE_LIMIT_PUSHED_REQUESTS: { count: 60, window_seconds: 60 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
+      SCOPES_FILE: null,
       SIGN_UP: 'open',
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
       RATE_LIMIT_SECOND_FACTOR: { count: 10, window_seconds: 900 },
