@@ -169,7 +169,7 @@ const reload = async (signet: Signet, log: ProcessLog) => {
   } catch (error) {
     log.error(
       { faults: error instanceof StartFault ? error.lines : [String(error)] },
-      'not reloaded: the clients stay as they were; mend the faults and send SIGHUP again',
+      'not reloaded: a file with faults counts as it was before; mend the faults and send SIGHUP again',
     )
   }
 }

@@ -5,6 +5,7 @@ import { openRedis } from '../ephemeral/redis.ts'
 import { findListenFault } from '../http/server/listen-address.ts'
 import { readLogo } from '../platform/brand-logo.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
+import { readScopesFile } from '../platform/config-files/scopes-file.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { describeSmtpFault } from '../platform/smtp-causes.ts'
@@ -35,6 +36,7 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     keys: () => examineKeysDirectory(config),
     data: () => examineData(config, isRunning),
     clients: () => examineClients(config),
+    ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
@@ -101,6 +103,11 @@ const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolea
 const examineClients = ({ CLIENTS_FILE, ...config }: Config): Promise<Found> =>
   findingOf(async () => {
     if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
+  })
+
+const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
+  findingOf(async () => {
+    if (SCOPES_FILE !== null) await readScopesFile(SCOPES_FILE)
   })
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
+import { createShowLogos } from '../flows/oauth/client-logos.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
@@ -35,8 +36,10 @@ export const composeHosted = (config: Config, parts: Parts) => {
     limit: parts.signInLimit,
     isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
   })
+  const showLogos = createShowLogos(parts)
   const progress = createProgress({
     ...parts,
+    findLogo: showLogos.find,
     authorize,
     interactions,
     isSignUpOpen,
@@ -46,6 +49,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
   })
   return {
     ...progress,
+    showLogos,
     authorize,
     logout: createLogout(parts),
     interactions,

@@ -26,7 +26,7 @@ export type Signet = Readonly<{
     /** Where the flow of an application is tried in a browser, and with which account. */
     sign_in: Readonly<{ url: string; email: string; password: string }>
   }> | null
-  /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
+  /** Reads CLIENTS_FILE, SCOPES_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */
   drain(): void
@@ -103,7 +103,7 @@ const assemble = async (
     demo: demoOf(config, opened),
     reload: async () => {
       // At the same time, since either file system may hang.
-      await Promise.all([opened.keys.reload(), opened.reloadClients()])
+      await Promise.all([opened.keys.reload(), opened.reloadFiles()])
     },
     drain: () => {
       isDraining = true

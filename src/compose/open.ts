@@ -6,7 +6,9 @@ import { Unavailable } from '../domain/base/unavailable.ts'
 import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
+import { openScopes } from '../platform/config-files/scopes-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
+import { createOutbound } from '../platform/outbound/outbound.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
 import type { Clock, Log, StartPhase } from '../ports/effects.ts'
@@ -42,6 +44,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const policy = audiencePolicyOf(config)
   const registered =
     config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [], policy })
+  const scopes = await openScopes(config.SCOPES_FILE)
   refuseDirectories(config)
   const openOwn = async () => {
     const own = await openStore(config, { onPhase: parts.onPhase })
@@ -62,6 +65,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
+  const outbound = createOutbound({ allow: config.OUTBOUND_ALLOW })
+  onClose(() => outbound.close())
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
@@ -73,11 +78,23 @@ export const openParts = async (config: Config, parts: Parts) => {
     key_seconds,
     metrics,
     openedMetrics,
+    outbound,
     passwords,
     peppers,
     redis,
-    reloadClients: reload,
+    reloadFiles: () => allOf([reload(), scopes.reload()]),
+    scopes: scopes.current,
   }
+}
+
+/** Waits for all, and rejects with the faults of all that failed. */
+const allOf = async (reloads: readonly Promise<void>[]): Promise<void> => {
+  const failed = (await Promise.allSettled(reloads)).filter(each => each.status === 'rejected')
+  const reasons: readonly unknown[] = failed.map(({ reason }) => reason)
+  if (reasons.length === 0) return
+  throw reasons.length > 1 && reasons.every(each => each instanceof StartFault)
+    ? new StartFault(reasons.flatMap(({ lines }) => lines))
+    : reasons[0]
 }
 
 export type OpenParts = Awaited<ReturnType<typeof openParts>>

@@ -63,10 +63,15 @@ type Party = Readonly<{ user_id: string; client_id: string }>
 export type Consents = {
   /** Null: nothing was ever granted. */
   find(party: Party): Promise<Consent | null>
-  /** Atomic: adds to what was granted before. Null when there is no such account. */
-  grant(consent: Party & Readonly<{ granted: readonly string[] }>): Promise<Consent | null>
   /**
-   * Atomic: forgets what was granted, raises the version and ends every sign-in of the person at the client, with its entry in the
+   * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Null when there is
+   * no such account. Default of `declined`: nothing.
+   */
+  grant(
+    consent: Party & Readonly<{ granted: readonly string[]; declined?: readonly string[] }>,
+  ): Promise<Consent | null>
+  /**
+   * Atomic: forgets what was granted and declined, raises the version and ends every sign-in of the person at the client, with its entry in the
    * revocation feed. Returns the sign-ins that it ended; null when nothing was granted.
    */
   withdraw(party: Party & Readonly<{ reason: EndReason }>): Promise<readonly string[] | null>

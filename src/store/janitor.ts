@@ -23,6 +23,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   authorization_codes: 'user_id, digest',
   browser_sessions: 'user_id, id',
   pushed_requests: 'digest',
+  client_logos: 'uri_digest',
 }
 
 type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>

@@ -255,6 +255,24 @@ describe('signetd clients check', () => {
     ])
   })
 
+  it('reads SCOPES_FILE too, where it is set', async () => {
+    const [CLIENTS_FILE, SCOPES_FILE] = ['clients.json', 'scopes.json'].map(name => join(directory, name))
+    const files = { CLIENTS_FILE: CLIENTS_FILE ?? '', SCOPES_FILE: SCOPES_FILE ?? '' }
+    writeFileSync(files.CLIENTS_FILE, JSON.stringify([GOOD, { client_id: '' }]))
+    writeFileSync(files.SCOPES_FILE, '{"read": {}}')
+    expect(await signetd(files, 'clients', 'check')).toMatchObject({
+      code: 2,
+      err: [
+        expect.stringMatching(/^CLIENTS_FILE /),
+        expect.stringMatching(/^CLIENTS_FILE /),
+        expect.stringMatching(/^SCOPES_FILE .*: scope "read": title is required$/),
+      ],
+    })
+    writeFileSync(files.CLIENTS_FILE, JSON.stringify([GOOD]))
+    writeFileSync(files.SCOPES_FILE, '{"read": { "title": "Read" }}')
+    expect(await signetd(files, 'clients', 'check')).toMatchObject({ code: 0, out: ['app'], err: [] })
+  })
+
   it('says that CLIENTS_FILE is unset, or cannot be read', async () => {
     expect(await signetd({}, 'clients', 'check')).toMatchObject({
       code: 2,

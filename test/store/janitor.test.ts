@@ -85,6 +85,10 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     backend.database.sql`
       insert into pushed_requests (digest, client_id, parameters, expires_at)
       values (${randomBytes(32)}, 'c', '', now() - make_interval(secs => ${seconds_ago}))`
+  const putLogo = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into client_logos (uri_digest, due_at, expires_at)
+      values (${randomBytes(32)}, now(), now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
@@ -114,6 +118,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       authorization_codes: 0,
       browser_sessions: 0,
       pushed_requests: 0,
+      client_logos: 0,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
@@ -133,12 +138,14 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     for (const seconds of [-60, 590, 610]) await putCode(seconds)
     for (const seconds of [-60, 4_190, 4_210]) await putPushedRequest(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putSession(seconds)
+    for (const seconds of [-60, 540, 601]) await putLogo(seconds)
     expect(await sweeper()()).toMatchObject({
       authorization_codes: 1,
       browser_sessions: 1,
       pushed_requests: 1,
+      client_logos: 1,
     })
-    for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests'])
+    for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests', 'client_logos'])
       expect(await count(table)).toBe(2)
   })
 

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
 import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
+import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
@@ -14,6 +15,7 @@ import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
@@ -260,6 +262,13 @@ const askAuthorization = async () => {
   await sessions.find(presented)
   await sessions.findAtClient({ ...presented, client_id: 'app' })
   await sessions.end(presented)
+  const logos = createClientLogos(silent)
+  const logo = { uri_digest: logoUriDigestOf(''), digest: new Uint8Array(), image: new Uint8Array() }
+  await logos.find(logo.uri_digest)
+  await logos.claim(logo.uri_digest)
+  await logos.keep(logo)
+  await logos.postpone(logo.uri_digest)
+  await logos.read(logo.digest)
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }
   await consents.find(party)

@@ -47,6 +47,8 @@ export type Interaction = Readonly<{
     /** What the browser is asked with, where a passkey would do. */
     passkey?: PasskeyRequest | undefined
   }> | null
+  /** The optional scopes of a consent page: those that its form decides on. Absent from every other page. */
+  choices?: readonly string[] | undefined
 }>
 
 const PASSKEY_REQUEST = z.object({
@@ -69,6 +71,7 @@ const INTERACTION = z.object({
   begun_at: z.number(),
   session_id: z.string().nullable(),
   second_factor: SECOND_FACTOR.nullable(),
+  choices: z.array(z.string()).optional(),
 }) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */

@@ -4,6 +4,7 @@ import {
   type ProfileField,
   type ProfileFields,
 } from '../../domain/account/profile.ts'
+import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
 import type { Form } from '../../domain/oauth/form.ts'
 import type { Applications } from '../../flows/account/applications.ts'
@@ -26,6 +27,8 @@ type Needs = Readonly<{
   ownProfile: OwnProfile
   applications: Applications
   signIns: SignIns
+  /** SCOPES_FILE, as it is now. */
+  scopes: () => ScopeCatalogue
   clock: Clock
 }> &
   Parameters<typeof createVisits>[0]
@@ -125,11 +128,15 @@ const endSignIns =
   }
 
 const showApplications =
-  ({ ownProfile, applications }: Needs): Show =>
+  ({ ownProfile, applications, scopes }: Needs): Show =>
   async (call, visit) => {
     const { actor } = visit
     const [person, list] = await Promise.all([ownProfile.read(actor), applications.list(actor)])
-    return pageReply(call, 200, applicationsPage({ frame: frameOf(person, visit), applications: list }))
+    return pageReply(
+      call,
+      200,
+      applicationsPage({ frame: frameOf(person, visit), applications: list, catalogue: scopes() }),
+    )
   }
 
 const withdrawConsent =

@@ -3,7 +3,7 @@ import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import type { Limit } from '../../ports/limits.ts'
-import { readPageForm } from '../server/body.ts'
+import { readFormWithBoxes } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import type { Handle, Route } from '../server/route.ts'
 import { type Interactions, seeOther } from './interactions.ts'
@@ -30,7 +30,7 @@ const handleConsent =
   ({ authorize, interactions, replyWith, limits }: Needs): Handle =>
   async call => {
     await requireAllowance(limits.accounts, limitKeyOf(call.ip))
-    const form = await readPageForm(call)
+    const { form, ticked } = await readFormWithBoxes(call, 'scope')
     const interaction = interactions.open(call, form.get('request'))
     const { request, session_id } = interaction
     if (request === null) return seeOther('/account')
@@ -44,7 +44,8 @@ const handleConsent =
       presented,
       session_id,
       isAllowed: form.get('decision') === 'allow',
-      scope: request.scope,
+      choices: interaction.choices ?? null,
+      ticked,
     })
     return replyWith(call, progress, interaction)
   }

@@ -1,6 +1,8 @@
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
+import type { ShowLogos } from '../../flows/oauth/client-logos.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
 import { type Asking, askingOf } from '../pages/asking.ts'
@@ -19,10 +21,15 @@ import {
   seeOther,
   shownFactorsOf,
 } from './interactions.ts'
+import { logoPathOf } from './logo.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
   clients: Clients
+  issuer: string
+  /** SCOPES_FILE, as it is now. */
+  scopes: () => ScopeCatalogue
+  findLogo: ShowLogos['find']
   interactions: Interactions
   isSignUpOpen: boolean
   isResetOffered: boolean
@@ -31,7 +38,11 @@ type Needs = Readonly<{
 }>
 
 /** Answers with what came of an authorization request: back to the client, or the page of the next step, in the same interaction. */
-export type ReplyWith = (call: Call, progress: AuthorizationProgress, interaction: Interaction) => Reply
+export type ReplyWith = (
+  call: Call,
+  progress: AuthorizationProgress,
+  interaction: Interaction,
+) => Promise<Reply>
 
 /** Goes on where a person has just signed in: with what asked for it, or to their account. */
 export type Welcome = (call: Call, interaction: Interaction, signedIn: SignedInOnPages) => Promise<Reply>
@@ -118,11 +129,12 @@ const showWithoutRequest = async (needs: Needs, call: Call): Promise<Reply> => {
 
 const createReplyWith =
   (needs: Needs): ReplyWith =>
-  (call, progress, interaction) => {
+  async (call, progress, interaction) => {
     if (progress.outcome === 'answer') return answerReply(call, progress.answer)
     const { interactions } = needs
     const { request, session } = progress
-    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null }
+    const choices = choicesOf(progress)
+    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null, choices }
     const asking = askingOf(progress)
     if (progress.outcome === 'second_factor') {
       const { offer } = progress
@@ -134,20 +146,28 @@ const createReplyWith =
         { page, path: '/sign-in' },
       )
     }
-    const shown = shownOf(needs, call, progress)
+    const shown = await shownOf(needs, call, progress)
     return isAt(call, shown) ? interactions.show(call, next, shown) : interactions.lead(call, next, shown)
   }
+
+/** The scopes that a consent page has a box for; undefined for another page. */
+const choicesOf = (
+  progress: Exclude<AuthorizationProgress, { outcome: 'answer' }>,
+): Interaction['choices'] =>
+  progress.outcome === 'page' && progress.step.step === 'consent'
+    ? progress.step.scopes.filter(({ isTicked }) => isTicked !== null).map(({ scope }) => scope)
+    : undefined
 
 /** A page that was asked for by its own address is shown at once. */
 const isAt = (call: Call, { path }: Shown): boolean =>
   call.context.req.method === 'GET' && call.context.req.path === path
 
-const shownOf = (
+const shownOf = async (
   needs: Needs,
   call: Call,
   progress: Extract<AuthorizationProgress, { outcome: 'page' }>,
-): Shown => {
-  const { step, request, session } = progress
+): Promise<Shown> => {
+  const { step, request, client, session } = progress
   const asking = askingOf(progress)
   const email = session?.account.email ?? ''
   switch (step.step) {
@@ -161,8 +181,12 @@ const shownOf = (
     case 'select_account':
       return { path: '/sign-in', page: sealed => selectAccountPage({ sealed, asking, email }) }
     case 'consent': {
-      const { asked, granted } = step
-      return { path: '/consent', page: sealed => consentPage({ sealed, asking, email, asked, granted }) }
+      const { scopes } = step
+      const resources = request.audience.map(each => (each === needs.issuer ? null : each))
+      const digest = await needs.findLogo(client)
+      const logo = digest && logoPathOf(digest)
+      const shown = { asking, email, scopes, resources, catalogue: needs.scopes(), logo }
+      return { path: '/consent', page: sealed => consentPage({ sealed, ...shown }) }
     }
   }
 }

@@ -27,9 +27,13 @@ export const ICON_PATH = '/favicon.ico'
 
 /** The name of the product and its sign. */
 export const brandOf = ({ name, logo }: Brand): Html =>
-  html`<div class="brand">${logo === null ? markOf(name) : logoOf(logo)}<span>${name}</span></div>`
+  html`<div class="brand">${emblemOf({ name, logo })}<span>${name}</span></div>`
 
 const logoOf = ({ version }: Logo): Html => html`<img src="${LOGO_PATH}?v=${version}" alt="" height="32">`
+
+/** The sign of the product by itself. */
+export const emblemOf = ({ name, logo }: Pick<Brand, 'name' | 'logo'>): Html =>
+  logo === null ? markOf(name) : logoOf(logo)
 
 const markOf = (name: string): Html =>
   name === SIGNET

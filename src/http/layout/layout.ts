@@ -22,6 +22,8 @@ export type Sheet = Readonly<{
   shell?: 'gate' | 'stay'
   /** Above the title. */
   sign?: Html
+  /** True for a page that shows the brand inside its card. */
+  isBrandInside?: true
   /** On the bar at the top of a page to stay on. */
   tools?: Html
   /** True for a page that refuses something: its title says so, and it has the reference of the log. */
@@ -126,9 +128,9 @@ ${sheet.shell === 'stay' ? stay(whole) : gate(whole)}
 }
 
 const gate = (whole: Whole): Html => {
-  const { content = NOTHING } = whole.sheet
+  const { content = NOTHING, isBrandInside = false } = whole.sheet
   return html`<main>
-${brandOf(whole.view.brand)}
+${isBrandInside ? null : brandOf(whole.view.brand)}
 <div class="card">
 ${head(whole.sheet)}
 ${content}

@@ -1,3 +1,4 @@
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import type { AuthorizationRequest } from '../../domain/authorization/authorization-request.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { isLoopbackOrPrivateUse } from '../../domain/oauth/redirect-uri.ts'
@@ -10,6 +11,11 @@ export type Asking = Readonly<{
   redirect_host: string | null
   /** The host that the application says it is run by; null where it says none. */
   client_host: string | null
+  /** Pages of the application; null where it has none. */
+  policy_uri: string | null
+  tos_uri: string | null
+  /** Where the people who are responsible for the application can be written to; null where it names no e-mail address. */
+  contact: string | null
   form_targets: readonly string[]
 }>
 
@@ -20,6 +26,9 @@ export const askingOf = ({
   name: client.client_name ?? client.client_id,
   redirect_host: isLoopbackOrPrivateUse(redirect_uri) ? null : new URL(redirect_uri).host,
   client_host: client.client_uri === undefined ? null : new URL(client.client_uri).host,
+  policy_uri: client.policy_uri ?? null,
+  tos_uri: client.tos_uri ?? null,
+  contact: client.contacts.map(normalizeEmail).find(each => judgeEmail(each) === null) ?? null,
   form_targets: [formTargetOf(redirect_uri)],
 })
 

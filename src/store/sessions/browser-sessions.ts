@@ -1,5 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
+import type { Consent } from '../../domain/authorization/consent.ts'
 import type {
   BrowserSession,
   PresentedSession,
@@ -119,15 +120,16 @@ const createFindAtClient =
   (database: Database, { idle_seconds }: SessionLifetimes): BrowserSessions['findAtClient'] =>
   async ({ client_id, ...presented }) => {
     const [row] = await database.run(
-      sql => sql<(Row & Readonly<{ version: number | null; granted: readonly string[] | null }>)[]>`
+      sql => sql<(Row & { [Member in keyof Consent]: Consent[Member] | null })[]>`
         with ${livingSession(sql, { ...presented, idle_seconds })}
-        select session.*, c.version, c.granted
+        select session.*, c.version, c.granted, c.declined
         from session
         left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
     )
     if (row === undefined) return null
-    const { version, granted, ...session } = row
-    const consent = version === null || granted === null ? null : { version, granted }
+    const { version, granted, declined, ...session } = row
+    const consent =
+      version === null || granted === null || declined === null ? null : { version, granted, declined }
     return { session: toSession(session), consent }
   }
 

@@ -21,6 +21,7 @@ const TABLES = [
   'authorization_codes',
   'browser_sessions',
   'ceremonies',
+  'client_logos',
   'consents',
   'email_links',
   'feed_head',
