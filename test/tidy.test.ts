@@ -58,7 +58,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
  */
 const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   domain: ['base', 'oauth', 'account', 'sign-in', 'factors', 'authorization', 'revocations', 'keys'],
-  flows: ['access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
+  flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
   store: [
     'postgres',
     'schema',

@@ -3,15 +3,15 @@ import { setTimeout } from 'node:timers/promises'
 import { errorCodeOf } from '../domain/base/error-code.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { AudiencePolicy } from '../domain/oauth/audience.ts'
-import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
+import type { Client } from '../domain/oauth/client.ts'
 import { parseClients } from '../domain/oauth/parse-clients.ts'
-import type { Clients } from '../ports/clients.ts'
 import { readJsonLines } from './json-lines.ts'
 
 type Source = Readonly<{
-  file: string | null
-  more: readonly Client[]
+  file: string
   policy: AudiencePolicy
+  /** Gets the clients of each reading. */
+  onRead: (clients: readonly Client[]) => void
   /** The time limit of reading the file in a reload; by default ten seconds. */
   read_milliseconds?: number
 }>
@@ -19,28 +19,24 @@ type Source = Readonly<{
 /** The limit lets a later reload run after one whose file system hangs. */
 const READ_MILLISECONDS = 10_000
 
-/** The registered clients of CLIENTS_FILE, in memory: no request reads anything for a client. */
-export const openClients = async (source: Source) => {
-  const { file, read_milliseconds = READ_MILLISECONDS } = source
-  let registry = await read(source)
-  const clients: Clients = {
-    find: async client_id => registry.byId.get(client_id) ?? null,
-    all: async () => [...registry.byId.values()],
-    hasOrigin: origin => registry.origins.has(origin),
-    hasFirstPartyOrigin: origin => registry.firstPartyOrigins.has(origin),
-  }
+/** Reads CLIENTS_FILE, and returns how it is read again. Rejects with a StartFault when the file has faults. */
+export const openClientsFile = async (source: Source) => {
+  const { file, policy, onRead, read_milliseconds = READ_MILLISECONDS } = source
+  onRead(await readClientsFile(file, policy))
   return {
-    clients,
     /**
      * Reads the file again, after any reading under way. Rejects with a StartFault when the file has faults, and keeps the clients as they
      * were. Calls that arrive while a reload waits for its turn share that reload, because its reading has not begun.
      */
     reload: inTurn(async () => {
-      registry = await within(read_milliseconds, read(source)).catch((error: unknown) => {
-        throw error instanceof StartFault
-          ? error
-          : new StartFault([`CLIENTS_FILE ${file} cannot be read: ${READING_HANGS}`], error)
-      })
+      const reading = within(read_milliseconds, readClientsFile(file, policy))
+      onRead(
+        await reading.catch((error: unknown) => {
+          throw error instanceof StartFault
+            ? error
+            : new StartFault([`CLIENTS_FILE ${file} cannot be read: ${READING_HANGS}`], error)
+        }),
+      )
     }),
   }
 }
@@ -77,20 +73,6 @@ const inTurn = (task: () => Promise<void>): (() => Promise<void>) => {
     running = turn.catch(() => {})
     return turn
   }
-}
-
-const read = async ({ file, more, policy }: Source) => {
-  const clients = [FIRST_PARTY, ...more, ...(file === null ? [] : await readClientsFile(file, policy))]
-  return {
-    byId: new Map(clients.map(client => [client.client_id, client])),
-    origins: originsOf(clients),
-    firstPartyOrigins: originsOf(clients.filter(client => client.first_party)),
-  }
-}
-
-const originsOf = (clients: readonly Client[]): ReadonlySet<string> => {
-  const origins = clients.flatMap(client => client.redirect_uris).map(uri => new URL(uri).origin)
-  return new Set(origins.filter(origin => origin !== 'null'))
 }
 
 /** The clients of the file. Rejects with a StartFault that has a line for each fault: the client, the line of the file and what to do. */
