@@ -85,7 +85,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'accounts',
     'internal',
   ],
-  cli: ['terminal', 'accounts'],
+  cli: ['terminal', 'accounts', 'clients'],
   sdk: ['verify', 'feed', 'guards'],
 }
 
