@@ -61,14 +61,18 @@ const add = (io: Io, path: string, options: AddOptions): Promise<void> =>
 const replace = (io: Io, path: string, options: AddOptions): Promise<void> =>
   withClients(io, options, async (clients, { policy, warnOfFile }) => {
     const given = await readGivenClients(io, options, { path, policy, isSecretOptional: true })
-    let refused = 0
+    const prepared: (ReturnType<typeof prepare> & { version: number | null })[] = []
     for (const client of given) {
-      const { client_id } = client
-      const before = await clients.find(client_id)
-      const { registered, generated } = prepare(client, options, before?.client_secret_digest ?? null)
-      if (before !== null) refuseFaults(io, options, { registered: [registered], policy })
-      const replaced =
-        before === null ? 'unknown' : await clients.replace({ ...registered, version: before.version })
+      const before = await clients.find(client.client_id)
+      const kept = before?.client_secret_digest ?? null
+      prepared.push({ ...prepare(client, options, kept), version: before?.version ?? null })
+    }
+    const known = prepared.filter(({ version }) => version !== null)
+    refuseFaults(io, options, { registered: known.map(({ registered }) => registered), policy })
+    let refused = 0
+    for (const { registered, generated, version } of prepared) {
+      const { client_id } = registered
+      const replaced = version === null ? 'unknown' : await clients.replace({ ...registered, version })
       const outcome = judgeReplaced(client_id, replaced)
       tell(io, options, { client_id, done: 'replaced', generated, outcome })
       if ('refusal' in outcome) refused += 1

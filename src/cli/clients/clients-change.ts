@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { answer, type Options, refuseCommand } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
-import { presentClient, withClients } from './with-clients.ts'
+import { presentClient, printable, withClients } from './with-clients.ts'
 
 type Change = Readonly<{
   description: string
@@ -61,7 +61,8 @@ const show = (io: Io, client_id: string, options: Options): Promise<void> =>
     const shown = presentClient(record, policy)
     const { client, faults, ...around } = shown
     const lines = Object.entries({ ...client, ...around, ...(faults.length > 0 ? { faults } : {}) }).map(
-      ([name, value]) => `${name.padEnd(26)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+      ([name, value]) =>
+        printable(`${name.padEnd(26)} ${typeof value === 'string' ? value : JSON.stringify(value)}`),
     )
     answer(io, options, lines.join('\n'), shown)
   })

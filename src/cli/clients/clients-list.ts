@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Options } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
-import { presentClient, readClients, withClients } from './with-clients.ts'
+import { presentClient, printable, readClients, withClients } from './with-clients.ts'
 
 type ListOptions = Options & Readonly<{ disabled?: true; enabled?: true }>
 
@@ -27,5 +27,5 @@ export const addClientsListCommand = (clients: Command, io: Io): void => {
 
 const row = ({ client, state, updated_at }: ReturnType<typeof presentClient>) => {
   const name = 'client_name' in client ? String(client.client_name) : ''
-  return [updated_at.slice(0, 10), state.padEnd(14), client.client_id, name].join('  ').trimEnd()
+  return printable([updated_at.slice(0, 10), state.padEnd(14), client.client_id, name].join('  ').trimEnd())
 }

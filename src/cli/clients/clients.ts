@@ -10,7 +10,7 @@ export const addClientsCommands = (program: Command, io: Io): void => {
   const clients = program
     .command('clients')
     .description(
-      'check the registered clients, and manage those of the database: list, add, replace, disable',
+      'check the registered clients, and manage those of the database: add, replace, disable, remove',
     )
   addClientsCheckCommand(clients, io)
   addClientsListCommand(clients, io)

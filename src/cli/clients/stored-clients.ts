@@ -4,7 +4,7 @@ import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import { parseClientRecord } from '../../domain/oauth/parse-clients.ts'
 import { createReadClients } from '../../store/clients/client-registrations.ts'
 import { openStore } from '../../store/open-store.ts'
-import { inFile, readClients } from './with-clients.ts'
+import { inFile, printable, readClients } from './with-clients.ts'
 
 type Place = Omit<Parameters<typeof openStore>[0], 'DATABASE_POOL_SIZE'>
 
@@ -34,7 +34,7 @@ export const examineStoredClients = async (
         const parsed = parseClientRecord(record, policy)
         clients += 1
         if ('faults' in parsed)
-          faults.push(`client ${client_id} of the database: ${parsed.faults.join('; ')}`)
+          faults.push(printable(`client ${client_id} of the database: ${parsed.faults.join('; ')}`))
         if (listed.has(client_id)) in_file_too.push(client_id)
       }
       return { clients, faults, notes: in_file_too.map(inFile), in_file_too }

@@ -78,6 +78,9 @@ export const presentClient = (record: ClientRecord, policy: AudiencePolicy) => {
   }
 }
 
+/** A terminal could interpret control and format characters, which a registration may have. */
+export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
+
 /** A row that no version has written may hold anything. */
 const parseObject = (text: string): object => {
   try {

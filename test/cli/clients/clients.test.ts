@@ -161,6 +161,24 @@ describe.skipIf(!hasPostgres)('signetd clients', () => {
     })
   })
 
+  it('replaces none of the clients of a file with a fault', async () => {
+    const keyed = { client_id: 'keyless', token_endpoint_auth_method: 'none' }
+    await run(['add', '-'], [service('sound', { client_secret: SECRET }), keyed])
+    const before = await shown('sound')
+    const { code, out } = await run(['replace', '-'], [service('sound', { scope: 'b' }), service('keyless')])
+    expect({ code, out }).toEqual({ code: 2, out: [] })
+    expect(await shown('sound')).toEqual(before)
+  })
+
+  it('prints no character that a terminal interprets', async () => {
+    const client_name = 'A\u001b]0;b\u0007\u009b31m\u202eC'
+    await run(['add', '-'], service('loud', { client_secret: SECRET, client_name }))
+    const printed = [...(await run(['list'])).out, ...(await run(['show', 'loud'])).out]
+    expect(printed).toContainEqual(expect.stringMatching(/ loud {2}A�\]0;b��31m�C$/))
+    for (const line of printed) expect(line).not.toMatch(/[\p{Cf}\x00-\x09\x0b-\x1f\x7f-\x9f]/u)
+    expect((await shown('loud'))?.['client']).toMatchObject({ client_name })
+  })
+
   it('refuses a client that it does not know, with 1', async () => {
     for (const words of [['show'], ['disable'], ['enable'], ['remove'], ['remove', '--now']])
       expect(await run([...words, 'none'])).toEqual({
