@@ -68,7 +68,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'keys',
   ],
-  flows: ['access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
+  flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
   store: [
     'postgres',
     'schema',
@@ -96,7 +96,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'accounts',
     'internal',
   ],
-  cli: ['terminal', 'accounts'],
+  cli: ['terminal', 'accounts', 'clients'],
   sdk: ['verify', 'feed', 'guards', 'browser'],
 }
 

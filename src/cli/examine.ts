@@ -12,6 +12,7 @@ import { describeSmtpFault } from '../platform/smtp-causes.ts'
 import { examineKeys } from '../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../store/embedded/embedded.ts'
 import { openStore } from '../store/open-store.ts'
+import { examineStoredClients } from './clients/stored-clients.ts'
 import type { Io } from './terminal/io.ts'
 
 /** The subject of a check, and its fault; null where there is none. A note points to a setting that may not be as it was meant. */
@@ -100,10 +101,22 @@ const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolea
   }
 }
 
-const examineClients = ({ CLIENTS_FILE, ...config }: Config): Promise<Found> =>
-  findingOf(async () => {
-    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
+/** A database that cannot be read is a finding of its own. */
+const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Found> => {
+  const policy = audiencePolicyOf(config)
+  let listed: ReadonlySet<string> = new Set()
+  const ofFile = await findingOf(async () => {
+    const clients = CLIENTS_FILE === null ? [] : await readClientsFile(CLIENTS_FILE, policy)
+    listed = new Set(clients.map(({ client_id }) => client_id))
   })
+  const stored = await examineStoredClients(config, { policy, listed })
+  const faults = [...(ofFile.fault === null ? [] : [ofFile.fault]), ...(stored?.faults ?? [])]
+  const notes = stored?.notes ?? []
+  return {
+    fault: faults.length > 0 ? faults.join('; ') : null,
+    ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
+  }
+}
 
 const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
   findingOf(async () => {

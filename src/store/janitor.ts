@@ -24,6 +24,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   browser_sessions: 'user_id, id',
   pushed_requests: 'digest',
   client_logos: 'uri_digest',
+  client_changes: 'number',
 }
 
 type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>

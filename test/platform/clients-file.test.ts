@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StartFault } from '../../src/domain/base/start-fault.ts'
-import { openClients } from '../../src/platform/clients-file.ts'
+import { createRegisteredClients } from '../../src/flows/clients/registered-clients.ts'
+import { openClientsFile } from '../../src/platform/clients-file.ts'
+import { createLog } from '../support/effects.ts'
 
 const entry = (client_id: string) => ({
   client_id,
@@ -25,7 +27,10 @@ describe('reloading the clients file', () => {
     writeFileSync(file, fileOf('first'))
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
-  const opened = () => openClients({ file, more: [], policy })
+  const opened = async (limit: Readonly<{ read_milliseconds?: number }> = {}) => {
+    const { clients, putListed } = createRegisteredClients(createLog())
+    return { clients, ...(await openClientsFile({ file, policy, onRead: putListed, ...limit })) }
+  }
   const put = (text: string) => {
     writeFileSync(`${file}.new`, text)
     renameSync(`${file}.new`, file)
@@ -65,7 +70,7 @@ describe('reloading the clients file', () => {
   })
 
   it('gives up a reading that hangs, and goes on with the next', async () => {
-    const { clients, reload } = await openClients({ file, more: [], policy, read_milliseconds: 200 })
+    const { clients, reload } = await opened({ read_milliseconds: 200 })
     rmSync(file)
     execFileSync('mkfifo', [file])
     await expect(reload()).rejects.toMatchObject({ lines: [expect.stringMatching(/cannot be read/)] })

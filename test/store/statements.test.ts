@@ -15,7 +15,9 @@ import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
+import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
@@ -79,7 +81,7 @@ const askEverything = async () => {
   await askMail()
   await askRevocations()
   await askAuthorization()
-  await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  await askClients()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -247,6 +249,23 @@ const askRevocations = async () => {
   })
 }
 
+const askClients = async () => {
+  await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  const registrations = createClientRegistrations(silent)
+  const client = { client_id: 'app', metadata: '{}', client_secret_digest: null }
+  await registrations.create(client)
+  await registrations.replace({ ...client, version: 1 })
+  await registrations.disable('app')
+  await registrations.enable('app')
+  await registrations.delete('app')
+  await registrations.find('app')
+  await registrations.readPage(null)
+  const head = { head_number: 0, head_tag: ID, number: null }
+  const changes = createClientChanges(answering([[{ number: 0, tag: ID }], [head]]))
+  await changes.readSince(await changes.readPosition())
+  await changes.findMany(['app'])
+}
+
 const askAuthorization = async () => {
   const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
   const codes = createAuthorizationCodes(silent, LIFETIMES)
@@ -280,7 +299,7 @@ const askAuthorization = async () => {
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|client-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

@@ -36,6 +36,7 @@ export const LOG_FIELDS = {
   peer: 'The address that a forwarded header came from.',
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
   faults: 'What is wrong, a sentence each.',
+  client_ids: 'The clients that the line is about, twenty at most.',
   file: 'The file of the key that signs.',
   kids: 'The keys that are in use, by their `kid`.',
   host: 'The address on which the public listener listens.',

@@ -29,5 +29,6 @@ export const RETENTIONS = [
   ['browser_sessions', RETENTION_SECONDS],
   ['pushed_requests', PUSHED_REQUEST_RETENTION_SECONDS],
   ['client_logos', SHORT_RETENTION_SECONDS],
+  ['client_changes', SHORT_RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { digestOf, type Plain } from '../base/digest.ts'
+import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { nearestWord } from '../base/nearest-word.ts'
-import { AUTH_METHODS, type Client, FIRST_PARTY, GRANT_TYPES } from './client.ts'
+import { AUTH_METHODS, type AuthMethod, type Client, FIRST_PARTY, GRANT_TYPES } from './client.ts'
 import { isRegistrable, isWebUri } from './redirect-uri.ts'
 import { parseScope } from './scope.ts'
 
@@ -101,9 +101,23 @@ export const metadata = z
     'must be an object, the metadata of one client',
   )
   .superRefine((client, context) => {
-    for (const [path, message] of [...contradictions(client), ...contradictionsOfCode(client)])
-      context.addIssue({ code: 'custom', path: [path], message })
+    addContradictions(client, { hasSecret: client.client_secret !== undefined }, context)
   })
+
+const { client_secret: _, ...besideSecret } = metadata.shape
+
+/** Ours – The same for a client of the database, whose secret is a digest beside its metadata. */
+export const metadataBeside = (secret: Digest<'client_secret'> | null) =>
+  secret === null ? METADATA_BESIDE.none : METADATA_BESIDE.digest
+
+const METADATA_BESIDE = {
+  digest: z
+    .strictObject(besideSecret)
+    .superRefine((client, context) => addContradictions(client, { hasSecret: true }, context)),
+  none: z
+    .strictObject(besideSecret)
+    .superRefine((client, context) => addContradictions(client, { hasSecret: false }, context)),
+}
 
 /** Every member that a client may have. */
 export const MEMBERS = Object.keys(metadata.shape)
@@ -115,20 +129,23 @@ type Contradiction = readonly [path: string, message: string]
 const brokenOf = (rules: readonly Rule[]): readonly Contradiction[] =>
   rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message])
 
-function contradictions(client: Metadata): readonly Contradiction[] {
+type Secret = Readonly<{ hasSecret: boolean }>
+
+function addContradictions(client: Metadata, secret: Secret, context: z.RefinementCtx): void {
+  for (const [path, message] of [...contradictions(client, secret), ...contradictionsOfCode(client)])
+    context.addIssue({ code: 'custom', path: [path], message })
+}
+
+/** True for a method by which a client presents a secret. */
+export const usesSecret = (method: AuthMethod): boolean =>
+  method === 'client_secret_basic' || method === 'client_secret_post'
+
+function contradictions(client: Metadata, { hasSecret }: Secret): readonly Contradiction[] {
   const method = client.token_endpoint_auth_method
-  const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post'
+  const needsSecret = usesSecret(method)
   return brokenOf([
-    [
-      usesSecret && client.client_secret === undefined,
-      'client_secret',
-      `is required by ${method}; ${MAKE_A_SECRET}`,
-    ],
-    [
-      !usesSecret && client.client_secret !== undefined,
-      'client_secret',
-      `has no use with ${method}: remove it`,
-    ],
+    [needsSecret && !hasSecret, 'client_secret', `is required by ${method}; ${MAKE_A_SECRET}`],
+    [!needsSecret && hasSecret, 'client_secret', `has no use with ${method}: remove it`],
     [method === 'private_key_jwt' && client.jwks === undefined, 'jwks', 'is required by private_key_jwt'],
     [
       client.first_party && method !== 'none',

@@ -47,6 +47,26 @@ export type Client = Readonly<{
   status_list: boolean
 }>
 
+/** Ours – A client that is registered in the database, as its row has it. */
+export type ClientRecord = Readonly<{
+  client_id: string
+  /** JSON with the members of CLIENTS_FILE but `client_id` and `client_secret`. METADATA_MOST_BYTES at most. */
+  metadata: string
+  /** Null for a client without a secret. */
+  client_secret_digest: Digest<'client_secret'> | null
+  /** Another number after each change, of this client or of one that had its id before. */
+  version: number
+  created_at: Date
+  updated_at: Date
+  disabled_at: Date | null
+}>
+
+/** Ours: bytes of the metadata of one client, at most. Each instance keeps every client in memory. */
+export const METADATA_MOST_BYTES = 16 * 1024
+
+/** Ours: clients in the database, at most. Each instance keeps them in memory, and reads them all at its start. */
+export const CLIENTS_MOST = 10_000
+
 /**
  * Ours – A fingerprint of the client's registered credentials, which changes with them: 128 bits of a hash, which reveal nothing of a
  * secret as long and random as a registration demands.

@@ -12,6 +12,8 @@ type Source<T> = Readonly<{
   /** Null where the setting is unset. */
   file: string | null
   read: () => Promise<T>
+  /** Gets what the file says at each reading. */
+  onRead?: (content: T) => void
   /** The time limit of reading the file in a reload; by default ten seconds. */
   read_milliseconds?: number | undefined
 }>
@@ -21,8 +23,9 @@ const READ_MILLISECONDS = 10_000
 
 /** What a file says, read at the start and again on SIGHUP. Rejects with a StartFault when the file has faults. */
 export const openConfiguredFile = async <T>(source: Source<T>) => {
-  const { setting, file, read, read_milliseconds = READ_MILLISECONDS } = source
+  const { setting, file, read, onRead = () => {}, read_milliseconds = READ_MILLISECONDS } = source
   let content = await read()
+  onRead(content)
   return {
     current: (): T => content,
     /**
@@ -35,6 +38,7 @@ export const openConfiguredFile = async <T>(source: Source<T>) => {
           ? error
           : new StartFault([`${setting} ${file} cannot be read: ${READING_HANGS}`], error)
       })
+      onRead(content)
     }),
   }
 }
