@@ -13,7 +13,7 @@ import type { ComposedOAuth } from './oauth.ts'
 
 type Parts = Base &
   Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id' | 'signInLimit'> &
-  Pick<ComposedOAuth, 'issue'>
+  Pick<ComposedOAuth, 'issue' | 'readRequestObject'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {

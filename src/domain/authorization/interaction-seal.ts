@@ -27,6 +27,7 @@ const REQUEST = z.object({
   hinted_sub: z.string().nullable(),
   ui_locales: z.string().nullable(),
   pushed: z.string().nullable(),
+  isSigned: z.boolean(),
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 

@@ -8,8 +8,8 @@ import { authorizationCodeOf } from '../../domain/authorization/authorization-co
 import {
   type AnswerTarget,
   type AuthorizationRequest,
-  authorizationPathOf,
   judgeAuthorizationRequest,
+  restartPathOf,
 } from '../../domain/authorization/authorization-request.ts'
 import { type Consent, grantsOf } from '../../domain/authorization/consent.ts'
 import {
@@ -41,6 +41,7 @@ import type { Offer, OfferFactors } from '../factors/offer-factors.ts'
 import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
 import { proveTarget, requireClient } from './prove-target.ts'
 import { readIdTokenHint } from './read-id-token-hint.ts'
+import type { ReadRequestObject } from './read-request-object.ts'
 
 type Needs = Readonly<{
   browserSessions: BrowserSessions
@@ -50,6 +51,7 @@ type Needs = Readonly<{
   keys: Keys
   offerFactors: OfferFactors
   pushedRequests: PushedRequests
+  readRequestObject: ReadRequestObject
   /** RFC 9126 §5 – Of every client. */
   isPushRequired: boolean
   policy: AudiencePolicy
@@ -93,13 +95,15 @@ export type Decision = Resumed &
  */
 export const createAuthorize = (needs: Needs) => ({
   begin: async (query: string, presented: PresentedSession | null): Promise<AuthorizationProgress> => {
-    const { form, client, target, faults, pushed } = await proveTarget(needs, query)
+    const { form, client, target, faults, pushed, isSigned } = await proveTarget(needs, query)
     return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
       if (pushed === null && mustPush(needs, client)) throw new OAuthError('request_not_pushed')
+      if (pushed === null && !isSigned && client.require_signed_request_object)
+        throw new OAuthError('request_not_signed')
       const { policy, keys, clock } = needs
       const hinted_sub = readIdTokenHint({ keys, issuer: policy.issuer }, form, client)
-      const judging = { client, target, policy, hinted_sub, pushed, now: clock() }
+      const judging = { client, target, policy, hinted_sub, pushed, isSigned, now: clock() }
       const request = judgeAuthorizationRequest(form, judging)
       return proceed(needs, { request, client }, { presented, session_id: null })
     })
@@ -177,7 +181,7 @@ const proceed = async (
 const ofAnotherPerson = (request: AuthorizationRequest): Problem =>
   new Problem('PAGE_FOREIGN', {
     reason: 'session_of_another_page',
-    members: { restart: authorizationPathOf(request) },
+    members: { restart: restartPathOf(request) },
   })
 
 /** RFC 9470 §5, OpenID Connect Core Error Code unmet_authentication_requirements 1.0 – For a session of too low a class. */

@@ -1,4 +1,4 @@
-import { authorizationPathOf } from '../../domain/authorization/authorization-request.ts'
+import { restartPathOf } from '../../domain/authorization/authorization-request.ts'
 import {
   INTERACTION_SECONDS,
   type Interaction,
@@ -150,11 +150,6 @@ const openInteraction = (
   }
 }
 
-/**
- * The address at which the same begins again: a page that only asks, so that it is safe. None for a request with an `id_token_hint`, which
- * is not repeated: without it another person could go on.
- */
-const restartOf = ({ request }: Interaction): string | null => {
-  if (request === null) return '/sign-in'
-  return request.hinted_sub === null ? authorizationPathOf(request) : null
-}
+/** The address at which the same begins again: a page that only asks, so that it is safe. */
+const restartOf = ({ request }: Interaction): string | null =>
+  request === null ? '/sign-in' : restartPathOf(request)

@@ -200,7 +200,9 @@ describe('RFC 6749 §4.1.2.1, RFC 9207 – once the redirect URI is proved', () 
     ['invalid_request', { response_mode: 'web_message' }],
     ['invalid_request', { dpop_jkt: 'x' }],
     ['invalid_request', { id_token_hint: 'x.y.z' }],
-    ['request_not_supported', { request: 'x.y.z' }],
+    ['invalid_request_object', { request: 'x.y.z' }],
+    ['request_uri_not_supported', { request_uri: 'https://notes.example/request.jwt' }],
+    ['request_uri_not_supported', { request_uri: 'http://127.0.0.1:1/' }],
   ] as const)('answers %s to the client, with state and iss, for %o', async (error, wrong) => {
     const answer = await person().open(`/authorize?${asking(wrong)}`)
     expect(answer.status).toBe(303)
