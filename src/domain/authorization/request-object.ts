@@ -14,7 +14,7 @@ const LIFETIME_SECONDS = 3_600
 const AGE_SECONDS = 600
 
 /** RFC 9101 §10.8.1, and what RFC 7519 §5.1 has for any JWT. A type may be written with `application/` before it. */
-const TYPES = ['oauth-authz-req+jwt', 'jwt']
+const TYPES: ReadonlySet<string> = new Set(['oauth-authz-req+jwt', 'jwt'])
 
 type Judging = Readonly<{
   client_id: string
@@ -33,8 +33,7 @@ export const judgeRequestObject = (object: RequestObject, judging: Judging): Rea
 }
 
 const isTyped = ({ header: { typ } }: RequestObject): boolean =>
-  typ === undefined ||
-  (typeof typ === 'string' && TYPES.includes(typ.toLowerCase().replace(/^application\//, '')))
+  typ === undefined || (typeof typ === 'string' && TYPES.has(typ.toLowerCase().replace(/^application\//, '')))
 
 /** RFC 9101 §10.8 – A client assertion names the client as its subject: neither JWT must pass for the other. */
 const isOfAnotherUse = ({ claims }: RequestObject, { client_id }: Judging): boolean =>
@@ -54,7 +53,7 @@ const isContradicted = ({ claims: { response_type } }: RequestObject, { beside }
 }
 
 /** What the authorization endpoint reads. A claim that is none of these is ignored, as an unknown parameter is. */
-const PARAMETERS = [
+const PARAMETERS: ReadonlySet<string> = new Set([
   'client_id',
   'response_type',
   'response_mode',
@@ -71,7 +70,8 @@ const PARAMETERS = [
   'login_hint',
   'ui_locales',
   'dpop_jkt',
-]
+  'resource',
+])
 
 /**
  * RFC 9101 §4, §6.3 – The parameters of an object as a client would send them without one: beside them, the address says nothing that
@@ -82,7 +82,7 @@ export const parametersOfObject = ({ claims }: RequestObject, beside: Form): str
   const given = { response_type: beside.get('response_type'), ...claims }
   for (const [name, value] of Object.entries(given)) {
     const values = name === 'resource' && Array.isArray(value) ? value.map(textOf) : [textOf(value)]
-    if (value === undefined || !(name === 'resource' || PARAMETERS.includes(name))) continue
+    if (value === undefined || !PARAMETERS.has(name)) continue
     for (const text of values) {
       if (text === null) return null
       parameters.append(name, text)
