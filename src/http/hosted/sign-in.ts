@@ -24,6 +24,7 @@ import { type SignInNotice, signInPage, type TooManyAttempts } from '../pages/si
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
@@ -50,7 +51,7 @@ type Needs = Readonly<{
 
 /** Ours – The sign-in page: e-mail and password, then the second factor where there is one, then back to what asked for it. */
 export const signInRoutes = (needs: Needs): readonly Route[] => [
-  { ...SIGN_IN, method: 'GET', handle: needs.showStep },
+  { ...SIGN_IN, method: 'GET', handle: onVisit(needs.showStep) },
   { ...SIGN_IN, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignInForm(needs)) },
 ]
 

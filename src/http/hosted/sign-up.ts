@@ -12,6 +12,7 @@ import { type SignUpFault, signUpPage } from '../pages/sign-up.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
@@ -35,7 +36,7 @@ type Needs = Readonly<{
 
 /** Ours – The page on which a person opens an account, and goes on signed in. */
 export const signUpRoutes = (needs: Needs): readonly Route[] => [
-  { ...SIGN_UP, method: 'GET', handle: needs.showStep },
+  { ...SIGN_UP, method: 'GET', handle: onVisit(needs.showStep) },
   { ...SIGN_UP, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignUpForm(needs)) },
 ]
 

@@ -5,14 +5,14 @@ import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'
 import { readFormText } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { isPrefetch, NOT_NOW } from '../server/prefetch.ts'
+import { onVisit } from '../server/prefetch.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 
 type Needs = Readonly<{ authorize: Authorize; interactions: Interactions; replyWith: ReplyWith; csrf: Csrf }>
 
 /** RFC 6749 §3.1 – The authorization endpoint, by GET and by POST. */
 export const authorizeRoutes = (needs: Needs): readonly Route[] => [
-  { ...AUTHORIZE, method: 'GET', handle: byGet(needs) },
+  { ...AUTHORIZE, method: 'GET', handle: onVisit(byGet(needs)) },
   { ...AUTHORIZE, method: 'POST', handle: byPost(needs) },
 ]
 
@@ -21,7 +21,7 @@ const AUTHORIZE = { path: '/authorize', cors: 'none', errors: 'redirect' } as co
 const byGet =
   (needs: Needs): Handle =>
   async call =>
-    isPrefetch(call) ? NOT_NOW : begin(needs, call, new URL(call.context.req.url).search.slice(1))
+    begin(needs, call, new URL(call.context.req.url).search.slice(1))
 
 /**
  * OpenID Connect Core §3.1.2.1 – The same by POST. Ours: a POST from another site comes without our cookies, which are SameSite=Lax, so
