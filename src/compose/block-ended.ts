@@ -138,7 +138,6 @@ const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
     ...codes,
     redeem: redemption =>
       blocked(codes.redeem(redemption), outcome =>
-        // What the code bought has ended by now, by an earlier request if not by this one.
         signIns(
           outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null,
           'code_replayed',

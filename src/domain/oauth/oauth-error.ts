@@ -153,6 +153,7 @@ const REFUSALS = {
   code_unknown: ['invalid_grant', CODE],
   code_expired: ['invalid_grant', CODE],
   code_replayed: ['invalid_grant', CODE],
+  code_replayed_after_end: ['invalid_grant', CODE],
   code_spent_by_failures: ['invalid_grant', CODE],
   code_wrong_client: ['invalid_grant', CODE],
   code_wrong_redirect_uri: ['invalid_grant', CODE],

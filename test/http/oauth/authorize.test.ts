@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { times } from '../../support/ask.ts'
 import { askApp } from '../../support/bindings.ts'
@@ -291,15 +292,6 @@ describe('RFC 6749 §4.1.2 – the code', () => {
     expect(Object.keys(body)).toContain('id_token')
   })
 
-  it.each([{ 'sec-purpose': 'prefetch' }, { 'sec-purpose': 'prefetch;prerender' }, { purpose: 'prefetch' }])(
-    'is not issued to a prefetch: %o',
-    async headers => {
-      const { ada } = await allowed()
-      const answer = await ada.open(`/authorize?${asking()}`, headers)
-      expect([answer.status, answer.location]).toEqual([503, null])
-    },
-  )
-
   it('is issued after a POST of a page of ours, or of no page', async () => {
     const { ada } = await allowed()
     const answer = await ada.post('/authorize', asking())
@@ -425,6 +417,13 @@ describe('RFC 6749 §10.5, RFC 7636 §4.6 – a code that was stolen', () => {
     const refresh_token = bought[0]?.body.refresh_token ?? ''
     const dead = await signet.token({ grant_type: 'refresh_token', client_id: 'notes', refresh_token })
     expect([dead.status, dead.body.error]).toEqual([400, 'invalid_grant'])
+    const sid = decodeJwt(bought[0]?.body.access_token ?? '')['sid']
+    const lines = [...signet.lines, ...other.lines].filter(line => line['sid'] === sid)
+    const alerts = lines.filter(line => line['event'] === 'authorization_code_alert')
+    expect([
+      alerts.length,
+      lines.filter(line => line['reason'] === 'code_replayed_after_end').length,
+    ]).toEqual([1, 48])
   })
 
   it('of 50 redemptions with one Idempotency-Key all answer with the same living sign-in', async () => {
