@@ -223,6 +223,26 @@ describe('the form', () => {
     expect(answerOf(await ada.follow(await ada.submit(second, fields)))).toMatchObject({ state: 'two' })
   })
 
+  it('can be finished in tabs that were opened at once without any cookie, each with its own state', async () => {
+    const { fields } = await filled()
+    const ada = person()
+    const states = times(25).map(String)
+    const led = await Promise.all(states.map(state => ada.open(`/authorize?${asking({ state })}`)))
+    const browsers = () => [...ada.jar.keys()].filter(name => name.startsWith('signet-browser-'))
+    expect(browsers()).toHaveLength(25)
+    const openLed = ({ location }: Shown) => ada.open(location ?? '')
+    const latest = await Promise.all(led.slice(-20).map(openLed))
+    expect(latest.map(headingOf)).toEqual(latest.map(() => 'Sign in'))
+    for (const [index, page] of latest.entries())
+      expect(answerOf(await ada.follow(await ada.submit(page, fields)))).toMatchObject({
+        state: String(index + 5),
+        code: expect.any(String),
+      })
+    // A browser keeps 20 of these cookies, so that a page cannot make it send ever more of them.
+    expect(browsers()).toHaveLength(20)
+    expect((await ada.open(led[0]?.location ?? '')).status).toBe(400)
+  })
+
   it('has the login_hint in its field, and nowhere as markup', async () => {
     const page = await person().arrive(asking({ login_hint: '"><script>alert(1)</script>' }))
     expect(fieldOf(page, 'email')).toBe('"><script>alert(1)</script>')
