@@ -171,7 +171,8 @@ describe('RFC 6749 §4.1.2.1 – before the client and its redirect URI are prov
     expect([page.status, headingOf(page)]).toEqual([200, 'Sign in'])
     const policy = page.headers.get('content-security-policy') ?? ''
     const target = redirect_uri.includes('[') ? 'http:' : redirect_uri.replace(/\/cb$|\/\/callback$/, '')
-    expect(policy).toContain(`form-action 'self' ${target};`)
+    const further = target.startsWith('http') ? ' https: http://localhost:* http://127.0.0.1:*' : ''
+    expect(policy).toContain(`form-action 'self' ${target}${further};`)
   })
 
   it('takes a request without a redirect URI where one is registered and openid is not asked for', async () => {
@@ -324,7 +325,9 @@ describe('RFC 6749 §4.1.2 – the code', () => {
     expect(page.text).toContain(`<form method="post" action="${CALLBACK}"`)
     expect(page.text).not.toContain('"><script>')
     expect([fieldOf(page, 'state'), fieldOf(page, 'iss')]).toEqual(['"><script>', ISSUER])
-    expect(page.headers.get('content-security-policy')).toContain("form-action 'self' https://notes.example;")
+    expect(page.headers.get('content-security-policy')).toContain(
+      "form-action 'self' https://notes.example https: http://localhost:* http://127.0.0.1:*;",
+    )
     const { status } = await redeem(fieldOf(page, 'code') ?? '')
     expect(status).toBe(200)
     const refused = await ada.open(
