@@ -16,6 +16,7 @@ import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/br
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import { type Page } from '../layout/layout.ts'
+import { ADDRESS_MAX_CHARACTERS } from '../pages/request-link.ts'
 import type { Cookie, CookieSet } from '../server/cookies.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { type Call, NO_STORE, type Reply } from '../server/route.ts'
@@ -45,8 +46,6 @@ const BROWSER_COOKIES_AT_MOST = 20
 const BROWSER_SECONDS = 2 * INTERACTION_SECONDS
 /** Half a year: what a device that nobody used for longer proves is not worth keeping. */
 const DEVICE_SECONDS = 15_552_000
-/** Longer ones do not travel in an address: proxies refuse those. */
-const ADDRESS_MAX_CHARACTERS = 2_048
 
 /** How an interaction travels from page to page: sealed in the address or in a hidden field, bound to the browser by a cookie. */
 export const createInteractions = (needs: Needs) => {
@@ -80,9 +79,11 @@ export const createInteractions = (needs: Needs) => {
     /** RFC 9110 §15.4.4 – Leads to a page by its own address, so that it can be reloaded; shows it at once where the address is too long. */
     lead: (call: Call, interaction: Interaction, { path, page }: Shown): Reply => {
       const { sealed, cookies } = seal(call, interaction)
-      if (sealed.length > ADDRESS_MAX_CHARACTERS) return { ...pageReply(call, 200, page(sealed)), cookies }
       const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })
-      return { ...seeOther(`${path}?${query.toString()}`), cookies }
+      const address = `${path}?${query.toString()}`
+      const reply =
+        address.length > ADDRESS_MAX_CHARACTERS ? pageReply(call, 200, page(sealed)) : seeOther(address)
+      return { ...reply, cookies }
     },
 
     /** The cookies of a person who has just signed in. */

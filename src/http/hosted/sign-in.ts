@@ -29,7 +29,7 @@ import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
 import { type Interactions, type PasskeyRequestOf, seeOther, shownFactorsOf } from './interactions.ts'
-import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
+import type { FindAsking, ReplyWith, ShowStep, TurnTo, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -40,6 +40,7 @@ type Needs = Readonly<{
   interactions: Interactions
   replyWith: ReplyWith
   showStep: ShowStep
+  turnTo: TurnTo
   findAsking: FindAsking
   welcome: Welcome
   deviceCookie: Cookie
@@ -66,6 +67,7 @@ const handleSignInForm =
     await requireAllowance(needs.limits.accounts, limitKeyOf(call.ip))
     const form = await readPageForm(call)
     const filled = { call, form, interaction: needs.interactions.open(call, form.get('request')) }
+    if (form.get('show') !== undefined) return needs.turnTo(call, filled.interaction, 'sign_in')
     if (form.get('decision') !== undefined) return selectAccount(needs, filled)
     return answeringProblems(
       () => handlerOf(filled)(needs, filled),

@@ -17,7 +17,7 @@ import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
 import { type Interactions, seeOther } from './interactions.ts'
-import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
+import type { FindAsking, ReplyWith, ShowStep, TurnTo, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -25,6 +25,7 @@ type Needs = Readonly<{
   signUpOnPages: (credentials: Credentials) => Promise<SignedInOnPages>
   interactions: Interactions
   showStep: ShowStep
+  turnTo: TurnTo
   findAsking: FindAsking
   welcome: Welcome
   deviceCookie: Cookie
@@ -52,6 +53,7 @@ const handleSignUpForm =
     const form = await readPageForm(call)
     const interaction = interactions.open(call, form.get('request'))
     if (!isSignUpOpen) return leadToSignIn(needs, call, interaction)
+    if (form.get('show') !== undefined) return needs.turnTo(call, interaction, 'sign_up')
     const filled = { call, form, interaction }
     return answeringProblems(
       () => openAccount(needs, filled),

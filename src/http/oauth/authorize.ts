@@ -3,8 +3,11 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'
+import { sendOnPage } from '../pages/form-post.ts'
+import { ADDRESS_MAX_CHARACTERS } from '../pages/request-link.ts'
 import { readFormText } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { pageReply } from '../server/page-reply.ts'
 import { onVisit } from '../server/prefetch.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 
@@ -36,8 +39,18 @@ const byPost =
     const query = new URLSearchParams(text).toString()
     if (query.length > QUERY_MAX_CHARACTERS)
       throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
-    return seeOther(`/authorize?${query}`)
+    const address = `/authorize?${query}`
+    return address.length > ADDRESS_MAX_CHARACTERS ? sendOn(call, text) : seeOther(address)
   }
+
+/** The same as a form of this origin, with which the browser sends our cookies. Nothing in it is proved: the policy names schemes alone. */
+const sendOn = (call: Call, text: string): Reply => {
+  const parameters = [...new URLSearchParams(text)]
+  const redirect_uri = parameters.find(([name]) => name === 'redirect_uri')?.[1] ?? ''
+  const scheme = URL.canParse(redirect_uri) ? new URL(redirect_uri).protocol : 'https:'
+  const page = sendOnPage({ action: '/authorize', parameters, form_targets: ['https:', 'http:', scheme] })
+  return pageReply(call, 200, page)
+}
 
 const begin = async (
   { authorize, interactions, replyWith }: Needs,

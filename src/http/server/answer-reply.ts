@@ -12,7 +12,7 @@ export const answerReply = (call: Call, answer: AuthorizationAnswer): Reply => {
     return { status: 303, body: null, headers: { ...NO_STORE, Location: redirectOf(answer) }, log }
   const page = formPostPage({
     action: redirect_uri,
-    parameters: answer.parameters,
+    parameters: Object.entries(answer.parameters),
     form_targets: formTargetsOf(redirect_uri),
   })
   return { ...pageReply(call, 200, page), log }

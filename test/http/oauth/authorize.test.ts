@@ -310,6 +310,22 @@ describe('RFC 6749 §4.1.2 – the code', () => {
     },
   )
 
+  it('is asked for by a form of ours after a longer POST of another page, never in an address of over 2 kB', async () => {
+    const { ada } = await allowed()
+    const state = 'x'.repeat(3000)
+    const parameters = { ...ASKED, state }
+    const page = await ada.post('/authorize', parameters, { 'sec-fetch-site': 'cross-site' })
+    expect([page.status, page.location]).toEqual([200, null])
+    expect(page.text).toContain('<form method="post" action="/authorize" data-send>')
+    for (const [name, value] of Object.entries(parameters)) expect(fieldOf(page, name)).toBe(value)
+    const headers = { origin: ISSUER, 'sec-fetch-site': 'same-origin' }
+    expect(answerOf(await ada.post('/authorize', parameters, headers))).toMatchObject({ state })
+    const evil = { ...parameters, redirect_uri: "https://evil;script-src'*'.example/" }
+    const shown = await ada.post('/authorize', evil, { 'sec-fetch-site': 'cross-site' })
+    expect(shown.headers.get('content-security-policy')).toContain("form-action 'self' https: http: https:;")
+    expect((await ada.post('/authorize', evil, headers)).status).toBe(400)
+  })
+
   it('is asked for in an address without the characters that a posted form may hold', async () => {
     const answer = await person().post('/authorize', 'state=\r\nX-Evil: 1#é', {
       origin: 'https://evil.example',
