@@ -132,6 +132,7 @@ const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
     ...sessions,
     open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),
     end: session => blocked(sessions.end(session), ended => signIns(ended, 'signed_out')),
+    endDevice: device => blocked(sessions.endDevice(device), ended => signIns(ended, 'signed_out')),
   }),
 
   codes: (codes: AuthorizationCodes): AuthorizationCodes => ({

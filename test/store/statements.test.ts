@@ -259,6 +259,8 @@ const askAuthorization = async () => {
   await sessions.find(presented)
   await sessions.findAtClient({ ...presented, client_id: 'app' })
   await sessions.end(presented)
+  await sessions.listWithoutSignIn(ID)
+  await sessions.endDevice({ user_id: ID, id: ID, keep_session: ID })
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }
   await consents.find(party)

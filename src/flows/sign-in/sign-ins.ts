@@ -29,8 +29,6 @@ export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs)
   return {
     list: ({ account }: Actor): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
 
-    endIfThere,
-
     /** Answers the same 404 for a sign-in of another person, for an ended one and for one that never existed. */
     end: async (actor: Actor, id: string): Promise<void> => {
       if (!(await endIfThere(actor, id))) throw new Problem('NOT_FOUND')
