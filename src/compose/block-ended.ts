@@ -132,13 +132,13 @@ const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
     ...sessions,
     open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),
     end: session => blocked(sessions.end(session), ended => signIns(ended, 'signed_out')),
+    endDevice: device => blocked(sessions.endDevice(device), ended => signIns(ended, 'signed_out')),
   }),
 
   codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
     ...codes,
     redeem: redemption =>
       blocked(codes.redeem(redemption), outcome =>
-        // What the code bought has ended by now, by an earlier request if not by this one.
         signIns(
           outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null,
           'code_replayed',

@@ -7,14 +7,14 @@ import { createLogout } from '../flows/oauth/logout.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createSessionForms } from '../http/hosted/session-forms.ts'
-import { createCookie } from '../http/server/cookies.ts'
+import { createCookie, createCookieSet } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
 type Parts = Base &
   Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id' | 'signInLimit'> &
-  Pick<ComposedOAuth, 'issue'>
+  Pick<ComposedOAuth, 'issue' | 'readRequestObject'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
@@ -26,7 +26,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
   const interactions = createInteractions({
     ...parts,
     sessionCookie: createCookie('signet-session', issuer, 'Lax'),
-    browserCookie: createCookie('signet-browser', issuer, 'Lax'),
+    browserCookies: createCookieSet('signet-browser', issuer),
     session_max_seconds: config.SESSION_MAX_SECONDS,
   })
   const { requireLength } = parts.issue

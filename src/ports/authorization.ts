@@ -14,6 +14,7 @@ import type {
   PresentedSession,
 } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
+import type { SessionDevice } from '../domain/sign-in/sign-in.ts'
 
 export type AuthorizationCodes = {
   /**
@@ -49,6 +50,15 @@ export type BrowserSessions = {
    * entry in the revocation feed. Returns the sign-ins that it ended; null when the session is unknown or ended already.
    */
   end(session: PresentedSession): Promise<readonly string[] | null>
+  /** The living sessions of a person without a living sign-in at an application, the one used last first. A hundred at most. */
+  listWithoutSignIn(user_id: string): Promise<readonly SessionDevice[]>
+  /**
+   * Atomic for each batch of very many: ends the sign-in or the session of the person that has the id. With a sign-in it ends the session
+   * that it was opened from, unless that is `keep_session`; with a session what `end` does. Returns the sign-ins that it ended.
+   */
+  endDevice(
+    device: Readonly<{ user_id: string; id: string; keep_session: string }>,
+  ): Promise<readonly string[]>
 }
 
 /** RFC 9126. A request is consumed by the code that it leads to: see `AuthorizationCodes.issue`. */

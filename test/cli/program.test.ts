@@ -174,6 +174,38 @@ describe('signetd clients check', () => {
       [{ ...GOOD, require_pushed_authorization_requests: true }],
       /require_pushed_authorization_requests needs the grant type authorization_code$/,
     ],
+    [
+      [
+        {
+          ...GOOD,
+          require_signed_request_object: true,
+          jwks: { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB' }] },
+        },
+      ],
+      /require_signed_request_object needs the grant type authorization_code$/,
+    ],
+    [
+      [
+        {
+          ...GOOD,
+          grant_types: ['authorization_code'],
+          redirect_uris: ['https://app.example/'],
+          require_signed_request_object: true,
+        },
+      ],
+      /jwks is required by require_signed_request_object$/,
+    ],
+    [[{ ...GOOD, request_object_signing_alg: 'none' }], /request_object_signing_alg must be one of RS256, /],
+    [
+      [
+        {
+          ...GOOD,
+          request_object_signing_alg: 'EdDSA',
+          jwks: { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB' }] },
+        },
+      ],
+      /request_object_signing_alg needs a key of the type OKP in jwks$/,
+    ],
     [[{ ...GOOD, post_logout_redirect_uris: ['data:x'] }], /post_logout_redirect_uris\.0 must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'http://app.example/' }], /backchannel_logout_uri must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'cursor://app' }], /backchannel_logout_uri must be https/],

@@ -74,12 +74,12 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
         ${user}, ${randomBytes(32)}, ${randomUUID()}, 0, now(), '{}', 'c', '', '{}', true,
         now() - make_interval(secs => ${seconds_ago})
       )`
-  const putSession = (seconds_ago: number) =>
+  const putSession = (seconds_ago: number, idle_seconds_ago = seconds_ago) =>
     backend.database.sql`
       insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
       values (
-        ${user}, ${randomUUID()}, ${randomBytes(32)}, 0, now(), '{}', now() - interval '7 days',
-        now() - make_interval(secs => ${seconds_ago})
+        ${user}, ${randomUUID()}, ${randomBytes(32)}, 0, now(), '{}',
+        now() - make_interval(secs => ${idle_seconds_ago}), now() - make_interval(secs => ${seconds_ago})
       )`
   const putPushedRequest = (seconds_ago: number) =>
     backend.database.sql`
@@ -94,6 +94,26 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
     return row?.['rows']
   }
+
+  it('deletes a browser session a day after it was idle for too long, whatever lies before it', async () => {
+    await putSession(-3600, 86_401)
+    await putSession(-3600, 86_340)
+    await putSession(-3600)
+    const sweep = sweeper()
+    expect(await sweep()).toMatchObject({ browser_sessions: 1 })
+    expect(await count('browser_sessions')).toBe(2)
+    await backend.database.sql`
+      insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
+      select
+        ${user}, ('00000000-0000-0000-0001-' || lpad(number::text, 12, '0'))::uuid,
+        decode(lpad(number::text, 64, '0'), 'hex'), 0, now(), '{}',
+        now() - case when number > ${BATCH_ROWS} then interval '2 days' else interval '0' end,
+        now() + interval '1 hour'
+      from generate_series(1, ${BATCH_ROWS + 3}) as number`
+    const sweeps = [await sweep(), await sweep(), await sweep()]
+    expect(sweeps.map(deleted => deleted?.browser_sessions)).toEqual([0, 3, 0])
+    expect(await count('browser_sessions')).toBe(BATCH_ROWS + 2)
+  })
 
   it('deletes rows a day after their expiry, status entries and feed positions after ten minutes, and nothing else', async () => {
     await putFamilies(1, 86_401)

@@ -288,6 +288,8 @@ const askAuthorization = async () => {
   await logos.keep(logo)
   await logos.postpone(logo.uri_digest)
   await logos.read(logo.digest)
+  await sessions.listWithoutSignIn(ID)
+  await sessions.endDevice({ user_id: ID, id: ID, keep_session: ID })
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }
   await consents.find(party)

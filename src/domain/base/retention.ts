@@ -15,6 +15,9 @@ export const SPENT_CODE_SECONDS = 600
 /** A person signs in before the code of a pushed request is issued: the sealed request that the page holds is valid for an hour. */
 const PUSHED_REQUEST_RETENTION_SECONDS = 3_600 + SHORT_RETENTION_SECONDS
 
+/** Seconds for which a browser session is kept after it was idle for too long, before its row expires. */
+export const IDLE_SESSION_SECONDS = RETENTION_SECONDS
+
 /** The tables whose rows expire, in the order of deletion, with the seconds for which an expired row is kept. */
 export const RETENTIONS = [
   ['refresh_families', RETENTION_SECONDS],

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { nearestWord } from '../base/nearest-word.ts'
-import { AUTH_METHODS, type AuthMethod, type Client, FIRST_PARTY, GRANT_TYPES } from './client.ts'
+import {
+  AUTH_METHODS,
+  type AuthMethod,
+  type Client,
+  FIRST_PARTY,
+  GRANT_TYPES,
+  SIGNING_ALGORITHMS,
+} from './client.ts'
 import { isRegistrable, isWebUri } from './redirect-uri.ts'
 import { parseScope } from './scope.ts'
 
@@ -84,6 +91,8 @@ export const metadata = z
       grant_types: listOf(z.enum(GRANT_TYPES, oneOf(GRANT_TYPES))),
       require_pkce: z.boolean('must be true or false').default(true),
       require_pushed_authorization_requests: flag,
+      require_signed_request_object: flag,
+      request_object_signing_alg: z.enum(SIGNING_ALGORITHMS, oneOf(SIGNING_ALGORITHMS)).optional(),
       default_max_age: z.number(AGE).int(AGE).min(0, AGE).optional(),
       post_logout_redirect_uris: listOf(redirectUri),
       backchannel_logout_uri: webUri.optional(),
@@ -132,8 +141,12 @@ const brokenOf = (rules: readonly Rule[]): readonly Contradiction[] =>
 type Secret = Readonly<{ hasSecret: boolean }>
 
 function addContradictions(client: Metadata, secret: Secret, context: z.RefinementCtx): void {
-  for (const [path, message] of [...contradictions(client, secret), ...contradictionsOfCode(client)])
-    context.addIssue({ code: 'custom', path: [path], message })
+  const found = [
+    ...contradictions(client, secret),
+    ...contradictionsOfCode(client),
+    ...contradictionsOfRequestObjects(client),
+  ]
+  for (const [path, message] of found) context.addIssue({ code: 'custom', path: [path], message })
 }
 
 /** True for a method by which a client presents a secret. */
@@ -188,6 +201,23 @@ function contradictionsOfCode(client: Metadata): readonly Contradiction[] {
       'require_pushed_authorization_requests',
       `needs the grant type ${CODE_GRANT}`,
     ],
+  ])
+}
+
+/** RFC 7518 §3.1, RFC 8037 §3.1 – The type of the keys of each algorithm. */
+const KEY_TYPES = { RS256: 'RSA', PS256: 'RSA', ES256: 'EC', EdDSA: 'OKP' } as const
+
+/** RFC 9101 §10.5, OpenID Connect Registration §2 – Request objects are signed by a registered key. */
+function contradictionsOfRequestObjects(client: Metadata): readonly Contradiction[] {
+  const { jwks, grant_types, require_signed_request_object, request_object_signing_alg: alg } = client
+  const usesCode = grant_types.includes(CODE_GRANT)
+  const isRequired = 'require_signed_request_object'
+  const kty = alg === undefined ? null : KEY_TYPES[alg]
+  const hasKey = kty === null || jwks?.keys.some(key => key.kty === kty) === true
+  return brokenOf([
+    [require_signed_request_object && !usesCode, isRequired, `needs the grant type ${CODE_GRANT}`],
+    [require_signed_request_object && jwks === undefined, 'jwks', `is required by ${isRequired}`],
+    [!hasKey, 'request_object_signing_alg', `needs a key of the type ${kty} in jwks`],
   ])
 }
 

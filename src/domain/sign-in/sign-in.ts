@@ -19,6 +19,9 @@ export type SignIn = Readonly<{
   last_user_agent: string | null
 }>
 
+/** A browser in which the person is signed in on the pages. `id` is the id of the browser session. */
+export type SessionDevice = Omit<SignIn, 'client_id' | 'session_id'>
+
 /** Ours (docs/decisions/0029): what the account API shows of a sign-in. */
 export const presentSignIn = (signIn: SignIn, current_id: string | undefined) => {
   const current = current_id !== undefined && signIn.family_ids.includes(current_id)

@@ -6,8 +6,8 @@ import {
 import {
   type AnswerTarget,
   type AuthorizationRequest,
-  authorizationPathOf,
   judgeAuthorizationRequest,
+  restartPathOf,
 } from '../../domain/authorization/authorization-request.ts'
 import { type Consent, grantsOf, scopesAllowed } from '../../domain/authorization/consent.ts'
 import {
@@ -30,6 +30,7 @@ import { PAGES_OCCASION } from '../sign-in/browser-sign-in.ts'
 import { answerWithCode, type CodeNeeds } from './answer-with-code.ts'
 import { proveTarget, requireClient } from './prove-target.ts'
 import { readIdTokenHint } from './read-id-token-hint.ts'
+import type { ReadRequestObject } from './read-request-object.ts'
 
 type Needs = Readonly<{
   browserSessions: BrowserSessions
@@ -38,6 +39,7 @@ type Needs = Readonly<{
   keys: Keys
   offerFactors: OfferFactors
   pushedRequests: PushedRequests
+  readRequestObject: ReadRequestObject
   /** RFC 9126 §5 – Of every client. */
   isPushRequired: boolean
   /** SCOPES_FILE, as it is now. */
@@ -80,13 +82,15 @@ export type Decision = Resumed &
  */
 export const createAuthorize = (needs: Needs) => ({
   begin: async (query: string, presented: PresentedSession | null): Promise<AuthorizationProgress> => {
-    const { form, client, target, faults, pushed } = await proveTarget(needs, query)
+    const { form, client, target, faults, pushed, isSigned } = await proveTarget(needs, query)
     return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
       if (pushed === null && mustPush(needs, client)) throw new OAuthError('request_not_pushed')
+      if (pushed === null && !isSigned && client.require_signed_request_object)
+        throw new OAuthError('request_not_signed')
       const { policy, keys, clock } = needs
       const hinted_sub = readIdTokenHint({ keys, issuer: policy.issuer }, form, client)
-      const judging = { client, target, policy, hinted_sub, pushed, now: clock() }
+      const judging = { client, target, policy, hinted_sub, pushed, isSigned, now: clock() }
       const request = judgeAuthorizationRequest(form, judging)
       return proceed(needs, { request, client }, { presented, session_id: null })
     })
@@ -189,7 +193,7 @@ const advance = async (
 const ofAnotherPerson = (request: AuthorizationRequest): Problem =>
   new Problem('PAGE_FOREIGN', {
     reason: 'session_of_another_page',
-    members: { restart: authorizationPathOf(request) },
+    members: { restart: restartPathOf(request) },
   })
 
 /** RFC 9470 §5, OpenID Connect Core Error Code unmet_authentication_requirements 1.0 – For a session of too low a class. */

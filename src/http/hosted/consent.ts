@@ -5,6 +5,7 @@ import type { Authorize } from '../../flows/oauth/authorize.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { readFormWithBoxes } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import type { Handle, Route } from '../server/route.ts'
 import { type Interactions, seeOther } from './interactions.ts'
 import type { ReplyWith, ShowStep } from './progress.ts'
@@ -20,7 +21,7 @@ type Needs = Readonly<{
 
 /** OpenID Connect Core §3.1.2.4 – The page that asks a person whether an application may do what it asks for. */
 export const consentRoutes = (needs: Needs): readonly Route[] => [
-  { ...CONSENT, method: 'GET', handle: needs.showStep },
+  { ...CONSENT, method: 'GET', handle: onVisit(needs.showStep) },
   { ...CONSENT, method: 'POST', handle: needs.csrf.refuseOtherPages(handleConsent(needs)) },
 ]
 

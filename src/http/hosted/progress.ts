@@ -50,6 +50,9 @@ export type Welcome = (call: Call, interaction: Interaction, signedIn: SignedInO
 /** The page of a step at its own address: the step is judged anew, and may be another one by now. */
 export type ShowStep = Handle
 
+/** The sign-in or the sign-up of an interaction, for a person who goes from one to the other by a button. */
+export type TurnTo = (call: Call, interaction: Interaction, step: 'sign_in' | 'sign_up') => Promise<Reply>
+
 /** The application of an interaction; null without one, or when it is registered no more. */
 export type FindAsking = (interaction: Interaction) => Promise<Asking | null>
 
@@ -79,6 +82,7 @@ export const createProgress = (needs: Needs) => {
     replyWith,
     welcome,
     showStep: createShowStep(needs, replyWith),
+    turnTo: createTurnTo(needs, replyWith),
     findAsking: createFindAsking(needs),
   }
 }
@@ -113,6 +117,20 @@ const createShowStep =
     const { session_id } = interaction
     const presented = interactions.presentedSession(call)
     return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
+  }
+
+const createTurnTo =
+  ({ authorize, interactions }: Needs, replyWith: ReplyWith): TurnTo =>
+  async (call, interaction, step) => {
+    const { request, session_id } = interaction
+    if (request === null) return seeOther(step === 'sign_up' ? '/sign-up' : '/sign-in')
+    const presented = interactions.presentedSession(call)
+    const progress = await authorize.resume({ request, presented, session_id })
+    const isEntry =
+      progress.outcome === 'page' && (progress.step.step === 'sign_in' || progress.step.step === 'sign_up')
+    if (!isEntry || progress.step.step === step) return replyWith(call, progress, interaction)
+    const turned = step === 'sign_up' ? ({ step } as const) : ({ step, why: 'signed_out' } as const)
+    return replyWith(call, { ...progress, step: turned }, interaction)
   }
 
 /** A person who came to the pages by themselves: to their account, when they are signed in. */

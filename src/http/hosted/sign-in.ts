@@ -24,11 +24,12 @@ import { type SignInNotice, signInPage, type TooManyAttempts } from '../pages/si
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
 import { type Interactions, type PasskeyRequestOf, seeOther, shownFactorsOf } from './interactions.ts'
-import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
+import type { FindAsking, ReplyWith, ShowStep, TurnTo, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -39,6 +40,7 @@ type Needs = Readonly<{
   interactions: Interactions
   replyWith: ReplyWith
   showStep: ShowStep
+  turnTo: TurnTo
   findAsking: FindAsking
   welcome: Welcome
   deviceCookie: Cookie
@@ -50,7 +52,7 @@ type Needs = Readonly<{
 
 /** Ours – The sign-in page: e-mail and password, then the second factor where there is one, then back to what asked for it. */
 export const signInRoutes = (needs: Needs): readonly Route[] => [
-  { ...SIGN_IN, method: 'GET', handle: needs.showStep },
+  { ...SIGN_IN, method: 'GET', handle: onVisit(needs.showStep) },
   { ...SIGN_IN, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignInForm(needs)) },
 ]
 
@@ -65,6 +67,7 @@ const handleSignInForm =
     await requireAllowance(needs.limits.accounts, limitKeyOf(call.ip))
     const form = await readPageForm(call)
     const filled = { call, form, interaction: needs.interactions.open(call, form.get('request')) }
+    if (form.get('show') !== undefined) return needs.turnTo(call, filled.interaction, 'sign_in')
     if (form.get('decision') !== undefined) return selectAccount(needs, filled)
     return answeringProblems(
       () => handlerOf(filled)(needs, filled),

@@ -29,14 +29,23 @@ export const askingOf = ({
   policy_uri: client.policy_uri ?? null,
   tos_uri: client.tos_uri ?? null,
   contact: client.contacts.map(normalizeEmail).find(each => judgeEmail(each) === null) ?? null,
-  form_targets: [formTargetOf(redirect_uri)],
+  form_targets: formTargetsOf(redirect_uri),
 })
 
+/** Where an application may lead a browser on to: its origin elsewhere, or a program on the person's computer. */
+const FURTHER_TARGETS = ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] as const
+
 /**
- * W3C CSP Level 3 §2.3.1, §6.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an
- * application. A policy cannot name an IPv6 address: browsers ignore such a source, so that the scheme stands for it.
+ * W3C CSP Level 3 §2.3.1, §6.3.1 – Chromium holds every redirect that follows a form to `form-action`, those of the application among them.
+ * Many applications redirect from their redirect URI to an origin that no registration names, and the person would be left on our page.
  */
-export const formTargetOf = (redirect_uri: string): string => {
+export const formTargetsOf = (redirect_uri: string): readonly string[] => {
+  const target = formTargetOf(redirect_uri)
+  return /^https?:/.test(target) ? [target, ...FURTHER_TARGETS] : [target]
+}
+
+/** An origin, or the scheme of an application. A policy cannot name an IPv6 address: browsers ignore such a source, so that the scheme stands for it. */
+const formTargetOf = (redirect_uri: string): string => {
   const { origin, protocol, hostname } = new URL(redirect_uri)
   const isWeb = protocol === 'https:' || protocol === 'http:'
   return isWeb && !hostname.startsWith('[') ? origin : protocol

@@ -17,6 +17,7 @@ import {
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { createEndDevice, createListSessionDevices } from './session-devices.ts'
 
 type Lifetimes = Readonly<{ session: SessionLifetimes; access_token_seconds: number }>
 
@@ -35,6 +36,8 @@ export const createBrowserSessions = (
     find: createFindSession(database, lifetimes),
     findAtClient: createFindAtClient(database, lifetimes),
     end,
+    listWithoutSignIn: createListSessionDevices(database, lifetimes),
+    endDevice: createEndDevice(database, access_token_seconds),
   }
 }
 

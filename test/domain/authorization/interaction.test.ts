@@ -33,6 +33,7 @@ const request: AuthorizationRequest = {
   hinted_sub: null,
   ui_locales: null,
   pushed: null,
+  isSigned: false,
   asked_at: secondsOf(ago(10)),
 }
 const session: BrowserSession = {

@@ -244,7 +244,9 @@ describe('an answer that is not the person’s', () => {
     const { page } = await arrived()
     expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
     expect(page.headers.get('x-frame-options')).toBe('DENY')
-    expect(page.headers.get('content-security-policy')).toContain("form-action 'self' https://notes.example;")
+    expect(page.headers.get('content-security-policy')).toContain(
+      "form-action 'self' https://notes.example https: http://localhost:* http://127.0.0.1:*;",
+    )
   })
 })
 

@@ -18,7 +18,7 @@ import {
   sign,
   whenIn,
 } from '../../../src/http/layout/parts.ts'
-import { formTargetOf } from '../../../src/http/pages/asking.ts'
+import { formTargetsOf } from '../../../src/http/pages/asking.ts'
 import { confirmEmailPage, emailConfirmedPage } from '../../../src/http/pages/confirm-email.ts'
 import { forgotPasswordPage, resetMailSentPage } from '../../../src/http/pages/forgot-password.ts'
 import { refusalPage } from '../../../src/http/pages/refusal.ts'
@@ -179,13 +179,15 @@ describe('the policy of a page', () => {
   })
 
   it.each([
-    ['https://app.example:8443/callback', 'https://app.example:8443'],
-    ['http://127.0.0.1:5000/callback', 'http://127.0.0.1:5000'],
-    ['http://[::1]:5000/callback', 'http:'],
+    [
+      'https://app.example:8443/callback',
+      'https://app.example:8443 https: http://localhost:* http://127.0.0.1:*',
+    ],
+    ['http://127.0.0.1:5000/callback', 'http://127.0.0.1:5000 https: http://localhost:* http://127.0.0.1:*'],
+    ['http://[::1]:5000/callback', 'http: https: http://localhost:* http://127.0.0.1:*'],
     ['cursor://callback', 'cursor:'],
-  ])('takes %s for %s', (redirect_uri, target) => {
-    expect(formTargetOf(redirect_uri)).toBe(target)
-    expect(policyOf([target])).toContain(`; form-action 'self' ${target};`)
+  ])('takes for %s %s', (redirect_uri, targets) => {
+    expect(policyOf(formTargetsOf(redirect_uri))).toContain(`; form-action 'self' ${targets};`)
   })
 
   it.each([
