@@ -1,11 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { MAILS, type Mail, type MailName } from '../../src/domain/account/mail.ts'
+import { createMailPage } from '../../src/http/layout/mail-page.ts'
 import { openMailTemplates } from '../../src/platform/mail-templates.ts'
+import { BRAND } from '../support/pages/brand.ts'
 
 const NAMES = Object.keys(MAILS) as MailName[]
 const LANGUAGES = readdirSync('templates/mail')
-const letterOf = openMailTemplates({ issuer: 'https://id.example', brand_name: 'Acme' })
+const letterOf = openMailTemplates({
+  issuer: 'https://id.example',
+  brand_name: 'Acme',
+  own: new Map(),
+  dress: createMailPage({ ...BRAND, name: 'Acme' }),
+})
 
 describe('the templates', () => {
   it.each(LANGUAGES)('are all there in %s, and no others', language => {

@@ -36,6 +36,8 @@ export const LOG_FIELDS = {
   peer: 'The address that a forwarded header came from.',
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
   faults: 'What is wrong, a sentence each.',
+  language: 'A language of TEMPLATES_DIR.',
+  missing: 'How many texts of the pages and mails the language lacks.',
   file: 'The file of the key that signs.',
   kids: 'The keys that are in use, by their `kid`.',
   host: 'The address on which the public listener listens.',
