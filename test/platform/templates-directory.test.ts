@@ -20,7 +20,7 @@ const directoryOf = (files: Readonly<Record<string, string | Uint8Array>>): stri
 const read = (files: Parameters<typeof directoryOf>[0]) => readTemplatesDirectory(directoryOf(files))
 
 describe('TEMPLATES_DIR', () => {
-  it('has pages and mails, a folder for each language', () => {
+  it('holds pages and mails, with a folder for each language', () => {
     const found = read({ 'pages/pt-br/sign-in.json': '{}', 'mail/de/new-device.txt': 'Subject: x' })
     expect(found).toEqual({
       pages: [{ path: 'pages/pt-br/sign-in.json', language: 'pt-br', name: 'sign-in', text: '{}' }],
@@ -29,14 +29,14 @@ describe('TEMPLATES_DIR', () => {
     })
   })
 
-  it('is read through the links of a mounted volume, without the names that begin with a dot', () => {
+  it('is read through the symbolic links of a mounted volume, without names that begin with a dot', () => {
     const directory = directoryOf({ '..data/pages/ar/sign-in.json': '{}', '.git/HEAD': 'x' })
     symlinkSync('..data/pages', join(directory, 'pages'))
     const { pages, faults } = readTemplatesDirectory(directory)
     expect([pages.map(({ path }) => path), faults]).toEqual([['pages/ar/sign-in.json'], []])
   })
 
-  it('may begin a file with a byte order mark', () => {
+  it('accepts a byte order mark at the start of a file', () => {
     expect(read({ 'pages/ar/sign-in.json': '\ufeff{}' }).pages[0]?.text).toBe('{}')
   })
 
@@ -49,11 +49,11 @@ describe('TEMPLATES_DIR', () => {
     ['pages/ar/sign-in.txt', 'pages/ar/sign-in.txt must end in .json'],
     ['pages/ar/sign-in.json/x', 'pages/ar/sign-in.json cannot be read: it is a folder'],
     ['mail', 'mail cannot be read: it is not a folder'],
-  ])('is refused with %s', (path, fault) => {
+  ])('is refused because of the path %s', (path, fault) => {
     expect(read({ [path]: '{}' }).faults).toEqual([fault])
   })
 
-  it('is refused where a file is not UTF-8, or the directory is not there', () => {
+  it('is refused when a file is not UTF-8 or the directory is missing', () => {
     const latin = read({ 'pages/ar/sign-in.json': Buffer.from('{"title":"\xe9"}', 'latin1') })
     expect(latin.faults).toEqual(['pages/ar/sign-in.json cannot be read: it is not UTF-8'])
     expect(readTemplatesDirectory('/nowhere/words').faults).toEqual([
