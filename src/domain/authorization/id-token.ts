@@ -68,7 +68,14 @@ const valueOf = (person: Person, claim: Claim): string | number | boolean | null
       return person.email_verified_at !== null
     case 'updated_at':
       return Math.floor(person.updated_at.getTime() / 1000)
-    default:
+    case 'email':
+    case 'name':
+    case 'given_name':
+    case 'family_name':
+    case 'preferred_username':
+    case 'picture':
+    case 'locale':
+    case 'zoneinfo':
       return person[claim]
   }
 }
