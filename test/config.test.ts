@@ -71,6 +71,7 @@ describe('configuration', () => {
       TERMS_URL: null,
       PRIVACY_URL: null,
       SUPPORT_URL: null,
+      TEMPLATES_DIR: null,
       TRUSTED_PROXIES: [],
       TRUSTED_PROXY_HEADER: 'x-forwarded-for',
       OUTBOUND_ALLOW: [],
@@ -347,6 +348,7 @@ describe('configuration', () => {
     TERMS_URL: PAGE,
     PRIVACY_URL: PAGE,
     SUPPORT_URL: PAGE,
+    TEMPLATES_DIR: [['words', '/etc/signet/words'], []],
     TRUSTED_PROXIES: [
       ['10.0.0.0/8', '10.0.0.1', '::1', '10.0.0.0/8, fd00::/8'],
       ['10.0.0.0/33', 'proxy', '10.0.0.0/8 fd00::/8', '*'],

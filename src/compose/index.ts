@@ -13,6 +13,7 @@ import { composeOAuth } from './oauth.ts'
 import { type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
+import { composeTemplates } from './templates.ts'
 
 /** All that the process around the server may use of it. */
 export type Signet = Readonly<{
@@ -76,11 +77,18 @@ const assemble = async (
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
-  const pages = composePages(config)
+  const templates = composeTemplates(config, log)
+  const pages = composePages(config, templates)
   const opened = await openParts(config, { clock, log, database, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
-  const mail = composeMail(config, { ...base, printMail, onClose })
+  const mail = composeMail(config, {
+    ...base,
+    mails: templates.mails,
+    brand: pages.brand,
+    printMail,
+    onClose,
+  })
   const { statusLists } = revocations
   const { notices } = mail
   const { ensure: ensureStore } = opened.database

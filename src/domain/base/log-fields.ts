@@ -37,6 +37,8 @@ export const LOG_FIELDS = {
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
   faults: 'What is wrong, a sentence each.',
   client_ids: 'The clients that the line is about, twenty at most.',
+  language: 'A language of TEMPLATES_DIR.',
+  missing: 'How many texts of the pages and mails the language lacks.',
   file: 'The file of the key that signs.',
   kids: 'The keys that are in use, by their `kid`.',
   host: 'The address on which the public listener listens.',

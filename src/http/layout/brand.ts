@@ -43,7 +43,7 @@ const markOf = (name: string): Html =>
 /** A signet ring. */
 const SEAL = html`<circle cx="16" cy="18" r="8" stroke-width="2.6"/><path d="M11 8.5h10l-3 3.6h-4z" fill="currentColor" stroke="none"/>`
 
-const initialOf = (name: string): string => (Array.from(name)[0] ?? '').toUpperCase()
+export const initialOf = (name: string): string => (Array.from(name)[0] ?? '').toUpperCase()
 
 /** The icon of the browser's tab where there is no logo. */
 export const faviconOf = ({ name, palette: { light } }: Brand): string => {
