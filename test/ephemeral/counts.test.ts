@@ -120,7 +120,7 @@ describe.skipIf(!hasRedis)('counts in Redis', { concurrent: true }, () => {
     expect(await other.failures.count('bystander')).toBe(1)
   })
 
-  it('allow exactly so many of those that come at once', async context => {
+  it('allow exactly as many concurrent requests as the limit, over two instances', async context => {
     const { expect, connect } = await begin(context)
     const [one, other] = [await connect(), await connect()]
     const limits = [one, other].map(({ limits }) => limits('login', { count: 5, window_seconds: 60 }))

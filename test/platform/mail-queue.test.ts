@@ -223,7 +223,7 @@ describe('the order of mails', () => {
     expect(Math.max(...places)).toBeLessThan(20)
   })
 
-  it('drops verifications before resets, whoever has how many domains', async () => {
+  it('drops verifications before resets, however many domains each has', async () => {
     const gate = createGate()
     const { verification, reset, queue, counts, dropped } = queueTo(gate.deliver)
     for (let index = 0; index < 400; index++) reset(`r${index}@b${index}.example`)

@@ -37,7 +37,7 @@ describe('password workers', () => {
     expect(await passwords.matches(`${password} `, digest as PasswordDigest)).toBe(false)
   })
 
-  it('match nothing without a digest, or with one that nobody understands', async () => {
+  it('match nothing without a digest, or with one of an unknown format', async () => {
     for (const password of ['', 'password', '\0']) expect(await passwords.matches(password, null)).toBe(false)
     expect(await passwords.matches('password', 'password' as PasswordDigest)).toBe(false)
   })
@@ -140,7 +140,7 @@ describe('password workers', () => {
         expect(await withFloor.matches('guess', each as PasswordDigest | null)).toBe(false)
         return { held: waits.slice(before), milliseconds: performance.now() - started }
       }
-      // Nobody waits where there are digests of today alone.
+      // No verification is delayed while every digest seen so far is of the configured cost.
       expect((await refused(null)).held).toEqual([])
       expect((await refused(hashSync('x', COST))).held).toEqual([])
       const foreign = await refused(digest)

@@ -93,7 +93,7 @@ describe('SMTP', () => {
     expect(seen).toEqual([['user@relay', 'p:/']])
   })
 
-  it('trusts no certificate that nobody vouches for', async () => {
+  it('refuses a certificate that no trusted authority has signed', async () => {
     const { port } = await mailboxAt({ secure: true })
     await expect(smtpTo(`smtps://127.0.0.1:${port}`).verify()).rejects.toThrow(/certificate/)
   })
@@ -215,7 +215,7 @@ describe('the queue of mails', () => {
 })
 
 describe('a request for a mail', () => {
-  it('asks nobody anything before its answer', async () => {
+  it('reads no store before its answer', async () => {
     const errands: Errand[] = []
     const asked: string[] = []
     const never = (what: string) => async () => {

@@ -19,7 +19,7 @@ describe('the timing floor of refusals', () => {
     return milliseconds + (waits[0] ?? 0)
   }
 
-  it('holds nobody before it has seen an unusual digest', async () => {
+  it('delays no verification before it has seen an unusual digest', async () => {
     expect(await total(80)).toBe(80)
   })
 
@@ -34,7 +34,7 @@ describe('the timing floor of refusals', () => {
     expect(await total(80)).toBe(512)
   })
 
-  it('holds nobody who took longer by himself, and nobody for longer than four seconds', async () => {
+  it('delays no verification that took longer by itself, and none beyond four seconds', async () => {
     floor.learn(100)
     expect(await total(257)).toBe(257)
     floor.learn(60_000)

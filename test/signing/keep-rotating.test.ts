@@ -21,7 +21,7 @@ describe('two replicas on one KEYS_DIR', () => {
       onTestFinished(stop)
     }
     await vi.waitFor(() => expect(pems(directory)).toHaveLength(2), { timeout: 10_000 })
-    // Waits for the lock of whoever is still at it, and finds nothing left to do.
+    // Waits for the lock of a replica that is still rotating, and finds nothing left to do.
     expect(await rotateWhenDue({ directory, clock }, { every_seconds })).toEqual({ changed: false })
     expect(pems(directory)).toHaveLength(2)
     for (const replica of replicas) {
@@ -33,7 +33,7 @@ describe('two replicas on one KEYS_DIR', () => {
 })
 
 describe('what operators see of the keys', () => {
-  it('warns when nobody rotates although it is due, two hours late', async () => {
+  it('warns when a due rotation has not happened for two hours', async () => {
     const { clock, advance } = createClock(T0)
     const keys = await open(makeDirectory(), { clock })
     const report = () => reportKeys(keys, { now: clock(), every_seconds })

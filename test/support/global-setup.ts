@@ -17,7 +17,7 @@ declare module 'vitest' {
     /** For the examples: a Python that has PyJWT, and whether this machine has an Apache with mod_oauth2. */
     python: string | null
     has_apache: boolean
-    /** For the clients that nobody here wrote: a Python that has Authlib, an Apache with mod_auth_openidc, and a browser. */
+    /** For the clients that others wrote: a Python that has Authlib, an Apache with mod_auth_openidc, and a browser. */
     python_authlib: string | null
     has_openidc: boolean
     chromium: string | null

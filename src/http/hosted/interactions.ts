@@ -19,6 +19,7 @@ import { type Page } from '../layout/layout.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { type Call, NO_STORE, type Reply } from '../server/route.ts'
+import { DEVICE_SECONDS } from '../server/seen.ts'
 
 type Needs = Readonly<{
   browserSessions: BrowserSessions
@@ -38,8 +39,6 @@ export type Shown = Readonly<{ path: string; page: (sealed: SealedInteraction) =
 const BROWSER_ID_BYTES = 32
 /** As long as a page may be filled in, and as long again: the cookie must not go before the page does. */
 const BROWSER_SECONDS = 2 * INTERACTION_SECONDS
-/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
-const DEVICE_SECONDS = 15_552_000
 /** Longer ones do not travel in an address: proxies refuse those. */
 const ADDRESS_MAX_CHARACTERS = 2_048
 

@@ -14,7 +14,7 @@ type ConsentAsked = Readonly<{
   granted: readonly string[]
 }>
 
-/** OpenID Connect Core §3.1.2.4 – Who asks, for what, and what was granted before. Deny is as easy as Allow. */
+/** OpenID Connect Core §3.1.2.4 – The client that asks, the scopes it asks for, and those granted before. Deny is as easy as Allow. */
 export const consentPage =
   ({ sealed, asking, email, asked, granted }: ConsentAsked): Page =>
   view => {

@@ -101,7 +101,7 @@ const startFeed = async () => {
 type Feed = Awaited<ReturnType<typeof startFeed>>
 
 const unreachable = (): never => {
-  throw new Error('nobody waits')
+  throw new Error('no test waits for a response yet')
 }
 
 const status = (code: number, headers: Record<string, string> = {}): RequestListener => {
@@ -129,7 +129,7 @@ describe.each(ENGINES)('the follower, with $name', { concurrent: true }, ({ foll
       onTestFinished(following.close)
       return following
     }
-    /** The follower has asked so often: each earlier answer has been judged. */
+    /** Waits until the follower has asked `times` times: it has then judged each earlier answer. */
     const asked = (times: number) =>
       vi.waitFor(() => expect(feed.questions.length).toBeGreaterThanOrEqual(times), {
         timeout: 10_000,
@@ -166,7 +166,7 @@ describe.each(ENGINES)('the follower, with $name', { concurrent: true }, ({ foll
     expect(standings).toEqual([L, R, R, R, R, L, R, L, L])
   })
 
-  it('goes on from the cursor, keeps what it knew, and asks nobody about a token', async context => {
+  it('goes on from the cursor, keeps what it knew, and sends no request for a single token', async context => {
     const { expect, feed, follow, asked } = await begin(context)
     const [first, second] = [randomUUID(), randomUUID()]
     feed.says(
