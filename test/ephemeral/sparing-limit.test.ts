@@ -8,7 +8,7 @@ describe('a limit that asks the shared count only about busy keys', () => {
   const limits = createLimits({ redis: null, metrics: absentMetrics })
   const rate = { count: 100, window_seconds: 60 }
 
-  it('lets a tenth pass by its own count, and tells of it with the next', async () => {
+  it('counts a tenth of the limit in process, and adds it to the shared count with the next request', async () => {
     const shared = limits('refresh', rate)
     const [one, other] = [createSparingLimit(shared, rate), createSparingLimit(shared, rate)]
     for (const _ of times(10)) expect(await one.consume('a')).toBeNull()

@@ -98,7 +98,7 @@ describe('SMTP', () => {
     await expect(smtpTo(`smtps://127.0.0.1:${port}`).verify()).rejects.toThrow(/certificate/)
   })
 
-  it('RFC 8314 – sends nothing in the clear, but on loopback or where it is told to', async () => {
+  it('RFC 8314 – sends in plain text only on loopback or where the setting allows it', async () => {
     const { port, mails } = await mailboxAt()
     // Not an address of loopback by its name.
     const clear = `smtp://0.0.0.0:${port}`
