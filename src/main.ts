@@ -12,7 +12,7 @@ import { openOutput } from './platform/output.ts'
 import { systemRandom } from './platform/random.ts'
 import type { StartPhase } from './ports/effects.ts'
 
-/** Seconds for the requests that are under way when the process is told to stop. */
+/** Seconds for the requests that are under way when the process receives SIGTERM or SIGINT. */
 const DRAIN_SECONDS = 10
 /** Ctrl-C under npm comes twice, from the terminal and from npm: a signal that follows the first one so closely is the same wish. */
 const SAME_WISH_MILLISECONDS = 1000

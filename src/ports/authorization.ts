@@ -22,7 +22,7 @@ export type AuthorizationCodes = {
    * has the version that is given, and the pushed request was not consumed by another code.
    */
   issue(code: NewAuthorizationCode): Promise<boolean>
-  /** What a code of the client was issued for, while nobody has spent it and it has not expired; null otherwise. */
+  /** What a code of the client was issued for; null when the code was spent or has expired. */
   findUnspent(
     code: PresentedCode & Readonly<{ client_id: string }>,
   ): Promise<Pick<NewAuthorizationCode, 'scope' | 'audience'> | null>

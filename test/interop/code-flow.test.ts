@@ -37,7 +37,7 @@ const CLIENTS = [
   },
 ]
 
-describe('the authorization code flow, by clients that nobody here wrote', () => {
+describe('the authorization code flow, by clients that others wrote', () => {
   let deployment: Deployment
   let issuer: string
   let close: () => Promise<void>

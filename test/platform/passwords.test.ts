@@ -143,7 +143,7 @@ describe('password workers', () => {
         expect(await withFloor.matches('guess', each as PasswordDigest | null)).toBe(false)
         return { held: waits.slice(before), milliseconds: performance.now() - started }
       }
-      // Nobody waits where there are digests of today alone.
+      // No verification is delayed while every digest seen so far is of the configured cost.
       expect((await refused(null)).held).toEqual([])
       expect((await refused(hashSync('x', COST))).held).toEqual([])
       const foreign = await refused(digest)

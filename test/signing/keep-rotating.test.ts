@@ -21,7 +21,7 @@ describe('two replicas on one KEYS_DIR', () => {
       onTestFinished(stop)
     }
     await vi.waitFor(() => expect(pems(directory)).toHaveLength(2), { timeout: 10_000 })
-    // Waits for the lock of whoever is still at it, and finds nothing left to do.
+    // Waits for the lock of a replica that is still rotating, and finds nothing left to do.
     expect(await rotateWhenDue({ directory, clock }, { every_seconds })).toEqual({ changed: false })
     expect(pems(directory)).toHaveLength(2)
     for (const replica of replicas) {

@@ -18,7 +18,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
   afterEach(() => backend.close())
 
   const sweeper = () => createSweep(backend.database, { holder: randomUUID() })
-  /** Families that expired so many seconds ago; a negative number is in the future. */
+  /** Families that expired `seconds_ago`; a negative number is in the future. */
   const putFamilies = (count: number, seconds_ago: number, revoked = false) =>
     backend.database.sql`
       insert into refresh_families (

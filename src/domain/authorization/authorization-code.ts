@@ -97,7 +97,7 @@ export type CodeVerdict = (typeof CODE_VERDICTS)[number]
 /** Reads the verdict of a row. Throws for a text that is none: the statement and the list have come apart. */
 export const parseCodeVerdict = (text: string): CodeVerdict => {
   const verdict = CODE_VERDICTS.find(known => known === text)
-  if (verdict === undefined) throw new Error(`${text} is no verdict on a code`)
+  if (verdict === undefined) throw new Error(`${text} is not a verdict on an authorization code`)
   return verdict
 }
 

@@ -66,7 +66,7 @@ export const aboutFamily = (
   family: Readonly<{ id: string; user_id: string | null; client_id: string }>,
 ): AboutSignIn => aboutSignIn({ sub: family.user_id, sid: family.id, client_id: family.client_id })
 
-/** Names a sign-in by what is known of it: the claims of a token have these names. */
+/** The log fields of a sign-in, named like the claims of its tokens. Fields without a value are left out. */
 export const aboutSignIn = ({
   sub,
   sid,

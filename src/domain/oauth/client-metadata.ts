@@ -38,7 +38,7 @@ const isLiteral = (value: string): boolean => !value.includes('*')
 
 const redirectUri = z
   .string('must be a string')
-  .refine(isLiteral, 'must hold no *, which is no wildcard here: register each address')
+  .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each address')
   .refine(
     isRegistrable,
     'must be https, http on loopback, or a private-use scheme, without user information and without a fragment',
@@ -52,7 +52,7 @@ const webUri = z
 const audience = z
   .string('must be a string')
   .min(1, 'must not be empty')
-  .refine(isLiteral, 'must hold no *, which is no wildcard here: register each audience')
+  .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each audience')
 
 const VISIBLE = 'must be 1 to 255 printable ASCII characters'
 const GRACE = 'must be a whole number from 0 to 60'
@@ -100,7 +100,10 @@ export const metadata = z
         .string('must be a string of scope tokens separated by single spaces')
         .default('')
         .refine(scope => parseScope(scope) !== null, 'must be scope tokens separated by single spaces')
-        .refine(isLiteral, 'must hold no *, which is no wildcard here: register each scope token'),
+        .refine(
+          isLiteral,
+          'must not contain *, since wildcards are not supported: register each scope token',
+        ),
       audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
       protected_resources: listOf(audience),
       first_party: flag,

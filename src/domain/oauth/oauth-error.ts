@@ -186,7 +186,7 @@ export type Reason = keyof typeof REFUSALS
 /** Every reason, for the documents. */
 export const OAUTH_REASONS: readonly string[] = Object.keys(REFUSALS)
 
-/** What the log is told of a refusal beside its reason. None of it is a secret. */
+/** The log fields of a refusal beside its reason. None of them is a secret. */
 type Detail = AboutSignIn &
   Readonly<{
     grant_type?: string

@@ -61,7 +61,7 @@ export type AuthorizationProgress =
       Readonly<{ outcome: 'page'; step: Exclude<AuthorizationStep, { step: 'issue' | 'second_factor' }> }>)
   | (AskedHere & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
 
-/** Who is here: the session that the browser presents, and the one that the page was made for; null for a page of a signed-out browser. */
+/** The session that the browser presents, and the session for which the page was made; null when the browser was signed out then. */
 type Here = Readonly<{ presented: PresentedSession | null; session_id: string | null }>
 
 type Resumed = Here & Readonly<{ request: AuthorizationRequest }>
@@ -140,7 +140,7 @@ export type Authorize = ReturnType<typeof createAuthorize>
 const mustPush = ({ isPushRequired }: Needs, client: Client): boolean =>
   isPushRequired || client.require_pushed_authorization_requests
 
-/** RFC 6749 §4.1.2.1 – From here on the client is told of refusals. */
+/** RFC 6749 §4.1.2.1 – From here on, a refusal is sent to the client. */
 const answering = async (
   { policy: { issuer } }: Needs,
   target: AnswerTarget,

@@ -70,7 +70,7 @@ const requirePushAllowance = async (limit: Limit, { limit_key }: ClientRequest):
     throw new OAuthError('push_limit', { retry_after_seconds: allowance.reset_seconds })
 }
 
-/** RFC 9126 §2.1, §2.3 – As the authorization endpoint would judge the request, but that the client itself is told. */
+/** RFC 9126 §2.1, §2.3 – Judges the request as the authorization endpoint would, and refuses it in the answer to the client. */
 const judgePushed = (
   { keys, policy, clock }: Needs,
   client: Client,

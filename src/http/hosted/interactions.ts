@@ -20,6 +20,7 @@ import { ADDRESS_MAX_CHARACTERS } from '../pages/request-link.ts'
 import type { Cookie, CookieSet } from '../server/cookies.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { type Call, NO_STORE, type Reply } from '../server/route.ts'
+import { DEVICE_SECONDS } from '../server/seen.ts'
 
 type Needs = Readonly<{
   browserSessions: BrowserSessions
@@ -44,8 +45,6 @@ const BROWSER_ID_BYTES = 16
 const BROWSER_COOKIES_AT_MOST = 20
 /** As long as a page may be filled in, and as long again: the cookie must not go before the page does. */
 const BROWSER_SECONDS = 2 * INTERACTION_SECONDS
-/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
-const DEVICE_SECONDS = 15_552_000
 
 /** How an interaction travels from page to page: sealed in the address or in a hidden field, bound to the browser by a cookie. */
 export const createInteractions = (needs: Needs) => {

@@ -21,8 +21,8 @@ type ConsentAsked = Readonly<{
 }>
 
 /**
- * OpenID Connect Core §3.1.2.4 – Who asks, for what, and what was granted before. Deny is as easy as Allow, and comes first: the Enter key in
- * a box presses the first button.
+ * OpenID Connect Core §3.1.2.4 – The client that asks, the scopes it asks for, and those granted before. Deny is as easy as Allow, and comes
+ * first: the Enter key in a box presses the first button.
  */
 export const consentPage =
   (asked: ConsentAsked): Page =>

@@ -22,7 +22,7 @@ export type SignInNotice =
 
 type SignIn = Readonly<{
   sealed: string
-  /** Null: nobody asks; the person goes on to their account page. */
+  /** Null when no client asks: the person goes on to their account page. */
   asking: Asking | null
   email: string
   notice: SignInNotice | null

@@ -87,7 +87,7 @@ describe.each(deployments)('the account page on $name', ({ open }) => {
     },
   )
 
-  it('saves the profile that applications are told, and moves `updated_at` when it changes', async () => {
+  it('saves the profile that applications receive, and moves `updated_at` when it changes', async () => {
     const { browser } = await person()
     const { access_token } = await browser.authorize(signet, 'app', 'openid profile')
     const before = (await userinfo(access_token)).body

@@ -233,7 +233,7 @@ describe('RFC 6749 §4.1.2.1, RFC 9207 – once the redirect URI is proved', () 
     expect(answerOf(answer)).toMatchObject({ from: 'signet', error: 'login_required' })
   })
 
-  it('writes nothing of a request into a header as it came', async () => {
+  it('copies no part of a request into a header unencoded', async () => {
     for (const name of ['state', 'login_hint', 'ui_locales', 'nonce']) {
       const { status, headers } = await person().open(
         `/authorize?${asking({ [name]: 'a\r\nSet-Cookie: evil=1' })}`,

@@ -46,7 +46,7 @@ describe.each(backends)('RFC 6749 §4.1.3: the redemption of a code, on $name', 
     backend.database.sql`select id from refresh_families where user_id = ${user_id}`
 
   describe('with all that is right', () => {
-    it('opens a family of the session, with the person as applications are told of them', async () => {
+    it('opens a family of the session, and returns the claims of the person', async () => {
       const { sql } = backend.database
       const { code, session, user_id } = await seed()
       await sql`update browser_sessions set auth_time = now() where user_id = ${user_id}`
