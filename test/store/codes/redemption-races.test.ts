@@ -97,17 +97,16 @@ describe.skipIf(!hasPostgres)('redemptions of one code at once, over two pools',
   it('see a replay that was waited for: what it ended is not repeated', async () => {
     const { code } = await seedCode(pools[0])
     const retry_proof = proofOf('one attempt')
+    const [family] = boughtBy([await storesAt(0).codes.redeem(redemptionOf(code, { retry_proof }))])
     const held = await holding(
-      sql => sql`select from authorization_codes where user_id = ${code.user_id} for no key update`,
+      sql => sql`select from refresh_families where id = ${family ?? ''} for no key update`,
     )
-    const redeemed = storesAt(0).codes.redeem(redemptionOf(code, { retry_proof }))
-    await held.waiting(1)
+    // The replay has the row of the code by now, so that the repetition comes after it.
     const replayed = storesAt(1).codes.redeem(redemptionOf(code))
-    await held.waiting(2)
+    await held.waiting(1)
     const repeated = storesAt(0).codes.redeem(redemptionOf(code, { retry_proof }))
-    await held.waiting(3)
+    await held.waiting(2)
     await held.release('commit')
-    expect((await redeemed).verdict).toBe('redeemed')
     expect((await replayed).verdict).toBe('replayed')
     expect((await repeated).verdict).toBe('replayed_after_end')
   })
