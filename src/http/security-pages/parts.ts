@@ -25,5 +25,6 @@ export const actions = (...buttons: readonly Html[]): Html => html`<div class="a
 export const status = (text: Html): Html => html`<div role="status">${note({ kind: 'good', text })}</div>`
 
 /** For a browser without script: the script hides it where there are passkeys. */
-export const withoutScript = ({ say }: View): Html =>
-  html`<div data-unscripted>${note({ kind: 'warn', text: say('security.needs_script') })}</div>`
+export const withoutScript = (view: View): Html =>
+  html`<div data-unscripted>${note({ kind: 'warn', text: view.say('security.needs_script') })}
+<p>${backLink(view)}</p></div>`
