@@ -26,5 +26,5 @@ export const status = (text: Html): Html => html`<div role="status">${note({ kin
 
 /** For a browser without script: the script hides it where there are passkeys. */
 export const withoutScript = (view: View): Html =>
-  html`<div data-unscripted>${note({ kind: 'warn', text: view.say('security.needs_script') })}
-<p>${backLink(view)}</p></div>`
+  html`<div data-unscripted>${note({ kind: 'warn', text: view.say('security.needs_script') })}</div>
+<p data-unscripted>${backLink(view)}</p>`
