@@ -18,6 +18,10 @@ export default defineConfig({
         'src/**/*.mjs',
         // Runs only as a process of its own: signals and exit codes are tested from outside.
         'src/main.ts',
+        // Run in a browser, which test/sdk/browser-client.test.ts drives.
+        'src/sdk/browser.ts',
+        'src/sdk/browser/**',
+        'src/sdk/react.ts',
       ],
       thresholds: { lines: 90, branches: 90 },
       reporter: ['text', 'json-summary'],

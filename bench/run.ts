@@ -1,8 +1,10 @@
 import { cpus } from 'node:os'
+import { benchCode } from './code.ts'
 import { benchCrowd } from './crowd.ts'
 import { benchEndpoints } from './endpoints.ts'
 import { benchFollower } from './follower.ts'
 import { benchImport } from './import.ts'
+import { benchPages, benchPagesCrowd } from './pages.ts'
 import { benchPeer } from './peer.ts'
 import { benchRefresh, benchRefreshMillion } from './refresh.ts'
 import { benchRotations, benchRotationsMillion } from './rotations.ts'
@@ -18,11 +20,14 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
   {
     token: ['client_credentials, 16 connections', benchToken],
     refresh: ['refresh_token, 16 connections, 10 thousand families', benchRefresh],
+    code: ['authorization_code with an ID token, 16 connections', benchCode],
     'refresh-1m': ['refresh_token, 16 connections, 1 million families', benchRefreshMillion],
     rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],
     'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],
     endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],
     crowd: ['one hundred sign-ins at once', benchCrowd],
+    'pages-crowd': ['one hundred people sign in on the pages at once', benchPagesCrowd],
+    pages: ['pages, 4 connections', benchPages],
     'sign-in-timing': ['refused sign-ins, 500 of each kind, in turns', benchSignInTiming],
     'sign-in-timing-imported': [
       'the same beside imported digests',

@@ -31,7 +31,7 @@ type Reading = Readonly<{ config: Config } | { faults: readonly string[] }>
 /** Reads every setting, and reports every fault at once, a line each. Opens no file but those of NAME_FILE variables. */
 export const readConfig = (environment: Environment): Reading => {
   const { values, faults } = readValues(Object.keys(SETTINGS), environment)
-  // Each value came out of the schema of its own row.
+  // The schema of each setting has parsed its value.
   const settings = values as Settings
   faults.push(
     ...judgePorts(settings),

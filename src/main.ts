@@ -12,7 +12,7 @@ import { openOutput } from './platform/output.ts'
 import { systemRandom } from './platform/random.ts'
 import type { StartPhase } from './ports/effects.ts'
 
-/** Seconds for the requests that are under way when the process is told to stop. */
+/** Seconds for the requests that are under way when the process receives SIGTERM or SIGINT. */
 const DRAIN_SECONDS = 10
 /** Ctrl-C under npm comes twice, from the terminal and from npm: a signal that follows the first one so closely is the same wish. */
 const SAME_WISH_MILLISECONDS = 1000
@@ -169,7 +169,7 @@ const reload = async (signet: Signet, log: ProcessLog) => {
   } catch (error) {
     log.error(
       { faults: error instanceof StartFault ? error.lines : [String(error)] },
-      'not reloaded: the clients stay as they were; mend the faults and send SIGHUP again',
+      'not reloaded: a file with faults counts as it was before; mend the faults and send SIGHUP again',
     )
   }
 }

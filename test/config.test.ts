@@ -53,6 +53,7 @@ describe('configuration', () => {
       RATE_LIMIT_REVOKE: { count: 60, window_seconds: 60 },
       RATE_LIMIT_PUSHED_REQUESTS: { count: 60, window_seconds: 60 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
+      SCOPES_FILE: null,
       SIGN_UP: 'open',
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
       RATE_LIMIT_SECOND_FACTOR: { count: 10, window_seconds: 900 },
@@ -70,8 +71,10 @@ describe('configuration', () => {
       TERMS_URL: null,
       PRIVACY_URL: null,
       SUPPORT_URL: null,
+      TEMPLATES_DIR: null,
       TRUSTED_PROXIES: [],
       TRUSTED_PROXY_HEADER: 'x-forwarded-for',
+      OUTBOUND_ALLOW: [],
       CORS_ORIGINS: [],
       LOG_LEVEL: 'info',
     })
@@ -229,6 +232,7 @@ describe('configuration', () => {
     ],
     KEYS_DIR: [['/run/keys'], []],
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
+    SCOPES_FILE: [['/etc/signet/scopes.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [
       ['1', '2592001', '31536000'],
@@ -344,6 +348,7 @@ describe('configuration', () => {
     TERMS_URL: PAGE,
     PRIVACY_URL: PAGE,
     SUPPORT_URL: PAGE,
+    TEMPLATES_DIR: [['words', '/etc/signet/words'], []],
     TRUSTED_PROXIES: [
       ['10.0.0.0/8', '10.0.0.1', '::1', '10.0.0.0/8, fd00::/8'],
       ['10.0.0.0/33', 'proxy', '10.0.0.0/8 fd00::/8', '*'],
@@ -351,6 +356,10 @@ describe('configuration', () => {
     TRUSTED_PROXY_HEADER: [
       ['x-forwarded-for', 'forwarded', 'Forwarded', 'X-Forwarded-For'],
       ['x-real-ip', 'x-forwarded-for, forwarded', 'on'],
+    ],
+    OUTBOUND_ALLOW: [
+      ['10.0.0.0/8', '127.0.0.1', '::1, fd00::/8', '64:ff9b::/96'],
+      ['10.0.0.0/33', 'app.internal', '0.0.0.0/0', '10.0.0.0/8, ::/0', '*'],
     ],
     CORS_ORIGINS: [
       ['https://app.example', 'http://localhost:5173, https://app.example'],

@@ -16,7 +16,7 @@ const installed = Object.entries(packages)
 /** Ask for nothing but their own text: what is shipped may hold these alone. */
 const PERMISSIVE = ['MIT', 'MIT-0', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Unlicense']
 
-/** For what stays on this side: tools that nobody gets from us. */
+/** Licences of development tools, which are not distributed. */
 const TOOLS = [...PERMISSIVE, 'MIT OR Apache-2.0', 'BlueOak-1.0.0', '(MIT AND Zlib)', 'MPL-2.0']
 
 /** Whose package.json does not say, and whose licence file does. */

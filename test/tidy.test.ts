@@ -57,8 +57,18 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
  * The folders of a floor, from the lowest: each may import those before it. What lies beside them on the floor is above them all.
  */
 const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
-  domain: ['base', 'oauth', 'account', 'sign-in', 'factors', 'authorization', 'revocations', 'keys'],
-  flows: ['access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
+  domain: [
+    'base',
+    'outbound',
+    'oauth',
+    'account',
+    'sign-in',
+    'factors',
+    'authorization',
+    'revocations',
+    'keys',
+  ],
+  flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
   store: [
     'postgres',
     'schema',
@@ -73,6 +83,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
   ],
+  platform: ['config-files', 'outbound'],
   http: [
     'layout',
     'pages',
@@ -86,8 +97,8 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'security-pages',
     'internal',
   ],
-  cli: ['terminal', 'accounts'],
-  sdk: ['verify', 'feed', 'guards'],
+  cli: ['terminal', 'accounts', 'clients'],
+  sdk: ['verify', 'feed', 'guards', 'browser'],
 }
 
 const FILES_IN_A_FOLDER = 20
@@ -198,9 +209,9 @@ describe('the import floors', () => {
     expect(breakers(domain, file => file.imports.some(name => /^node:(?!crypto$)/.test(name)))).toEqual([])
   })
 
-  it('keeps the SDK an island: jose, Hono for its guard, and what is Node’s own', () => {
+  it('keeps the SDK an island: jose, Hono and React for its guards, and what is Node’s own', () => {
     const sdk = src.filter(file => partOf(file.path) === 'sdk')
-    const foreign = (name: string) => !/^(?:src\/|node:|jose$|hono(?:\/|$))/.test(name)
+    const foreign = (name: string) => !/^(?:src\/|node:|jose$|react$|hono(?:\/|$))/.test(name)
     expect(breakers(sdk, file => file.imports.some(foreign))).toEqual([])
   })
 
@@ -265,6 +276,15 @@ describe('every file', () => {
   it('of src loads no other one after the start: a build may have replaced it by then', () => {
     const later = src.filter(file => !/^src\/cli\/(?:signetd|start)\.ts$/.test(file.path))
     expect(breakers(later, file => /\bimport\(\s*['"`]\./.test(file.code))).toEqual([])
+  })
+
+  it('of src asks the servers of others through the guard alone', () => {
+    const own = /^src\/(?:sdk|cli)\/|^src\/platform\/outbound\//
+    const asks = /\bglobalThis\.fetch\b|(?<![.\w])fetch\(|\bsendRequest\b|\bundici\b|from 'node:https'/
+    expect(breakers(src, file => !own.test(file.path) && asks.test(file.code))).toEqual([])
+    expect(breakers(src, file => own.test(file.path) && asks.test(file.code))).toContain(
+      'src/platform/outbound/outbound.ts',
+    )
   })
 
   it("of src asks of a FileHandle nothing that the file system of Yarn Plug'n'Play lacks", () => {

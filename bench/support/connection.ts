@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-export type Answer = Readonly<{ status: number; body: string }>
+export type Answer = Readonly<{ status: number; head: string; body: string }>
 export type Request = Readonly<{
   method?: 'GET' | 'POST'
   path: string
@@ -42,7 +42,15 @@ const format = ({ method = 'POST', path, headers = {}, body = '' }: Request): st
 const parseAnswer = (text: string): Answer | null => {
   const end = text.indexOf('\r\n\r\n')
   if (end < 0) return null
-  const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end + 2)) ?? []
+  const head = text.slice(0, end + 2)
+  const [, length = '0'] = /\r\ncontent-length: *(\d+)/i.exec(head) ?? []
   const body = text.slice(end + 4)
-  return body.length < Number(length) ? null : { status: Number(text.slice(9, 12)), body }
+  return body.length < Number(length) ? null : { status: Number(text.slice(9, 12)), head, body }
+}
+
+/** The address that an answer redirects to. */
+export const locationOf = ({ status, head, body }: Answer): string => {
+  const [, location] = /\r\nlocation: *([^\r]+)/i.exec(head) ?? []
+  if (location === undefined) throw new Error(`no redirect: ${status} ${body}`)
+  return location
 }

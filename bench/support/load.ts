@@ -45,3 +45,29 @@ export const drive = async ({
 
 export const times = <T>(count: number, make: (index: number) => T): readonly T[] =>
   Array.from({ length: count }, (_, index) => make(index))
+
+type Batch<T> = Readonly<{
+  port: number
+  connections: number
+  requests: readonly Request[]
+  take: (answer: Answer) => T
+}>
+
+/** Sends every request once, over so many connections, and returns what became of the answers, with the milliseconds of each. */
+export const sendAll = async <T>({ port, connections, requests, take }: Batch<T>) => {
+  const results: T[] = []
+  const milliseconds: number[] = []
+  const left = requests.values()
+  const work = async () => {
+    const connection = openConnection(port)
+    for (const request of left) {
+      const sent = performance.now()
+      const answer = await connection.send(request)
+      milliseconds.push(performance.now() - sent)
+      results.push(take(answer))
+    }
+    connection.close()
+  }
+  await Promise.all(times(connections, work))
+  return { results, milliseconds }
+}

@@ -2,6 +2,7 @@ import postgres, { type Sql } from 'postgres'
 import { createMigratedDatabase, withDatabase } from '../../test/support/services/postgres-admin.ts'
 import { findPostgresBinaries, findRedis, startPostgres } from '../../test/support/services/services.ts'
 import { CLIENT_ID, fillFamilies, PEPPER } from './families.ts'
+import { WEB_CLIENTS } from './people.ts'
 import { parentOf } from './processor.ts'
 import { type Server, startSignet, writeSetting } from './server.ts'
 
@@ -36,6 +37,7 @@ const CLIENTS = [
     audience: 'https://api.bench.example',
     protected_resources: ['https://api.bench.example'],
   },
+  ...WEB_CLIENTS,
 ]
 
 /** A Postgres with durable commits and a Redis, both of our own: nothing else runs on them. */

@@ -1,3 +1,4 @@
+import { composeTemplates } from '../compose/templates.ts'
 import { audiencePolicyOf, type Config, describeSignInLimit, findProxyDoubt, readConfig } from '../config.ts'
 import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
@@ -5,12 +6,15 @@ import { openRedis } from '../ephemeral/redis.ts'
 import { findListenFault } from '../http/server/listen-address.ts'
 import { readLogo } from '../platform/brand-logo.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
-import { openMailTemplates } from '../platform/mail-templates.ts'
+import { readScopesFile } from '../platform/config-files/scopes-file.ts'
+import { readMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { describeSmtpFault } from '../platform/smtp-causes.ts'
+import type { Log } from '../ports/effects.ts'
 import { examineKeys } from '../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../store/embedded/embedded.ts'
 import { openStore } from '../store/open-store.ts'
+import { examineStoredClients } from './clients/stored-clients.ts'
 import type { Io } from './terminal/io.ts'
 
 /** The subject of a check, and its fault; null where there is none. A note points to a setting that may not be as it was meant. */
@@ -22,6 +26,8 @@ type Found = Omit<Finding, 'check'>
 const METADATA_MILLISECONDS = 2_000
 
 const OK: Found = { fault: null }
+
+const QUIET: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
 /** Looks at everything that a start needs, and changes nothing. */
 export const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
@@ -35,12 +41,16 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     keys: () => examineKeysDirectory(config),
     data: () => examineData(config, isRunning),
     clients: () => examineClients(config),
+    ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
     limits: async () => ({ fault: null, note: describeSignInLimit(config) }),
     mail: () => examineMail(config),
     ...(config.BRAND_LOGO_FILE === null ? {} : { logo: async () => examineLogo(config) }),
+    ...(config.TEMPLATES_DIR === null
+      ? {}
+      : { templates: () => findingOf(async () => void composeTemplates(config, QUIET)) }),
   }
   const findings = Object.entries(checks).map(async ([check, look]) => ({ check, ...(await look()) }))
   return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
@@ -98,9 +108,26 @@ const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolea
   }
 }
 
-const examineClients = ({ CLIENTS_FILE, ...config }: Config): Promise<Found> =>
+/** A database that cannot be read is a finding of its own. */
+const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Found> => {
+  const policy = audiencePolicyOf(config)
+  let listed: ReadonlySet<string> = new Set()
+  const ofFile = await findingOf(async () => {
+    const clients = CLIENTS_FILE === null ? [] : await readClientsFile(CLIENTS_FILE, policy)
+    listed = new Set(clients.map(({ client_id }) => client_id))
+  })
+  const stored = await examineStoredClients(config, { policy, listed })
+  const faults = [...(ofFile.fault === null ? [] : [ofFile.fault]), ...(stored?.faults ?? [])]
+  const notes = stored?.notes ?? []
+  return {
+    fault: faults.length > 0 ? faults.join('; ') : null,
+    ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
+  }
+}
+
+const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
   findingOf(async () => {
-    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
+    if (SCOPES_FILE !== null) await readScopesFile(SCOPES_FILE)
   })
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */
@@ -122,8 +149,7 @@ const findingOf = async (work: () => Promise<void>): Promise<Found> => {
 
 const examineRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config): Promise<Found> => {
   if (REDIS_URL === null) return OK
-  const quiet = { info: () => {}, warn: () => {}, error: () => {} }
-  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: quiet })
+  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: QUIET })
   await redis.connect()
   const fault = redis.fault()
   await redis.close()
@@ -136,8 +162,8 @@ const examineLogo = ({ BRAND_LOGO_FILE }: Config): Found => {
 }
 
 const examineMail = async (config: Config): Promise<Found> => {
-  const { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER: issuer, BRAND_NAME: brand_name } = config
-  const templates = await findingOf(async () => void openMailTemplates({ issuer, brand_name }))
+  const { SMTP_URL, MAIL_FROM, DATABASE_URL } = config
+  const templates = await findingOf(async () => void readMailTemplates())
   if (templates.fault !== null) return templates
   if (SMTP_URL === null || MAIL_FROM === null)
     return { fault: null, note: DATABASE_URL === null ? PRINTED : OFF }

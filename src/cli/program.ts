@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../platform/version.ts'
 import { addAccountsCommands } from './accounts/accounts.ts'
-import { addClientsCommand } from './clients.ts'
+import { addClientsCommands } from './clients/clients.ts'
 import { addConfigurationCommand } from './configuration.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addKeysCommands } from './keys.ts'
@@ -27,7 +27,7 @@ export const runProgram = async (
   addMigrateCommand(program, io)
   addKeysCommands(program, io)
   addAccountsCommands(program, io)
-  addClientsCommand(program, io)
+  addClientsCommands(program, io)
   addConfigurationCommand(program, io)
   addDoctorCommand(program, io)
   addRestoredCommand(program, io)

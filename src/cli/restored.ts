@@ -36,7 +36,7 @@ const restored = (io: Io, options: Options): Promise<void> =>
     print(io, options, { ...ended, ...keys, assertions_until })
   })
 
-/** The signing keys: the revoked ones and the one that signs now, or the faults for which none was revoked. */
+/** The revoked signing keys and the new signing key, or the faults for which no key was revoked. */
 type Keys = Readonly<{
   revoked_keys: readonly string[]
   signing_key: string | null

@@ -14,6 +14,7 @@ import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
 import { createOpenBrowserSession } from '../flows/sign-in/browser-sign-in.ts'
 import { createCompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createCountSignIns } from '../flows/sign-in/count-sign-ins.ts'
+import { createDevices } from '../flows/sign-in/devices.ts'
 import { createOpenSignIn } from '../flows/sign-in/open-sign-in.ts'
 import { createRefresh } from '../flows/sign-in/refresh.ts'
 import { createSignIn } from '../flows/sign-in/sign-in.ts'
@@ -90,6 +91,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     refresh: createRefresh(parts),
     signOut: createSignOut(parts),
     signIns: createSignIns({ ...parts, endingLimit: limits.ending }),
+    devices: createDevices({ ...parts, endingLimit: limits.ending }),
     changePassword: notifyOwner.changePassword(createChangePassword({ ...parts, requireStepUp })),
     deleteAccount: createDeleteAccount({ ...parts, requireStepUp }),
     exportAccount: createExportAccount({ ...parts, ...factors, limit: limits.export }),

@@ -52,6 +52,7 @@ export const composeApps = (
       clients,
       issuer,
       clock: base.clock,
+      scopes: base.scopes,
       keys,
       brand: pages.brand,
       min_characters: config.PASSWORD_MIN_CHARACTERS,

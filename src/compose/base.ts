@@ -11,7 +11,7 @@ type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
 
 /** The parts that every composer gets: open connections, stores, and the rules of the configuration that several subjects share. */
 export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait }: Effects) => {
-  const { clients, database, keys, metrics, passwords, peppers, redis } = opened
+  const { clients, database, keys, metrics, outbound, passwords, peppers, redis, scopes } = opened
   const lifetimes: Lifetimes = {
     access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
@@ -30,11 +30,13 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     limits: createLimits({ redis, metrics }),
     log,
     metrics,
+    outbound,
     passwords,
     peppers,
     policy: audiencePolicyOf(config),
     random: systemRandom,
     redis,
+    scopes,
     second_factor_roles: config.SECOND_FACTOR_ROLES,
     wait,
   }

@@ -132,13 +132,13 @@ const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
     ...sessions,
     open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),
     end: session => blocked(sessions.end(session), ended => signIns(ended, 'signed_out')),
+    endDevice: device => blocked(sessions.endDevice(device), ended => signIns(ended, 'signed_out')),
   }),
 
   codes: (codes: AuthorizationCodes): AuthorizationCodes => ({
     ...codes,
     redeem: redemption =>
       blocked(codes.redeem(redemption), outcome =>
-        // What the code bought has ended by now, by an earlier request if not by this one.
         signIns(
           outcome.verdict === 'replayed' && outcome.family_id !== null ? [outcome.family_id] : null,
           'code_replayed',
@@ -170,11 +170,12 @@ const blockFamilies = (
   end: family =>
     blocked(families.end(family), ended => {
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names the sign-in of another person.
-      const isCertain = family.salt === null && family.client_id === null && family.user_id === undefined
+      const isCertain = family.salt === null && family.client_id === null
       // A certain one has ended by now, by another request if not by this one, which may not have told Redis yet.
       const known = isCertain ? { entries: signInEntries([family.id]), seconds, signIns: null } : null
       return ended?.has_ended ? signIns([family.id], family.reason) : known
     }),
+  endSignIn: family => blocked(families.endSignIn(family), ended => signIns(ended, family.reason)),
 })
 
 /** Of all that a person has: the sign-ins, and every token that was issued until then. */

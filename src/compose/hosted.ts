@@ -3,18 +3,19 @@ import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
 import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
+import { createShowLogos } from '../flows/oauth/client-logos.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createSessionForms } from '../http/hosted/session-forms.ts'
-import { createCookie } from '../http/server/cookies.ts'
+import { createCookie, createCookieSet } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
 type Parts = Base &
   Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id' | 'signInLimit'> &
-  Pick<ComposedOAuth, 'issue'>
+  Pick<ComposedOAuth, 'issue' | 'readRequestObject'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
@@ -26,7 +27,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
   const interactions = createInteractions({
     ...parts,
     sessionCookie: createCookie('signet-session', issuer, 'Lax'),
-    browserCookie: createCookie('signet-browser', issuer, 'Lax'),
+    browserCookies: createCookieSet('signet-browser', issuer),
     session_max_seconds: config.SESSION_MAX_SECONDS,
   })
   const { requireLength } = parts.issue
@@ -36,8 +37,10 @@ export const composeHosted = (config: Config, parts: Parts) => {
     limit: parts.signInLimit,
     isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
   })
+  const showLogos = createShowLogos(parts)
   const progress = createProgress({
     ...parts,
+    findLogo: showLogos.find,
     authorize,
     interactions,
     isSignUpOpen,
@@ -47,6 +50,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
   })
   return {
     ...progress,
+    showLogos,
     authorize,
     logout: createLogout(parts),
     interactions,

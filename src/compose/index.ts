@@ -13,6 +13,7 @@ import { composeOAuth } from './oauth.ts'
 import { type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
+import { composeTemplates } from './templates.ts'
 
 /** All that the process around the server may use of it. */
 export type Signet = Readonly<{
@@ -26,7 +27,7 @@ export type Signet = Readonly<{
     /** Where the flow of an application is tried in a browser, and with which account. */
     sign_in: Readonly<{ url: string; email: string; password: string }>
   }> | null
-  /** Reads CLIENTS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps the clients it had when the file has faults. */
+  /** Reads CLIENTS_FILE, SCOPES_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */
   drain(): void
@@ -76,11 +77,18 @@ const assemble = async (
   }: Parts,
   { close, onClose }: Closing,
 ): Promise<Signet> => {
-  const pages = composePages(config)
+  const templates = composeTemplates(config, log)
+  const pages = composePages(config, templates)
   const opened = await openParts(config, { clock, log, database, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
-  const mail = composeMail(config, { ...base, printMail, onClose })
+  const mail = composeMail(config, {
+    ...base,
+    mails: templates.mails,
+    brand: pages.brand,
+    printMail,
+    onClose,
+  })
   const { statusLists } = revocations
   const { notices } = mail
   const { ensure: ensureStore } = opened.database
@@ -103,7 +111,7 @@ const assemble = async (
     demo: demoOf(config, opened),
     reload: async () => {
       // At the same time, since either file system may hang.
-      await Promise.all([opened.keys.reload(), opened.reloadClients()])
+      await Promise.all([opened.keys.reload(), opened.reloadFiles()])
     },
     drain: () => {
       isDraining = true

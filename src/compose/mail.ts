@@ -6,14 +6,19 @@ import { createNotices } from '../flows/mail/notices.ts'
 import { createNotifyOwner } from '../flows/mail/notify-owner.ts'
 import { createRedeemLinks } from '../flows/mail/redeem-links.ts'
 import { createSendLinks } from '../flows/mail/send-links.ts'
+import type { Brand } from '../http/layout/brand.ts'
+import { createMailPage } from '../http/layout/mail-page.ts'
 import { type MailQueue, openMailQueue } from '../platform/mail-queue.ts'
 import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import type { Base } from './base.ts'
 import type { OnClose } from './open.ts'
+import type { ComposedTemplates } from './templates.ts'
 
 type Parts = Base &
+  Pick<ComposedTemplates, 'mails'> &
   Readonly<{
+    brand: Brand
     /** Where mails are shown when there is no SMTP_URL, on the embedded database alone. */
     printMail: (text: string) => void
     onClose: OnClose
@@ -66,10 +71,11 @@ export type ComposedMail = ReturnType<typeof composeMail>
 /** Null on a real Postgres without SMTP_URL: a mail that is only printed must not be taken for sent. */
 const openMailer = (
   { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER, BRAND_NAME }: Config,
-  { printMail, metrics, log }: Parts,
+  { mails, brand, printMail, metrics, log }: Parts,
 ): MailQueue | null => {
   if (SMTP_URL === null && DATABASE_URL !== null) return null
-  const letterOf = openMailTemplates({ issuer: ISSUER, brand_name: BRAND_NAME })
+  const dress = createMailPage(brand)
+  const letterOf = openMailTemplates({ issuer: ISSUER, brand_name: BRAND_NAME, own: mails, dress })
   if (SMTP_URL === null || MAIL_FROM === null) {
     return openMailQueue({
       deliver: async mail => {

@@ -1,16 +1,18 @@
 import type { Config } from '../config.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
+import { SIGNING_ALGORITHMS } from '../domain/oauth/client.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
 import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
 import { createPushRequest } from '../flows/oauth/push-request.ts'
+import { createReadRequestObject } from '../flows/oauth/read-request-object.ts'
 import { createRevoke } from '../flows/oauth/revoke.ts'
 import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
-import { ASSERTION_ALGORITHMS } from '../grants/client-assertion.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
+import { createVerifyByClient } from '../grants/client-signature.ts'
 import { createExchange } from '../grants/exchange.ts'
 import { createGrants } from '../grants/index.ts'
 import { createIssue } from '../grants/issue.ts'
@@ -44,8 +46,11 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     limit: createSparingLimit(limits('refresh', config.RATE_LIMIT_REFRESH), config.RATE_LIMIT_REFRESH),
     raiseAlert,
   })
+  const verifyByClient = createVerifyByClient()
+  const readRequestObject = createReadRequestObject({ ...parts, verifyByClient })
   const authenticateClient = createAuthenticateClient({
     ...parts,
+    verifyByClient,
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
   })
   const ownTokens = createOwnTokens(parts)
@@ -54,6 +59,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     raiseAlert,
     issue,
     rotate,
+    readRequestObject,
     exchange: createExchange({ ...parts, authenticateClient, grants }),
     revoke: createRevoke({
       ...parts,
@@ -63,6 +69,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     pushRequest: createPushRequest({
       ...parts,
       authenticateClient,
+      readRequestObject,
       limit: limits('pushed-requests', config.RATE_LIMIT_PUSHED_REQUESTS),
     }),
     introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
@@ -71,7 +78,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       issuer,
       isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
       grant_types: grants.map(grant => grant.grant_type),
-      assertion_algorithms: ASSERTION_ALGORITHMS,
+      signing_algorithms: SIGNING_ALGORITHMS,
     }),
   }
 }

@@ -5,14 +5,19 @@ import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
-import { openClients } from '../platform/clients-file.ts'
+import { followClients } from '../flows/clients/follow-clients.ts'
+import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
+import { openClientsFile } from '../platform/clients-file.ts'
+import { openScopes } from '../platform/config-files/scopes-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
+import { createOutbound } from '../platform/outbound/outbound.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
 import type { Clock, Log, StartPhase } from '../ports/effects.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
+import { createClientChanges } from '../store/clients/client-changes.ts'
 import { judgeDataDir, localSecret } from '../store/embedded/data-dir.ts'
 import { createFinishEndings } from '../store/families/unfinished-endings.ts'
 import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
@@ -40,8 +45,10 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = audiencePolicyOf(config)
-  const registered =
-    config.CLIENTS_FILE === null ? null : await openClients({ file: config.CLIENTS_FILE, more: [], policy })
+  const { clients, putListed, putStored } = createRegisteredClients({ log })
+  const file = config.CLIENTS_FILE
+  const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
+  const scopes = await openScopes(config.SCOPES_FILE)
   refuseDirectories(config)
   const openOwn = async () => {
     const own = await openStore(config, { onPhase: parts.onPhase })
@@ -54,14 +61,16 @@ export const openParts = async (config: Config, parts: Parts) => {
   onClose(() => keys.close())
   onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
-  const more = demo ? [demo.client, DEMO_APP, demo.web] : []
-  const { clients, reload } = registered ?? (await openClients({ file: null, more, policy }))
+  if (demo !== null) putListed([demo.client, DEMO_APP, demo.web])
   const database = served ?? (await openOwn())
+  onClose(await followClients({ changes: createClientChanges(database), policy, log, onChange: putStored }))
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
+  const outbound = createOutbound({ allow: config.OUTBOUND_ALLOW })
+  onClose(() => outbound.close())
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
@@ -73,11 +82,23 @@ export const openParts = async (config: Config, parts: Parts) => {
     key_seconds,
     metrics,
     openedMetrics,
+    outbound,
     passwords,
     peppers,
     redis,
-    reloadClients: reload,
+    reloadFiles: () => allOf([listed?.reload(), scopes.reload()]),
+    scopes: scopes.current,
   }
+}
+
+/** Waits for all, and rejects with the faults of all that failed. */
+const allOf = async (reloads: readonly (Promise<void> | undefined)[]): Promise<void> => {
+  const failed = (await Promise.allSettled(reloads)).filter(each => each.status === 'rejected')
+  const reasons: readonly unknown[] = failed.map(({ reason }) => reason)
+  if (reasons.length === 0) return
+  throw reasons.length > 1 && reasons.every(each => each instanceof StartFault)
+    ? new StartFault(reasons.flatMap(({ lines }) => lines))
+    : reasons[0]
 }
 
 export type OpenParts = Awaited<ReturnType<typeof openParts>>

@@ -3,9 +3,10 @@ import { StartFault } from '../domain/base/start-fault.ts'
 import type { Brand } from '../http/layout/brand.ts'
 import { openPages } from '../http/layout/layout.ts'
 import { readLogo } from '../platform/brand-logo.ts'
+import type { ComposedTemplates } from './templates.ts'
 
-/** The pages in the look of the settings. Throws a StartFault where the logo cannot be shown. */
-export const composePages = (config: Config) => {
+/** The pages in the look and the words of the settings. Throws a StartFault where the logo cannot be shown. */
+export const composePages = (config: Config, { words }: Pick<ComposedTemplates, 'words'>) => {
   const { BRAND_LOGO_FILE } = config
   const logo = BRAND_LOGO_FILE === null ? null : readLogo(BRAND_LOGO_FILE)
   if (logo !== null && 'fault' in logo) throw new StartFault([logo.fault])
@@ -17,7 +18,7 @@ export const composePages = (config: Config) => {
     privacy_url: config.PRIVACY_URL,
     support_url: config.SUPPORT_URL,
   }
-  return openPages(brand)
+  return openPages(brand, words)
 }
 
 export type ComposedPages = ReturnType<typeof composePages>

@@ -6,6 +6,7 @@ import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Blocklist } from '../ports/revocations.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
+import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../store/codes/pushed-requests.ts'
@@ -52,6 +53,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     consents: blockEnded.consents(createConsents(database, lifetimes)),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
+    logos: createClientLogos(database),
     links: blockEnded.links(createEmailLinks(database, lifetimes)),
     pushedRequests: createPushedRequests(database),
     refreshFamilies: blockEnded.refreshFamilies(createRefreshFamilies(database, lifetimes)),

@@ -41,7 +41,7 @@ const LIMITS: Causes = [
   [/NOPERM/, 'grant the user of REDIS_URL what docs/deploy.md lists'],
   [/OOM/, 'raise its maxmemory, or give Signet a Redis of its own'],
   [/READONLY|replica/, 'name the primary'],
-  [/MOVED|CLUSTERDOWN/, 'name a Redis that is no node of a cluster, or the only node'],
+  [/MOVED|CLUSTERDOWN/, 'name a Redis outside a cluster, or the node of a cluster of one'],
   [/MISCONF/, 'it cannot save to its disk: look at its log, and at the space on the disk'],
 ]
 

@@ -64,6 +64,7 @@ export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
           )
         }
         throw refusal(outcome, client_id)
+      case 'replayed_after_end':
       case 'unknown_code':
       case 'expired':
       case 'spent_by_failures':

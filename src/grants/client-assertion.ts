@@ -1,22 +1,12 @@
-import {
-  createLocalJWKSet,
-  decodeJwt,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
-} from 'jose'
+import { decodeJwt, errors, type JWTPayload } from 'jose'
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/base/clock-tolerance.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { SpentAssertions } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'
+import type { VerifyByClient } from './client-signature.ts'
 
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-
-/** RFC 7518 §3.1 – Asymmetric algorithms only: a client's public key must never be usable as a shared secret. */
-export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
 /** Ours (docs/decisions/0026): seconds that an assertion may live. */
 const LIFETIME_SECONDS = 600
@@ -33,80 +23,37 @@ export const peekClientId = (assertion: string): string | null => {
   }
 }
 
-type Needs = Readonly<{ assertions: SpentAssertions; clock: Clock; issuer: string }>
+type Needs = Readonly<{
+  verifyByClient: VerifyByClient
+  assertions: SpentAssertions
+  clock: Clock
+  issuer: string
+}>
 
 /**
  * RFC 7523 §3 – A client assertion: signed by a registered key, by and about the client, for this issuer, short-lived, single use.
  * Ours: the audience is the issuer alone, because an assertion for another endpoint could be replayed by that endpoint.
  */
-export const createVerifyAssertion = ({ assertions, clock, issuer }: Needs) => {
-  const keysOf = createKeysOf()
-  return async (client: Client, assertion: string): Promise<void> => {
+export const createVerifyAssertion =
+  ({ verifyByClient, assertions, clock, issuer }: Needs) =>
+  async (client: Client, assertion: string): Promise<void> => {
     const now = clock()
-    const claims = await verifySignature(client, assertion, { now, issuer, keys: keysOf(client) })
-    const { jti, exp } = judgeClaims(claims, { now, issuer })
-    const expires_at = new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
-    if (!(await assertions.redeem({ client_id: client.client_id, jti, expires_at }))) {
-      throw new OAuthError('assertion_replayed', { client_id: client.client_id })
-    }
-  }
-}
-
-/** Caches the key set of each registration: a key is imported once, and forgotten with its registration. */
-const createKeysOf = () => {
-  const sets = new WeakMap<Client, JWTVerifyGetKey>()
-  return (client: Client): JWTVerifyGetKey => {
-    const keys = sets.get(client) ?? createLocalJWKSet({ keys: [...(client.jwks?.keys ?? [])] })
-    sets.set(client, keys)
-    return keys
-  }
-}
-
-const verifySignature = async (
-  client: Client,
-  assertion: string,
-  { now, issuer, keys }: { now: Date; issuer: string; keys: JWTVerifyGetKey },
-) => {
-  try {
-    return await verifyWithAny(assertion, keys, {
-      algorithms: ASSERTION_ALGORITHMS,
-      issuer: client.client_id,
-      subject: client.client_id,
+    const { client_id } = client
+    const verified = await verifyByClient(client, assertion, {
+      subject: client_id,
       audience: issuer,
       requiredClaims: ['exp', 'jti'],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: now,
+      now,
     })
-  } catch (error) {
-    // Another error comes from a registered key that cannot be imported: a fault of the server, not of the client.
-    if (!(error instanceof errors.JOSEError)) throw error
-    const detail = { client_id: client.client_id, cause: error.code }
-    const isAboutClaims =
-      error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired
-    throw new OAuthError(isAboutClaims ? 'assertion_claims' : 'assertion_signature', detail)
-  }
-}
-
-/** RFC 7515 §4.1.4 – `kid` is a hint and may be absent. Then each registered key of the right type is tried. */
-const verifyWithAny = async (
-  assertion: string,
-  keys: JWTVerifyGetKey,
-  options: JWTVerifyOptions,
-): Promise<JWTPayload> => {
-  try {
-    return (await jwtVerify(assertion, keys, options)).payload
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
-    for await (const key of error) {
-      const verified = await jwtVerify(assertion, key, options).catch((failure: unknown) => {
-        if (failure instanceof errors.JWSSignatureVerificationFailed) return null
-        throw failure
-      })
-      if (verified) return verified.payload
+    if (verified.outcome !== 'verified') {
+      const reason = verified.outcome === 'claims_wrong' ? 'assertion_claims' : 'assertion_signature'
+      throw new OAuthError(reason, { client_id, cause: verified.cause })
     }
-    throw new errors.JWSSignatureVerificationFailed()
+    const { jti, exp } = judgeClaims(verified.claims, { now, issuer })
+    const expires_at = new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+    if (!(await assertions.redeem({ client_id, jti, expires_at })))
+      throw new OAuthError('assertion_replayed', { client_id })
   }
-}
 
 const judgeClaims = (
   { aud, exp = 0, iat, jti }: JWTPayload,

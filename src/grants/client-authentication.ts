@@ -8,6 +8,7 @@ import type { Clients, SpentAssertions } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
+import type { VerifyByClient } from './client-signature.ts'
 
 /** The parts of a request that authenticate its client. */
 export type ClientRequest = Readonly<{
@@ -21,6 +22,7 @@ export type AuthenticateClient = (request: ClientRequest) => Promise<Client>
 
 type Needs = Readonly<{
   clients: Clients
+  verifyByClient: VerifyByClient
   assertions: SpentAssertions
   failures: Limit
   clock: Clock
@@ -68,8 +70,8 @@ const countFailure = async (failures: Limit, key: string) => {
   }
 }
 
-const createVerify = ({ clients, assertions, clock, issuer }: Needs) => {
-  const verifyAssertion = createVerifyAssertion({ assertions, clock, issuer })
+const createVerify = ({ clients, ...needs }: Needs) => {
+  const verifyAssertion = createVerifyAssertion(needs)
   return async (request: ClientRequest): Promise<Client> => {
     const credentials = readCredentials(request)
     const { method, client_id } = credentials

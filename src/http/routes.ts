@@ -15,6 +15,7 @@ import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
 import { forgotPasswordRoutes } from './hosted/forgot-password.ts'
 import { linkPages } from './hosted/link-pages.ts'
+import { logoRoute } from './hosted/logo.ts'
 import { logoutRoutes } from './hosted/logout.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
@@ -52,6 +53,7 @@ type Needs = Readonly<{
   endEverything: EndEverything
   judgeHealth: JudgeHealth
   brand: Brand
+  showLogos: Parameters<typeof logoRoute>[0]
   /** Null but on the embedded default. */
   demo: Parameters<typeof demoRoutes>[0] | null
 }> &
@@ -87,6 +89,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...signInRoutes(needs),
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
+  logoRoute(needs.showLogos),
   ...logoutRoutes(needs),
   ...accountPageRoutes(needs),
   ...securityPageRoutes(needs),

@@ -1,45 +1,93 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import {
+  judgeLetterTemplate,
+  type LetterTemplate,
+  type Paragraph,
+  parseLetterTemplate,
+  writeLetter,
+} from '../domain/account/letter.ts'
 import { MAILS, type Mail, type MailName } from '../domain/account/mail.ts'
 import { errorCodeOf } from '../domain/base/error-code.ts'
-import { STANDARD_LANGUAGE } from '../domain/base/language.ts'
+import { type Language, STANDARD_LANGUAGE } from '../domain/base/language.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
+import type { TemplateFile } from '../ports/templates.ts'
 
-/** The subject and the text of a mail. Plain text only, so that markup in a value that a user chose has no effect. */
-export type Letter = Readonly<{ subject: string; text: string }>
+/** The subject and the text of a mail, and the same in HTML. */
+export type Letter = Readonly<{ subject: string; text: string; html?: HtmlPart }>
+
+type HtmlPart = Readonly<{
+  text: string
+  /** The image that the HTML shows as `cid:logo`; null where it shows none. */
+  logo: MailLogo | null
+}>
+
+export type MailLogo = Readonly<{ bytes: Uint8Array; type: string }>
 
 /** Two levels up from src/platform and from dist/platform alike. */
 const DIRECTORY = new URL('../../templates/mail/', import.meta.url)
-const NAMES = Object.keys(MAILS) as MailName[]
+export const MAIL_NAMES = Object.keys(MAILS) as MailName[]
+
+/** By `<language>/<mail>`. */
+type Templates = ReadonlyMap<string, LetterTemplate>
+
+/** Judges the operator's own mails: each is a whole file. */
+export const judgeOwnMails = (
+  files: readonly TemplateFile[],
+): Readonly<{ templates: Templates; faults: readonly string[] }> => {
+  const judged = files.map(file => ({ ...file, ...judgeLetterTemplate(file.name, file.text) }))
+  return {
+    templates: new Map(
+      judged.flatMap(each =>
+        'fault' in each ? [] : [[`${each.language}/${each.name}`, each.template] as const],
+      ),
+    ),
+    faults: judged.flatMap(each => ('fault' in each ? [`${each.path}: ${each.fault}`] : [])),
+  }
+}
 
 type Sender = Readonly<{
   issuer: string
   /** BRAND_NAME */
   brand_name: string
+  /** The operator's own mails, which go before ours. */
+  own: Templates
+  /** Puts a mail into the look of the brand. */
+  dress: (
+    mail: Readonly<{ language: Language; subject: string; paragraphs: readonly Paragraph[] }>,
+  ) => HtmlPart
 }>
 
-/**
- * Reads each file of templates/mail once. Each language has a folder and each mail a file: a line "Subject: …", an empty line, the text.
- * `{{name}}` is replaced by a value. An import may have stored a language without a folder: the standard language is used then.
- */
-export const openMailTemplates = ({ issuer, brand_name: brand }: Sender): ((mail: Mail) => Letter) => {
-  const files = NAMES.flatMap(name =>
-    readdirSync(DIRECTORY).map(language => [`${language}/${name}`, read(`${language}/${name}`)] as const),
-  )
-  const templates = new Map(files)
+/** A mail in the language of its recipient. The standard language takes the place of one that has no such mail. */
+export const openMailTemplates = ({
+  issuer,
+  brand_name: brand,
+  own,
+  dress,
+}: Sender): ((mail: Mail) => Letter) => {
+  const templates = new Map([...readMailTemplates(), ...own])
   const host = new URL(issuer).host
-  return ({ name, language, values }) => {
-    const template = templates.get(`${language}/${name}`) ?? templates.get(`${STANDARD_LANGUAGE}/${name}`)
+  return ({ name, language: wanted, values }) => {
+    const language = templates.has(`${wanted}/${name}`) ? wanted : STANDARD_LANGUAGE
+    const template = templates.get(`${language}/${name}`)
     if (template === undefined) throw new Error(`no template of ${name}`)
-    return fill(template, { ...values, host, brand })
+    const { subject, text, paragraphs } = writeLetter(template, { ...values, host, brand })
+    return { subject, text, html: dress({ language, subject, paragraphs }) }
   }
 }
 
-const read = (name: string): Letter => {
-  const [head = '', ...lines] = readText(name).split('\n')
-  const [, subject] = /^Subject: (.+)$/.exec(head) ?? []
-  if (subject === undefined || lines.shift() !== '')
+/** Reads each file of templates/mail: each language has a folder and each mail a file. Throws a StartFault where one cannot be read. */
+export const readMailTemplates = (): Templates =>
+  new Map(
+    MAIL_NAMES.flatMap(name =>
+      readdirSync(DIRECTORY).map(language => [`${language}/${name}`, read(`${language}/${name}`)] as const),
+    ),
+  )
+
+const read = (name: string): LetterTemplate => {
+  const template = parseLetterTemplate(readText(name))
+  if (template === null)
     throw new StartFault([`${fileOf(name)} does not begin with its subject and an empty line; ${INSTALL}`])
-  return { subject, text: lines.join('\n') }
+  return template
 }
 
 const readText = (name: string): string => {
@@ -52,16 +100,3 @@ const readText = (name: string): string => {
 
 const fileOf = (name: string) => `templates/mail/${name}.txt`
 const INSTALL = 'the installation is not complete: install Signet again'
-
-const fill = ({ subject, text }: Letter, values: Readonly<Record<string, string>>): Letter => {
-  const put = (words: string) =>
-    words.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
-      const value = values[name]
-      if (value === undefined) throw new Error(`nothing to put for ${name}`)
-      return oneLine(value)
-    })
-  return { subject: put(subject), text: put(text) }
-}
-
-/** RFC 5322 §2.2 – A value from outside must not start a new header or a new paragraph. */
-const oneLine = (value: string) => value.replaceAll(/\p{C}|[\u2028\u2029]/gu, ' ')

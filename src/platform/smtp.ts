@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer'
 import { isLoopback } from '../domain/base/ip-address.ts'
-import type { Letter } from './mail-templates.ts'
+import type { Letter, MailLogo } from './mail-templates.ts'
 
 type Smtp = Readonly<{
   /** Rejects with nodemailer's error: `code`, and `responseCode` where the server replied. */
@@ -60,11 +60,13 @@ export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECO
   )
   return {
     // The address is passed as an object, because a comma in a string would split it in two.
-    send: async ({ subject, text }, to) => {
+    send: async ({ subject, text, html }, to) => {
       if (NO_ADDRESS.test(to))
         throw Object.assign(new Error('no address'), { code: 'EENVELOPE', responseCode: 553 })
       const signal = AbortSignal.timeout(delivery_milliseconds)
-      await transport.sendMail({ to: { name: '', address: to }, subject, text, signal })
+      const rich =
+        html === undefined ? {} : { html: html.text, attachments: html.logo ? [inline(html.logo)] : [] }
+      await transport.sendMail({ to: { name: '', address: to }, subject, text, ...rich, signal })
     },
     verify: async () => {
       await transport.verify()
@@ -73,3 +75,12 @@ export const openSmtp = ({ url, from, delivery_milliseconds = DELIVERY_MILLISECO
     close: () => transport.close({ force: true }),
   }
 }
+
+/** RFC 2387, RFC 2392 – The image of the HTML, which comes with the mail: no program has to fetch it. */
+const inline = ({ bytes, type }: MailLogo) => ({
+  content: Buffer.from(bytes),
+  contentType: type,
+  contentDisposition: 'inline' as const,
+  filename: `logo.${type.replace('image/', '')}`,
+  cid: 'logo',
+})

@@ -24,7 +24,7 @@ export type Accounts = {
   }): Promise<Account | null>
   /** By e-mail in its normalized form. Null when no account has it. */
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
-  /** What applications are told of a person. Null unless the account lives and is enabled. */
+  /** The claims of a person for applications. Null unless the account exists and is enabled. */
   findPerson(id: string): Promise<Person | null>
   /** Atomic: what a person fills in themselves; `updated_at` moves when a claim changes. Null unless the account lives and is enabled. */
   changeProfile(account: { id: string; profile: Profile }): Promise<Person | null>

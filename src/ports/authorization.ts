@@ -14,6 +14,7 @@ import type {
   PresentedSession,
 } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
+import type { SessionDevice } from '../domain/sign-in/sign-in.ts'
 
 export type AuthorizationCodes = {
   /**
@@ -21,7 +22,7 @@ export type AuthorizationCodes = {
    * has the version that is given, and the pushed request was not consumed by another code.
    */
   issue(code: NewAuthorizationCode): Promise<boolean>
-  /** What a code of the client was issued for, while nobody has spent it and it has not expired; null otherwise. */
+  /** What a code of the client was issued for; null when the code was spent or has expired. */
   findUnspent(
     code: PresentedCode & Readonly<{ client_id: string }>,
   ): Promise<Pick<NewAuthorizationCode, 'scope' | 'audience'> | null>
@@ -49,6 +50,15 @@ export type BrowserSessions = {
    * entry in the revocation feed. Returns the sign-ins that it ended; null when the session is unknown or ended already.
    */
   end(session: PresentedSession): Promise<readonly string[] | null>
+  /** The living sessions of a person without a living sign-in at an application, the one used last first. A hundred at most. */
+  listWithoutSignIn(user_id: string): Promise<readonly SessionDevice[]>
+  /**
+   * Atomic for each batch of very many: ends the sign-in or the session of the person that has the id. With a sign-in it ends the session
+   * that it was opened from, unless that is `keep_session`; with a session what `end` does. Returns the sign-ins that it ended.
+   */
+  endDevice(
+    device: Readonly<{ user_id: string; id: string; keep_session: string }>,
+  ): Promise<readonly string[]>
 }
 
 /** RFC 9126. A request is consumed by the code that it leads to: see `AuthorizationCodes.issue`. */
@@ -63,10 +73,15 @@ type Party = Readonly<{ user_id: string; client_id: string }>
 export type Consents = {
   /** Null: nothing was ever granted. */
   find(party: Party): Promise<Consent | null>
-  /** Atomic: adds to what was granted before. Null when there is no such account. */
-  grant(consent: Party & Readonly<{ granted: readonly string[] }>): Promise<Consent | null>
   /**
-   * Atomic: forgets what was granted, raises the version and ends every sign-in of the person at the client, with its entry in the
+   * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Null when there is
+   * no such account. Default of `declined`: nothing.
+   */
+  grant(
+    consent: Party & Readonly<{ granted: readonly string[]; declined?: readonly string[] }>,
+  ): Promise<Consent | null>
+  /**
+   * Atomic: forgets what was granted and declined, raises the version and ends every sign-in of the person at the client, with its entry in the
    * revocation feed. Returns the sign-ins that it ended; null when nothing was granted.
    */
   withdraw(party: Party & Readonly<{ reason: EndReason }>): Promise<readonly string[] | null>

@@ -1,5 +1,5 @@
 /** The registered clients, and the assertions that they have spent. A comment states atomicity and failure. */
-import type { Client } from '../domain/oauth/client.ts'
+import type { Client, ClientRecord } from '../domain/oauth/client.ts'
 
 export type Clients = {
   /** Null when no client has this id. */
@@ -19,4 +19,46 @@ export type Clients = {
 export type SpentAssertions = {
   /** Atomic. False when the assertion has been spent before. Rejects with Unavailable when the database is away. */
   redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>
+}
+
+type Registered = Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>
+
+/**
+ * The clients of the database, for registration and administration: every instance follows the changes within two seconds. All verbs reject
+ * with Unavailable when the database is away.
+ */
+export type ClientRegistrations = {
+  /** Atomic. 'full' when there are CLIENTS_MOST clients. */
+  create(client: Registered): Promise<Readonly<{ version: number }> | 'taken' | 'full'>
+  /** Atomic. 'changed' when the client has another version by now. */
+  replace(
+    client: Registered & Pick<ClientRecord, 'version'>,
+  ): Promise<Readonly<{ version: number }> | 'changed' | 'unknown'>
+  /** Atomic, and done again without harm. False when the client is unknown. */
+  disable(client_id: string): Promise<boolean>
+  /** Likewise. */
+  enable(client_id: string): Promise<boolean>
+  /** Atomic. False when the client is unknown. */
+  delete(client_id: string): Promise<boolean>
+  find(client_id: string): Promise<ClientRecord | null>
+  /** The clients in the order of their ids, from the one that follows `after`; null: from the first. An empty page is the end. */
+  readPage(after: string | null): Promise<readonly ClientRecord[]>
+}
+
+/** Where an instance stands that follows the clients of the database. */
+export type ClientPosition = Readonly<{ number: number; tag: string }>
+
+/** How an instance follows the clients of the database. All verbs reject with Unavailable when the database is away. */
+export type ClientChanges = Pick<ClientRegistrations, 'readPage'> & {
+  /** The position of all changes that are committed. */
+  readPosition(): Promise<ClientPosition>
+  /**
+   * The clients that have changed since a position, some at a time, and the position after them. Null when the changes are not known any
+   * more, or are those of another past of the database: all clients have to be read again.
+   */
+  readSince(
+    position: ClientPosition,
+  ): Promise<Readonly<{ position: ClientPosition; client_ids: readonly string[] }> | null>
+  /** Those of the clients that are there. */
+  findMany(client_ids: readonly string[]): Promise<readonly ClientRecord[]>
 }

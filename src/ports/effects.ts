@@ -26,8 +26,8 @@ export type Passwords = {
   /** The digest of a normalized password of 72 bytes at most. */
   hash(password: string): Promise<PasswordDigest>
   /**
-   * The form of a typed password that matches the digest, or null. For a null digest the verification takes as long as for others of a
-   * kind that this process has seen.
+   * The form of a typed password that matches the digest, or null. A null digest takes as long as the digests that this process has
+   * verified, so that the time does not reveal whether an account exists.
    */
   findForm(typed: string, digest: PasswordDigest | null): Promise<string | null>
   /** True when `findForm` finds a form; takes as long. */

@@ -16,7 +16,7 @@ export type About = Readonly<{
   isUrgent: boolean
   /** For the turns of domains; null while unknown. */
   email: string | null
-  /** The request that caused it, and the sign-in where there is one: the lines of the log about the mail have these fields. */
+  /** The request that caused the mail, and its sign-in if there is one. The log lines about the mail have these fields. */
   about?: AboutRequest
 }>
 

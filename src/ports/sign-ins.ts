@@ -35,18 +35,22 @@ export type RefreshFamilies = {
    */
   judge(presentation: Presentation): Promise<RefreshOutcome>
   /**
-   * Atomic: ends the family with its entry in the revocation feed. Null when it is unknown, or not this client's or person's;
-   * `has_ended` is false when it had ended before.
+   * Atomic: ends the family with its entry in the revocation feed. Null when it is unknown, or not this client's; `has_ended` is false when
+   * it had ended before.
    */
   end(family: {
     id: string
     salt: Uint8Array | null
     client_id: string | null
-    user_id?: string
     reason: EndReason
   }): Promise<Readonly<{ user_id: string; client_id: string; has_ended: boolean }> | null>
-  /** The living ones of an account, the one used last first. */
+  /** The living sign-ins of an account, the one used last first. */
   list(account_id: string): Promise<readonly SignIn[]>
+  /**
+   * Atomic for each batch of very many: ends the sign-in to which the family belongs, with entries in the revocation feed. The ids of the
+   * families that it ended; none when the family is unknown or another person's.
+   */
+  endSignIn(family: { id: string; user_id: string; reason: EndReason }): Promise<readonly string[]>
   /** The family whose *current* token this is. Null unless the family and its account live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
 }

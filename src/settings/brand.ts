@@ -65,4 +65,12 @@ export const BRAND_SETTINGS = {
   TERMS_URL: page('Your terms of use'),
   PRIVACY_URL: page('Your privacy notice'),
   SUPPORT_URL: page('Your help page, or an address of your support'),
+  TEMPLATES_DIR: {
+    schema: z
+      .string()
+      .optional()
+      .transform(path => (path === undefined ? null : resolve(path))),
+    standard: 'unset: the words of Signet',
+    help: 'A directory with your own words and languages for pages and mails: only the texts that you change. Read at start. See docs/sign-in-to-applications.md.',
+  },
 } as const satisfies Record<string, Setting<unknown>>

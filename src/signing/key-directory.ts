@@ -131,7 +131,7 @@ const inspect = async (home: Home, file: string): Promise<KeyFile> => {
   }
 }
 
-const NO_FILE = `is no file of at most ${KEY_BYTES} bytes`
+const NO_FILE = `is not a file of at most ${KEY_BYTES} bytes`
 
 type Found = Readonly<{ path: string; stats: Stats; target: string }>
 

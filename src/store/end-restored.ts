@@ -56,7 +56,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
         )::int as sign_ins,
         (select id::text from batch order by id desc limit 1) as last_id`,
   )
-  if (step === undefined) throw new Error('a statement without its row')
+  if (step === undefined) throw new Error('the statement that ends restored sign-ins returned no row')
   return step
 }
 

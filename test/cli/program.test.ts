@@ -174,6 +174,38 @@ describe('signetd clients check', () => {
       [{ ...GOOD, require_pushed_authorization_requests: true }],
       /require_pushed_authorization_requests needs the grant type authorization_code$/,
     ],
+    [
+      [
+        {
+          ...GOOD,
+          require_signed_request_object: true,
+          jwks: { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB' }] },
+        },
+      ],
+      /require_signed_request_object needs the grant type authorization_code$/,
+    ],
+    [
+      [
+        {
+          ...GOOD,
+          grant_types: ['authorization_code'],
+          redirect_uris: ['https://app.example/'],
+          require_signed_request_object: true,
+        },
+      ],
+      /jwks is required by require_signed_request_object$/,
+    ],
+    [[{ ...GOOD, request_object_signing_alg: 'none' }], /request_object_signing_alg must be one of RS256, /],
+    [
+      [
+        {
+          ...GOOD,
+          request_object_signing_alg: 'EdDSA',
+          jwks: { keys: [{ kty: 'RSA', n: 'AQAB', e: 'AQAB' }] },
+        },
+      ],
+      /request_object_signing_alg needs a key of the type OKP in jwks$/,
+    ],
     [[{ ...GOOD, post_logout_redirect_uris: ['data:x'] }], /post_logout_redirect_uris\.0 must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'http://app.example/' }], /backchannel_logout_uri must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'cursor://app' }], /backchannel_logout_uri must be https/],
@@ -191,12 +223,15 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, refresh_grace_seconds: '9' }], /refresh_grace_seconds must be a whole number from 0 to 60$/],
     [[{ ...GOOD, audience: [''] }], /audience\.0 must not be empty$/],
     [[{ ...GOOD, audience: 7 }], /audience must be a list$/],
-    [[{ ...GOOD, audience: 'https://*.example' }], /audience\.0 must hold no \*, .* register each audience$/],
-    [[{ ...GOOD, protected_resources: ['*'] }], /protected_resources\.0 must hold no \*/],
-    [[{ ...GOOD, redirect_uris: ['https://*.example/cb'] }], /redirect_uris\.0 must hold no \*/],
+    [
+      [{ ...GOOD, audience: 'https://*.example' }],
+      /audience\.0 must not contain \*, .* register each audience$/,
+    ],
+    [[{ ...GOOD, protected_resources: ['*'] }], /protected_resources\.0 must not contain \*/],
+    [[{ ...GOOD, redirect_uris: ['https://*.example/cb'] }], /redirect_uris\.0 must not contain \*/],
     [[{ ...GOOD, redirect_uris: ['https://app.example/*'] }], /register each address$/],
     [[{ ...GOOD, redirect_uris: 'https://app.example' }], /redirect_uris must be a list$/],
-    [[{ ...GOOD, scope: 'orders:*' }], /scope must hold no \*, .* register each scope token$/],
+    [[{ ...GOOD, scope: 'orders:*' }], /scope must not contain \*, .* register each scope token$/],
     [[{ ...GOOD, first_party: 'yes' }], /first_party must be true or false$/],
     [[{ ...GOOD, grant_types: ['implicit'] }], /grant_types\.0 must be one of .*, not "implicit"$/],
     [[{ ...GOOD, grant_types: ['client_credential'] }], /; did you mean client_credentials\?$/],
@@ -253,6 +288,24 @@ describe('signetd clients check', () => {
       expect.stringMatching(/^line 10: client "web": redirect_uri is not a member /),
       'line 12: client number 3: client_id is required',
     ])
+  })
+
+  it('reads SCOPES_FILE too, where it is set', async () => {
+    const [CLIENTS_FILE, SCOPES_FILE] = ['clients.json', 'scopes.json'].map(name => join(directory, name))
+    const files = { CLIENTS_FILE: CLIENTS_FILE ?? '', SCOPES_FILE: SCOPES_FILE ?? '' }
+    writeFileSync(files.CLIENTS_FILE, JSON.stringify([GOOD, { client_id: '' }]))
+    writeFileSync(files.SCOPES_FILE, '{"read": {}}')
+    expect(await signetd(files, 'clients', 'check')).toMatchObject({
+      code: 2,
+      err: [
+        expect.stringMatching(/^CLIENTS_FILE /),
+        expect.stringMatching(/^CLIENTS_FILE /),
+        expect.stringMatching(/^SCOPES_FILE .*: scope "read": title is required$/),
+      ],
+    })
+    writeFileSync(files.CLIENTS_FILE, JSON.stringify([GOOD]))
+    writeFileSync(files.SCOPES_FILE, '{"read": { "title": "Read" }}')
+    expect(await signetd(files, 'clients', 'check')).toMatchObject({ code: 0, out: ['app'], err: [] })
   })
 
   it('says that CLIENTS_FILE is unset, or cannot be read', async () => {

@@ -170,7 +170,7 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     expect({ code, out, err }).toEqual({
       code: 2,
       out: [],
-      err: [expect.stringMatching(/there are no accounts yet/)],
+      err: [expect.stringMatching(/there is no database yet/)],
     })
   })
 })

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, it, type TestContext } from 'vitest'
 import { BLOCKLIST_COMPLETE, blocklistKey } from '../../src/domain/revocations/blocklist-key.ts'
 import { createBlocklistMirror } from '../../src/ephemeral/blocklist-mirror.ts'
-import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
+import { openRedis } from '../../src/ephemeral/redis.ts'
 import { mirrorRevocations } from '../../src/flows/revocations/mirror.ts'
 import { redisRevocations } from '../../src/sdk/redis.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { backends, hasRedis, type OpenBackend } from '../support/backends.ts'
-import { createLog, type LogLine } from '../support/effects.ts'
-import { type OwnRedis, openOwnRedis } from '../support/services/own-redis.ts'
+import { createLog } from '../support/effects.ts'
+import { openOwnRedis } from '../support/services/own-redis.ts'
 
 const EVICTING = ['lru', 'lfu', 'random']
   .flatMap(order => [`allkeys-${order}`, `volatile-${order}`])
@@ -19,61 +19,62 @@ const MARKER = PREFIX + BLOCKLIST_COMPLETE
 const NOW = Math.floor(Date.now() / 1000)
 const tokenOf = (jti: string) => ({ jti, sub: 'ada', client_id: 'web', iat: NOW, exp: NOW + 900 })
 
-describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
+// A server reads the policy every half second, so the tests run at the same time, each with a Redis of its own.
+describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', { concurrent: true }, () => {
   let backend: OpenBackend
-  let own: OwnRedis
-  let redis: RedisConnection
-  let lines: readonly LogLine[]
-  let jti: string
-  const closers: (() => Promise<void>)[] = []
   beforeAll(async () => {
     const last = backends.at(-1)
     if (last === undefined) throw new Error('there is a backend')
     backend = await last.open()
   })
   afterAll(() => backend.close())
-  beforeEach(async () => {
-    own = await openOwnRedis()
-    jti = randomUUID()
+
+  const begin = async ({ expect, onTestFinished }: TestContext) => {
+    const own = await openOwnRedis()
+    onTestFinished(own.close)
+    const jti = randomUUID()
     const expires_at = new Date(Date.now() + 900_000)
     await createRevocations(backend.database, { access_token_seconds: 900 }).revokeAccessToken({
       jti,
       expires_at,
     })
-  })
-  afterEach(async () => {
-    for (const close of closers.splice(0).toReversed()) await close()
-    await own.close()
-  })
+    const open = async () => {
+      const { log, lines } = createLog()
+      const redis = openRedis({ url: own.url, prefix: PREFIX, log })
+      onTestFinished(() => redis.close())
+      await redis.connect()
+      return { redis, mirror: createBlocklistMirror(redis), log, lines }
+    }
+    const copy = async () => {
+      const { redis, mirror, log, lines } = await open()
+      const feed = createRevocationFeed(backend.database)
+      onTestFinished(mirrorRevocations({ feed, mirror, clock: () => new Date(), log, poll_milliseconds: 10 }))
+      return { redis, lines }
+    }
+    const source = redisRevocations({ prefix: PREFIX, mget: keys => own.admin.mget(keys) })
+    /** Evicts whatever may be evicted, as a full memory would. */
+    const evict = async () => {
+      await own.admin.config('SET', 'maxmemory', '1')
+      await own.admin.set('one', 'more').catch(() => {})
+      await own.admin.config('SET', 'maxmemory', '0')
+      expect(await own.admin.exists(PREFIX + blocklistKey('jti', jti))).toBe(0)
+    }
+    return {
+      expect,
+      own,
+      open,
+      copy,
+      evict,
+      revoked: () => source.check(tokenOf(jti)),
+      living: () => source.check(tokenOf(randomUUID())),
+      setPolicy: (policy: string) => own.admin.config('SET', 'maxmemory-policy', policy),
+    }
+  }
 
-  const open = async () => {
-    const log = createLog()
-    lines = log.lines
-    redis = openRedis({ url: own.url, prefix: PREFIX, log: log.log })
-    closers.push(() => redis.close())
-    await redis.connect()
-    return { mirror: createBlocklistMirror(redis), log: log.log }
-  }
-  const copy = async () => {
-    const { mirror, log } = await open()
-    const feed = createRevocationFeed(backend.database)
-    closers.push(mirrorRevocations({ feed, mirror, clock: () => new Date(), log, poll_milliseconds: 10 }))
-  }
-  const source = redisRevocations({ prefix: PREFIX, mget: keys => own.admin.mget(keys) })
-  const revoked = () => source.check(tokenOf(jti))
-  const living = () => source.check(tokenOf(randomUUID()))
-  const setPolicy = (policy: string) => own.admin.config('SET', 'maxmemory-policy', policy)
-  /** Evicts whatever may be evicted, as a full memory would. */
-  const evict = async () => {
-    await own.admin.config('SET', 'maxmemory', '1')
-    await own.admin.set('one', 'more').catch(() => {})
-    await own.admin.config('SET', 'maxmemory', '0')
-    expect(await own.admin.exists(PREFIX + blocklistKey('jti', jti))).toBe(0)
-  }
-
-  it.each(EVICTING)('is never said to be complete from the start on: %s', async policy => {
+  it.for(EVICTING)('is never said to be complete from the start on: %s', async (policy, context) => {
+    const { expect, own, copy, living, setPolicy } = await begin(context)
     await setPolicy(policy)
-    await copy()
+    const { redis, lines } = await copy()
     await expect
       .poll(() => lines)
       .toContainEqual(expect.objectContaining({ message: 'the blocklist in Redis is not complete for now' }))
@@ -86,10 +87,11 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
     expect(lines.filter(({ message }) => message.startsWith('redis may evict'))).toHaveLength(1)
   })
 
-  it.each(EVICTING)(
+  it.for(EVICTING)(
     'is not any longer when that begins meanwhile, until all is there again: %s',
-    async policy => {
-      await copy()
+    async (policy, context) => {
+      const { expect, copy, evict, revoked, living, setPolicy } = await begin(context)
+      const { redis } = await copy()
       await expect.poll(living).toBe('live')
       await setPolicy(policy)
       await expect.poll(living).toBe('stale')
@@ -110,7 +112,8 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
     },
   )
 
-  it('is not completed when an entry was evicted since it was begun, whatever the policy is by then', async () => {
+  it('is not completed when an entry was evicted since it was begun, whatever the policy is by then', async context => {
+    const { expect, own, open, evict, revoked, living, setPolicy } = await begin(context)
     const { mirror } = await open()
     const ticket = await mirror.begin()
     await createRevocationFeed(backend.database).readAll(some => mirror.write(some, new Date()))
@@ -129,7 +132,8 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
     expect(await living()).toBe('stale')
   })
 
-  it('is not renewed when evictions came and went between two looks, or another run has the rows', async () => {
+  it('is not renewed when evictions came and went between two looks, or another run has the rows', async context => {
+    const { expect, own, open, living } = await begin(context)
     const { mirror } = await open()
     await mirror.complete(await mirror.begin())
     expect(await mirror.renew()).toBe(true)
@@ -143,9 +147,10 @@ describe.skipIf(!hasRedis)('the blocklist in a Redis that evicts', () => {
     expect(await living()).toBe('stale')
   })
 
-  it('counts as evicted where the policy cannot be known', async () => {
+  it('counts as evicted where the policy cannot be known', async context => {
+    const { expect, own, copy, living } = await begin(context)
     await own.admin.call('acl', 'setuser', 'signet', '-info')
-    await copy()
+    const { redis, lines } = await copy()
     await expect.poll(() => lines.some(({ message }) => message.startsWith('the blocklist'))).toBe(true)
     expect(await living()).toBe('stale')
     expect(redis.fault()).toContain('maxmemory-policy is unknown')

@@ -1,46 +1,44 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it, type TestContext } from 'vitest'
 import { openCounts } from '../../src/ephemeral/counts.ts'
 import { createGuessFailures } from '../../src/ephemeral/guess-failures.ts'
 import { createLimits } from '../../src/ephemeral/limits.ts'
-import { openRedis, type RedisConnection } from '../../src/ephemeral/redis.ts'
+import { openRedis } from '../../src/ephemeral/redis.ts'
 import { hasRedis } from '../support/backends.ts'
 import { createLog } from '../support/effects.ts'
 import { openFaultProxy } from '../support/services/fault-proxy.ts'
-import { type OwnRedis, openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
+import { openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
 
 const metrics = { limited: () => {} }
 const repeat = async (times: number, work: () => Promise<unknown>) => {
   for (let turn = 0; turn < times; turn++) await work()
 }
 
-describe.skipIf(!hasRedis)('counts in Redis', () => {
-  let own: OwnRedis
-  const opened: RedisConnection[] = []
-  beforeEach(async () => {
-    own = await openOwnRedis('--databases', '16')
-  })
-  afterEach(async () => {
-    for (const redis of opened.splice(0)) await redis.close()
-    await own.close()
-  })
-  const connect = async ({ url = own.url, prefix = 'signet:' } = {}) => {
-    const { log, lines } = createLog()
-    const redis = openRedis({ url, prefix, log })
-    opened.push(redis)
-    await redis.connect()
-    const limits = createLimits({ redis, metrics })
-    return { redis, lines, failures: createGuessFailures(redis), limits }
+// A Redis takes a second to refuse and to come back, so the tests run at the same time, each with a Redis of its own.
+describe.skipIf(!hasRedis)('counts in Redis', { concurrent: true }, () => {
+  const begin = async ({ expect, onTestFinished }: TestContext) => {
+    const own = await openOwnRedis('--databases', '16')
+    onTestFinished(own.close)
+    const connect = async ({ url = own.url, prefix = 'signet:' } = {}) => {
+      const { log, lines } = createLog()
+      const redis = openRedis({ url, prefix, log })
+      onTestFinished(() => redis.close())
+      await redis.connect()
+      const limits = createLimits({ redis, metrics })
+      return { redis, lines, failures: createGuessFailures(redis), limits }
+    }
+    return { expect, own, connect }
   }
 
-  describe.each(Object.entries(PARTIAL_STATES))('that %s', (_, { begin, end }) => {
-    it('go on in process, say so, and are not lost when it is over', async () => {
+  describe.each(Object.entries(PARTIAL_STATES))('that %s', (_, state) => {
+    it('go on in process, say so, and are not lost when it is over', async context => {
+      const { expect, own, connect } = await begin(context)
       const { redis, lines, failures, limits } = await connect()
       const limit = limits('login', { count: 5, window_seconds: 60 })
       expect(redis.fault()).toBeNull()
       await repeat(3, () => failures.add('account'))
       await repeat(3, () => limit.consume('address'))
       await failures.add('forgotten')
-      await begin(own)
+      await state.begin(own)
       await repeat(3, () => failures.add('account'))
       expect(await failures.count('account')).toBe(6)
       expect(await failures.count('other')).toBe(0)
@@ -52,7 +50,7 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
       await expect.poll(redis.isHealthy, { timeout: 5_000 }).toBe(false)
       await expect.poll(redis.fault).toMatch(/^redis (?:refuses what the limits need|does not answer)/)
       expect(lines.filter(({ message }) => message.startsWith('redis refuses'))).toHaveLength(1)
-      await end(own)
+      await state.end(own)
       await expect.poll(redis.isHealthy, { timeout: 5_000 }).toBe(true)
       expect(await failures.count('account')).toBe(6)
       await failures.add('account')
@@ -64,19 +62,21 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
       expect(lines.at(-1)).toMatchObject({ message: 'redis takes what the limits need again' })
     })
 
-    it('begin in process when it is so at the start', async () => {
-      await begin(own)
+    it('begin in process when it is so at the start', async context => {
+      const { expect, own, connect } = await begin(context)
+      await state.begin(own)
       const { redis, failures } = await connect()
       expect(redis.isHealthy()).toBe(false)
       await repeat(6, () => failures.add('account'))
       expect(await failures.count('account')).toBe(6)
-      await end(own)
+      await state.end(own)
       await expect.poll(redis.isHealthy, { timeout: 5_000 }).toBe(true)
       expect(await failures.count('account')).toBe(6)
     })
   })
 
-  it('are in process on a node of a cluster that has some of the slots', async () => {
+  it('are in process on a node of a cluster that has some of the slots', async context => {
+    const { expect, connect } = await begin(context)
     const cluster = await openOwnRedis('--cluster-enabled', 'yes', '--cluster-require-full-coverage', 'no')
     await cluster.admin.call('cluster', 'addslotsrange', '0', '8191')
     const { redis, failures } = await connect({ url: cluster.url })
@@ -89,7 +89,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     await cluster.close()
   })
 
-  it('are not lost when Redis forgets them: evicted, emptied or restarted', async () => {
+  it('are not lost when Redis forgets them: evicted, emptied or restarted', async context => {
+    const { expect, own, connect } = await begin(context)
     const { failures, limits } = await connect()
     const limit = limits('login', { count: 5, window_seconds: 60 })
     await repeat(6, () => failures.add('account'))
@@ -101,7 +102,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     expect(await failures.count('account')).toBe(0)
   })
 
-  it('are one over two instances, and so is their reset', async () => {
+  it('are one over two instances, and so is their reset', async context => {
+    const { expect, connect } = await begin(context)
     const [one, other] = [await connect(), await connect()]
     await repeat(3, () => one.failures.add('account'))
     await repeat(3, () => other.failures.add('account'))
@@ -118,7 +120,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     expect(await other.failures.count('bystander')).toBe(1)
   })
 
-  it('allow exactly so many of those that come at once', async () => {
+  it('allow exactly as many concurrent requests as the limit, over two instances', async context => {
+    const { expect, connect } = await begin(context)
     const [one, other] = [await connect(), await connect()]
     const limits = [one, other].map(({ limits }) => limits('login', { count: 5, window_seconds: 60 }))
     const all = Array.from({ length: 10 }, () => limits).flat()
@@ -126,14 +129,16 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     expect(answers.filter(answer => answer?.isAllowed)).toHaveLength(5)
   })
 
-  it('leave no key for what never failed', async () => {
+  it('leave no key for what never failed', async context => {
+    const { expect, own, connect } = await begin(context)
     const { failures } = await connect()
     await failures.forget('account')
     expect(await failures.count('account')).toBe(0)
     expect((await own.admin.keys('*')).filter(key => !key.endsWith(':probe'))).toEqual([])
   })
 
-  it('have an end in Redis and in process', async () => {
+  it('have an end in Redis and in process', async context => {
+    const { expect, connect } = await begin(context)
     const { redis } = await connect()
     for (const counts of [
       openCounts(redis, { name: 'a', seconds: 1 }),
@@ -147,7 +152,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     }
   })
 
-  it('of two deployments on one Redis do not meet', async () => {
+  it('of two deployments on one Redis do not meet', async context => {
+    const { expect, own, connect } = await begin(context)
     const [one, other] = [await connect(), await connect({ prefix: 'signet:https://other.example:' })]
     await repeat(6, () => one.failures.add('account'))
     expect(await other.failures.count('account')).toBe(0)
@@ -159,7 +165,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     expect(keys).toContain('signet:https://other.example:count:failures:probe')
   })
 
-  it('follow the name of a demoted primary to its successor', async () => {
+  it('follow the name of a demoted primary to its successor', async context => {
+    const { expect, own, connect } = await begin(context)
     const successor = await openOwnRedis()
     const target = { host: '127.0.0.1', port: Number(new URL(own.url).port) }
     const proxy = await openFaultProxy(target)
@@ -178,7 +185,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     await successor.close()
   })
 
-  it('are in process when Redis closes the connection without a word, which the log says once', async () => {
+  it('are in process when Redis closes the connection without a word, which the log says once', async context => {
+    const { expect, own, connect } = await begin(context)
     const { redis, lines, failures } = await connect()
     await failures.add('account')
     await own.admin.config('SET', 'maxclients', '1')
@@ -194,7 +202,8 @@ describe.skipIf(!hasRedis)('counts in Redis', () => {
     expect(lines).toHaveLength(2)
   })
 
-  it('are never written to another database than that of the URL', async () => {
+  it('are never written to another database than that of the URL', async context => {
+    const { expect, own, connect } = await begin(context)
     const { redis, lines, failures } = await connect({ url: `${own.url}/99` })
     expect(redis.wrongDatabase()).toContain('out of range')
     expect(redis.isHealthy()).toBe(false)

@@ -4,11 +4,11 @@ import { createSparingLimit } from '../../src/ephemeral/sparing-limit.ts'
 import { absentMetrics } from '../../src/platform/metrics.ts'
 import { times } from '../support/ask.ts'
 
-describe('a limit that asks the shared count only about busy keys', () => {
+describe('a limit that consults the shared count only for busy keys', () => {
   const limits = createLimits({ redis: null, metrics: absentMetrics })
   const rate = { count: 100, window_seconds: 60 }
 
-  it('lets a tenth pass by its own count, and tells of it with the next', async () => {
+  it('allows a tenth of the limit by its own count, and adds that tenth to the shared count with the next request', async () => {
     const shared = limits('refresh', rate)
     const [one, other] = [createSparingLimit(shared, rate), createSparingLimit(shared, rate)]
     for (const _ of times(10)) expect(await one.consume('a')).toBeNull()
@@ -21,7 +21,7 @@ describe('a limit that asks the shared count only about busy keys', () => {
     expect(await other.consume('b')).toBeNull()
   })
 
-  it('is exact where it is small, and off where it is off', async () => {
+  it('is exact for a small limit, and absent without a limit', async () => {
     const small = { count: 3, window_seconds: 60 }
     const limit = createSparingLimit(limits('refresh', small), small)
     for (const _ of times(3)) expect(await limit.consume('a')).toMatchObject({ isAllowed: true })

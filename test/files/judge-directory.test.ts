@@ -181,7 +181,7 @@ describe('what is in the directories', () => {
     expect(make).toThrow(/pepper is open to other users \(mode 0604\); run: chmod 600/)
     writeFileSync(join(parent, 'theirs'), 'theirs', { mode: 0o600 })
     symlinkSync('../theirs', join(path, 'link'))
-    expect(() => localSecret(path, 'link', () => 'secret')).toThrow(/link is no file/)
+    expect(() => localSecret(path, 'link', () => 'secret')).toThrow(/link is not a regular file/)
   })
 
   it.runIf(isRoot)('refuses a generated secret of another user', () => {
@@ -238,7 +238,7 @@ describe.runIf(isRoot)('a process of another uid', () => {
     expect(kept).toEqual([])
   })
 
-  it('is told in a sentence what it cannot write', async () => {
+  it('gets one sentence about what it cannot write', async () => {
     chmodSync(parent, 0o755)
     expect(await actAs(STRANGER, STRANGER)).toEqual([
       expect.stringMatching(/^DATA_DIR \S+ cannot be made: EACCES \(this process is uid 12345\)$/),

@@ -344,7 +344,7 @@ describe.each(deployments)('RFC 6749 §4.1.3 – the authorization code grant on
     })
   })
 
-  it('leaves the other grants as they are', async () => {
+  it('leaves the client_credentials grant as it is', async () => {
     expect((await signet.token(CLIENT_CREDENTIALS, SERVICE)).status).toBe(200)
   })
 })

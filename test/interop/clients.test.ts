@@ -11,7 +11,7 @@ import { listen } from '../support/listen.ts'
 /** simple-oauth2 takes no other characters. */
 const ASCII = 'a+b:c%d e&f=g/h?i-long-enough-to-be-taken'
 
-describe('clients that nobody here wrote', () => {
+describe('clients that others wrote', () => {
   let deployment: Deployment
   let issuer: string
   let key: ClientKey

@@ -37,7 +37,7 @@ const CLIENTS = [
   },
 ]
 
-describe('the authorization code flow, by clients that nobody here wrote', () => {
+describe('the authorization code flow, by clients that others wrote', () => {
   let deployment: Deployment
   let issuer: string
   let close: () => Promise<void>
@@ -70,15 +70,11 @@ describe('the authorization code flow, by clients that nobody here wrote', () =>
         execute: [openid.allowInsecureRequests],
       })
 
-    /** A request, and the checks of its answer. */
-    const ask = async (
-      configuration: openid.Configuration,
-      redirect_uri: string,
-      more: Record<string, string> = {},
-    ) => {
+    /** The parameters of a request, and the checks of its answer. */
+    const prepare = async (redirect_uri: string, more: Record<string, string> = {}) => {
       const pkceCodeVerifier = openid.randomPKCECodeVerifier()
       const [expectedState, expectedNonce] = [openid.randomState(), openid.randomNonce()]
-      const url = openid.buildAuthorizationUrl(configuration, {
+      const parameters = {
         redirect_uri,
         scope: SCOPE,
         code_challenge: await openid.calculatePKCECodeChallenge(pkceCodeVerifier),
@@ -86,8 +82,19 @@ describe('the authorization code flow, by clients that nobody here wrote', () =>
         state: expectedState,
         nonce: expectedNonce,
         ...more,
-      })
-      return { url, checks: { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true } }
+      }
+      const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true }
+      return { parameters, checks }
+    }
+
+    /** A request, and the checks of its answer. */
+    const ask = async (
+      configuration: openid.Configuration,
+      redirect_uri: string,
+      more: Record<string, string> = {},
+    ) => {
+      const { parameters, checks } = await prepare(redirect_uri, more)
+      return { url: openid.buildAuthorizationUrl(configuration, parameters), checks }
     }
 
     it.each([
@@ -122,6 +129,29 @@ describe('the authorization code flow, by clients that nobody here wrote', () =>
         })
       },
     )
+
+    it.each([
+      ['at /authorize', openid.buildAuthorizationUrlWithJAR, 'request'],
+      [
+        'pushed',
+        async (
+          ...[configuration, parameters, privateKey]: Parameters<typeof openid.buildAuthorizationUrlWithJAR>
+        ) =>
+          openid.buildAuthorizationUrlWithPAR(
+            configuration,
+            (await openid.buildAuthorizationUrlWithJAR(configuration, parameters, privateKey)).searchParams,
+          ),
+        'request_uri',
+      ],
+    ])('signs a person in by a signed request %s', async (_, build, sent) => {
+      const configuration = await discover('jwt', openid.PrivateKeyJwt(key.privateKey))
+      const { checks, parameters } = await prepare(WEB_URI)
+      const url = await build(configuration, parameters, { key: key.privateKey, kid: key.kid })
+      expect([...url.searchParams.keys()].toSorted()).toEqual(['client_id', sent])
+      const { person, email } = meet()
+      const tokens = await openid.authorizationCodeGrant(configuration, await person.authorize(url), checks)
+      expect(tokens.claims()).toMatchObject({ email, aud: 'jwt' })
+    })
 
     it('finds a person still signed in, and asks one to sign in again', async () => {
       const [{ person, email }, configuration] = [

@@ -8,7 +8,7 @@ import { API, SERVICE } from '../support/clients.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 
-describe('verifiers that nobody here wrote', () => {
+describe('verifiers that others wrote', () => {
   let deployment: Deployment
   let issuer: string
   let jwks_uri: string

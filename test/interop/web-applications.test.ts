@@ -22,7 +22,7 @@ const placeApplication = async (): Promise<Application> => {
   return { port, origin: `http://127.0.0.1:${port}` }
 }
 
-describe('web applications that nobody here wrote', () => {
+describe('web applications that others wrote', () => {
   let deployment: Deployment
   let issuer: string
   let close: () => Promise<void>

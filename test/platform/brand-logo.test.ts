@@ -22,24 +22,24 @@ describe('BRAND_LOGO_FILE', () => {
     ['image/png', Buffer.from('89504e470d0a1a0a', 'hex')],
     ['image/jpeg', Buffer.from('ffd8ffe0', 'hex')],
     ['image/webp', Buffer.from('RIFF\0\0\0\0WEBPVP8 ')],
-  ])('is %s by its bytes, whatever its name is', (type, bytes) => {
+  ])('is recognized as %s by its content, not by its file name', (type, bytes) => {
     expect(read(bytes)).toMatchObject({ type, version: expect.stringMatching(/^[\da-f]{12}$/) })
   })
 
-  it('has a version that changes with its bytes', () => {
+  it('has a version that changes with its content', () => {
     const versionOf = (text: string) => read(`<svg>${text}</svg>`)
     expect(versionOf('a')).toEqual(versionOf('a'))
     expect(versionOf('a')).not.toEqual(versionOf('b'))
   })
 
   it.each(['<html><body><svg></svg></body></html>', 'GIF89a', '', 'alert(1)'])(
-    'is refused in a sentence when it is none: %j',
+    'is refused with one sentence when its content is no supported image: %j',
     text => {
       expect(read(text)).toEqual({ fault: expect.stringMatching(/^BRAND_LOGO_FILE must be an SVG, PNG/) })
     },
   )
 
-  it('is refused in a sentence when it is too large, or not there', () => {
+  it('is refused with one sentence above 65,536 bytes and when the file is missing', () => {
     const least = '<svg></svg>'.length
     expect(read(`<svg>${' '.repeat(65_536 - least)}</svg>`)).toHaveProperty('type')
     expect(read(`<svg>${' '.repeat(65_537 - least)}</svg>`)).toEqual({

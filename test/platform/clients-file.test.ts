@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StartFault } from '../../src/domain/base/start-fault.ts'
-import { openClients } from '../../src/platform/clients-file.ts'
+import { createRegisteredClients } from '../../src/flows/clients/registered-clients.ts'
+import { openClientsFile } from '../../src/platform/clients-file.ts'
+import { createLog } from '../support/effects.ts'
 
 const entry = (client_id: string) => ({
   client_id,
@@ -25,13 +27,16 @@ describe('reloading the clients file', () => {
     writeFileSync(file, fileOf('first'))
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
-  const opened = () => openClients({ file, more: [], policy })
+  const opened = async (limit: Readonly<{ read_milliseconds?: number }> = {}) => {
+    const { clients, putListed } = createRegisteredClients(createLog())
+    return { clients, ...(await openClientsFile({ file, policy, onRead: putListed, ...limit })) }
+  }
   const put = (text: string) => {
     writeFileSync(`${file}.new`, text)
     renameSync(`${file}.new`, file)
   }
 
-  it('ends with the newest content, though an older reading takes longer', async () => {
+  it('keeps the newest content when an older read finishes later', async () => {
     const { clients, reload } = await opened()
     // A reading of a pipe ends when its writer has closed it: later than that of the file that replaces it.
     rmSync(file)
@@ -50,7 +55,7 @@ describe('reloading the clients file', () => {
     expect(clients.hasOrigin('https://old.example')).toBe(false)
   })
 
-  it('reads what was there when it was asked, or later, however many ask at once', async () => {
+  it('never serves content older than the request to reload, with fifty requests at once', async () => {
     const { clients, reload } = await opened()
     const asked: Promise<void>[] = []
     for (let turn = 0; turn < 50; turn++) {
@@ -64,8 +69,8 @@ describe('reloading the clients file', () => {
     expect(await clients.find('turn49')).not.toBeNull()
   })
 
-  it('gives up a reading that hangs, and goes on with the next', async () => {
-    const { clients, reload } = await openClients({ file, more: [], policy, read_milliseconds: 200 })
+  it('gives up a read that hangs, and performs the next one', async () => {
+    const { clients, reload } = await opened({ read_milliseconds: 200 })
     rmSync(file)
     execFileSync('mkfifo', [file])
     await expect(reload()).rejects.toMatchObject({ lines: [expect.stringMatching(/cannot be read/)] })
@@ -81,7 +86,7 @@ describe('reloading the clients file', () => {
     ['[', /is not JSON/],
     ['[{ "client_id": "a", "client_secret": "short" }]', /client_secret/],
     [fileOf('a', 'a'), /registered twice/],
-  ])('keeps the old registrations and says why: %j', async (text, why) => {
+  ])('keeps the old registrations and reports why the new file is refused: %j', async (text, why) => {
     const { clients, reload } = await opened()
     put(text)
     const failed = await reload().catch((error: unknown) => error)
@@ -95,7 +100,7 @@ describe('reloading the clients file', () => {
     expect(await clients.find('first')).toBeNull()
   })
 
-  it('tells each of two that overlap what became of its own reading', async () => {
+  it('reports to each of two overlapping reloads the result of its own read', async () => {
     const { clients, reload } = await opened()
     put('[')
     const bad = reload()

@@ -14,7 +14,7 @@ const messagesOf = async (script: string): Promise<readonly string[]> => {
 }
 
 describe('the log', () => {
-  it('writes what comes while a write waits for the thread pool, without a later line', async () => {
+  it('writes the lines that arrive during a pending write without waiting for a later line', async () => {
     // Killed once the pool has been free for a round: no exit hook writes what was left behind.
     const script = `
       import { pbkdf2 } from 'node:crypto'
@@ -32,7 +32,7 @@ describe('the log', () => {
     expect(stdout).toEqual(['one', 'two'])
   })
 
-  it('loses no line to an exit', async () => {
+  it('writes every line before the process exits', async () => {
     expect(
       await messagesOf(
         `const log = openLog('info'); process.once('exit', log.flush); log.info({}, 'last'); process.exit(0)`,

@@ -89,7 +89,7 @@ const createGate = () => {
 }
 
 describe('the queue of mails, with a relay that defers a domain', () => {
-  it('delivers every mail of others, and drops those of the domain alone', async () => {
+  it('delivers every mail to other domains, and drops only mails to the deferred domain', async () => {
     const { deliver, addresses } = await relayWith(deferring)
     const { verification, reset, counts, queue, dropped } = queueTo(deliver)
     for (let index = 0; index < 1_500; index++) verification(`a${index}@s${index}.evil.example`)
@@ -106,7 +106,7 @@ describe('the queue of mails, with a relay that defers a domain', () => {
     await expect.poll(() => addresses().length, { timeout: 10_000 }).toBe(122)
   }, 40_000)
 
-  it('keeps the late mails of others when one domain has more than its share of them', async () => {
+  it('keeps the late mails of other domains when one domain exceeds its share', async () => {
     let isDeferring = true
     const { deliver, addresses } = await relayWith(deferring)
     const late = queueTo(
@@ -137,7 +137,7 @@ describe('the queue of mails, with a receiver that misbehaves', () => {
       'refuses for good',
       (callback: (error?: Error) => void) => callback(Object.assign(new Error('no'), { responseCode: 550 })),
     ],
-  ])('leaves turns to others where it %s', async (_, answer) => {
+  ])('delivers to other domains while the receiver %s', async (_, answer) => {
     const { deliver, addresses } = await relayWith(answer)
     const { verification, reset } = queueTo(deliver)
     for (let index = 0; index < 50; index++) verification(`a${index}@evil.example`)
@@ -148,7 +148,7 @@ describe('the queue of mails, with a receiver that misbehaves', () => {
     await expect.poll(() => addresses().length, { timeout: 6_000 }).toBe(40)
   })
 
-  it('gets over a server that cuts each connection at first', async () => {
+  it('delivers once a server stops resetting connections', async () => {
     let cuts = 6
     const mailbox = await openMailbox()
     const port = await freePort()
@@ -168,7 +168,7 @@ describe('the queue of mails, with a receiver that misbehaves', () => {
     await expect.poll(() => counts.sent, { timeout: 10_000 }).toBe(3)
   })
 
-  it('gives a server that answers one byte at a time no longer than a delivery may take, nor a closing', async () => {
+  it('limits the time of a delivery and of closing with a server that answers one byte at a time', async () => {
     const sockets = new Set<Socket>()
     const server = createServer(socket => {
       sockets.add(socket)
@@ -195,7 +195,7 @@ describe('the queue of mails, with a receiver that misbehaves', () => {
 })
 
 describe('the order of mails', () => {
-  it('puts what is urgent first', async () => {
+  it('delivers urgent mails first', async () => {
     const gate = createGate()
     const { verification, reset } = queueTo(gate.deliver)
     for (let index = 0; index < 100; index++) verification(`v${index}@d${index}.example`)
@@ -223,7 +223,7 @@ describe('the order of mails', () => {
     expect(Math.max(...places)).toBeLessThan(20)
   })
 
-  it('drops verifications before resets, whoever has how many domains', async () => {
+  it('drops verifications before password resets, however many domains they are sent to', async () => {
     const gate = createGate()
     const { verification, reset, queue, counts, dropped } = queueTo(gate.deliver)
     for (let index = 0; index < 400; index++) reset(`r${index}@b${index}.example`)
@@ -237,7 +237,7 @@ describe('the order of mails', () => {
     expect(dropped()).toHaveLength(2_800)
   })
 
-  it('takes no more than the share of a domain away from it, when the queue is full', async () => {
+  it('keeps the mails of a domain within its share when the queue is full', async () => {
     const gate = createGate()
     const { verification, counts } = queueTo(gate.deliver)
     for (let index = 0; index < 100; index++) verification(`v${index}@b.example`)
@@ -248,7 +248,7 @@ describe('the order of mails', () => {
     expect(gate.delivered.filter(address => address.endsWith('@b.example'))).toHaveLength(200)
   })
 
-  it('stays quick when thousands come at once', () => {
+  it('accepts five thousand mails in less than a millisecond each', () => {
     const gate = createGate()
     const { verification } = queueTo(gate.deliver)
     const started = performance.now()
@@ -266,7 +266,7 @@ describe('the order of mails', () => {
     ['ada@mail.example.de', 'example.de'],
     ['"a@b"@example.org', 'example.org'],
     ['ada@localhost', 'localhost'],
-  ])('takes %s for the group %s', (email, group) => {
+  ])('puts %s into the group %s', (email, group) => {
     expect(mailGroupOf(email)).toBe(group)
   })
 })

@@ -19,7 +19,7 @@ describe('password workers', () => {
   })
   afterEach(() => passwords.close())
 
-  it('make digests that bcrypt reads, of the cost that was asked for, each with a salt of its own', async () => {
+  it('make bcrypt digests of the configured cost, each with a salt of its own', async () => {
     const [one, other] = await Promise.all([passwords.hash('password'), passwords.hash('password')])
     expect(one).toMatch(/^\$2[aby]\$10\$[./A-Za-z0-9]{53}$/)
     expect(one).not.toBe(other)
@@ -27,7 +27,7 @@ describe('password workers', () => {
     expect(await passwords.matches('Password', one)).toBe(false)
   })
 
-  it('go on reading the digests of an earlier cost', async () => {
+  it('verify the digests of an earlier cost', async () => {
     const digest = hashSync('password', 4) as PasswordDigest
     expect(await passwords.matches('password', digest)).toBe(true)
   })
@@ -37,21 +37,24 @@ describe('password workers', () => {
     expect(await passwords.matches(`${password} `, digest as PasswordDigest)).toBe(false)
   })
 
-  it('match nothing without a digest, or with one that nobody understands', async () => {
+  it('match no password without a digest or with a digest of an unknown format', async () => {
     for (const password of ['', 'password', '\0']) expect(await passwords.matches(password, null)).toBe(false)
     expect(await passwords.matches('password', 'password' as PasswordDigest)).toBe(false)
   })
 
-  it.each(['password', 'PassWord1', 'iloveyou!', 'qwerty123'])('know %s for a common one', async password => {
-    expect(await passwords.isCommon(password)).toBe(true)
-  })
+  it.each(['password', 'PassWord1', 'iloveyou!', 'qwerty123'])(
+    'recognize %s as a common password',
+    async password => {
+      expect(await passwords.isCommon(password)).toBe(true)
+    },
+  )
 
-  it('know no other for one', async () => {
+  it('recognize no uncommon password as common', async () => {
     for (const password of [PASSWORD, '', 'constructor', '__proto__'])
       expect(await passwords.isCommon(password)).toBe(false)
   })
 
-  it('leave the event loop free: it turns between the first hash and the last of fifty', async () => {
+  it('leave the event loop free while they compute fifty hashes', async () => {
     const finished: string[] = []
     const hashes = Array.from({ length: 50 }, async () => {
       finished.push(await passwords.hash('password'))
@@ -67,7 +70,7 @@ describe('password workers', () => {
   })
 
   it.runIf(existsSync('/proc/self/task'))(
-    'are as many as they were told, and started for work alone',
+    'start only for work, and at most the configured number',
     async () => {
       const threads = () => readdirSync('/proc/self/task').length
       const three = openPasswords({ cost: 4, workers: 3 })
@@ -84,7 +87,7 @@ describe('password workers', () => {
     },
   )
 
-  it('say Unavailable, with when to come back, to who comes while the queue is full, and serve those who wait', async () => {
+  it('reject with Unavailable and a time to retry while the queue is full, and serve the calls that wait', async () => {
     const asked = await Promise.allSettled(
       Array.from({ length: 300 }, () => passwords.matches('x', hashSync('x', 4) as PasswordDigest)),
     )
@@ -100,7 +103,7 @@ describe('password workers', () => {
     expect(await passwords.matches('x', hashSync('x', 4) as PasswordDigest)).toBe(true)
   })
 
-  it('say Unavailable where no thread can start, and serve again when one can', async () => {
+  it('reject with Unavailable while no thread can start, and serve again once one can', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'signet-worker-'))
     const module = join(directory, 'worker.mjs')
     const moved = openPasswords({
@@ -123,10 +126,10 @@ describe('password workers', () => {
 
   it.each([
     ['a cheap digest of another kind', `$pbkdf2-sha256$i=1$c29tZXNhbHQ$${'a'.repeat(43)}`],
-    ['a dear digest of another kind', `$pbkdf2-sha512$i=300000$c29tZXNhbHQ$${'a'.repeat(86)}`],
+    ['an expensive digest of another kind', `$pbkdf2-sha512$i=300000$c29tZXNhbHQ$${'a'.repeat(86)}`],
     ['a bcrypt digest of a higher cost', hashSync('x', 12)],
     ['a bcrypt digest of a lower cost', hashSync('x', 4)],
-  ])('hold every refusal to one time when they have seen %s', async (_, digest) => {
+  ])('make every refusal take the same time after they have seen %s', async (_, digest) => {
     const waits: number[] = []
     const withFloor = openPasswords({
       cost: COST,
@@ -140,7 +143,7 @@ describe('password workers', () => {
         expect(await withFloor.matches('guess', each as PasswordDigest | null)).toBe(false)
         return { held: waits.slice(before), milliseconds: performance.now() - started }
       }
-      // Nobody waits where there are digests of today alone.
+      // No verification is delayed while every digest seen so far is of the configured cost.
       expect((await refused(null)).held).toEqual([])
       expect((await refused(hashSync('x', COST))).held).toEqual([])
       const foreign = await refused(digest)

@@ -49,7 +49,7 @@ const queueTo = (
 }
 
 describe('SMTP', () => {
-  it('delivers text in UTF-8 to one address, whatever is in it', async () => {
+  it('delivers a text in UTF-8 unchanged to one address', async () => {
     const names: unknown[] = []
     const mailbox = await mailboxAt({
       onMailFrom: (_address, session, callback) => {
@@ -72,14 +72,14 @@ describe('SMTP', () => {
     'a@b.example, victim@b.example',
     'A <victim@b.example>',
     'a b@c.example',
-  ])('sends nothing to what is no address: %j', async address => {
+  ])('sends nothing to a malformed address: %j', async address => {
     const mailbox = await mailboxAt()
     const sending = smtpTo(mailbox.url).send(LETTER, address)
     await expect(sending).rejects.toMatchObject({ responseCode: 553 })
     expect(mailbox.mails).toEqual([])
   })
 
-  it('signs in with what the URL says', async () => {
+  it('authenticates with the user and password of the URL', async () => {
     const seen: unknown[] = []
     const mailbox = await mailboxAt({
       authOptional: false,
@@ -93,12 +93,12 @@ describe('SMTP', () => {
     expect(seen).toEqual([['user@relay', 'p:/']])
   })
 
-  it('trusts no certificate that nobody vouches for', async () => {
+  it('refuses a certificate that no trusted authority signed', async () => {
     const { port } = await mailboxAt({ secure: true })
     await expect(smtpTo(`smtps://127.0.0.1:${port}`).verify()).rejects.toThrow(/certificate/)
   })
 
-  it('RFC 8314 – sends nothing in the clear, but on loopback or where it is told to', async () => {
+  it('RFC 8314 – sends without TLS only on loopback or with starttls=off', async () => {
     const { port, mails } = await mailboxAt()
     // Not an address of loopback by its name.
     const clear = `smtp://0.0.0.0:${port}`
@@ -110,7 +110,7 @@ describe('SMTP', () => {
 })
 
 describe('the queue of mails', () => {
-  it('tries again until the server is back', async () => {
+  it('tries again until the server is reachable', async () => {
     const port = await freePort()
     const smtp = smtpTo(`smtp://127.0.0.1:${port}`)
     let refusals = 0
@@ -130,7 +130,7 @@ describe('the queue of mails', () => {
     expect(lines.map(({ level }) => level)).toEqual(['warn'])
   })
 
-  it('gives up, and says whose mail it was, without address or text', async () => {
+  it('gives up after the last try, and logs the account without the address or the text', async () => {
     const smtp = smtpTo(`smtp://127.0.0.1:${await freePort()}`)
     const { queue, counts, lines } = queueTo(mail => smtp.send(LETTER, mail.to))
     queue.post(async () => MAIL, URGENT)
@@ -144,7 +144,7 @@ describe('the queue of mails', () => {
     expect(JSON.stringify(lines)).not.toMatch(/ada@|signet_el_/)
   })
 
-  it('does not insist where the server refuses for good', async () => {
+  it('does not try again after a permanent refusal', async () => {
     const mailbox = await mailboxAt({
       onRcptTo: ({ address }, _session, callback) =>
         callback(Object.assign(new Error(`no such user ${address}`), { responseCode: 550 })),
@@ -157,7 +157,7 @@ describe('the queue of mails', () => {
     expect(JSON.stringify(lines)).not.toContain('ada@')
   })
 
-  it('runs an errand anew while it fails, and never again once it has a mail', async () => {
+  it('repeats an errand that fails, and never one that has returned a mail', async () => {
     let errands = 0
     let deliveries = 0
     const { queue, counts } = queueTo(async () => {
@@ -173,7 +173,7 @@ describe('the queue of mails', () => {
     expect([errands, deliveries]).toEqual([2, 3])
   })
 
-  it('is bounded', async () => {
+  it('drops mails above 1,000 waiting ones', async () => {
     let go = () => {}
     const gate = new Promise<void>(resolve => {
       go = resolve
@@ -185,7 +185,7 @@ describe('the queue of mails', () => {
     await expect.poll(() => counts.sent).toBe(1_000)
   })
 
-  it('closes by sending what was not tried yet, and drops what is late', async () => {
+  it('sends the mails that were not tried yet when it closes, and drops those that wait for another try', async () => {
     const { queue, counts } = queueTo(async () => {}, [])
     queue.post(async () => MAIL, URGENT)
     await queue.close()
@@ -199,7 +199,7 @@ describe('the queue of mails', () => {
     expect(late.counts).toEqual({ sent: 0, failed: 0, dropped: 1 })
   })
 
-  it('closes within seconds when the server says nothing', async () => {
+  it('closes within seconds when the server is silent', async () => {
     const server: Server = createServer(() => {})
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     closers.push(() => server.close())
@@ -215,7 +215,7 @@ describe('the queue of mails', () => {
 })
 
 describe('a request for a mail', () => {
-  it('asks nobody anything before its answer', async () => {
+  it('is answered before any look-up of the account', async () => {
     const errands: Errand[] = []
     const asked: string[] = []
     const never = (what: string) => async () => {

@@ -19,11 +19,11 @@ describe('the timing floor of refusals', () => {
     return milliseconds + (waits[0] ?? 0)
   }
 
-  it('holds nobody before it has seen an unusual digest', async () => {
+  it('delays no refusal before the first digest of unusual cost', async () => {
     expect(await total(80)).toBe(80)
   })
 
-  it('is the same for whatever was tried, before and after', async () => {
+  it('is the next power of two above the slowest digest, for every attempt', async () => {
     floor.learn(100)
     expect([await total(1), await total(80), await total(100)]).toEqual([256, 256, 256])
     // A cheaper one, and one that took a little longer, move nothing: the next attempt would tell of them.
@@ -34,14 +34,14 @@ describe('the timing floor of refusals', () => {
     expect(await total(80)).toBe(512)
   })
 
-  it('holds nobody who took longer by himself, and nobody for longer than four seconds', async () => {
+  it('delays no refusal that took longer than the floor, and none beyond 4,096 ms', async () => {
     floor.learn(100)
     expect(await total(257)).toBe(257)
     floor.learn(60_000)
     expect(await total(80)).toBe(4096)
   })
 
-  it('ends one to two windows after the last unusual digest, whatever else is tried', async () => {
+  it('ends one to two windows after the last digest of unusual cost, regardless of other attempts', async () => {
     clock = WINDOW - 1
     floor.learn(100)
     clock = 2 * WINDOW

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signIn, signUp } from '../support/accounts/account-api.ts'
+import { fillDataDir } from '../support/backends.ts'
 import { becomesReady, openSandbox, type Sandbox } from '../support/process.ts'
 
 const run = promisify(execFile)
@@ -37,6 +38,7 @@ describe('npm pack in a checkout with a running server', { timeout: 120_000 }, (
   let paths: readonly string[]
   beforeAll(async () => {
     sandbox = await openSandbox()
+    await fillDataDir(sandbox.environment.DATA_DIR)
     await becomesReady(sandbox.start({}, process.execPath, entry, 'serve'))
     const { stdout } = await run('npm', ['pack', '--json'], { cwd: checkout.directory })
     const [packed] = JSON.parse(stdout.slice(stdout.indexOf('['))) as readonly [

@@ -10,6 +10,7 @@ import {
   createDatabaseWithSchema,
   createDataDir,
   createEmptyDatabase,
+  fillDataDir,
   hasPostgres,
 } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
@@ -45,8 +46,8 @@ const phasesOf = (program: Program) =>
     .filter(line => line['event'] === 'start')
     .map(line => line['phase'])
 
-describe('the first start on the embedded default', () => {
-  it('prints the issuer, a demo client and a command whose token can be verified', async () => {
+describe('a start on the embedded default', () => {
+  it('prints, for the first time, the issuer, a demo client and a command whose token can be verified', async () => {
     const program = sandbox.start()
     await becomesReady(program)
     const issuer = `http://localhost:${sandbox.port}`
@@ -82,6 +83,7 @@ describe('the first start on the embedded default', () => {
   })
 
   it('finds accounts, key and demo client again at the second start', async () => {
+    await fillDataDir(sandbox.environment.DATA_DIR)
     const first = sandbox.start()
     await becomesReady(first)
     const jwks = (await sandbox.ask('/.well-known/jwks.json')).text
@@ -104,6 +106,7 @@ describe('the first start on the embedded default', () => {
   })
 
   it('loses no row by kill -9', async () => {
+    await fillDataDir(sandbox.environment.DATA_DIR)
     const first = sandbox.start()
     await becomesReady(first)
     const people = await Promise.all([1, 2, 3].map(number => signUp(sandbox, `p${number}@example.com`)))
@@ -117,6 +120,7 @@ describe('the first start on the embedded default', () => {
   })
 
   it('refuses a second process on the same DATA_DIR in one line, and keeps serving', async () => {
+    await fillDataDir(sandbox.environment.DATA_DIR)
     const first = sandbox.start()
     await becomesReady(first)
     const second = await fails({ PORT: String(await freePort()) })

@@ -82,13 +82,13 @@ describe('examples', () => {
       key = issuer.keys[0] ?? createKey(),
     ) => signToken(key, issuer.claims(Math.floor(Date.now() / 1000), claims), header)
 
-    it('takes a genuine token', async () => {
+    it('accepts a genuine token', async () => {
       const response = await call('/orders', await issue())
       expect(response.status).toBe(200)
       expect(await response.json()).toEqual({ sub: 'ada' })
     })
 
-    it('takes one for several services', async () => {
+    it('accepts a token for several services', async () => {
       expect((await call('/orders', await issue({ aud: ['https://other.example', AUDIENCE] }))).status).toBe(
         200,
       )
@@ -105,9 +105,9 @@ describe('examples', () => {
         async () =>
           `${segmentOf({ alg: 'none', typ: 'at+jwt' })}.${segmentOf(issuer.claims(Date.now() / 1000))}.`,
       ],
-      ['signed by a stranger', () => issue({}, { kid: issuer.keys[0]?.kid }, createKey())],
-      ['signed by a stranger under a name of his own', () => issue({}, {}, createKey())],
-      ['that is none', async () => 'x.y.z'],
+      ['signed by another key', () => issue({}, { kid: issuer.keys[0]?.kid }, createKey())],
+      ['signed by another key under its own kid', () => issue({}, {}, createKey())],
+      ['that is not a JWT', async () => 'x.y.z'],
     ]
     it.each(refused)('refuses a token %s', async (_, make) => {
       const response = await call('/orders', await make())

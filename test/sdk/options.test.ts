@@ -69,13 +69,16 @@ describe('an option that does not exist', () => {
     ['redisRevocations', redisRevocations, redis, { timeout: 1 }, 'timeout; did you mean mget?'],
     ['createTestIssuer', createTestIssuer, verifier, { audiance: '' }, 'audiance; did you mean audience?'],
     ['authentication', authentication, { max_age: 1 }, { maxage: 1 }, 'maxage; did you mean max_age?'],
-  ])('is a TypeError of %s, with the nearest that does', async (of, call, options, misspelt, said) => {
-    const error = await outcomeOf(call, { ...options, ...misspelt })
-    expect(error).toBeInstanceOf(TypeError)
-    expect(error).toHaveProperty('message', `${of}: there is no option ${said}`)
-  })
+  ])(
+    'makes %s throw a TypeError that names the nearest option',
+    async (of, call, options, misspelt, said) => {
+      const error = await outcomeOf(call, { ...options, ...misspelt })
+      expect(error).toBeInstanceOf(TypeError)
+      expect(error).toHaveProperty('message', `${of}: there is no option ${said}`)
+    },
+  )
 
-  it('is not one that every object has', async () => {
+  it('is refused even under the name of a property that every object inherits', async () => {
     expect(await outcomeOf(createVerifier, { ...verifier, constructor: 1 })).toBeInstanceOf(TypeError)
     expect(await outcomeOf(createVerifier, verifier)).not.toBeInstanceOf(Error)
   })

@@ -38,7 +38,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     main()`
   const expected = 'ada token_malformed function function'
 
-  it('is imported', async () => {
+  it('can be imported as an ES module', async () => {
     await project.write(
       'esm.mjs',
       `
@@ -51,7 +51,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     expect(await project.node('esm.mjs')).toBe(expected)
   })
 
-  it('is required from CommonJS', async () => {
+  it('can be required from CommonJS', async () => {
     await project.write(
       'cjs.cjs',
       `
@@ -64,7 +64,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     expect(await project.node('cjs.cjs')).toContain(expected)
   })
 
-  it('is one library in a process, however it is loaded', async () => {
+  it('is loaded once in a process that both imports and requires it', async () => {
     await project.write(
       'both.mjs',
       `import { createRequire } from 'node:module'
@@ -74,7 +74,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     expect(await project.node('both.mjs')).toBe('true')
   })
 
-  it('runs on node:crypto under Node, and needs nothing of Node and no other package elsewhere', async () => {
+  it('uses node:crypto under Node, and elsewhere neither Node nor another package', async () => {
     await project.write(
       'which.mjs',
       "console.log(import.meta.resolve('signetd/verify'), import.meta.resolve('signetd/hono'))",
@@ -130,7 +130,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     ['esnext', 'bundler', 'ts'],
     ['preserve', 'bundler', 'ts'],
   ])(
-    'has its types under module %s, resolution %s, in a .%s',
+    'has types with module %s and resolution %s in a .%s file',
     async (module, moduleResolution, extension) => {
       await project.write(
         `types.${extension}`,
@@ -167,7 +167,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
     },
   )
 
-  it('names in its portable types nothing of Node', async () => {
+  it('mentions no type of Node in its portable types', async () => {
     for (const file of [
       'verify.d.ts',
       'hono.d.ts',
@@ -181,7 +181,7 @@ describe('the package, in an empty project', { timeout: 60_000 }, () => {
       )
   })
 
-  it('has exports that every tool understands', async () => {
+  it('has exports without a fault that publint finds', async () => {
     const { messages } = await publint({ pkgDir: project.installed, pack: false, strict: true })
     expect(messages.filter(({ path }) => path[0] === 'exports')).toEqual([])
   })

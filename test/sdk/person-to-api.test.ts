@@ -48,7 +48,7 @@ describe('README: a person’s token reaches your API', () => {
     return response.status === 200 ? ((await response.json()) as { sub: string }).sub : response.status
   }
 
-  it('gets the demo client’s token there, and jose says the same', async () => {
+  it('the service accepts the token of the demo client, and so does jose', async () => {
     const [, client_id = '', client_secret = ''] = /Demo client: (\S+), secret (\S+)/.exec(printed) ?? []
     const Authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
     const form = { grant_type: 'client_credentials', resource: API }
@@ -60,7 +60,7 @@ describe('README: a person’s token reaches your API', () => {
     expect((await jwtVerify(body.access_token, keys, options)).payload.sub).toBe('demo')
   })
 
-  it('gets a person’s token there, and one for the account API by the same sign-in', async () => {
+  it('the service accepts a person’s token, and the same sign-in gets a token for the account API', async () => {
     const opened = await signUp(signet, 'grace@example.com', { client_id: 'demo-app' })
     expect(await orders(opened.access_token)).toBe(opened.user.id)
     expect((await signet.ask('/auth/me', { token: opened.access_token })).status).toBe(401)

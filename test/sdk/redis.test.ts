@@ -80,11 +80,11 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
       interval: 5,
     })
 
-  it('knows nothing while Redis does not say that nothing is missing', async () => {
+  it('is stale until the blocklist in Redis is marked as complete', async () => {
     expect(await source().check(token())).toBe('stale')
   })
 
-  it('finds what was revoked before and after, and everything else live', async () => {
+  it('finds tokens revoked before and after the mirror began, and reports all other tokens as live', async () => {
     const before = await revoke()
     mirror()
     await becomes(token(), 'live')
@@ -94,7 +94,7 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
     expect(await source().check(token())).toBe('live')
   })
 
-  it('says that it does not know when Redis was emptied, until everything is there again', async () => {
+  it('is stale after Redis was emptied, until every entry is restored', async () => {
     const jti = await revoke()
     mirror()
     await becomes(token({ jti }), 'revoked')
@@ -113,7 +113,7 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
     expect(await source().check(token({ jti }))).toBe('revoked')
   })
 
-  it('judges a person and a client by when the token was issued', async () => {
+  it('compares the time of issue with the revocation of a person or a client', async () => {
     const blocklist = createRedisBlocklist(connection)
     await blocklist.add(
       [
@@ -139,7 +139,7 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
     expect(await Promise.all(isBlocked)).toEqual(expected.map(standing => standing === 'revoked'))
   })
 
-  it('asks for all tokens of a moment at once', async () => {
+  it('sends one command for up to a hundred concurrent checks', async () => {
     const revocations = source()
     await Promise.all(Array.from({ length: 100 }, () => revocations.check(token())))
     expect(commands).toBe(1)
@@ -148,16 +148,16 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
   })
 
   it.each([
-    ['answers nothing', () => new Promise<never>(() => {})],
-    ['is away', () => Promise.reject(new Error('away'))],
-    ['answers too little', () => Promise.resolve(['1'])],
-  ])('rejects, which counts as stale, when Redis %s', async (_, mget) => {
+    ['never answers', () => new Promise<never>(() => {})],
+    ['is unreachable', () => Promise.reject(new Error('away'))],
+    ['answers with too few values', () => Promise.resolve(['1'])],
+  ])('rejects, which a verifier treats as stale, when Redis %s', async (_, mget) => {
     await expect(
       redisRevocations({ issuer: ISSUER, mget, timeoutMilliseconds: 20 }).check(token()),
     ).rejects.toThrow()
   })
 
-  it('finds the keys of its issuer, or those of a prefix, and no others', async () => {
+  it('reads only the keys of its issuer or of its prefix', async () => {
     mirror()
     await becomes(token(), 'live')
     const mget = (keys: string[]) => service.mget(keys)
@@ -170,7 +170,7 @@ describe.skipIf(!hasRedis)('signetd/redis', () => {
       expect(() => redisRevocations({ mget, ...place })).toThrow('issuer or prefix must be given')
   })
 
-  it('completes nothing with a ticket that was lost with the entries', async () => {
+  it('does not mark the blocklist as complete with a ticket that Redis lost', async () => {
     const plain = createBlocklistMirror(connection)
     const ticket = await plain.begin()
     await shared.flush()

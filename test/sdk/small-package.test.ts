@@ -70,7 +70,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
   ] as const
   const expected = 'ada checked token_malformed function function function'
 
-  it('brings nothing else with it', async () => {
+  it('installs no other package', async () => {
     const { stdout } = await run('npm', ['ls', '--all', '--parseable'], { cwd: service })
     expect(stdout.trim().split('\n')).toEqual([service, join(service, 'node_modules/signetd-verify')])
     const lock = JSON.parse(await readFile(join(service, 'package-lock.json'), 'utf8')) as {
@@ -79,12 +79,12 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     expect(Object.keys(lock.packages)).toEqual(['', 'node_modules/signetd-verify'])
   })
 
-  it('is imported', async () => {
+  it('can be imported as an ES module', async () => {
     const imports = names.map(([what, path]) => `import { ${what} } from 'signetd-verify${path}'`)
     expect(await node('esm.mjs', `${imports.join('\n')}${body}`)).toBe(expected)
   })
 
-  it('is required from CommonJS', async () => {
+  it('can be required from CommonJS', async () => {
     const imports = names.map(([what, path]) => `const { ${what} } = require('signetd-verify${path}')`)
     expect(await node('cjs.cjs', `${imports.join('\n')}${body}`)).toContain(expected)
   })
@@ -95,7 +95,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     ['node16', 'node16', 'cts'],
     ['preserve', 'bundler', 'ts'],
   ])(
-    'has its types under module %s, resolution %s, in a .%s',
+    'has types with module %s and resolution %s in a .%s file',
     async (module, moduleResolution, extension) => {
       const imports = names.filter(([, path]) => path !== '/hono' && path !== '/node')
       await writeFile(
@@ -125,7 +125,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     },
   )
 
-  it('has every entry that the documents and the examples import, under its name or as signetd/…', async () => {
+  it('has every entry that the documents and the examples import as signetd-verify/… or signetd/…', async () => {
     const files = ['README.md', 'docs/verify.md', 'docs/revocation.md', 'examples/README.md']
     const examples = ['examples/hono/server.mjs', 'examples/express/server.mjs']
     const texts = await Promise.all([...files, ...examples].map(file => readFile(join(ROOT, file), 'utf8')))
@@ -136,11 +136,11 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     expect(entries.filter(entry => !known.has(entry))).toEqual([])
   })
 
-  it('is the same bytes from two builds', () => {
+  it('is byte for byte the same from two builds', () => {
     expect(packs[0]?.shasum).toBe(packs[1]?.shasum)
   })
 
-  it('is the library alone, of 40 kB at most', () => {
+  it('contains only the library, in less than 40 kB', () => {
     const paths = packs[0]?.files.map(({ path }) => path) ?? []
     const allowed =
       /^(?:dist\/(?:cjs\/)?(?:sdk|domain)\/(?:[\w-]+\/)?[\w-]+\.(?:js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE)$/
@@ -154,7 +154,7 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     expect(packs[0]?.size).toBeLessThan(40 * 1024)
   })
 
-  it('has exports that every tool understands', async () => {
+  it('has exports without a fault that publint finds', async () => {
     const pkgDir = join(service, 'node_modules/signetd-verify')
     const { messages } = await publint({ pkgDir, pack: false, strict: true })
     expect(messages.filter(({ type }) => type !== 'suggestion')).toEqual([])

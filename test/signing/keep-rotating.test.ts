@@ -11,7 +11,7 @@ const every_seconds = 30 * DAY_SECONDS
 const pems = (directory: string) => readdirSync(directory).filter(name => name.endsWith('.pem'))
 
 describe('two replicas on one KEYS_DIR', () => {
-  it('announce one key between them when it is due, and the old one signs on until then', async () => {
+  it('announce one key together when rotation is due, while the old key goes on signing', async () => {
     const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     const replicas = [await open(directory, { clock }), await open(directory, { clock })]
@@ -21,7 +21,7 @@ describe('two replicas on one KEYS_DIR', () => {
       onTestFinished(stop)
     }
     await vi.waitFor(() => expect(pems(directory)).toHaveLength(2), { timeout: 10_000 })
-    // Waits for the lock of whoever is still at it, and finds nothing left to do.
+    // Waits for the lock of a replica that is still rotating, and finds nothing left to do.
     expect(await rotateWhenDue({ directory, clock }, { every_seconds })).toEqual({ changed: false })
     expect(pems(directory)).toHaveLength(2)
     for (const replica of replicas) {
@@ -32,8 +32,8 @@ describe('two replicas on one KEYS_DIR', () => {
   })
 })
 
-describe('what operators see of the keys', () => {
-  it('warns when nobody rotates although it is due, two hours late', async () => {
+describe('the report of the keys for operators', () => {
+  it('warns when rotation is more than two hours overdue', async () => {
     const { clock, advance } = createClock(T0)
     const keys = await open(makeDirectory(), { clock })
     const report = () => reportKeys(keys, { now: clock(), every_seconds })
@@ -46,7 +46,7 @@ describe('what operators see of the keys', () => {
     expect(report().needsAttention).toBe(true)
   })
 
-  it('warns a week before it is due where rotation is up to the operator', async () => {
+  it('warns a week before rotation is due when the directory is read-only', async () => {
     const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     putKey(directory, 'own.pem', `Signs-From: 2026-11-20T07:00:00Z\n${String(createPem())}`)
@@ -61,7 +61,7 @@ describe('what operators see of the keys', () => {
     expect(report().needsAttention).toBe(true)
   })
 
-  it('is content while the next key waits for its turn', async () => {
+  it('does not warn while the next key is announced', async () => {
     const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     const keys = await open(directory, { clock })

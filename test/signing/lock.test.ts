@@ -29,7 +29,7 @@ const createRoom = () => {
 }
 
 describe('the lock on the key directory', () => {
-  it('lets one in at a time', async () => {
+  it('admits one holder at a time', async () => {
     const directory = makeDirectory()
     const { room, visit } = createRoom()
     await Promise.all(Array.from({ length: 12 }, () => withLock(directory, visit)))
@@ -37,7 +37,7 @@ describe('the lock on the key directory', () => {
     expect(locks(directory)).toEqual([])
   })
 
-  it('is taken over from a dead process by one at a time', async () => {
+  it('is taken over from a dead process by one holder at a time', async () => {
     const directory = makeDirectory()
     leaveLock(directory, 11)
     const { room, visit } = createRoom()
@@ -46,7 +46,7 @@ describe('the lock on the key directory', () => {
     expect(locks(directory)).toEqual([])
   })
 
-  it('is not taken over from a process that may live', async () => {
+  it('is not taken over from a process that may be alive', async () => {
     const directory = makeDirectory()
     const held = leaveLock(directory, 5)
     let isInside = false
@@ -60,7 +60,7 @@ describe('the lock on the key directory', () => {
     expect(isInside).toBe(true)
   })
 
-  it('tells its holder before a change that it was lost', async () => {
+  it('makes its holder fail before a change once the lock is lost', async () => {
     const directory = makeDirectory()
     await expect(
       withLock(directory, async confirm => {
@@ -71,7 +71,7 @@ describe('the lock on the key directory', () => {
     ).rejects.toThrow('ENOENT')
   })
 
-  it('is given back when the work fails', async () => {
+  it('is released when the work fails', async () => {
     const directory = makeDirectory()
     await expect(withLock(directory, () => Promise.reject(new Error('work')))).rejects.toThrow('work')
     expect(locks(directory)).toEqual([])

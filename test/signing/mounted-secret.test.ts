@@ -57,7 +57,7 @@ const start = async (files: Readonly<Record<string, string | Buffer>>) => {
 
 describe('a key in a mounted secret', () => {
   it.each([['first.pem'], ['zz-last.pem']])(
-    'is announced, signs from its date on, and retires the old one, as %s',
+    'is announced, signs from its date on, and retires the old key, when it is named %s',
     async name => {
       const own = createPem()
       const { keys, mount, signer, advance } = await start({ 'mm.pem': own })
@@ -77,7 +77,7 @@ describe('a key in a mounted secret', () => {
     },
   )
 
-  it('is announced first also when it comes after its own date, and a re-mount begins nothing anew', async () => {
+  it('is announced first even when its date has passed, and a re-mount does not restart that time', async () => {
     const [own, late] = [createPem(), dated(-DAY)]
     const { directory, keys, mount, signer, advance } = await start({ 'own.pem': own })
     const old = await signer()
@@ -95,7 +95,7 @@ describe('a key in a mounted secret', () => {
     expect(kidOf(await replica.sign('JWT', {}))).toBe(await signer())
   })
 
-  it('without a date is left out and reported, whatever its name, and the others sign on', async () => {
+  it('without a date is ignored and reported under any name, and the old key goes on signing', async () => {
     for (const name of ['aa.pem', 'zz.pem'])
       for (const own of [createPem(), dated(-DAY)]) {
         const { keys, mount, signer, lines } = await start({ 'mm.pem': own })
@@ -109,7 +109,7 @@ describe('a key in a mounted secret', () => {
       }
   })
 
-  it('is due by its date, and not by the time of the mount', async () => {
+  it('is due for rotation by its date, not by the time of the mount', async () => {
     const file = dated(-20 * DAY)
     const { keys, mount, report } = await start({ 'k.pem': file })
     const before = report(30 * DAY)
@@ -122,7 +122,7 @@ describe('a key in a mounted secret', () => {
     expect(undated.report(30 * DAY)).toMatchObject({ due_seconds: null, age_seconds: null })
   })
 
-  it('may still have the name that is its schedule', async () => {
+  it('may take its schedule from its file name', async () => {
     const { keys, mount, signer, advance } = await start({ 'own.pem': createPem() })
     const old = await signer()
     const other = makeDirectory()
@@ -136,7 +136,7 @@ describe('a key in a mounted secret', () => {
     expect(await signer()).toBe(keys.published()[0]?.kid)
   })
 
-  it('is refused with a date that is none', async () => {
+  it('is refused with a malformed date', async () => {
     const { directory } = mountSecret({ 'k.pem': `Signs-From: tomorrow\n${String(createPem())}` })
     expect(await faultsOf(directory)).toEqual([
       expect.stringMatching(/k\.pem has a line Signs-From that is no time/),
@@ -145,7 +145,7 @@ describe('a key in a mounted secret', () => {
 })
 
 describe('the dates in a key file', () => {
-  it('are what was written, before the PEM alone, with either end of line', () => {
+  it('are read only from lines before the PEM, with LF or CRLF', () => {
     const dates = { signs_from: T0, announced_at: plusSeconds(T0, -DAY) }
     const text = formatKeyDates(dates)
     expect(parseKeyDates(`${text}-----BEGIN PRIVATE KEY-----`)).toEqual(dates)

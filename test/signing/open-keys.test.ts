@@ -27,7 +27,7 @@ const pems = (directory: string) => readdirSync(directory).filter(name => name.e
 const place = (directory: string) => ({ directory, clock: () => T0 })
 
 describe('the first start', () => {
-  it('makes one key that signs at once, in a file of mode 0600 named by its schedule', async () => {
+  it('creates one key that signs at once, in a file of mode 0600 that is named after its schedule', async () => {
     const directory = makeDirectory()
     const keys = await open(directory)
     const kid = keys.published()[0]?.kid
@@ -37,13 +37,13 @@ describe('the first start', () => {
     expect(readFileSync(join(directory, pems(directory)[0] ?? ''), 'utf8')).toContain('BEGIN PRIVATE KEY')
   })
 
-  it('makes the directory where there is none, for its owner alone', async () => {
+  it('creates a missing directory, for its owner alone', async () => {
     const directory = join(makeDirectory(), 'deep', 'keys')
     await open(directory)
     expect(statSync(directory).mode & 0o777).toBe(0o700)
   })
 
-  it('tightens a directory that is open to others and holds no key yet', async () => {
+  it('restricts a directory that is open to others and holds no key yet', async () => {
     const directory = makeDirectory()
     writeFileSync(join(directory, 'README.md'), '')
     chmodSync(directory, 0o755)
@@ -51,14 +51,14 @@ describe('the first start', () => {
     expect(statSync(directory).mode & 0o777).toBe(0o700)
   })
 
-  it('ends up with one key when replicas start at once, in one process', async () => {
+  it('creates one key when replicas start at once in one process', async () => {
     const directory = makeDirectory()
     const rings = await Promise.all([1, 2, 3, 4].map(() => open(directory)))
     expect(pems(directory)).toHaveLength(1)
     expect(new Set(rings.flatMap(keys => keys.published().map(({ kid }) => kid))).size).toBe(1)
   })
 
-  it('ends up with one key, and one rotation, when replicas start at once in processes of their own', async () => {
+  it('creates one key, and rotates once, when replicas start at once in separate processes', async () => {
     const directory = makeDirectory()
     const run = async (...options: string[]) => {
       const script = join(import.meta.dirname, 'open-in-process.ts')
@@ -72,7 +72,7 @@ describe('the first start', () => {
     expect(pems(directory)).toHaveLength(2)
   }, 60_000)
 
-  it('deletes what a process left that died while it wrote a key', async () => {
+  it('deletes the file of a process that died while it wrote a key', async () => {
     const directory = makeDirectory()
     writeFileSync(join(directory, '.new-half'), 'half a key')
     await open(directory)
@@ -80,8 +80,8 @@ describe('the first start', () => {
   })
 })
 
-describe('published()', () => {
-  it('has public members only', async () => {
+describe('the published keys', () => {
+  it('have public members only', async () => {
     const directory = makeDirectory()
     putKey(directory, 'own.pem')
     await rotateKeys(place(directory), { now: false })
@@ -94,7 +94,7 @@ describe('published()', () => {
     }
   })
 
-  it('and nothing else of an open ring, holds a private number, however it is printed', async () => {
+  it('and the schedule contain no private number when they are printed as JSON', async () => {
     const directory = makeDirectory()
     const { privateKey } = createPair()
     putKey(directory, 'own.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }))
@@ -111,14 +111,14 @@ describe('published()', () => {
 })
 
 describe('an operator’s own keys', () => {
-  it('sign under their thumbprint, whatever their file is called', async () => {
+  it('sign under their thumbprint, regardless of the file name', async () => {
     const directory = makeDirectory()
     putKey(directory, 'b.pem')
     const keys = await open(directory)
     expect(kidOf(await keys.sign('JWT', {}))).toBe(keys.published()[0]?.kid)
   })
 
-  it('are refused when two of them do not say which is the newer, with how to say it', async () => {
+  it('are refused when two keys have no date, with the advice to add one', async () => {
     const directory = makeDirectory()
     putKey(directory, 'b.pem')
     putKey(directory, 'a.pem')
@@ -129,14 +129,14 @@ describe('an operator’s own keys', () => {
     ])
   })
 
-  it('have the thumbprint of RFC 7638 as jose computes it', async () => {
+  it('have the RFC 7638 thumbprint that jose computes', async () => {
     const { calculateJwkThumbprint } = await import('jose')
     const [jwk] = (await open(makeDirectory())).published()
     expect(jwk?.kid).toBe(await calculateJwkThumbprint({ ...jwk }, 'sha256'))
   })
 })
 
-describe('what the start refuses, in one line each', () => {
+describe('the start refuses, with one line each,', () => {
   const refused = async (file: string, pem: string | Buffer) => {
     const directory = makeDirectory()
     putKey(directory, file, pem)
@@ -164,7 +164,7 @@ describe('what the start refuses, in one line each', () => {
     }
   })
 
-  it('what is not an unencrypted PKCS#8 key', async () => {
+  it('a file other than an unencrypted PKCS#8 key', async () => {
     const { privateKey, publicKey } = createPair()
     for (const pem of [
       privateKey.export({ type: 'pkcs1', format: 'pem' }),
@@ -176,7 +176,7 @@ describe('what the start refuses, in one line each', () => {
     }
   })
 
-  it('a key that is cut off or damaged', async () => {
+  it('a truncated key and a damaged key', async () => {
     const pem = createPem().toString()
     expect(await refused('k.pem', pem.slice(0, 400))).toContain('not a readable private key')
     const [one, other] = [createPair(), createPair()].map(pair => pair.privateKey.export({ format: 'jwk' }))
@@ -185,14 +185,14 @@ describe('what the start refuses, in one line each', () => {
     expect(await refused('k.pem', damaged)).toContain('holds a damaged key')
   })
 
-  it('a file that is too large, and a name without a file behind it', async () => {
+  it('a file that is too large and a dangling symbolic link', async () => {
     expect(await refused('k.pem', Buffer.alloc(32_769))).toContain('32768')
     const directory = makeDirectory()
     symlinkSync('nowhere', join(directory, 'k.pem'))
     expect(await faultsOf(directory)).toHaveLength(1)
   })
 
-  it('a name whose kid or date disagrees with the key', async () => {
+  it('a file name whose kid or date disagrees with the key', async () => {
     const kid = 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'
     expect(await refused(`20261121T070000Z.${kid}.pem`, createPem())).toContain('disagrees')
     const directory = makeDirectory()
@@ -208,7 +208,7 @@ describe('what the start refuses, in one line each', () => {
     expect(await faultsOf(directory)).toEqual(['KEYS_DIR: a.pem and b.pem hold one key: remove one of them'])
   })
 
-  it('every fault at once', async () => {
+  it('several faults, all of them at once', async () => {
     const directory = makeDirectory()
     putKey(directory, 'a.pem', 'x')
     putKey(directory, 'b.pem', 'y')
@@ -231,7 +231,7 @@ describe('what the start refuses, in one line each', () => {
     }
   })
 
-  it('a directory with keys that others can enter, but not one that the group can', async () => {
+  it('a directory with keys that others can enter, but not one that the group can enter', async () => {
     for (const [mode, faults] of [
       [0o704, 1],
       [0o701, 1],
@@ -248,7 +248,7 @@ describe('what the start refuses, in one line each', () => {
     }
   })
 
-  it('a path that is no directory', async () => {
+  it('a path that is not a directory', async () => {
     const path = join(makeDirectory(), 'file')
     writeFileSync(path, '')
     const faults = await faultsOf(path)
@@ -271,18 +271,18 @@ describe('a read-only directory', () => {
     return directory
   }
 
-  it('serves with the keys that it has, through links, and says that it is read-only', async () => {
+  it('serves its keys through symbolic links, and is reported as read-only', async () => {
     const keys = await open(mountSecret())
     expect(keys.isReadOnly).toBe(true)
     expect(keys.verify('JWT', await keys.sign('JWT', { a: 1 }))).toEqual({ a: 1 })
     expect((await open(makeDirectory())).isReadOnly).toBe(false)
   })
 
-  it('is still refused when others can read the key itself', async () => {
+  it('is refused when others can read the key file', async () => {
     expect((await faultsOf(mountSecret(0o444)))[0]).toContain('defaultMode 0440')
   })
 
-  it('is not written to: rotation is the operator’s', async () => {
+  it('is never written to, because the operator rotates its keys', async () => {
     const directory = mountSecret()
     const before = readdirSync(directory)
     const [{ kid } = { kid: '' }] = (await open(directory)).published()
@@ -296,7 +296,7 @@ describe('a read-only directory', () => {
     expect(readdirSync(directory)).toEqual(before)
   })
 
-  it('is refused without a key, with how to make one', async () => {
+  it('is refused without a key, with the command that creates one', async () => {
     const directory = makeDirectory()
     chmodSync(directory, 0o500)
     expect(await faultsOf(directory)).toEqual([expect.stringContaining('openssl genpkey')])
@@ -304,7 +304,7 @@ describe('a read-only directory', () => {
 })
 
 describe('a running server', () => {
-  it('takes a rotation and a revocation up by itself, within its poll', async () => {
+  it('notices a rotation and a revocation by itself, within its poll interval', async () => {
     const directory = makeDirectory()
     const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 5 })
     if ('faults' in keys) throw new Error(keys.faults.join('\n'))
@@ -319,7 +319,7 @@ describe('a running server', () => {
     expect(keys.published()).toHaveLength(1)
   })
 
-  it('leaves a broken new key out, says so once, and takes it up when it is put right', async () => {
+  it('ignores a broken new key, logs that once, and uses the key after its repair', async () => {
     const directory = makeDirectory()
     const { log, lines } = createLog()
     const keys = await open(directory, { log })
@@ -357,7 +357,7 @@ describe('a running server', () => {
     expect(errorsIn(lines)).toHaveLength(1)
   })
 
-  it('keeps its keys when the directory is emptied, opened to others or gone, and says so', async () => {
+  it('keeps its keys when the directory is emptied, opened to others or deleted, and logs that', async () => {
     for (const harm of [
       (directory: string) => rmSync(join(directory, pems(directory)[0] ?? '')),
       (directory: string) => {
@@ -392,7 +392,7 @@ describe('a running server', () => {
     expect(keys.published()[0]?.kid).not.toBe(before?.kid)
   })
 
-  it('stops looking when it is closed, also in the middle of a look', async () => {
+  it('stops polling when it is closed, even in the middle of a read', async () => {
     const directory = makeDirectory()
     const keys = await openKeys({ ...place(directory), log: createLog().log, poll_milliseconds: 1 })
     if ('faults' in keys) throw new Error(keys.faults.join('\n'))
@@ -403,7 +403,7 @@ describe('a running server', () => {
     expect(keys.published()).toHaveLength(1)
   })
 
-  it('shows its schedule without the means to sign', async () => {
+  it('shows its schedule without private keys', async () => {
     const [key = {}] = (await open(makeDirectory())).schedule()
     expect(Object.keys(key)).toEqual([
       'kid',
@@ -416,7 +416,7 @@ describe('a running server', () => {
     ])
   })
 
-  it('makes its view anew when the clock is set back', async () => {
+  it('recomputes the states of the keys when the clock is set back', async () => {
     const { clock, advance } = createClock(T0)
     const directory = makeDirectory()
     const keys = await open(directory, { clock })
@@ -430,7 +430,7 @@ describe('a running server', () => {
     expect(keys.schedule().map(({ state }) => state)).toEqual(['signing', 'announced'])
   })
 
-  it('has nothing to sign with while the ring is empty', () => {
+  it('has no signing key while the ring is empty', () => {
     expect(createRing(() => T0).view().signing).toBeUndefined()
   })
 })

@@ -34,8 +34,8 @@ const statesOf = (outcome: Outcome) => keysOf(outcome).map(({ state }) => state)
 const refusalOf = (outcome: Outcome) => ('refusal' in outcome ? outcome.refusal : null)
 const pems = (directory: string) => readdirSync(directory).filter(name => name.endsWith('.pem'))
 
-describe('keys rotate', () => {
-  it('announces a key that an open ring publishes, and signs with when its time has come', async () => {
+describe('signetd keys rotate', () => {
+  it('announces a key that a running server publishes at once and signs with when its time has come', async () => {
     const { place, keys, first, advance } = await setUp()
     expect(statesOf(await rotateKeys(place, { now: false }))).toEqual(['signing', 'announced'])
     await keys.reload()
@@ -48,7 +48,7 @@ describe('keys rotate', () => {
     expect(keys.verify('at+jwt', jws)).toEqual({})
   })
 
-  it('verifies by a retired key until the last token is dead, and then no more', async () => {
+  it('verifies with a retired key until its last token has expired, and not afterwards', async () => {
     const { place, keys, advance } = await setUp()
     const old = await keys.sign('at+jwt', {})
     await rotateKeys(place, { now: false })
@@ -61,7 +61,7 @@ describe('keys rotate', () => {
     expect(keys.published()).toHaveLength(1)
   })
 
-  it('refuses while a key is announced, and says which', async () => {
+  it('refuses while a key is announced, and names that key', async () => {
     const { place } = await setUp()
     const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid
     for (const now of [false, true]) {
@@ -70,7 +70,7 @@ describe('keys rotate', () => {
     expect(pems(place.directory)).toHaveLength(2)
   })
 
-  it('deletes what has dropped', async () => {
+  it('deletes a dropped key', async () => {
     const { place, first, advance } = await setUp()
     await rotateKeys(place, { now: false })
     advance(SIGNS_AFTER + RETAIN_SECONDS)
@@ -79,7 +79,7 @@ describe('keys rotate', () => {
     expect(keys.map(({ kid }) => kid)).not.toContain(first)
   })
 
-  it('leaves an operator’s own file alone, dropped or not', async () => {
+  it('never deletes a key file of the operator, not even a dropped one', async () => {
     const { clock, advance } = createClock(T0)
     const place = { directory: makeDirectory(), clock }
     putKey(place.directory, 'own.pem')
@@ -90,7 +90,7 @@ describe('keys rotate', () => {
     expect(statesOf(await listKeys(place))).toEqual(['dropped', 'signing', 'announced'])
   })
 
-  it('has the new key sign at once with now, also twice in one second', async () => {
+  it('makes the new key sign at once with --now, even twice in one second', async () => {
     const { place, keys, first, advance } = await setUp()
     expect(statesOf(await rotateKeys(place, { now: true }))).toEqual(['retired', 'signing'])
     await keys.reload()
@@ -100,7 +100,7 @@ describe('keys rotate', () => {
     expect(statesOf(await listKeys(place))).toEqual(['retired', 'retired', 'signing'])
   })
 
-  it('gives the key the mode 0600, and leaves nothing else behind', async () => {
+  it('creates the key with mode 0600, and leaves no other file behind', async () => {
     const { place } = await setUp()
     const { uid } = statSync(place.directory)
     await rotateKeys(place, { now: false })
@@ -109,7 +109,7 @@ describe('keys rotate', () => {
     expect([stats.mode & 0o777, stats.uid]).toEqual([0o600, uid])
   })
 
-  it('lets the group read the key where it may enter the directory, as a server of another uid does', async () => {
+  it('lets the group read the key when the group may enter the directory, for a server with another uid', async () => {
     const { place } = await setUp()
     const { gid } = statSync(place.directory)
     chmodSync(place.directory, 0o750)
@@ -118,7 +118,7 @@ describe('keys rotate', () => {
     expect([stats.mode & 0o777, stats.gid]).toEqual([0o640, gid])
   })
 
-  it('announces one key when several do it at once', async () => {
+  it('announces one key when several commands run at once', async () => {
     const { place } = await setUp()
     const outcomes = await Promise.all([1, 2, 3, 4].map(() => rotateKeys(place, { now: false })))
     expect(outcomes.filter(outcome => 'keys' in outcome)).toHaveLength(1)
@@ -127,8 +127,8 @@ describe('keys rotate', () => {
   })
 })
 
-describe('keys retire', () => {
-  it('waits until verifiers have had the time to see the successor', async () => {
+describe('signetd keys retire', () => {
+  it('refuses until verifiers have had time to fetch the successor', async () => {
     const { place, keys, first, advance } = await setUp()
     await rotateKeys(place, { now: false })
     advance(ANNOUNCE_SECONDS - 1)
@@ -143,14 +143,14 @@ describe('keys retire', () => {
     expect(keys.verify('at+jwt', old)).toEqual({})
   })
 
-  it('refuses without a successor, and makes one with now', async () => {
+  it('refuses without a successor, and creates one with --now', async () => {
     const { place, first } = await setUp()
     expect(refusalOf(await retireKey(place, { kid: first, now: false }))).toContain('no key is announced')
     expect(pems(place.directory)).toHaveLength(1)
     expect(statesOf(await retireKey(place, { kid: first, now: true }))).toEqual(['retired', 'signing'])
   })
 
-  it('takes the announced key with now, however fresh', async () => {
+  it('makes the announced key sign with --now, regardless of its age', async () => {
     const { place, first } = await setUp()
     const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid
     const keys = keysOf(await retireKey(place, { kid: first, now: true }))
@@ -172,8 +172,8 @@ describe('keys retire', () => {
   })
 })
 
-describe('keys revoke', () => {
-  it('only says what it would do without now', async () => {
+describe('signetd keys revoke', () => {
+  it('changes nothing without --now, and says what it would do', async () => {
     const { place, keys, first } = await setUp()
     const refusal = refusalOf(await revokeKey(place, { kid: first, now: false }))
     expect(refusal).toContain('ends every token that it signed, and a new key signs at once')
@@ -192,7 +192,7 @@ describe('keys revoke', () => {
     expect(keys.verify('at+jwt', jws)).toEqual({})
   })
 
-  it('has the announced key sign, not an older one, and leaves the older one’s tokens alone', async () => {
+  it('makes the announced key sign instead of an older key, whose tokens stay valid', async () => {
     const { place, keys, first, advance } = await setUp()
     const oldest = await keys.sign('at+jwt', {})
     const second = keysOf(await rotateKeys(place, { now: true }))[1]?.kid ?? ''
@@ -208,7 +208,7 @@ describe('keys revoke', () => {
     expect(keys.verify('at+jwt', oldest)).toEqual({})
   })
 
-  it('takes a key away that does not sign, and nothing else changes', async () => {
+  it('removes a key that does not sign, and changes nothing else', async () => {
     const { place, first } = await setUp()
     const announced = keysOf(await rotateKeys(place, { now: false }))[1]?.kid ?? ''
     const left = keysOf(await revokeKey(place, { kid: announced, now: true }))
@@ -219,8 +219,8 @@ describe('keys revoke', () => {
   })
 })
 
-describe('keys revoke --all', () => {
-  it('only says what it would do without now', async () => {
+describe('signetd keys revoke --all', () => {
+  it('changes nothing without --now, and says what it would do', async () => {
     const { place, first } = await setUp()
     expect(refusalOf(await revokeEveryKey(place, { now: false }))).toContain(
       `revoke ${first} ends every token`,
@@ -228,7 +228,7 @@ describe('keys revoke --all', () => {
     expect(pems(place.directory)).toHaveLength(1)
   })
 
-  it('revokes the retired, the signing and the announced key, and has a new one sign at once', async () => {
+  it('revokes the retired, the signing and the announced key, and makes a new key sign at once', async () => {
     const { place, keys, first, advance } = await setUp()
     const tokens = [await keys.sign('at+jwt', {})]
     putKey(place.directory, 'own.pem')
@@ -249,7 +249,7 @@ describe('keys revoke --all', () => {
     expect(keys.verify('at+jwt', await keys.sign('at+jwt', {}))).toEqual({})
   })
 
-  it('may be run again at once, and on an empty directory', async () => {
+  it('works again immediately, and on an empty directory', async () => {
     const { place } = await setUp()
     const [one, two] = [
       await revokeEveryKey(place, { now: true }),
@@ -264,7 +264,7 @@ describe('keys revoke --all', () => {
 describe('automatic rotation', () => {
   const every_seconds = 3600
 
-  it('announces a key when it is due, not a second before, and only one', async () => {
+  it('announces one key when rotation is due, and not a second before', async () => {
     const { place, advance } = await setUp()
     advance(every_seconds - ANNOUNCE_SECONDS - 61)
     expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: false })
@@ -275,7 +275,7 @@ describe('automatic rotation', () => {
     expect(statesOf(await listKeys(place))).toEqual(['signing', 'announced'])
   })
 
-  it('is done by one of several replicas', async () => {
+  it('is performed by only one of several replicas', async () => {
     const { place, advance } = await setUp()
     advance(every_seconds)
     const results = await Promise.all([1, 2, 3].map(() => rotateWhenDue(place, { every_seconds })))
@@ -283,7 +283,7 @@ describe('automatic rotation', () => {
     expect(pems(place.directory)).toHaveLength(2)
   })
 
-  it('deletes what has dropped although no rotation is due', async () => {
+  it('deletes a dropped key even when no rotation is due', async () => {
     const { place, first, advance } = await setUp()
     await rotateKeys(place, { now: true })
     advance(RETAIN_SECONDS - 1)

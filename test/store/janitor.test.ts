@@ -18,7 +18,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
   afterEach(() => backend.close())
 
   const sweeper = () => createSweep(backend.database, { holder: randomUUID() })
-  /** Families that expired so many seconds ago; a negative number is in the future. */
+  /** Families that expired `seconds_ago`; a negative number is in the future. */
   const putFamilies = (count: number, seconds_ago: number, revoked = false) =>
     backend.database.sql`
       insert into refresh_families (
@@ -74,22 +74,46 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
         ${user}, ${randomBytes(32)}, ${randomUUID()}, 0, now(), '{}', 'c', '', '{}', true,
         now() - make_interval(secs => ${seconds_ago})
       )`
-  const putSession = (seconds_ago: number) =>
+  const putSession = (seconds_ago: number, idle_seconds_ago = seconds_ago) =>
     backend.database.sql`
       insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
       values (
-        ${user}, ${randomUUID()}, ${randomBytes(32)}, 0, now(), '{}', now() - interval '7 days',
-        now() - make_interval(secs => ${seconds_ago})
+        ${user}, ${randomUUID()}, ${randomBytes(32)}, 0, now(), '{}',
+        now() - make_interval(secs => ${idle_seconds_ago}), now() - make_interval(secs => ${seconds_ago})
       )`
   const putPushedRequest = (seconds_ago: number) =>
     backend.database.sql`
       insert into pushed_requests (digest, client_id, parameters, expires_at)
       values (${randomBytes(32)}, 'c', '', now() - make_interval(secs => ${seconds_ago}))`
+  const putLogo = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into client_logos (uri_digest, due_at, expires_at)
+      values (${randomBytes(32)}, now(), now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
     return row?.['rows']
   }
+
+  it('deletes a browser session a day after it was idle for too long, whatever lies before it', async () => {
+    await putSession(-3600, 86_401)
+    await putSession(-3600, 86_340)
+    await putSession(-3600)
+    const sweep = sweeper()
+    expect(await sweep()).toMatchObject({ browser_sessions: 1 })
+    expect(await count('browser_sessions')).toBe(2)
+    await backend.database.sql`
+      insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
+      select
+        ${user}, ('00000000-0000-0000-0001-' || lpad(number::text, 12, '0'))::uuid,
+        decode(lpad(number::text, 64, '0'), 'hex'), 0, now(), '{}',
+        now() - case when number > ${BATCH_ROWS} then interval '2 days' else interval '0' end,
+        now() + interval '1 hour'
+      from generate_series(1, ${BATCH_ROWS + 3}) as number`
+    const sweeps = [await sweep(), await sweep(), await sweep()]
+    expect(sweeps.map(deleted => deleted?.browser_sessions)).toEqual([0, 3, 0])
+    expect(await count('browser_sessions')).toBe(BATCH_ROWS + 2)
+  })
 
   it('deletes rows a day after their expiry, status entries and feed positions after ten minutes, and nothing else', async () => {
     await putFamilies(1, 86_401)
@@ -114,6 +138,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       authorization_codes: 0,
       browser_sessions: 0,
       pushed_requests: 0,
+      client_logos: 0,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
@@ -133,12 +158,14 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     for (const seconds of [-60, 590, 610]) await putCode(seconds)
     for (const seconds of [-60, 4_190, 4_210]) await putPushedRequest(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putSession(seconds)
+    for (const seconds of [-60, 540, 601]) await putLogo(seconds)
     expect(await sweeper()()).toMatchObject({
       authorization_codes: 1,
       browser_sessions: 1,
       pushed_requests: 1,
+      client_logos: 1,
     })
-    for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests'])
+    for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests', 'client_logos'])
       expect(await count(table)).toBe(2)
   })
 

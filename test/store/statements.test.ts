@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
 import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
+import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
@@ -14,6 +15,9 @@ import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createClientChanges } from '../../src/store/clients/client-changes.ts'
+import { createClientLogos } from '../../src/store/clients/client-logos.ts'
+import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
@@ -77,7 +81,7 @@ const askEverything = async () => {
   await askMail()
   await askRevocations()
   await askAuthorization()
-  await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  await askClients()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -123,6 +127,7 @@ const askFamilies = async () => {
   await families(silent).judge(presentation)
   await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
+  await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
   await families(silent).findCurrent({ family_id: ID, digest: token_digest })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {
@@ -245,6 +250,23 @@ const askRevocations = async () => {
   })
 }
 
+const askClients = async () => {
+  await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  const registrations = createClientRegistrations(silent)
+  const client = { client_id: 'app', metadata: '{}', client_secret_digest: null }
+  await registrations.create(client)
+  await registrations.replace({ ...client, version: 1 })
+  await registrations.disable('app')
+  await registrations.enable('app')
+  await registrations.delete('app')
+  await registrations.find('app')
+  await registrations.readPage(null)
+  const head = { head_number: 0, head_tag: ID, number: null }
+  const changes = createClientChanges(answering([[{ number: 0, tag: ID }], [head]]))
+  await changes.readSince(await changes.readPosition())
+  await changes.findMany(['app'])
+}
+
 const askAuthorization = async () => {
   const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
   const codes = createAuthorizationCodes(silent, LIFETIMES)
@@ -260,6 +282,15 @@ const askAuthorization = async () => {
   await sessions.find(presented)
   await sessions.findAtClient({ ...presented, client_id: 'app' })
   await sessions.end(presented)
+  const logos = createClientLogos(silent)
+  const logo = { uri_digest: logoUriDigestOf(''), digest: new Uint8Array(), image: new Uint8Array() }
+  await logos.find(logo.uri_digest)
+  await logos.claim(logo.uri_digest)
+  await logos.keep(logo)
+  await logos.postpone(logo.uri_digest)
+  await logos.read(logo.digest)
+  await sessions.listWithoutSignIn(ID)
+  await sessions.endDevice({ user_id: ID, id: ID, keep_session: ID })
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }
   await consents.find(party)
@@ -271,7 +302,7 @@ const askAuthorization = async () => {
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|client-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -66,11 +66,17 @@ const createDatabaseFrom = async (templateOf: (server: Server) => string): Promi
 
 /** A DATA_DIR whose embedded database already has the whole schema, which opens as fast as at a second start. */
 export const createDataDir = async (): Promise<{ data_dir: string; remove: () => void }> => {
-  const template = await text(connect(inject('embedded_template_socket')))
   const data_dir = mkdtempSync(join(tmpdir(), 'signet-data-'))
+  await fillDataDir(data_dir)
+  return { data_dir, remove: () => rmSync(data_dir, { recursive: true, force: true }) }
+}
+
+/** Copies an embedded database with the whole schema and no rows into a DATA_DIR: a first start takes seconds to make one. */
+export const fillDataDir = async (data_dir: string): Promise<void> => {
+  const template = await text(connect(inject('embedded_template_socket')))
+  mkdirSync(data_dir, { recursive: true, mode: 0o700 })
   // Copies the database alone, as the locks beside it are sockets.
   cpSync(join(template, 'postgres'), join(data_dir, 'postgres'), { recursive: true })
-  return { data_dir, remove: () => rmSync(data_dir, { recursive: true, force: true }) }
 }
 
 /** An emptied logical database of its own on the real Redis. */

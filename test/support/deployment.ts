@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compose, type Signet } from '../../src/compose/index.ts'
-import { readConfig } from '../../src/config.ts'
+import { type Config, readConfig } from '../../src/config.ts'
 import type { App } from '../../src/http/server/app.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Answer, toAnswer } from './answer.ts'
@@ -152,12 +152,15 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const { app, internalApp, demo, reload, close } = await compose(reading.config, {
-    log,
-    // No test waits for the delay after failed sign-ins, unless it passes a `wait` of its own.
-    wait: async () => {},
-    ...parts,
-  })
+  const { app, internalApp, demo, reload, close } = await compose(
+    withCheapPasswords(reading.config, environment),
+    {
+      log,
+      // No test waits for the delay after failed sign-ins, unless it passes a `wait` of its own.
+      wait: async () => {},
+      ...parts,
+    },
+  )
   const serve = checked(app)
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     return toAnswer(await serve(new Request(new URL(path, 'http://localhost'), withLength(init)), from))
@@ -182,6 +185,15 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     close,
   }
 }
+
+/**
+ * The bcrypt cost of an instance whose settings name none. PASSWORD_COST is at least 10, where a digest takes 75 ms, and the suites make
+ * thousands. One above bcrypt's minimum of 4, so that a test can make a digest of a lower cost.
+ */
+const CHEAP_PASSWORD_COST = 5
+
+const withCheapPasswords = (config: Config, { PASSWORD_COST }: Environment): Config =>
+  PASSWORD_COST === undefined ? { ...config, PASSWORD_COST: CHEAP_PASSWORD_COST } : config
 
 /** Adds Content-Length for a body of known length. A stream is sent in chunks. */
 const withLength = (init: RequestInit = {}): RequestInit => {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { parse } from 'yaml'
 import { makeEmbeddedTemplate } from './services/embedded-template.ts'
 import { findChromium, findPython, hasApache } from './services/foreign.ts'
 import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
@@ -16,12 +17,14 @@ declare module 'vitest' {
     /** For the examples: a Python that has PyJWT, and whether this machine has an Apache with mod_oauth2. */
     python: string | null
     has_apache: boolean
-    /** For the clients that nobody here wrote: a Python that has Authlib, an Apache with mod_auth_openidc, and a browser. */
+    /** For the clients that others wrote: a Python that has Authlib, an Apache with mod_auth_openidc, and a browser. */
     python_authlib: string | null
     has_openidc: boolean
     chromium: string | null
     /** A socket that sends the path of a migrated embedded database to copy, which is made at the first connection. */
     embedded_template_socket: string
+    /** openapi.yaml as JSON: parsing its YAML takes 400 ms, parsing this 7 ms, and most test files do so. */
+    openapi_json: string
   }
 }
 
@@ -56,6 +59,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   project.provide('has_openidc', has_openidc)
   project.provide('chromium', chromium)
   project.provide('embedded_template_socket', embedded.socket)
+  project.provide('openapi_json', JSON.stringify(parse(readFileSync('openapi.yaml', 'utf8'))))
   return async () => {
     await embedded.stop()
     if (postgres && template) await dropDatabase(postgres.url, template)

@@ -49,7 +49,7 @@ const tellEnded = (what: string, { id, email }: AccountLine, sign_ins_ended: num
         result: { id, [what.replace(' ', '_')]: true, sign_ins_ended },
       }
 
-/** The changes that need nothing but the account. */
+/** The commands whose only argument is the account. */
 const CHANGES: Readonly<Record<string, readonly [description: string, change: Change]>> = {
   disable: ['end every sign-in of an account, and refuse new ones', disable],
   enable: ['let a disabled account sign in again', enable],

@@ -12,7 +12,7 @@ import type { Io } from '../terminal/io.ts'
 const SETTINGS = ['DATABASE_URL', 'DATABASE_SCHEMA', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
 
 const NOWHERE =
-  'there are no accounts yet: set DATABASE_URL, or set DATA_DIR to the directory of a server that has run on the embedded database'
+  'there is no database yet: set DATABASE_URL, or set DATA_DIR to the directory of a server that has run on the embedded database'
 
 export type Options = Readonly<{ json?: boolean }>
 

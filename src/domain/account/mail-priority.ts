@@ -33,8 +33,8 @@ const comesBefore = (one: Waiting, other: Waiting): boolean =>
   laneOf(one) === laneOf(other) ? one.turn < other.turn : laneOf(one) < laneOf(other)
 
 /**
- * The mail to drop when too many wait: from the ordinary mails, if there are any, of the largest group, the newest late one or else the
- * newest. A group that floods the queue thus loses its own mails, and the other groups keep their share.
+ * The mail to drop when too many wait. Ordinary mails are dropped before urgent ones. Of these, the largest group loses its newest mail
+ * that has failed before, or its newest mail if none has. A group that floods the queue thus loses its own mails only.
  */
 export const victimOf = <W extends Waiting>(waiting: readonly W[]): W | undefined => {
   const ordinary = waiting.filter(({ isUrgent }) => !isUrgent)

@@ -8,7 +8,7 @@ export type AuthorizationAnswer = Readonly<{
   parameters: Readonly<Record<string, string>>
 }>
 
-/** RFC 6749 §4.1.2.1 – A refusal that the client is told of at its redirect URI, which has been proved. */
+/** RFC 6749 §4.1.2.1 – A refusal that is sent to the client's redirect URI, which has been verified. */
 export class AuthorizationRefused extends Error {
   override readonly name = 'AuthorizationRefused'
   readonly answer: AuthorizationAnswer

@@ -72,13 +72,14 @@ export type Bought = Readonly<{
 /**
  * docs/authorization-codes.md – Every verdict on a presented code, as store/codes/redeem-code.ts gives it in SQL. `redeemed` has opened
  * the family. `repeated` is the same request again, by its Idempotency-Key, within CODE_SECONDS of the first and before the family was
- * refreshed. `replayed` has ended what the code bought. A `wrong_…` and `resource_exceeded` were counted against the code, unless it
+ * refreshed. `replayed` has ended what the code bought, which one replay alone does: `replayed_after_end` found it ended. A `wrong_…` and `resource_exceeded` were counted against the code, unless it
  * was spent or had expired. Every other verdict changed nothing.
  */
 export const CODE_VERDICTS = [
   'redeemed',
   'repeated',
   'replayed',
+  'replayed_after_end',
   'unknown_code',
   'expired',
   'spent_by_failures',
@@ -96,7 +97,7 @@ export type CodeVerdict = (typeof CODE_VERDICTS)[number]
 /** Reads the verdict of a row. Throws for a text that is none: the statement and the list have come apart. */
 export const parseCodeVerdict = (text: string): CodeVerdict => {
   const verdict = CODE_VERDICTS.find(known => known === text)
-  if (verdict === undefined) throw new Error(`${text} is no verdict on a code`)
+  if (verdict === undefined) throw new Error(`${text} is not a verdict on an authorization code`)
   return verdict
 }
 

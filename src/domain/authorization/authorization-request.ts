@@ -48,6 +48,8 @@ export type AuthorizationRequest = AnswerTarget &
     ui_locales: string | null
     /** RFC 9126 §4 – The `request_uri` by which the request came, which the code consumes; null where nothing was pushed. */
     pushed: string | null
+    /** RFC 9101 – Whether the request came in a request object. */
+    isSigned: boolean
     /** Seconds since 1970: `prompt=login` and `max_age` are satisfied by a sign-in that is younger than this. */
     asked_at: number
   }>
@@ -73,8 +75,13 @@ export const answerTargetOf = (client_id: string, redirect_uri: string, form: Fo
   state: form.get('state') ?? null,
 })
 
-/** The address at which a judged request is asked anew: a GET that issues nothing before the person has answered again. */
-export const authorizationPathOf = (request: AuthorizationRequest): string => {
+/**
+ * The address at which a judged request is asked anew: a GET that issues nothing before the person has answered again. Null where the
+ * address would ask for less than the client did: it repeats no `id_token_hint`, without which another person could go on, and neither
+ * what was pushed nor what was signed.
+ */
+export const restartPathOf = (request: AuthorizationRequest): string | null => {
+  if (request.hinted_sub !== null || request.pushed !== null || request.isSigned) return null
   const { code_challenge, max_age, acr_values, isRedirectUriGiven, redirect_uri } = request
   const given: Readonly<Record<string, string | null>> = {
     response_type: 'code',
@@ -106,12 +113,13 @@ type Judging = Readonly<{
   hinted_sub: string | null
   /** The `request_uri` by which the request came; null where nothing was pushed. */
   pushed: string | null
+  isSigned: boolean
   now: Date
 }>
 
 /** RFC 6749 §4.1.1 – Judges everything but `client_id` and `redirect_uri`. Throws an OAuthError for the client. */
 export const judgeAuthorizationRequest = (form: Form, judging: Judging): AuthorizationRequest => {
-  const { client, target, policy, hinted_sub, pushed, now } = judging
+  const { client, target, policy, hinted_sub, pushed, isSigned, now } = judging
   refuseUnsupported(form)
   judgeResponseType(form, client)
   const scope = scopeOf(form, client)
@@ -131,6 +139,7 @@ export const judgeAuthorizationRequest = (form: Form, judging: Judging): Authori
     hinted_sub,
     ui_locales: form.get('ui_locales')?.slice(0, HINT_CHARACTERS) ?? null,
     pushed,
+    isSigned,
     asked_at: Math.floor(now.getTime() / 1000),
   }
 }
@@ -140,7 +149,6 @@ const HINT_CHARACTERS = 254
 
 /** Parameters that change what a request means and that this server does not know: to ignore one would do something else than was asked. */
 const refuseUnsupported = (form: Form): void => {
-  if (form.get('request') !== undefined) throw new OAuthError('request_unsupported')
   if (form.get('dpop_jkt') !== undefined) throw new OAuthError('dpop_unsupported')
   const response_mode = form.get('response_mode')
   if (response_mode !== undefined && !RESPONSE_MODES.some(mode => mode === response_mode))

@@ -4,6 +4,7 @@ import type { CodeVerdict } from './authorization-code.ts'
 /** RFC 6749 §5.2, RFC 8707 §2.2 – The reason for which a code is refused, by its verdict. The reasons are told apart in the log alone. */
 export const CODE_REFUSALS = {
   replayed: 'code_replayed',
+  replayed_after_end: 'code_replayed_after_end',
   unknown_code: 'code_unknown',
   expired: 'code_expired',
   spent_by_failures: 'code_spent_by_failures',

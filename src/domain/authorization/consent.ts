@@ -1,4 +1,5 @@
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
+import type { ScopeCatalogue } from './scope-catalogue.ts'
 
 /**
  * What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. Whether a code's version is still
@@ -8,10 +9,12 @@ export type Consent = Readonly<{
   /** Raised by each withdrawal: a code of an earlier version buys nothing. */
   version: number
   granted: readonly string[]
+  /** Optional scopes that the person left out when they were last asked. */
+  declined: readonly string[]
 }>
 
 /** A client to which a person has granted something, for the account page. */
-export type ConsentRecord = Consent & Readonly<{ client_id: string; granted_at: Date }>
+export type ConsentRecord = Omit<Consent, 'declined'> & Readonly<{ client_id: string; granted_at: Date }>
 
 /** Such a scope is about the person and no resource: consent to it holds for every resource. */
 const isIdentityScope = (scope: string): boolean => IDENTITY_SCOPES.includes(scope)
@@ -20,11 +23,57 @@ const isIdentityScope = (scope: string): boolean => IDENTITY_SCOPES.includes(sco
 export const grantsOf = (scope: readonly string[], resources: readonly string[]): readonly string[] =>
   scope.flatMap(each => (isIdentityScope(each) ? [each] : resources.map(resource => `${each} ${resource}`)))
 
-/** Ours – The scopes of a request that were not granted yet for all of its resources. */
-export const scopesToAsk = (
-  { scope, resources }: Readonly<{ scope: readonly string[]; resources: readonly string[] }>,
-  consent: Consent | null,
-): readonly string[] => {
-  const granted = new Set(consent?.granted)
-  return scope.filter(each => !grantsOf([each], resources).every(grant => granted.has(grant)))
+/** A scope of a request, as the person last decided on it for all resources of the request. */
+export type ScopeStanding = Readonly<{ scope: string; standing: 'granted' | 'declined' | 'new' }>
+
+type Asked = Readonly<{ scope: readonly string[]; resources: readonly string[] }>
+
+/**
+ * Ours (docs/decisions/0038) – A scope counts as declined while it is optional: one that no longer is must be asked for. A scope that
+ * stands in both lists counts as granted.
+ */
+export const standingsOf = (
+  { scope, resources }: Asked,
+  { consent, catalogue }: Readonly<{ consent: Consent | null; catalogue: ScopeCatalogue }>,
+): readonly ScopeStanding[] => {
+  const isIn = (pairs: readonly string[] | undefined) => {
+    const known = new Set(pairs)
+    return (each: string) => grantsOf([each], resources).every(pair => known.has(pair))
+  }
+  const [isGranted, isDeclined] = [isIn(consent?.granted), isIn(consent?.declined)]
+  const standingOf = (each: string): ScopeStanding['standing'] => {
+    if (isGranted(each)) return 'granted'
+    return isDeclined(each) && catalogue.get(each)?.isOptional === true ? 'declined' : 'new'
+  }
+  return scope.map(each => ({ scope: each, standing: standingOf(each) }))
 }
+
+/** A scope as the consent page shows it. */
+export type ScopeAsked = Readonly<{
+  scope: string
+  isGrantedBefore: boolean
+  /** Whether the box of an optional scope is ticked; null for a scope without a box. */
+  isTicked: boolean | null
+}>
+
+/** Ours – Earlier choices are preset. What was granted before has a box where the person is asked for everything again. */
+export const scopesToShow = (
+  standings: readonly ScopeStanding[],
+  { catalogue, isAskedAgain }: Readonly<{ catalogue: ScopeCatalogue; isAskedAgain: boolean }>,
+): readonly ScopeAsked[] =>
+  standings.map(({ scope, standing }) => {
+    const entry = catalogue.get(scope)
+    const isGrantedBefore = standing === 'granted'
+    const hasBox = entry?.isOptional === true && (isAskedAgain || !isGrantedBefore)
+    const preset = { granted: true, declined: false, new: entry?.isTicked ?? true }[standing]
+    return { scope, isGrantedBefore, isTicked: hasBox ? preset : null }
+  })
+
+/**
+ * Ours – The scopes that an answered consent page allows: those without a box, and those whose box is ticked. A scope that the form names
+ * and that had no box on the page is ignored.
+ */
+export const scopesAllowed = (
+  asked: readonly string[],
+  { choices, ticked }: Readonly<{ choices: readonly string[]; ticked: readonly string[] }>,
+): readonly string[] => asked.filter(scope => !choices.includes(scope) || ticked.includes(scope))

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { pooled } from '../base/digest.ts'
 import type { Peppers } from '../base/pepper.ts'
 import type { PasskeyRequest } from '../factors/passkey.ts'
-import { type SealedSecret, seal, unseal } from '../factors/sealed-secret.ts'
+import { sealText, unsealText } from '../factors/sealed-secret.ts'
 import { type AuthorizationRequest, PROMPTS, RESPONSE_MODES } from './authorization-request.ts'
 
 /** Seconds for which a page may be filled in, counted from the first page of a request. */
@@ -27,6 +27,7 @@ const REQUEST = z.object({
   hinted_sub: z.string().nullable(),
   ui_locales: z.string().nullable(),
   pushed: z.string().nullable(),
+  isSigned: z.boolean(),
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 
@@ -59,6 +60,8 @@ export type Interaction = Readonly<{
   confirmation?: Confirmation | undefined
   /** Without a request: the page that the person has asked for, and goes on to. Left out: their account page. */
   path?: string | undefined
+  /** The optional scopes of a consent page: those that its form decides on. Absent from every other page. */
+  choices?: readonly string[] | undefined
 }>
 
 const PASSKEY_REQUEST = z.object({
@@ -90,6 +93,7 @@ const INTERACTION = z.object({
   second_factor: SECOND_FACTOR.nullable(),
   confirmation: CONFIRMATION.optional(),
   path: z.string().optional(),
+  choices: z.array(z.string()).optional(),
 }) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */
@@ -102,10 +106,8 @@ export const sealInteraction = (
   interaction: Interaction,
   { browser_id, nonce }: Browser & Readonly<{ nonce: Uint8Array }>,
   [pepper]: Peppers,
-): SealedInteraction => {
-  const text = Buffer.from(JSON.stringify(interaction))
-  return Buffer.from(seal(text, { owner: ownerOf(browser_id), nonce }, pepper)).toString('base64url')
-}
+): SealedInteraction =>
+  sealText(JSON.stringify(interaction), { use: 'interaction', owner: ownerOf(browser_id), nonce }, pepper)
 
 /**
  * WebAuthn Level 3 §13.4.3 – The challenge of a page: a digest of what was sealed for it under a fresh nonce, so that it belongs to this
@@ -129,11 +131,10 @@ export const unsealInteraction = (
   { browser_id }: Browser,
   { peppers, now }: Readonly<{ peppers: Peppers; now: Date }>,
 ): Unsealed => {
-  const sealed: Uint8Array = Buffer.from(text, 'base64url')
-  const opened = unseal(sealed as SealedSecret, ownerOf(browser_id), peppers)
+  const opened = unsealText(text, { use: 'interaction', owner: ownerOf(browser_id) }, peppers)
   if (opened === null) return { outcome: 'foreign' }
   // Sealed by a version that writes another shape: the person begins again.
-  const parsed = INTERACTION.safeParse(JSON.parse(Buffer.from(opened).toString()))
+  const parsed = INTERACTION.safeParse(JSON.parse(opened))
   if (!parsed.success) return { outcome: 'foreign' }
   const age = Math.floor(now.getTime() / 1000) - parsed.data.begun_at
   return { outcome: age <= INTERACTION_SECONDS ? 'open' : 'expired', interaction: parsed.data }

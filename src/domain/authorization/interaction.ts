@@ -4,7 +4,8 @@ import type { Reason } from '../oauth/oauth-error.ts'
 import { isLoopbackOrPrivateUse } from '../oauth/redirect-uri.ts'
 import type { BrowserSession } from '../sign-in/browser-session.ts'
 import type { AuthorizationRequest, Prompt } from './authorization-request.ts'
-import { type Consent, scopesToAsk } from './consent.ts'
+import { type Consent, type ScopeAsked, scopesToShow, standingsOf } from './consent.ts'
+import type { ScopeCatalogue } from './scope-catalogue.ts'
 
 /** What is known when the next step is judged. */
 export type AuthorizationStanding = Readonly<{
@@ -14,6 +15,7 @@ export type AuthorizationStanding = Readonly<{
   session: BrowserSession | null
   /** Of the session's person to the client; null where nothing was granted. */
   consent: Consent | null
+  catalogue: ScopeCatalogue
   now: Date
 }>
 
@@ -21,10 +23,10 @@ export type AuthorizationStanding = Readonly<{
 export type AuthorizationStep =
   | Readonly<{ step: 'sign_up' | 'select_account' }>
   | Readonly<{ step: 'second_factor' }>
-  | Readonly<{ step: 'issue' }>
+  /** `scope`: what the person allows, without what they have left out before. */
+  | Readonly<{ step: 'issue'; scope: readonly string[] }>
   | Readonly<{ step: 'sign_in'; why: 'signed_out' | 'another_person_meant' | 'not_recent' }>
-  /** `asked`: what is new; `granted`: what was granted before. */
-  | Readonly<{ step: 'consent'; asked: readonly string[]; granted: readonly string[] }>
+  | Readonly<{ step: 'consent'; scopes: readonly ScopeAsked[] }>
 
 /** OpenID Connect Core §3.1.2.3, §3.1.2.4 – The next step of an authorization request. Pure: every step leads back here. */
 export const judgeStep = (standing: AuthorizationStanding): AuthorizationStep => {
@@ -109,15 +111,19 @@ const isStrong = ({ acr_values }: AuthorizationRequest, { amr }: BrowserSession)
 }
 
 /**
- * OpenID Connect Core §3.1.2.4, RFC 6749 §10.2 – Only what is new is asked for. A client that anybody could pose as is asked for every
- * time: RFC 8252 §8.6. First-party clients are not asked, unless the request wants it.
+ * OpenID Connect Core §3.1.2.4, RFC 6749 §10.2 – Only what is new is asked for. A client that any program could pose as is asked for every
+ * time: RFC 8252 §8.6. First-party clients are not asked, unless the request wants it. What the person has left out before is not asked
+ * for again, unless nothing else is left.
  */
-const consentStep = ({ request, client, consent }: AuthorizationStanding): AuthorizationStep => {
-  const asked = scopesToAsk({ scope: request.scope, resources: request.audience }, consent)
-  const isAskedAnyway = request.prompt.includes('consent')
+const consentStep = ({ request, client, consent, catalogue }: AuthorizationStanding): AuthorizationStep => {
+  const asked = { scope: request.scope, resources: request.audience }
+  const standings = standingsOf(asked, { consent, catalogue })
+  const kept = standings.filter(({ standing }) => standing !== 'declined')
   const isImitable =
     client.token_endpoint_auth_method === 'none' && isLoopbackOrPrivateUse(request.redirect_uri)
-  const isNeeded = isAskedAnyway || (!client.first_party && (asked.length > 0 || isImitable))
-  if (!isNeeded) return { step: 'issue' }
-  return { step: 'consent', asked, granted: request.scope.filter(each => !asked.includes(each)) }
+  const isAskedAgain = request.prompt.includes('consent') || (isImitable && !client.first_party)
+  const isNew = !client.first_party && kept.some(({ standing }) => standing === 'new')
+  if (!isAskedAgain && !isNew && kept.length > 0)
+    return { step: 'issue', scope: kept.map(({ scope }) => scope) }
+  return { step: 'consent', scopes: scopesToShow(standings, { catalogue, isAskedAgain }) }
 }

@@ -1,5 +1,5 @@
 import type { Peppers } from '../base/pepper.ts'
-import { type SealedSecret, seal, unseal } from '../factors/sealed-secret.ts'
+import { sealText, unsealText } from '../factors/sealed-secret.ts'
 
 /** What a form is for: the sealed value of one kind of form opens nothing in another kind. */
 type Purpose = 'account' | 'logout'
@@ -17,10 +17,8 @@ export const sealForm = (
   content: unknown,
   { nonce, ...bound }: Bound & Readonly<{ nonce: Uint8Array }>,
   [pepper]: Peppers,
-): SealedForm => {
-  const text = Buffer.from(JSON.stringify(content))
-  return Buffer.from(seal(text, { owner: ownerOf(bound), nonce }, pepper)).toString('base64url')
-}
+): SealedForm =>
+  sealText(JSON.stringify(content), { use: 'session form', owner: ownerOf(bound), nonce }, pepper)
 
 /** The reverse of `sealForm`. Null: changed, of another session or purpose, or under a pepper that is gone. */
 export const unsealForm = (
@@ -28,9 +26,8 @@ export const unsealForm = (
   bound: Bound,
   peppers: Peppers,
 ): Readonly<{ content: unknown }> | null => {
-  const sealed: Uint8Array = Buffer.from(text, 'base64url')
-  const opened = unseal(sealed as SealedSecret, ownerOf(bound), peppers)
-  return opened && { content: JSON.parse(Buffer.from(opened).toString()) }
+  const opened = unsealText(text, { use: 'session form', owner: ownerOf(bound) }, peppers)
+  return opened === null ? null : { content: JSON.parse(opened) }
 }
 
 const ownerOf = ({ session_id, purpose }: Bound) => `${purpose} form of session ${session_id}`

@@ -36,6 +36,9 @@ export const LOG_FIELDS = {
   peer: 'The address that a forwarded header came from.',
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
   faults: 'What is wrong, a sentence each.',
+  client_ids: 'The clients that the line is about, twenty at most.',
+  language: 'A language of TEMPLATES_DIR.',
+  missing: 'How many texts of the pages and mails the language lacks.',
   file: 'The file of the key that signs.',
   kids: 'The keys that are in use, by their `kid`.',
   host: 'The address on which the public listener listens.',
@@ -63,7 +66,7 @@ export const aboutFamily = (
   family: Readonly<{ id: string; user_id: string | null; client_id: string }>,
 ): AboutSignIn => aboutSignIn({ sub: family.user_id, sid: family.id, client_id: family.client_id })
 
-/** Names a sign-in by what is known of it: the claims of a token have these names. */
+/** The log fields of a sign-in, named like the claims of its tokens. Fields without a value are left out. */
 export const aboutSignIn = ({
   sub,
   sid,

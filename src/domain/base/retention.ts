@@ -15,6 +15,9 @@ export const SPENT_CODE_SECONDS = 600
 /** A person signs in before the code of a pushed request is issued: the sealed request that the page holds is valid for an hour. */
 const PUSHED_REQUEST_RETENTION_SECONDS = 3_600 + SHORT_RETENTION_SECONDS
 
+/** Seconds for which a browser session is kept after it was idle for too long, before its row expires. */
+export const IDLE_SESSION_SECONDS = RETENTION_SECONDS
+
 /** The tables whose rows expire, in the order of deletion, with the seconds for which an expired row is kept. */
 export const RETENTIONS = [
   ['refresh_families', RETENTION_SECONDS],
@@ -28,5 +31,7 @@ export const RETENTIONS = [
   ['authorization_codes', SPENT_CODE_SECONDS],
   ['browser_sessions', RETENTION_SECONDS],
   ['pushed_requests', PUSHED_REQUEST_RETENTION_SECONDS],
+  ['client_logos', SHORT_RETENTION_SECONDS],
+  ['client_changes', SHORT_RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

@@ -24,7 +24,7 @@ export const parseKeyDates = (pem: string): KeyDates | { readonly fault: string 
       ?.slice(name.length + 1)
       .trim()
     if (text === undefined) return null
-    return parseMoment(text) ?? `has a line ${name} that is no time such as 2026-11-21T07:00:00Z`
+    return parseMoment(text) ?? `has a line ${name} whose value is not a time such as 2026-11-21T07:00:00Z`
   }
   const [signs_from, announced_at] = [read(NAMES.signs_from), read(NAMES.announced_at)]
   if (typeof signs_from === 'string') return { fault: signs_from }

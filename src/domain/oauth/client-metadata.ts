@@ -1,7 +1,14 @@
 import { z } from 'zod'
-import { digestOf, type Plain } from '../base/digest.ts'
+import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { nearestWord } from '../base/nearest-word.ts'
-import { AUTH_METHODS, type Client, FIRST_PARTY, GRANT_TYPES } from './client.ts'
+import {
+  AUTH_METHODS,
+  type AuthMethod,
+  type Client,
+  FIRST_PARTY,
+  GRANT_TYPES,
+  SIGNING_ALGORITHMS,
+} from './client.ts'
 import { isRegistrable, isWebUri } from './redirect-uri.ts'
 import { parseScope } from './scope.ts'
 
@@ -31,7 +38,7 @@ const isLiteral = (value: string): boolean => !value.includes('*')
 
 const redirectUri = z
   .string('must be a string')
-  .refine(isLiteral, 'must hold no *, which is no wildcard here: register each address')
+  .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each address')
   .refine(
     isRegistrable,
     'must be https, http on loopback, or a private-use scheme, without user information and without a fragment',
@@ -45,7 +52,7 @@ const webUri = z
 const audience = z
   .string('must be a string')
   .min(1, 'must not be empty')
-  .refine(isLiteral, 'must hold no *, which is no wildcard here: register each audience')
+  .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each audience')
 
 const VISIBLE = 'must be 1 to 255 printable ASCII characters'
 const GRACE = 'must be a whole number from 0 to 60'
@@ -84,6 +91,8 @@ export const metadata = z
       grant_types: listOf(z.enum(GRANT_TYPES, oneOf(GRANT_TYPES))),
       require_pkce: z.boolean('must be true or false').default(true),
       require_pushed_authorization_requests: flag,
+      require_signed_request_object: flag,
+      request_object_signing_alg: z.enum(SIGNING_ALGORITHMS, oneOf(SIGNING_ALGORITHMS)).optional(),
       default_max_age: z.number(AGE).int(AGE).min(0, AGE).optional(),
       post_logout_redirect_uris: listOf(redirectUri),
       backchannel_logout_uri: webUri.optional(),
@@ -91,7 +100,10 @@ export const metadata = z
         .string('must be a string of scope tokens separated by single spaces')
         .default('')
         .refine(scope => parseScope(scope) !== null, 'must be scope tokens separated by single spaces')
-        .refine(isLiteral, 'must hold no *, which is no wildcard here: register each scope token'),
+        .refine(
+          isLiteral,
+          'must not contain *, since wildcards are not supported: register each scope token',
+        ),
       audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
       protected_resources: listOf(audience),
       first_party: flag,
@@ -101,9 +113,23 @@ export const metadata = z
     'must be an object, the metadata of one client',
   )
   .superRefine((client, context) => {
-    for (const [path, message] of [...contradictions(client), ...contradictionsOfCode(client)])
-      context.addIssue({ code: 'custom', path: [path], message })
+    addContradictions(client, { hasSecret: client.client_secret !== undefined }, context)
   })
+
+const { client_secret: _, ...besideSecret } = metadata.shape
+
+/** Ours – The same for a client of the database, whose secret is a digest beside its metadata. */
+export const metadataBeside = (secret: Digest<'client_secret'> | null) =>
+  secret === null ? METADATA_BESIDE.none : METADATA_BESIDE.digest
+
+const METADATA_BESIDE = {
+  digest: z
+    .strictObject(besideSecret)
+    .superRefine((client, context) => addContradictions(client, { hasSecret: true }, context)),
+  none: z
+    .strictObject(besideSecret)
+    .superRefine((client, context) => addContradictions(client, { hasSecret: false }, context)),
+}
 
 /** Every member that a client may have. */
 export const MEMBERS = Object.keys(metadata.shape)
@@ -115,20 +141,27 @@ type Contradiction = readonly [path: string, message: string]
 const brokenOf = (rules: readonly Rule[]): readonly Contradiction[] =>
   rules.filter(([isBroken]) => isBroken).map(([, path, message]) => [path, message])
 
-function contradictions(client: Metadata): readonly Contradiction[] {
+type Secret = Readonly<{ hasSecret: boolean }>
+
+function addContradictions(client: Metadata, secret: Secret, context: z.RefinementCtx): void {
+  const found = [
+    ...contradictions(client, secret),
+    ...contradictionsOfCode(client),
+    ...contradictionsOfRequestObjects(client),
+  ]
+  for (const [path, message] of found) context.addIssue({ code: 'custom', path: [path], message })
+}
+
+/** True for a method by which a client presents a secret. */
+export const usesSecret = (method: AuthMethod): boolean =>
+  method === 'client_secret_basic' || method === 'client_secret_post'
+
+function contradictions(client: Metadata, { hasSecret }: Secret): readonly Contradiction[] {
   const method = client.token_endpoint_auth_method
-  const usesSecret = method === 'client_secret_basic' || method === 'client_secret_post'
+  const needsSecret = usesSecret(method)
   return brokenOf([
-    [
-      usesSecret && client.client_secret === undefined,
-      'client_secret',
-      `is required by ${method}; ${MAKE_A_SECRET}`,
-    ],
-    [
-      !usesSecret && client.client_secret !== undefined,
-      'client_secret',
-      `has no use with ${method}: remove it`,
-    ],
+    [needsSecret && !hasSecret, 'client_secret', `is required by ${method}; ${MAKE_A_SECRET}`],
+    [!needsSecret && hasSecret, 'client_secret', `has no use with ${method}: remove it`],
     [method === 'private_key_jwt' && client.jwks === undefined, 'jwks', 'is required by private_key_jwt'],
     [
       client.first_party && method !== 'none',
@@ -171,6 +204,23 @@ function contradictionsOfCode(client: Metadata): readonly Contradiction[] {
       'require_pushed_authorization_requests',
       `needs the grant type ${CODE_GRANT}`,
     ],
+  ])
+}
+
+/** RFC 7518 §3.1, RFC 8037 §3.1 – The type of the keys of each algorithm. */
+const KEY_TYPES = { RS256: 'RSA', PS256: 'RSA', ES256: 'EC', EdDSA: 'OKP' } as const
+
+/** RFC 9101 §10.5, OpenID Connect Registration §2 – Request objects are signed by a registered key. */
+function contradictionsOfRequestObjects(client: Metadata): readonly Contradiction[] {
+  const { jwks, grant_types, require_signed_request_object, request_object_signing_alg: alg } = client
+  const usesCode = grant_types.includes(CODE_GRANT)
+  const isRequired = 'require_signed_request_object'
+  const kty = alg === undefined ? null : KEY_TYPES[alg]
+  const hasKey = kty === null || jwks?.keys.some(key => key.kty === kty) === true
+  return brokenOf([
+    [require_signed_request_object && !usesCode, isRequired, `needs the grant type ${CODE_GRANT}`],
+    [require_signed_request_object && jwks === undefined, 'jwks', `is required by ${isRequired}`],
+    [!hasKey, 'request_object_signing_alg', `needs a key of the type ${kty} in jwks`],
   ])
 }
 

@@ -5,6 +5,9 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
+/** RFC 7518 §3.1 – Of what a client signs. Asymmetric ones only: a public key must never be usable as a shared secret. */
+export const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
+
 /** RFC 7591 §2 – The grants that a client can be registered for: a test holds them to those of `src/grants/index.ts`. */
 export const GRANT_TYPES = ['authorization_code', 'client_credentials', 'refresh_token'] as const
 
@@ -27,6 +30,10 @@ export type Client = Readonly<{
   require_pkce: boolean
   /** RFC 9126 §6 */
   require_pushed_authorization_requests: boolean
+  /** RFC 9101 §10.5 */
+  require_signed_request_object: boolean
+  /** OpenID Connect Registration §2 – The one algorithm of its request objects. Absent: each of SIGNING_ALGORITHMS. */
+  request_object_signing_alg?: (typeof SIGNING_ALGORITHMS)[number] | undefined
   /** OpenID Connect Registration §2 – Seconds since the person proved who they are, at most, where a request has no `max_age`. */
   default_max_age?: number | undefined
   /** OpenID Connect RP-Initiated Logout §3.1 */
@@ -46,6 +53,26 @@ export type Client = Readonly<{
   /** Ours: its access tokens get a place in the status lists (draft-ietf-oauth-status-list), which costs one insert a token. */
   status_list: boolean
 }>
+
+/** Ours – A client that is registered in the database, as its row has it. */
+export type ClientRecord = Readonly<{
+  client_id: string
+  /** JSON with the members of CLIENTS_FILE but `client_id` and `client_secret`. METADATA_MOST_BYTES at most. */
+  metadata: string
+  /** Null for a client without a secret. */
+  client_secret_digest: Digest<'client_secret'> | null
+  /** Another number after each change, of this client or of one that had its id before. */
+  version: number
+  created_at: Date
+  updated_at: Date
+  disabled_at: Date | null
+}>
+
+/** Ours: bytes of the metadata of one client, at most. Each instance keeps every client in memory. */
+export const METADATA_MOST_BYTES = 16 * 1024
+
+/** Ours: clients in the database, at most. Each instance keeps them in memory, and reads them all at its start. */
+export const CLIENTS_MOST = 10_000
 
 /**
  * Ours – A fingerprint of the client's registered credentials, which changes with them: 128 bits of a hash, which reveal nothing of a
@@ -72,6 +99,7 @@ export const FIRST_PARTY: Client = {
   grant_types: ['refresh_token'],
   require_pkce: true,
   require_pushed_authorization_requests: false,
+  require_signed_request_object: false,
   post_logout_redirect_uris: [],
   scope: 'account',
   audience: [],
@@ -121,6 +149,7 @@ export const demoClient = (
     grant_types: ['client_credentials'],
     require_pkce: true,
     require_pushed_authorization_requests: false,
+    require_signed_request_object: false,
     post_logout_redirect_uris: [],
     scope: 'demo',
     audience: [default_audience, DEMO_API],

@@ -17,7 +17,7 @@ export const CLAIMS_OF_SCOPES = {
 
 export const IDENTITY_SCOPES: readonly string[] = Object.keys(CLAIMS_OF_SCOPES)
 
-/** OpenID Connect Discovery §3 – Every claim that an application may be told, in an ID token or at /userinfo. */
+/** OpenID Connect Discovery §3 – Every claim that an application may receive, in an ID token or at /userinfo. */
 export const CLAIMS: readonly string[] = [
   'iss',
   'aud',

@@ -14,9 +14,10 @@ export const authorizationServerMetadata = (server: {
   grant_types: readonly string[]
   /** Of every client. */
   isPushRequired: boolean
-  assertion_algorithms: readonly string[]
+  /** Of what clients sign: their assertions and their request objects. */
+  signing_algorithms: readonly string[]
 }) => {
-  const { issuer, grant_types, isPushRequired, assertion_algorithms } = server
+  const { issuer, grant_types, isPushRequired, signing_algorithms } = server
   const confidential = AUTH_METHODS.filter(method => method !== 'none')
   return {
     issuer,
@@ -30,9 +31,11 @@ export const authorizationServerMetadata = (server: {
     // RFC 9207 §3
     authorization_response_iss_parameter_supported: true,
     prompt_values_supported: PROMPTS,
-    // OpenID Connect Core §6: neither parameter is understood. Discovery takes the second for true where it is absent.
-    request_parameter_supported: false,
+    // RFC 9101 §10.5, OpenID Connect Discovery §3: of request_uri those of /par alone, and absent would mean true.
+    request_parameter_supported: true,
     request_uri_parameter_supported: false,
+    require_signed_request_object: false,
+    request_object_signing_alg_values_supported: signing_algorithms,
     scopes_supported: IDENTITY_SCOPES,
     claims_supported: CLAIMS,
     subject_types_supported: ['public'],
@@ -42,18 +45,18 @@ export const authorizationServerMetadata = (server: {
     end_session_endpoint: `${issuer}/logout`,
     token_endpoint: `${issuer}/token`,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
-    token_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
+    token_endpoint_auth_signing_alg_values_supported: signing_algorithms,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grant_types,
     revocation_endpoint: `${issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
-    revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
+    revocation_endpoint_auth_signing_alg_values_supported: signing_algorithms,
     global_token_revocation_endpoint: `${issuer}/global-token-revocation`,
     // RFC 9470 §7
     acr_values_supported: ACR_VALUES,
     status_list_aggregation_endpoint: `${issuer}/status-lists`,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,
-    introspection_endpoint_auth_signing_alg_values_supported: assertion_algorithms,
+    introspection_endpoint_auth_signing_alg_values_supported: signing_algorithms,
   }
 }

@@ -19,7 +19,8 @@ export const ERRORS = {
   too_many_requests: [429, 'temporarily_unavailable'],
   access_denied: [403, 'access_denied'],
   unsupported_response_type: [400, 'unsupported_response_type'],
-  request_not_supported: [400, 'request_not_supported'],
+  request_uri_not_supported: [400, 'request_uri_not_supported'],
+  invalid_request_object: [400, 'invalid_request_object'],
   invalid_request_uri: [400, 'invalid_request_uri'],
   login_required: [400, 'login_required'],
   account_selection_required: [400, 'account_selection_required'],
@@ -95,7 +96,32 @@ const REFUSALS = {
 
   response_type_unsupported: ['unsupported_response_type', 'The only response type is "code".'],
   response_mode_unsupported: ['invalid_request', 'The response mode must be "query" or "form_post".'],
-  request_unsupported: ['request_not_supported', 'Request objects are not supported.'],
+  request_object_unverified: [
+    'invalid_request_object',
+    'The request object must be signed, and not encrypted, by a registered key of the client with a registered algorithm.',
+  ],
+  request_object_claims: [
+    'invalid_request_object',
+    'The request object must have iss and client_id of the client, aud of this server, no sub of the client, and the type oauth-authz-req+jwt or JWT.',
+  ],
+  request_object_lifetime: [
+    'invalid_request_object',
+    'The request object must have exp within an hour, or iat within ten minutes, and be valid now.',
+  ],
+  request_object_parameter: [
+    'invalid_request_object',
+    'A parameter in the request object may not be there, or is neither a text nor a number.',
+  ],
+  request_object_contradicted: [
+    'invalid_request_object',
+    'client_id and response_type beside the request object must be those in it.',
+  ],
+  request_not_signed: ['invalid_request', 'The client has to send its requests in signed request objects.'],
+  request_and_request_uri: ['invalid_request', 'Use either request or request_uri.'],
+  request_uri_unsupported: [
+    'request_uri_not_supported',
+    'A request_uri comes from /par: no other address is fetched.',
+  ],
   request_uri_invalid: [
     'invalid_request_uri',
     'The request_uri is invalid, expired, was used, or is of another client.',
@@ -127,6 +153,7 @@ const REFUSALS = {
   code_unknown: ['invalid_grant', CODE],
   code_expired: ['invalid_grant', CODE],
   code_replayed: ['invalid_grant', CODE],
+  code_replayed_after_end: ['invalid_grant', CODE],
   code_spent_by_failures: ['invalid_grant', CODE],
   code_wrong_client: ['invalid_grant', CODE],
   code_wrong_redirect_uri: ['invalid_grant', CODE],
@@ -159,7 +186,7 @@ export type Reason = keyof typeof REFUSALS
 /** Every reason, for the documents. */
 export const OAUTH_REASONS: readonly string[] = Object.keys(REFUSALS)
 
-/** What the log is told of a refusal beside its reason. None of it is a secret. */
+/** The log fields of a refusal beside its reason. None of them is a secret. */
 type Detail = AboutSignIn &
   Readonly<{
     grant_type?: string

@@ -2,8 +2,8 @@ import type { z } from 'zod'
 import { nearestWord } from '../base/nearest-word.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
-import type { Client } from './client.ts'
-import { MEMBERS, metadata, toClient } from './client-metadata.ts'
+import { type Client, type ClientRecord, METADATA_MOST_BYTES } from './client.ts'
+import { MEMBERS, type Metadata, metadata, metadataBeside, toClient } from './client-metadata.ts'
 
 /** What is wrong with a file of clients, and what to do; and the path of the value that is meant, in the file's JSON. */
 export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: string }>
@@ -50,11 +50,37 @@ const nameOf = (entries: readonly unknown[], index: number): string => {
     : `client ${JSON.stringify(client_id.slice(0, 60))}`
 }
 
-const parseClient = (
-  entry: unknown,
+type Parsed = Readonly<{ client: Client } | { faults: readonly ClientFault[] }>
+
+const parseClient = (entry: unknown, policy: AudiencePolicy): Parsed =>
+  judge(metadata.safeParse(entry), policy)
+
+/** The client of a row of the database, or a line for each fault for which this version does not understand the row. */
+export const parseClientRecord = (
+  record: Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>,
   policy: AudiencePolicy,
-): Readonly<{ client: Client } | { faults: readonly ClientFault[] }> => {
-  const parsed = metadata.safeParse(entry)
+): Readonly<{ client: Client } | { faults: readonly string[] }> => {
+  const { client_id, client_secret_digest } = record
+  const entry = parseMetadata(record.metadata)
+  if (entry === null) return { faults: ['the metadata is not a JSON object'] }
+  if (Buffer.byteLength(record.metadata) > METADATA_MOST_BYTES)
+    return { faults: [`the metadata has more than ${METADATA_MOST_BYTES} bytes: shorten the lists`] }
+  const parsed = judge(metadataBeside(client_secret_digest).safeParse({ ...entry, client_id }), policy)
+  return 'faults' in parsed
+    ? { faults: parsed.faults.map(({ path, message }) => [path.join('.'), message].join(' ').trim()) }
+    : { client: { ...parsed.client, client_secret: client_secret_digest ?? undefined } }
+}
+
+const parseMetadata = (text: string): object | null => {
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? json : null
+  } catch {
+    return null
+  }
+}
+
+const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: AudiencePolicy): Parsed => {
   if (!parsed.success) return { faults: parsed.error.issues.flatMap(faultsOf) }
   const client = toClient(parsed.data)
   const tooLong = judgeRegistration(client, policy)

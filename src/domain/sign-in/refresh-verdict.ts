@@ -73,7 +73,7 @@ export const reasonOf = <V extends Exclude<RefreshVerdict, 'rotated' | 'replayed
 
 /** Reads the verdict of a row. Throws for an unknown text, which means that the statement and the list differ. */
 export const parseRefreshVerdict = (text: string): RefreshVerdict => {
-  if (!isRefreshVerdict(text)) throw new Error(`${text} is no verdict on a refresh token`)
+  if (!isRefreshVerdict(text)) throw new Error(`${text} is not a verdict on a refresh token`)
   return text
 }
 

@@ -6,7 +6,7 @@ import { requireUnchanged } from '../access/require-unchanged.ts'
 
 type Needs = Readonly<{ accounts: Accounts }>
 
-/** OpenID Connect Core §5.1 – What a person fills in themselves, and applications are told with the scope `profile`. */
+/** OpenID Connect Core §5.1 – The claims that a person fills in, and that applications receive with the scope `profile`. */
 export const createOwnProfile = ({ accounts }: Needs) => ({
   read: async ({ account }: Actor): Promise<Person> =>
     requireUnchanged(await accounts.findPerson(account.id)),

@@ -13,6 +13,7 @@ import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { type Form, parseForm } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
 import type { PushedRequests } from '../../ports/authorization.ts'
@@ -20,10 +21,12 @@ import type { Clock, Random } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { readIdTokenHint } from './read-id-token-hint.ts'
+import type { ReadRequestObject } from './read-request-object.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient
   pushedRequests: PushedRequests
+  readRequestObject: ReadRequestObject
   keys: Keys
   policy: AudiencePolicy
   random: Random
@@ -41,7 +44,8 @@ export type Push = (request: PushRequest) => Promise<Pushed>
 
 /**
  * RFC 9126 §2 – Keeps an authorization request for the browser to bring by its reference. It is judged now, so that the client is told of
- * its faults, and once more when the browser comes: the registration may have changed.
+ * its faults, and once more when the browser comes: the registration may have changed. RFC 9126 §3: of a request object the parameters are
+ * kept, so that its signature and its times count when it is pushed.
  */
 export const createPushRequest =
   (needs: Needs): Push =>
@@ -49,8 +53,11 @@ export const createPushRequest =
     const client = await needs.authenticateClient(request)
     const { client_id } = client
     if (client.token_endpoint_auth_method === 'none') await requirePushAllowance(needs.limit, request)
-    judgePushed(needs, client, request)
-    const kept = withoutCredentials(parameters, client_id)
+    const object = await needs.readRequestObject({ client, beside: request.form })
+    if (object === null && client.require_signed_request_object)
+      throw new OAuthError('request_not_signed', { client_id })
+    judgePushed(needs, client, { form: object === null ? request.form : parseForm(object), object })
+    const kept = withoutCredentials(object ?? parameters, client_id)
     if (kept.length > QUERY_MAX_CHARACTERS) throw new OAuthError('body_too_large', { client_id })
     const request_uri = pushedRequestUriOf(needs.random.bytes(SECRET_BYTES))
     await needs.pushedRequests.push({ digest: digestOf(request_uri), client_id, parameters: kept })
@@ -63,15 +70,21 @@ const requirePushAllowance = async (limit: Limit, { limit_key }: ClientRequest):
     throw new OAuthError('push_limit', { retry_after_seconds: allowance.reset_seconds })
 }
 
-/** RFC 9126 §2.1, §2.3 – As the authorization endpoint would judge the request, but that the client itself is told. */
-const judgePushed = ({ keys, policy, clock }: Needs, client: Client, { form }: ClientRequest): void => {
+/** RFC 9126 §2.1, §2.3 – Judges the request as the authorization endpoint would, and refuses it in the answer to the client. */
+const judgePushed = (
+  { keys, policy, clock }: Needs,
+  client: Client,
+  { form, object }: Readonly<{ form: Form; object: string | null }>,
+): void => {
   const { client_id } = client
+  const isSigned = object !== null
   if (form.get('request_uri') !== undefined) throw new OAuthError('request_uri_pushed', { client_id })
   const redirect_uri = redirectUriOf(client, form)
   if (redirect_uri === null) throw new OAuthError('redirect_uri_not_registered', { client_id })
   const target = answerTargetOf(client_id, redirect_uri, form)
   const hinted_sub = readIdTokenHint({ keys, issuer: policy.issuer }, form, client)
-  judgeAuthorizationRequest(form, { client, target, policy, hinted_sub, pushed: null, now: clock() })
+  const judging = { client, target, policy, hinted_sub, pushed: null, isSigned, now: clock() }
+  judgeAuthorizationRequest(form, judging)
 }
 
 const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type']

@@ -16,33 +16,24 @@ type Needs = Readonly<{
 }>
 
 /** Ours (docs/decisions/0029) – Lists the sign-ins of the account, and ends them, for its owner. */
-export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs) => {
-  /** False for a sign-in of another person, one that has ended and one that never existed. */
-  const endIfThere = async (actor: Actor, id: string): Promise<boolean> => {
-    const { account } = actor
+export const createSignIns = ({ accounts, refreshFamilies, endingLimit }: Needs) => ({
+  list: ({ account }: Actor): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
+
+  /** Answers the same 404 for a sign-in of another person, for an ended one and for one that never existed. */
+  end: async (actor: Actor, id: string): Promise<void> => {
     const key = actorKeyOf(actor)
     if (id !== key) await requireAllowance(endingLimit, key)
-    const family = { id, salt: null, client_id: null, user_id: account.id, reason: 'signed_out' } as const
-    const ended = isUuid(id) ? await refreshFamilies.end(family) : null
-    return ended?.has_ended ?? false
-  }
-  return {
-    list: ({ account }: Actor): Promise<readonly SignIn[]> => refreshFamilies.list(account.id),
+    const family = { id, user_id: actor.account.id, reason: 'signed_out' } as const
+    const ended = isUuid(id) ? await refreshFamilies.endSignIn(family) : []
+    if (ended.length === 0) throw new Problem('NOT_FOUND')
+  },
 
-    endIfThere,
-
-    /** Answers the same 404 for a sign-in of another person, for an ended one and for one that never existed. */
-    end: async (actor: Actor, id: string): Promise<void> => {
-      if (!(await endIfThere(actor, id))) throw new Problem('NOT_FOUND')
-    },
-
-    endOthers: async (actor: Actor): Promise<void> => {
-      const { id, credential_epoch } = actor.account
-      await requireAllowance(endingLimit, actorKeyOf(actor))
-      const change = { id, credential_epoch, ...keptOf(actor), password_digest: null }
-      requireUnchanged(await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' }))
-    },
-  }
-}
+  endOthers: async (actor: Actor): Promise<void> => {
+    const { id, credential_epoch } = actor.account
+    await requireAllowance(endingLimit, actorKeyOf(actor))
+    const change = { id, credential_epoch, ...keptOf(actor), password_digest: null }
+    requireUnchanged(await accounts.endOtherSignIns({ ...change, reason: 'signed_out_elsewhere' }))
+  },
+})
 
 export type SignIns = ReturnType<typeof createSignIns>

@@ -70,7 +70,7 @@ export const createStepUp = (needs: Needs) => ({
     refuseExhausted(needs.signInLimit, account.id)
     const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
-    // Counted only after the proof: the sign-ins of the account share the limit, and a thief could use it up to lock the owner out.
+    // Counted only after the proof: otherwise the thief of an access token could exhaust the account's limit and lock its owner out.
     await requireAllowance(needs.signInLimit, account.id)
     return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, source })
   },

@@ -1,6 +1,6 @@
 import type { OwnSecurity } from '../../flows/factors/own-security.ts'
+import { confirmationOf } from '../hosted/confirmation.ts'
 import type { Interactions, PasskeyRequestOf } from '../hosted/interactions.ts'
-import { confirmationOf } from '../hosted/progress.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Reply } from '../server/route.ts'
 import type { Visit } from './visit.ts'

@@ -1,6 +1,6 @@
 import { describeDevice } from '../../domain/base/user-agent.ts'
-import type { SignIn } from '../../domain/sign-in/sign-in.ts'
-import { html } from '../layout/html.ts'
+import type { SessionDevice, SignIn } from '../../domain/sign-in/sign-in.ts'
+import { type Html, html } from '../layout/html.ts'
 import type { Page, View } from '../layout/layout.ts'
 import { badge, button, form, itemList } from '../layout/parts.ts'
 import { accountSheet, agoOf, card, dayOf, type Frame } from './frame.ts'
@@ -10,18 +10,20 @@ type Named = SignIn & Readonly<{ application: string }>
 type Devices = Readonly<{
   frame: Frame
   signIns: readonly Named[]
+  /** Other browsers, in which the person is signed in at no application. */
+  others: readonly SessionDevice[]
   /** The browser session that looks. */
   session_id: string
   now: Date
 }>
 
-/** Every living sign-in of the person: at which application, on which device, from where, since when. */
+/** Where the person is signed in: at which application, on which device, from where, since when. */
 export const devicesPage =
-  ({ frame, signIns, session_id, now }: Devices): Page =>
+  ({ frame, signIns, others, session_id, now }: Devices): Page =>
   view => {
     const { say } = view
     const action = { action: '/account/devices', hidden: { request: frame.sealed } }
-    const others = form(view, {
+    const endOthers = form(view, {
       ...action,
       content: button({
         label: say('account.end_others'),
@@ -31,18 +33,23 @@ export const devicesPage =
         value: 'yes',
       }),
     })
-    const items = signIns.map(signIn =>
-      itemOf(view, signIn, { isHere: signIn.session_id === session_id, now }),
-    )
+    const items = [
+      ...signIns.map(signIn => itemOf(view, signIn, { isHere: signIn.session_id === session_id, now })),
+      ...others.map(device =>
+        itemOf(view, { ...device, application: say('account.no_application') }, { isHere: false, now }),
+      ),
+    ]
     const list = form(view, { ...action, content: itemList(items) })
-    const content = signIns.length === 0 ? html`<p class="muted">${say('account.no_devices')}</p>` : list
-    const cards = card({ title: say('account.devices_title'), tools: others, content })
+    const content = items.length === 0 ? html`<p class="muted">${say('account.no_devices')}</p>` : list
+    const cards = card({ title: say('account.devices_title'), tools: endOthers, content })
     return accountSheet(view, { frame, tab: 'devices', cards })
   }
 
 type Seen = Readonly<{ isHere: boolean; now: Date }>
 
-const itemOf = ({ say, language }: View, signIn: Named, { isHere, now }: Seen) => {
+type Line = SessionDevice & Readonly<{ application: string | Html }>
+
+const itemOf = ({ say, language }: View, signIn: Line, { isHere, now }: Seen) => {
   const { id, application, created_at, last_used_at, last_ip, last_user_agent } = signIn
   const isPhone = /\b(?:iPhone|Android)\b/.test(last_user_agent ?? '')
   const used = say('account.last_used', { when: agoOf(language, { date: last_used_at, now }) })

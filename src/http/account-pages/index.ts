@@ -1,7 +1,9 @@
 import { PROFILE_FIELDS, type ProfileField, type ProfileFields } from '../../domain/account/profile.ts'
+import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
 import type { Applications } from '../../flows/account/applications.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
+import type { Devices } from '../../flows/sign-in/devices.ts'
 import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import type { Clock } from '../../ports/effects.ts'
 import { pageReply } from '../server/page-reply.ts'
@@ -16,6 +18,9 @@ type Needs = Readonly<{
   ownProfile: OwnProfile
   applications: Applications
   signIns: SignIns
+  /** SCOPES_FILE, as it is now. */
+  scopes: () => ScopeCatalogue
+  devices: Devices
   clock: Clock
 }> &
   Parameters<typeof createVisits>[0]
@@ -80,36 +85,45 @@ const fieldsOf = (valueOf: (name: ProfileField) => string): ProfileFields => ({
 })
 
 const showDevices =
-  ({ ownProfile, signIns, applications, clock }: Needs): Show =>
+  ({ ownProfile, signIns, devices, applications, clock }: Needs): Show =>
   async (call, visit) => {
-    const [person, list] = await Promise.all([ownProfile.read(visit.actor), signIns.list(visit.actor)])
+    const { session_id } = visit
+    const { account } = visit.actor
+    const [person, list, others] = await Promise.all([
+      ownProfile.read(visit.actor),
+      signIns.list(visit.actor),
+      devices.listOthers({ account, session_id }),
+    ])
     const named = await Promise.all(
       list.map(async signIn => ({ ...signIn, application: await applications.nameOf(signIn.client_id) })),
     )
-    const { session_id } = visit
     const frame = frameOf(person, visit)
-    return pageReply(call, 200, devicesPage({ frame, signIns: named, session_id, now: clock() }))
+    return pageReply(call, 200, devicesPage({ frame, signIns: named, others, session_id, now: clock() }))
   }
 
-/** One sign-in, or all but those of this browser. One that has ended meanwhile needs no ending. */
+/** One sign-in or browser, or all but this browser. */
 const endSignIns =
-  ({ signIns }: Needs): Act =>
-  async (call, { actor, next_cookie }, form) => {
+  ({ signIns, devices }: Needs): Act =>
+  async (call, { actor, session_id, next_cookie }, form) => {
     const id = form.get('end')
     if (form.get('end_others') !== undefined) {
       await signIns.endOthers(actor)
       return { ...again(call, '/account/devices'), cookies: [next_cookie] }
     }
-    if (id !== undefined) await signIns.endIfThere(actor, id)
+    if (id !== undefined) await devices.end({ account: actor.account, session_id }, id)
     return again(call, '/account/devices')
   }
 
 const showApplications =
-  ({ ownProfile, applications }: Needs): Show =>
+  ({ ownProfile, applications, scopes }: Needs): Show =>
   async (call, visit) => {
     const { actor } = visit
     const [person, list] = await Promise.all([ownProfile.read(actor), applications.list(actor)])
-    return pageReply(call, 200, applicationsPage({ frame: frameOf(person, visit), applications: list }))
+    return pageReply(
+      call,
+      200,
+      applicationsPage({ frame: frameOf(person, visit), applications: list, catalogue: scopes() }),
+    )
   }
 
 const withdrawConsent =

@@ -24,7 +24,7 @@ const AUTOCOMPLETE: Readonly<Record<ProfileField, string>> = {
   zoneinfo: 'off',
 }
 
-/** OpenID Connect Core §5.1 – What applications are told with the scope `profile`. */
+/** OpenID Connect Core §5.1 – The claims that applications receive with the scope `profile`. */
 export const profilePage =
   ({ frame, fields, faults, isSaved }: Profile): Page =>
   view => {

@@ -3,8 +3,9 @@ import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import type { Limit } from '../../ports/limits.ts'
-import { readPageForm } from '../server/body.ts'
+import { readFormWithBoxes } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import type { Handle, Route } from '../server/route.ts'
 import { type Interactions, seeOther } from './interactions.ts'
 import type { ReplyWith, ShowStep } from './progress.ts'
@@ -20,7 +21,7 @@ type Needs = Readonly<{
 
 /** OpenID Connect Core §3.1.2.4 – The page that asks a person whether an application may do what it asks for. */
 export const consentRoutes = (needs: Needs): readonly Route[] => [
-  { ...CONSENT, method: 'GET', handle: needs.showStep },
+  { ...CONSENT, method: 'GET', handle: onVisit(needs.showStep) },
   { ...CONSENT, method: 'POST', handle: needs.csrf.refuseOtherPages(handleConsent(needs)) },
 ]
 
@@ -30,7 +31,7 @@ const handleConsent =
   ({ authorize, interactions, replyWith, limits }: Needs): Handle =>
   async call => {
     await requireAllowance(limits.accounts, limitKeyOf(call.ip))
-    const form = await readPageForm(call)
+    const { form, ticked } = await readFormWithBoxes(call, 'scope')
     const interaction = interactions.open(call, form.get('request'))
     const { request, session_id } = interaction
     if (request === null) return seeOther('/account')
@@ -44,7 +45,8 @@ const handleConsent =
       presented,
       session_id,
       isAllowed: form.get('decision') === 'allow',
-      scope: request.scope,
+      choices: interaction.choices ?? null,
+      ticked,
     })
     return replyWith(call, progress, interaction)
   }

@@ -56,12 +56,17 @@ const interactionOf = ({ interactions }: Needs, call: Call): Interaction => {
 
 const handleShow =
   (needs: Needs): Handle =>
-  async call => {
-    const interaction = interactionOf(needs, call)
-    const email = interaction.request?.login_hint ?? ''
-    const page = (sealed: string) => forgotPasswordPage({ sealed, email, fault: null })
-    return needs.interactions.show(call, interaction, { page, path: FORGOT_PASSWORD_PATH })
-  }
+  async call =>
+    show(needs, { call, interaction: interactionOf(needs, call) })
+
+const show = (
+  { interactions }: Needs,
+  { call, interaction }: Pick<Filled, 'call' | 'interaction'>,
+): Reply => {
+  const email = interaction.request?.login_hint ?? ''
+  const page = (sealed: string) => forgotPasswordPage({ sealed, email, fault: null })
+  return interactions.show(call, interaction, { page, path: FORGOT_PASSWORD_PATH })
+}
 
 const handleShowSent =
   (needs: Needs): Handle =>
@@ -80,6 +85,7 @@ const handleForm =
     const form = await readPageForm(call)
     const opened = interactions.open(call, form.get('request'))
     const filled = { call, form, interaction: { ...opened, second_factor: null } }
+    if (form.get('show') !== undefined) return show(needs, filled)
     return answeringProblems(
       () => mailLink(needs, filled),
       async problem => showAgain(needs, filled, problem),

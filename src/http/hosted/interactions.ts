@@ -1,4 +1,4 @@
-import { authorizationPathOf } from '../../domain/authorization/authorization-request.ts'
+import { restartPathOf } from '../../domain/authorization/authorization-request.ts'
 import {
   INTERACTION_SECONDS,
   type Interaction,
@@ -18,9 +18,11 @@ import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/br
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import { type Page } from '../layout/layout.ts'
-import type { Cookie } from '../server/cookies.ts'
+import { ADDRESS_MAX_CHARACTERS } from '../pages/request-link.ts'
+import type { Cookie, CookieSet } from '../server/cookies.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { type Call, NO_STORE, type Reply } from '../server/route.ts'
+import { DEVICE_SECONDS } from '../server/seen.ts'
 
 type Needs = Readonly<{
   browserSessions: BrowserSessions
@@ -28,8 +30,11 @@ type Needs = Readonly<{
   random: Random
   clock: Clock
   sessionCookie: Cookie
-  /** Names a browser before its person is known, so that a form of one browser is worth nothing in another. */
-  browserCookie: Cookie
+  /**
+   * Each names a browser before its person is known, so that a form of one browser is worth nothing in another. A browser has more than one
+   * when it opened several tabs at once without any, as it does when it restores a session.
+   */
+  browserCookies: CookieSet
   deviceCookie: Cookie
   session_max_seconds: number
 }>
@@ -37,13 +42,11 @@ type Needs = Readonly<{
 /** A page of an interaction: where it is, and what it shows. */
 export type Shown = Readonly<{ path: string; page: (sealed: SealedInteraction) => Page; status?: number }>
 
-const BROWSER_ID_BYTES = 32
+const BROWSER_ID_BYTES = 16
+/** Tabs that a browser may open at once without a cookie, and finish. Above that, the earliest cookies are cleared. */
+const BROWSER_COOKIES_AT_MOST = 20
 /** As long as a page may be filled in, and as long again: the cookie must not go before the page does. */
 const BROWSER_SECONDS = 2 * INTERACTION_SECONDS
-/** Half a year: what a device that nobody used for longer proves is not worth keeping. */
-const DEVICE_SECONDS = 15_552_000
-/** Longer ones do not travel in an address: proxies refuse those. */
-const ADDRESS_MAX_CHARACTERS = 2_048
 
 /** How an interaction travels from page to page: sealed in the address or in a hidden field, bound to the browser by a cookie. */
 export const createInteractions = (needs: Needs) => {
@@ -87,9 +90,11 @@ export const createInteractions = (needs: Needs) => {
     /** RFC 9110 §15.4.4 – Leads to a page by its own address, so that it can be reloaded; shows it at once where the address is too long. */
     lead: (call: Call, interaction: Interaction, { path, page }: Shown): Reply => {
       const { sealed, cookies } = seal(call, interaction)
-      if (sealed.length > ADDRESS_MAX_CHARACTERS) return { ...pageReply(call, 200, page(sealed)), cookies }
       const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })
-      return { ...seeOther(`${path}?${query.toString()}`), cookies }
+      const address = `${path}?${query.toString()}`
+      const reply =
+        address.length > ADDRESS_MAX_CHARACTERS ? pageReply(call, 200, page(sealed)) : seeOther(address)
+      return { ...reply, cookies }
     },
 
     /** The cookies of a person who has just signed in. */
@@ -141,39 +146,38 @@ const localesOf = ({ context }: Call, { request }: Interaction) => {
   return ui_locales ? { ui_locales } : {}
 }
 
+/** Under the latest cookie of the browser, or a new one. */
 const createSeal =
-  ({ peppers, random, browserCookie }: Needs) =>
+  ({ peppers, random, browserCookies }: Needs) =>
   (call: Call, interaction: Interaction) => {
-    const known = browserCookie.read(call)
-    const browser_id = known ?? Buffer.from(random.bytes(BROWSER_ID_BYTES)).toString('base64url')
+    const known = browserCookies.read(call)
+    const browser_id = known.at(-1) ?? Buffer.from(random.bytes(BROWSER_ID_BYTES)).toString('base64url')
     const sealed = sealInteraction(interaction, { browser_id, nonce: random.bytes(NONCE_BYTES) }, peppers)
-    return { sealed, cookies: [browserCookie.write(browser_id, BROWSER_SECONDS)] }
+    const surplus = known.slice(0, -BROWSER_COOKIES_AT_MOST)
+    return {
+      sealed,
+      cookies: [browserCookies.write(browser_id, BROWSER_SECONDS), ...surplus.map(browserCookies.clear)],
+    }
   }
 
 const openInteraction = (
-  { peppers, clock, browserCookie }: Needs,
+  { peppers, clock, browserCookies }: Needs,
   call: Call,
   sealed: string | undefined,
 ): Interaction => {
-  const browser_id = browserCookie.read(call)
-  if (sealed === undefined || browser_id === null)
+  const browsers = browserCookies.read(call).slice(-BROWSER_COOKIES_AT_MOST)
+  if (sealed === undefined || browsers.length === 0)
     throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_missing' })
-  const unsealed = unsealInteraction(sealed, { browser_id }, { peppers, now: clock() })
-  switch (unsealed.outcome) {
-    case 'open':
-      return unsealed.interaction
-    case 'expired':
+  const now = clock()
+  for (const browser_id of browsers) {
+    const unsealed = unsealInteraction(sealed, { browser_id }, { peppers, now })
+    if (unsealed.outcome === 'open') return unsealed.interaction
+    if (unsealed.outcome === 'expired')
       throw new Problem('PAGE_EXPIRED', { members: { restart: restartOf(unsealed.interaction) } })
-    case 'foreign':
-      throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_of_another_browser' })
   }
+  throw new Problem('PAGE_FOREIGN', { reason: 'page_seal_of_another_browser' })
 }
 
-/**
- * The address at which the same begins again: a page that only asks, so that it is safe. None for a request with an `id_token_hint`, which
- * is not repeated: without it another person could go on.
- */
-const restartOf = ({ request, path }: Interaction): string | null => {
-  if (request === null) return path ?? '/sign-in'
-  return request.hinted_sub === null ? authorizationPathOf(request) : null
-}
+/** The address at which the same begins again: a page that only asks, so that it is safe. */
+const restartOf = ({ request, path }: Interaction): string | null =>
+  request === null ? (path ?? '/sign-in') : restartPathOf(request)

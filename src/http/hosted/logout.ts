@@ -6,7 +6,7 @@ import { signedOutPage, signOutPage } from '../pages/sign-out.ts'
 import { readFormText } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
 import { pageReply } from '../server/page-reply.ts'
-import { isPrefetch, NOT_NOW } from '../server/prefetch.ts'
+import { onVisit } from '../server/prefetch.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { type Interactions, seeOther } from './interactions.ts'
 import type { SessionForms } from './session-forms.ts'
@@ -20,7 +20,7 @@ type Needs = Readonly<{
 
 /** OpenID Connect RP-Initiated Logout §2 – The logout endpoint, by GET and by POST, and the page at the end of it. */
 export const logoutRoutes = (needs: Needs): readonly Route[] => [
-  { ...LOGOUT, method: 'GET', handle: byGet(needs) },
+  { ...LOGOUT, method: 'GET', handle: onVisit(byGet(needs)) },
   { ...LOGOUT, method: 'POST', handle: byPost(needs) },
   {
     ...LOGOUT,
@@ -36,7 +36,7 @@ const LOGOUT = { path: '/logout', cors: 'none', errors: 'page' } as const
 const byGet =
   (needs: Needs): Handle =>
   async call =>
-    isPrefetch(call) ? NOT_NOW : begin(needs, call, new URL(call.context.req.url).search.slice(1))
+    begin(needs, call, new URL(call.context.req.url).search.slice(1))
 
 /**
  * Ours: a POST without a session cookie may be one from another site, on which cookies that are SameSite=Lax are missing. The browser is

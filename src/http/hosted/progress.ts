@@ -1,20 +1,22 @@
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
-import type { Confirmation, Interaction } from '../../domain/authorization/interaction-seal.ts'
+import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
+import type { ShowLogos } from '../../flows/oauth/client-logos.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
 import { inLanguage } from '../layout/layout.ts'
 import { type Asking, askingOf } from '../pages/asking.ts'
-import { confirmationPage } from '../pages/confirmation.ts'
 import { consentPage } from '../pages/consent.ts'
 import { secondFactorPage } from '../pages/second-factor.ts'
 import { selectAccountPage } from '../pages/select-account.ts'
-import { type SignInNotice, signInPage } from '../pages/sign-in.ts'
+import { signInPage } from '../pages/sign-in.ts'
 import { signUpPage } from '../pages/sign-up.ts'
 import { answerReply } from '../server/answer-reply.ts'
 import { languageFor } from '../server/language.ts'
 import { catching } from '../server/refusal.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
+import { confirmationOf } from './confirmation.ts'
 import {
   type Interactions,
   type PasskeyRequestOf,
@@ -22,10 +24,15 @@ import {
   seeOther,
   shownFactorsOf,
 } from './interactions.ts'
+import { logoPathOf } from './logo.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
   clients: Clients
+  issuer: string
+  /** SCOPES_FILE, as it is now. */
+  scopes: () => ScopeCatalogue
+  findLogo: ShowLogos['find']
   interactions: Interactions
   isSignUpOpen: boolean
   isResetOffered: boolean
@@ -34,13 +41,20 @@ type Needs = Readonly<{
 }>
 
 /** Answers with what came of an authorization request: back to the client, or the page of the next step, in the same interaction. */
-export type ReplyWith = (call: Call, progress: AuthorizationProgress, interaction: Interaction) => Reply
+export type ReplyWith = (
+  call: Call,
+  progress: AuthorizationProgress,
+  interaction: Interaction,
+) => Promise<Reply>
 
 /** Goes on where a person has just signed in: with what asked for it, or to their account. */
 export type Welcome = (call: Call, interaction: Interaction, signedIn: SignedInOnPages) => Promise<Reply>
 
 /** The page of a step at its own address: the step is judged anew, and may be another one by now. */
 export type ShowStep = Handle
+
+/** The sign-in or the sign-up of an interaction, for a person who goes from one to the other by a button. */
+export type TurnTo = (call: Call, interaction: Interaction, step: 'sign_in' | 'sign_up') => Promise<Reply>
 
 /** The application of an interaction; null without one, or when it is registered no more. */
 export type FindAsking = (interaction: Interaction) => Promise<Asking | null>
@@ -71,6 +85,7 @@ export const createProgress = (needs: Needs) => {
     replyWith,
     welcome,
     showStep: createShowStep(needs, replyWith),
+    turnTo: createTurnTo(needs, replyWith),
     findAsking: createFindAsking(needs),
   }
 }
@@ -112,6 +127,20 @@ const firstPageOf = (needs: Needs, call: Call, { confirmation }: Interaction): S
     ? entryOf(needs, call, { asking: null, email: '', notice: null })
     : confirmationOf(needs, { confirmation, notice: null })
 
+const createTurnTo =
+  ({ authorize, interactions }: Needs, replyWith: ReplyWith): TurnTo =>
+  async (call, interaction, step) => {
+    const { request, session_id } = interaction
+    if (request === null) return seeOther(step === 'sign_up' ? '/sign-up' : '/sign-in')
+    const presented = interactions.presentedSession(call)
+    const progress = await authorize.resume({ request, presented, session_id })
+    const isEntry =
+      progress.outcome === 'page' && (progress.step.step === 'sign_in' || progress.step.step === 'sign_up')
+    if (!isEntry || progress.step.step === step) return replyWith(call, progress, interaction)
+    const turned = step === 'sign_up' ? ({ step } as const) : ({ step, why: 'signed_out' } as const)
+    return replyWith(call, { ...progress, step: turned }, interaction)
+  }
+
 /** A person who came to the pages by themselves: to their account, when they are signed in. */
 const showWithoutRequest = async (needs: Needs, call: Call): Promise<Reply> => {
   const { interactions } = needs
@@ -126,11 +155,12 @@ const showWithoutRequest = async (needs: Needs, call: Call): Promise<Reply> => {
 
 const createReplyWith =
   (needs: Needs): ReplyWith =>
-  (call, progress, interaction) => {
+  async (call, progress, interaction) => {
     if (progress.outcome === 'answer') return answerReply(call, progress.answer)
     const { interactions } = needs
     const { request, session } = progress
-    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null }
+    const choices = choicesOf(progress)
+    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null, choices }
     const asking = askingOf(progress)
     if (progress.outcome === 'second_factor') {
       const { offer } = progress
@@ -142,20 +172,28 @@ const createReplyWith =
         { page, path: '/sign-in' },
       )
     }
-    const shown = shownOf(needs, call, progress)
+    const shown = await shownOf(needs, call, progress)
     return isAt(call, shown) ? interactions.show(call, next, shown) : interactions.lead(call, next, shown)
   }
+
+/** The scopes that a consent page has a box for; undefined for another page. */
+const choicesOf = (
+  progress: Exclude<AuthorizationProgress, { outcome: 'answer' }>,
+): Interaction['choices'] =>
+  progress.outcome === 'page' && progress.step.step === 'consent'
+    ? progress.step.scopes.filter(({ isTicked }) => isTicked !== null).map(({ scope }) => scope)
+    : undefined
 
 /** A page that was asked for by its own address is shown at once. */
 const isAt = (call: Call, { path }: Shown): boolean =>
   call.context.req.method === 'GET' && call.context.req.path === path
 
-const shownOf = (
+const shownOf = async (
   needs: Needs,
   call: Call,
   progress: Extract<AuthorizationProgress, { outcome: 'page' }>,
-): Shown => {
-  const { step, request, session } = progress
+): Promise<Shown> => {
+  const { step, request, client, session } = progress
   const asking = askingOf(progress)
   const email = session?.account.email ?? ''
   switch (step.step) {
@@ -169,8 +207,12 @@ const shownOf = (
     case 'select_account':
       return { path: '/sign-in', page: sealed => selectAccountPage({ sealed, asking, email }) }
     case 'consent': {
-      const { asked, granted } = step
-      return { path: '/consent', page: sealed => consentPage({ sealed, asking, email, asked, granted }) }
+      const { scopes } = step
+      const resources = request.audience.map(each => (each === needs.issuer ? null : each))
+      const digest = await needs.findLogo(client)
+      const logo = digest && logoPathOf(digest)
+      const shown = { asking, email, scopes, resources, catalogue: needs.scopes(), logo }
+      return { path: '/consent', page: sealed => consentPage({ sealed, ...shown }) }
     }
   }
 }
@@ -197,15 +239,3 @@ const entryOf = (
           signInPage({ sealed, passkey: passkeyRequestOf(sealed), isSignUpOpen, isResetOffered, ...entry }),
       }
 }
-
-type Confirming = Readonly<{ confirmation: Confirmation; notice: SignInNotice | null }>
-
-/** Where a person proves again who they are. */
-export const confirmationOf = (
-  { passkeyRequestOf, isResetOffered }: Pick<Needs, 'passkeyRequestOf' | 'isResetOffered'>,
-  { confirmation, notice }: Confirming,
-): Shown => ({
-  path: '/sign-in',
-  page: sealed =>
-    confirmationPage({ sealed, confirmation, passkey: passkeyRequestOf(sealed), isResetOffered, notice }),
-})

@@ -24,11 +24,13 @@ import { type SignInNotice, signInPage, type TooManyAttempts } from '../pages/si
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
+import { confirmationOf } from './confirmation.ts'
 import { type Interactions, type PasskeyRequestOf, seeOther, shownFactorsOf } from './interactions.ts'
-import { confirmationOf, type FindAsking, type ReplyWith, type ShowStep, type Welcome } from './progress.ts'
+import type { FindAsking, ReplyWith, ShowStep, TurnTo, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -39,6 +41,7 @@ type Needs = Readonly<{
   interactions: Interactions
   replyWith: ReplyWith
   showStep: ShowStep
+  turnTo: TurnTo
   findAsking: FindAsking
   welcome: Welcome
   deviceCookie: Cookie
@@ -50,7 +53,7 @@ type Needs = Readonly<{
 
 /** Ours – The sign-in page: e-mail and password, then the second factor where there is one, then back to what asked for it. */
 export const signInRoutes = (needs: Needs): readonly Route[] => [
-  { ...SIGN_IN, method: 'GET', handle: needs.showStep },
+  { ...SIGN_IN, method: 'GET', handle: onVisit(needs.showStep) },
   { ...SIGN_IN, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignInForm(needs)) },
 ]
 
@@ -65,6 +68,7 @@ const handleSignInForm =
     await requireAllowance(needs.limits.accounts, limitKeyOf(call.ip))
     const form = await readPageForm(call)
     const filled = { call, form, interaction: needs.interactions.open(call, form.get('request')) }
+    if (form.get('show') !== undefined) return needs.turnTo(call, filled.interaction, 'sign_in')
     if (form.get('decision') !== undefined) return selectAccount(needs, filled)
     return answeringProblems(
       () => handlerOf(filled)(needs, filled),
@@ -204,7 +208,7 @@ const PASSKEY_NOTICES: typeof NOTICES = {
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
 const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
   const { call, form, interaction } = filled
-  const { interactions, findAsking, isSignUpOpen, isResetOffered } = needs
+  const { interactions, findAsking, isSignUpOpen, isResetOffered, passkeyRequestOf } = needs
   const asking = await findAsking(interaction)
   const [status] = PROBLEMS[problem.code]
   const isPasskey = form.get('passkey') !== undefined
@@ -217,23 +221,12 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   const notices = isPasskey && interaction.second_factor === null ? PASSKEY_NOTICES : NOTICES
   const notice = waitOf(problem) ?? notices[problem.code] ?? null
   if (notice === null) return null
+  const given = { asking, email: form.get('email') ?? '', notice, isSignUpOpen, isResetOffered }
+  const page = (sealed: string) => signInPage({ sealed, passkey: passkeyRequestOf(sealed), ...given })
   const { confirmation } = interaction
-  if (confirmation !== undefined) {
-    const shown = confirmationOf(needs, { confirmation, notice })
-    return interactions.show(call, { ...interaction, second_factor: null }, { ...shown, status })
-  }
-  const email = form.get('email') ?? ''
-  const page = (sealed: string) =>
-    signInPage({
-      sealed,
-      asking,
-      email,
-      notice,
-      isSignUpOpen,
-      isResetOffered,
-      passkey: needs.passkeyRequestOf(sealed),
-    })
-  return interactions.show(call, { ...interaction, second_factor: null }, { page, status, path: '/sign-in' })
+  const shown =
+    confirmation === undefined ? { page, path: '/sign-in' } : confirmationOf(needs, { confirmation, notice })
+  return interactions.show(call, { ...interaction, second_factor: null }, { ...shown, status })
 }
 
 const factorFaultOf = (problem: Problem, isPasskey: boolean): SecondFactorFault | null => {

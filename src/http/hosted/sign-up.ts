@@ -12,11 +12,12 @@ import { type SignUpFault, signUpPage } from '../pages/sign-up.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Cookie } from '../server/cookies.ts'
 import type { Csrf } from '../server/csrf.ts'
+import { onVisit } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
 import { type Interactions, seeOther } from './interactions.ts'
-import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
+import type { FindAsking, ReplyWith, ShowStep, TurnTo, Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -24,6 +25,7 @@ type Needs = Readonly<{
   signUpOnPages: (credentials: Credentials) => Promise<SignedInOnPages>
   interactions: Interactions
   showStep: ShowStep
+  turnTo: TurnTo
   findAsking: FindAsking
   welcome: Welcome
   deviceCookie: Cookie
@@ -35,7 +37,7 @@ type Needs = Readonly<{
 
 /** Ours – The page on which a person opens an account, and goes on signed in. */
 export const signUpRoutes = (needs: Needs): readonly Route[] => [
-  { ...SIGN_UP, method: 'GET', handle: needs.showStep },
+  { ...SIGN_UP, method: 'GET', handle: onVisit(needs.showStep) },
   { ...SIGN_UP, method: 'POST', handle: needs.csrf.refuseOtherPages(handleSignUpForm(needs)) },
 ]
 
@@ -51,6 +53,7 @@ const handleSignUpForm =
     const form = await readPageForm(call)
     const interaction = interactions.open(call, form.get('request'))
     if (!isSignUpOpen) return leadToSignIn(needs, call, interaction)
+    if (form.get('show') !== undefined) return needs.turnTo(call, interaction, 'sign_up')
     const filled = { call, form, interaction }
     return answeringProblems(
       () => openAccount(needs, filled),

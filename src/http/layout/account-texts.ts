@@ -28,6 +28,7 @@ export const ACCOUNT_TEXTS = {
   saved: [],
   devices_title: [],
   no_devices: [],
+  no_application: [],
   this_device: [],
   last_used: ['when'],
   since: ['when'],

@@ -27,9 +27,13 @@ export const ICON_PATH = '/favicon.ico'
 
 /** The name of the product and its sign. */
 export const brandOf = ({ name, logo }: Brand): Html =>
-  html`<div class="brand">${logo === null ? markOf(name) : logoOf(logo)}<span>${name}</span></div>`
+  html`<div class="brand">${emblemOf({ name, logo })}<span>${name}</span></div>`
 
 const logoOf = ({ version }: Logo): Html => html`<img src="${LOGO_PATH}?v=${version}" alt="" height="32">`
+
+/** The sign of the product by itself. */
+export const emblemOf = ({ name, logo }: Pick<Brand, 'name' | 'logo'>): Html =>
+  logo === null ? markOf(name) : logoOf(logo)
 
 const markOf = (name: string): Html =>
   name === SIGNET
@@ -39,7 +43,7 @@ const markOf = (name: string): Html =>
 /** A signet ring. */
 const SEAL = html`<circle cx="16" cy="18" r="8" stroke-width="2.6"/><path d="M11 8.5h10l-3 3.6h-4z" fill="currentColor" stroke="none"/>`
 
-const initialOf = (name: string): string => (Array.from(name)[0] ?? '').toUpperCase()
+export const initialOf = (name: string): string => (Array.from(name)[0] ?? '').toUpperCase()
 
 /** The icon of the browser's tab where there is no logo. */
 export const faviconOf = ({ name, palette: { light } }: Brand): string => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { directionOf, type Language } from '../../domain/base/language.ts'
 import { type Brand, brandOf, brandStyle, ICON_PATH } from './brand.ts'
 import { type Html, html, NOTHING } from './html.ts'
-import { openTexts, PAGE_TEMPLATES, type Say } from './texts.ts'
+import { openTexts, PAGE_TEMPLATES, type Say, type Words } from './texts.ts'
 
 /** What a page is written with. */
 export type View = Readonly<{ language: Language; say: Say; brand: Brand }>
@@ -22,6 +22,8 @@ export type Sheet = Readonly<{
   shell?: 'gate' | 'stay'
   /** Above the title. */
   sign?: Html
+  /** True for a page that shows the brand inside its card. */
+  isBrandInside?: true
   /** On the bar at the top of a page to stay on. */
   tools?: Html
   /** True for a page that refuses something: its title says so, and it has the reference of the log. */
@@ -62,9 +64,9 @@ const SCRIPT = asset('script.js').replaceAll(/\n\s*/g, '\n').trim()
  * Ours (docs/decisions/0036) – Every page has its style and its script inside, allowed by their digests: one answer is a whole page, also
  * while two versions serve side by side, and no other file of this origin can be run as a script.
  */
-export const openPages = (brand: Brand, directory?: URL): Pages => {
+export const openPages = (brand: Brand, own?: ReadonlyMap<Language, Words>): Pages => {
   const style = brandStyle(brand) + STYLE
-  const { languages, sayIn } = openTexts(directory)
+  const { languages, sayIn } = openTexts(own)
   const names = languages.map(language => ({ language, name: sayIn(language)('layout.language') }))
   const policyFor = policyOf({ style, script: SCRIPT })
   return {
@@ -126,9 +128,9 @@ ${sheet.shell === 'stay' ? stay(whole) : gate(whole)}
 }
 
 const gate = (whole: Whole): Html => {
-  const { content = NOTHING } = whole.sheet
+  const { content = NOTHING, isBrandInside = false } = whole.sheet
   return html`<main>
-${brandOf(whole.view.brand)}
+${isBrandInside ? null : brandOf(whole.view.brand)}
 <div class="card">
 ${head(whole.sheet)}
 ${content}

@@ -120,34 +120,48 @@ export type Say = <K extends TextKey>(key: K, ...values: Values<K>) => Html
 
 export type Texts = Readonly<{ languages: readonly Language[]; sayIn: (language: Language) => Say }>
 
-/** Three levels up from src/http/pages and from dist/http/pages alike. */
+/** Three levels up from src/http/layout and from dist/http/layout alike. */
 export const PAGE_TEMPLATES = new URL('../../../templates/pages/', import.meta.url)
 
 /** A text between its gaps: text, name, text, name, text. The text is escaped already. */
 type Pieces = readonly string[]
 
+/** Texts by their keys, such as `sign-in.title`. */
+export type Words = ReadonlyMap<string, Pieces>
+
+/** The keys of each file, and the gaps of each text. */
+const GAPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = TEXTS
+
+/** The languages that have every text: a folder each. The standard one comes first. */
+export const COMPLETE_LANGUAGES: readonly Language[] = readdirSync(PAGE_TEMPLATES, { withFileTypes: true })
+  .filter(entry => entry.isDirectory())
+  .map(({ name }) => name)
+  .toSorted((one, other) => Number(other === STANDARD_LANGUAGE) - Number(one === STANDARD_LANGUAGE))
+
 /**
- * Reads every text once: a folder a language, in it a JSON file a page. A text that is missing, unknown, or has a gap that nothing fills
- * stops the start.
+ * Reads every text once, and puts the operator's own ones in their places. A language that is the operator's alone has the English texts
+ * where it has none, and its own name.
  */
-export const openTexts = (directory: URL = PAGE_TEMPLATES): Texts => {
-  const folders = readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory())
-  const languages = folders
-    .map(({ name }) => name)
-    .toSorted((one, other) => Number(other === STANDARD_LANGUAGE) - Number(one === STANDARD_LANGUAGE))
-  const voices = new Map(languages.map(language => [language, createSay(readTexts(directory, language))]))
-  return {
-    languages,
-    sayIn: language => {
-      const say = voices.get(language) ?? voices.get(STANDARD_LANGUAGE)
-      if (say === undefined) throw new Error(`no texts in ${language}`)
-      return say
-    },
+export const openTexts = (own: ReadonlyMap<Language, Words> = new Map()): Texts => {
+  const languages = [...new Set([...COMPLETE_LANGUAGES, ...own.keys()])]
+  const ownIn = (language: Language): Words => own.get(language) ?? new Map()
+  const standard = new Map([...readTexts(STANDARD_LANGUAGE), ...ownIn(STANDARD_LANGUAGE)])
+  const wordsIn = (language: Language): Words => {
+    const others: Words = COMPLETE_LANGUAGES.includes(language)
+      ? readTexts(language)
+      : new Map([...standard, ['layout.language', piecesOf(nameOf(language))]])
+    return new Map([...others, ...ownIn(language)])
   }
+  const voices = new Map(languages.map(language => [language, createSay(wordsIn(language))]))
+  return { languages, sayIn: language => voices.get(language) ?? createSay(standard) }
 }
 
+/** ECMA-402 §12 – What a language calls itself. */
+const nameOf = (language: Language): string =>
+  new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language
+
 const createSay =
-  (texts: ReadonlyMap<string, Pieces>): Say =>
+  (texts: Words): Say =>
   (key, ...[values = {}]) => {
     const pieces = texts.get(key) ?? []
     return { html: pieces.map((piece, index) => (index % 2 === 0 ? piece : fill(values, piece))).join('') }
@@ -156,28 +170,34 @@ const createSay =
 const fill = (values: Readonly<Record<string, Part>>, name: string): string =>
   html`${values[name] ?? null}`.html
 
+const GAP = /\{(\w+)\}/
+
+/** The text may hold no markup: it is escaped. */
+export const piecesOf = (text: string): Pieces =>
+  text.split(GAP).map((piece, index) => (index % 2 === 0 ? escapeHtml(piece) : piece))
+
+/** What is wrong with a text that is to have these gaps; null for nothing. */
+export const judgeText = (text: string, gaps: readonly string[]): string | null => {
+  if (text.trim() === '') return 'is empty'
+  const parts = text.split(GAP)
+  const wrong = parts.find((part, index) => (index % 2 === 0 ? /[{}]/.test(part) : !gaps.includes(part)))
+  if (wrong === undefined) return null
+  const may =
+    gaps.length === 0 ? 'it has none' : `those of this text are ${gaps.map(gap => `{${gap}}`).join(' and ')}`
+  return `has a gap in braces that nothing fills; ${may}`
+}
+
 const FILE = z.record(z.string(), z.string())
 
-const readTexts = (directory: URL, language: Language): ReadonlyMap<string, Pieces> => {
-  const texts = new Map<string, Pieces>()
-  for (const [file, keys] of Object.entries<Readonly<Record<string, readonly string[]>>>(TEXTS)) {
-    const path = `${language}/${file}.json`
-    const given = FILE.parse(JSON.parse(readFileSync(new URL(path, directory), 'utf8')))
-    const unknown = Object.keys(given).filter(key => keys[key] === undefined)
-    if (unknown.length > 0)
-      throw new Error(`templates/pages/${path} has unknown texts: ${unknown.join(', ')}`)
-    for (const [key, names] of Object.entries(keys)) {
-      const pieces = (given[key] ?? '').split(/\{(\w+)\}/)
-      const gaps = pieces.filter((_, index) => index % 2 === 1)
-      if (!given[key] || gaps.some(gap => !names.includes(gap)))
-        throw new Error(
-          `templates/pages/${path}: "${key}" is missing, or has a gap that is not one of: ${names.join(', ')}`,
-        )
-      texts.set(
-        `${file}.${key}`,
-        pieces.map((piece, index) => (index % 2 === 0 ? escapeHtml(piece) : piece)),
-      )
-    }
-  }
-  return texts
-}
+const readTexts = (language: Language): Words =>
+  new Map(
+    Object.entries(GAPS).flatMap(([file, keys]) => {
+      const path = `${language}/${file}.json`
+      const given = FILE.parse(JSON.parse(readFileSync(new URL(path, PAGE_TEMPLATES), 'utf8')))
+      return Object.entries(keys).map(([key, gaps]) => {
+        const fault = judgeText(given[key] ?? '', gaps)
+        if (fault !== null) throw new Error(`templates/pages/${path}: "${key}" ${fault}`)
+        return [`${file}.${key}`, piecesOf(given[key] ?? '')] as const
+      })
+    }),
+  )

@@ -3,16 +3,19 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'
+import { sendOnPage } from '../pages/form-post.ts'
+import { ADDRESS_MAX_CHARACTERS } from '../pages/request-link.ts'
 import { readFormText } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
-import { isPrefetch, NOT_NOW } from '../server/prefetch.ts'
+import { pageReply } from '../server/page-reply.ts'
+import { onVisit } from '../server/prefetch.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 
 type Needs = Readonly<{ authorize: Authorize; interactions: Interactions; replyWith: ReplyWith; csrf: Csrf }>
 
 /** RFC 6749 §3.1 – The authorization endpoint, by GET and by POST. */
 export const authorizeRoutes = (needs: Needs): readonly Route[] => [
-  { ...AUTHORIZE, method: 'GET', handle: byGet(needs) },
+  { ...AUTHORIZE, method: 'GET', handle: onVisit(byGet(needs)) },
   { ...AUTHORIZE, method: 'POST', handle: byPost(needs) },
 ]
 
@@ -21,7 +24,7 @@ const AUTHORIZE = { path: '/authorize', cors: 'none', errors: 'redirect' } as co
 const byGet =
   (needs: Needs): Handle =>
   async call =>
-    isPrefetch(call) ? NOT_NOW : begin(needs, call, new URL(call.context.req.url).search.slice(1))
+    begin(needs, call, new URL(call.context.req.url).search.slice(1))
 
 /**
  * OpenID Connect Core §3.1.2.1 – The same by POST. Ours: a POST from another site comes without our cookies, which are SameSite=Lax, so
@@ -36,8 +39,18 @@ const byPost =
     const query = new URLSearchParams(text).toString()
     if (query.length > QUERY_MAX_CHARACTERS)
       throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
-    return seeOther(`/authorize?${query}`)
+    const address = `/authorize?${query}`
+    return address.length > ADDRESS_MAX_CHARACTERS ? sendOn(call, text) : seeOther(address)
   }
+
+/** The same as a form of this origin, with which the browser sends our cookies. Nothing in it is proved: the policy names schemes alone. */
+const sendOn = (call: Call, text: string): Reply => {
+  const parameters = [...new URLSearchParams(text)]
+  const redirect_uri = parameters.find(([name]) => name === 'redirect_uri')?.[1] ?? ''
+  const scheme = URL.canParse(redirect_uri) ? new URL(redirect_uri).protocol : 'https:'
+  const page = sendOnPage({ action: '/authorize', parameters, form_targets: ['https:', 'http:', scheme] })
+  return pageReply(call, 200, page)
+}
 
 const begin = async (
   { authorize, interactions, replyWith }: Needs,

@@ -19,6 +19,6 @@ export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'c
       source: requestSourceOf(call),
       limit_key: clientLimitKey(call),
     })
-    return { log: { ...about, grant_type }, ...json(200, tokens, NO_STORE) }
+    return { log: { grant_type, ...about }, ...json(200, tokens, NO_STORE) }
   },
 })

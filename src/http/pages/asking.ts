@@ -1,3 +1,4 @@
+import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import type { AuthorizationRequest } from '../../domain/authorization/authorization-request.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { isLoopbackOrPrivateUse } from '../../domain/oauth/redirect-uri.ts'
@@ -10,6 +11,11 @@ export type Asking = Readonly<{
   redirect_host: string | null
   /** The host that the application says it is run by; null where it says none. */
   client_host: string | null
+  /** Pages of the application; null where it has none. */
+  policy_uri: string | null
+  tos_uri: string | null
+  /** Where the people who are responsible for the application can be written to; null where it names no e-mail address. */
+  contact: string | null
   form_targets: readonly string[]
 }>
 
@@ -20,14 +26,26 @@ export const askingOf = ({
   name: client.client_name ?? client.client_id,
   redirect_host: isLoopbackOrPrivateUse(redirect_uri) ? null : new URL(redirect_uri).host,
   client_host: client.client_uri === undefined ? null : new URL(client.client_uri).host,
-  form_targets: [formTargetOf(redirect_uri)],
+  policy_uri: client.policy_uri ?? null,
+  tos_uri: client.tos_uri ?? null,
+  contact: client.contacts.map(normalizeEmail).find(each => judgeEmail(each) === null) ?? null,
+  form_targets: formTargetsOf(redirect_uri),
 })
 
+/** Where an application may lead a browser on to: its origin elsewhere, or a program on the person's computer. */
+const FURTHER_TARGETS = ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] as const
+
 /**
- * W3C CSP Level 3 §2.3.1, §6.3.1 – Browsers hold the redirect that answers a form to `form-action` too: an origin, or the scheme of an
- * application. A policy cannot name an IPv6 address: browsers ignore such a source, so that the scheme stands for it.
+ * W3C CSP Level 3 §2.3.1, §6.3.1 – Chromium holds every redirect that follows a form to `form-action`, those of the application among them.
+ * Many applications redirect from their redirect URI to an origin that no registration names, and the person would be left on our page.
  */
-export const formTargetOf = (redirect_uri: string): string => {
+export const formTargetsOf = (redirect_uri: string): readonly string[] => {
+  const target = formTargetOf(redirect_uri)
+  return /^https?:/.test(target) ? [target, ...FURTHER_TARGETS] : [target]
+}
+
+/** An origin, or the scheme of an application. A policy cannot name an IPv6 address: browsers ignore such a source, so that the scheme stands for it. */
+const formTargetOf = (redirect_uri: string): string => {
   const { origin, protocol, hostname } = new URL(redirect_uri)
   const isWeb = protocol === 'https:' || protocol === 'http:'
   return isWeb && !hostname.startsWith('[') ? origin : protocol

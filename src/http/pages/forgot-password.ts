@@ -1,8 +1,9 @@
 import { LINK_SECONDS } from '../../domain/account/email-link.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
-import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import type { Page, View } from '../layout/layout.ts'
 import { button, faultSummary, form, note, sign, whenIn } from '../layout/parts.ts'
+import { carrier, requestAddress, requestLink } from './request-link.ts'
 
 /** What was wrong with the last attempt. */
 export type ForgotPasswordFault =
@@ -43,7 +44,7 @@ ${form(view, {
 })}
 ${backLink(view, sealed)}`,
       isFault: fault !== null,
-      addressIn: language => inLanguage(`/forgot-password?request=${sealed}`, language),
+      ...requestAddress({ path: '/forgot-password', sealed }),
     }
   }
 
@@ -51,15 +52,15 @@ ${backLink(view, sealed)}`,
 export const resetMailSentPage =
   ({ sealed }: Pick<ForgotPassword, 'sealed'>): Page =>
   view => {
-    const { say, language } = view
-    const again = inLanguage(`/forgot-password?request=${sealed}`, language)
+    const { say } = view
+    const again = { path: '/forgot-password', sealed, label: say('forgot-password.again') }
     return {
       title: say('forgot-password.sent_title'),
       lead: say('forgot-password.sent_help', { minutes: LINK_SECONDS / 60 }),
       sign: sign('mail', 'good'),
-      content: html`<p class="muted small center">${say('forgot-password.nothing_came')} <a href="${again}">${say('forgot-password.again')}</a></p>
+      content: html`<p class="muted small center">${say('forgot-password.nothing_came')} ${requestLink(view, again)}</p>
 ${backLink(view, sealed)}`,
-      addressIn: each => inLanguage(`/forgot-password/sent?request=${sealed}`, each),
+      ...requestAddress({ path: '/forgot-password/sent', sealed }),
     }
   }
 
@@ -67,5 +68,6 @@ const waitNote = ({ say, language }: View, seconds: number): Html =>
   html`<div role="alert">${note({ kind: 'bad', text: say('forgot-password.wait', { when: whenIn(language, seconds) }) })}</div>`
 
 /** Leads to the page of the same request, so that a person goes on with what they were doing. */
-const backLink = ({ say, language }: View, sealed: string): Html =>
-  html`<p class="small center"><a href="${inLanguage(`/sign-in?request=${sealed}`, language)}">${say('forgot-password.back')}</a></p>`
+const backLink = (view: View, sealed: string): Html =>
+  html`<p class="small center">${requestLink(view, { path: '/sign-in', sealed, label: view.say('forgot-password.back') })}</p>
+${carrier(view, { path: '/sign-in', sealed })}`

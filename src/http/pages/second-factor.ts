@@ -1,10 +1,11 @@
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
-import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import type { Page, View } from '../layout/layout.ts'
 import { button, faultSummary, form, whenIn } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
 import { passkeyForm } from './passkey-form.ts'
+import { requestAddress } from './request-link.ts'
 import type { TooManyAttempts } from './sign-in.ts'
 
 export type SecondFactorFault = 'wrong' | 'passkey_refused' | 'closed' | TooManyAttempts
@@ -53,7 +54,7 @@ ${form(view, {
 ${passkey && passkeyForm(view, { sealed, passkey, label: say('passkey.confirm'), isInAutofill: false })}`,
       isFault: fault !== null,
       form_targets: asking?.form_targets ?? [],
-      addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
+      ...requestAddress({ path: '/sign-in', sealed }),
     }
   }
 

@@ -1,7 +1,8 @@
 import { html } from '../layout/html.ts'
-import { inLanguage, type Page } from '../layout/layout.ts'
+import type { Page } from '../layout/layout.ts'
 import { button, form } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
+import { requestAddress } from './request-link.ts'
 import { leadOf } from './sign-in.ts'
 
 type SelectAccount = Readonly<{ sealed: string; asking: Asking; email: string }>
@@ -23,6 +24,6 @@ export const selectAccountPage =
         ],
       })}`,
       form_targets: asking.form_targets,
-      addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
+      ...requestAddress({ path: '/sign-in', sealed }),
     }
   }

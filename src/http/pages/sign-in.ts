@@ -1,10 +1,11 @@
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
-import { inLanguage, type Page, type Sheet, type View } from '../layout/layout.ts'
+import type { Page, Sheet, View } from '../layout/layout.ts'
 import { button, form, note, whenIn } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
 import { passkeyForm } from './passkey-form.ts'
+import { carrier, requestAddress, requestLink } from './request-link.ts'
 
 /** A limit that is used up, with the seconds after which a retry makes sense. */
 export type TooManyAttempts = Readonly<{ wait_seconds: number }>
@@ -21,7 +22,7 @@ export type SignInNotice =
 
 type SignIn = Readonly<{
   sealed: string
-  /** Null: nobody asks; the person goes on to their account page. */
+  /** Null when no client asks: the person goes on to their account page. */
   asking: Asking | null
   email: string
   notice: SignInNotice | null
@@ -51,14 +52,15 @@ export const signInPage =
     const content = html`${noticeOf(view, notice)}
 ${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
 ${passkeyForm(view, { sealed, passkey, label: say('passkey.sign_in'), isInAutofill: true })}
-${isSignUpOpen ? signUpLink(view, sealed) : null}`
+${isSignUpOpen ? signUpLink(view, sealed) : null}
+${carrier(view, { path: '/sign-in', sealed })}`
     return {
       title: say('sign-in.title'),
       ...leadOf(view, asking),
       content,
       isFault: isRefusal(notice),
       form_targets: asking?.form_targets ?? [],
-      addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
+      ...requestAddress({ path: '/sign-in', sealed }),
     }
   }
 
@@ -95,8 +97,13 @@ const fieldsOf = (
   view: View,
   { email, sealed, isResetOffered }: Pick<SignIn, 'email' | 'sealed' | 'isResetOffered'>,
 ) => {
-  const { say, language } = view
-  const forgot = html`<a class="small" href="${inLanguage(`/forgot-password?request=${sealed}`, language)}">${say('sign-in.forgot')}</a>`
+  const { say } = view
+  const forgot = requestLink(view, {
+    path: '/forgot-password',
+    sealed,
+    label: say('sign-in.forgot'),
+    isSmall: true,
+  })
   return [
     field(view, {
       name: 'email',
@@ -119,5 +126,5 @@ const fieldsOf = (
   ]
 }
 
-const signUpLink = ({ say, language }: View, sealed: string): Html =>
-  html`<p class="muted small center">${say('sign-in.new_here')} <a href="${inLanguage(`/sign-up?request=${sealed}`, language)}">${say('sign-in.create')}</a></p>`
+const signUpLink = (view: View, sealed: string): Html =>
+  html`<p class="muted small center">${view.say('sign-in.new_here')} ${requestLink(view, { path: '/sign-up', sealed, label: view.say('sign-in.create') })}</p>`

@@ -1,7 +1,7 @@
 import { html } from '../layout/html.ts'
 import { inLanguage, type Page } from '../layout/layout.ts'
 import { button, form, sign } from '../layout/parts.ts'
-import { formTargetOf } from './asking.ts'
+import { formTargetsOf } from './asking.ts'
 
 type SignOut = Readonly<{
   sealed: string
@@ -28,7 +28,7 @@ export const signOutPage =
           ? say('sign-out.help', { email })
           : say('sign-out.asked_by', { application: asks.application, email }),
       content: form(view, { action: '/logout', hidden: { request: sealed }, content: buttons }),
-      form_targets: target === null ? [] : [formTargetOf(target)],
+      form_targets: target === null ? [] : formTargetsOf(target),
     }
   }
 

@@ -1,9 +1,10 @@
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
-import { inLanguage, type Page, type View } from '../layout/layout.ts'
+import type { Page, View } from '../layout/layout.ts'
 import { button, faultSummary, form } from '../layout/parts.ts'
 import type { Asking } from './asking.ts'
 import { passwordFaultOf } from './password-fault.ts'
+import { carrier, requestAddress, requestLink } from './request-link.ts'
 import { leadOf } from './sign-in.ts'
 
 /** What was wrong with the last attempt, as the flow says it. */
@@ -21,7 +22,7 @@ type SignUp = Readonly<{
 export const signUpPage =
   ({ sealed, asking, email, min_characters, faults }: SignUp): Page =>
   view => {
-    const { say, language } = view
+    const { say } = view
     const shown = faults.map(fault => ({ field: fault.field, text: wordsOf(view, fault) }))
     const faultOf = (name: string) => shown.find(({ field }) => field === name)?.text ?? null
     const fields = [
@@ -51,10 +52,11 @@ export const signUpPage =
       ...leadOf(view, asking),
       content: html`${faultSummary(view, shown)}
 ${form(view, { action: '/sign-up', hidden: { request: sealed }, content: fields })}
-<p class="muted small center">${say('sign-up.known_here')} <a href="${inLanguage(`/sign-in?request=${sealed}`, language)}">${say('sign-in.title')}</a></p>`,
+<p class="muted small center">${say('sign-up.known_here')} ${requestLink(view, { path: '/sign-in', sealed, label: say('sign-in.title') })}</p>
+${carrier(view, { path: '/sign-up', sealed })}`,
       isFault: faults.length > 0,
       form_targets: asking?.form_targets ?? [],
-      addressIn: to => inLanguage(`/sign-up?request=${sealed}`, to),
+      ...requestAddress({ path: '/sign-up', sealed }),
     }
   }
 

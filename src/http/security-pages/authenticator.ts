@@ -7,7 +7,6 @@ import { type Act, again, frameOf, type Show, type Visit } from '../account-page
 import type { SessionForms } from '../hosted/session-forms.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { pageReply } from '../server/page-reply.ts'
-import { isPrefetch, NOT_NOW } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Reply } from '../server/route.ts'
 import { authenticatorPage } from './authenticator-page.ts'
@@ -37,7 +36,6 @@ type Shown = Readonly<{
 export const showAuthenticator =
   (needs: Needs): Show =>
   async (call, visit) => {
-    if (isPrefetch(call)) return NOT_NOW
     const { ownSecurity } = needs
     const security = await ownSecurity.find(visit.actor)
     if (security.totp !== null) return again(call, SECURITY_PATH)

@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/effects.ts'
 import { createConfirming } from '../account-pages/confirming.ts'
 import { type Act, createVisits, frameOf, type Show } from '../account-pages/visit.ts'
 import { pageReply } from '../server/page-reply.ts'
+import { onVisit } from '../server/prefetch.ts'
 import type { Call, Route } from '../server/route.ts'
 import { confirmAuthenticator, showAuthenticator } from './authenticator.ts'
 import { type Done, overviewPage } from './overview-page.ts'
@@ -26,9 +27,9 @@ const common = { cors: 'none', errors: 'page' } as const
 export const securityPageRoutes = (needs: Needs): readonly Route[] => {
   const { showing, acting } = createVisits(needs)
   const confirming = createConfirming(needs)
-  /** A page, and what answers its form. */
+  /** A page, which may begin an enrolment, and what answers its form. */
   const pair = (path: string, show: Show, act: Act): readonly Route[] => [
-    { ...common, method: 'GET', path, handle: showing(confirming(show)) },
+    { ...common, method: 'GET', path, handle: onVisit(showing(confirming(show))) },
     { ...common, method: 'POST', path, handle: acting(confirming(act)) },
   ]
   return [

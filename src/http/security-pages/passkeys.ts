@@ -11,7 +11,6 @@ import type { SessionForms } from '../hosted/session-forms.ts'
 import type { Cookie } from '../server/cookies.ts'
 import { languageFor } from '../server/language.ts'
 import { pageReply } from '../server/page-reply.ts'
-import { isPrefetch, NOT_NOW } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import type { Call, Reply } from '../server/route.ts'
@@ -43,7 +42,6 @@ type Shown = Readonly<{
 export const showNewPasskey =
   (needs: Needs): Show =>
   async (call, visit) => {
-    if (isPrefetch(call)) return NOT_NOW
     const { ownSecurity } = needs
     ownSecurity.requireFresh(visit.actor, await ownSecurity.find(visit.actor))
     const here = { call, visit }

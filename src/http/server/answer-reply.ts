@@ -1,5 +1,5 @@
 import { type AuthorizationAnswer, redirectOf } from '../../domain/authorization/authorization-answer.ts'
-import { formTargetOf } from '../pages/asking.ts'
+import { formTargetsOf } from '../pages/asking.ts'
 import { formPostPage } from '../pages/form-post.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, NO_STORE, type Reply } from './route.ts'
@@ -12,8 +12,8 @@ export const answerReply = (call: Call, answer: AuthorizationAnswer): Reply => {
     return { status: 303, body: null, headers: { ...NO_STORE, Location: redirectOf(answer) }, log }
   const page = formPostPage({
     action: redirect_uri,
-    parameters: answer.parameters,
-    form_targets: [formTargetOf(redirect_uri)],
+    parameters: Object.entries(answer.parameters),
+    form_targets: formTargetsOf(redirect_uri),
   })
   return { ...pageReply(call, 200, page), log }
 }

@@ -100,6 +100,7 @@ const createAnswer = (needs: Needs) => {
       cookies = [],
       log: fields,
       fault,
+      isNoFault = false,
     } = await handle({ context, request_id, ip, header, pages })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
     if (fault !== undefined) log.error({ request_id, error: fault }, 'unexpected error')
@@ -107,7 +108,7 @@ const createAnswer = (needs: Needs) => {
     const route = known.has(path) ? path : 'unmatched'
     metrics.answered({ route, method: nameOf(method), status, seconds: duration_ms / 1000 })
     // A 501 answers a request for something that is not supported: no fault.
-    const level = status >= 500 && status !== 501 ? 'error' : 'info'
+    const level = status >= 500 && status !== 501 && !isNoFault ? 'error' : 'info'
     if (!probes.has(path))
       log[level]({ request_id, method, path, status, duration_ms, ip, ...fields }, 'request')
     const response = new Response(body, {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '../../domain/base/problem.ts'
-import { type Form, parseForm } from '../../domain/oauth/form.ts'
+import { type Form, parseForm, parseParameters } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Call } from './route.ts'
 
@@ -17,9 +17,26 @@ export const readForm = async (call: Call): Promise<Form> => {
 
 /** Ours – The form of a page, whose address may name the language of the answer and nothing else. Throws OAuthError. */
 export const readPageForm = async (call: Call): Promise<Form> => {
+  requireLanguageAlone(call)
+  return parseForm(await readFormText(call))
+}
+
+const requireLanguageAlone = (call: Call) => {
   const { search } = new URL(call.context.req.url)
   if (!/^(?:\?ui_locales=[\w-]{0,40})?$/.test(search)) throw new OAuthError('parameter_in_query')
-  return parseForm(await readFormText(call))
+}
+
+/** HTML Living Standard, "constructing the entry list" – The same for a form with check boxes of one name, which comes once for each ticked one. */
+export const readFormWithBoxes = async (
+  call: Call,
+  name: string,
+): Promise<Readonly<{ form: Form; ticked: readonly string[] }>> => {
+  requireLanguageAlone(call)
+  const text = await readFormText(call)
+  const { form, faults } = parseParameters(text)
+  for (const [faulty, fault] of faults)
+    if (faulty !== name || fault !== 'parameter_repeated') throw new OAuthError(fault)
+  return { form, ticked: new URLSearchParams(text).getAll(name) }
 }
 
 /** The same as text, for parameters that are not those of RFC 6749. Throws OAuthError. */

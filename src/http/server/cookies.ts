@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Call } from './route.ts'
 
 /** A cookie that scripts cannot read. */
@@ -21,21 +22,52 @@ export const createCookie = (
   same_site: 'Strict' | 'Lax' = 'Strict',
   path: `/${string}` = '/',
 ): Cookie => {
-  const isSecure = issuer.startsWith('https:')
-  const prefix = path === '/' ? '__Host-' : '__Secure-'
-  const name = isSecure ? `${prefix}${bare_name}` : bare_name
-  const write = (value: string, max_age_seconds: number) =>
-    `${name}=${value}; Path=${path}; Max-Age=${max_age_seconds}; HttpOnly; ${isSecure ? 'Secure; ' : ''}SameSite=${same_site}`
+  const { name, write } = createWrite({ bare_name, issuer, same_site, path })
   return {
-    write,
-    clear: write('', 0),
-    read: ({ header }) => {
-      const pairs = (header('cookie') ?? '').split(';').map(pair => pair.trim())
-      const values = pairs
-        .filter(pair => pair.startsWith(`${name}=`))
-        .map(pair => pair.slice(name.length + 1))
-      const [value] = values
-      return values.length === 1 && value ? value : null
+    write: (value, max_age_seconds) => write(name, value, max_age_seconds),
+    clear: write(name, '', 0),
+    read: call => {
+      const values = pairsOf(call).filter(pair => pair.name === name)
+      const [pair] = values
+      return values.length === 1 && pair?.value ? pair.value : null
     },
   }
 }
+
+/** Cookies of one kind, each with a name of its own: of requests that a browser sends at once, no answer overwrites the cookie of another. */
+export type CookieSet = Readonly<{
+  write: (value: string, max_age_seconds: number) => string
+  clear: (value: string) => string
+  /** The values, in the order in which the browser got them (RFC 6265 §5.4). */
+  read: (call: Call) => readonly string[]
+}>
+
+/** Ours – Values are 22 characters of base64url: 128 random bits. The name of each is made from its value, and tells nothing of it. */
+export const createCookieSet = (bare_name: string, issuer: string): CookieSet => {
+  const { name, write } = createWrite({ bare_name, issuer, same_site: 'Lax', path: '/' })
+  const nameOf = (value: string) => `${name}-${hash('sha256', value, 'base64url').slice(0, 8)}`
+  return {
+    write: (value, max_age_seconds) => write(nameOf(value), value, max_age_seconds),
+    clear: value => write(nameOf(value), '', 0),
+    read: call =>
+      pairsOf(call)
+        .filter(pair => /^[\w-]{22}$/.test(pair.value) && pair.name === nameOf(pair.value))
+        .map(({ value }) => value),
+  }
+}
+
+type Named = Readonly<{ bare_name: string; issuer: string; same_site: 'Strict' | 'Lax'; path: `/${string}` }>
+
+const createWrite = ({ bare_name, issuer, same_site, path }: Named) => {
+  const isSecure = issuer.startsWith('https:')
+  const prefix = path === '/' ? '__Host-' : '__Secure-'
+  const write = (name: string, value: string, max_age_seconds: number) =>
+    `${name}=${value}; Path=${path}; Max-Age=${max_age_seconds}; HttpOnly; ${isSecure ? 'Secure; ' : ''}SameSite=${same_site}`
+  return { name: isSecure ? `${prefix}${bare_name}` : bare_name, write }
+}
+
+const pairsOf = ({ header }: Call) =>
+  (header('cookie') ?? '').split(';').map(pair => {
+    const [name = '', value = ''] = pair.trim().split(/=(.*)/s)
+    return { name, value }
+  })

@@ -21,7 +21,7 @@ const SWEEP_MILLISECONDS = 50
 
 /** An open port on which an app answers. */
 export type Listener = Readonly<{
-  /** Accepts no further connection, and finishes the requests under way within so many seconds. */
+  /** Accepts no further connection, and finishes the requests under way within `seconds`. */
   drain(seconds: number): Promise<void>
 }>
 

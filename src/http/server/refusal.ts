@@ -97,7 +97,7 @@ const formProblem = (cause: OAuthError): Problem =>
     ? new Problem('PAYLOAD_TOO_LARGE', { cause })
     : new Problem('FORM_UNREADABLE', { cause })
 
-/** RFC 6749 §4.1.2.1 – Once the client's redirect URI is proved, the client is told; before that, a page for the person. */
+/** RFC 6749 §4.1.2.1 – A refusal goes to the client once its redirect URI is verified, and before that to the person, as a page. */
 const REDIRECT: Answers = {
   ...PAGE,
   refused: (error, call) => {
@@ -177,7 +177,7 @@ const problemChallenge = (code: Problem['code'], demand: Problem['demand']) => {
     : `Bearer ${REALM}`
 }
 
-/** What the log is told of a problem: a refusal that translates one of an OAuth request names the sign-in of that one too. */
+/** The log fields of a problem. A problem that translates an OAuth refusal also has the sign-in of that refusal. */
 const logOf = (problem: Problem): LogFields => {
   const { code, about, cause } = problem
   const translated = cause instanceof OAuthError ? aboutSignIn(cause.detail) : {}

@@ -6,7 +6,7 @@ import type { Call } from './route.ts'
 /** Where there are no cookies, the application keeps the device's token and sends it back at the next sign-in. */
 export const DEVICE_HEADER = 'Signet-Device'
 
-/** Half a year in seconds: a device that was not used for longer proves nothing that is worth keeping. */
+/** Half a year: a device without a sign-in for longer is no longer a known device. */
 export const DEVICE_SECONDS = 15_552_000
 
 /** What a sign-in learns of the request that makes it. */

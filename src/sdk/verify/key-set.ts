@@ -113,7 +113,7 @@ export const createKeySet = <Key>(engine: Engine<Key>, options: KeySetOptions): 
       const known = held?.keys.get(kid)
       if (known !== undefined) return known
       if (mayFetch()) await refresh()
-      else if (failures > 0) throw new Error('an unknown key, and the issuer is away')
+      else if (failures > 0) throw new Error('the kid is unknown and the issuer could not be reached')
       return held?.keys.get(kid) ?? null
     },
   }

@@ -111,7 +111,8 @@ const createJudgeCode =
               and least(bought.idle_expires_at, bought.expires_at) > statement_timestamp()
               and bought.credential_epoch >= account_epoch
               and disabled_at is null then 'repeated'
-            when code.spent_at is not null then 'replayed'
+            when code.spent_at is not null and bought.revoked_at is null and bought.id is not null then 'replayed'
+            when code.spent_at is not null then 'replayed_after_end'
             when code.failures >= ${CODE_FAILURES_AT_MOST} then 'spent_by_failures'
             when code.expires_at <= statement_timestamp() then 'expired'
             when disabled_at is not null then 'account_disabled'
@@ -159,7 +160,7 @@ const createJudgeCode =
           union all
           select ${insertedColumns(sql)}
           from bought
-          where revoked_at is null and (select verdict from judged) = 'replayed'
+          where (select verdict from judged) = 'replayed'
           on conflict (id) do update
           set revoked_at = statement_timestamp(), revoke_reason = ${CODE_REPLAYED}
           returning *

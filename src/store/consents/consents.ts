@@ -15,7 +15,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
   find: async ({ user_id, client_id }) => {
     const [consent] = await database.run(
       sql => sql<Consent[]>`
-        select version, granted
+        select version, granted, declined
         from signet.consents
         where user_id = ${user_id} and client_id = ${client_id}`,
     )
@@ -23,18 +23,27 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
   },
 
   // Ours: the account's row is held, so that a deletion under way is waited for and leaves nothing to grant for.
-  grant: async ({ user_id, client_id, granted }) => {
+  grant: async ({ user_id, client_id, granted, declined = [] }) => {
     const [consent] = await database.run(
       sql => sql<Consent[]>`
         with account as materialized (
           select id from signet.users where id = ${user_id} for share
         )
-        insert into signet.consents as known (user_id, client_id, granted)
-        select id, ${client_id}, ${granted}::text[] from account
+        insert into signet.consents as known (user_id, client_id, granted, declined)
+        select id, ${client_id}, ${granted}::text[], ${declined}::text[] from account
         on conflict (user_id, client_id) do update
-        set granted = array(select distinct each from unnest(known.granted || excluded.granted) as each order by each),
+        set granted = array(
+            select each from unnest(known.granted || excluded.granted) as each
+            except select each from unnest(excluded.declined) as each
+            order by each
+          ),
+          declined = array(
+            select each from unnest(known.declined || excluded.declined) as each
+            except select each from unnest(excluded.granted) as each
+            order by each
+          ),
           granted_at = statement_timestamp()
-        returning version, granted`,
+        returning version, granted, declined`,
     )
     return consent ?? null
   },
@@ -57,7 +66,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           })},
           withdrawn as (
             update signet.consents c
-            set version = c.version + 1, granted = '{}'
+            set version = c.version + 1, granted = '{}', declined = '{}'
             from consent
             where c.user_id = ${user_id} and c.client_id = consent.client_id and ${isLastBatch(sql)}
           )

@@ -132,7 +132,7 @@ const getSecret = (path: string): string => {
 /** The fault of a file in DATA_DIR, or null. The directory is closed, but a file may have been moved there with wider rights. */
 const judgeFile = (path: string): string | null => {
   const stats = lstatSync(path)
-  if (!stats.isFile()) return 'is no file: remove it, and a new secret is made'
+  if (!stats.isFile()) return 'is not a regular file: remove it, and the next start makes a new secret'
   if (isOfStranger(stats))
     return `belongs to uid ${stats.uid}, neither root nor this process (uid ${thisUser()})`
   return (stats.mode & 0o007) === 0

@@ -1,9 +1,9 @@
 import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
+import { createEndGrouped, createListGrouped } from './grouped-families.ts'
 import { createOpenFamily } from './open-family.ts'
 import { createJudgeToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
@@ -16,7 +16,8 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   rotate: createRotateFamily(database, lifetimes),
   judge: createJudgeToken(database, lifetimes),
   end: createEnd(database, lifetimes),
-  list: createList(database),
+  list: createListGrouped(database),
+  endSignIn: createEndGrouped(database, lifetimes),
   findCurrent: createFindCurrent(database),
 })
 
@@ -48,7 +49,7 @@ const createFindLiving =
 
 const createEnd =
   (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] =>
-  async ({ id, salt, client_id, user_id = null, reason }) => {
+  async ({ id, salt, client_id, reason }) => {
     const [family] = await database.run(
       sql => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
         with ended as (
@@ -58,7 +59,6 @@ const createEnd =
             and revoked_at is null
             and salt = coalesce(${salt}::bytea, salt)
             and client_id = coalesce(${client_id}::text, client_id)
-            and user_id = coalesce(${user_id}::uuid, user_id)
           returning id
         ),
         ${writeSignInEntries(sql, access_token_seconds)}
@@ -66,27 +66,10 @@ const createEnd =
         from signet.refresh_families
         where id = ${id}
           and salt = coalesce(${salt}::bytea, salt)
-          and client_id = coalesce(${client_id}::text, client_id)
-          and user_id = coalesce(${user_id}::uuid, user_id)`,
+          and client_id = coalesce(${client_id}::text, client_id)`,
     )
     return family ?? null
   }
-
-const createList =
-  (database: Database): RefreshFamilies['list'] =>
-  account_id =>
-    database.run(
-      sql => sql<SignIn[]>`
-        select
-          f.id, f.client_id, f.session_id, f.created_at, coalesce(f.rotated_at, f.created_at) as last_used_at, f.last_ip,
-          coalesce(s.last_user_agent, f.last_user_agent) as last_user_agent
-        from signet.refresh_families f
-        join ${accountOfFamily(sql)}
-        left join signet.browser_sessions s on s.user_id = f.user_id and s.id = f.session_id
-        where f.user_id = ${account_id}
-          and ${isLivingFamily(sql)}
-        order by last_used_at desc, f.id desc`,
-    )
 
 const createFindCurrent =
   (database: Database): RefreshFamilies['findCurrent'] =>

@@ -17,7 +17,8 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
     keyOf: token => token.family_id,
     together: async tokens => {
       const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))
-      // The answer came in time, so no client has been told to retry: a token that was judged too late gets a statement of its own.
+      // A rotation is null when the statement ran past the time limit of its callers. Its answer has arrived, so no client was told to retry,
+      // and the token is judged again in a statement of its own.
       return tokens.map(({ family_id }) => families.get(family_id)?.rotation ?? undefined)
     },
     alone: async token => rotationOfOne(await judge([token], { waits: true })),

@@ -38,7 +38,7 @@ export const createPool = ({ size, spare }: PoolSize, createSource: CreateSource
     return connection
   }
 
-  /** This connection pauses before it connects again, so that another one is opened first. */
+  /** Moves a closed connection behind the others, since it pauses before it connects again and another can be opened meanwhile. */
   const moveToEnd = (connection: Connection) => {
     const place = connections.indexOf(connection)
     // The connection is a spare that was removed.

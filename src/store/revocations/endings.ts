@@ -46,6 +46,6 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       select ${endedColumns(sql)}, families
       from own_entry, counted`,
   )
-  if (end === undefined) throw new Error('an ending without its entry')
+  if (end === undefined) throw new Error('the statement that ends sign-ins returned no row')
   return end
 }

@@ -86,6 +86,8 @@ export const consents = pgTable(
     version: integer().notNull().default(0),
     /** Pairs of a scope and a resource, as `grantsOf` in domain/authorization/consent.ts writes them. */
     granted: text().array().notNull(),
+    /** The same of optional scopes that the person left out. A server of a version before does not write it: what is in both is granted. */
+    declined: text().array().notNull().default(sql`'{}'`),
     granted_at: instant().notNull().default(sql`now()`),
   },
   table => [primaryKey({ columns: [table.user_id, table.client_id] })],
@@ -103,4 +105,26 @@ export const pushedRequests = pgTable(
     expires_at: instant().notNull(),
   },
   table => [index('pushed_requests_expires_at_index').on(table.expires_at)],
+)
+
+/** Images of the `logo_uri` of clients, fetched once and served from here. A row an address, which several clients may share. */
+export const clientLogos = pgTable(
+  'client_logos',
+  {
+    /** SHA-256 of the address. */
+    uri_digest: bytea().primaryKey(),
+    /** SHA-256 of the image; both are null until a fetch has succeeded. */
+    digest: bytea(),
+    image: bytea(),
+    /** No instance fetches the image before: the end of a claim, of a pause after a failure, or of a day. */
+    due_at: instant().notNull(),
+    /** Fetches in a row that have failed. */
+    failures: integer().notNull().default(0),
+    /** Moved by each claim: an image that no page shows expires. */
+    expires_at: instant().notNull(),
+  },
+  table => [
+    index('client_logos_digest_index').on(table.digest),
+    index('client_logos_expires_at_index').on(table.expires_at),
+  ],
 )

@@ -1,5 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
+import type { Consent } from '../../domain/authorization/consent.ts'
 import type {
   BrowserSession,
   PresentedSession,
@@ -16,6 +17,7 @@ import {
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { createEndDevice, createListSessionDevices } from './session-devices.ts'
 
 type Lifetimes = Readonly<{ session: SessionLifetimes; access_token_seconds: number }>
 
@@ -34,6 +36,8 @@ export const createBrowserSessions = (
     find: createFindSession(database, lifetimes),
     findAtClient: createFindAtClient(database, lifetimes),
     end,
+    listWithoutSignIn: createListSessionDevices(database, lifetimes),
+    endDevice: createEndDevice(database, access_token_seconds),
   }
 }
 
@@ -119,15 +123,16 @@ const createFindAtClient =
   (database: Database, { idle_seconds }: SessionLifetimes): BrowserSessions['findAtClient'] =>
   async ({ client_id, ...presented }) => {
     const [row] = await database.run(
-      sql => sql<(Row & Readonly<{ version: number | null; granted: readonly string[] | null }>)[]>`
+      sql => sql<(Row & { [Member in keyof Consent]: Consent[Member] | null })[]>`
         with ${livingSession(sql, { ...presented, idle_seconds })}
-        select session.*, c.version, c.granted
+        select session.*, c.version, c.granted, c.declined
         from session
         left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
     )
     if (row === undefined) return null
-    const { version, granted, ...session } = row
-    const consent = version === null || granted === null ? null : { version, granted }
+    const { version, granted, declined, ...session } = row
+    const consent =
+      version === null || granted === null || declined === null ? null : { version, granted, declined }
     return { session: toSession(session), consent }
   }
 

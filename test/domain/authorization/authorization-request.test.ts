@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import {
   answerTargetOf,
-  authorizationPathOf,
   judgeAuthorizationRequest,
+  restartPathOf,
 } from '../../../src/domain/authorization/authorization-request.ts'
 import { type Client, FIRST_PARTY } from '../../../src/domain/oauth/client.ts'
 import { parseForm } from '../../../src/domain/oauth/form.ts'
@@ -46,7 +46,15 @@ const judge = (parameters: Parameters = {}, client: Client = APP) => {
     if (value !== undefined) query.append(name, value)
   const form = parseForm(query.toString())
   const target = answerTargetOf(client.client_id, 'https://app.example/callback', form)
-  return judgeAuthorizationRequest(form, { client, target, policy, hinted_sub: null, pushed: null, now: NOW })
+  return judgeAuthorizationRequest(form, {
+    client,
+    target,
+    policy,
+    hinted_sub: null,
+    pushed: null,
+    isSigned: false,
+    now: NOW,
+  })
 }
 
 const reasonFor = (parameters: Parameters, client?: Client): Reason | null => {
@@ -81,6 +89,7 @@ describe('RFC 6749 §4.1.1 – an authorization request', () => {
       hinted_sub: null,
       ui_locales: null,
       pushed: null,
+      isSigned: false,
       asked_at: NOW.getTime() / 1000,
     })
   })
@@ -159,7 +168,7 @@ describe('the address at which a request is asked anew', () => {
       resource: 'https://other.example',
       response_mode: 'form_post',
     })
-    const form = parseForm(authorizationPathOf(request).slice('/authorize?'.length))
+    const form = parseForm(restartPathOf(request)?.slice('/authorize?'.length) ?? '')
     const target = answerTargetOf('app', 'https://app.example/callback', form)
     expect(
       judgeAuthorizationRequest(form, {
@@ -168,8 +177,20 @@ describe('the address at which a request is asked anew', () => {
         policy,
         hinted_sub: null,
         pushed: null,
+        isSigned: false,
         now: NOW,
       }),
     ).toEqual(request)
+  })
+
+  it('is none where it would ask for less: for a person who was meant, what was pushed, and what was signed', () => {
+    const request = judge({ prompt: 'login' })
+    const wholes = [
+      { hinted_sub: 'ada' },
+      { pushed: 'urn:ietf:params:oauth:request_uri:x' },
+      { isSigned: true },
+    ]
+    expect(wholes.map(more => restartPathOf({ ...request, ...more }))).toEqual([null, null, null])
+    expect(restartPathOf(request)).toMatch(/^\/authorize\?/)
   })
 })

@@ -7,7 +7,13 @@ import {
   unsealInteraction,
 } from '../../../src/domain/authorization/interaction-seal.ts'
 import { createPepper } from '../../../src/domain/base/pepper.ts'
-import { NONCE_BYTES } from '../../../src/domain/factors/sealed-secret.ts'
+import {
+  NONCE_BYTES,
+  type SealedSecret,
+  sealText,
+  unseal,
+  unsealText,
+} from '../../../src/domain/factors/sealed-secret.ts'
 
 const pepper = createPepper(Buffer.alloc(32, 1))
 const NOW = new Date('2026-11-29T12:00:00Z')
@@ -49,5 +55,17 @@ describe('the sealed interaction of a page', () => {
     expect(open.outcome).toBe('open')
     const expired = unsealInteraction(sealed, { browser_id: 'one' }, after(INTERACTION_SECONDS + 1))
     expect(expired).toEqual({ outcome: 'expired', interaction })
+  })
+})
+
+describe('RFC 5869 §3.2 – the key of a sealed text', () => {
+  it('is of one use and one owner: it opens nothing of another, and no secret of a factor', () => {
+    const nonce = randomBytes(NONCE_BYTES)
+    const text = sealText('page', { use: 'interaction', owner: 'ada', nonce }, pepper)
+    expect(unsealText(text, { use: 'interaction', owner: 'ada' }, [pepper])).toBe('page')
+    expect(unsealText(text, { use: 'session form', owner: 'ada' }, [pepper])).toBeNull()
+    expect(unsealText(text, { use: 'interaction', owner: 'eve' }, [pepper])).toBeNull()
+    const secret = new Uint8Array(Buffer.from(text, 'base64url')) as SealedSecret
+    expect(unseal(secret, 'ada', [pepper])).toBeNull()
   })
 })

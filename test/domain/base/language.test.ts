@@ -27,7 +27,7 @@ describe('RFC 9110 §12.5.4, RFC 4647 §3.4 – the language of a request', () =
     expect(chooseLanguage({ accept_language }, LANGUAGES)).toBe(language)
   })
 
-  it('that was stored is taken as it is, and is the standard one where none was', () => {
+  it('is the stored one, or the default where none was stored', () => {
     expect([null, 'de', 'xx'].map(languageOr)).toEqual(['en', 'de', 'xx'])
   })
 })

@@ -7,7 +7,7 @@ const CC = 'grant_type=client_credentials'
 const LIMIT = 64 * 1024
 const ENDPOINTS = ['/token', '/revoke', '/introspect']
 
-/** A body of exactly so many bytes, padded with an ignored parameter. */
+/** A body of exactly this number of bytes, padded with an ignored parameter. */
 const bodyOf = (bytes: number) => `${CC}&padding=`.padEnd(bytes, 'x')
 
 const chunked = (body: string, bytes_each = 10_000) =>

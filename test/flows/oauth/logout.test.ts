@@ -90,7 +90,7 @@ describe.each(deployments)('OpenID Connect RP-Initiated Logout on $name', ({ ope
     expect(await locationOf(late.open(asked))).toEqual([303, 'com.example.app:/bye'])
   })
 
-  it('§3 goes straight there when nobody is signed in, by a valid hint alone', async () => {
+  it('§3 redirects without a page when the browser has no session, by a valid hint alone', async () => {
     const { id_token } = await person()
     const browser = createCookieBrowser(signet)
     const hinted = logoutOf({ id_token_hint: id_token, post_logout_redirect_uri: BYE })

@@ -71,7 +71,7 @@ describe.each(deployments)('the sign-ins of an account ($name)', ({ open }) => {
     expect(Date.parse(used?.last_used_at ?? '')).toBeGreaterThan(Date.parse(used?.created_at ?? ''))
   })
 
-  it('end one by one, at once, and disappear from the list', async () => {
+  it('can each be ended, immediately, and disappear from the list', async () => {
     const kept = await signUp(signet, 'one@end.example')
     const ended = await signIn(signet, 'one@end.example')
     const path = `/auth/sessions/${sidOf(ended)}`

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signUp } from '../../support/accounts/account-api.ts'
+import { ALIVE, lives, sidOf, signIn, signUp } from '../../support/accounts/account-api.ts'
 import type { Answer } from '../../support/answer.ts'
 import { API } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
@@ -87,7 +87,7 @@ describe.each(deployments)('the account page on $name', ({ open }) => {
     },
   )
 
-  it('saves the profile that applications are told, and moves `updated_at` when it changes', async () => {
+  it('saves the profile that applications receive, and moves `updated_at` when it changes', async () => {
     const { browser } = await person()
     const { access_token } = await browser.authorize(signet, 'app', 'openid profile')
     const before = (await userinfo(access_token)).body
@@ -133,6 +133,53 @@ describe.each(deployments)('the account page on $name', ({ open }) => {
     expect([done.status, done.headers.get('location')]).toEqual([303, '/account/devices'])
     expect([await isLiving(mine.access_token), await isLiving(theirs.access_token)]).toEqual([true, false])
     expect(sids(await browser.open('/account/devices'))).toEqual([first])
+    // The session of that browser would have opened it again without the person.
+    expect((await away.open('/account')).status).toBe(303)
+    await act(browser, '/account/devices', { end: first ?? '' })
+    expect([await isLiving(mine.access_token), (await browser.open('/account')).status]).toEqual([false, 200])
+  })
+
+  it('lists another browser in which the person is signed in at no application, and ends it', async () => {
+    const { browser, email } = await person()
+    const stranger = await person()
+    const user_agent = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0' }
+    const away = await another(email, user_agent)
+    const third = await another(email)
+    const page = await browser.open('/account/devices')
+    expect(page.text).toContain('Firefox on Linux')
+    expect(page.text).toContain('at no application · 127.0.0.1')
+    const [, second = ''] = sids(page)
+    expect(sids(page)).toHaveLength(2)
+    await act(stranger.browser, '/account/devices', { end: second })
+    expect((await away.open('/account')).status).toBe(200)
+    await act(browser, '/account/devices', { end: second })
+    const statuses = [away, third, browser].map(async each => (await each.open('/account')).status)
+    expect(await Promise.all(statuses)).toEqual([303, 200, 200])
+  })
+
+  it('shows what one application opened from one browser as one sign-in, and ends all of it', async () => {
+    const { browser, email } = await person()
+    const mine = [
+      await browser.authorize(signet, 'app', 'openid'),
+      await browser.authorize(signet, 'app', 'openid offline_access'),
+    ]
+    const others = [
+      await browser.authorize(signet, 'other', 'openid'),
+      await (await another(email)).authorize(signet, 'app', 'openid'),
+    ]
+    const listed = sids(await browser.open('/account/devices'))
+    expect(listed).toHaveLength(3)
+    const [, , first] = listed
+    const api = await signIn(signet, email)
+    const { sessions } = (await signet.ask('/auth/sessions', { token: api.access_token })).body
+    expect(sessions.map(({ id, current }) => [id, current])).toEqual([
+      [sidOf(api), true],
+      ...listed.map(id => [id, false]),
+    ])
+    await act(browser, '/account/devices', { end: first ?? '' })
+    for (const { access_token } of mine) expect(await isLiving(access_token)).toBe(false)
+    for (const { access_token } of others) expect(await isLiving(access_token)).toBe(true)
+    expect(await lives(signet, api)).toEqual(ALIVE)
   })
 
   it('ends no sign-in of another person', async () => {

@@ -23,6 +23,14 @@ const NOTES = {
   audience: [API, OTHER_API],
 }
 const NATIVE = { ...NOTES, client_id: 'native', redirect_uris: ['http://127.0.0.1/cb', 'cursor://callback'] }
+const OWNED = {
+  ...NOTES,
+  client_id: 'owned',
+  client_uri: 'https://owner.example',
+  policy_uri: 'https://owner.example/privacy?a=1&b=2',
+  tos_uri: 'https://owner.example/terms',
+  contacts: ['call <i>us</i>', 'Help@Owner.example', 'more@owner.example'],
+}
 const HOUSE = { ...NOTES, client_id: 'house', first_party: true }
 
 type Parameters = Readonly<Record<string, string | null>>
@@ -41,7 +49,7 @@ const asking = (more: Parameters = {}) =>
 let deployment: Deployment
 let signet: Instance
 beforeAll(async () => {
-  deployment = await openDeployment([...CLIENTS, NOTES, NATIVE, HOUSE])
+  deployment = await openDeployment([...CLIENTS, NOTES, NATIVE, OWNED, HOUSE])
   signet = await deployment.start()
 })
 afterAll(() => deployment.close())
@@ -84,6 +92,24 @@ describe('OpenID Connect Core §3.1.2.4 – the consent page', () => {
     expect([page.text.includes('notes.example'), page.text.includes(email)]).toEqual([true, true])
     expect([page.text.includes('Notes <b>'), page.text.includes('Notes &#60;b&#62;')]).toEqual([false, true])
     expect((await redeem(await ada.allow(page))).status).toBe(200)
+  })
+
+  it('says whose the application is, and leads to its documents in a tab that knows nothing of this one', async () => {
+    const { page } = await arrived({ client_id: 'owned' })
+    expect(page.text).toContain('run by <strong>owner.example</strong>')
+    expect(page.text).toContain('write to <strong>help@owner.example</strong>')
+    expect(page.text).not.toContain('call ')
+    const links = [...page.text.matchAll(/<a href="(https:[^"]+)"([^>]*)>/g)].map(([, uri, more]) => [
+      uri,
+      more,
+    ])
+    const apart = ' target="_blank" rel="noopener noreferrer"'
+    expect(links).toEqual([
+      ['https://owner.example/privacy?a=1&#38;b=2', apart],
+      ['https://owner.example/terms', apart],
+    ])
+    const { page: bare } = await arrived()
+    expect(['run by', 'write to', 'target="_blank"'].filter(text => bare.text.includes(text))).toEqual([])
   })
 
   it('answers access_denied after Deny, and remembers nothing', async () => {
@@ -218,7 +244,9 @@ describe('an answer that is not the person’s', () => {
     const { page } = await arrived()
     expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
     expect(page.headers.get('x-frame-options')).toBe('DENY')
-    expect(page.headers.get('content-security-policy')).toContain("form-action 'self' https://notes.example;")
+    expect(page.headers.get('content-security-policy')).toContain(
+      "form-action 'self' https://notes.example https: http://localhost:* http://127.0.0.1:*;",
+    )
   })
 })
 

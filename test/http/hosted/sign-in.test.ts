@@ -223,6 +223,67 @@ describe('the form', () => {
     expect(answerOf(await ada.follow(await ada.submit(second, fields)))).toMatchObject({ state: 'two' })
   })
 
+  it('can be finished in tabs that were opened at once without any cookie, each with its own state', async () => {
+    const { fields } = await filled()
+    const ada = person()
+    const states = times(25).map(String)
+    const led = await Promise.all(states.map(state => ada.open(`/authorize?${asking({ state })}`)))
+    const browsers = () => [...ada.jar.keys()].filter(name => name.startsWith('signet-browser-'))
+    expect(browsers()).toHaveLength(25)
+    const openLed = ({ location }: Shown) => ada.open(location ?? '')
+    const latest = await Promise.all(led.slice(-20).map(openLed))
+    expect(latest.map(headingOf)).toEqual(latest.map(() => 'Sign in'))
+    const [first, last] = [latest[0], latest.at(-1)]
+    for (const [page, state] of [
+      [first, '5'],
+      [last, '24'],
+    ] as const) {
+      if (page === undefined) throw new Error('every tab has a page')
+      const answer = answerOf(await ada.follow(await ada.submit(page, fields)))
+      expect(answer).toMatchObject({ state, code: expect.any(String) })
+    }
+    // A browser keeps 20 of these cookies, so that a page cannot make it send ever more of them.
+    expect(browsers()).toHaveLength(20)
+    expect((await ada.open(led[0]?.location ?? '')).status).toBe(400)
+  })
+
+  it('has a request of more than 2 kB in a hidden field, and never in an address', async () => {
+    const state = 'x'.repeat(3000)
+    const ada = person()
+    const page = await ada.open(`/authorize?${asking({ state })}`)
+    expect([page.status, headingOf(page), page.location]).toEqual([200, 'Sign in', null])
+    const hrefs = [...page.text.matchAll(/(?:href|action)="([^"]*)"/g)].map(([, address = '']) => address)
+    expect(hrefs.filter(address => address.startsWith('/sign') && address.length > 200)).toEqual([])
+    const press = (from: Shown, path: string) => {
+      expect(from.text).toContain(`formaction="${path}?ui_locales=en"`)
+      const headers = { origin: ISSUER, 'sec-fetch-site': 'same-origin' }
+      return ada.post(
+        `${path}?ui_locales=en`,
+        { request: fieldOf(from, 'request') ?? '', show: 'page' },
+        headers,
+      )
+    }
+    const signUp = await press(page, '/sign-up')
+    expect([signUp.status, headingOf(signUp)]).toEqual([200, 'Create an account'])
+    const again = await press(signUp, '/sign-in')
+    expect([again.status, headingOf(again)]).toEqual([200, 'Sign in'])
+    const done = await ada.submit(signUp, { email: newEmail(), password: PASSWORD })
+    expect(answerOf(done)).toMatchObject({ state, code: expect.any(String) })
+  })
+
+  it('is in an address up to 2 kB, with the languages that the client asked for', async () => {
+    const lengths = await Promise.all(
+      times(12).map(async index => {
+        const state = 'x'.repeat(100 + 60 * index)
+        const shown = await person().open(`/authorize?${asking({ state, ui_locales: 'de en '.repeat(30) })}`)
+        return shown.status === 303 ? (shown.location ?? '').length : null
+      }),
+    )
+    expect(lengths).toContain(null)
+    expect(Math.max(...lengths.map(Number))).toBeGreaterThan(1_900)
+    expect(Math.max(...lengths.map(Number))).toBeLessThanOrEqual(2_048)
+  })
+
   it('has the login_hint in its field, and nowhere as markup', async () => {
     const page = await person().arrive(asking({ login_hint: '"><script>alert(1)</script>' }))
     expect(fieldOf(page, 'email')).toBe('"><script>alert(1)</script>')

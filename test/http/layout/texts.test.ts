@@ -1,8 +1,6 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { judgePassword } from '../../../src/domain/account/password.ts'
 import { html } from '../../../src/http/layout/html.ts'
 import { openTexts, TEXTS } from '../../../src/http/layout/texts.ts'
@@ -60,41 +58,5 @@ describe('the texts of the pages', () => {
     const texts = faults.map(fault => passwordFaultOf(sayIn(language), fault).html)
     expect(new Set(texts).size).toBe(refused.length)
     expect(texts.filter(text => text.includes('must'))).toEqual([])
-  })
-})
-
-describe('a folder of texts', () => {
-  let directory: string
-  beforeAll(() => {
-    directory = mkdtempSync(join(tmpdir(), 'signet-texts-'))
-    cpSync(TEMPLATES, directory, { recursive: true })
-    cpSync(join(TEMPLATES, 'en'), join(directory, 'fr'), { recursive: true })
-  })
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
-  const open = () => openTexts(pathToFileURL(`${directory}/`))
-  const write = (texts: object) => writeFileSync(join(directory, 'fr/layout.json'), JSON.stringify(texts))
-  const layout = (): Record<string, string> =>
-    JSON.parse(readFileSync(join(TEMPLATES, 'en/layout.json'), 'utf8'))
-
-  it('adds a language', () => {
-    write({ ...layout(), language: 'Français' })
-    expect(open().languages).toEqual(['en', 'de', 'fr'])
-    expect(open().sayIn('fr')('layout.language')).toEqual({ html: 'Français' })
-  })
-
-  it('is refused with a text that is not known', () => {
-    write({ ...layout(), langage: 'Français' })
-    expect(open).toThrow('fr/layout.json has unknown texts: langage')
-  })
-
-  it('is refused without a text', () => {
-    const { terms: _, ...others } = layout()
-    write(others)
-    expect(open).toThrow('fr/layout.json: "terms" is missing')
-  })
-
-  it('is refused with a gap that nothing fills', () => {
-    write({ ...layout(), reference: 'Référence {number}' })
-    expect(open).toThrow('fr/layout.json: "reference" is missing, or has a gap that is not one of: reference')
   })
 })

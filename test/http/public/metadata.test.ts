@@ -83,7 +83,9 @@ describe('discovery', () => {
         prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
         pushed_authorization_request_endpoint: `${ISSUER}/par`,
         require_pushed_authorization_requests: false,
-        request_parameter_supported: false,
+        request_parameter_supported: true,
+        require_signed_request_object: false,
+        request_object_signing_alg_values_supported: ['RS256', 'PS256', 'ES256', 'EdDSA'],
         request_uri_parameter_supported: false,
       })
     })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { RequestListener, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { uuidv7 } from 'uuidv7'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, type TestContext, vi } from 'vitest'
 import type { FollowOptions } from '../../../src/sdk/feed/follow-options.ts'
 import { followRevocations as onWebCrypto } from '../../../src/sdk/revocations.ts'
 import { followRevocations as onNodeCrypto } from '../../../src/sdk/revocations-node.ts'
@@ -98,8 +98,10 @@ const startFeed = async () => {
   return feed
 }
 
+type Feed = Awaited<ReturnType<typeof startFeed>>
+
 const unreachable = (): never => {
-  throw new Error('nobody waits')
+  throw new Error('no test waits for a response yet')
 }
 
 const status = (code: number, headers: Record<string, string> = {}): RequestListener => {
@@ -110,38 +112,34 @@ function pour(response: ServerResponse) {
   response.once('drain', () => pour(response))
 }
 
-describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
-  let feed: Awaited<ReturnType<typeof startFeed>>
-  let now = Date.now
-  const faults: string[] = []
-  const followers: { close: () => void }[] = []
-  beforeEach(async () => {
-    feed = await startFeed()
-    faults.length = 0
-    now = Date.now
-  })
-  afterEach(async () => {
-    for (const follower of followers.splice(0)) follower.close()
-    await feed.close()
-  })
-  const follow = (options: Partial<FollowOptions> = {}) => {
-    const following = followRevocations({
-      issuer: feed.issuer,
-      onFault: fault => faults.push(fault.message),
-      now: () => now(),
-      ...options,
-    })
-    followers.push(following)
-    return following
+// Most of a follower's time is waiting, so the tests run at the same time, each with a feed and followers of its own.
+describe.each(ENGINES)('the follower, with $name', { concurrent: true }, ({ followRevocations }) => {
+  const begin = async ({ expect, onTestFinished }: TestContext) => {
+    const feed = await startFeed()
+    onTestFinished(() => feed.close())
+    const time = { now: Date.now }
+    const faults: string[] = []
+    const follow = (options: Partial<FollowOptions> = {}) => {
+      const following = followRevocations({
+        issuer: feed.issuer,
+        onFault: fault => faults.push(fault.message),
+        now: () => time.now(),
+        ...options,
+      })
+      onTestFinished(following.close)
+      return following
+    }
+    /** Waits until the follower has asked `times` times: it has then judged each earlier answer. */
+    const asked = (times: number) =>
+      vi.waitFor(() => expect(feed.questions.length).toBeGreaterThanOrEqual(times), {
+        timeout: 10_000,
+        interval: 5,
+      })
+    return { expect, feed, time, faults, follow, asked }
   }
-  /** The follower has asked so often: whatever it was told before has been judged. */
-  const asked = (times: number) =>
-    vi.waitFor(() => expect(feed.questions.length).toBeGreaterThanOrEqual(times), {
-      timeout: 10_000,
-      interval: 5,
-    })
 
-  it('knows what was revoked, by token, sign-in, person and client', async () => {
+  it('knows what was revoked, by token, sign-in, person and client', async context => {
+    const { expect, feed, follow } = await begin(context)
     const [jti, sid] = [randomUUID(), randomUUID()]
     const until = seconds()
     const named = [
@@ -168,7 +166,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(standings).toEqual([L, R, R, R, R, L, R, L, L])
   })
 
-  it('goes on from the cursor, keeps what it knew, and asks nobody about a token', async () => {
+  it('goes on from the cursor, keeps what it knew, and sends no request for a single token', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const [first, second] = [randomUUID(), randomUUID()]
     feed.says(
       feed.sign({ ids: idsOf(first) }),
@@ -182,7 +181,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(feed.questions).toHaveLength(3)
   })
 
-  it('takes a large set in parts, and is current only after the last', async () => {
+  it('takes a large set in parts, and is current only after the last', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const [first, second] = [randomUUID(), randomUUID()]
     feed.says(feed.sign({ ids: idsOf(first), cursor: 'part', more: true }))
     const following = follow()
@@ -195,7 +195,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(following.check(token())).toBe('live')
   })
 
-  it('begins again when its cursor is gone, and forgets nothing by it', async () => {
+  it('begins again when its cursor is gone, and forgets nothing by it', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const [first, second] = [randomUUID(), randomUUID()]
     feed.says(feed.sign({ ids: idsOf(first) }), status(410), feed.sign({ cursor: 'new', ids: idsOf(second) }))
     const following = follow()
@@ -204,7 +205,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect([first, second].map(jti => following.check(token({ jti })))).toEqual(['revoked', 'revoked'])
   })
 
-  it('does not ask for everything again and again where each cursor is gone at once', async () => {
+  it('does not ask for everything again and again where each cursor is gone at once', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const everything = feed.sign({ ids: idsOf(randomUUID()) })
     const parts = [feed.sign({ cursor: 'part', more: true }), feed.sign({ since: 'part', cursor: 'one' })]
     const loop = [everything, status(410), ...parts, status(410)]
@@ -217,7 +219,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(following.state().revocation).toBe('checked')
   })
 
-  it('asks at once again when its cursor is gone now and then', async () => {
+  it('asks at once again when its cursor is gone now and then', async context => {
+    const { expect, feed, faults, follow, asked } = await begin(context)
     const step = (number: number) =>
       feed.sign({ since: `${number}`, cursor: `${number + 1}`, ids: idsOf(randomUUID()) })
     const round = [feed.sign({ cursor: '1' }), step(1), status(410)]
@@ -229,7 +232,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(faults).toHaveLength(3)
   })
 
-  it('does not spin where an answer with entries leads to its own cursor', async () => {
+  it('does not spin where an answer with entries leads to its own cursor', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const same = feed.sign({ since: 'one', cursor: 'one', ids: idsOf(randomUUID()) })
     feed.says(feed.sign(), ...Array.from({ length: 1000 }, () => same))
     follow()
@@ -238,41 +242,41 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(performance.now() - began).toBeGreaterThan(3000)
   })
 
-  const attacks: readonly (readonly [string, () => string | RequestListener])[] = [
-    ['signed by a stranger', () => feed.sign({ ...STEP, ids: idsOf(BYSTANDER) }, {}, feed.stranger)],
-    ['signed by an unknown key', () => feed.sign(STEP, { kid: 'unknown' })],
-    ['that is an access token', () => feed.sign(STEP, { typ: 'at+jwt' })],
-    ['that is a status list', () => feed.sign(STEP, { typ: 'statuslist+jwt' })],
-    ['that is any JWT', () => feed.sign(STEP, { typ: 'JWT' })],
-    ['without a type', () => feed.sign(STEP, { typ: undefined })],
+  const attacks: readonly (readonly [string, (feed: Feed) => string | RequestListener])[] = [
+    ['signed by a stranger', feed => feed.sign({ ...STEP, ids: idsOf(BYSTANDER) }, {}, feed.stranger)],
+    ['signed by an unknown key', feed => feed.sign(STEP, { kid: 'unknown' })],
+    ['that is an access token', feed => feed.sign(STEP, { typ: 'at+jwt' })],
+    ['that is a status list', feed => feed.sign(STEP, { typ: 'statuslist+jwt' })],
+    ['that is any JWT', feed => feed.sign(STEP, { typ: 'JWT' })],
+    ['without a type', feed => feed.sign(STEP, { typ: undefined })],
     ['without a signature', () => `${segmentOf({ alg: 'none', typ: 'revocations+jwt' })}.${segmentOf({})}.`],
-    ['that brings its own key', () => feed.sign(STEP, { jwk: feed.stranger.jwk }, feed.stranger)],
-    ['with an extension', () => feed.sign(STEP, { crit: ['x'], x: 1 })],
-    ['of another issuer', () => feed.sign({ ...STEP, iss: 'https://evil.example' })],
-    ['to another question', () => feed.sign({ ...STEP, since: 'other' })],
-    ['that is the snapshot again', () => feed.sign({ cursor: 'one' })],
-    ['that is an older answer', () => feed.sign({ ...STEP, iat: seconds() - 60 })],
-    ['from the future', () => feed.sign({ ...STEP, iat: seconds() + 60 })],
-    ['that has expired', () => feed.sign({ ...STEP, exp: seconds() - 60 })],
-    ['cut off', () => feed.sign(STEP).slice(0, -10)],
-    ['cut off in the middle', () => feed.sign(STEP).replace(/\.[^.]{20}/, '.')],
-    ['with a changed entry', () => feed.sign(STEP).replace(/\.(....)/, '.AAAA')],
-    ['without a cursor', () => feed.sign({ ...STEP, cursor: undefined })],
-    ['with an empty cursor', () => feed.sign({ ...STEP, cursor: '' })],
-    ['with a huge cursor', () => feed.sign({ ...STEP, cursor: 'x'.repeat(5000) })],
-    ['without entries', () => feed.sign({ ...STEP, ids: undefined })],
-    ['with entries that are no ids', () => feed.sign({ ...STEP, ids: { [seconds() + 9]: 'AAAA' } })],
-    ['with entries that are no text', () => feed.sign({ ...STEP, ids: { [seconds() + 9]: 7 } })],
-    ['with an expiry that is no time', () => feed.sign({ ...STEP, ids: { x: '' } })],
-    ['with malformed names', () => feed.sign({ ...STEP, named: [['sub', 'ada']] })],
-    ['with names that are no list', () => feed.sign({ ...STEP, named: {} })],
+    ['that brings its own key', feed => feed.sign(STEP, { jwk: feed.stranger.jwk }, feed.stranger)],
+    ['with an extension', feed => feed.sign(STEP, { crit: ['x'], x: 1 })],
+    ['of another issuer', feed => feed.sign({ ...STEP, iss: 'https://evil.example' })],
+    ['to another question', feed => feed.sign({ ...STEP, since: 'other' })],
+    ['that is the snapshot again', feed => feed.sign({ cursor: 'one' })],
+    ['that is an older answer', feed => feed.sign({ ...STEP, iat: seconds() - 60 })],
+    ['from the future', feed => feed.sign({ ...STEP, iat: seconds() + 60 })],
+    ['that has expired', feed => feed.sign({ ...STEP, exp: seconds() - 60 })],
+    ['cut off', feed => feed.sign(STEP).slice(0, -10)],
+    ['cut off in the middle', feed => feed.sign(STEP).replace(/\.[^.]{20}/, '.')],
+    ['with a changed entry', feed => feed.sign(STEP).replace(/\.(....)/, '.AAAA')],
+    ['without a cursor', feed => feed.sign({ ...STEP, cursor: undefined })],
+    ['with an empty cursor', feed => feed.sign({ ...STEP, cursor: '' })],
+    ['with a huge cursor', feed => feed.sign({ ...STEP, cursor: 'x'.repeat(5000) })],
+    ['without entries', feed => feed.sign({ ...STEP, ids: undefined })],
+    ['with entries that are no ids', feed => feed.sign({ ...STEP, ids: { [seconds() + 9]: 'AAAA' } })],
+    ['with entries that are no text', feed => feed.sign({ ...STEP, ids: { [seconds() + 9]: 7 } })],
+    ['with an expiry that is no time', feed => feed.sign({ ...STEP, ids: { x: '' } })],
+    ['with malformed names', feed => feed.sign({ ...STEP, named: [['sub', 'ada']] })],
+    ['with names that are no list', feed => feed.sign({ ...STEP, named: {} })],
     [
       'with good entries before a bad one',
-      () => feed.sign({ ...STEP, ids: idsOf(BYSTANDER), named: [['sub', 1, 1, 1]] }),
+      feed => feed.sign({ ...STEP, ids: idsOf(BYSTANDER), named: [['sub', 1, 1, 1]] }),
     ],
     ['that is not there', () => status(404)],
     ['that fails', () => status(500)],
-    ['that is redirected', () => status(302, { Location: `${feed.issuer}/revocations` })],
+    ['that is redirected', feed => status(302, { Location: `${feed.issuer}/revocations` })],
     ['that is empty', () => ''],
     ['that is no JWS', () => '{"ids":{}}'],
     ['that is huge', () => (_, response) => pour(response)],
@@ -282,11 +286,12 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
   const BYSTANDER = randomUUID()
   const STEP = { since: 'one', cursor: 'two' }
 
-  it.each(attacks)('refuses an answer %s, and goes on with what it knew', async (_, attack) => {
+  it.for(attacks)('refuses an answer %s, and goes on with what it knew', async ([, attack], context) => {
+    const { expect, feed, faults, follow, asked } = await begin(context)
     const [known, late] = [randomUUID(), randomUUID()]
     feed.says(
       feed.sign({ ids: idsOf(known) }),
-      attack(),
+      attack(feed),
       feed.sign({ since: 'one', cursor: 'three', ids: idsOf(late) }),
     )
     const following = follow()
@@ -301,7 +306,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     ])
   })
 
-  it('gives a slow answer up', { timeout: 30_000 }, async () => {
+  it('gives a slow answer up', { timeout: 30_000 }, async context => {
+    const { expect, feed, faults, follow } = await begin(context)
     feed.says(feed.sign(), (_, response) => {
       response.write('x')
     })
@@ -310,7 +316,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(faults).toHaveLength(1)
   })
 
-  it('refuses more sign-ins than it has room for, and says that it no longer knows', async () => {
+  it('refuses more sign-ins than it has room for, and says that it no longer knows', async context => {
+    const { expect, feed, time, follow, asked } = await begin(context)
     const ids = Array.from({ length: 4 }, () => uuidv7())
     feed.says(
       feed.sign({ ids: idsOf(...ids.slice(0, 2)) }),
@@ -319,13 +326,14 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     const following = follow({ maxEntries: 3 })
     await asked(3)
     expect(following.state()).toMatchObject({ entries: 2, fault: { message: 'more than 3 revocations' } })
-    now = () => Date.now() + 31_000
+    time.now = () => Date.now() + 31_000
     expect(following.check(token())).toBe('stale')
     expect(following.check(token({ sid: ids[0] }))).toBe('revoked')
     expect(following.state()).toMatchObject({ revocation: 'stale', reason: 'old' })
   })
 
-  it('leaves single tokens out when there is no room, keeps all that ends more, and says so', async () => {
+  it('leaves single tokens out when there is no room, keeps all that ends more, and says so', async context => {
+    const { expect, feed, time, faults, follow, asked } = await begin(context)
     const tokens = Array.from({ length: 12 }, () => randomUUID())
     const signIns = Array.from({ length: 8 }, () => uuidv7())
     feed.says(
@@ -356,16 +364,17 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
       await signToken(key, { ...feed.claims(), ...innocent, aud: AUDIENCE }),
     )
     expect(accepted.revocation).toBe('stale')
-    now = () => Date.now() + 1_000_000
+    time.now = () => Date.now() + 1_000_000
     expect(following.state()).toMatchObject({ reason: 'old' })
   })
 
-  it('makes room by forgetting what has expired', async () => {
+  it('makes room by forgetting what has expired', async context => {
+    const { expect, feed, time, faults, follow, asked } = await begin(context)
     const later = { [seconds() + 1800]: Buffer.alloc(48, 7).toString('base64url') }
     feed.says(
       feed.sign({ ids: idsOf(randomUUID(), randomUUID()), named: [['sub', 'ada', seconds() + 900, 1]] }),
       (_, response) => {
-        now = () => Date.now() + 1_000_000
+        time.now = () => Date.now() + 1_000_000
         response.end(feed.sign({ ...STEP, iat: seconds() + 1000, exp: seconds() + 1300, ids: later }))
       },
     )
@@ -375,23 +384,25 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(following.state().entries).toBe(1)
   })
 
-  it('is current up to its bound and not beyond, by the time that the issuer signed', async () => {
+  it('is current up to its bound and not beyond, by the time that the issuer signed', async context => {
+    const { expect, feed, time, follow } = await begin(context)
     feed.says(feed.sign({ iat: seconds() - 10 }))
     const following = follow()
     await following.ready()
     const start = Date.now()
     expect(following.check(token())).toBe('live')
-    now = () => start + 18_000
+    time.now = () => start + 18_000
     expect(following.check(token())).toBe('live')
-    now = () => start + 21_000
+    time.now = () => start + 21_000
     expect(following.check(token())).toBe('stale')
     expect(following.state()).toMatchObject({ revocation: 'stale' })
     // A clock that was set back.
-    now = () => start - 60_000
+    time.now = () => start - 60_000
     expect(following.check(token())).toBe('stale')
   })
 
-  it('an old answer out of a cache adds what it says, but proves nothing about now', async () => {
+  it('an old answer out of a cache adds what it says, but proves nothing about now', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const jti = randomUUID()
     feed.says(
       feed.sign({ iat: seconds() - 40 }),
@@ -403,10 +414,11 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     expect(following.check(token())).toBe('stale')
   })
 
-  it.each([
+  it.for([
     ['refuse', 'revocations_stale'],
     ['accept', 'stale'],
-  ] as const)('lets the verifier %s while it does not know', async (onStale, expected) => {
+  ] as const)('lets the verifier %s while it does not know', async ([onStale, expected], context) => {
+    const { expect, feed, follow } = await begin(context)
     feed.says(status(500))
     const revocations = follow()
     const options = { issuer: feed.issuer, audience: AUDIENCE }
@@ -425,7 +437,8 @@ describe.each(ENGINES)('the follower, with $name', ({ followRevocations }) => {
     await expect(verifier.verify(dead)).rejects.toMatchObject({ code: 'token_revoked' })
   })
 
-  it('asks no more when it was closed', async () => {
+  it('asks no more when it was closed', async context => {
+    const { expect, feed, follow, asked } = await begin(context)
     const following = follow()
     await asked(1)
     const ready = following.ready()

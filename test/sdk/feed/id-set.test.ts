@@ -12,7 +12,7 @@ const uuidAt = (bytes: Uint8Array, index: number) =>
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 
 describe('the set of ids', () => {
-  it('has what was added, once, and nothing else', () => {
+  it('contains each added id once, and no other id', () => {
     const set = createIdSet()
     const [one, other, stranger] = [randomUUID(), randomUUID(), randomUUID()]
     expect(set.has(one)).toBe(false)
@@ -27,16 +27,16 @@ describe('the set of ids', () => {
     ['no dashes', (id: string) => id.replaceAll('-', '')],
     ['other dashes', (id: string) => id.replaceAll('-', '_')],
     ['a longer text', (id: string) => `${id}0`],
-    ['a letter that is no digit', (id: string) => `${id.slice(0, -1)}g`],
+    ['a letter that is not hexadecimal', (id: string) => `${id.slice(0, -1)}g`],
     ['a letter beyond ASCII', (id: string) => `${id.slice(0, -1)}ÿ`],
-  ])('takes no other spelling for an id: %s', (_, spell) => {
+  ])('does not recognize another spelling of an id: %s', (_, spell) => {
     const set = createIdSet()
     const id = 'ffffffff-abcd-4abc-abcd-abcdefabcdef'
     set.addAll(encoded(id), NOW)
     expect([set.has(id), set.has(spell(id))]).toEqual([true, false])
   })
 
-  it('tells ids apart that differ in one bit', () => {
+  it('distinguishes ids that differ in one bit', () => {
     const set = createIdSet()
     const id = randomBytes(16)
     set.addAll(encode(id), NOW)
@@ -48,7 +48,7 @@ describe('the set of ids', () => {
     expect(set.has(uuidAt(id, 0))).toBe(true)
   })
 
-  it('forgets what has expired, and keeps the longer of two expiries', () => {
+  it('forgets expired ids, and keeps the later of two expiries', () => {
     const set = createIdSet()
     const [early, late, renewed] = [randomUUID(), randomUUID(), randomUUID()]
     set.addAll(encoded(early, renewed), NOW)
@@ -61,7 +61,7 @@ describe('the set of ids', () => {
     expect(set.size()).toBe(2)
   })
 
-  it('knows what a map of the same ids knows, growing and shrinking', () => {
+  it('holds the same ids as a Map while it grows and shrinks', () => {
     const set = createIdSet()
     const expiries = new Map<string, number>()
     for (let round = 0; round < 12; round += 1) {
@@ -78,7 +78,7 @@ describe('the set of ids', () => {
     }
   })
 
-  it('bears ids that are not random', () => {
+  it('holds ids that are not random', () => {
     const set = createIdSet()
     const bytes = Buffer.alloc(16 * 3000)
     for (let index = 0; index < 3000; index += 1) bytes.writeUInt32BE(index, index * 16)
@@ -92,7 +92,7 @@ describe('the set of ids', () => {
     expect(set.size()).toBe(0)
   })
 
-  it('tells the time beyond 2038', () => {
+  it('keeps expiries beyond 2038', () => {
     const set = createIdSet()
     const id = randomUUID()
     set.addAll(encoded(id), 2 ** 32 - 1)
@@ -102,7 +102,7 @@ describe('the set of ids', () => {
     expect(set.has(id)).toBe(false)
   })
 
-  it('holds a million in less than 50 MB while it grows, and lets go of them', () => {
+  it('holds a million ids in less than 50 MB while it grows, and forgets them once they have expired', () => {
     const before = process.memoryUsage()
     const set = createIdSet()
     let most = 0

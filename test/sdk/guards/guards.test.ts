@@ -162,7 +162,7 @@ describe.each([
   afterAll(() => service.close())
   const metadata = `resource_metadata="${AUDIENCE}/.well-known/oauth-protected-resource"`
 
-  it('lets a genuine token pass, and says who it is', async () => {
+  it('lets a genuine token pass, and gives the service its claims', async () => {
     const answer = await service.call('/orders', `Bearer ${await issuer.issue({ sub: 'ada' })}`)
     expect(answer).toMatchObject({ status: 200, body: { sub: 'ada', revocation: 'checked' } })
   })
@@ -177,7 +177,7 @@ describe.each([
     expect((await service.call('/orders?access_token=x')).status).not.toBe(200)
   })
 
-  it('answers 401 invalid_token, without saying more than it must (RFC 6750 §3.1)', async () => {
+  it('answers 401 invalid_token with a short description (RFC 6750 §3.1)', async () => {
     const answer = await service.call('/orders', `Bearer ${await issuer.issue({ exp: 1 })}`)
     expect(answer.status).toBe(401)
     expect(answer.headers.get('WWW-Authenticate')).toBe(
@@ -186,7 +186,7 @@ describe.each([
     expect(answer.body).toEqual({ error: 'invalid_token', error_description: 'The access token expired.' })
   })
 
-  it('answers 403 insufficient_scope with the scope that is missing (RFC 6750 §3.1)', async () => {
+  it('answers 403 insufficient_scope with the required scope (RFC 6750 §3.1)', async () => {
     const poor = await service.call('/admin', `Bearer ${await issuer.issue({ scope: 'orders:read' })}`)
     expect(poor.status).toBe(403)
     expect(poor.headers.get('WWW-Authenticate')).toContain('error="insufficient_scope"')
@@ -215,7 +215,7 @@ describe.each([
     expect((await service.call('/orders', `Bearer ${other}`)).status).toBe(200)
   })
 
-  it('serves the metadata of the resource (RFC 9728 §3) without a token, and nothing else', async () => {
+  it('serves the metadata of the resource without a token (RFC 9728 §3)', async () => {
     expect(await service.call('/.well-known/oauth-protected-resource')).toMatchObject({
       status: 200,
       body: {
@@ -229,14 +229,14 @@ describe.each([
   })
 })
 
-describe('a guard where the request is not Node’s own of HTTP/1.1', () => {
+describe('a guard for requests other than those of Node’s HTTP/1.1 server', () => {
   const start = async () => {
     const issuer = await createTestIssuer({ issuer: 'https://id.example', audience: AUDIENCE })
     const options = { issuer: issuer.issuer, audience: AUDIENCE, fetch: issuer.fetch }
     return { options, token: `Bearer ${await issuer.issue({ sub: 'ada' })}` }
   }
 
-  it('takes that of a service’s own tests, by Fastify’s inject', async () => {
+  it('accepts a request that Fastify’s inject makes', async () => {
     const { options, token } = await start()
     const protect = createFastifyProtect(options)
     const app = fastify()
@@ -251,7 +251,7 @@ describe('a guard where the request is not Node’s own of HTTP/1.1', () => {
     await app.close()
   })
 
-  it('takes that of HTTP/2', async () => {
+  it('accepts a request of HTTP/2', async () => {
     const { options, token } = await start()
     const protect = createFastifyProtect(options)
     const app = fastify({ http2: true })
@@ -268,7 +268,7 @@ describe('a guard where the request is not Node’s own of HTTP/1.1', () => {
     await app.close()
   })
 
-  it('takes a token that other middleware found elsewhere', async () => {
+  it('accepts a token that earlier middleware put into the Authorization header', async () => {
     const { options, token } = await start()
     const protect = createExpressProtect(options)
     const app = express()
@@ -283,7 +283,7 @@ describe('a guard where the request is not Node’s own of HTTP/1.1', () => {
   })
 })
 
-describe('a guard without keys', () => {
+describe('a guard that cannot fetch the keys', () => {
   it('answers 503 with Retry-After and no challenge', async () => {
     const service = await expressService({
       issuer: 'https://id.example',
@@ -303,7 +303,7 @@ describe('a guard without keys', () => {
 describe('mistakes in a service', () => {
   const verifier = createVerifier({ issuer: 'https://id.example', audience: AUDIENCE })
 
-  it('authOf throws where no guard stands', async () => {
+  it('authOf throws on a route without a guard', async () => {
     const service = await overHttp((request, response) => {
       expect(() => authOf(request)).toThrow('no guard protects this route')
       response.end('{}')
@@ -312,12 +312,12 @@ describe('mistakes in a service', () => {
     await service.close()
   })
 
-  it('metadata needs the option resource', () => {
+  it('metadata throws without the option resource', () => {
     expect(() => createExpressProtect(verifier).metadata()).toThrow(TypeError)
     expect(() => onNodeCrypto(verifier).metadata()).toThrow(TypeError)
   })
 
-  it('a requirement that throws is the service’s own error, and lets nobody pass', async () => {
+  it('a requirement that throws is an error of the service, and lets no request pass', async () => {
     const issuer = await createTestIssuer({ issuer: 'https://id.example', audience: AUDIENCE })
     const protect = createExpressProtect({ issuer: issuer.issuer, audience: AUDIENCE, fetch: issuer.fetch })
     const app = express()
@@ -333,7 +333,7 @@ describe('mistakes in a service', () => {
 })
 
 describe('signetd/testing', () => {
-  it('stands in for the issuer of a verifier that a test cannot reach, until it is undone', async () => {
+  it('replaces an unreachable issuer until it is uninstalled', async () => {
     const issuer = await createTestIssuer({ issuer: 'https://id.invalid/tenant', audience: [AUDIENCE, 'b'] })
     const restore = issuer.install()
     const verifier = createVerifier({ issuer: issuer.issuer, audience: AUDIENCE })
@@ -344,7 +344,7 @@ describe('signetd/testing', () => {
     await expect(after.ready()).rejects.toMatchObject({ code: 'keys_unavailable' })
   })
 
-  it('leaves out claims that are undefined, for the tests of refusals', async () => {
+  it('omits claims that are undefined', async () => {
     const issuer = await createTestIssuer({ issuer: 'https://id.example', audience: AUDIENCE })
     const verifier = createVerifier({ issuer: issuer.issuer, audience: AUDIENCE, fetch: issuer.fetch })
     await expect(verifier.verify(await issuer.issue({ jti: undefined }))).rejects.toMatchObject({

@@ -12,7 +12,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
 
   const signRaw = (header: string, payload: string) => signSegments(key(), header, payload)
 
-  it('accepts the honest token that the attacks are made from', async () => {
+  it('accepts the genuine token that the attacks modify', async () => {
     const token = await issue({ scope: 'a b', sid: 'family' })
     await expect(verify(token)).resolves.toMatchObject({
       claims: { sub: 'ada', sid: 'family' },
@@ -39,7 +39,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       ['RS256'],
       null,
       256,
-    ])('refuses alg %j under an honest signature', async alg => {
+    ])('refuses alg %j with a valid RS256 signature', async alg => {
       const token = signRaw(segmentOf({ alg, typ: 'at+jwt', kid: key().kid }), segmentOf(claims()))
       expect(await refusalOf(verify(token))).toBe('token_type')
     })
@@ -139,7 +139,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
   })
 
   describe('RFC 7515 §3.1 – segments', () => {
-    it('refuses what is not three segments of base64url', async () => {
+    it('refuses a token of other than three segments of base64url', async () => {
       const token = await issue()
       const [header, payload, signature] = token.split('.')
       const odd = [
@@ -177,7 +177,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
         expect(await refusalOf(verify(token.slice(0, -1) + ALPHABET[last + bits]))).toBe('token_malformed')
     })
 
-    it('refuses a header or payload that is no JSON object in UTF-8, though it is signed (§5.2)', async () => {
+    it('refuses a signed header or payload other than a JSON object in UTF-8 (§5.2)', async () => {
       const header = segmentOf({ alg: 'RS256', typ: 'at+jwt', kid: key().kid })
       for (const payload of [
         segmentOf([]),
@@ -194,7 +194,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
         expect(await refusalOf(verify(signRaw(odd, segmentOf(claims()))))).toBe('token_type')
     })
 
-    it('looks at no token over 8,192 characters: the issuer makes none, and could not revoke it', async () => {
+    it('refuses a token over 8,192 characters, which the issuer never signs', async () => {
       const long = await issue({ note: 'x'.repeat(5_000) })
       expect(long.length).toBeLessThanOrEqual(8192)
       await expect(verify(long)).resolves.toBeDefined()
@@ -202,7 +202,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       expect(await refusalOf(verify('a'.repeat(50_000_000)))).toBe('token_malformed')
     })
 
-    it('refuses what is no text', async () => {
+    it('refuses a token that is not a string', async () => {
       for (const odd of [undefined, null, 7, {}, ['a.b.c'], Buffer.from('a.b.c')])
         expect(await refusalOf(Reflect.apply(verify, undefined, [odd]))).toBe('token_malformed')
     })
@@ -278,7 +278,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
         expect(await refusalOf(verify(await issue({ iss })))).toBe('issuer_mismatch')
     })
 
-    it('finds its audience in a text or a list, and nowhere else (RFC 7519 §4.1.3)', async () => {
+    it('finds its audience only in a string or a list (RFC 7519 §4.1.3)', async () => {
       const ours = 'https://api.example'
       for (const aud of [ours, [ours], ['https://other.example', ours]])
         await expect(verify(await issue({ aud }))).resolves.toBeDefined()
@@ -301,7 +301,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       expect(await refusalOf(verify(await issue({ cnf: { jkt: 'thumb' } })))).toBe('token_bound')
     })
 
-    it('refuses members named __proto__, at any depth, and takes no inherited claim', async () => {
+    it('refuses members named __proto__ at any depth, and ignores inherited claims', async () => {
       const header = segmentOf({ alg: 'RS256', typ: 'at+jwt', kid: key().kid })
       const payload = (extra: string) => raw(JSON.stringify(claims()).replace(/}$/, `,${extra}}`))
       for (const extra of ['"__proto__":{"roles":["admin"]}', '"a":{"b":[{"__proto__":{}}]}'])
@@ -345,7 +345,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
   })
 
   describe('the cache of verified tokens', () => {
-    it('judges the expiry each time', async () => {
+    it('checks the expiry at each verification', async () => {
       const token = await issue()
       const { claims: first } = await verify(token)
       expect((await verify(token)).claims).toBe(first)
@@ -355,7 +355,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       expect(await refusalOf(verify(token))).toBe('token_expired')
     })
 
-    it('cannot be poisoned by a token that ends like a good one', async () => {
+    it('cannot be poisoned by a token with the same ending as a valid one', async () => {
       const token = await issue()
       await verify(token)
       const [header, , signature] = token.split('.')
@@ -365,7 +365,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
       expect((await verify(token)).claims.sub).toBe('ada')
     })
 
-    it('hands out claims that nobody can change', async () => {
+    it('returns claims that the caller cannot change', async () => {
       const token = await issue({ roles: ['reader'], nested: { list: [1] } })
       const { claims: first } = await verify(token)
       expect(() => Object.assign(first, { sub: 'eve' })).toThrow(TypeError)
@@ -387,7 +387,7 @@ describe.each(ENGINES)('attacks on a verifier with $name', ({ createVerifier }) 
           expect((await small.verify(token)).claims.sub).toBe(`person-${index}`)
     })
 
-    it('does not keep what was refused', async () => {
+    it('does not cache a refused token', async () => {
       const early = await issue({ nbf: scene.now + 100, exp: scene.now + 900 })
       expect(await refusalOf(verify(early))).toBe('token_not_yet_valid')
       scene.now += 100

@@ -15,7 +15,7 @@ const setUp = () => {
   return { clocks, since: () => elapsed() - began }
 }
 
-it('time that a machine was suspended for has passed', () => {
+it('counts the time during which the machine was suspended', () => {
   const { clocks, since } = setUp()
   clocks.wall += 3_600_000
   expect(since()).toBe(3600)
@@ -23,7 +23,7 @@ it('time that a machine was suspended for has passed', () => {
   expect(since()).toBe(3600)
 })
 
-it('no time passes twice, however often the clocks are read', () => {
+it('counts no time twice, however often the clocks are read', () => {
   const { clocks, since } = setUp()
   for (let count = 0; count < 10_000; count += 1) {
     clocks.steady += 0.25

@@ -42,7 +42,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
   })
 
   describe('RFC 8414 §3 – discovery', () => {
-    it('asks once for the metadata and once for the keys, however many tokens come at once', async () => {
+    it('fetches the metadata once and the keys once for fifty concurrent tokens', async () => {
       const verifier = create()
       const tokens = await Promise.all(Array.from({ length: 50 }, () => issue()))
       const metadata = issuer().count(METADATA)
@@ -70,7 +70,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       expect(await refusalOf(create().verify(await issue()))).toBe('keys_unavailable')
     })
 
-    it('goes straight to a jwks_uri that it was given', async () => {
+    it('fetches a configured jwks_uri without the metadata', async () => {
       const metadata = issuer().count(METADATA)
       const verifier = create({ jwks_uri: issuer().issuer + JWKS })
       await expect(verifier.verify(await issue())).resolves.toBeDefined()
@@ -78,7 +78,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('RFC 7517 §5 – what is a key', () => {
+  describe('RFC 7517 §5 – the keys of a set', () => {
     const twin = createKey('twin')
     const short = createKey('short', 1024)
     const { d, p, q } = twin.privateKey.export({ format: 'jwk' })
@@ -106,14 +106,14 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
         },
       ],
       ['of 10000 bits', twin, { n: `w${'A'.repeat(1667)}` }],
-    ])('ignores a key %s, beside an honest one', async (_, odd, members) => {
+    ])('ignores a key %s beside a usable one', async (_, odd, members) => {
       publish({ ...odd.jwk, ...members }, key().jwk)
       const verifier = create()
       await expect(verifier.verify(await issue())).resolves.toBeDefined()
       expect(await refusalOf(verifier.verify(await issue({}, {}, odd)))).toBe('key_unknown')
     })
 
-    it('takes keys of 2048 to 8192 bits, with or without use, alg and key_ops (RFC 7518 §3.3)', async () => {
+    it('accepts keys of 2048 and 3072 bits, with or without use, alg and key_ops (RFC 7518 §3.3)', async () => {
       const { use: _, alg: __, ...bare } = twin.jwk
       const large = createKey('large', 3072)
       publish({ ...bare, key_ops: ['verify'] }, large.jwk)
@@ -128,7 +128,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('a key set that is broken, huge or elsewhere', () => {
+  describe('a key set that is broken, too large or redirected', () => {
     const faults: [string, (response: ServerResponse) => void][] = [
       ['is no JSON', response => response.end('<html>')],
       ['is cut off', response => response.end('{"keys":[')],
@@ -151,7 +151,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       ['breaks off', response => response.destroy()],
     ]
 
-    it.each(faults)('that %s is refused, and the last good one kept', async (_, fault) => {
+    it.each(faults)('that %s is refused, and the last good set stays in use', async (_, fault) => {
       const stranger = createKey()
       issuer().faults.set('/elsewhere', (_request, response) => json(response, { keys: [stranger.jwk] }))
       const told: Error[] = []
@@ -180,8 +180,8 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('freshness', () => {
-    it('is what the issuer says, and the refresh comes before its end, behind the requests', async () => {
+  describe('the lifetime of the keys', () => {
+    it('is set by the issuer, and a refresh in the background comes before its end', async () => {
       const verifier = create()
       const check = async () => {
         await verifier.verify(await issue())
@@ -212,7 +212,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       ['max-age=999999', 3600],
       ['no-store', 300],
       ['s-maxage=9, max-age=120', 120],
-    ])('for Cache-Control %s is within bounds (RFC 9111 §5.2.2.1)', async (header, seconds) => {
+    ])('stays within its bounds for Cache-Control %s (RFC 9111 §5.2.2.1)', async (header, seconds) => {
       issuer().faults.set(JWKS, (_, response) =>
         json(response, { keys: [key().jwk] }, { 'Cache-Control': header }),
       )
@@ -235,7 +235,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       ).toBe(1)
     })
 
-    it('is waited for when a service was idle: a key that was withdrawn meanwhile verifies nothing', async () => {
+    it('is enforced after a service was idle, so that a key withdrawn meanwhile verifies no token', async () => {
       const verifier = create()
       const token = await issue({ exp: scene.now + 10_000 })
       await verifier.verify(token)
@@ -244,7 +244,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       expect(await refusalOf(verifier.verify(token))).toBe('key_unknown')
     })
 
-    it('of a key that is withdrawn ends for tokens that were verified before, too', async () => {
+    it('also limits cached tokens, which a withdrawn key no longer verifies', async () => {
       const verifier = create()
       const token = await issue({ exp: scene.now + 10_000 })
       await verifier.verify(token)
@@ -258,8 +258,8 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('while the issuer is away', () => {
-    it('serves what it has, up to the stated limit, and recovers', async () => {
+  describe('while the issuer is unreachable', () => {
+    it('uses the keys that it has up to keysMaxStaleSeconds, and recovers', async () => {
       const verifier = create({ keysMaxStaleSeconds: 600 })
       const check = async () => verifier.verify(await issue())
       await check()
@@ -273,7 +273,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       await expect(check()).resolves.toBeDefined()
     })
 
-    it('asks after 1, 2, 4, 8, 16 and then every 20 seconds, and answers at once in between', async () => {
+    it('fetches again after 1, 2, 4, 8, 16 and then every 20 seconds, and refuses at once in between', async () => {
       const verifier = create()
       const check = async () => verifier.verify(await issue())
       const asked = async () => {
@@ -295,7 +295,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       await expect(check()).resolves.toBeDefined()
     })
 
-    it('says 503 and not 401 of a key that it cannot look up', async () => {
+    it('refuses with keys_unavailable, not key_unknown, when it cannot fetch an unknown key', async () => {
       const verifier = create()
       await verifier.verify(await issue())
       away()
@@ -304,7 +304,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       expect(await refusalOf(verifier.verify(await issue({}, {}, createKey())))).toBe('keys_unavailable')
     })
 
-    it('never rejects because of the log', async () => {
+    it('ignores an error of onFault', async () => {
       const verifier = create({
         onFault: () => {
           throw new Error('the log is full')
@@ -316,7 +316,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('a clock that is set', () => {
+  describe('a change of the clock', () => {
     const real = () => {
       let elapsed = 0
       let wall = 1_900_000_000_000
@@ -337,7 +337,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       vi.restoreAllMocks()
     })
 
-    it('back an hour keeps no key for longer that the issuer has taken away', async () => {
+    it('back by an hour does not prolong the use of a withdrawn key', async () => {
       const clock = real()
       const verifier = createVerifier({ issuer: issuer().issuer, audience: AUDIENCE })
       await verifier.verify(await issue())
@@ -349,7 +349,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       expect(await refusalOf(verifier.verify(old))).toBe('key_unknown')
     })
 
-    it('forward an hour takes no good key away while the issuer is away', async () => {
+    it('forward by an hour discards no good key while the issuer is unreachable', async () => {
       const clock = real()
       const verifier = createVerifier({
         issuer: issuer().issuer,
@@ -362,7 +362,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       await expect(verifier.verify(await issue())).resolves.toBeDefined()
     })
 
-    it('back an hour holds up no new key', async () => {
+    it('back by an hour does not delay a new key', async () => {
       const clock = real()
       const verifier = createVerifier({ issuer: issuer().issuer, audience: AUDIENCE })
       await verifier.verify(await issue())
@@ -373,7 +373,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       await expect(verifier.verify(await issue({}, {}, next))).resolves.toBeDefined()
     })
 
-    it('of a service’s own goes forward alone', async () => {
+    it('back by an hour in the service’s own clock does not prolong the use of a withdrawn key', async () => {
       const verifier = create()
       await verifier.verify(await issue())
       publish(createKey().jwk)
@@ -385,8 +385,8 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
     })
   })
 
-  describe('a kid that nobody knows', () => {
-    it('costs one fetch in 20 seconds, however many come', async () => {
+  describe('an unknown kid', () => {
+    it('costs one fetch in 20 seconds for any number of tokens', async () => {
       const verifier = create()
       await verifier.verify(await issue())
       scene.now += 20
@@ -403,7 +403,7 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       ).toBe(1)
     })
 
-    it('is found at once when the last fetch is long ago, and within 20 seconds in a flood', async () => {
+    it('is found at once 20 seconds after the last fetch, and within 20 seconds otherwise', async () => {
       const verifier = create()
       await verifier.verify(await issue())
       scene.now += 20

@@ -54,7 +54,7 @@ describe('createVerifier', () => {
     { resource: { resource: 'api' } },
     { resource: { resource: 'http://api.example' } },
     { resource: { resource: 'https://api.example#x' } },
-  ])('refuses %j', fault => {
+  ])('throws for %j', fault => {
     const options = { ...good, ...fault }
     expect(() => Reflect.apply(createVerifier, undefined, [options])).toThrow(TypeError)
   })
@@ -70,7 +70,7 @@ describe('createVerifier', () => {
     { clockToleranceSeconds: 300 },
     { cacheSize: 0 },
     { keysMaxStaleSeconds: 0 },
-  ])('accepts %j, and asks nobody before there is a token', options => {
+  ])('accepts %j, and sends no request before it gets a token', options => {
     const fetch = () => Promise.reject(new Error('asked'))
     expect(createVerifier({ ...good, fetch, ...options }).metadata).toBeNull()
   })
@@ -80,7 +80,7 @@ describe('RFC 6750 §2.1 – the Authorization header', () => {
   const { issue, verifier } = stage()
 
   it.each([null, undefined, '', 'Basic YTpi', 'DPoP abc', 'Bearertoken', 'token'])(
-    '%j carries no bearer token',
+    'finds no bearer token in %j',
     async header => {
       const error = await errorOf(verifier().authenticate(header))
       expect(error).toMatchObject({ code: 'token_missing', status: 401, challenge: 'Bearer' })
@@ -96,15 +96,18 @@ describe('RFC 6750 §2.1 – the Authorization header', () => {
     'Bearer "a"',
     'Bearer a\tb',
     'Bearer =a',
-  ])('%j is malformed', async header => {
+  ])('refuses %j as malformed', async header => {
     const error = await errorOf(verifier().authenticate(header))
     expect(error).toMatchObject({ code: 'request_malformed', status: 400 })
     expect(error.challenge).toMatch(/^Bearer error="invalid_request", error_description="[^"]+"$/)
   })
 
-  it.each(['Bearer', 'bearer', 'BEARER', 'Bearer  '])('%j is the scheme (RFC 9110 §11.1)', async scheme => {
-    await expect(verifier().authenticate(`${scheme} ${await issue()}`)).resolves.toBeDefined()
-  })
+  it.each(['Bearer', 'bearer', 'BEARER', 'Bearer  '])(
+    'accepts %j as the scheme (RFC 9110 §11.1)',
+    async scheme => {
+      await expect(verifier().authenticate(`${scheme} ${await issue()}`)).resolves.toBeDefined()
+    },
+  )
 })
 
 describe('the challenge', () => {
@@ -121,12 +124,12 @@ describe('the challenge', () => {
     },
   )
 
-  it('cannot be split or broken out of (RFC 9110 §5.6.4, §11.2)', () => {
+  it('cannot be split or escaped from (RFC 9110 §5.6.4, §11.2)', () => {
     const { challenge } = new TokenError('token_missing', { scope: 'a"b\\c\r\nX: y\u0000é' })
     expect(challenge).toBe('Bearer scope="a\\"b\\\\cX: y"')
   })
 
-  it('names what is missing (RFC 6750 §3.1), and where the metadata are (RFC 9728 §5.1)', async () => {
+  it('names the missing scope (RFC 6750 §3.1) and the address of the metadata (RFC 9728 §5.1)', async () => {
     const documented = create({ resource: { resource: 'https://api.example/v1' } })
     const token = await issue({ scope: 'a' })
     expect((await errorOf(documented.verify(token, scope('a', 'b')))).challenge).toBe(
@@ -150,24 +153,24 @@ describe('requirements', () => {
         (error: TokenError) => error.code,
       )
 
-  it('scope wants every scope, whole and in its own letters (RFC 6749 §3.3)', async () => {
+  it('scope requires every scope, compared whole and case-sensitively (RFC 6749 §3.3)', async () => {
     expect(await verdict({ scope: 'c b a' }, scope('a', 'b'))).toBe('met')
     for (const granted of ['a', 'ab', 'A B', 'a,b', '', undefined, 'a b2', 'xa b'])
       expect(await verdict({ scope: granted }, scope('a', 'b'))).toBe('scope_insufficient')
   })
 
-  it('role wants one of the roles (RFC 9068 §2.2.3.1)', async () => {
+  it('role requires one of the roles (RFC 9068 §2.2.3.1)', async () => {
     expect(await verdict({ roles: ['writer'] }, role('admin', 'writer'))).toBe('met')
     for (const roles of [[], ['reader'], ['Admin'], undefined])
       expect(await verdict({ roles }, role('admin', 'writer'))).toBe('role_insufficient')
   })
 
-  it('resource wants this audience among the token’s', async () => {
+  it('resource requires its audience among those of the token', async () => {
     expect(await verdict({ aud: [AUDIENCE, 'https://b.example'] }, resource('https://b.example'))).toBe('met')
     expect(await verdict({ aud: AUDIENCE }, resource('https://b.example'))).toBe('audience_mismatch')
   })
 
-  it('authentication wants a class or an age (RFC 9470 §3), on both sides of the age', async () => {
+  it('authentication requires an acr or a maximal age (RFC 9470 §3)', async () => {
     const recent = authentication({ max_age: 300 })
     expect(await verdict({ auth_time: scene.now - 300 }, recent)).toBe('met')
     expect(await verdict({ auth_time: scene.now - 301 }, recent)).toBe('authentication_insufficient')
@@ -186,7 +189,7 @@ describe('requirements', () => {
     )
   })
 
-  it('that demand nothing, or what no token can hold, are mistakes', () => {
+  it('throw when they demand nothing or a value that no token can hold', () => {
     for (const mistake of [
       () => scope(),
       () => scope(''),
@@ -204,7 +207,7 @@ describe('requirements', () => {
       expect(mistake).toThrow(TypeError)
   })
 
-  it('are judged for a cached token as well, and a refusal takes nothing from it', async () => {
+  it('are checked for a cached token as well, which stays valid after a refusal', async () => {
     const token = await issue({ scope: 'a' })
     await verifier().verify(token, scope('a'))
     expect(await refusalOf(verifier().verify(token, scope('b')))).toBe('scope_insufficient')
@@ -216,7 +219,7 @@ describe('the revocation source', () => {
   const { issue, create } = stage()
   const source = (check: RevocationSource['check']) => ({ revocations: { check } })
 
-  it('is asked each time, with what a revocation may name', async () => {
+  it('is asked at each verification, with every claim that a revocation can name', async () => {
     const asked: RevocationQuery[] = []
     const verifier = create(
       source(query => {
@@ -231,7 +234,7 @@ describe('the revocation source', () => {
     expect(asked[0]).toMatchObject({ jti: 'one', sid: 'family', sub: 'ada', client_id: 'web' })
   })
 
-  it('ends a token that was verified before, and no other', async () => {
+  it('makes the verifier refuse a revoked token that was verified before, and no other token', async () => {
     const revoked = new Set<string>()
     const verifier = create(source(({ jti }) => (revoked.has(jti) ? 'revoked' : 'live')))
     const [one, two] = [await issue({ jti: 'one' }), await issue({ jti: 'two' })]
@@ -243,7 +246,7 @@ describe('the revocation source', () => {
 
   const ignorant: [string, RevocationSource['check']][] = [
     ['is stale', () => 'stale'],
-    ['is stale later', async (): Promise<Standing> => 'stale'],
+    ['is stale asynchronously', async (): Promise<Standing> => 'stale'],
     [
       'throws',
       () => {
@@ -251,10 +254,10 @@ describe('the revocation source', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('down'))],
-    ['says something else', () => 'dunno' as Standing],
-    ['says nothing', async () => undefined as unknown as Standing],
+    ['returns an unknown word', () => 'dunno' as Standing],
+    ['returns nothing', async () => undefined as unknown as Standing],
   ]
-  it.each(ignorant)('that %s leads to what onStale says, and by default to a refusal', async (_, check) => {
+  it.each(ignorant)('that %s is handled as onStale says, and refused by default', async (_, check) => {
     const token = await issue()
     expect(await refusalOf(create(source(check)).verify(token))).toBe('revocations_stale')
     expect(await refusalOf(create({ ...source(check), onStale: 'refuse' }).verify(token))).toBe(
@@ -263,7 +266,7 @@ describe('the revocation source', () => {
     expect((await create({ ...source(check), onStale: 'accept' }).verify(token)).revocation).toBe('stale')
   })
 
-  it('may answer later, and its refusal holds whatever onStale says', async () => {
+  it('may answer asynchronously, and its refusal holds for any onStale', async () => {
     const token = await issue()
     expect((await create(source(async (): Promise<Standing> => 'live')).verify(token)).revocation).toBe(
       'checked',
@@ -275,7 +278,7 @@ describe('the revocation source', () => {
     ).toBe('token_revoked')
   })
 
-  it('is not asked about a token that is not genuine', async () => {
+  it('is not asked about an invalid token', async () => {
     let asked = 0
     const verifier = create(
       source(() => {
@@ -289,7 +292,7 @@ describe('the revocation source', () => {
     expect(asked).toBe(0)
   })
 
-  it('without one, it is off', async () => {
+  it('is reported as off when there is none', async () => {
     expect((await create().verify(await issue())).revocation).toBe('off')
   })
 })

@@ -4,7 +4,7 @@ import { createAccounts } from '../../../src/store/accounts/accounts.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
 import { createUser, LIFETIMES } from '../../support/families.ts'
 
-describe.each(backends)('the person of an account, as applications are told, on $name', ({ open }) => {
+describe.each(backends)('the claims of a person for applications, on $name', ({ open }) => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await open()

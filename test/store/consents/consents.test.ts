@@ -40,10 +40,12 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     expect(await stores.consents.grant({ user_id, client_id: 'app', granted: ['openid', 'email'] })).toEqual({
       version: 0,
       granted: ['email', 'openid', 'read https://a.example'],
+      declined: [],
     })
     expect(await stores.consents.find({ user_id: other, client_id: 'app' })).toEqual({
       version: 0,
       granted: ['email'],
+      declined: [],
     })
     expect(await stores.consents.list(user_id)).toEqual([
       {
@@ -54,6 +56,24 @@ describe.each(backends)('consents, on $name', ({ open }) => {
       },
       { client_id: 'other', version: 0, granted: ['profile'], granted_at: expect.any(Date) },
     ])
+  })
+
+  it('remember what was left out, until it is granted or the consent is withdrawn', async () => {
+    const party = { user_id: await createPerson(), client_id: 'app' }
+    const decide = (granted: readonly string[], declined: readonly string[]) =>
+      stores.consents.grant({ ...party, granted, declined })
+    expect(await decide(['openid'], ['read', 'write'])).toMatchObject({ declined: ['read', 'write'] })
+    expect(await decide(['read'], ['share'])).toMatchObject({
+      granted: ['openid', 'read'],
+      declined: ['share', 'write'],
+    })
+    expect(await decide(['openid'], ['read'])).toEqual({
+      version: 0,
+      granted: ['openid'],
+      declined: ['read', 'share', 'write'],
+    })
+    await stores.consents.withdraw({ ...party, reason })
+    expect(await stores.consents.find(party)).toEqual({ version: 1, granted: [], declined: [] })
   })
 
   it('lose nothing when they are granted at once', async () => {
@@ -86,7 +106,11 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     expect(withdrawn?.toSorted()).toEqual(ended.toSorted())
     for (const id of ended) expect(await endOf(backend.database, id)).toEqual({ reason, is_announced: true })
     for (const id of living) expect(await endOf(backend.database, id)).toEqual(LIVING)
-    expect(await stores.consents.find({ user_id, client_id: 'app' })).toEqual({ version: 1, granted: [] })
+    expect(await stores.consents.find({ user_id, client_id: 'app' })).toEqual({
+      version: 1,
+      granted: [],
+      declined: [],
+    })
     expect(await stores.consents.list(user_id)).toMatchObject([{ client_id: 'another' }])
     expect(await stores.sessions.find(person.presented)).not.toBeNull()
   })
@@ -99,8 +123,9 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     expect(await stores.consents.grant({ ...party, granted: ['email'] })).toEqual({
       version: 1,
       granted: ['email'],
+      declined: [],
     })
     expect(await stores.consents.withdraw({ ...party, reason })).toEqual([])
-    expect(await stores.consents.find(party)).toEqual({ version: 2, granted: [] })
+    expect(await stores.consents.find(party)).toEqual({ version: 2, granted: [], declined: [] })
   })
 })

@@ -91,7 +91,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     const known = new Map(rows.map(({ value, until }) => [value, until]))
     return recent.every(family => known.has(family.id) || family.iat <= (known.get(id) ?? 0))
   }
-  /** A database of a process that dies after so many statements. */
+  /** A database that fails after this number of statements, as if the process had died. */
   const dying = (statements: number): Pool => {
     let left = statements
     return {

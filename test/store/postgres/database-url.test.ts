@@ -117,26 +117,27 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   })
 })
 
-describe('a DATABASE_URL of a server that is not Postgres', () => {
-  it.each(['HTTP/1.1 400 Bad Request\r\n\r\n', 'N', '\u0000'])(
-    'ends with one line when the server answers %j',
-    async says => {
+describe('a DATABASE_URL of a server that is not Postgres', { concurrent: true }, () => {
+  const ANSWERS = ['HTTP/1.1 400 Bad Request\r\n\r\n', 'N', '\u0000']
+  const QUERIES = ['', '?sslmode=require', '?sslmode=verify-full']
+
+  it.each(ANSWERS.flatMap(says => QUERIES.map(query => [says, query] as const)))(
+    'ends with one line when the server answers %j to a URL with "%s"',
+    async (says, query) => {
       const other = createServer(socket => {
         socket.on('error', () => {}).end(says)
       })
       await once(other.listen(0, '127.0.0.1'), 'listening')
       const { port } = other.address() as AddressInfo
-      for (const query of ['', '?sslmode=require', '?sslmode=verify-full']) {
-        const { code, lines } = await command(`postgres://a:b@127.0.0.1:${port}/c${query}`, 'migrate')
-        expect({ code, lines }).toEqual({
-          code: 2,
-          lines: [
-            expect.stringMatching(
-              /^DATABASE_URL: the database cannot be reached .*: the server (?:there is not Postgres|has no TLS)/,
-            ),
-          ],
-        })
-      }
+      const { code, lines } = await command(`postgres://a:b@127.0.0.1:${port}/c${query}`, 'migrate')
+      expect({ code, lines }).toEqual({
+        code: 2,
+        lines: [
+          expect.stringMatching(
+            /^DATABASE_URL: the database cannot be reached .*: the server (?:there is not Postgres|has no TLS)/,
+          ),
+        ],
+      })
       other.close()
     },
   )

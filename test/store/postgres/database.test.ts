@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     Promise.allSettled(Array.from({ length: 20 }, () => database.run(sql => sql`select 1 as one`)))
 
   const pidOf = () => database.run(sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid`)
-  /** The connections that serve so many concurrent statements. */
+  /** The process ids of the backends that serve this number of concurrent statements. */
   const pidsOf = async (statements: number) => {
     const rows = await Promise.all(
       Array.from({ length: statements }, () =>
@@ -481,7 +481,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await expect(
       database.run(sql => sql`insert into tried select 'never' where fail_first() > 0`),
     ).rejects.toThrow(Unavailable)
-    // No retry is left.
+    // No retry is pending.
     await expect.poll(() => database.load().statements, { timeout: 2000 }).toBe(0)
     expect(await database.sql`select from tried`).toHaveLength(0)
   })
@@ -491,7 +491,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     await expect(database.run(sql => sql`select fail_first()`)).rejects.toMatchObject({ code: '40003' })
   })
 
-  /** `fail_first` raises an error so many times. It counts with a sequence, which a rollback does not reset. */
+  /** `fail_first` raises an error `times` times. It counts with a sequence, which a rollback does not reset. */
   const failing = async (code: string, times: number) => {
     await database.sql.unsafe(`
       drop table if exists tried;

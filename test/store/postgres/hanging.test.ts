@@ -76,7 +76,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
   const write = () => database.run(sql => sql`insert into written values (${id++}, 0)`)
   const read = () => database.run(sql => sql`select 1 as one`)
 
-  /** Sends requests for so many seconds. Returns the highest count of backends, and the slowest refusal of the last second. */
+  /** Sends requests for `seconds`. Returns the highest count of backends, and the slowest refusal of the last 20 requests. */
   const storm = async (seconds: number, ask: () => Promise<unknown>) => {
     const asked: Promise<number>[] = []
     let most = 0

@@ -162,7 +162,7 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
       await stores.consents.grant({ user_id: one.user_id, client_id: 'app', granted: ['openid'] })
       await stores.consents.grant({ user_id: other.user_id, client_id: 'other', granted: ['email'] })
       const session = await stores.sessions.find(one.presented)
-      expect(await at('app')).toEqual({ session, consent: { version: 0, granted: ['openid'] } })
+      expect(await at('app')).toEqual({ session, consent: { version: 0, granted: ['openid'], declined: [] } })
       expect(await at('other')).toEqual({ session, consent: null })
       expect(await stores.sessions.findAtClient({ ...newSession(one.user_id), client_id: 'app' })).toBeNull()
       await change(one.user_id, 'expires_at = now()')
@@ -213,13 +213,74 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
   })
 
   /** A sign-in at a client, opened from the session. */
-  const signInFrom = async (person: Parameters<typeof newCode>[0], scope = 'openid read') => {
-    const code = newCode(person, { scope })
+  const signInFrom = async (
+    person: Parameters<typeof newCode>[0],
+    scope = 'openid read',
+    client_id = 'app',
+  ) => {
+    const code = newCode(person, { scope, client_id })
     await stores.codes.issue(code)
-    const redemption = redemptionOf(code)
+    const redemption = redemptionOf(code, { client_id })
     expect(await stores.codes.redeem(redemption)).toMatchObject({ verdict: 'redeemed' })
     return redemption.family.id
   }
+
+  describe('ending a device', () => {
+    const familyOf = async (id: string) => (await endOf(backend.database, id))?.reason ?? 'living'
+
+    it('ends a sign-in with the session of another browser and what that session would end, and no more', async () => {
+      const [here, stranger] = [await seed(), await seed()]
+      const away = await seed(here.user_id)
+      const [named, beside, offline, plain] = [
+        await signInFrom(away, 'openid offline_access'),
+        await signInFrom(away, 'openid', 'other'),
+        await signInFrom(away, 'openid offline_access', 'third'),
+        await signInFrom(here),
+      ]
+      const device = { user_id: here.user_id, id: named, keep_session: here.session.id }
+      expect(await stores.sessions.endDevice({ ...device, user_id: stranger.user_id })).toEqual([])
+      expect(await stores.sessions.find(away.presented)).not.toBeNull()
+      const both = await Promise.all([0, 1].map(() => stores.sessions.endDevice(device)))
+      expect(both.flat().toSorted()).toEqual([named, beside].toSorted())
+      expect(await Promise.all([named, beside, offline, plain].map(familyOf))).toEqual([
+        'signed_out',
+        'signed_out',
+        'living',
+        'living',
+      ])
+      expect(await stores.sessions.find(away.presented)).toBeNull()
+      expect(await stores.sessions.find(here.presented)).not.toBeNull()
+    })
+
+    it('of a sign-in of the browser that looks ends what its application opened there, and keeps the session', async () => {
+      const here = await seed()
+      const [one, again, other] = [
+        await signInFrom(here),
+        await signInFrom(here),
+        await signInFrom(here, 'openid', 'other'),
+      ]
+      const device = { user_id: here.user_id, id: one, keep_session: here.session.id }
+      expect((await stores.sessions.endDevice(device)).toSorted()).toEqual([one, again].toSorted())
+      expect(await familyOf(other)).toBe('living')
+      expect(await stores.sessions.find(here.presented)).not.toBeNull()
+    })
+
+    it('lists a session while it lives and no sign-in of it does', async () => {
+      const { user_id, session } = await seed()
+      const away = await seed(user_id)
+      const family_id = await signInFrom(away)
+      const list = async () => (await stores.sessions.listWithoutSignIn(user_id)).map(({ id }) => id)
+      expect(await list()).toEqual([session.id])
+      await stores.families.end({ id: family_id, salt: null, client_id: null, reason: 'signed_out' })
+      expect((await list()).toSorted()).toEqual([session.id, away.session.id].toSorted())
+      const device = { user_id, keep_session: session.id }
+      expect(await stores.sessions.endDevice({ ...device, id: away.session.id })).toEqual([])
+      expect(await stores.sessions.endDevice({ ...device, id: session.id })).toEqual([])
+      expect(await list()).toEqual([session.id])
+      await change(user_id, 'idle_expires_at = now()')
+      expect(await list()).toEqual([])
+    })
+  })
 
   describe('ending one', () => {
     it('ends the sign-ins with openid and without offline_access that were opened from it, and no others', async () => {

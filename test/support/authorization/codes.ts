@@ -121,7 +121,7 @@ export const seedCode = async (database: Database, more: Bindings = {}) => {
   return { ...person, code }
 }
 
-/** As if the row had been written so many seconds earlier. */
+/** Makes a code older by `seconds`, as if its row had been written earlier. */
 export const ageCode = ({ sql }: Database, { user_id, digest }: PresentedCode, seconds: number) => sql`
   update authorization_codes
   set expires_at = expires_at - make_interval(secs => ${seconds}),

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 
-/** What a person answers the pages with. */
+/** The answers that a person of the tests gives on the hosted pages. */
 export type Character = Readonly<{
   email: string
   password: string

@@ -44,16 +44,34 @@ export const openContext = async (
   return { context, open, complaints }
 }
 
-/** WCAG 2.2 AA by axe-core, and what every hosted page has: a language, a title, one main heading, and room on the screen. */
-export const expectAccessible = async (page: Page): Promise<void> => {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze()
-  const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-  expect(faults, page.url()).toEqual([])
-  await expectLayout(page)
+/** Every page is looked at in each of these: a desk in the dark, then a telephone in the light, with which the visit goes on. */
+const LOOKS = [
+  { colorScheme: 'dark', width: 1280 },
+  { colorScheme: 'light', width: 390 },
+] as const
+
+const inEveryLook = async (page: Page, judge: (page: Page) => Promise<void>): Promise<void> => {
+  for (const { colorScheme, width } of LOOKS) {
+    // A colour that is still changing has no contrast to measure.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await page.setViewportSize({ width, height: 844 })
+    await judge(page)
+  }
 }
 
+/** WCAG 2.2 AA by axe-core, and what every hosted page has: a language, a title, one main heading, and room on the screen. */
+export const expectAccessible = (page: Page): Promise<void> =>
+  inEveryLook(page, async () => {
+    const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze()
+    const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+    expect(faults, page.url()).toEqual([])
+    await judgeLayout(page)
+  })
+
 /** The same for a page without scripts, which axe-core cannot look at. */
-export const expectLayout = async (page: Page): Promise<void> => {
+export const expectLayout = (page: Page): Promise<void> => inEveryLook(page, judgeLayout)
+
+const judgeLayout = async (page: Page): Promise<void> => {
   expect(await page.locator('h1').count()).toBe(1)
   expect(await page.locator('html').getAttribute('lang')).toBe('en')
   expect(await page.title()).not.toBe('')

@@ -81,6 +81,8 @@ export const createPerson = ({ app, issuer }: Pick<Instance, 'app' | 'issuer'>) 
   return {
     jar,
     open,
+    /** As programs ask that only look whether an address is there. */
+    head: (path: string) => send(path, { method: 'HEAD' }, {}),
     follow,
     post,
     submit,

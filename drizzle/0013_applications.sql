@@ -1,0 +1,41 @@
+-- compatible-with: 0000_core
+CREATE TABLE "client_logos" (
+	"uri_digest" "bytea" PRIMARY KEY NOT NULL,
+	"digest" "bytea",
+	"image" "bytea",
+	"due_at" timestamp with time zone NOT NULL,
+	"failures" integer DEFAULT 0 NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "client_changes" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"tag" uuid NOT NULL,
+	"previous_tag" uuid NOT NULL,
+	"client_id" text NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "client_head" (
+	"id" smallint PRIMARY KEY DEFAULT 1 NOT NULL,
+	"number" bigint NOT NULL,
+	"tag" uuid NOT NULL,
+	"previous_tag" uuid NOT NULL,
+	"clients" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "clients" (
+	"client_id" text PRIMARY KEY NOT NULL,
+	"metadata" text NOT NULL,
+	"client_secret_digest" "bytea",
+	"version" bigint NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"disabled_at" timestamp with time zone
+);
+--> statement-breakpoint
+ALTER TABLE "consents" ADD COLUMN "declined" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
+CREATE INDEX "client_logos_digest_index" ON "client_logos" USING btree ("digest");--> statement-breakpoint
+CREATE INDEX "client_logos_expires_at_index" ON "client_logos" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "client_changes_expires_at_index" ON "client_changes" USING btree ("expires_at");--> statement-breakpoint
+INSERT INTO "client_head" ("number", "tag", "previous_tag", "clients") VALUES (0, gen_random_uuid(), gen_random_uuid(), 0);

@@ -1,0 +1,92 @@
+import { audiencePolicyOf, readSettings } from '../../config.ts'
+import { StartFault } from '../../domain/base/start-fault.ts'
+import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
+import type { ClientRecord } from '../../domain/oauth/client.ts'
+import { parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import { readClientsFile } from '../../platform/clients-file.ts'
+import type { ClientRegistrations } from '../../ports/clients.ts'
+import { createClientRegistrations } from '../../store/clients/client-registrations.ts'
+import { fail, type Options, withDatabase } from '../accounts/with-accounts.ts'
+import type { Io } from '../terminal/io.ts'
+
+type Around = Readonly<{
+  policy: AudiencePolicy
+  /** Says on standard error that the client of CLIENTS_FILE with this id is the one that servers use. */
+  warnOfFile: (client_id: string) => void
+}>
+
+/** Opens the clients of the database for a command. Each fault of the set-up is a line, and ends in a CommanderError of exit code 2. */
+export const withClients = async <T>(
+  io: Io,
+  options: Options,
+  work: (clients: ClientRegistrations, around: Around) => Promise<T>,
+): Promise<T> => {
+  const reading = readSettings(['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'], io.environment)
+  if ('faults' in reading) return fail(io, options, reading.faults)
+  const policy = audiencePolicyOf(reading.settings)
+  const listed = await findListed(io, reading.settings.CLIENTS_FILE, policy)
+  const warnOfFile = (client_id: string) => {
+    if (listed.has(client_id)) io.err(inFile(client_id))
+  }
+  return withDatabase(io, options, database =>
+    work(createClientRegistrations(database), { policy, warnOfFile }),
+  )
+}
+
+export const inFile = (client_id: string): string =>
+  `client ${client_id} stands in CLIENTS_FILE and in the database: servers use the one of the file`
+
+/** A file with faults must not keep an operator from disabling a client of the database. */
+const findListed = async (
+  io: Io,
+  file: string | null,
+  policy: AudiencePolicy,
+): Promise<ReadonlySet<string>> => {
+  if (file === null) return new Set()
+  try {
+    return new Set((await readClientsFile(file, policy)).map(({ client_id }) => client_id))
+  } catch (error) {
+    if (!(error instanceof StartFault)) throw error
+    for (const line of error.lines) io.err(line)
+    return new Set()
+  }
+}
+
+/** Every client of the database once; one that is created or deleted meanwhile may be among them or not. */
+export async function* readClients(clients: Pick<ClientRegistrations, 'readPage'>) {
+  for (let after: string | null = null; ; ) {
+    const page: readonly ClientRecord[] = await clients.readPage(after)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined) return
+    after = last.client_id
+  }
+}
+
+/** A client as the commands print it. `client` is in the form of CLIENTS_FILE, without its secret. */
+export const presentClient = (record: ClientRecord, policy: AudiencePolicy) => {
+  const parsed = parseClientRecord(record, policy)
+  return {
+    client: { client_id: record.client_id, ...parseObject(record.metadata) },
+    state: 'faults' in parsed ? 'not understood' : record.disabled_at === null ? 'enabled' : 'disabled',
+    has_secret: record.client_secret_digest !== null,
+    version: record.version,
+    created_at: record.created_at.toISOString(),
+    updated_at: record.updated_at.toISOString(),
+    disabled_at: record.disabled_at?.toISOString() ?? null,
+    faults: 'faults' in parsed ? parsed.faults : [],
+  }
+}
+
+/** A terminal could interpret control and format characters, which a registration may have. */
+export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
+
+/** A row that no version has written may hold anything. */
+const parseObject = (text: string): object => {
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === 'object' && json !== null ? json : { metadata: json }
+  } catch {
+    return { metadata: text }
+  }
+}

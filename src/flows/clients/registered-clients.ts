@@ -1,0 +1,88 @@
+import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { Log } from '../../ports/effects.ts'
+
+/** The clients of the database, by id. Null for one that may not be used: it is disabled, or this version does not understand it. */
+export type StoredClients = ReadonlyMap<string, Client | null>
+
+type Registry = Readonly<{
+  byId: ReadonlyMap<string, Client>
+  origins: ReadonlySet<string>
+  firstPartyOrigins: ReadonlySet<string>
+}>
+
+/** Clients that one line of the log names, at most. */
+const NAMED_MOST = 20
+
+/**
+ * Ours – All clients of this instance, in memory: no request reads anything for a client. A client of CLIENTS_FILE stands before one of the
+ * database with the same id, and both before the built-in one.
+ */
+export const createRegisteredClients = ({ log }: Readonly<{ log: Log }>) => {
+  const originsOf = createOriginsOf()
+  let listed: readonly Client[] = []
+  let stored: StoredClients = new Map()
+  let registry = merge(listed, stored, originsOf)
+  let twice = ''
+
+  const rebuild = () => {
+    registry = merge(listed, stored, originsOf)
+    const both = listed.map(({ client_id }) => client_id).filter(client_id => stored.has(client_id))
+    if (both.length > 0 && both.join('\n') !== twice)
+      log.warn({ event: 'clients_registered_twice', client_ids: both.slice(0, NAMED_MOST) }, TWICE)
+    twice = both.join('\n')
+  }
+
+  const clients: Clients = {
+    find: async client_id => registry.byId.get(client_id) ?? null,
+    all: async () => [...registry.byId.values()],
+    hasOrigin: origin => registry.origins.has(origin),
+    hasFirstPartyOrigin: origin => registry.firstPartyOrigins.has(origin),
+  }
+  return {
+    clients,
+    /** Replaces the clients of CLIENTS_FILE. */
+    putListed: (next: readonly Client[]) => {
+      listed = next
+      rebuild()
+    },
+    /** Replaces the clients of the database. A client that did not change stays the same object, by which callers keep what they derive. */
+    putStored: (next: StoredClients) => {
+      stored = next
+      rebuild()
+    },
+  }
+}
+
+const TWICE =
+  'clients stand in CLIENTS_FILE and in the database: those of the file are used; remove one of the two'
+
+const merge = (
+  listed: readonly Client[],
+  stored: StoredClients,
+  originsOf: (client: Client) => readonly string[],
+): Registry => {
+  const byId = new Map([[FIRST_PARTY.client_id, FIRST_PARTY]])
+  for (const [client_id, client] of stored)
+    if (client === null) byId.delete(client_id)
+    else byId.set(client_id, client)
+  for (const client of listed) byId.set(client.client_id, client)
+  const clients = [...byId.values()]
+  return {
+    byId,
+    origins: new Set(clients.flatMap(originsOf)),
+    firstPartyOrigins: new Set(clients.filter(client => client.first_party).flatMap(originsOf)),
+  }
+}
+
+/** The origins of redirect URIs, computed once a client: a change of one client must not parse the URIs of ten thousand. */
+const createOriginsOf = () => {
+  const known = new WeakMap<Client, readonly string[]>()
+  return (client: Client): readonly string[] => {
+    const kept = known.get(client)
+    if (kept !== undefined) return kept
+    const origins = client.redirect_uris.map(uri => new URL(uri).origin).filter(origin => origin !== 'null')
+    known.set(client, origins)
+    return origins
+  }
+}

@@ -1,0 +1,165 @@
+import type { Sql } from 'postgres'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { CLIENTS_MOST, type ClientRecord } from '../../domain/oauth/client.ts'
+import type { ClientRegistrations } from '../../ports/clients.ts'
+import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+
+/** Seconds for which a change is kept for the instances that follow. */
+const CHANGE_SECONDS = 3600
+/** Clients of one page. Parsing them occupies the event loop for some milliseconds, and they are 4 MB at most. */
+const PAGE_ROWS = 250
+
+/** Every change locks the client first and `client_head` last: two changes at once wait for each other in one order. */
+export const createClientRegistrations = (database: Database): ClientRegistrations => ({
+  create: async client => {
+    try {
+      return await insertClient(database, client)
+    } catch (error) {
+      if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'taken'
+      throw error
+    }
+  },
+
+  replace: async ({ client_id, metadata, client_secret_digest, version }) => {
+    const [row] = await database.run(
+      sql => sql<{ version: number | null; is_known: boolean }[]>`
+        with client as materialized (
+          select client_id from signet.clients where client_id = ${client_id} and version = ${version} for update
+        ),
+        ${advanceHead(sql, 0)},
+        ${noteChange(sql, client_id)},
+        replaced as (
+          update signet.clients c
+          set metadata = ${metadata},
+            client_secret_digest = ${client_secret_digest},
+            version = advanced.number,
+            updated_at = statement_timestamp()
+          from advanced
+          where c.client_id = ${client_id}
+          returning c.version
+        )
+        select
+          (select version::float8 from replaced) as version,
+          exists (select from signet.clients where client_id = ${client_id}) as is_known`,
+    )
+    const { version: replaced = null, is_known = false } = row ?? {}
+    if (replaced !== null) return { version: replaced }
+    return is_known ? 'changed' : 'unknown'
+  },
+
+  disable: client_id => setDisabled(database, { client_id, isDisabled: true }),
+  enable: client_id => setDisabled(database, { client_id, isDisabled: false }),
+
+  delete: async client_id => {
+    const deleted = await database.run(
+      sql => sql`
+        with client as materialized (
+          select client_id from signet.clients where client_id = ${client_id} for update
+        ),
+        ${advanceHead(sql, -1)},
+        ${noteChange(sql, client_id)}
+        delete from signet.clients c
+        using advanced
+        where c.client_id = ${client_id}
+        returning c.client_id`,
+    )
+    return deleted.length > 0
+  },
+
+  find: async client_id => {
+    const [record] = await database.run(
+      sql =>
+        sql<ClientRecord[]>`select ${clientColumns(sql)} from signet.clients where client_id = ${client_id}`,
+    )
+    return record ?? null
+  },
+
+  readPage: createReadClients(database),
+})
+
+export const createReadClients =
+  (database: Database): ClientRegistrations['readPage'] =>
+  after =>
+    database.run(
+      sql => sql<ClientRecord[]>`
+        select ${clientColumns(sql)}
+        from signet.clients
+        where client_id > ${after ?? ''}
+        order by client_id
+        limit ${sql.unsafe(String(PAGE_ROWS))}`,
+    )
+
+export const clientColumns = (sql: Sql) =>
+  sql`client_id, metadata, client_secret_digest, version::float8 as version, created_at, updated_at, disabled_at`
+
+/** The id is looked for before, so that the log of Postgres has an error for a race alone. */
+const insertClient = async (
+  database: Database,
+  { client_id, metadata, client_secret_digest }: Parameters<ClientRegistrations['create']>[0],
+) => {
+  const [row] = await database.run(
+    sql => sql<{ version: number | null; is_taken: boolean }[]>`
+      with client as materialized (
+        select ${client_id}::text as client_id
+        where not exists (select from signet.clients where client_id = ${client_id})
+      ),
+      ${advanceHead(sql, 1)},
+      ${noteChange(sql, client_id)},
+      created as (
+        insert into signet.clients (client_id, metadata, client_secret_digest, version)
+        select ${client_id}, ${metadata}, ${client_secret_digest}::bytea, number
+        from advanced
+        returning version
+      )
+      select
+        (select version::float8 from created) as version,
+        exists (select from signet.clients where client_id = ${client_id}) as is_taken`,
+  )
+  const { version = null, is_taken = false } = row ?? {}
+  if (version !== null) return { version }
+  return is_taken ? 'taken' : 'full'
+}
+
+const setDisabled = async (
+  database: Database,
+  { client_id, isDisabled }: Readonly<{ client_id: string; isDisabled: boolean }>,
+): Promise<boolean> => {
+  const changed = await database.run(
+    sql => sql`
+      with client as materialized (
+        select client_id from signet.clients where client_id = ${client_id} for update
+      ),
+      ${advanceHead(sql, 0)},
+      ${noteChange(sql, client_id)}
+      update signet.clients c
+      set disabled_at = case when ${isDisabled}::boolean then coalesce(c.disabled_at, statement_timestamp()) end,
+        version = advanced.number,
+        updated_at = statement_timestamp()
+      from advanced
+      where c.client_id = ${client_id}
+      returning c.client_id`,
+  )
+  return changed.length > 0
+}
+
+/** Gives the change of the CTE `client` its number; no row where there is no such client, or too many. */
+const advanceHead = (sql: Sql, more_clients: -1 | 0 | 1) => sql`
+  advanced as (
+    update signet.client_head h
+    set number = h.number + 1,
+      tag = gen_random_uuid(),
+      previous_tag = h.tag,
+      clients = h.clients + ${more_clients}::int
+    from client
+    where h.id = 1 and (${more_clients}::int <= 0 or h.clients < ${CLIENTS_MOST})
+    returning h.number, h.tag, h.previous_tag
+  )`
+
+const noteChange = (sql: Sql, client_id: string) => sql`
+  noted as (
+    insert into signet.client_changes (number, tag, previous_tag, client_id, expires_at)
+    select
+      number, tag, previous_tag, ${client_id},
+      statement_timestamp() + make_interval(secs => ${CHANGE_SECONDS})
+    from advanced
+  )`

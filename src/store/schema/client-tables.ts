@@ -1,0 +1,46 @@
+import { sql } from 'drizzle-orm'
+import { bigint, index, integer, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import { bytea, instant } from './column-types.ts'
+
+/** The tables of the clients that are registered in the database, beside those of CLIENTS_FILE. */
+
+export const clients = pgTable('clients', {
+  client_id: text().primaryKey(),
+  /** JSON with the members of CLIENTS_FILE but `client_id` and `client_secret`. A server skips a row that it does not understand. */
+  metadata: text().notNull(),
+  /** SHA-256 of the secret; null for a client without one. */
+  client_secret_digest: bytea(),
+  /** The number of its last change: a change that was based on an earlier version is refused. */
+  version: bigint({ mode: 'number' }).notNull(),
+  created_at: instant().notNull().default(sql`now()`),
+  updated_at: instant().notNull().default(sql`now()`),
+  disabled_at: instant(),
+})
+
+/**
+ * One row: the last change of `clients`. Each change locks it until its commit, so that changes become visible in the order of their
+ * numbers.
+ */
+export const clientHead = pgTable('client_head', {
+  id: smallint().primaryKey().default(1),
+  number: bigint({ mode: 'number' }).notNull(),
+  /** Drawn at random with the number: distinguishes the number from the same one in another past of the database. */
+  tag: uuid().notNull(),
+  previous_tag: uuid().notNull(),
+  /** The rows of `clients`. */
+  clients: integer().notNull(),
+})
+
+/** The changes of the last hour, for the instances that follow. An instance that has missed more reads all clients again. */
+export const clientChanges = pgTable(
+  'client_changes',
+  {
+    number: bigint({ mode: 'number' }).primaryKey(),
+    tag: uuid().notNull(),
+    /** The tag of the change before: shows to an instance that it has missed none. */
+    previous_tag: uuid().notNull(),
+    client_id: text().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('client_changes_expires_at_index').on(table.expires_at)],
+)
