@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
+import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createShowLogos } from '../flows/oauth/client-logos.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
@@ -56,6 +57,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
     sessionForms: createSessionForms(parts),
     applications: createApplications(parts),
     ownProfile: createOwnProfile(parts),
+    ownSecurity: createOwnSecurity(parts),
     isSignUpOpen,
     isResetOffered,
     passkeyRequestOf,

@@ -31,9 +31,17 @@ const REQUEST = z.object({
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 
+/** A person who is signed in, and proves again who they are before a change of how they sign in. */
+export type Confirmation = Readonly<{
+  account_id: string
+  email: string
+  hasPassword: boolean
+  hasPasskey: boolean
+}>
+
 /** What a page takes along to the next one. Nothing is stored for a stranger. */
 export type Interaction = Readonly<{
-  /** Null: the person came to the pages by themselves, and goes on to their account page. */
+  /** Null: the person came to the pages by themselves. */
   request: AuthorizationRequest | null
   /** Seconds since 1970. */
   begun_at: number
@@ -48,6 +56,10 @@ export type Interaction = Readonly<{
     /** What the browser is asked with, where a passkey would do. */
     passkey?: PasskeyRequest | undefined
   }> | null
+  /** Left out but on the way to a change of how the person signs in. */
+  confirmation?: Confirmation | undefined
+  /** Without a request: the page that the person has asked for, and goes on to. Left out: their account page. */
+  path?: string | undefined
   /** The optional scopes of a consent page: those that its form decides on. Absent from every other page. */
   choices?: readonly string[] | undefined
 }>
@@ -67,11 +79,20 @@ const SECOND_FACTOR = z.object({
   passkey: PASSKEY_REQUEST.optional(),
 })
 
+const CONFIRMATION = z.object({
+  account_id: z.string(),
+  email: z.string(),
+  hasPassword: z.boolean(),
+  hasPasskey: z.boolean(),
+}) satisfies z.ZodType<Confirmation>
+
 const INTERACTION = z.object({
   request: REQUEST.nullable(),
   begun_at: z.number(),
   session_id: z.string().nullable(),
   second_factor: SECOND_FACTOR.nullable(),
+  confirmation: CONFIRMATION.optional(),
+  path: z.string().optional(),
   choices: z.array(z.string()).optional(),
 }) satisfies z.ZodType<Interaction>
 

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { presentPasskey } from '../../domain/factors/passkey.ts'
 import type { Factors } from '../../ports/factors.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Actor, Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf } from './change-factors.ts'
 import { hasFactor } from './offer-factors.ts'
@@ -11,7 +11,7 @@ type Needs = Readonly<{ factors: Factors; change: ChangeFactors }>
 
 /** Ours – Lists the second factors of an account, and makes its recovery codes anew. */
 export const createFactorOverview = ({ factors, change }: Needs) => ({
-  list: async ({ account }: Bearer) => {
+  list: async ({ account }: Actor) => {
     const { totp, passkeys, recovery_codes } = await factors.find(account.id)
     return {
       totp: totp && { created_at: totp.created_at.toISOString() },
@@ -21,12 +21,12 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
   },
 
   /** Makes a new set of recovery codes, which voids the former one. No sign-in ends: the account signs in with the same factors. */
-  renewRecoveryCodes: async (bearer: Bearer, ownerProof: OwnerProof) => {
-    const has = await change.find(bearer)
+  renewRecoveryCodes: async (owner: Owner, ownerProof: OwnerProof) => {
+    const has = await change.find(owner)
     if (!hasFactor(has)) throw new Problem('NOT_FOUND', { reason: 'no_second_factor' })
-    await change.requireStepUp(bearer, ownerProof)
+    await change.requireStepUp(owner, ownerProof)
     const codes = change.createCodes()
-    const { id, credential_epoch } = bearer.account
+    const { id, credential_epoch } = owner.account
     const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }
     const outcome = requireUnchanged(await factors.replaceRecoveryCodes(set))
     if (outcome === 'overtaken') throw new Problem('RECOVERY_CODES_CHANGED')

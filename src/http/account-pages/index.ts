@@ -1,28 +1,18 @@
-import {
-  type Person,
-  PROFILE_FIELDS,
-  type ProfileField,
-  type ProfileFields,
-} from '../../domain/account/profile.ts'
+import { PROFILE_FIELDS, type ProfileField, type ProfileFields } from '../../domain/account/profile.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
 import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
-import type { Form } from '../../domain/oauth/form.ts'
 import type { Applications } from '../../flows/account/applications.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { Devices } from '../../flows/sign-in/devices.ts'
 import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import type { Clock } from '../../ports/effects.ts'
-import { seeOther } from '../hosted/interactions.ts'
-import { inLanguage } from '../layout/layout.ts'
-import { languageFor } from '../server/language.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { answeringProblems } from '../server/refusal.ts'
-import type { Call, Reply, Route } from '../server/route.ts'
+import type { Reply, Route } from '../server/route.ts'
 import { applicationsPage } from './applications-page.ts'
 import { devicesPage } from './devices-page.ts'
-import type { Frame } from './frame.ts'
 import { profilePage } from './profile-page.ts'
-import { createVisits, type Visit } from './visit.ts'
+import { type Act, again, createVisits, frameOf, type Show } from './visit.ts'
 
 type Needs = Readonly<{
   ownProfile: OwnProfile
@@ -54,19 +44,6 @@ export const accountPageRoutes = (needs: Needs): readonly Route[] => {
     { ...common, method: 'POST', path: '/account/applications', handle: acting(withdrawConsent(needs)) },
   ]
 }
-
-type Show = (call: Call, visit: Visit) => Promise<Reply>
-type Act = (call: Call, visit: Visit, form: Form) => Promise<Reply>
-
-const frameOf = (person: Person, { sealed, sealed_logout }: Visit): Frame => ({
-  person,
-  sealed,
-  sealed_logout,
-})
-
-/** Back to the page, in the language in which it was. */
-const again = (call: Call, path: string): Reply =>
-  seeOther(call.context.req.query('ui_locales') === undefined ? path : inLanguage(path, languageFor(call)))
 
 const showProfile =
   ({ ownProfile }: Needs): Show =>
@@ -127,10 +104,13 @@ const showDevices =
 /** One sign-in or browser, or all but this browser. */
 const endSignIns =
   ({ signIns, devices }: Needs): Act =>
-  async (call, { actor, session_id }, form) => {
+  async (call, { actor, session_id, next_cookie }, form) => {
     const id = form.get('end')
-    if (form.get('end_others') !== undefined) await signIns.endOthers(actor)
-    else if (id !== undefined) await devices.end({ account: actor.account, session_id }, id)
+    if (form.get('end_others') !== undefined) {
+      await signIns.endOthers(actor)
+      return { ...again(call, '/account/devices'), cookies: [next_cookie] }
+    }
+    if (id !== undefined) await devices.end({ account: actor.account, session_id }, id)
     return again(call, '/account/devices')
   }
 

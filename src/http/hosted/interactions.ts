@@ -7,11 +7,13 @@ import {
   sealInteraction,
   unsealInteraction,
 } from '../../domain/authorization/interaction-seal.ts'
+import { digestOf } from '../../domain/base/digest.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
+import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type PasskeyRequest, requestOptions } from '../../domain/factors/passkey.ts'
 import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
-import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
+import { type BrowserSession, sessionSecretOf } from '../../domain/sign-in/browser-session.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
@@ -50,6 +52,13 @@ const BROWSER_SECONDS = 2 * INTERACTION_SECONDS
 export const createInteractions = (needs: Needs) => {
   const { browserSessions, sessionCookie, deviceCookie } = needs
   const seal = createSeal(needs)
+  /** Begins one; null: without a request, for a person who came to the pages by themselves. */
+  const begin = (request: Interaction['request']): Interaction => ({
+    request,
+    begun_at: Math.floor(needs.clock().getTime() / 1000),
+    session_id: null,
+    second_factor: null,
+  })
   return {
     findSession: async (call: Call): Promise<BrowserSession | null> => {
       const presented = presentedSessionOf(sessionCookie.read(call))
@@ -58,13 +67,16 @@ export const createInteractions = (needs: Needs) => {
 
     presentedSession: (call: Call) => presentedSessionOf(sessionCookie.read(call)),
 
-    /** Begins one; null: without a request, for a person who came to the pages by themselves. */
-    begin: (request: Interaction['request']): Interaction => ({
-      request,
-      begun_at: Math.floor(needs.clock().getTime() / 1000),
-      session_id: null,
-      second_factor: null,
-    }),
+    begin,
+
+    /** Leads a person who is not signed in to the sign-in, and from there on to the page of this address. */
+    leadToSignIn: (call: Call): Reply => {
+      const interaction = { ...begin(null), path: call.context.req.path }
+      const { sealed, cookies } = seal(call, interaction)
+      if (sealed.length > ADDRESS_MAX_CHARACTERS) return seeOther('/sign-in')
+      const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })
+      return { ...seeOther(`/sign-in?${query.toString()}`), cookies }
+    },
 
     /** The interaction of a form or an address. Throws a Problem for one that is changed, of another browser, or too old. */
     open: (call: Call, sealed: string | undefined): Interaction => openInteraction(needs, call, sealed),
@@ -90,6 +102,13 @@ export const createInteractions = (needs: Needs) => {
       sessionCookie.write(secret, needs.session_max_seconds),
       deviceCookie.write(device_token, DEVICE_SECONDS),
     ],
+
+    /** The secret under which a session goes on after a change of credentials: for the store, and for the browser. */
+    nextSecretOf: ({ account }: BrowserSession) => {
+      const secret = sessionSecretOf({ user_id: account.id, random: needs.random.bytes(SECRET_BYTES) })
+      const next_cookie = sessionCookie.write(secret, needs.session_max_seconds)
+      return { next_digest: digestOf(secret), next_cookie }
+    },
 
     forgetSession: sessionCookie.clear,
   }
@@ -160,5 +179,5 @@ const openInteraction = (
 }
 
 /** The address at which the same begins again: a page that only asks, so that it is safe. */
-const restartOf = ({ request }: Interaction): string | null =>
-  request === null ? '/sign-in' : restartPathOf(request)
+const restartOf = ({ request, path }: Interaction): string | null =>
+  request === null ? (path ?? '/sign-in') : restartPathOf(request)

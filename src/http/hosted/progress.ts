@@ -5,6 +5,7 @@ import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authori
 import type { ShowLogos } from '../../flows/oauth/client-logos.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
+import { inLanguage } from '../layout/layout.ts'
 import { type Asking, askingOf } from '../pages/asking.ts'
 import { consentPage } from '../pages/consent.ts'
 import { secondFactorPage } from '../pages/second-factor.ts'
@@ -12,8 +13,10 @@ import { selectAccountPage } from '../pages/select-account.ts'
 import { signInPage } from '../pages/sign-in.ts'
 import { signUpPage } from '../pages/sign-up.ts'
 import { answerReply } from '../server/answer-reply.ts'
+import { languageFor } from '../server/language.ts'
 import { catching } from '../server/refusal.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
+import { confirmationOf } from './confirmation.ts'
 import {
   type Interactions,
   type PasskeyRequestOf,
@@ -73,7 +76,7 @@ export const createProgress = (needs: Needs) => {
     interaction: Interaction,
     { secret, session }: SignedInOnPages,
   ): Promise<Reply> => {
-    if (interaction.request === null) return seeOther('/account')
+    if (interaction.request === null) return seeOther(pathAfter(call, interaction))
     const request = afterSignIn(interaction.request, session)
     const here = { presented: presentedSessionOf(secret), session_id: null }
     return replyWith(call, await authorize.resume({ request, ...here }), interaction)
@@ -108,16 +111,21 @@ const createShowStep =
         secondFactorPage({ sealed: again, asking, ...shownFactorsOf(second_factor), fault: null })
       return interactions.show(call, interaction, { page, path: '/sign-in' })
     }
-    if (request === null)
-      return interactions.show(
-        call,
-        interaction,
-        entryOf(needs, call, { asking: null, email: '', notice: null }),
-      )
+    if (request === null) return interactions.show(call, interaction, firstPageOf(needs, call, interaction))
     const { session_id } = interaction
     const presented = interactions.presentedSession(call)
     return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
   }
+
+/** Where a person goes on whom no application has sent. The page that they have asked for is in the language of the sign-in. */
+const pathAfter = (call: Call, { path }: Interaction): string =>
+  path === undefined ? '/account' : inLanguage(path, languageFor(call))
+
+/** The first page for a person whom no application has sent. */
+const firstPageOf = (needs: Needs, call: Call, { confirmation }: Interaction): Shown =>
+  confirmation === undefined
+    ? entryOf(needs, call, { asking: null, email: '', notice: null })
+    : confirmationOf(needs, { confirmation, notice: null })
 
 const createTurnTo =
   ({ authorize, interactions }: Needs, replyWith: ReplyWith): TurnTo =>

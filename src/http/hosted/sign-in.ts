@@ -28,6 +28,7 @@ import { onVisit } from '../server/prefetch.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
+import { confirmationOf } from './confirmation.ts'
 import { type Interactions, type PasskeyRequestOf, seeOther, shownFactorsOf } from './interactions.ts'
 import type { FindAsking, ReplyWith, ShowStep, TurnTo, Welcome } from './progress.ts'
 
@@ -85,7 +86,7 @@ const checkPassword = async (needs: Needs, { call, form, interaction }: Filled):
   await requireAllowance(limits.login, limitKeyOf(call.ip))
   const result = await signInOnPages({
     client: FIRST_PARTY,
-    email: form.get('email') ?? '',
+    email: interaction.confirmation?.email ?? form.get('email') ?? '',
     password: form.get('password') ?? '',
     refresh_transport: 'cookie',
     resources: [],
@@ -112,6 +113,7 @@ const checkPasskey = async (needs: Needs, { call, form, interaction }: Filled): 
     assertion: assertionOf(form),
     challenge: passkeyChallengeOf(form.get('request') ?? ''),
     expires_at: expiryOf(interaction),
+    account_id: interaction.confirmation?.account_id ?? null,
     session: interactions.presentedSession(call),
     ...seenOf(call, deviceCookie),
   })
@@ -206,7 +208,7 @@ const PASSKEY_NOTICES: typeof NOTICES = {
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
 const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
   const { call, form, interaction } = filled
-  const { interactions, findAsking, isSignUpOpen, isResetOffered } = needs
+  const { interactions, findAsking, isSignUpOpen, isResetOffered, passkeyRequestOf } = needs
   const asking = await findAsking(interaction)
   const [status] = PROBLEMS[problem.code]
   const isPasskey = form.get('passkey') !== undefined
@@ -219,18 +221,12 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   const notices = isPasskey && interaction.second_factor === null ? PASSKEY_NOTICES : NOTICES
   const notice = waitOf(problem) ?? notices[problem.code] ?? null
   if (notice === null) return null
-  const email = form.get('email') ?? ''
-  const page = (sealed: string) =>
-    signInPage({
-      sealed,
-      asking,
-      email,
-      notice,
-      isSignUpOpen,
-      isResetOffered,
-      passkey: needs.passkeyRequestOf(sealed),
-    })
-  return interactions.show(call, { ...interaction, second_factor: null }, { page, status, path: '/sign-in' })
+  const given = { asking, email: form.get('email') ?? '', notice, isSignUpOpen, isResetOffered }
+  const page = (sealed: string) => signInPage({ sealed, passkey: passkeyRequestOf(sealed), ...given })
+  const { confirmation } = interaction
+  const shown =
+    confirmation === undefined ? { page, path: '/sign-in' } : confirmationOf(needs, { confirmation, notice })
+  return interactions.show(call, { ...interaction, second_factor: null }, { ...shown, status })
 }
 
 const factorFaultOf = (problem: Problem, isPasskey: boolean): SecondFactorFault | null => {

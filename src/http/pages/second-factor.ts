@@ -36,7 +36,7 @@ export const secondFactorPage =
       fault,
       hasFocus: true,
       more: {
-        class: 'code',
+        class: hasTotp ? 'code' : 'code long',
         inputmode: hasTotp ? 'numeric' : 'text',
         autocapitalize: 'none',
         spellcheck: 'false',

@@ -1,0 +1,17 @@
+import type { Confirmation } from '../../domain/authorization/interaction-seal.ts'
+import { confirmationPage } from '../pages/confirmation.ts'
+import type { SignInNotice } from '../pages/sign-in.ts'
+import type { PasskeyRequestOf, Shown } from './interactions.ts'
+
+type Needs = Readonly<{ passkeyRequestOf: PasskeyRequestOf; isResetOffered: boolean }>
+type Confirming = Readonly<{ confirmation: Confirmation; notice: SignInNotice | null }>
+
+/** Where a person who is signed in proves again who they are. Its form is answered as the one of the sign-in is. */
+export const confirmationOf = (
+  { passkeyRequestOf, isResetOffered }: Needs,
+  { confirmation, notice }: Confirming,
+): Shown => ({
+  path: '/sign-in',
+  page: sealed =>
+    confirmationPage({ sealed, confirmation, passkey: passkeyRequestOf(sealed), isResetOffered, notice }),
+})
