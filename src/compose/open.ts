@@ -86,13 +86,13 @@ export const openParts = async (config: Config, parts: Parts) => {
     passwords,
     peppers,
     redis,
-    reloadFiles: () => allOf([listed?.reload(), scopes.reload()]),
+    reloadFiles: () => allOf([...(listed === null ? [] : [listed.reload()]), scopes.reload()]),
     scopes: scopes.current,
   }
 }
 
 /** Waits for all, and rejects with the faults of all that failed. */
-const allOf = async (reloads: readonly (Promise<void> | undefined)[]): Promise<void> => {
+const allOf = async (reloads: readonly Promise<void>[]): Promise<void> => {
   const failed = (await Promise.allSettled(reloads)).filter(each => each.status === 'rejected')
   const reasons: readonly unknown[] = failed.map(({ reason }) => reason)
   if (reasons.length === 0) return

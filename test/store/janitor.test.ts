@@ -138,6 +138,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       authorization_codes: 0,
       browser_sessions: 0,
       pushed_requests: 0,
+      client_changes: 0,
       client_logos: 0,
     })
     expect(await sweeper()()).toBeNull()
@@ -163,6 +164,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       authorization_codes: 1,
       browser_sessions: 1,
       pushed_requests: 1,
+      client_changes: 0,
       client_logos: 1,
     })
     for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests', 'client_logos'])

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { nearestWord } from '../base/nearest-word.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 import { parseScope } from '../oauth/scope.ts'
-import type { ScopeCatalogue, ScopeEntry, Words } from './scope-catalogue.ts'
+import type { ScopeCatalogue, ScopeEntry, ScopeWords } from './scope-catalogue.ts'
 
 /** What is wrong with a file of scopes, and what to do; and the path of the value that is meant, in the file's JSON. */
 type ScopeFault = Readonly<{ path: readonly PropertyKey[]; message: string }>
@@ -88,7 +88,7 @@ const parseEntry = (scope: string, given: unknown): ParsedEntry => {
 }
 
 /** The pages' languages are in lower case. */
-const wordsOf = (texts: Readonly<Record<string, string>> | undefined): Words | null =>
+const wordsOf = (texts: Readonly<Record<string, string>> | undefined): ScopeWords | null =>
   texts === undefined ? null : new Map(Object.entries(texts).map(([tag, text]) => [tag.toLowerCase(), text]))
 
 const nameFaults = (scope: string): readonly ScopeFault[] =>

@@ -2,6 +2,8 @@ import { readSources } from './source.ts'
 
 /** The titles of the standards that the code cites by section. Each cited standard must have one. */
 const STANDARDS = {
+  'RFC 2387': 'The MIME Multipart/Related Content-type',
+  'RFC 2392': 'Content-ID and Message-ID Uniform Resource Locators',
   'RFC 3339': 'Date and Time on the Internet: Timestamps',
   'RFC 3834': 'Recommendations for Automatic Responses to Electronic Mail',
   'RFC 3986': 'Uniform Resource Identifier (URI): Generic Syntax',
@@ -13,7 +15,10 @@ const STANDARDS = {
   'RFC 4648': 'The Base16, Base32, and Base64 Data Encodings',
   'RFC 5321': 'Simple Mail Transfer Protocol',
   'RFC 5322': 'Internet Message Format',
+  'RFC 5646': 'Tags for Identifying Languages',
+  'RFC 5771': 'IANA Guidelines for IPv4 Multicast Address Assignments',
   'RFC 5869': 'HMAC-based Extract-and-Expand Key Derivation Function (HKDF)',
+  'RFC 6066': 'Transport Layer Security (TLS) Extensions: Extension Definitions',
   'RFC 6238': 'TOTP: Time-Based One-Time Password Algorithm',
   'RFC 6265': 'HTTP State Management Mechanism',
   'RFC 6265bis': 'Cookies: HTTP State Management Mechanism',
@@ -21,6 +26,7 @@ const STANDARDS = {
   'RFC 6749': 'The OAuth 2.0 Authorization Framework',
   'RFC 6750': 'The OAuth 2.0 Authorization Framework: Bearer Token Usage',
   'RFC 6761': 'Special-Use Domain Names',
+  'RFC 6890': 'Special-Purpose IP Address Registries',
   'RFC 6901': 'JavaScript Object Notation (JSON) Pointer',
   'RFC 7009': 'OAuth 2.0 Token Revocation',
   'RFC 7239': 'Forwarded HTTP Extension',
@@ -39,6 +45,8 @@ const STANDARDS = {
   'RFC 7797': 'JWS Unencoded Payload Option',
   'RFC 7914': 'The scrypt Password-Based Key Derivation Function',
   'RFC 8018': 'PKCS #5: Password-Based Cryptography Specification',
+  'RFC 8037':
+    'CFRG Elliptic Curve Diffie-Hellman (ECDH) and Signatures in JSON Object Signing and Encryption (JOSE)',
   'RFC 8176': 'Authentication Method Reference Values',
   'RFC 8230': 'Using RSA Algorithms with COSE Messages',
   'RFC 8252': 'OAuth 2.0 for Native Apps',
@@ -64,9 +72,11 @@ const STANDARDS = {
   'RFC 9457': 'Problem Details for HTTP APIs',
   'RFC 9470': 'OAuth 2.0 Step Up Authentication Challenge Protocol',
   'RFC 9493': 'Subject Identifiers for Security Event Tokens',
+  'RFC 9525': 'Service Identity in TLS',
   'RFC 9562': 'Universally Unique IDentifiers (UUIDs)',
   'RFC 9700': 'Best Current Practice for OAuth 2.0 Security',
   'RFC 9728': 'OAuth 2.0 Protected Resource Metadata',
+  'RFC 10017': 'OAuth 2.0 for Browser-Based Applications',
   'draft-ietf-httpapi-ratelimit-headers': 'RateLimit header fields for HTTP',
   'draft-ietf-oauth-status-list': 'Token Status List',
   'draft-parecki-oauth-global-token-revocation': 'Global Token Revocation',
@@ -83,7 +93,7 @@ const STANDARDS = {
 const NAMES = Object.keys(STANDARDS).toSorted((a, b) => b.length - a.length)
 const SECTION = String.raw`§\d+(?:\.\d+)*|appendix [A-Z](?:\.\d+)*`
 const CITATION = new RegExp(
-  `(?<standard>RFC \\d{4}(?:bis)?|draft-[a-z]+(?:-[a-z]+)+|${NAMES.join('|')})?(?:-\\d\\d)?(?:(?:,| and)? ?(?:${SECTION}))*`,
+  `(?<standard>RFC \\d{4,5}(?:bis)?|draft-[a-z]+(?:-[a-z]+)+|${NAMES.join('|')})?(?:-\\d\\d)?(?:(?:,| and)? ?(?:${SECTION}))*`,
   'g',
 )
 
