@@ -1,0 +1,3 @@
+DROP TABLE "invitations";
+--> statement-breakpoint
+ALTER TABLE "import_batches" DROP COLUMN "external_id_taken";
