@@ -3,6 +3,7 @@ import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
+import { EMPTY_PROFILE } from '../../src/domain/account/profile.ts'
 import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
@@ -56,6 +57,7 @@ const claims = { jti: ID, sid: ID, sub: ID, client_id: 'app', iat: 0, exp: 900 }
 const account = { id: ID, credential_epoch: 0 }
 const change = { account_id: ID, credential_epoch: 0, keep: ID }
 const line = {
+  ...EMPTY_PROFILE,
   id: ID,
   email: 'a@example.com',
   password_digest,
@@ -63,6 +65,7 @@ const line = {
   email_verified: true,
   disabled: false,
   created_at: '2026-01-01T00:00:00Z',
+  external_id: 'auth0|1',
 }
 
 const { answering, statements, templates } = createStatementRecorder()
@@ -145,19 +148,12 @@ const askAccounts = async () => {
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
   await accounts.changeProfile({
     id: ID,
-    profile: {
-      name: 'Ada',
-      given_name: null,
-      family_name: null,
-      preferred_username: null,
-      picture: null,
-      locale: null,
-      zoneinfo: null,
-    },
+    change: { name: 'Ada' },
   })
   const administration = (database: Database) => createAccountAdministration(database, LIFETIMES)
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })
+  await administration(silent).find({ external_id: 'auth0|1' })
   await administration(silent).create(line)
   await administration(silent).readPage(null, { role: null, disabled: null, email_prefix: null })
   await administration(silent).countSignIns(ID)
@@ -166,6 +162,7 @@ const askAccounts = async () => {
   await administration(silent).changeAndSignOut(ID, { reason: 'factors_changed', withoutFactors: true })
   await administration(silent).enable(ID)
   await administration(silent).setRoles(ID, [])
+  await administration(silent).setExternalId(ID, 'auth0|1')
   await administration(silent).delete(ID)
   await administration(answering([[{ count: FAMILIES_AT_ONCE }]])).delete(ID)
   await administration(answering([[{ created: 1 }]])).importBatch({
@@ -174,6 +171,9 @@ const askAccounts = async () => {
   })
   await createAccountLife(silent, LIFETIMES).delete(account)
   await createAccountLife(silent, LIFETIMES).listSignIns(ID)
+  await createAccountLife(silent, LIFETIMES).findKept(ID)
+  await createAccountLife(silent, LIFETIMES).listBrowserSessions(ID)
+  await createAccountLife(silent, LIFETIMES).listConsents(ID)
 }
 
 const askFactors = async () => {

@@ -2,8 +2,9 @@ import { presentExport } from '../../domain/account/account-export.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Actor } from '../access/actor.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import type { FactorOverview } from '../factors/factor-overview.ts'
 
 type Needs = Readonly<{
@@ -14,15 +15,18 @@ type Needs = Readonly<{
   limit: Limit
 }>
 
-export type ExportAccount = (bearer: Bearer) => Promise<object>
+export type ExportAccount = (actor: Actor) => Promise<object>
 
 /** Ours – Exports everything that the server keeps of a person, for that person. */
 export const createExportAccount =
   ({ accountLife, factorOverview, clock, limit }: Needs): ExportAccount =>
-  async bearer => {
-    const { account } = bearer
+  async actor => {
+    const { account } = actor
     await requireAllowance(limit, account.id)
-    const factors = await factorOverview.list(bearer)
+    const own = requireUnchanged(await accountLife.findKept(account.id))
+    const factors = await factorOverview.list(actor)
     const sign_ins = await accountLife.listSignIns(account.id)
-    return presentExport(account, { factors, sign_ins }, clock())
+    const browser_sessions = await accountLife.listBrowserSessions(account.id)
+    const consents = await accountLife.listConsents(account.id)
+    return presentExport(account, { own, factors, sign_ins, browser_sessions, consents }, clock())
   }
