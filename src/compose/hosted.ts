@@ -3,6 +3,7 @@ import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
+import { createOfferInvitation } from '../flows/sign-in/invitation.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createSessionForms } from '../http/hosted/session-forms.ts'
@@ -18,7 +19,7 @@ type Parts = Base &
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
   const { issuer } = parts
-  const isSignUpOpen = config.SIGN_UP === 'open'
+  const sign_up = config.SIGN_UP
   const isResetOffered = !parts.sendLinks.isOff
   const passkeyRequestOf = createPasskeyRequestOf(parts)
   const min_characters = config.PASSWORD_MIN_CHARACTERS
@@ -39,7 +40,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
     ...parts,
     authorize,
     interactions,
-    isSignUpOpen,
+    sign_up,
     isResetOffered,
     passkeyRequestOf,
     min_characters,
@@ -51,8 +52,9 @@ export const composeHosted = (config: Config, parts: Parts) => {
     interactions,
     sessionForms: createSessionForms(parts),
     applications: createApplications(parts),
+    offerInvitation: createOfferInvitation(parts),
     ownProfile: createOwnProfile(parts),
-    isSignUpOpen,
+    sign_up,
     isResetOffered,
     passkeyRequestOf,
     min_characters,

@@ -28,6 +28,7 @@ import { createFinishEndings } from '../../src/store/families/unfinished-endings
 import { createSweep } from '../../src/store/janitor.ts'
 import { createAddressees } from '../../src/store/mail/addressees.ts'
 import { createEmailLinks } from '../../src/store/mail/email-links.ts'
+import { createInvitations } from '../../src/store/mail/invitations.ts'
 import type { Database } from '../../src/store/postgres/database.ts'
 import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
@@ -82,7 +83,7 @@ const askEverything = async () => {
   await askAuthorization()
   await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
-  await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
+  await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
 
 const askFamilies = async () => {
@@ -220,6 +221,18 @@ const askMail = async () => {
   const reset = [[], [{ account_id: ID, families: [], found: 0, isFirstProof: true }]]
   await links(answering(reset)).redeemReset({ digest: link, password_digest })
   await links(silent).redeemChange(link)
+  const invitations = createInvitations(silent)
+  await invitations.invite({ email: line.email, digest: link, valid_seconds: 60 })
+  await invitations.withdraw(line.email)
+  await invitations.find(link)
+  await invitations.redeem({
+    id: ID,
+    email: line.email,
+    digest: link,
+    password_digest,
+    roles: [],
+    language: 'en',
+  })
   await createAddressees(silent).findByFamily(ID)
   await createAddressees(silent).findByAccount(ID)
   await createAddressees(silent).rememberLanguage({ id: ID, language: 'en' })

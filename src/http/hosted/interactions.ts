@@ -108,6 +108,10 @@ export const shownFactorsOf = (
 
 export type Interactions = ReturnType<typeof createInteractions>
 
+/** The sign-up page of an invitation. */
+export const invitationPath = (invitation: string): string =>
+  `/sign-up?${new URLSearchParams({ invitation }).toString()}`
+
 /** RFC 9110 §15.4.4, RFC 9700 §4.12 – Never 307: it would hand the form to the next address. */
 export const seeOther = (location: string): Reply => ({
   status: 303,
@@ -154,7 +158,8 @@ const openInteraction = (
  * The address at which the same begins again: a page that only asks, so that it is safe. None for a request with an `id_token_hint`, which
  * is not repeated: without it another person could go on.
  */
-const restartOf = ({ request }: Interaction): string | null => {
+const restartOf = ({ request, invitation }: Interaction): string | null => {
+  if (invitation !== undefined) return invitationPath(invitation)
   if (request === null) return '/sign-in'
   return request.hinted_sub === null ? authorizationPathOf(request) : null
 }

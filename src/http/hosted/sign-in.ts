@@ -1,3 +1,4 @@
+import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { asAnotherPerson, withoutPrompt } from '../../domain/authorization/interaction.ts'
 import {
   expiryOf,
@@ -43,7 +44,7 @@ type Needs = Readonly<{
   welcome: Welcome
   deviceCookie: Cookie
   csrf: Csrf
-  isSignUpOpen: boolean
+  sign_up: SignUpMode
   isResetOffered: boolean
   limits: Readonly<{ accounts: Limit; login: Limit }>
 }>
@@ -203,7 +204,7 @@ const PASSKEY_NOTICES: typeof NOTICES = {
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
 const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
   const { call, form, interaction } = filled
-  const { interactions, findAsking, isSignUpOpen, isResetOffered } = needs
+  const { interactions, findAsking, sign_up, isResetOffered } = needs
   const asking = await findAsking(interaction)
   const [status] = PROBLEMS[problem.code]
   const isPasskey = form.get('passkey') !== undefined
@@ -223,7 +224,7 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
       asking,
       email,
       notice,
-      isSignUpOpen,
+      sign_up,
       isResetOffered,
       passkey: needs.passkeyRequestOf(sealed),
     })

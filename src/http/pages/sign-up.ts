@@ -1,3 +1,4 @@
+import { NOT_INVITED } from '../../flows/sign-in/sign-up.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
 import { inLanguage, type Page, type View } from '../layout/layout.ts'
@@ -15,11 +16,13 @@ type SignUp = Readonly<{
   email: string
   min_characters: number
   faults: readonly SignUpFault[]
+  /** True: the address is the one that an invitation was mailed to, and stays. */
+  isInvited: boolean
 }>
 
 /** A new account. One field for the password: the browser can show it, and a second field is only typed twice. */
 export const signUpPage =
-  ({ sealed, asking, email, min_characters, faults }: SignUp): Page =>
+  ({ sealed, asking, email, min_characters, faults, isInvited }: SignUp): Page =>
   view => {
     const { say, language } = view
     const shown = faults.map(fault => ({ field: fault.field, text: wordsOf(view, fault) }))
@@ -32,8 +35,9 @@ export const signUpPage =
         autocomplete: 'username',
         value: email,
         fault: faultOf('email'),
-        hasFocus: faults[0]?.field !== 'password',
-        more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false' },
+        hasFocus: !isInvited && faults[0]?.field !== 'password',
+        ...(isInvited ? { hint: say('sign-up.invited_hint') } : {}),
+        more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false', readonly: isInvited },
       }),
       field(view, {
         name: 'password',
@@ -42,7 +46,7 @@ export const signUpPage =
         autocomplete: 'new-password',
         hint: say('reset-password.hint', { count: min_characters }),
         fault: faultOf('password'),
-        hasFocus: faults[0]?.field === 'password',
+        hasFocus: isInvited || faults[0]?.field === 'password',
       }),
       button({ label: say('sign-up.button'), busy: say('sign-up.busy') }),
     ]
@@ -60,5 +64,12 @@ ${form(view, { action: '/sign-up', hidden: { request: sealed }, content: fields 
 
 const wordsOf = ({ say }: View, { field, detail }: SignUpFault): Html => {
   if (field === 'password') return passwordFaultOf(say, detail)
-  return say(detail === 'is taken' ? 'sign-up.email_taken' : 'sign-up.email_malformed')
+  switch (detail) {
+    case 'is taken':
+      return say('sign-up.email_taken')
+    case NOT_INVITED:
+      return say('sign-up.email_not_invited')
+    default:
+      return say('sign-up.email_malformed')
+  }
 }

@@ -243,6 +243,24 @@ describe('the embedded database', () => {
     rmSync(directory, { recursive: true })
   })
 
+  it('prints the mail of an invitation where no SMTP_URL is set, and the link opens an account', async () => {
+    const embedded = storages.find(({ name }) => name === 'embedded')
+    if (embedded === undefined) throw new Error('there is no embedded database')
+    const storage = await embedded.create()
+    const said = await accounts(storage.environment, ['invite', 'ada@invited.example'])
+    expect(said).toMatchObject({
+      code: 0,
+      out: [expect.stringMatching(/^invited ada@invited\.example, until /)],
+    })
+    const [, invitation] = /sign-up\?invitation=(\S+)/.exec(said.err.join('\n')) ?? []
+    const signet = await startAt({ environment: { ...storage.environment, SIGN_UP: 'invited' } })
+    expect((await signUp(signet, 'ada@invited.example', { invitation })).user).toMatchObject({
+      email_verified: true,
+    })
+    await signet.close()
+    await storage.remove()
+  })
+
   it('is refused in one line while a server runs', async () => {
     const embedded = storages.find(({ name }) => name === 'embedded')
     if (embedded === undefined) throw new Error('there is no embedded database')
