@@ -6,6 +6,7 @@ import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Person, ProfileChange } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'
+import type { KeptSession } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { PastSignIn } from '../domain/sign-in/sign-in-history.ts'
 import type { EndedPerson } from './revocations.ts'
@@ -46,7 +47,7 @@ export type Accounts = {
     credential_epoch: number
     keep: string | null
     /** The browser session that goes on, with the sign-ins that were opened from it. */
-    keep_session?: string | null
+    keep_session?: KeptSession | null
     password_digest: PasswordDigest | null
     reason: EndReason
   }): Promise<readonly string[] | null>

@@ -4,6 +4,7 @@ import type { Digest } from '../domain/base/digest.ts'
 import type { Ceremony, CeremonyPurpose, NewCeremony } from '../domain/factors/ceremony.ts'
 import type { Assertion, Attestation, NewPasskey, Passkey } from '../domain/factors/passkey.ts'
 import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
+import type { KeptSession } from '../domain/sign-in/browser-session.ts'
 
 /** The second factors of an account. */
 export type FactorsOf = Readonly<{
@@ -18,8 +19,15 @@ export type FactorsOf = Readonly<{
 /** Wrong codes in a row, counted apart so that guesses of strangers do not close TOTP for the owner's known devices. */
 export type TotpFailures = Readonly<{ unknown_devices: number; known_devices: number }>
 
-/** A change of an account's factors. `keep` is the sign-in that makes the change and lives on. */
-type Change = Readonly<{ account_id: string; credential_epoch: number; keep: string | null }>
+/**
+ * A change of an account's factors. `keep` is the sign-in that makes the change and lives on, `keep_session` the browser session that does.
+ */
+type Change = Readonly<{
+  account_id: string
+  credential_epoch: number
+  keep: string | null
+  keep_session?: KeptSession | null
+}>
 type FactorAdded = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 type RecoveryDigests = readonly Digest<'recovery_code'>[]
 
@@ -73,6 +81,8 @@ export type Factors = {
   /** The recovery codes are deleted with the last factor. */
   removeTotp(change: Change): Promise<readonly string[] | null>
   removePasskey(change: Change & { id: string }): Promise<readonly string[] | null>
+  /** Atomic. False when the account has no such passkey. */
+  renamePasskey(passkey: { account_id: string; id: string; label: string }): Promise<boolean>
   /** The account of a passkey. Null when the passkey is unknown, or the account disabled. */
   findOwner(passkey_id: string): Promise<Account | null>
   /** True when an account has this passkey. */

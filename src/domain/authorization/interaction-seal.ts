@@ -30,6 +30,18 @@ const REQUEST = z.object({
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 
+/**
+ * A person who is signed in, and proves again who they are before a change of how they sign in. `path` is the page of that change, to which
+ * they go on.
+ */
+export type Confirmation = Readonly<{
+  account_id: string
+  email: string
+  hasPassword: boolean
+  hasPasskey: boolean
+  path: string
+}>
+
 /** What a page takes along to the next one. Nothing is stored for a stranger. */
 export type Interaction = Readonly<{
   /** Null: the person came to the pages by themselves, and goes on to their account page. */
@@ -49,6 +61,8 @@ export type Interaction = Readonly<{
     /** What the browser is asked with, where a passkey would do. */
     passkey?: PasskeyRequest | undefined
   }> | null
+  /** Left out but on the way to a change of how the person signs in. */
+  confirmation?: Confirmation | undefined
 }>
 
 const PASSKEY_REQUEST = z.object({
@@ -66,12 +80,21 @@ const SECOND_FACTOR = z.object({
   passkey: PASSKEY_REQUEST.optional(),
 })
 
+const CONFIRMATION = z.object({
+  account_id: z.string(),
+  email: z.string(),
+  hasPassword: z.boolean(),
+  hasPasskey: z.boolean(),
+  path: z.string(),
+}) satisfies z.ZodType<Confirmation>
+
 const INTERACTION = z.object({
   request: REQUEST.nullable(),
   begun_at: z.number(),
   session_id: z.string().nullable(),
   invitation: z.string().optional(),
   second_factor: SECOND_FACTOR.nullable(),
+  confirmation: CONFIRMATION.optional(),
 }) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */

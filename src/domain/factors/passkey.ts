@@ -1,3 +1,4 @@
+import type { FactorMethod } from '../oauth/acr.ts'
 import type { Client } from '../oauth/client.ts'
 import { CEREMONY_SECONDS } from './ceremony.ts'
 
@@ -19,6 +20,10 @@ export type Passkey = Readonly<{
   created_at: Date
   last_used_at: Date | null
 }>
+
+/** RFC 8176 §2 – A passkey that can be copied to other devices counts as a key in software. */
+export const methodOf = ({ backup_eligible }: Pick<Passkey, 'backup_eligible'>): FactorMethod =>
+  backup_eligible ? 'swk' : 'hwk'
 
 export type NewPasskey = Omit<Passkey, 'label' | 'created_at' | 'last_used_at'>
 
@@ -89,6 +94,18 @@ export const requestOptions = ({ rp_id, challenge, passkeys }: Omit<Enrolment, '
 })
 
 export type PasskeyRequest = ReturnType<typeof requestOptions>
+export type PasskeyCreation = ReturnType<typeof creationOptions>
+
+type Accepted = Pick<Enrolment, 'rp_id' | 'passkeys'> & Readonly<{ account_id: string }>
+
+/** WebAuthn Level 3 §5.1.10.3 – What `PublicKeyCredential.signalAllAcceptedCredentials` takes: the browser forgets the others. */
+export const acceptedPasskeys = ({ rp_id, account_id, passkeys }: Accepted) => ({
+  rpId: rp_id,
+  userId: userHandleOf(account_id),
+  allAcceptedCredentialIds: passkeys.map(({ id }) => id),
+})
+
+export type AcceptedPasskeys = ReturnType<typeof acceptedPasskeys>
 
 /** WebAuthn §5.4.3 – The user handle: the bytes of the account's id, which tell nothing about the person. */
 export const userHandleOf = (account_id: string): string =>

@@ -42,6 +42,17 @@ export type NewBrowserSession = Readonly<{
   source: RequestSource
 }>
 
+/**
+ * A session that goes on while the credentials of its person change and all others end: under a new secret, so that a copy of the cookie
+ * ends with the others.
+ */
+export type KeptSession = Readonly<{
+  id: string
+  digest: Digest<'browser_session'>
+  /** Null: the methods stay. */
+  amr: readonly string[] | null
+}>
+
 /** `ended` has the sign-ins that ended with the session of another person in the same browser. */
 export type OpenedSession = BrowserSession & Readonly<{ ended: readonly string[] }>
 

@@ -1,12 +1,12 @@
 import { accountAt } from '../../domain/account/account.ts'
-import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type AccessTokenClaims, bearerTokenOf, judgeAccessToken } from '../../domain/oauth/access-token.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
-import type { Actor } from './actor.ts'
+import type { Owner } from './actor.ts'
 
 type Reading = Readonly<{ keys: Keys; clock: Clock; issuer: string }>
 type Needs = Reading &
@@ -17,18 +17,8 @@ type Needs = Reading &
     second_factor_roles: readonly string[]
   }>
 
-export type Bearer = Actor &
-  Readonly<{
-    claims: AccessTokenClaims
-    /** The request that carries the token, for the lines of the log that it causes. */
-    request_id: string
-  }>
-
-/** Names the sign-in of a bearer token, and the request that carries the token. */
-export const aboutBearer = ({ claims, request_id }: Bearer): AboutRequest => ({
-  ...aboutSignIn(claims),
-  request_id,
-})
+/** A person who acts by an access token. */
+export type Bearer = Owner & Readonly<{ claims: AccessTokenClaims }>
 
 type BearerRequest = Readonly<{ authorization: string | undefined; request_id: string }>
 
@@ -47,8 +37,17 @@ export const createAuthenticateBearer =
     if (!client?.first_party) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'not_first_party', about })
     const account = (await blocklist.has(claims)) ? null : await revocations.findAccount(claims)
     if (account === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked', about })
-    const acts_by = { sid: claims.sid ?? null }
-    return { claims, account: accountAt(account, claims.acr, second_factor_roles), acts_by, request_id }
+    const { client_id, sid = null, acr = null, amr = [], auth_time = 0 } = claims
+    return {
+      claims,
+      account: accountAt(account, acr, second_factor_roles),
+      acts_by: { sid },
+      client_id,
+      amr,
+      acr,
+      auth_time,
+      request_id,
+    }
   }
 
 /**

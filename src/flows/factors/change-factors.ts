@@ -7,9 +7,10 @@ import {
   type RecoveryCode,
   recoveryCodeOf,
 } from '../../domain/factors/recovery-code.ts'
+import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import { actingIdOf, keptOf, keptWith, type Owner } from '../access/actor.ts'
 import type { BegunCeremony, CeremonySteps, ResumedCeremony } from './ceremonies.ts'
 import type { RequireStepUp } from './require-step-up.ts'
 
@@ -30,13 +31,13 @@ export const createChangeFactors = (needs: Needs) => {
 
   return {
     /** The factors of the account. */
-    find: ({ account }: Bearer): Promise<FactorsOf> => factors.find(account.id),
+    find: ({ account }: Owner): Promise<FactorsOf> => factors.find(account.id),
 
     requireStepUp,
 
-    begin: ({ account, claims }: Bearer, purpose: Enrolment, payload: Uint8Array): Promise<BegunCeremony> => {
-      const { client_id, sid } = claims
-      const family_id = sid ?? null
+    begin: (owner: Owner, purpose: Enrolment, payload: Uint8Array): Promise<BegunCeremony> => {
+      const { account, client_id } = owner
+      const family_id = actingIdOf(owner)
       // An enrolment opens no sign-in: the transport is never used.
       return ceremonySteps.begin({
         purpose,
@@ -48,19 +49,19 @@ export const createChangeFactors = (needs: Needs) => {
       })
     },
 
-    resume: ({ claims }: Bearer, purpose: Enrolment, handle: string): Promise<ResumedCeremony> =>
-      ceremonySteps.resume({ handle, purpose, family_id: claims.sid ?? null }),
+    resume: (owner: Owner, purpose: Enrolment, handle: string): Promise<ResumedCeremony> =>
+      ceremonySteps.resume({ handle, purpose, family_id: actingIdOf(owner) }),
 
-    /** The account whose factors change, and the sign-in that goes on. */
-    changeOf: ({ account, claims }: Bearer) => ({
-      account_id: account.id,
-      credential_epoch: account.credential_epoch,
-      keep: claims.sid ?? null,
+    /** The account whose factors change, and the sign-in that goes on; null: no new factor was proved. */
+    changeOf: (owner: Owner, proved: FactorMethod | null) => ({
+      account_id: owner.account.id,
+      credential_epoch: owner.account.credential_epoch,
+      ...(proved === null ? keptOf(owner) : keptWith(owner, proved)),
     }),
 
     createCodes,
     /** New recovery codes for an account that has none left. They are shown this once. */
-    codesFor: async ({ account }: Bearer): Promise<readonly RecoveryCode[]> =>
+    codesFor: async ({ account }: Owner): Promise<readonly RecoveryCode[]> =>
       (await factors.find(account.id)).recovery_codes > 0 ? [] : createCodes(),
   }
 }

@@ -1,8 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { presentPasskey } from '../../domain/factors/passkey.ts'
 import type { Factors } from '../../ports/factors.ts'
-import type { Actor } from '../access/actor.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Actor, Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf } from './change-factors.ts'
 import { hasFactor } from './offer-factors.ts'
@@ -22,12 +21,12 @@ export const createFactorOverview = ({ factors, change }: Needs) => ({
   },
 
   /** Makes a new set of recovery codes, which voids the former one. No sign-in ends: the account signs in with the same factors. */
-  renewRecoveryCodes: async (bearer: Bearer, ownerProof: OwnerProof) => {
-    const has = await change.find(bearer)
+  renewRecoveryCodes: async (owner: Owner, ownerProof: OwnerProof) => {
+    const has = await change.find(owner)
     if (!hasFactor(has)) throw new Problem('NOT_FOUND', { reason: 'no_second_factor' })
-    await change.requireStepUp(bearer, ownerProof)
+    await change.requireStepUp(owner, ownerProof)
     const codes = change.createCodes()
-    const { id, credential_epoch } = bearer.account
+    const { id, credential_epoch } = owner.account
     const set = { id, credential_epoch, replaces: has.recovery_set, digests: digestsOf(codes) }
     const outcome = requireUnchanged(await factors.replaceRecoveryCodes(set))
     if (outcome === 'overtaken') throw new Problem('RECOVERY_CODES_CHANGED')

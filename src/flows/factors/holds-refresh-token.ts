@@ -7,7 +7,7 @@ import type { RaiseAlert } from '../../grants/security-alert.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics } from '../../ports/effects.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import { actingIdOf, type Owner } from '../access/actor.ts'
 
 type Needs = Readonly<{
   clients: Clients
@@ -28,14 +28,14 @@ export type OwnRefreshToken = Readonly<{
  * Ours – True where a request carries the current refresh token of its own sign-in. A service that was sent the access token does not
  * have the refresh token. The token is judged as for a refresh, without rotating. Throws a 401 for a superseded token, whose family ends.
  */
-export type HoldsRefreshToken = (bearer: Bearer, given: OwnRefreshToken) => Promise<boolean>
+export type HoldsRefreshToken = (owner: Owner, given: OwnRefreshToken) => Promise<boolean>
 
 export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
   const { clients, refreshFamilies, peppers } = needs
-  return async ({ claims }, { text, refresh_transport, source }) => {
+  return async (owner, { text, refresh_transport, source }) => {
     const token = parseRefreshToken(text, peppers)
-    const client = await clients.find(claims.client_id)
-    if (token === null || client === null || token.family_id !== claims.sid) return false
+    const client = await clients.find(owner.client_id)
+    if (token === null || client === null || token.family_id !== actingIdOf(owner)) return false
     const [pepper] = peppers
     const outcome = await refreshFamilies.judge({
       ...token,
@@ -64,7 +64,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
           verdict: outcome,
           client_id: client.client_id,
           family_id: token.family_id,
-          user_id: claims.sub,
+          user_id: owner.account.id,
           source,
         })
     }

@@ -1,11 +1,11 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { CHALLENGE_BYTES } from '../../domain/factors/ceremony.ts'
-import { type Attestation, creationOptions } from '../../domain/factors/passkey.ts'
+import { type Attestation, creationOptions, methodOf } from '../../domain/factors/passkey.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
@@ -29,19 +29,19 @@ const PASSKEYS_AT_MOST = 20
 export const createPasskeyEnrolment = (needs: Needs) => {
   const { factors, change, passkeyVerifier, clients, random, originsOf, rp_id } = needs
   return {
-    begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
-      const { passkeys } = await change.find(bearer)
+    begin: async (owner: Owner, ownerProof: OwnerProof) => {
+      const { passkeys } = await change.find(owner)
       if (passkeys.length >= PASSKEYS_AT_MOST)
         throw new Problem('FACTOR_EXISTS', { reason: 'passkeys_at_most' })
-      await change.requireStepUp(bearer, ownerProof)
+      await change.requireStepUp(owner, ownerProof)
       const challenge = random.bytes(CHALLENGE_BYTES)
-      const begun = await change.begin(bearer, 'passkey_enrolment', challenge)
-      return { ...begun, passkey: creationOptions({ rp_id, challenge, account: bearer.account, passkeys }) }
+      const begun = await change.begin(owner, 'passkey_enrolment', challenge)
+      return { ...begun, passkey: creationOptions({ rp_id, challenge, account: owner.account, passkeys }) }
     },
 
-    confirm: async (bearer: Bearer, { handle, attestation, label }: Given) => {
-      const { payload: challenge, finish } = await change.resume(bearer, 'passkey_enrolment', handle)
-      const client = await clients.find(bearer.claims.client_id)
+    confirm: async (owner: Owner, { handle, attestation, label }: Given) => {
+      const { payload: challenge, finish } = await change.resume(owner, 'passkey_enrolment', handle)
+      const client = await clients.find(owner.client_id)
       const origins = client === null ? [] : originsOf(client)
       const passkey = await passkeyVerifier.judgeEnrolment({ attestation, challenge, origins })
       if (passkey === null) throw unproven('#/passkey', 'must be the answer to this challenge')
@@ -49,18 +49,19 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       if (await factors.hasPasskey(passkey.id))
         throw new Problem('FACTOR_EXISTS', { reason: 'passkey_exists' })
       await finish()
-      const codes = await change.codesFor(bearer)
-      const added = { ...change.changeOf(bearer), passkey, label, recovery: digestsOf(codes) }
+      const codes = await change.codesFor(owner)
+      const proved = methodOf(passkey)
+      const added = { ...change.changeOf(owner, proved), passkey, label, recovery: digestsOf(codes) }
       const { isRecoveryGiven } = requireUnchanged(await factors.addPasskey(added))
       return { id: passkey.id, label, recovery_codes: isRecoveryGiven ? codes : [] }
     },
 
-    remove: async (bearer: Bearer, id: string, ownerProof: OwnerProof): Promise<void> => {
-      const { passkeys } = await change.find(bearer)
+    remove: async (owner: Owner, id: string, ownerProof: OwnerProof): Promise<void> => {
+      const { passkeys } = await change.find(owner)
       if (!passkeys.some(passkey => passkey.id === id))
         throw new Problem('NOT_FOUND', { reason: 'passkey_absent' })
-      await change.requireStepUp(bearer, ownerProof)
-      requireUnchanged(await factors.removePasskey({ ...change.changeOf(bearer), id }))
+      await change.requireStepUp(owner, ownerProof)
+      requireUnchanged(await factors.removePasskey({ ...change.changeOf(owner, null), id }))
     },
   }
 }

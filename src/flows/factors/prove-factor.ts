@@ -1,6 +1,6 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
-import type { Assertion } from '../../domain/factors/passkey.ts'
+import { type Assertion, methodOf } from '../../domain/factors/passkey.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import {
   NONCE_BYTES,
@@ -148,6 +148,5 @@ const provePasskey = async (
   const judged = await verifier.judgeAssertion({ assertion, passkey, account_id, challenge, origins })
   if (judged === null) throw invalid('passkey_assertion')
   if (!(await factors.usePasskey({ account_id, id: passkey.id, ...judged }))) throw invalid('passkey_counter')
-  // RFC 8176 §2 – A passkey that can be copied to other devices counts as a key in software.
-  return passkey.backup_eligible ? 'swk' : 'hwk'
+  return methodOf(passkey)
 }

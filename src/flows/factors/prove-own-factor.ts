@@ -2,7 +2,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import { actingIdOf, type Owner } from '../access/actor.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { CeremonySteps } from './ceremonies.ts'
 import type { Proof, ProveFactor } from './prove-factor.ts'
@@ -19,17 +19,18 @@ type Needs = Readonly<{
 export type OwnFactorProof = Readonly<{ handle: string | null; proof: Proof; device_token: string | null }>
 
 /** Judges a proof of a person who is signed in, and spends it. Throws the same 401 for every wrong proof. */
-export type ProveOwnFactor = (bearer: Bearer, ownProof: OwnFactorProof) => Promise<FactorMethod>
+export type ProveOwnFactor = (owner: Owner, ownProof: OwnFactorProof) => Promise<FactorMethod>
 
 const NO_CHALLENGE = { payload: new Uint8Array(), finish: async () => {} }
 
 export const createProveOwnFactor =
   ({ clients, ceremonySteps, proveFactor, knownDevices, originsOf }: Needs): ProveOwnFactor =>
-  async ({ account, claims, request_id }, { handle, proof, device_token }) => {
-    const client = await clients.find(claims.client_id)
-    if (client === null || claims.sid === undefined)
+  async (owner, { handle, proof, device_token }) => {
+    const { account, client_id, request_id } = owner
+    const client = await clients.find(client_id)
+    const family_id = actingIdOf(owner)
+    if (client === null || family_id === null)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
-    const family_id = claims.sid
     const { payload: challenge, finish } =
       handle === null ? NO_CHALLENGE : await ceremonySteps.resume({ handle, purpose: 'step_up', family_id })
     const device = knownDevices.recognise(device_token, account)

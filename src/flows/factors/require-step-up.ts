@@ -5,7 +5,7 @@ import type { Accounts } from '../../ports/accounts.ts'
 import type { Clock, Passwords } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import { actorKeyOf, type Owner } from '../access/actor.ts'
 import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
@@ -36,7 +36,7 @@ export type OwnerProof = Readonly<{
 }>
 
 /** Throws a 401 unless the request comes from the account's owner. */
-export type RequireStepUp = (bearer: Bearer, ownerProof: OwnerProof) => Promise<void>
+export type RequireStepUp = (owner: Owner, ownerProof: OwnerProof) => Promise<void>
 
 /** Seconds after a sign-in in which it may change how its account signs in without another proof. */
 const FRESH_SECONDS = 300
@@ -50,16 +50,16 @@ const FRESH_SECONDS = 300
  */
 export const createRequireStepUp =
   (needs: Needs): RequireStepUp =>
-  async (bearer, ownerProof) => {
-    const { account, claims } = bearer
-    await requireAllowance(needs.limit, claims.sid ?? account.id)
+  async (owner, ownerProof) => {
+    const { account } = owner
+    await requireAllowance(needs.limit, actorKeyOf(owner))
     const has = await needs.factors.find(account.id)
     const device = needs.knownDevices.recognise(ownerProof.device_token, account)
     // The password is judged before the factor: a wrong password spends no recovery code.
-    if (!isComplete(ownerProof, has)) await requireFresh(needs, { bearer, ownerProof, has, device })
+    if (!isComplete(ownerProof, has)) await requireFresh(needs, { owner, ownerProof, has, device })
     if (ownerProof.current_password !== null)
       await provePassword(needs, { account, device, current_password: ownerProof.current_password })
-    if (ownerProof.factor !== null) await needs.proveOwnFactor(bearer, ownerProof.factor)
+    if (ownerProof.factor !== null) await needs.proveOwnFactor(owner, ownerProof.factor)
   }
 
 /** True where the request shows a password or passkey, and a factor where the account has one. */
@@ -68,20 +68,31 @@ const isComplete = ({ current_password, factor }: OwnerProof, has: FactorsOf): b
   return current_password !== null && (factor !== null || !hasFactor(has))
 }
 
-type Asking = Readonly<{ bearer: Bearer; ownerProof: OwnerProof; has: FactorsOf; device: Uint8Array | null }>
+type Asking = Readonly<{ owner: Owner; ownerProof: OwnerProof; has: FactorsOf; device: Uint8Array | null }>
 
 /** RFC 9470 §3 – Throws unless the sign-in is fresh, of the account's highest class, and shows its own refresh token. */
 const requireFresh = async (
   { clock, holdsRefreshToken }: Needs,
-  { bearer, ownerProof: { own_refresh_token }, has, device }: Asking,
+  { owner, ownerProof: { own_refresh_token }, has, device }: Asking,
 ): Promise<void> => {
-  const { acr, auth_time = 0 } = bearer.claims
-  const isHeld = own_refresh_token !== null && (await holdsRefreshToken(bearer, own_refresh_token))
-  const isFresh = clock().getTime() / 1000 - auth_time < FRESH_SECONDS
-  const isHighest = acr === ACR.mfa || !hasFactor(has)
-  if (isHeld && isFresh && isHighest) return
-  const reason = !isHighest ? 'one_factor' : isFresh ? 'refresh_token_not_shown' : 'not_fresh'
+  // The cookie of a browser session goes to this server alone, and names the session by its current secret.
+  const isHeld =
+    'session_id' in owner.acts_by ||
+    (own_refresh_token !== null && (await holdsRefreshToken(owner, own_refresh_token)))
+  const reason = judgeFreshness(owner, { has, now: clock() }) ?? (isHeld ? null : 'refresh_token_not_shown')
+  if (reason === null) return
   throw new Problem('AUTH_STEP_UP_REQUIRED', { reason, ...demandOf(has, device !== null) })
+}
+
+type Judging = Readonly<{ has: FactorsOf; now: Date }>
+
+/** Null for a sign-in that is fresh and of the account's highest class; else what it lacks. */
+export const judgeFreshness = (
+  { acr, auth_time }: Owner,
+  { has, now }: Judging,
+): 'one_factor' | 'not_fresh' | null => {
+  if (acr !== ACR.mfa && hasFactor(has)) return 'one_factor'
+  return now.getTime() / 1000 - auth_time < FRESH_SECONDS ? null : 'not_fresh'
 }
 
 /** The missing proof: as a challenge (RFC 9470 §3), and as members of the problem for the application. */

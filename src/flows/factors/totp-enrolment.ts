@@ -5,7 +5,7 @@ import { NONCE_BYTES, type SealedSecret, seal, unseal } from '../../domain/facto
 import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../../domain/factors/totp.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors } from '../../ports/factors.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
 import type { OwnerProof } from './require-step-up.ts'
@@ -22,36 +22,36 @@ type Needs = Readonly<{
 
 /** RFC 6238 – Enrols an authenticator application: first the secret, then a code that proves that the application has it. */
 export const createTotpEnrolment = ({ factors, change, peppers, random, clock, issuer_name }: Needs) => ({
-  begin: async (bearer: Bearer, ownerProof: OwnerProof) => {
-    const { totp } = await change.find(bearer)
+  begin: async (owner: Owner, ownerProof: OwnerProof) => {
+    const { totp } = await change.find(owner)
     if (totp !== null) throw new Problem('FACTOR_EXISTS', { reason: 'totp_exists' })
-    await change.requireStepUp(bearer, ownerProof)
-    const { id: owner, email } = bearer.account
+    await change.requireStepUp(owner, ownerProof)
+    const { id, email } = owner.account
     const secret = random.bytes(TOTP_SECRET_BYTES)
-    const sealed = seal(secret, { owner, nonce: random.bytes(NONCE_BYTES) }, peppers[0])
-    const begun = await change.begin(bearer, 'totp_enrolment', sealed)
+    const sealed = seal(secret, { owner: id, nonce: random.bytes(NONCE_BYTES) }, peppers[0])
+    const begun = await change.begin(owner, 'totp_enrolment', sealed)
     return { ...begun, secret: base32Of(secret), uri: totpUri(secret, { issuer: issuer_name, email }) }
   },
 
   /** Spends the code too: a code that was seen over a shoulder signs no thief in. */
-  confirm: async (bearer: Bearer, { handle, code }: Readonly<{ handle: string; code: string }>) => {
-    const { payload, finish } = await change.resume(bearer, 'totp_enrolment', handle)
+  confirm: async (owner: Owner, { handle, code }: Readonly<{ handle: string; code: string }>) => {
+    const { payload, finish } = await change.resume(owner, 'totp_enrolment', handle)
     const sealed = payload as SealedSecret
-    const secret = unseal(sealed, bearer.account.id, peppers)
+    const secret = unseal(sealed, owner.account.id, peppers)
     const step = secret === null ? null : findTotpStep(code, secret, clock())
     if (step === null) throw unproven('#/totp', 'must be the code that the application shows now')
     await finish()
-    const codes = await change.codesFor(bearer)
-    const added = { ...change.changeOf(bearer), secret: sealed, step, recovery: digestsOf(codes) }
+    const codes = await change.codesFor(owner)
+    const added = { ...change.changeOf(owner, 'otp'), secret: sealed, step, recovery: digestsOf(codes) }
     const { isRecoveryGiven } = requireUnchanged(await factors.addTotp(added))
     return { recovery_codes: isRecoveryGiven ? codes : [] }
   },
 
-  remove: async (bearer: Bearer, ownerProof: OwnerProof): Promise<void> => {
-    const { totp } = await change.find(bearer)
+  remove: async (owner: Owner, ownerProof: OwnerProof): Promise<void> => {
+    const { totp } = await change.find(owner)
     if (totp === null) throw new Problem('NOT_FOUND', { reason: 'totp_absent' })
-    await change.requireStepUp(bearer, ownerProof)
-    requireUnchanged(await factors.removeTotp(change.changeOf(bearer)))
+    await change.requireStepUp(owner, ownerProof)
+    requireUnchanged(await factors.removeTotp(change.changeOf(owner, null)))
   },
 })
 

@@ -3,7 +3,7 @@ import type { Language } from '../../domain/base/language.ts'
 import { type AboutRequest, aboutSignIn } from '../../domain/base/log-fields.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { TracedSource } from '../../domain/sign-in/refresh-family.ts'
-import { aboutBearer, type Bearer } from '../access/authenticate-bearer.ts'
+import { aboutOwner, type Owner } from '../access/actor.ts'
 import type { ChangePassword } from '../account/change-password.ts'
 import type { Welcomed } from '../sign-in/complete-sign-in.ts'
 import type { Notices } from './notices.ts'
@@ -41,23 +41,23 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
 
   changePassword:
     (changePassword: ChangePassword): ChangePassword =>
-    async (bearer, passwords) => {
-      await changePassword(bearer, passwords)
-      notices.passwordChanged(addresseeOf(bearer.account), aboutBearer(bearer))
+    async (owner, passwords) => {
+      await changePassword(owner, passwords)
+      notices.passwordChanged(addresseeOf(owner.account), aboutOwner(owner))
     },
 
   /** A factor outlasts a new password: a thief who enrols a factor of their own must not do so in silence. */
   factorChange:
     <G extends readonly unknown[], R>(change: FactorChange<G, R>): FactorChange<G, R> =>
-    async (bearer, ...given) => {
-      const changed = await change(bearer, ...given)
-      notices.factorsChanged(addresseeOf(bearer.account), aboutBearer(bearer))
+    async (owner, ...given) => {
+      const changed = await change(owner, ...given)
+      notices.factorsChanged(addresseeOf(owner.account), aboutOwner(owner))
       return changed
     },
 })
 
 export type NotifyOwner = ReturnType<typeof createNotifyOwner>
-type FactorChange<G extends readonly unknown[], R> = (bearer: Bearer, ...given: G) => Promise<R>
+type FactorChange<G extends readonly unknown[], R> = (owner: Owner, ...given: G) => Promise<R>
 
 const aboutOf = ({ account, sid }: Welcomed, { client, source }: Seen): AboutRequest => ({
   ...aboutSignIn({ sub: account.id, sid, client_id: client.client_id }),

@@ -14,7 +14,7 @@ import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { About, EmailLinks, IssuedLink, Mailer, NewLink } from '../../ports/mail.ts'
-import type { Bearer } from '../access/authenticate-bearer.ts'
+import type { Owner } from '../access/actor.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
@@ -88,16 +88,16 @@ export const createSendLinks = (needs: Needs) => {
     },
 
     emailChange: async (
-      bearer: Bearer,
+      owner: Owner,
       { ownerProof, new_email: given, ...asked }: ChangeRequest,
     ): Promise<void> => {
       requireMailer()
-      const { account } = bearer
+      const { account } = owner
       const { id: account_id, credential_epoch } = account
       const new_email = parseEmail(given, '#/new_email')
       if (new_email === account.email)
         throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
-      await needs.requireStepUp(bearer, ownerProof)
+      await needs.requireStepUp(owner, ownerProof)
       post('change_email', { ...asked, email: new_email, isUrgent: false }, link =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),
       )

@@ -1,26 +1,16 @@
-import {
-  type Person,
-  PROFILE_FIELDS,
-  type ProfileField,
-  type ProfileFields,
-} from '../../domain/account/profile.ts'
+import { PROFILE_FIELDS, type ProfileField, type ProfileFields } from '../../domain/account/profile.ts'
 import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
-import type { Form } from '../../domain/oauth/form.ts'
 import type { Applications } from '../../flows/account/applications.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { SignIns } from '../../flows/sign-in/sign-ins.ts'
 import type { Clock } from '../../ports/effects.ts'
-import { seeOther } from '../hosted/interactions.ts'
-import { inLanguage } from '../layout/layout.ts'
-import { languageFor } from '../server/language.ts'
 import { pageReply } from '../server/page-reply.ts'
 import { answeringProblems } from '../server/refusal.ts'
-import type { Call, Reply, Route } from '../server/route.ts'
+import type { Reply, Route } from '../server/route.ts'
 import { applicationsPage } from './applications-page.ts'
 import { devicesPage } from './devices-page.ts'
-import type { Frame } from './frame.ts'
 import { profilePage } from './profile-page.ts'
-import { createVisits, type Visit } from './visit.ts'
+import { type Act, again, createVisits, frameOf, type Show } from './visit.ts'
 
 type Needs = Readonly<{
   ownProfile: OwnProfile
@@ -49,19 +39,6 @@ export const accountPageRoutes = (needs: Needs): readonly Route[] => {
     { ...common, method: 'POST', path: '/account/applications', handle: acting(withdrawConsent(needs)) },
   ]
 }
-
-type Show = (call: Call, visit: Visit) => Promise<Reply>
-type Act = (call: Call, visit: Visit, form: Form) => Promise<Reply>
-
-const frameOf = (person: Person, { sealed, sealed_logout }: Visit): Frame => ({
-  person,
-  sealed,
-  sealed_logout,
-})
-
-/** Back to the page, in the language in which it was. */
-const again = (call: Call, path: string): Reply =>
-  seeOther(call.context.req.query('ui_locales') === undefined ? path : inLanguage(path, languageFor(call)))
 
 const showProfile =
   ({ ownProfile }: Needs): Show =>
@@ -117,10 +94,13 @@ const showDevices =
 /** One sign-in, or all but those of this browser. One that has ended meanwhile needs no ending. */
 const endSignIns =
   ({ signIns }: Needs): Act =>
-  async (call, { actor }, form) => {
+  async (call, { actor, next_cookie }, form) => {
     const id = form.get('end')
-    if (form.get('end_others') !== undefined) await signIns.endOthers(actor)
-    else if (id !== undefined) await signIns.endIfThere(actor, id)
+    if (form.get('end_others') !== undefined) {
+      await signIns.endOthers(actor)
+      return { ...again(call, '/account/devices'), cookies: [next_cookie] }
+    }
+    if (id !== undefined) await signIns.endIfThere(actor, id)
     return again(call, '/account/devices')
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
-import { type AuthenticateBearer, aboutBearer } from '../../flows/access/authenticate-bearer.ts'
+import { aboutOwner } from '../../flows/access/actor.ts'
+import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'
 import type { SendLinks } from '../../flows/mail/send-links.ts'
 import { languageFor } from '../server/language.ts'
@@ -37,7 +38,7 @@ export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
     })(call)
   const verification = withBearer(authenticateBearer, async (bearer, call) =>
     mailing(call, () =>
-      sendLinks.verification(bearer.account, { language: languageFor(call), about: aboutBearer(bearer) }),
+      sendLinks.verification(bearer.account, { language: languageFor(call), about: aboutOwner(bearer) }),
     ),
   )
   const forgot: Handle = async call => {
@@ -55,7 +56,7 @@ export const mailRoutes = (needs: Needs): readonly AccountRoute[] => {
         new_email,
         ownerProof,
         language: languageFor(call),
-        about: aboutBearer(bearer),
+        about: aboutOwner(bearer),
       }),
     )
   })

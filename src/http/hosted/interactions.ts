@@ -7,11 +7,13 @@ import {
   sealInteraction,
   unsealInteraction,
 } from '../../domain/authorization/interaction-seal.ts'
+import { digestOf } from '../../domain/base/digest.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
+import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { type PasskeyRequest, requestOptions } from '../../domain/factors/passkey.ts'
 import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
-import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
+import { type BrowserSession, sessionSecretOf } from '../../domain/sign-in/browser-session.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
@@ -86,6 +88,13 @@ export const createInteractions = (needs: Needs) => {
       deviceCookie.write(device_token, DEVICE_SECONDS),
     ],
 
+    /** The secret under which a session goes on after a change of credentials: for the store, and for the browser. */
+    nextSecretOf: ({ account }: BrowserSession) => {
+      const secret = sessionSecretOf({ user_id: account.id, random: needs.random.bytes(SECRET_BYTES) })
+      const next_cookie = sessionCookie.write(secret, needs.session_max_seconds)
+      return { next_digest: digestOf(secret), next_cookie }
+    },
+
     forgetSession: sessionCookie.clear,
   }
 }
@@ -158,8 +167,8 @@ const openInteraction = (
  * The address at which the same begins again: a page that only asks, so that it is safe. None for a request with an `id_token_hint`, which
  * is not repeated: without it another person could go on.
  */
-const restartOf = ({ request, invitation }: Interaction): string | null => {
+const restartOf = ({ request, invitation, confirmation }: Interaction): string | null => {
   if (invitation !== undefined) return invitationPath(invitation)
-  if (request === null) return '/sign-in'
+  if (request === null) return confirmation?.path ?? '/sign-in'
   return request.hinted_sub === null ? authorizationPathOf(request) : null
 }

@@ -40,10 +40,11 @@ type Changed = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 const createChange =
   (database: Database, { access_token_seconds }: Lifetimes) =>
   async (
-    { account_id: id, credential_epoch, keep }: Parameters<Factors['removeTotp']>[0],
+    { account_id: id, credential_epoch, keep, keep_session = null }: Parameters<Factors['removeTotp']>[0],
     members: (sql: ISql) => Fragment,
   ): Promise<Changed | null> => {
-    const ending = { id, credential_epoch, keep, password_digest: null, reason: 'factors_changed' } as const
+    const unchanged = { password_digest: null, reason: 'factors_changed' } as const
+    const ending = { ...unchanged, id, credential_epoch, keep, keep_session }
     const [row] = await onHeldAccount(
       database,
       id,

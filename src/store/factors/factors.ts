@@ -34,6 +34,17 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     return found.length > 0
   },
 
+  renamePasskey: async ({ account_id, id, label }) => {
+    const renamed = await database.run(
+      sql => sql`
+        update signet.passkeys
+        set label = ${label}
+        where id = ${id} and user_id = ${account_id}
+        returning id`,
+    )
+    return renamed.length > 0
+  },
+
   findOwner: async passkey_id => {
     const [account] = await database.run(
       sql => sql<Account[]>`

@@ -1,5 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
+import type { KeptSession } from '../../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { endFamilies } from './end-families.ts'
 import { writeSignInEntries } from './feed-entries.ts'
@@ -9,7 +10,7 @@ type Ending = Readonly<{
   credential_epoch: number
   keep: string | null
   /** Null: no browser session goes on. */
-  keep_session?: string | null
+  keep_session?: KeptSession | null
   /** Null: the password stays. */
   password_digest: PasswordDigest | null
   reason: EndReason
@@ -24,8 +25,10 @@ type Ending = Readonly<{
  */
 export const endOtherFamilies = (
   sql: ISql,
-  { id, credential_epoch, keep, keep_session = null, password_digest, reason, access_token_seconds }: Ending,
-): Fragment => sql`
+  { id, credential_epoch, keep, keep_session, password_digest, reason, access_token_seconds }: Ending,
+): Fragment => {
+  const kept = keep_session ?? NO_SESSION
+  return sql`
   account as (
     update signet.users
     set credential_epoch = credential_epoch + 1,
@@ -39,18 +42,23 @@ export const endOtherFamilies = (
         or exists (select from signet.refresh_families where id = ${keep}::uuid and revoked_at is null)
       )
       and (
-        ${keep_session}::uuid is null
-        or exists (select from signet.browser_sessions s where s.user_id = ${id} and s.id = ${keep_session}::uuid)
+        ${kept.id}::uuid is null
+        or exists (select from signet.browser_sessions s where s.user_id = ${id} and s.id = ${kept.id}::uuid)
       )
     returning id, credential_epoch, device_epoch
   ),
   session as (
     update signet.browser_sessions s
-    set credential_epoch = account.credential_epoch
+    set credential_epoch = account.credential_epoch,
+      digest = ${kept.digest}::bytea,
+      amr = coalesce(${kept.amr}::text[], s.amr)
     from account
     where s.user_id = account.id
-      and s.id = ${keep_session}::uuid
+      and s.id = ${kept.id}::uuid
       and s.credential_epoch = account.credential_epoch - 1
   ),
-  ${endFamilies(sql, { reason, keep, keep_session })},
+  ${endFamilies(sql, { reason, keep, keep_session: kept.id })},
   ${writeSignInEntries(sql, access_token_seconds)}`
+}
+
+const NO_SESSION = { id: null, digest: null, amr: null }
