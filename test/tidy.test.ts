@@ -83,6 +83,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'public',
     'oauth',
     'accounts',
+    'security-pages',
     'internal',
   ],
   cli: ['terminal', 'accounts'],

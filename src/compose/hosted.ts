@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
+import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
 import { createOfferInvitation } from '../flows/sign-in/invitation.ts'
@@ -54,6 +55,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
     applications: createApplications(parts),
     offerInvitation: createOfferInvitation(parts),
     ownProfile: createOwnProfile(parts),
+    ownSecurity: createOwnSecurity(parts),
     sign_up,
     isResetOffered,
     passkeyRequestOf,

@@ -34,6 +34,7 @@ import { metadataRoutes } from './public/metadata.ts'
 import { revocationsRoute } from './public/revocations.ts'
 import { statusListRoutes } from './public/status-lists.ts'
 import { wellKnownRoutes } from './public/well-known.ts'
+import { securityPageRoutes } from './security-pages/index.ts'
 import { createLargeAnswers } from './server/large-answers.ts'
 import type { Route } from './server/route.ts'
 
@@ -61,17 +62,13 @@ type Needs = Readonly<{
   Parameters<typeof consentRoutes>[0] &
   Parameters<typeof logoutRoutes>[0] &
   Parameters<typeof accountPageRoutes>[0] &
+  Parameters<typeof securityPageRoutes>[0] &
   Parameters<typeof forgotPasswordRoutes>[0] &
   Parameters<typeof linkPages>[0] &
   Parameters<typeof wellKnownRoutes>[0]
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
-export const createRoutes = (needs: Needs): readonly Route[] => {
-  const routes = subjectRoutes(needs)
-  return [...routes, ...wellKnownRoutes(needs, routes)]
-}
-
-const subjectRoutes = (needs: Needs): readonly Route[] => [
+export const createRoutes = (needs: Needs): readonly Route[] => [
   homeRoute(),
   ...metadataRoutes(needs.metadata),
   jwksRoute(needs.keys),
@@ -92,8 +89,10 @@ const subjectRoutes = (needs: Needs): readonly Route[] => [
   ...consentRoutes(needs),
   ...logoutRoutes(needs),
   ...accountPageRoutes(needs),
+  ...securityPageRoutes(needs),
   ...brandRoutes(needs.brand),
   ...(needs.demo === null ? [] : demoRoutes(needs.demo)),
   ...healthRoutes(needs.judgeHealth),
   ...docsRoutes(),
+  ...wellKnownRoutes(needs),
 ]

@@ -49,8 +49,12 @@
   }
 
   /* WebAuthn Level 3 §5.1.4: a passkey by the button or by the autofill of a field. The answer goes as a form. */
+  const known = window.PublicKeyCredential ?? {}
+  const hasPasskeys = 'parseRequestOptionsFromJSON' in known
+  if (hasPasskeys) for (const note of document.querySelectorAll('[data-unscripted]')) note.hidden = true
+
   const passkeys = document.querySelector('form[data-passkey]')
-  if (passkeys && 'parseRequestOptionsFromJSON' in (window.PublicKeyCredential ?? {})) {
+  if (passkeys && hasPasskeys) {
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(JSON.parse(passkeys.dataset.passkey))
     const fault = passkeys.querySelector('.fault')
     let waiting = new AbortController()
@@ -86,6 +90,49 @@
     })
     document.addEventListener('submit', () => waiting.abort())
     void offerInAutofill()
+  }
+
+  /* WebAuthn Level 3 §5.1.3: a new passkey, which goes as a form. */
+  const creation = document.querySelector('form[data-create]')
+  if (creation && hasPasskeys) {
+    const fault = creation.querySelector('.fault[role]')
+    const create = async () => {
+      fault.hidden = true
+      try {
+        const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(
+          JSON.parse(creation.dataset.create),
+        )
+        creation.elements.passkey.value = JSON.stringify(await navigator.credentials.create({ publicKey }))
+        creation.requestSubmit()
+      } catch {
+        fault.hidden = false
+      }
+    }
+    creation.hidden = false
+    creation.addEventListener('submit', event => {
+      if (creation.elements.passkey.value) return
+      event.preventDefault()
+      void create()
+    })
+  }
+
+  /* WebAuthn Level 3 §5.1.10: what the browser need not offer any more. */
+  const signal = (name, method) => {
+    const json = document.querySelector(`[data-${name}]`)?.dataset[name]
+    if (json) void known[method]?.(JSON.parse(json)).catch(() => {})
+  }
+  signal('accepted', 'signalAllAcceptedCredentials')
+  signal('unknown', 'signalUnknownCredential')
+
+  /* Six digits stand large, a recovery code fits the field of a telephone. */
+  document.querySelector('input.code')?.addEventListener('input', ({ target }) => {
+    target.classList.toggle('long', target.value.length > 8 || target.inputMode === 'text')
+  })
+
+  const print = document.querySelector('[data-print]')
+  if (print) {
+    print.hidden = false
+    print.addEventListener('click', () => window.print())
   }
 
   /* The browser has put the focus on the first wrong field; a summary without one takes it itself. */

@@ -111,6 +111,7 @@ const REASONS = {
     'passkey_unknown',
     'passkey_assertion',
     'passkey_counter',
+    'passkey_of_another',
     'user_handle_absent',
   ],
   AUTH_CEREMONY_OVER: [

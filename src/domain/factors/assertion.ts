@@ -33,7 +33,8 @@ export const parseAssertion = (text: string): Assertion | null => {
   return parsed.success ? parsed.data : null
 }
 
-const parseJson = (text: string): unknown => {
+/** Null for a text that is no JSON. */
+export const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {

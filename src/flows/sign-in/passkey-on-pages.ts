@@ -19,6 +19,8 @@ type Answered = Pick<Proven, 'device_token' | 'session' | 'source' | 'language'>
     assertion: Assertion
     /** Of the page that asked. */
     challenge: Uint8Array
+    /** The person whose passkey it must be; null for any person's. */
+    account_id: string | null
     /** When the page can no longer be answered. */
     expires_at: Date
   }>
@@ -30,10 +32,18 @@ type Answered = Pick<Proven, 'device_token' | 'session' | 'source' | 'language'>
  */
 export const createPasskeyOnPages =
   ({ provePasskeyOwner, assertions, completeSignIn, issuer }: Needs) =>
-  async ({ assertion, challenge, expires_at, ...request }: Answered): Promise<SignedInOnPages> => {
+  async ({
+    assertion,
+    challenge,
+    account_id,
+    expires_at,
+    ...request
+  }: Answered): Promise<SignedInOnPages> => {
     const { request_id } = request.source
     const shown = { assertion, challenge, origins: [issuer], request_id }
     const { account, amr } = await provePasskeyOwner(shown)
+    if (account_id !== null && account.id !== account_id)
+      throw new Problem('AUTH_SECOND_FACTOR_INVALID', { reason: 'passkey_of_another' })
     const jti = `passkey:${Buffer.from(challenge).toString('base64url')}`
     const { client_id } = FIRST_PARTY
     if (!(await assertions.redeem({ client_id, jti, expires_at })))

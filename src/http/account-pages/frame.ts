@@ -7,7 +7,7 @@ import { badge, button, form } from '../layout/parts.ts'
 /** What every tab of the account page has. */
 export type Frame = Readonly<{ person: Person; sealed: string; sealed_logout: string }>
 
-type Tab = 'profile' | 'devices' | 'applications'
+type Tab = 'profile' | 'devices' | 'applications' | 'security'
 
 /** A tab of the account page: the person, the tabs, and the cards of this one. */
 export const accountSheet = (
@@ -57,6 +57,7 @@ const tabs = ({ say, language }: View, current: Tab): Html => {
     { tab: 'profile', path: '/account', label: say('account.profile') },
     { tab: 'devices', path: '/account/devices', label: say('account.devices') },
     { tab: 'applications', path: '/account/applications', label: say('account.applications') },
+    { tab: 'security', path: '/account/security', label: say('account.security') },
   ] as const
   const here = html` aria-current="page"`
   return html`<nav class="tabs" aria-label="${say('account.tabs')}">${all.map(

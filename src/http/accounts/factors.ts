@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { describeDevice } from '../../domain/base/user-agent.ts'
+import { ATTESTATION, PASSKEY_LABEL } from '../../domain/factors/attestation.ts'
 import type { AuthenticateBearer, Bearer } from '../../flows/access/authenticate-bearer.ts'
 import type { FactorOverview } from '../../flows/factors/factor-overview.ts'
 import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
@@ -8,20 +9,15 @@ import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, json, NO_STORE, noContent, type Reply } from '../server/route.ts'
 import { type AccountRoute, post } from './account-route.ts'
-import { FILLED, readFields, readOptionalFields, TEXT } from './fields.ts'
+import { FILLED, readFields, readOptionalFields } from './fields.ts'
 import { OWNER_PROOF, type ReadOwnerProof } from './owner-proof.ts'
-import { ATTESTATION } from './proof.ts'
 import { withBearer } from './with-bearer.ts'
 
 const TOTP = z.object({ handle: FILLED, totp: FILLED })
 const PASSKEY = z.object({
   handle: FILLED,
   passkey: ATTESTATION,
-  label: TEXT.trim()
-    .min(1, 'must not be empty')
-    .max(64, 'must be 64 characters at most')
-    .regex(/^\P{Cc}*$/u, 'must not hold control characters')
-    .optional(),
+  label: PASSKEY_LABEL.optional(),
 })
 
 type Needs = Readonly<{

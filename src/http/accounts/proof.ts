@@ -1,27 +1,7 @@
-import { z } from 'zod'
-import { ASSERTION, CREDENTIAL_ID, PUBLIC_KEY_TYPE } from '../../domain/factors/assertion.ts'
+import type { z } from 'zod'
+import { ASSERTION } from '../../domain/factors/assertion.ts'
 import type { Proof } from '../../flows/factors/prove-factor.ts'
-import { FILLED, TEXT } from './fields.ts'
-
-export const ATTESTATION = z.object(
-  {
-    id: CREDENTIAL_ID,
-    rawId: CREDENTIAL_ID,
-    type: PUBLIC_KEY_TYPE,
-    response: z.object(
-      {
-        clientDataJSON: FILLED,
-        attestationObject: FILLED,
-        transports: z
-          .array(TEXT.regex(/^[a-z-]{1,32}$/, 'must be a transport'), 'must be a list')
-          .max(10, 'must be fewer')
-          .optional(),
-      },
-      'must be an object',
-    ),
-  },
-  'must be an object',
-)
+import { FILLED } from './fields.ts'
 
 /** A proof is one of these three fields. */
 export const PROOF = {

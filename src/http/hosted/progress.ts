@@ -1,16 +1,19 @@
 import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
-import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
+import type { Confirmation, Interaction } from '../../domain/authorization/interaction-seal.ts'
 import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
 import type { Clients } from '../../ports/clients.ts'
+import { inLanguage } from '../layout/layout.ts'
 import { type Asking, askingOf } from '../pages/asking.ts'
+import { confirmationPage } from '../pages/confirmation.ts'
 import { consentPage } from '../pages/consent.ts'
 import { secondFactorPage } from '../pages/second-factor.ts'
 import { selectAccountPage } from '../pages/select-account.ts'
-import { signInPage } from '../pages/sign-in.ts'
+import { type SignInNotice, signInPage } from '../pages/sign-in.ts'
 import { signUpPage } from '../pages/sign-up.ts'
 import { answerReply } from '../server/answer-reply.ts'
+import { languageFor } from '../server/language.ts'
 import { catching } from '../server/refusal.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
 import {
@@ -60,7 +63,7 @@ export const createProgress = (needs: Needs) => {
     interaction: Interaction,
     { secret, session }: SignedInOnPages,
   ): Promise<Reply> => {
-    if (interaction.request === null) return seeOther('/account')
+    if (interaction.request === null) return seeOther(pathAfter(call, interaction))
     const request = afterSignIn(interaction.request, session)
     const here = { presented: presentedSessionOf(secret), session_id: null }
     return replyWith(call, await authorize.resume({ request, ...here }), interaction)
@@ -94,16 +97,23 @@ const createShowStep =
         secondFactorPage({ sealed: again, asking, ...shownFactorsOf(second_factor), fault: null })
       return interactions.show(call, interaction, { page, path: '/sign-in' })
     }
-    if (request === null)
-      return interactions.show(
-        call,
-        interaction,
-        entryOf(needs, call, { asking: null, email: '', notice: null }),
-      )
+    if (request === null) return interactions.show(call, interaction, firstPageOf(needs, call, interaction))
     const { session_id } = interaction
     const presented = interactions.presentedSession(call)
     return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
   }
+
+/** Where a person goes on whom no application has sent, in the language in which they are. */
+const pathAfter = (call: Call, { confirmation }: Interaction): string => {
+  const path = confirmation?.path ?? '/account'
+  return call.context.req.query('ui_locales') === undefined ? path : inLanguage(path, languageFor(call))
+}
+
+/** The first page for a person whom no application has sent. */
+const firstPageOf = (needs: Needs, call: Call, { confirmation }: Interaction): Shown =>
+  confirmation === undefined
+    ? entryOf(needs, call, { asking: null, email: '', notice: null })
+    : confirmationOf(needs, { confirmation, notice: null })
 
 /** A person who came to the pages by themselves: to their account, when they are signed in. */
 const showWithoutRequest = async (needs: Needs, call: Call): Promise<Reply> => {
@@ -193,3 +203,15 @@ const entryOf = (
           signInPage({ sealed, passkey: passkeyRequestOf(sealed), sign_up, isResetOffered, ...entry }),
       }
 }
+
+type Confirming = Readonly<{ confirmation: Confirmation; notice: SignInNotice | null }>
+
+/** Where a person proves again who they are. */
+export const confirmationOf = (
+  { passkeyRequestOf, isResetOffered }: Pick<Needs, 'passkeyRequestOf' | 'isResetOffered'>,
+  { confirmation, notice }: Confirming,
+): Shown => ({
+  path: '/sign-in',
+  page: sealed =>
+    confirmationPage({ sealed, confirmation, passkey: passkeyRequestOf(sealed), isResetOffered, notice }),
+})

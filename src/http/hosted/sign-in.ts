@@ -29,7 +29,7 @@ import { answeringProblems } from '../server/refusal.ts'
 import type { Call, Handle, Reply, Route } from '../server/route.ts'
 import { seenOf } from '../server/seen.ts'
 import { type Interactions, type PasskeyRequestOf, seeOther, shownFactorsOf } from './interactions.ts'
-import type { FindAsking, ReplyWith, ShowStep, Welcome } from './progress.ts'
+import { confirmationOf, type FindAsking, type ReplyWith, type ShowStep, type Welcome } from './progress.ts'
 
 type Needs = Readonly<{
   authorize: Authorize
@@ -83,7 +83,7 @@ const checkPassword = async (needs: Needs, { call, form, interaction }: Filled):
   await requireAllowance(limits.login, limitKeyOf(call.ip))
   const result = await signInOnPages({
     client: FIRST_PARTY,
-    email: form.get('email') ?? '',
+    email: interaction.confirmation?.email ?? form.get('email') ?? '',
     password: form.get('password') ?? '',
     refresh_transport: 'cookie',
     resources: [],
@@ -110,6 +110,7 @@ const checkPasskey = async (needs: Needs, { call, form, interaction }: Filled): 
     assertion: assertionOf(form),
     challenge: passkeyChallengeOf(form.get('request') ?? ''),
     expires_at: expiryOf(interaction),
+    account_id: interaction.confirmation?.account_id ?? null,
     session: interactions.presentedSession(call),
     ...seenOf(call, deviceCookie),
   })
@@ -217,6 +218,11 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   const notices = isPasskey && interaction.second_factor === null ? PASSKEY_NOTICES : NOTICES
   const notice = waitOf(problem) ?? notices[problem.code] ?? null
   if (notice === null) return null
+  const { confirmation } = interaction
+  if (confirmation !== undefined) {
+    const shown = confirmationOf(needs, { confirmation, notice })
+    return interactions.show(call, { ...interaction, second_factor: null }, { ...shown, status })
+  }
   const email = form.get('email') ?? ''
   const page = (sealed: string) =>
     signInPage({

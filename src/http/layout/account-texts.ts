@@ -4,6 +4,7 @@ export const ACCOUNT_TEXTS = {
   profile: [],
   devices: [],
   applications: [],
+  security: [],
   sign_out: [],
   email_verified: [],
   email_unverified: [],

@@ -4,6 +4,7 @@ import { type Language, STANDARD_LANGUAGE } from '../../domain/base/language.ts'
 import { ACCOUNT_TEXTS } from './account-texts.ts'
 import { DEMO_TEXTS } from './demo-texts.ts'
 import { escapeHtml, type Html, html, type Part } from './html.ts'
+import { SECURITY_TEXTS } from './security-texts.ts'
 import { SIGN_IN_TEXTS } from './sign-in-texts.ts'
 
 /** Every text of the pages, and what it is filled with: one file a page. templates/pages has each in every language. */
@@ -64,6 +65,7 @@ export const TEXTS = {
     again: [],
   },
   account: ACCOUNT_TEXTS,
+  security: SECURITY_TEXTS,
   demo: DEMO_TEXTS,
   'form-post': {
     title: [],

@@ -35,7 +35,7 @@ export const secondFactorPage =
       fault,
       hasFocus: true,
       more: {
-        class: 'code',
+        class: hasTotp ? 'code' : 'code long',
         inputmode: hasTotp ? 'numeric' : 'text',
         autocapitalize: 'none',
         spellcheck: 'false',

@@ -33,6 +33,10 @@ type SignIn = Readonly<{
   passkey: PasskeyRequest
 }>
 
+/** True for a notice that refuses something. */
+export const isRefusal = (notice: SignInNotice | null): boolean =>
+  notice !== null && (typeof notice === 'object' || FAULTS.has(notice))
+
 const FAULTS: ReadonlySet<SignInNotice> = new Set([
   'credentials_wrong',
   'second_factor_over',
@@ -45,7 +49,6 @@ export const signInPage =
   ({ sealed, asking, email, notice, sign_up, isResetOffered, passkey }: SignIn): Page =>
   view => {
     const { say } = view
-    const isFault = notice !== null && (typeof notice === 'object' || FAULTS.has(notice))
     const content = html`${noticeOf(view, notice)}
 ${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
 ${passkeyForm(view, { sealed, passkey, label: say('passkey.sign_in'), isInAutofill: true })}
@@ -54,7 +57,7 @@ ${newHere(view, { sealed, sign_up })}`
       title: say('sign-in.title'),
       ...leadOf(view, asking),
       content,
-      isFault,
+      isFault: isRefusal(notice),
       form_targets: asking?.form_targets ?? [],
       addressIn: language => inLanguage(`/sign-in?request=${sealed}`, language),
     }
@@ -64,9 +67,10 @@ ${newHere(view, { sealed, sign_up })}`
 export const leadOf = ({ say }: View, asking: Asking | null): Pick<Sheet, 'lead'> =>
   asking === null ? {} : { lead: say('sign-in.for', { application: html`<strong>${asking.name}</strong>` }) }
 
-const warning = (text: Html): Html => html`<div role="alert">${note({ kind: 'bad', text })}</div>`
+export const warning = (text: Html): Html => html`<div role="alert">${note({ kind: 'bad', text })}</div>`
 
-const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
+/** Why the person is asked, or what was wrong with the last attempt. */
+export const noticeOf = (view: View, notice: SignInNotice | null): Html | null => {
   const { say, language } = view
   if (notice !== null && typeof notice === 'object')
     return warning(say('sign-in.wait', { when: whenIn(language, notice.wait_seconds) }))

@@ -127,14 +127,6 @@ describe('the page for a forgotten password', () => {
     }
   })
 
-  it('is where password managers lead, and passkeys are announced', async () => {
-    const { signet } = post
-    const change = await signet.fetch('/.well-known/change-password')
-    expect([change.status, change.headers.get('location')]).toEqual([303, '/forgot-password'])
-    const passkeys = await signet.fetch('/.well-known/passkey-endpoints')
-    expect([passkeys.status, passkeys.text]).toEqual([200, '{}'])
-  })
-
   it('is counted with the mails of the account API, and says when to come back', async () => {
     const limited = await startWithMail(deployment, { environment: { RATE_LIMIT_MAIL: '2/300' } })
     const browser = createBrowser(limited.signet)
@@ -160,7 +152,6 @@ describe('a server that sends no mail', () => {
       const page = await browser.visit(path)
       expect([page.status, page.text]).toEqual([404, expect.stringContaining('This server sends no mail.')])
     }
-    expect((await signet.fetch('/.well-known/change-password')).status).toBe(404)
     await deployment.close()
   })
 })

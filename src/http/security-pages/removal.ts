@@ -1,0 +1,64 @@
+import type { OwnProfile } from '../../flows/account/own-profile.ts'
+import type { OwnSecurity, SecurityOf } from '../../flows/factors/own-security.ts'
+import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
+import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
+import { type Act, again, frameOf, type Show } from '../account-pages/visit.ts'
+import type { Cookie } from '../server/cookies.ts'
+import { pageReply } from '../server/page-reply.ts'
+import { answeringProblems } from '../server/refusal.ts'
+import type { Call } from '../server/route.ts'
+import { proofInSession } from './own-proof.ts'
+import { SECURITY_PATH } from './parts.ts'
+import { removalPage } from './removal-page.ts'
+
+type Needs = Readonly<{
+  ownProfile: OwnProfile
+  ownSecurity: OwnSecurity
+  totpEnrolment: TotpEnrolment
+  passkeyEnrolment: PasskeyEnrolment
+  deviceCookie: Cookie
+}>
+
+/** Asks before the passkey that the address names is removed, or the authenticator application where it names none. */
+export const showRemoval =
+  ({ ownProfile, ownSecurity }: Needs): Show =>
+  async (call, visit) => {
+    const security = await ownSecurity.find(visit.actor)
+    const factor = factorAt(call, security)
+    if (factor === null) return again(call, SECURITY_PATH)
+    ownSecurity.requireFresh(visit.actor, security)
+    const frame = frameOf(await ownProfile.read(visit.actor), visit)
+    return pageReply(call, 200, removalPage({ frame, ...factor }))
+  }
+
+export const removeFactor =
+  ({ ownSecurity, totpEnrolment, passkeyEnrolment, deviceCookie }: Needs): Act =>
+  async (call, visit) => {
+    const { actor, next_cookie } = visit
+    const factor = factorAt(call, await ownSecurity.find(actor))
+    if (factor === null || factor.what === 'only_way') return again(call, SECURITY_PATH)
+    const ownerProof = proofInSession(call, deviceCookie)
+    const remove = async () => {
+      await (factor.passkey === null
+        ? totpEnrolment.remove(actor, ownerProof)
+        : passkeyEnrolment.remove(actor, factor.passkey.id, ownerProof))
+      return { ...again(call, `${SECURITY_PATH}?done=changed`), cookies: [next_cookie] }
+    }
+    // Another tab may have removed it meanwhile.
+    return answeringProblems(remove, async ({ code }) =>
+      code === 'NOT_FOUND' ? again(call, SECURITY_PATH) : null,
+    )(call)
+  }
+
+type Factor = Pick<Parameters<typeof removalPage>[0], 'passkey' | 'what'>
+
+/** The factor that an address names, and what its removal means; null where the person has none of that name. */
+const factorAt = (call: Call, { totp, passkeys, hasPassword }: SecurityOf): Factor | null => {
+  const id = call.context.req.param('id')
+  const others = (totp === null ? 0 : 1) + passkeys.length - 1
+  const what = others > 0 ? 'one_of_several' : 'last'
+  if (id === undefined) return totp === null ? null : { passkey: null, what }
+  const passkey = passkeys.find(each => each.id === id)
+  if (passkey === undefined) return null
+  return { passkey, what: hasPassword || passkeys.length > 1 ? what : 'only_way' }
+}
