@@ -73,5 +73,4 @@ export const SECURITY_TEXTS = {
   remove_last: [],
   remove_only_way: [],
   remove_busy: [],
-  offer_title: [],
 } as const satisfies Readonly<Record<string, readonly string[]>>

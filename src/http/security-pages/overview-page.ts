@@ -63,8 +63,9 @@ const passkeysCard = (view: View, { security, accepted, now }: Overview): Html =
   const { say } = view
   const tools = linkButton(view, { path: '/account/security/passkeys', label: say('security.passkey_add') })
   const items = security.passkeys.map(passkey => passkeyItem(view, passkey, now))
-  const content = html`<p class="muted">${say('security.passkeys_help')}</p>
-<div${attributes({ 'data-accepted': JSON.stringify(accepted) })}>${items.length === 0 ? null : itemList(items)}</div>`
+  const all = { class: 'muted', 'data-accepted': JSON.stringify(accepted) }
+  const content = html`<p${attributes(all)}>${say('security.passkeys_help')}</p>
+${items.length === 0 ? null : itemList(items)}`
   return card({ title: say('security.passkeys_title'), tools, content })
 }
 

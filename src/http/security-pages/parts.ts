@@ -13,5 +13,6 @@ export const backLink = ({ say, language }: View): Html =>
   html`<a class="button quiet" href="${inLanguage(SECURITY_PATH, language)}">${say('security.back')}</a>`
 
 /** For a browser without script: the script hides it where there are passkeys. */
-export const withoutScript = ({ say }: View): Html =>
-  html`<div data-unscripted>${note({ kind: 'warn', text: say('security.needs_script') })}</div>`
+export const withoutScript = (view: View): Html =>
+  html`<div data-unscripted>${note({ kind: 'warn', text: view.say('security.needs_script') })}
+<p>${backLink(view)}</p></div>`
