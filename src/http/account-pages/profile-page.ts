@@ -61,8 +61,8 @@ ${form(view, {
       ...accountSheet(view, {
         frame,
         tab: 'profile',
-        cards: html`${card({ title: say('account.profile'), content })}
-${emailCard(view, { frame, ...mail })}`,
+        cards: html`${emailCard(view, { frame, ...mail })}
+${card({ title: say('account.profile'), content })}`,
       }),
       isFault: faults.length > 0,
       addressIn: language => inLanguage('/account', language),
