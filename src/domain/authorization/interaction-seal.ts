@@ -30,21 +30,17 @@ const REQUEST = z.object({
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 
-/**
- * A person who is signed in, and proves again who they are before a change of how they sign in. `path` is the page of that change, to which
- * they go on.
- */
+/** A person who is signed in, and proves again who they are before a change of how they sign in. */
 export type Confirmation = Readonly<{
   account_id: string
   email: string
   hasPassword: boolean
   hasPasskey: boolean
-  path: string
 }>
 
 /** What a page takes along to the next one. Nothing is stored for a stranger. */
 export type Interaction = Readonly<{
-  /** Null: the person came to the pages by themselves, and goes on to their account page. */
+  /** Null: the person came to the pages by themselves. */
   request: AuthorizationRequest | null
   /** Seconds since 1970. */
   begun_at: number
@@ -63,6 +59,8 @@ export type Interaction = Readonly<{
   }> | null
   /** Left out but on the way to a change of how the person signs in. */
   confirmation?: Confirmation | undefined
+  /** Without a request: the page that the person has asked for, and goes on to. Left out: their account page. */
+  path?: string | undefined
 }>
 
 const PASSKEY_REQUEST = z.object({
@@ -85,7 +83,6 @@ const CONFIRMATION = z.object({
   email: z.string(),
   hasPassword: z.boolean(),
   hasPasskey: z.boolean(),
-  path: z.string(),
 }) satisfies z.ZodType<Confirmation>
 
 const INTERACTION = z.object({
@@ -95,6 +92,7 @@ const INTERACTION = z.object({
   invitation: z.string().optional(),
   second_factor: SECOND_FACTOR.nullable(),
   confirmation: CONFIRMATION.optional(),
+  path: z.string().optional(),
 }) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */

@@ -23,8 +23,9 @@ export const createConfirming = (needs: Needs) => {
     const { id: account_id, email } = actor.account
     const { hasPassword, passkeys } = await ownSecurity.find(actor)
     const ways = { hasPassword, hasPasskey: passkeys.length > 0 }
-    const confirmation = { account_id, email, ...ways, path: pathOf(call) }
-    const interaction = { ...interactions.begin(null), session_id, confirmation }
+    const confirmation = { account_id, email, ...ways }
+    const { path } = call.context.req
+    const interaction = { ...interactions.begin(null), session_id, confirmation, path }
     return interactions.lead(call, interaction, confirmationOf(needs, { confirmation, notice: null }))
   }
   /** Wraps a page, or what answers its form. */
@@ -36,12 +37,4 @@ export const createConfirming = (needs: Needs) => {
         each => handle(each, visit, ...given),
         async ({ code }) => (code === 'AUTH_STEP_UP_REQUIRED' ? lead(call, visit) : null),
       )(call)
-}
-
-/** Without the language, which the way back has of its own. */
-const pathOf = ({ context }: Call): string => {
-  const { pathname, searchParams } = new URL(context.req.url)
-  searchParams.delete('ui_locales')
-  const query = searchParams.toString()
-  return query === '' ? pathname : `${pathname}?${query}`
 }

@@ -60,7 +60,7 @@ export const createVisits = ({ interactions, sessionForms, csrf, limits }: Needs
     async call => {
       const form = call.context.req.method === 'POST' ? await readPageForm(call) : null
       const session = await interactions.findSession(call)
-      if (session === null) return seeOther('/sign-in')
+      if (session === null) return interactions.leadToSignIn(call)
       const { id: session_id, account } = session
       const { next_digest, next_cookie } = interactions.nextSecretOf(session)
       const content = form === null ? null : sessionForms.open('account', session, form.get('request'))

@@ -49,6 +49,13 @@ const ADDRESS_MAX_CHARACTERS = 2_048
 export const createInteractions = (needs: Needs) => {
   const { browserSessions, sessionCookie, deviceCookie } = needs
   const seal = createSeal(needs)
+  /** Begins one; null: without a request, for a person who came to the pages by themselves. */
+  const begin = (request: Interaction['request']): Interaction => ({
+    request,
+    begun_at: Math.floor(needs.clock().getTime() / 1000),
+    session_id: null,
+    second_factor: null,
+  })
   return {
     findSession: async (call: Call): Promise<BrowserSession | null> => {
       const presented = presentedSessionOf(sessionCookie.read(call))
@@ -57,13 +64,16 @@ export const createInteractions = (needs: Needs) => {
 
     presentedSession: (call: Call) => presentedSessionOf(sessionCookie.read(call)),
 
-    /** Begins one; null: without a request, for a person who came to the pages by themselves. */
-    begin: (request: Interaction['request']): Interaction => ({
-      request,
-      begun_at: Math.floor(needs.clock().getTime() / 1000),
-      session_id: null,
-      second_factor: null,
-    }),
+    begin,
+
+    /** Leads a person who is not signed in to the sign-in, and from there on to the page of this address. */
+    leadToSignIn: (call: Call): Reply => {
+      const interaction = { ...begin(null), path: call.context.req.path }
+      const { sealed, cookies } = seal(call, interaction)
+      if (sealed.length > ADDRESS_MAX_CHARACTERS) return seeOther('/sign-in')
+      const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })
+      return { ...seeOther(`/sign-in?${query.toString()}`), cookies }
+    },
 
     /** The interaction of a form or an address. Throws a Problem for one that is changed, of another browser, or too old. */
     open: (call: Call, sealed: string | undefined): Interaction => openInteraction(needs, call, sealed),
@@ -167,8 +177,8 @@ const openInteraction = (
  * The address at which the same begins again: a page that only asks, so that it is safe. None for a request with an `id_token_hint`, which
  * is not repeated: without it another person could go on.
  */
-const restartOf = ({ request, invitation, confirmation }: Interaction): string | null => {
+const restartOf = ({ request, invitation, path }: Interaction): string | null => {
   if (invitation !== undefined) return invitationPath(invitation)
-  if (request === null) return confirmation?.path ?? '/sign-in'
+  if (request === null) return path ?? '/sign-in'
   return request.hinted_sub === null ? authorizationPathOf(request) : null
 }

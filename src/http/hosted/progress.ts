@@ -103,9 +103,9 @@ const createShowStep =
     return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
   }
 
-/** Where a person goes on whom no application has sent. The way back to a change is in the language of the page before it. */
-const pathAfter = (call: Call, { confirmation }: Interaction): string =>
-  confirmation === undefined ? '/account' : inLanguage(confirmation.path, languageFor(call))
+/** Where a person goes on whom no application has sent. The page that they have asked for is in the language of the sign-in. */
+const pathAfter = (call: Call, { path }: Interaction): string =>
+  path === undefined ? '/account' : inLanguage(path, languageFor(call))
 
 /** The first page for a person whom no application has sent. */
 const firstPageOf = (needs: Needs, call: Call, { confirmation }: Interaction): Shown =>

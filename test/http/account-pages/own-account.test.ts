@@ -15,6 +15,9 @@ import { linkIn } from '../../support/services/mailbox.ts'
 
 const [EMAIL, DATA, DELETION] = ['/account/email', '/account/data', '/account/data/delete']
 
+/** The sign-in, and from there back to the page. */
+const LEADS_TO_SIGN_IN = expect.stringMatching(/^\/sign-in\?request=/)
+
 describe('a person with their address and their data', () => {
   const time = createClock()
   let deployment: Deployment
@@ -284,7 +287,7 @@ describe('a person with their address and their data', () => {
       const page = await browser.visit(DELETION)
       const body = { current_password: PASSWORD, new_password: NEW_PASSWORD }
       expect((await signet.ask('/auth/password', { body, token: tokens.access_token })).status).toBe(204)
-      expect(leadsTo(await send(browser, { page, to: DELETION }, { email }))).toEqual([303, '/sign-in'])
+      expect(leadsTo(await send(browser, { page, to: DELETION }, { email }))).toEqual([303, LEADS_TO_SIGN_IN])
       expect((await signet.ask('/auth/me', { token: tokens.access_token })).status).toBe(200)
     })
 
@@ -305,6 +308,6 @@ describe('a person with their address and their data', () => {
   })
 
   it.each([EMAIL, DATA, DELETION])('%s is for a person who is signed in', async path => {
-    expect(leadsTo(await createBrowser(signet).visit(path))).toEqual([303, '/sign-in'])
+    expect(leadsTo(await createBrowser(signet).visit(path))).toEqual([303, LEADS_TO_SIGN_IN])
   })
 })

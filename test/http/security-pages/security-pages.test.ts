@@ -351,11 +351,20 @@ describe('the security page', () => {
     expect(back.headers.get('location')).toBe(`${SECURITY}/authenticator?ui_locales=de`)
   })
 
-  it('is where password managers lead', async () => {
-    const change = await signet.fetch('/.well-known/change-password')
-    expect([change.status, change.headers.get('location')]).toEqual([303, SECURITY])
+  it('is where password managers lead, by way of the sign-in', async () => {
+    const { email } = await person()
+    const browser = createBrowser(signet)
+    const change = await browser.visit('/.well-known/change-password')
+    expect(leadsTo(change)).toEqual([303, SECURITY])
+    const page = await browser.follow(await browser.follow(change))
+    expect(leadsTo(await browser.submit(page, { email, password: PASSWORD }))).toEqual([303, SECURITY])
     const { body } = await signet.fetch('/.well-known/passkey-endpoints')
     const url = `${signet.issuer}${SECURITY}`
     expect(body).toEqual({ enroll: url, manage: url })
+  })
+
+  it('leads to the plain sign-in from an address that is too long to be sealed', async () => {
+    const { status, headers } = await createBrowser(signet).visit(`${SECURITY}/passkeys/${'x'.repeat(2000)}`)
+    expect([status, headers.get('location')]).toEqual([303, '/sign-in'])
   })
 })
