@@ -186,6 +186,7 @@ const askFactors = async () => {
   await factors.spendTotpStep({ account_id: ID, step: 1, resealed: secret, isKnownDevice: true })
   for (const digest of codes) await factors.spendRecoveryCode({ account_id: ID, digest })
   await factors.usePasskey({ account_id: ID, id: 'key', counter: 1, backed_up: false })
+  await factors.renamePasskey({ account_id: ID, id: 'key', label: 'key' })
   await factors.replaceRecoveryCodes({ ...account, replaces: null, digests: codes })
   await factors.addTotp({ ...change, secret, step: 1, recovery: codes })
   const passkey = {

@@ -14,5 +14,5 @@ export const backLink = ({ say, language }: View): Html =>
 
 /** For a browser without script: the script hides it where there are passkeys. */
 export const withoutScript = (view: View): Html =>
-  html`<div data-unscripted>${note({ kind: 'warn', text: view.say('security.needs_script') })}
-<p>${backLink(view)}</p></div>`
+  html`<div data-unscripted>${note({ kind: 'warn', text: view.say('security.needs_script') })}</div>
+<p data-unscripted>${backLink(view)}</p>`
