@@ -200,7 +200,6 @@ const askFactors = async () => {
   await factors.addPasskey({ ...change, passkey, label: 'key', recovery: [] })
   await factors.removeTotp(change)
   await factors.removePasskey({ ...change, id: 'key' })
-  await factors.renamePasskey({ account_id: ID, id: 'key', label: 'Phone' })
   const ceremonies = createCeremonies(silent)
   for (const purpose of CEREMONY_PURPOSES) {
     const bound = { digest: ceremony, purpose, family_id: null }

@@ -13,7 +13,7 @@ import { answeringProblems } from '../server/refusal.ts'
 import { type Handle, json, NO_STORE } from '../server/route.ts'
 import { accountDeletedPage, type DeletionFault, deletionPage, ownDataPage } from './own-data-page.ts'
 import { proofInSession } from './own-proof.ts'
-import { type Act, frameOf, type Show } from './visit.ts'
+import { type Act, again, frameOf, type Show } from './visit.ts'
 
 type Needs = Readonly<{
   ownProfile: OwnProfile
@@ -83,6 +83,8 @@ export const deleteOwnAccount =
       }
     }
     return answeringProblems(remove, async problem => {
+      // Another request has ended the session, or deleted the account, at the same moment.
+      if (problem.code === 'AUTH_TOKEN_INVALID') return again(call, '/account/data/delete')
       const fault = faultOf(problem)
       return fault === null ? null : showAgain(fault, PROBLEMS[problem.code][0])
     })(call)

@@ -303,6 +303,7 @@ describe('a person with their address and their data', () => {
       expect(
         [mine, theirs].filter(each => each.headers.get('location')?.startsWith('/account/deleted')),
       ).toHaveLength(1)
+      expect([mine.status, theirs.status]).toEqual([303, 303])
       expect(await isSignedIn(late.browser)).toBe(false)
     })
   })
