@@ -7,6 +7,7 @@ export default defineConfig({
     './src/store/schema/factor-tables.ts',
     './src/store/schema/authorization-tables.ts',
     './src/store/schema/client-tables.ts',
+    './src/store/schema/invitation-tables.ts',
   ],
   out: './drizzle',
 })

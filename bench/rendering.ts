@@ -42,7 +42,7 @@ const PAGES: readonly (readonly [what: string, page: Page])[] = [
       },
       email: '',
       notice: null,
-      isSignUpOpen: true,
+      sign_up: 'open',
       isResetOffered: true,
       passkey: requestOptions({ rp_id: 'bench.example', challenge: Buffer.alloc(32), passkeys: [] }),
     }),

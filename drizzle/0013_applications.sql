@@ -34,8 +34,17 @@ CREATE TABLE "clients" (
 	"disabled_at" timestamp with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "invitations" (
+	"email" text PRIMARY KEY NOT NULL,
+	"digest" "bytea" NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "invitations_digest_unique" UNIQUE("digest")
+);
+--> statement-breakpoint
+ALTER TABLE "import_batches" ADD COLUMN "external_id_taken" integer[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 ALTER TABLE "consents" ADD COLUMN "declined" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 CREATE INDEX "client_logos_digest_index" ON "client_logos" USING btree ("digest");--> statement-breakpoint
 CREATE INDEX "client_logos_expires_at_index" ON "client_logos" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "client_changes_expires_at_index" ON "client_changes" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "invitations_expires_at_index" ON "invitations" USING btree ("expires_at");--> statement-breakpoint
 INSERT INTO "client_head" ("number", "tag", "previous_tag", "clients") VALUES (0, gen_random_uuid(), gen_random_uuid(), 0);

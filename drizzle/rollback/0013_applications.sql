@@ -6,4 +6,8 @@ DROP TABLE "client_head";
 --> statement-breakpoint
 DROP TABLE "clients";
 --> statement-breakpoint
+DROP TABLE "invitations";
+--> statement-breakpoint
+ALTER TABLE "import_batches" DROP COLUMN "external_id_taken";
+--> statement-breakpoint
 ALTER TABLE "consents" DROP COLUMN "declined";

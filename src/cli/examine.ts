@@ -10,12 +10,11 @@ import { readScopesFile } from '../platform/config-files/scopes-file.ts'
 import { readMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import { describeSmtpFault } from '../platform/smtp-causes.ts'
-import type { Log } from '../ports/effects.ts'
 import { examineKeys } from '../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../store/embedded/embedded.ts'
 import { openStore } from '../store/open-store.ts'
 import { examineStoredClients } from './clients/stored-clients.ts'
-import type { Io } from './terminal/io.ts'
+import { type Io, QUIET_LOG } from './terminal/io.ts'
 
 /** The subject of a check, and its fault; null where there is none. A note points to a setting that may not be as it was meant. */
 export type Finding = Readonly<{ check: string; fault: string | null; note?: string }>
@@ -26,8 +25,6 @@ type Found = Omit<Finding, 'check'>
 const METADATA_MILLISECONDS = 2_000
 
 const OK: Found = { fault: null }
-
-const QUIET: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
 /** Looks at everything that a start needs, and changes nothing. */
 export const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
@@ -50,7 +47,7 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     ...(config.BRAND_LOGO_FILE === null ? {} : { logo: async () => examineLogo(config) }),
     ...(config.TEMPLATES_DIR === null
       ? {}
-      : { templates: () => findingOf(async () => void composeTemplates(config, QUIET)) }),
+      : { templates: () => findingOf(async () => void composeTemplates(config, QUIET_LOG)) }),
   }
   const findings = Object.entries(checks).map(async ([check, look]) => ({ check, ...(await look()) }))
   return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]

@@ -35,8 +35,7 @@ type Parts = Base & Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate'> & Rea
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
   const limits = composeLimits(config, base, mail)
   const { notices } = mail
-  const isSignUpOpen = config.SIGN_UP === 'open'
-  const parts = { ...base, ...composeAccess(config, base), notices, isSignUpOpen }
+  const parts = { ...base, ...composeAccess(config, base), notices, sign_up: config.SIGN_UP }
   const signInLimit = base.limits('sign-ins', config.RATE_LIMIT_ACCOUNTS)
   const openSignIn = createOpenSignIn({ ...parts, limit: signInLimit })
   const completeSignIn = createCompleteSignIn({ ...parts, openSignIn })

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { EMPTY_PROFILE } from '../domain/account/profile.ts'
 import { FIRST_ROLES } from '../domain/oauth/roles.ts'
 import { createRelyingParty } from '../http/demo/relying-party.ts'
 import { createDemoVisits } from '../http/demo/visits.ts'
@@ -46,6 +47,7 @@ const createDemoAccount = async (config: Config, parts: Parts, { email, password
   const accounts = createAccountAdministration(opened.database, { access_token_seconds })
   if ((await accounts.find({ email })) !== null) return
   await accounts.create({
+    ...EMPTY_PROFILE,
     id: random.uuid(),
     email,
     password_digest: await passwords.hash(password),
@@ -53,6 +55,7 @@ const createDemoAccount = async (config: Config, parts: Parts, { email, password
     email_verified: true,
     disabled: false,
     created_at: clock().toISOString(),
+    external_id: null,
   })
 }
 

@@ -5,6 +5,7 @@ import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createShowLogos } from '../flows/oauth/client-logos.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
+import { createOfferInvitation } from '../flows/sign-in/invitation.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createSessionForms } from '../http/hosted/session-forms.ts'
@@ -20,7 +21,7 @@ type Parts = Base &
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
   const { issuer } = parts
-  const isSignUpOpen = config.SIGN_UP === 'open'
+  const sign_up = config.SIGN_UP
   const isResetOffered = !parts.sendLinks.isOff
   const passkeyRequestOf = createPasskeyRequestOf(parts)
   const min_characters = config.PASSWORD_MIN_CHARACTERS
@@ -43,7 +44,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
     findLogo: showLogos.find,
     authorize,
     interactions,
-    isSignUpOpen,
+    sign_up,
     isResetOffered,
     passkeyRequestOf,
     min_characters,
@@ -56,9 +57,10 @@ export const composeHosted = (config: Config, parts: Parts) => {
     interactions,
     sessionForms: createSessionForms(parts),
     applications: createApplications(parts),
+    offerInvitation: createOfferInvitation(parts),
     ownProfile: createOwnProfile(parts),
     ownSecurity: createOwnSecurity(parts),
-    isSignUpOpen,
+    sign_up,
     isResetOffered,
     passkeyRequestOf,
     min_characters,

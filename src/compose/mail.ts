@@ -68,14 +68,17 @@ export const composeMail = (config: Config, parts: Parts) => {
 
 export type ComposedMail = ReturnType<typeof composeMail>
 
+/** Mails in the words and the look of the settings. */
+export const composeLetters = (issuer: string, { mails, brand }: Pick<Parts, 'mails' | 'brand'>) =>
+  openMailTemplates({ issuer, brand_name: brand.name, own: mails, dress: createMailPage(brand) })
+
 /** Null on a real Postgres without SMTP_URL: a mail that is only printed must not be taken for sent. */
 const openMailer = (
-  { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER, BRAND_NAME }: Config,
+  { SMTP_URL, MAIL_FROM, DATABASE_URL, ISSUER }: Config,
   { mails, brand, printMail, metrics, log }: Parts,
 ): MailQueue | null => {
   if (SMTP_URL === null && DATABASE_URL !== null) return null
-  const dress = createMailPage(brand)
-  const letterOf = openMailTemplates({ issuer: ISSUER, brand_name: BRAND_NAME, own: mails, dress })
+  const letterOf = composeLetters(ISSUER, { mails, brand })
   if (SMTP_URL === null || MAIL_FROM === null) {
     return openMailQueue({
       deliver: async mail => {

@@ -5,12 +5,17 @@ import { openPages } from '../http/layout/layout.ts'
 import { readLogo } from '../platform/brand-logo.ts'
 import type { ComposedTemplates } from './templates.ts'
 
-/** The pages in the look and the words of the settings. Throws a StartFault where the logo cannot be shown. */
-export const composePages = (config: Config, { words }: Pick<ComposedTemplates, 'words'>) => {
+type BrandSettings = Pick<
+  Config,
+  'BRAND_NAME' | 'BRAND_LOGO_FILE' | 'BRAND_COLOR' | 'TERMS_URL' | 'PRIVACY_URL' | 'SUPPORT_URL'
+>
+
+/** The look of the settings. Throws a StartFault where the logo cannot be shown. */
+export const composeBrand = (config: BrandSettings): Brand => {
   const { BRAND_LOGO_FILE } = config
   const logo = BRAND_LOGO_FILE === null ? null : readLogo(BRAND_LOGO_FILE)
   if (logo !== null && 'fault' in logo) throw new StartFault([logo.fault])
-  const brand: Brand = {
+  return {
     name: config.BRAND_NAME,
     palette: config.BRAND_COLOR,
     logo,
@@ -18,7 +23,10 @@ export const composePages = (config: Config, { words }: Pick<ComposedTemplates, 
     privacy_url: config.PRIVACY_URL,
     support_url: config.SUPPORT_URL,
   }
-  return openPages(brand, words)
 }
+
+/** The pages in the look and the words of the settings. Throws a StartFault where the logo cannot be shown. */
+export const composePages = (config: Config, { words }: Pick<ComposedTemplates, 'words'>) =>
+  openPages(composeBrand(config), words)
 
 export type ComposedPages = ReturnType<typeof composePages>

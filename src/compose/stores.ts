@@ -16,6 +16,7 @@ import { createFactors } from '../store/factors/factors.ts'
 import { createRefreshFamilies } from '../store/families/refresh-families.ts'
 import { createAddressees } from '../store/mail/addressees.ts'
 import { createEmailLinks } from '../store/mail/email-links.ts'
+import { createInvitations } from '../store/mail/invitations.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { createEndings } from '../store/revocations/endings.ts'
 import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
@@ -53,6 +54,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     consents: blockEnded.consents(createConsents(database, lifetimes)),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
+    invitations: createInvitations(database),
     logos: createClientLogos(database),
     links: blockEnded.links(createEmailLinks(database, lifetimes)),
     pushedRequests: createPushedRequests(database),

@@ -82,7 +82,8 @@ const causeOf = ({ mail }: Attempted, error: unknown) =>
 export const describeMail = ({ mail, attempts, isUrgent, about }: Omit<Attempted, 'errand'>) => ({
   event: 'mail',
   ...about,
-  ...(mail === null ? {} : { mail: mail.name, sub: mail.account_id }),
+  ...(mail === null ? {} : { mail: mail.name }),
+  ...(mail === null || mail.account_id === null ? {} : { sub: mail.account_id }),
   attempts,
   urgent: isUrgent,
 })

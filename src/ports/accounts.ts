@@ -1,10 +1,10 @@
 /** Accounts, for their owners and for operators. A comment states atomicity and failure. */
 
 import type { Account } from '../domain/account/account.ts'
-import type { SignInRecord } from '../domain/account/account-export.ts'
+import type { KeptAccount, KeptData, SignInRecord } from '../domain/account/account-export.ts'
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
-import type { Person, Profile } from '../domain/account/profile.ts'
+import type { Person, ProfileChange } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { KeptSession } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
@@ -26,8 +26,11 @@ export type Accounts = {
   findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
   /** The claims of a person for applications. Null unless the account exists and is enabled. */
   findPerson(id: string): Promise<Person | null>
-  /** Atomic: what a person fills in themselves; `updated_at` moves when a claim changes. Null unless the account lives and is enabled. */
-  changeProfile(account: { id: string; profile: Profile }): Promise<Person | null>
+  /**
+   * Atomic: changes the given claims alone; `updated_at` moves when one of them becomes another. Null unless the account lives and is
+   * enabled.
+   */
+  changeProfile(account: { id: string; change: ProfileChange }): Promise<Person | null>
   /** Atomic: replaces the digest by another one of the same password, unless the password was changed meanwhile. Ends no sign-in. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**
@@ -50,7 +53,7 @@ export type Accounts = {
   }): Promise<readonly string[] | null>
 }
 
-/** The deletion of an account, and the export of its sign-ins. All reject with Unavailable when the database is away. */
+/** The deletion of an account, and the export of what is kept of it. All reject with Unavailable when the database is away. */
 export type AccountLife = {
   /**
    * Atomic: deletes the account with everything that refers to it. Entries of the revocation feed remain until the last access token has
@@ -60,6 +63,12 @@ export type AccountLife = {
   delete(account: { id: string; credential_epoch: number }): Promise<EndedPerson | null>
   /** Every stored sign-in, ended ones too, the newest first; SIGN_INS_AT_MOST at most. */
   listSignIns(account_id: string): Promise<readonly SignInRecord[]>
+  /** Null when there is no such account. */
+  findKept(account_id: string): Promise<KeptAccount | null>
+  /** Every stored browser session, expired ones too, the newest first; SIGN_INS_AT_MOST at most. */
+  listBrowserSessions(account_id: string): Promise<KeptData<unknown>['browser_sessions']>
+  /** What was granted to each application, those that were withdrawn too. */
+  listConsents(account_id: string): Promise<KeptData<unknown>['consents']>
 }
 
 export type AccountFilter = Readonly<{
@@ -72,7 +81,7 @@ export type AccountFilter = Readonly<{
 export type ImportBatch = Readonly<{
   /** SHA-256 of the input from its first byte to the last one of this batch. */
   digest: Uint8Array
-  /** `number` is the number of the line. No two accounts of a batch share an id or an e-mail. */
+  /** `number` is the number of the line. No two accounts of a batch share an id, an e-mail or an external id. */
   accounts: readonly Readonly<{ number: number; account: AccountLine }>[]
 }>
 
@@ -82,13 +91,14 @@ export type ImportOutcome = Readonly<{
   created: number
   email_taken: readonly number[]
   id_taken: readonly number[]
+  external_id_taken: readonly number[]
 }>
 
 /** The verbs of operators, who need no sign-in of the account. All reject with Unavailable when the database is away. */
 export type AccountAdministration = {
-  /** By id, or by e-mail in its normalized form. Null when there is no such account. */
-  find(account: { id: string } | { email: string }): Promise<AccountLine | null>
-  /** Atomic. False when the e-mail or the id is taken. */
+  /** By id, by e-mail in its normalized form, or by the id of another system. Null when there is no such account. */
+  find(account: { id: string } | { email: string } | { external_id: string }): Promise<AccountLine | null>
+  /** Atomic. False when the e-mail, the id or the external id is taken. */
   create(account: AccountLine): Promise<boolean>
   /** The accounts that follow the id `after`, or the first ones; `last` is null after the end. Takes the same time for every filter. */
   readPage(
@@ -116,6 +126,8 @@ export type AccountAdministration = {
   enable(account_id: string): Promise<boolean>
   /** Atomic. False when there is no such account. Tokens have the new roles from the next refresh on. */
   setRoles(account_id: string, roles: readonly string[]): Promise<boolean>
+  /** Atomic. False when there is no such account; 'taken', without a change, when another account has the id. Null takes the id away. */
+  setExternalId(account_id: string, external_id: string | null): Promise<boolean | 'taken'>
   /** Atomic: like `AccountLife.delete`, in any state of the account. Returns the count of ended sign-ins; null when there is no account. */
   delete(account_id: string): Promise<number | null>
   /** Atomic and idempotent: a batch of one digest is carried out once, also when several processes ask for it at once. */

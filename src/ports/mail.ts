@@ -1,5 +1,6 @@
 /** Mails, and the links in them. A comment states atomicity and failure. */
 
+import type { Account } from '../domain/account/account.ts'
 import type { LinkPurpose } from '../domain/account/email-link.ts'
 import type { Addressee, Mail } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
@@ -81,6 +82,37 @@ export type EmailLinks = {
    * 'taken', without a change, when another account has the new address by now; null when the link is not valid. Ends no sign-in.
    */
   redeemChange(digest: LinkDigest): Promise<Addressee | 'taken' | null>
+}
+
+/** An account of an invited person, to be made. */
+export type InvitedAccount = Readonly<{
+  digest: LinkDigest
+  /** The address that was invited, in the normalized form. */
+  email: string
+  id: string
+  password_digest: PasswordDigest
+  roles: readonly string[]
+  /** The language of notices, until a later sign-in. */
+  language: Language
+}>
+
+/** Invitations to open an account, one for each address. All reject with Unavailable when the database is away. */
+export type Invitations = {
+  /** Atomic: replaces the invitation of the address, whose former link is void from then on. Null when an account has the address. */
+  invite(invitation: {
+    email: string
+    digest: LinkDigest
+    valid_seconds: number
+  }): Promise<Readonly<{ expires_at: Date }> | null>
+  /** Atomic. False when the address has no invitation. */
+  withdraw(email: string): Promise<boolean>
+  /** The address of an invitation that may be redeemed; null otherwise. Spends nothing. */
+  find(digest: LinkDigest): Promise<string | null>
+  /**
+   * Atomic: spends the invitation and makes the account, whose address is verified: the holder of the link reads its mail. Of two requests
+   * at once, one makes the account. 'taken' when an account has the address by now; null when the invitation is not valid.
+   */
+  redeem(account: InvitedAccount): Promise<Account | 'taken' | null>
 }
 
 /** Recipients of mail. All reject with Unavailable when the database is away. */

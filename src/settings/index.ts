@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { SIGN_UP_MODES } from '../domain/account/invitation.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
@@ -125,8 +126,8 @@ export const SETTINGS = {
     help: 'Seconds that a sign-in lasts, however often it is refreshed. Never extended.',
   },
   SIGN_UP: {
-    ...oneOf('open', ['open', 'closed']),
-    help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, or nobody.',
+    ...oneOf('open', SIGN_UP_MODES),
+    help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, a person whom `signetd accounts invite` has sent a link, or nobody.',
   },
   REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: {
     ...oneOf('off', ['off', 'on']),

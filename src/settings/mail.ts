@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { judgeEmail, normalizeEmail } from '../domain/account/account.ts'
 import { isLoopback } from '../domain/base/ip-address.ts'
-import { derivedRateLimit, rateLimit, refuse, url } from './schemas.ts'
+import { derivedRateLimit, integer, rateLimit, refuse, url } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
 /** RFC 5322 §3.4 – "name-addr" or "addr-spec", in one line, of plain words. */
@@ -45,6 +45,10 @@ export const MAIL_SETTINGS = {
       }),
     standard: 'Signet’s own pages',
     help: 'A page of yours to which mailed links lead, with `#purpose=…&token=…` appended. See docs/accounts.md.',
+  },
+  INVITATION_SECONDS: {
+    ...integer({ standard: 604_800, least: 60, most: 2_592_000 }),
+    help: 'Seconds within which an invitation of `signetd accounts invite` has to be followed; read by that command.',
   },
   RATE_LIMIT_MAIL: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),

@@ -14,11 +14,12 @@ const BATCH_ROWS = 500
 
 /**
  * Ours – Ends what a restore has revived: every sign-in, browser session and code, by the credential epoch of its account, every known
- * device, every mailed link, and every ceremony under way. Each statement is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins
- * since the restore, which is acceptable.
+ * device, every mailed link and invitation, and every ceremony under way. Each statement is atomic. An interrupted run is repeated from the
+ * start; that also ends the few sign-ins since the restore, which is acceptable.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
-  const [links, ceremonies] = [await empty(database, 'email_links'), await empty(database, 'ceremonies')]
+  const links = (await empty(database, 'email_links')) + (await empty(database, 'invitations'))
+  const ceremonies = await empty(database, 'ceremonies')
   let [accounts, sign_ins, last_id]: [number, number, string | null] = [0, 0, NIL_UUID]
   while (last_id !== null) {
     const step: Step = await raiseEpochs(database, last_id)
@@ -61,7 +62,10 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
 }
 
 /** Deletes every row of a table, in batches. */
-const empty = async (database: Database, table: 'email_links' | 'ceremonies'): Promise<number> => {
+const empty = async (
+  database: Database,
+  table: 'email_links' | 'invitations' | 'ceremonies',
+): Promise<number> => {
   let rows = 0
   for (;;) {
     const gone = await database.run(sql => {

@@ -25,6 +25,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   pushed_requests: 'digest',
   client_logos: 'uri_digest',
   client_changes: 'number',
+  invitations: 'email',
 }
 
 /** Where the walk through the browser sessions begins, and begins again. */

@@ -6,7 +6,8 @@
   /* One form is sent once. The button is not disabled: its name and value belong to what is sent. */
   document.addEventListener('submit', event => {
     if (isSubmitted) return event.preventDefault()
-    if (event.defaultPrevented) return
+    /* A download leaves the page as it is. */
+    if (event.defaultPrevented || event.target.querySelector('[data-download]')) return
     isSubmitted = true
     for (const input of document.querySelectorAll('.secret input')) input.type = 'password'
     const button = event.submitter ?? event.target.querySelector('button:not([type=button])')

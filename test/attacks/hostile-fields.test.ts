@@ -79,7 +79,7 @@ describe.each(deployments)('hostile fields ($name)', { timeout: 60_000 }, ({ ope
     path: string,
     body: unknown,
     bearer: string | null,
-    method: 'POST' | 'DELETE' = 'POST',
+    method: 'POST' | 'PATCH' | 'DELETE' = 'POST',
   ) => {
     const headers = bearer === null ? {} : { Authorization: `Bearer ${bearer}` }
     const { status } = await signet.ask(path, { method, body, headers })
@@ -115,6 +115,11 @@ describe.each(deployments)('hostile fields ($name)', { timeout: 60_000 }, ({ ope
   ])('are refused at %s with an access token', async (path, body) => {
     for (const each of bent(body)) await attack(path, each, token)
     expect((await signet.ask('/auth/me', { token })).status).toBe(200)
+  })
+
+  it('are no fault of the server at PATCH /auth/me', async () => {
+    const profile = { name: 'Ada', picture: 'https://img.example/a.png', locale: 'de', zoneinfo: 'UTC' }
+    for (const each of bent(profile)) await attack('/auth/me', each, token, 'PATCH')
   })
 
   it('are refused at DELETE /auth/me', async () => {

@@ -28,6 +28,7 @@ const COVETED = {
   user_id: VICTIM,
   credential_epoch: 99,
   created_at: '1970-01-01T00:00:00Z',
+  external_id: 'auth0|admin',
   password_digest: `$2b$04$${'a'.repeat(53)}`,
   amr: ['mfa'],
   acr: 'high',
@@ -133,7 +134,7 @@ describe.runIf(hasPostgres)('mass assignment of roles and verified flags', () =>
       },
     })
   const rows = (email: string) => database.sql`
-    select id, email, roles, email_verified_at, disabled_at, created_at from users where email like ${`%${email}`} order by id`
+    select id, email, roles, email_verified_at, disabled_at, created_at, external_id from users where email like ${`%${email}`} order by id`
 
   it('is tried at all endpoints', () => {
     expect(endpoints.length).toBeGreaterThanOrEqual(11)

@@ -3,6 +3,7 @@ import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { linkTokenOf } from '../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
+import { EMPTY_PROFILE } from '../../src/domain/account/profile.ts'
 import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
 import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
@@ -31,6 +32,7 @@ import { createFinishEndings } from '../../src/store/families/unfinished-endings
 import { createSweep } from '../../src/store/janitor.ts'
 import { createAddressees } from '../../src/store/mail/addressees.ts'
 import { createEmailLinks } from '../../src/store/mail/email-links.ts'
+import { createInvitations } from '../../src/store/mail/invitations.ts'
 import type { Database } from '../../src/store/postgres/database.ts'
 import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
@@ -60,6 +62,7 @@ const claims = { jti: ID, sid: ID, sub: ID, client_id: 'app', iat: 0, exp: 900 }
 const account = { id: ID, credential_epoch: 0 }
 const change = { account_id: ID, credential_epoch: 0, keep: ID }
 const line = {
+  ...EMPTY_PROFILE,
   id: ID,
   email: 'a@example.com',
   password_digest,
@@ -67,6 +70,7 @@ const line = {
   email_verified: true,
   disabled: false,
   created_at: '2026-01-01T00:00:00Z',
+  external_id: 'auth0|1',
 }
 
 const { answering, statements, templates } = createStatementRecorder()
@@ -83,7 +87,7 @@ const askEverything = async () => {
   await askAuthorization()
   await askClients()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
-  await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
+  await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
 
 const askFamilies = async () => {
@@ -150,19 +154,12 @@ const askAccounts = async () => {
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
   await accounts.changeProfile({
     id: ID,
-    profile: {
-      name: 'Ada',
-      given_name: null,
-      family_name: null,
-      preferred_username: null,
-      picture: null,
-      locale: null,
-      zoneinfo: null,
-    },
+    change: { name: 'Ada' },
   })
   const administration = (database: Database) => createAccountAdministration(database, LIFETIMES)
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })
+  await administration(silent).find({ external_id: 'auth0|1' })
   await administration(silent).create(line)
   await administration(silent).readPage(null, { role: null, disabled: null, email_prefix: null })
   await administration(silent).countSignIns(ID)
@@ -171,6 +168,7 @@ const askAccounts = async () => {
   await administration(silent).changeAndSignOut(ID, { reason: 'factors_changed', withoutFactors: true })
   await administration(silent).enable(ID)
   await administration(silent).setRoles(ID, [])
+  await administration(silent).setExternalId(ID, 'auth0|1')
   await administration(silent).delete(ID)
   await administration(answering([[{ count: FAMILIES_AT_ONCE }]])).delete(ID)
   await administration(answering([[{ created: 1 }]])).importBatch({
@@ -179,6 +177,9 @@ const askAccounts = async () => {
   })
   await createAccountLife(silent, LIFETIMES).delete(account)
   await createAccountLife(silent, LIFETIMES).listSignIns(ID)
+  await createAccountLife(silent, LIFETIMES).findKept(ID)
+  await createAccountLife(silent, LIFETIMES).listBrowserSessions(ID)
+  await createAccountLife(silent, LIFETIMES).listConsents(ID)
 }
 
 const askFactors = async () => {
@@ -226,6 +227,18 @@ const askMail = async () => {
   const reset = [[], [{ account_id: ID, families: [], found: 0, isFirstProof: true }]]
   await links(answering(reset)).redeemReset({ digest: link, password_digest })
   await links(silent).redeemChange(link)
+  const invitations = createInvitations(silent)
+  await invitations.invite({ email: line.email, digest: link, valid_seconds: 60 })
+  await invitations.withdraw(line.email)
+  await invitations.find(link)
+  await invitations.redeem({
+    id: ID,
+    email: line.email,
+    digest: link,
+    password_digest,
+    roles: [],
+    language: 'en',
+  })
   await createAddressees(silent).findByFamily(ID)
   await createAddressees(silent).findByAccount(ID)
   await createAddressees(silent).rememberLanguage({ id: ID, language: 'en' })

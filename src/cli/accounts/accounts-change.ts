@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
+import { judgeExternalId } from '../../domain/account/external-id.ts'
 import { judgeRoles } from '../../domain/oauth/roles.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { Io } from '../terminal/io.ts'
@@ -41,6 +42,16 @@ const setRoles =
     return isDone ? { line, result: { id, roles } } : null
   }
 
+const setExternalId =
+  (io: Io, options: Options, external_id: string | null): Change =>
+  async (accounts, { id, email }) => {
+    const outcome = await accounts.setExternalId(id, external_id)
+    if (outcome === 'taken')
+      return refuseCommand(io, options, `another account has the external id ${external_id} already`)
+    const line = `external id of ${email}: ${external_id ?? 'none'}`
+    return outcome ? { line, result: { id, external_id } } : null
+  }
+
 const tellEnded = (what: string, { id, email }: AccountLine, sign_ins_ended: number | null): Told | null =>
   sign_ins_ended === null
     ? null
@@ -69,7 +80,7 @@ export const addAccountsChangeCommands = (group: Command, io: Io): void => {
     group
       .command(name)
       .description(description)
-      .argument('<account>', 'the e-mail or the id of the account')
+      .argument('<account>', 'the e-mail, the id or the external id of the account')
       .option('--json', 'print JSON for programs')
   command('show', 'print one account, and how many sign-ins it has').action(
     (given: string, options: Options) => show(io, given, options),
@@ -101,6 +112,22 @@ export const addAccountsChangeCommands = (group: Command, io: Io): void => {
       if (fault !== null) return refuseCommand(io, options, `roles ${fault}`)
       return apply(io, given, options, setRoles(roles, { isAtOnce: options.endSessions === true }))
     })
+  addExternalIdCommand(command('set-external-id', 'replace the id that an account has in another system'), io)
+}
+
+const addExternalIdCommand = (command: Command, io: Io): void => {
+  command
+    .argument('[external-id]', 'the id of the account in another system')
+    .option('--none', 'take the external id away')
+    .action(
+      (given: string, external_id: string | undefined, options: Options & Readonly<{ none?: boolean }>) => {
+        if ((external_id === undefined) !== (options.none === true))
+          return refuseCommand(io, options, 'name the external id, or add --none')
+        const fault = external_id === undefined ? null : judgeExternalId(external_id)
+        if (fault !== null) return refuseCommand(io, options, `the external id ${fault}`)
+        return apply(io, given, options, setExternalId(io, options, external_id ?? null))
+      },
+    )
 }
 
 const apply = (io: Io, given: string, options: Options, change: Change): Promise<void> =>
@@ -120,6 +147,6 @@ const show = (io: Io, given: string, options: Options): Promise<void> =>
       has_password: account.password_digest !== null,
       sign_ins: await accounts.countSignIns(account.id),
     }
-    const lines = Object.entries(shown).map(([name, value]) => `${name.padEnd(15)} ${String(value)}`)
+    const lines = Object.entries(shown).map(([name, value]) => `${name.padEnd(18)} ${String(value ?? '-')}`)
     answer(io, options, lines.join('\n'), shown)
   })

@@ -71,8 +71,8 @@ async function* readAccounts(store: AccountAdministration, filter: AccountFilter
 const lineOf = (account: AccountLine, withDigest: boolean) =>
   JSON.stringify(presentAccountLine(account, { withDigest }))
 
-const row = ({ id, email, roles, disabled, created_at }: AccountLine) =>
-  [id, created_at.slice(0, 10), disabled ? 'disabled' : 'enabled ', email, roles.join(' ')]
+const row = ({ id, email, roles, disabled, created_at, external_id }: AccountLine) =>
+  [id, created_at.slice(0, 10), disabled ? 'disabled' : 'enabled ', email, roles.join(' '), external_id ?? '']
     .join('  ')
     .trimEnd()
 

@@ -3,6 +3,7 @@ import type { Io } from '../terminal/io.ts'
 import { addAccountsChangeCommands } from './accounts-change.ts'
 import { addAccountsCreateCommand } from './accounts-create.ts'
 import { addAccountsImportCommand } from './accounts-import.ts'
+import { addAccountsInviteCommand } from './accounts-invite.ts'
 import { addAccountsListCommands } from './accounts-list.ts'
 import { addAccountsSignInsCommand } from './accounts-sign-ins.ts'
 
@@ -15,5 +16,6 @@ export const addAccountsCommands = (program: Command, io: Io): void => {
   addAccountsListCommands(accounts, io)
   addAccountsChangeCommands(accounts, io)
   addAccountsSignInsCommand(accounts, io)
+  addAccountsInviteCommand(accounts, io)
   addAccountsImportCommand(accounts, io)
 }

@@ -14,6 +14,7 @@ export const createBatch = () => {
   const refusals: Refusal[] = []
   const emails = new Set<string>()
   const ids = new Set<string>()
+  const external_ids = new Set<string>()
   const refuseLine = (line: number, faults: readonly LineFault[]) =>
     refusals.push(...faults.slice(0, FAULTS_AT_MOST).map(fault => ({ line, ...fault })))
 
@@ -30,8 +31,12 @@ export const createBatch = () => {
       const { account } = reading
       if (emails.has(account.email)) return refuseLine(number, [{ code: 'email_repeated', field: 'email' }])
       if (ids.has(account.id)) return refuseLine(number, [{ code: 'id_repeated', field: 'id' }])
+      const { external_id } = account
+      if (external_id !== null && external_ids.has(external_id))
+        return refuseLine(number, [{ code: 'external_id_repeated', field: 'external_id' }])
       emails.add(account.email)
       ids.add(account.id)
+      if (external_id !== null) external_ids.add(external_id)
       return accounts.push({ number, account })
     },
   }
@@ -43,13 +48,14 @@ export const storeBatch = async (
   { accounts, refusals }: Batch,
   digest: Uint8Array,
 ) => {
-  const nothing = { is_new: true, created: 0, email_taken: [], id_taken: [] }
+  const nothing = { is_new: true, created: 0, email_taken: [], id_taken: [], external_id_taken: [] }
   const outcome = accounts.length === 0 ? nothing : await store.importBatch({ digest, accounts })
-  const { email_taken, id_taken } = outcome
+  const { email_taken, id_taken, external_id_taken } = outcome
   const all = [
     ...refusals,
     ...email_taken.map((line): Refusal => ({ line, code: 'email_taken', field: 'email' })),
     ...id_taken.map((line): Refusal => ({ line, code: 'id_taken', field: 'id' })),
+    ...external_id_taken.map((line): Refusal => ({ line, code: 'external_id_taken', field: 'external_id' })),
   ]
   return { ...outcome, refusals: all.toSorted((a, b) => a.line - b.line) }
 }

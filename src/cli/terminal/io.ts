@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { Log } from '../../ports/effects.ts'
 
 /** All that a command may touch of its process: the environment, its input, and lines to standard output and standard error. */
 export type Io = Readonly<{
@@ -10,3 +11,6 @@ export type Io = Readonly<{
   /** The terminal on standard error, for questions and progress bars. Absent: there is no terminal. */
   screen?: Writable
 }>
+
+/** For parts of the server that a command uses: the command itself says what went wrong. */
+export const QUIET_LOG: Log = { info: () => {}, warn: () => {}, error: () => {} }

@@ -1,5 +1,6 @@
 import { describeDevice } from '../base/user-agent.ts'
-import { type Account, presentAccount } from './account.ts'
+import type { Account } from './account.ts'
+import { type Profile, presentOwnAccount } from './profile.ts'
 
 /** A stored sign-in: living, ended or expired. */
 export type SignInRecord = Readonly<{
@@ -19,19 +20,63 @@ export type SignInRecord = Readonly<{
 /** Sign-ins of one export, at most. A person has fewer; a program that opened more must not fill the memory. */
 export const SIGN_INS_AT_MOST = 5_000
 
+/** What an account keeps that its owner cannot see elsewhere. */
+export type KeptAccount = Profile &
+  Readonly<{ external_id: string | null; language: string | null; updated_at: Date }>
+
+/** A stored browser session of the pages. */
+export type SessionRecord = Readonly<{
+  id: string
+  amr: readonly string[]
+  auth_time: Date
+  created_at: Date
+  expires_at: Date
+  last_ip: string | null
+  last_user_agent: string | null
+}>
+
+/** What was granted to an application, as pairs of a scope and a resource; nothing after a withdrawal. */
+type GrantRecord = Readonly<{ client_id: string; granted: readonly string[]; granted_at: Date }>
+
+/** Everything that is kept about a person, beside the account itself. */
+export type KeptData<F> = Readonly<{
+  own: KeptAccount
+  factors: F
+  sign_ins: readonly SignInRecord[]
+  browser_sessions: readonly SessionRecord[]
+  consents: readonly GrantRecord[]
+}>
+
 /**
  * GDPR art. 15, 20 – The data that is kept about a person, in a machine-readable form. Digests and salts tell nothing about the person and
  * are left out.
  */
-export const presentExport = <F>(
-  account: Account,
-  kept: Readonly<{ factors: F; sign_ins: readonly SignInRecord[] }>,
-  now: Date,
-) => ({
+export const presentExport = <F>(account: Account, kept: KeptData<F>, now: Date) => ({
   exported_at: now.toISOString(),
-  account: presentAccount(account),
+  account: {
+    ...presentOwnAccount(account, kept.own),
+    external_id: kept.own.external_id,
+    language: kept.own.language,
+  },
   factors: kept.factors,
   sign_ins: kept.sign_ins.map(presentRecord),
+  browser_sessions: kept.browser_sessions.map(presentSession),
+  consents: kept.consents.map(({ client_id, granted, granted_at }) => ({
+    client_id,
+    granted,
+    granted_at: granted_at.toISOString(),
+  })),
+})
+
+const presentSession = ({ last_ip, last_user_agent, ...session }: SessionRecord) => ({
+  id: session.id,
+  amr: session.amr,
+  auth_time: session.auth_time.toISOString(),
+  created_at: session.created_at.toISOString(),
+  expires_at: session.expires_at.toISOString(),
+  ip: last_ip,
+  user_agent: last_user_agent,
+  device: describeDevice(last_user_agent),
 })
 
 const presentRecord = ({ last_ip, last_user_agent, ...record }: SignInRecord) => ({

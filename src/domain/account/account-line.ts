@@ -1,9 +1,13 @@
 import { FIRST_ROLES, judgeRoles } from '../oauth/roles.ts'
 import { judgeEmail, normalizeEmail } from './account.ts'
+import { judgeExternalId } from './external-id.ts'
 import { type PasswordDigest, parsePasswordDigest } from './password-digest.ts'
+import { EMPTY_PROFILE, judgeClaim, type Profile, type ProfileField } from './profile.ts'
 
 /** An account as `signetd accounts export` writes it and `import` reads it: one line of JSON. */
-export type AccountLine = Readonly<{
+export type AccountLine = AccountState & Profile
+
+type AccountState = Readonly<{
   id: string
   /** Normalized. */
   email: string
@@ -14,14 +18,16 @@ export type AccountLine = Readonly<{
   disabled: boolean
   /** RFC 3339, in UTC, to the microsecond. */
   created_at: string
+  /** The account's id in another system; unique. Null: it has none. */
+  external_id: string | null
 }>
 
 /** Days within which an interrupted import can be resumed. */
 export const IMPORT_REMEMBERED_DAYS = 7
 
 /**
- * Why a line was refused. `field` is null when the whole line is at fault. `email_taken` and `id_taken` are judged in SQL, by
- * store/accounts/import-batch.ts.
+ * Why a line was refused. `field` is null when the whole line is at fault. `email_taken`, `id_taken` and
+ * `external_id_taken` are judged in SQL, by store/accounts/import-batch.ts.
  */
 export type LineFault = Readonly<{ code: LineFaultCode; field: string | null }>
 export type LineFaultCode =
@@ -33,8 +39,10 @@ export type LineFaultCode =
   | 'field_invalid'
   | 'email_repeated'
   | 'id_repeated'
+  | 'external_id_repeated'
   | 'email_taken'
   | 'id_taken'
+  | 'external_id_taken'
 
 type Standard = Readonly<{ id: string; created_at: string }>
 type Reading = Readonly<{ account: AccountLine } | { faults: readonly LineFault[] }>
@@ -46,6 +54,14 @@ const INSTANT = /^(?:19[7-9]|2\d\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\
 const DIGEST_MAX_CHARACTERS = 1024
 /** A field name that a report may repeat: printable ASCII, which no terminal interprets. */
 const NAME = /^[\x20-\x7e]{1,64}$/
+
+/** The parser of a claim of the profile, which an export writes as null when it is not filled in. */
+const claimOf = (name: ProfileField) => (value: unknown) => {
+  if (value === null) return null
+  if (typeof value !== 'string') return undefined
+  const { claim, fault } = judgeClaim(name, value)
+  return fault === null ? claim : undefined
+}
 
 /** The parser of each field: the value to keep, or undefined for a value that the field may not have. */
 const FIELDS = {
@@ -70,6 +86,15 @@ const FIELDS = {
   email_verified: value => (typeof value === 'boolean' ? value : undefined),
   disabled: value => (typeof value === 'boolean' ? value : undefined),
   created_at: value => (typeof value === 'string' && isInstant(value) ? value : undefined),
+  external_id: value =>
+    value === null || (typeof value === 'string' && judgeExternalId(value) === null) ? value : undefined,
+  name: claimOf('name'),
+  given_name: claimOf('given_name'),
+  family_name: claimOf('family_name'),
+  preferred_username: claimOf('preferred_username'),
+  picture: claimOf('picture'),
+  locale: claimOf('locale'),
+  zoneinfo: claimOf('zoneinfo'),
 } as const satisfies Record<keyof AccountLine, (value: unknown) => unknown>
 
 /** The comparison finds days that the calendar lacks: Date moves them on, and the database would refuse them. */
@@ -95,7 +120,14 @@ export const parseAccountLine = (text: string, standard: Standard): Reading => {
   return faults.length > 0 ? { faults } : { account: { ...STANDARD, ...standard, ...values } as AccountLine }
 }
 
-const STANDARD = { password_digest: null, roles: FIRST_ROLES, email_verified: false, disabled: false }
+const STANDARD = {
+  ...EMPTY_PROFILE,
+  password_digest: null,
+  roles: FIRST_ROLES,
+  email_verified: false,
+  disabled: false,
+  external_id: null,
+}
 
 const isField = (name: string): name is keyof AccountLine => Object.hasOwn(FIELDS, name)
 

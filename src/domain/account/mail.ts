@@ -13,6 +13,7 @@ export const MAILS = {
   'totp-closed': ['at'],
   'new-device': ['at', 'device', 'ip'],
   'refresh-reused': ['at'],
+  invitation: ['link', 'until'],
 } as const satisfies Record<string, readonly string[]>
 
 export type MailName = keyof typeof MAILS
@@ -24,8 +25,8 @@ export type Mail = {
     language: Language
     /** The address, in the normalized form. */
     to: string
-    /** For the log, which has no addresses. */
-    account_id: string
+    /** For the log, which has no addresses. Null: the recipient has no account yet. */
+    account_id: string | null
     values: Readonly<Record<(typeof MAILS)[N][number], string>>
   }>
 }[MailName]

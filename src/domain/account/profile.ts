@@ -1,4 +1,5 @@
 import type { FieldError } from '../base/problem.ts'
+import { type Account, presentAccount } from './account.ts'
 
 /** OpenID Connect Core §5.1 – The standard claims that people fill in themselves. Null: not filled in. */
 export type Profile = Readonly<{
@@ -24,6 +25,31 @@ export type Person = Profile &
     updated_at: Date
   }>
 
+/** Ours (docs/decisions/0029): what the account API shows a person of their own account. */
+export const presentOwnAccount = (
+  account: Account,
+  {
+    name,
+    given_name,
+    family_name,
+    preferred_username,
+    picture,
+    locale,
+    zoneinfo,
+    ...own
+  }: Profile & Pick<Person, 'updated_at'>,
+) => ({
+  ...presentAccount(account),
+  name,
+  given_name,
+  family_name,
+  preferred_username,
+  picture,
+  locale,
+  zoneinfo,
+  updated_at: own.updated_at.toISOString(),
+})
+
 /** The names of the claims of a profile, in the order of a form. */
 export const PROFILE_FIELDS = [
   'name',
@@ -40,42 +66,63 @@ export type ProfileField = (typeof PROFILE_FIELDS)[number]
 /** As a person types them. Empty: not filled in. */
 export type ProfileFields = Readonly<Record<ProfileField, string>>
 
+/** The same where claims may be left out. */
+export type GivenProfile = Readonly<{ [F in ProfileField]?: string | undefined }>
+
+/** The claims to change; the others stay. */
+export type ProfileChange = Readonly<Partial<Profile>>
+
+/** A profile of which nothing is filled in. */
+export const EMPTY_PROFILE: Profile = {
+  name: null,
+  given_name: null,
+  family_name: null,
+  preferred_username: null,
+  picture: null,
+  locale: null,
+  zoneinfo: null,
+}
+
 const CHARACTERS_MAX = 200
 const URL_MAX_CHARACTERS = 2_048
 
-/** Ours – The profile as it is stored, or every field that may not be so. Spaces around a value are dropped. */
+/** Ours – The given claims as they are stored, or every field that may not be so. Spaces around a value are dropped. */
 export const judgeProfile = (
-  fields: ProfileFields,
-): Readonly<{ profile: Profile } | { errors: readonly FieldError[] }> => {
-  const valueOf = (name: ProfileField): string | null => fields[name].trim().normalize('NFC') || null
-  const errors = PROFILE_FIELDS.flatMap(name => {
-    const value = valueOf(name)
-    const detail = value === null ? null : faultOf(name, value)
-    return detail === null ? [] : [{ pointer: `#/${name}`, detail }]
-  })
-  if (errors.length > 0) return { errors }
-  return {
-    profile: {
-      name: valueOf('name'),
-      given_name: valueOf('given_name'),
-      family_name: valueOf('family_name'),
-      preferred_username: valueOf('preferred_username'),
-      picture: valueOf('picture'),
-      locale: valueOf('locale'),
-      zoneinfo: valueOf('zoneinfo'),
-    },
+  fields: GivenProfile,
+): Readonly<{ change: ProfileChange } | { errors: readonly FieldError[] }> => {
+  let change: ProfileChange = {}
+  const errors: FieldError[] = []
+  for (const name of PROFILE_FIELDS) {
+    const given = fields[name]
+    if (given === undefined) continue
+    const { claim, fault } = judgeClaim(name, given)
+    change = { ...change, [name]: claim }
+    if (fault !== null) errors.push({ pointer: `#/${name}`, detail: fault })
   }
+  return errors.length > 0 ? { errors } : { change }
+}
+
+/** Ours – One claim as it is stored, and what is wrong with it. */
+export const judgeClaim = (
+  name: ProfileField,
+  given: string,
+): Readonly<{ claim: string | null; fault: string | null }> => {
+  const claim = given.trim().normalize('NFC') || null
+  return { claim, fault: claim === null ? null : faultOf(name, claim) }
 }
 
 const faultOf = (name: ProfileField, value: string): string | null => {
   if (name === 'picture') return isPicture(value) ? null : 'must be an https URL'
   if (name === 'locale') return isLocale(value) ? null : 'must be a language tag'
   if (name === 'zoneinfo') return isTimeZone(value) ? null : 'must be a time zone'
-  return value.length <= CHARACTERS_MAX && !/\p{Cc}/u.test(value) ? null : 'is too long or unreadable'
+  return value.length <= CHARACTERS_MAX && !UNREADABLE.test(value) ? null : 'is too long or unreadable'
 }
 
+/** Control characters, and halves of a character, which UTF-8 has no form for. */
+const UNREADABLE = /[\p{Cc}\p{Cs}]/u
+
 const isPicture = (value: string): boolean =>
-  value.length <= URL_MAX_CHARACTERS && /^https:\/\/[^\s"'<>\\]+$/.test(value) && URL.canParse(value)
+  value.length <= URL_MAX_CHARACTERS && /^https:\/\/[^\s"'<>\\\p{Cs}]+$/u.test(value) && URL.canParse(value)
 
 /** BCP 47 §2.1, as far as tags are in use. */
 const isLocale = (value: string): boolean => /^[a-z]{2,3}(?:-[a-z\d]{2,8}){0,4}$/i.test(value)

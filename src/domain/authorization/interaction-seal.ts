@@ -47,6 +47,8 @@ export type Interaction = Readonly<{
   begun_at: number
   /** The browser session that the page was made for. Null: the browser was not signed in. */
   session_id: string | null
+  /** The invitation by which the person opens an account. */
+  invitation?: string | undefined
   /** The ceremony in which a second factor is shown, and the factors that would do. */
   second_factor: Readonly<{
     handle: string
@@ -90,6 +92,7 @@ const INTERACTION = z.object({
   request: REQUEST.nullable(),
   begun_at: z.number(),
   session_id: z.string().nullable(),
+  invitation: z.string().optional(),
   second_factor: SECOND_FACTOR.nullable(),
   confirmation: CONFIRMATION.optional(),
   path: z.string().optional(),

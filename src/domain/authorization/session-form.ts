@@ -1,8 +1,8 @@
 import type { Peppers } from '../base/pepper.ts'
 import { sealText, unsealText } from '../factors/sealed-secret.ts'
 
-/** What a form is for: the sealed value of one kind of form opens nothing in another kind. */
-type Purpose = 'account' | 'logout'
+/** What a sealed value is for: one kind of form opens nothing in another kind. `mailed`: the address that a link was mailed to. */
+type Purpose = 'account' | 'logout' | 'mailed'
 
 type Bound = Readonly<{ session_id: string; purpose: Purpose }>
 

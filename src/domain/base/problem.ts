@@ -11,6 +11,14 @@ export const PROBLEMS = {
   PAGE_FOREIGN: [400, 'This page belongs to another browser, or cookies are blocked.'],
   ORIGIN_NOT_ALLOWED: [403, 'Requests from this origin are not allowed.'],
   SIGN_UP_CLOSED: [403, 'Accounts are opened by the operator of this server alone.'],
+  INVITATION_NEEDED: [
+    403,
+    'Accounts are opened by invitation here. Ask the operator of this server for one, and open the link in its mail.',
+  ],
+  INVITATION_INVALID: [
+    403,
+    'This invitation is not valid, has been used or has expired. Ask the operator of this server for another one.',
+  ],
   SCOPE_INSUFFICIENT: [403, 'The access token does not permit this request.'],
   AUTHENTICATION_UNMET: [403, 'This account cannot reach the requested authentication level.'],
   AUTH_TOTP_CLOSED: [
@@ -49,6 +57,7 @@ export type ProblemCode = keyof typeof PROBLEMS
 /** For the log alone: the reasons behind a code. A code without an entry has one reason, itself. */
 const REASONS = {
   REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
+  INVITATION_INVALID: ['invitation_unknown', 'invitation_spent_meanwhile'],
   LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile', 'already_confirmed'],
   AUTHORIZATION_REQUEST_INVALID: [
     'request_too_long',

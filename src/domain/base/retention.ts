@@ -33,5 +33,6 @@ export const RETENTIONS = [
   ['pushed_requests', PUSHED_REQUEST_RETENTION_SECONDS],
   ['client_logos', SHORT_RETENTION_SECONDS],
   ['client_changes', SHORT_RETENTION_SECONDS],
+  ['invitations', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

@@ -4,6 +4,7 @@ import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Actor } from '../access/actor.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
+import { requireUnchanged } from '../access/require-unchanged.ts'
 import type { FactorOverview } from '../factors/factor-overview.ts'
 
 type Needs = Readonly<{
@@ -22,7 +23,10 @@ export const createExportAccount =
   async actor => {
     const { account } = actor
     await requireAllowance(limit, account.id)
+    const own = requireUnchanged(await accountLife.findKept(account.id))
     const factors = await factorOverview.list(actor)
     const sign_ins = await accountLife.listSignIns(account.id)
-    return presentExport(account, { factors, sign_ins }, clock())
+    const browser_sessions = await accountLife.listBrowserSessions(account.id)
+    const consents = await accountLife.listConsents(account.id)
+    return presentExport(account, { own, factors, sign_ins, browser_sessions, consents }, clock())
   }

@@ -1,4 +1,4 @@
-import { judgeProfile, type Person, type ProfileFields } from '../../domain/account/profile.ts'
+import { type GivenProfile, judgeProfile, type Person } from '../../domain/account/profile.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Actor } from '../access/actor.ts'
@@ -11,11 +11,11 @@ export const createOwnProfile = ({ accounts }: Needs) => ({
   read: async ({ account }: Actor): Promise<Person> =>
     requireUnchanged(await accounts.findPerson(account.id)),
 
-  /** Throws FIELDS_INVALID with every field that was refused. */
-  change: async ({ account: { id } }: Actor, fields: ProfileFields): Promise<Person> => {
+  /** The fields that are left out stay as they are. Throws FIELDS_INVALID with every field that was refused. */
+  change: async ({ account: { id } }: Actor, fields: GivenProfile): Promise<Person> => {
     const judged = judgeProfile(fields)
     if ('errors' in judged) throw new Problem('FIELDS_INVALID', { errors: judged.errors })
-    return requireUnchanged(await accounts.changeProfile({ id, profile: judged.profile }))
+    return requireUnchanged(await accounts.changeProfile({ id, change: judged.change }))
   },
 })
 

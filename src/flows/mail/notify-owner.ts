@@ -23,8 +23,8 @@ export const createNotifyOwner = ({ notices, sendLinks }: Needs) => ({
     <R extends Seen, S extends Welcomed>(signUp: SigningIn<R, S>): SigningIn<R, S> =>
     async request => {
       const signedIn = await signUp(request)
-      // Registration works without mail.
-      if (!sendLinks.isOff)
+      // Registration works without mail, and the address of an invited person is proved.
+      if (!sendLinks.isOff && signedIn.account.email_verified_at === null)
         sendLinks.verification(signedIn.account, { ...request, about: aboutOf(signedIn, request) })
       return signedIn
     },

@@ -33,6 +33,9 @@ type Needs = Readonly<{
   linkTo: (purpose: LinkPurpose, token: LinkToken) => string
 }>
 
+/** What is wrong with a new address that the account has already. */
+export const SAME_ADDRESS = 'must be another one'
+
 type Asked = Readonly<{ language: Language; about: AboutRequest }>
 type Request = Asked & Readonly<{ email: string }>
 
@@ -95,8 +98,7 @@ export const createSendLinks = (needs: Needs) => {
       const { account } = owner
       const { id: account_id, credential_epoch } = account
       const new_email = parseEmail(given, '#/new_email')
-      if (new_email === account.email)
-        throw fieldInvalid({ pointer: '#/new_email', detail: 'must be another one' })
+      if (new_email === account.email) throw fieldInvalid({ pointer: '#/new_email', detail: SAME_ADDRESS })
       await needs.requireStepUp(owner, ownerProof)
       post('change_email', { ...asked, email: new_email, isUrgent: false }, link =>
         needs.links.issueChange({ account_id, credential_epoch, new_email, link, pepper_ids }),

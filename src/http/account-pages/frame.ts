@@ -7,7 +7,7 @@ import { badge, button, form } from '../layout/parts.ts'
 /** What every tab of the account page has. */
 export type Frame = Readonly<{ person: Person; sealed: string; sealed_logout: string }>
 
-type Tab = 'profile' | 'devices' | 'applications' | 'security'
+type Tab = 'profile' | 'devices' | 'applications' | 'security' | 'data'
 
 /** A tab of the account page: the person, the tabs, and the cards of this one. */
 export const accountSheet = (
@@ -58,6 +58,7 @@ const tabs = ({ say, language }: View, current: Tab): Html => {
     { tab: 'devices', path: '/account/devices', label: say('account.devices') },
     { tab: 'applications', path: '/account/applications', label: say('account.applications') },
     { tab: 'security', path: '/account/security', label: say('account.security') },
+    { tab: 'data', path: '/account/data', label: say('account.data') },
   ] as const
   const here = html` aria-current="page"`
   return html`<nav class="tabs" aria-label="${say('account.tabs')}">${all.map(

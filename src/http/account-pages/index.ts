@@ -10,7 +10,17 @@ import { pageReply } from '../server/page-reply.ts'
 import { answeringProblems } from '../server/refusal.ts'
 import type { Reply, Route } from '../server/route.ts'
 import { applicationsPage } from './applications-page.ts'
+import { createConfirming } from './confirming.ts'
 import { devicesPage } from './devices-page.ts'
+import { askForLink, EMAIL_PATH, showEmail } from './email.ts'
+import {
+  DELETED_PATH,
+  deleteOwnAccount,
+  downloadOwnData,
+  showAccountDeleted,
+  showDeletion,
+  showOwnData,
+} from './own-data.ts'
 import { profilePage } from './profile-page.ts'
 import { type Act, again, createVisits, frameOf, type Show } from './visit.ts'
 
@@ -23,7 +33,10 @@ type Needs = Readonly<{
   devices: Devices
   clock: Clock
 }> &
-  Parameters<typeof createVisits>[0]
+  Parameters<typeof createVisits>[0] &
+  Parameters<typeof createConfirming>[0] &
+  Parameters<typeof showEmail>[0] &
+  Parameters<typeof deleteOwnAccount>[0]
 
 const common = { cors: 'none', errors: 'page' } as const
 
@@ -42,20 +55,46 @@ export const accountPageRoutes = (needs: Needs): readonly Route[] => {
     { ...common, method: 'POST', path: '/account/devices', handle: acting(endSignIns(needs)) },
     { ...common, method: 'GET', path: '/account/applications', handle: showing(applications) },
     { ...common, method: 'POST', path: '/account/applications', handle: acting(withdrawConsent(needs)) },
+    ...emailRoutes(needs),
+    ...dataRoutes(needs),
+  ]
+}
+
+const emailRoutes = (needs: Needs): readonly Route[] => {
+  const { showing, acting } = createVisits(needs)
+  const confirming = createConfirming(needs)
+  return [
+    { ...common, method: 'GET', path: EMAIL_PATH, handle: showing(confirming(showEmail(needs))) },
+    { ...common, method: 'POST', path: EMAIL_PATH, handle: acting(confirming(askForLink(needs))) },
+  ]
+}
+
+const dataRoutes = (needs: Needs): readonly Route[] => {
+  const { showing, acting } = createVisits(needs)
+  const confirming = createConfirming(needs)
+  const [data, deletion] = ['/account/data', '/account/data/delete'] as const
+  return [
+    { ...common, method: 'GET', path: data, handle: showing(showOwnData(needs)) },
+    { ...common, method: 'POST', path: data, handle: acting(confirming(downloadOwnData(needs))) },
+    { ...common, method: 'GET', path: deletion, handle: showing(confirming(showDeletion(needs))) },
+    { ...common, method: 'POST', path: deletion, handle: acting(confirming(deleteOwnAccount(needs))) },
+    { ...common, method: 'GET', path: DELETED_PATH, handle: showAccountDeleted },
   ]
 }
 
 const showProfile =
-  ({ ownProfile }: Needs): Show =>
+  ({ ownProfile, sendLinks }: Needs): Show =>
   async (call, visit) => {
     const person = await ownProfile.read(visit.actor)
     const isSaved = call.context.req.query('saved') !== undefined
+    const mail = { isMailOn: !sendLinks.isOff, isMailed: call.context.req.query('mailed') !== undefined }
     const fields = fieldsOf(name => person[name] ?? '')
-    return pageReply(call, 200, profilePage({ frame: frameOf(person, visit), fields, faults: [], isSaved }))
+    const frame = frameOf(person, visit)
+    return pageReply(call, 200, profilePage({ frame, fields, faults: [], isSaved, ...mail }))
   }
 
 const saveProfile =
-  ({ ownProfile }: Needs): Act =>
+  ({ ownProfile, sendLinks }: Needs): Act =>
   async (call, visit, form) => {
     const fields = fieldsOf(name => form.get(name) ?? '')
     const save = async () => {
@@ -69,7 +108,8 @@ const saveProfile =
       if (faults.length === 0) return null
       const [status] = PROBLEMS[problem.code]
       const frame = frameOf(await ownProfile.read(visit.actor), visit)
-      return pageReply(call, status, profilePage({ frame, fields, faults, isSaved: false }))
+      const mail = { isMailOn: !sendLinks.isOff, isMailed: false }
+      return pageReply(call, status, profilePage({ frame, fields, faults, isSaved: false, ...mail }))
     }
     return answeringProblems(save, showAgain)(call)
   }

@@ -3,6 +3,7 @@ import { field } from '../layout/field.ts'
 import { html } from '../layout/html.ts'
 import { inLanguage, type Page, type View } from '../layout/layout.ts'
 import { button, faultSummary, form, note } from '../layout/parts.ts'
+import { emailCard } from './email-page.ts'
 import { accountSheet, card, type Frame } from './frame.ts'
 
 type Profile = Readonly<{
@@ -11,7 +12,8 @@ type Profile = Readonly<{
   fields: ProfileFields
   faults: readonly ProfileField[]
   isSaved: boolean
-}>
+}> &
+  Omit<Parameters<typeof emailCard>[1], 'frame'>
 
 /** HTML Living Standard, "autofill" – What browsers fill in. */
 const AUTOCOMPLETE: Readonly<Record<ProfileField, string>> = {
@@ -26,7 +28,7 @@ const AUTOCOMPLETE: Readonly<Record<ProfileField, string>> = {
 
 /** OpenID Connect Core §5.1 – The claims that applications receive with the scope `profile`. */
 export const profilePage =
-  ({ frame, fields, faults, isSaved }: Profile): Page =>
+  ({ frame, fields, faults, isSaved, ...mail }: Profile): Page =>
   view => {
     const { say } = view
     const shown = faults.map(name => ({ field: name, text: faultOf(view, name) }))
@@ -59,7 +61,8 @@ ${form(view, {
       ...accountSheet(view, {
         frame,
         tab: 'profile',
-        cards: card({ title: say('account.profile'), content }),
+        cards: html`${emailCard(view, { frame, ...mail })}
+${card({ title: say('account.profile'), content })}`,
       }),
       isFault: faults.length > 0,
       addressIn: language => inLanguage('/account', language),

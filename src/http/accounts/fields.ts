@@ -40,6 +40,8 @@ export const CREDENTIALS = z.object({
   email: TEXT,
   password: TEXT,
   client_id: TEXT.optional(),
+  /** At a registration alone. */
+  invitation: TEXT.optional(),
   refresh_transport: z.enum(REFRESH_TRANSPORTS, 'must be body or cookie').default('body'),
   resource: RESOURCES,
   acr_values: TEXT.transform((text, context) => {

@@ -2,6 +2,7 @@ import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.
 import type { ChangePassword } from '../../flows/account/change-password.ts'
 import type { DeleteAccount } from '../../flows/account/delete-account.ts'
 import type { ExportAccount } from '../../flows/account/export-account.ts'
+import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'
 import type { createRefresh } from '../../flows/sign-in/refresh.ts'
 import type { SignInOutcome } from '../../flows/sign-in/sign-in.ts'
@@ -20,7 +21,12 @@ import type { CookieTransport } from './cookie-transport.ts'
 import { mailRoutes } from './email-links.ts'
 import { factorRoutes } from './factors.ts'
 import { limited, type Within } from './limited.ts'
-import { handleDeleteAccount, handleExportAccount, handleShowAccount } from './own-account.ts'
+import {
+  handleChangeProfile,
+  handleDeleteAccount,
+  handleExportAccount,
+  handleShowAccount,
+} from './own-account.ts'
 import { createReadOwnerProof } from './owner-proof.ts'
 import { handlePasskeyOptions, handlePasskeySignIn } from './passkey-sign-in.ts'
 import { handleRefresh } from './refresh.ts'
@@ -39,6 +45,7 @@ type Needs = Readonly<{
   changePassword: ChangePassword
   deleteAccount: DeleteAccount
   exportAccount: ExportAccount
+  ownProfile: OwnProfile
   authenticateBearer: AuthenticateBearer
   cookieTransport: CookieTransport
   csrf: Csrf
@@ -71,6 +78,7 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     post('/auth/refresh', counted(handleRefresh(needs))),
     post('/auth/logout', counted(handleSignOut(needs))),
     { method: 'GET', path: '/auth/me', handle: counted(handleShowAccount(needs)) },
+    { method: 'PATCH', path: '/auth/me', handle: counted(handleChangeProfile(needs)) },
     { method: 'DELETE', path: '/auth/me', handle: counted(handleDeleteAccount(showing)) },
     { method: 'GET', path: '/auth/me/export', handle: counted(handleExportAccount(needs)) },
     { method: 'GET', path: '/auth/sessions', handle: counted(handleListSignIns(needs)) },

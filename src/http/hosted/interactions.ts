@@ -132,6 +132,10 @@ export const shownFactorsOf = (
 
 export type Interactions = ReturnType<typeof createInteractions>
 
+/** The sign-up page of an invitation. */
+export const invitationPath = (invitation: string): string =>
+  `/sign-up?${new URLSearchParams({ invitation }).toString()}`
+
 /** RFC 9110 §15.4.4, RFC 9700 §4.12 – Never 307: it would hand the form to the next address. */
 export const seeOther = (location: string): Reply => ({
   status: 303,
@@ -179,5 +183,7 @@ const openInteraction = (
 }
 
 /** The address at which the same begins again: a page that only asks, so that it is safe. */
-const restartOf = ({ request, path }: Interaction): string | null =>
-  request === null ? (path ?? '/sign-in') : restartPathOf(request)
+const restartOf = ({ request, invitation, path }: Interaction): string | null => {
+  if (invitation !== undefined) return invitationPath(invitation)
+  return request === null ? (path ?? '/sign-in') : restartPathOf(request)
+}

@@ -1,3 +1,4 @@
+import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
@@ -34,7 +35,7 @@ type Needs = Readonly<{
   scopes: () => ScopeCatalogue
   findLogo: ShowLogos['find']
   interactions: Interactions
-  isSignUpOpen: boolean
+  sign_up: SignUpMode
   isResetOffered: boolean
   passkeyRequestOf: PasskeyRequestOf
   min_characters: number
@@ -223,19 +224,22 @@ type Entry = Pick<Parameters<typeof signInPage>[0], 'asking' | 'email' | 'notice
 
 /** The sign-in or the sign-up: a person may go from one to the other by their addresses. */
 const entryOf = (
-  { isSignUpOpen, isResetOffered, passkeyRequestOf, min_characters }: Needs,
+  { sign_up, isResetOffered, passkeyRequestOf, min_characters }: Needs,
   call: Call,
   { isNew = false, ...entry }: Entry,
 ): Shown => {
   const { method, path } = call.context.req
   const asked = method === 'GET' && (path === '/sign-in' || path === '/sign-up') ? path : null
-  const isSignUp = isSignUpOpen && (asked === null ? isNew : asked === '/sign-up')
+  const isSignUp = sign_up === 'open' && (asked === null ? isNew : asked === '/sign-up')
   const { asking, email } = entry
   return isSignUp
-    ? { path: '/sign-up', page: sealed => signUpPage({ sealed, asking, email, min_characters, faults: [] }) }
+    ? {
+        path: '/sign-up',
+        page: sealed => signUpPage({ sealed, asking, email, min_characters, faults: [], isInvited: false }),
+      }
     : {
         path: '/sign-in',
         page: sealed =>
-          signInPage({ sealed, passkey: passkeyRequestOf(sealed), isSignUpOpen, isResetOffered, ...entry }),
+          signInPage({ sealed, passkey: passkeyRequestOf(sealed), sign_up, isResetOffered, ...entry }),
       }
 }

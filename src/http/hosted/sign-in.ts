@@ -1,3 +1,4 @@
+import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { asAnotherPerson, withoutPrompt } from '../../domain/authorization/interaction.ts'
 import {
   expiryOf,
@@ -46,7 +47,7 @@ type Needs = Readonly<{
   welcome: Welcome
   deviceCookie: Cookie
   csrf: Csrf
-  isSignUpOpen: boolean
+  sign_up: SignUpMode
   isResetOffered: boolean
   limits: Readonly<{ accounts: Limit; login: Limit }>
 }>
@@ -208,7 +209,7 @@ const PASSKEY_NOTICES: typeof NOTICES = {
 /** The same page again, with what was wrong. What the person typed stays, but for the password. */
 const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promise<Reply | null> => {
   const { call, form, interaction } = filled
-  const { interactions, findAsking, isSignUpOpen, isResetOffered, passkeyRequestOf } = needs
+  const { interactions, findAsking, sign_up, isResetOffered, passkeyRequestOf } = needs
   const asking = await findAsking(interaction)
   const [status] = PROBLEMS[problem.code]
   const isPasskey = form.get('passkey') !== undefined
@@ -221,7 +222,7 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   const notices = isPasskey && interaction.second_factor === null ? PASSKEY_NOTICES : NOTICES
   const notice = waitOf(problem) ?? notices[problem.code] ?? null
   if (notice === null) return null
-  const given = { asking, email: form.get('email') ?? '', notice, isSignUpOpen, isResetOffered }
+  const given = { asking, email: form.get('email') ?? '', notice, sign_up, isResetOffered }
   const page = (sealed: string) => signInPage({ sealed, passkey: passkeyRequestOf(sealed), ...given })
   const { confirmation } = interaction
   const shown =

@@ -5,6 +5,7 @@ export const ACCOUNT_TEXTS = {
   devices: [],
   applications: [],
   security: [],
+  data: [],
   sign_out: [],
   email_verified: [],
   email_unverified: [],

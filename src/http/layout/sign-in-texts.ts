@@ -10,6 +10,7 @@ export const SIGN_IN_TEXTS = {
     busy: [],
     new_here: [],
     create: [],
+    by_invitation: [],
     another_person_meant: [],
     not_recent: [],
     credentials_wrong: [],
@@ -45,6 +46,8 @@ export const SIGN_IN_TEXTS = {
     known_here: [],
     email_taken: [],
     email_malformed: [],
+    email_not_invited: [],
+    invited_hint: [],
   },
   consent: {
     title: ['application', 'brand'],

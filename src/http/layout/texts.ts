@@ -4,6 +4,7 @@ import { type Language, STANDARD_LANGUAGE } from '../../domain/base/language.ts'
 import { ACCOUNT_TEXTS } from './account-texts.ts'
 import { DEMO_TEXTS } from './demo-texts.ts'
 import { escapeHtml, type Html, html, type Part } from './html.ts'
+import { ACCOUNT_DATA_TEXTS, ACCOUNT_EMAIL_TEXTS } from './own-account-texts.ts'
 import { SECURITY_TEXTS } from './security-texts.ts'
 import { SIGN_IN_TEXTS } from './sign-in-texts.ts'
 
@@ -65,6 +66,8 @@ export const TEXTS = {
     again: [],
   },
   account: ACCOUNT_TEXTS,
+  'account-data': ACCOUNT_DATA_TEXTS,
+  'account-email': ACCOUNT_EMAIL_TEXTS,
   security: SECURITY_TEXTS,
   demo: DEMO_TEXTS,
   'form-post': {
@@ -82,6 +85,10 @@ export const TEXTS = {
     browser_title: [],
     browser_help: [],
     restart: [],
+    invitation_title: [],
+    invitation_help: [],
+    invitation_needed_title: [],
+    invitation_needed_help: [],
     taken_title: [],
     taken_help: [],
     foreign_title: [],

@@ -21,7 +21,7 @@ export const confirmationPage =
   view => {
     const { sealed, confirmation, notice } = given
     const { say, language } = view
-    const back = inLanguage('/account/security', language)
+    const back = inLanguage('/account', language)
     return {
       title: say('security.confirm_title'),
       lead: say('security.confirm_help', { email: html`<strong>${confirmation.email}</strong>` }),

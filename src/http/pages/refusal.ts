@@ -15,6 +15,16 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say, when: string) => Wo
     help: say('refusal.gone_help', { minutes: LINK_SECONDS / 60 }),
     icon: 'link_off',
   }),
+  INVITATION_INVALID: say => ({
+    title: say('refusal.invitation_title'),
+    help: say('refusal.invitation_help'),
+    icon: 'link_off',
+  }),
+  INVITATION_NEEDED: say => ({
+    title: say('refusal.invitation_needed_title'),
+    help: say('refusal.invitation_needed_help'),
+    icon: 'mail',
+  }),
   FORM_UNREADABLE: say => unreadable(say),
   PAYLOAD_TOO_LARGE: say => unreadable(say),
   AUTHORIZATION_REQUEST_INVALID: say => ({

@@ -1,3 +1,4 @@
+import type { SignUpMode } from '../../domain/account/invitation.ts'
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
@@ -26,7 +27,7 @@ type SignIn = Readonly<{
   asking: Asking | null
   email: string
   notice: SignInNotice | null
-  isSignUpOpen: boolean
+  sign_up: SignUpMode
   /** False on a server that sends no mail. */
   isResetOffered: boolean
   /** What the browser is asked with: any passkey of this server. */
@@ -46,13 +47,13 @@ const FAULTS: ReadonlySet<SignInNotice> = new Set([
 
 /** The sign-in with e-mail and password: one page, so that password managers fill both. */
 export const signInPage =
-  ({ sealed, asking, email, notice, isSignUpOpen, isResetOffered, passkey }: SignIn): Page =>
+  ({ sealed, asking, email, notice, sign_up, isResetOffered, passkey }: SignIn): Page =>
   view => {
     const { say } = view
     const content = html`${noticeOf(view, notice)}
 ${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
 ${passkeyForm(view, { sealed, passkey, label: say('passkey.sign_in'), isInAutofill: true })}
-${isSignUpOpen ? signUpLink(view, sealed) : null}
+${newHere(view, { sealed, sign_up })}
 ${carrier(view, { path: '/sign-in', sealed })}`
     return {
       title: say('sign-in.title'),
@@ -126,5 +127,15 @@ const fieldsOf = (
   ]
 }
 
-const signUpLink = (view: View, sealed: string): Html =>
-  html`<p class="muted small center">${view.say('sign-in.new_here')} ${requestLink(view, { path: '/sign-up', sealed, label: view.say('sign-in.create') })}</p>`
+/** The way to an account for a person who has none. */
+const newHere = (view: View, { sealed, sign_up }: Pick<SignIn, 'sealed' | 'sign_up'>): Html | null => {
+  const { say } = view
+  switch (sign_up) {
+    case 'closed':
+      return null
+    case 'invited':
+      return html`<p class="muted small center">${say('sign-in.by_invitation')}</p>`
+    case 'open':
+      return html`<p class="muted small center">${say('sign-in.new_here')} ${requestLink(view, { path: '/sign-up', sealed, label: say('sign-in.create') })}</p>`
+  }
+}

@@ -1,3 +1,4 @@
+import { NOT_INVITED } from '../../flows/sign-in/sign-up.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
 import type { Page, View } from '../layout/layout.ts'
@@ -16,11 +17,13 @@ type SignUp = Readonly<{
   email: string
   min_characters: number
   faults: readonly SignUpFault[]
+  /** True: the address is the one that an invitation was mailed to, and stays. */
+  isInvited: boolean
 }>
 
 /** A new account. One field for the password: the browser can show it, and a second field is only typed twice. */
 export const signUpPage =
-  ({ sealed, asking, email, min_characters, faults }: SignUp): Page =>
+  ({ sealed, asking, email, min_characters, faults, isInvited }: SignUp): Page =>
   view => {
     const { say } = view
     const shown = faults.map(fault => ({ field: fault.field, text: wordsOf(view, fault) }))
@@ -33,8 +36,9 @@ export const signUpPage =
         autocomplete: 'username',
         value: email,
         fault: faultOf('email'),
-        hasFocus: faults[0]?.field !== 'password',
-        more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false' },
+        hasFocus: !isInvited && faults[0]?.field !== 'password',
+        ...(isInvited ? { hint: say('sign-up.invited_hint') } : {}),
+        more: { inputmode: 'email', autocapitalize: 'none', spellcheck: 'false', readonly: isInvited },
       }),
       field(view, {
         name: 'password',
@@ -43,7 +47,7 @@ export const signUpPage =
         autocomplete: 'new-password',
         hint: say('reset-password.hint', { count: min_characters }),
         fault: faultOf('password'),
-        hasFocus: faults[0]?.field === 'password',
+        hasFocus: isInvited || faults[0]?.field === 'password',
       }),
       button({ label: say('sign-up.button'), busy: say('sign-up.busy') }),
     ]
@@ -62,5 +66,12 @@ ${carrier(view, { path: '/sign-up', sealed })}`,
 
 const wordsOf = ({ say }: View, { field, detail }: SignUpFault): Html => {
   if (field === 'password') return passwordFaultOf(say, detail)
-  return say(detail === 'is taken' ? 'sign-up.email_taken' : 'sign-up.email_malformed')
+  switch (detail) {
+    case 'is taken':
+      return say('sign-up.email_taken')
+    case NOT_INVITED:
+      return say('sign-up.email_not_invited')
+    default:
+      return say('sign-up.email_malformed')
+  }
 }

@@ -1,9 +1,10 @@
 import { accountSheet, card, type Frame } from '../account-pages/frame.ts'
+import { actions } from '../account-pages/parts.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
 import { inLanguage, type Page, type View } from '../layout/layout.ts'
 import { button, faultSummary, form, note } from '../layout/parts.ts'
-import { actions, backLink } from './parts.ts'
+import { backLink } from './parts.ts'
 import { qrCode } from './qr-code.ts'
 
 type Authenticator = Readonly<{

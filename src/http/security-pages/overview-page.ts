@@ -1,10 +1,11 @@
 import type { AcceptedPasskeys, Passkey } from '../../domain/factors/passkey.ts'
 import type { SecurityOf } from '../../flows/factors/own-security.ts'
 import { accountSheet, agoOf, card, dayOf, type Frame } from '../account-pages/frame.ts'
+import { linkButton, status } from '../account-pages/parts.ts'
 import { attributes, type Html, html } from '../layout/html.ts'
 import type { Page, View } from '../layout/layout.ts'
 import { badge, itemList } from '../layout/parts.ts'
-import { linkButton, passkeyPath, status } from './parts.ts'
+import { passkeyPath } from './parts.ts'
 
 /** What the page says of a change that has just been made. */
 export type Done = 'changed' | 'renamed'

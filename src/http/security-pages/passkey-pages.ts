@@ -1,10 +1,11 @@
 import type { PasskeyCreation } from '../../domain/factors/passkey.ts'
 import { accountSheet, card, type Frame } from '../account-pages/frame.ts'
+import { actions } from '../account-pages/parts.ts'
 import { field } from '../layout/field.ts'
 import { attributes, type Html, html } from '../layout/html.ts'
 import { inLanguage, type Page, type View } from '../layout/layout.ts'
 import { button, faultSummary, form } from '../layout/parts.ts'
-import { actions, backLink, passkeyPath, withoutScript } from './parts.ts'
+import { backLink, passkeyPath, withoutScript } from './parts.ts'
 
 export type NewPasskeyFault = 'refused' | 'exists'
 

@@ -1,11 +1,12 @@
 import { accountSheet, card, type Frame } from '../account-pages/frame.ts'
+import { actions } from '../account-pages/parts.ts'
 import { field } from '../layout/field.ts'
 import { html } from '../layout/html.ts'
 import { inLanguage, type Page, type View } from '../layout/layout.ts'
 import { button, type Fault, faultSummary, form, whenIn } from '../layout/parts.ts'
 import { username } from '../pages/confirmation.ts'
 import { passwordFaultOf } from '../pages/password-fault.ts'
-import { actions, backLink } from './parts.ts'
+import { backLink } from './parts.ts'
 
 /** What was wrong with the last attempt. */
 export type PasswordFault = Readonly<

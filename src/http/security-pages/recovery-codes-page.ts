@@ -1,8 +1,9 @@
 import { accountSheet, card, type Frame } from '../account-pages/frame.ts'
+import { actions } from '../account-pages/parts.ts'
 import { html } from '../layout/html.ts'
 import { inLanguage, type Page } from '../layout/layout.ts'
 import { button, form, note } from '../layout/parts.ts'
-import { actions, backLink, SECURITY_PATH } from './parts.ts'
+import { backLink, SECURITY_PATH } from './parts.ts'
 
 type Renewal = Readonly<{ frame: Frame; isOvertaken: boolean }>
 

@@ -1,9 +1,10 @@
 import type { Passkey } from '../../domain/factors/passkey.ts'
 import { accountSheet, card, type Frame } from '../account-pages/frame.ts'
+import { actions } from '../account-pages/parts.ts'
 import { html } from '../layout/html.ts'
 import { inLanguage, type Page } from '../layout/layout.ts'
 import { button, form, note } from '../layout/parts.ts'
-import { actions, backLink, passkeyPath } from './parts.ts'
+import { backLink, passkeyPath } from './parts.ts'
 
 type Removal = Readonly<{
   frame: Frame

@@ -1,8 +1,9 @@
 import type { AccountLine } from '../../domain/account/account-line.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import type { Database } from '../postgres/index.ts'
+import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountLineColumns } from '../schema/account-columns.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
@@ -17,33 +18,8 @@ export const createAccountAdministration = (
   database: Database,
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): AccountAdministration => ({
-  find: async account => {
-    const [found] = await database.run(sql =>
-      'id' in account
-        ? sql<AccountLine[]>`select ${accountLineColumns(sql)} from signet.users u where u.id = ${account.id}`
-        : sql<
-            AccountLine[]
-          >`select ${accountLineColumns(sql)} from signet.users u where u.email = ${account.email}`,
-    )
-    return found ?? null
-  },
-
-  create: async ({ id, email, password_digest, roles, email_verified, disabled, created_at }) => {
-    const created = await database.run(
-      sql => sql`
-        insert into signet.users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
-        values (
-          ${id}, ${email}, ${password_digest}, ${roles}::text[],
-          case when ${email_verified}::boolean then statement_timestamp() end,
-          case when ${disabled}::boolean then statement_timestamp() end,
-          ${created_at}::text::timestamptz
-        )
-        on conflict do nothing
-        returning id`,
-    )
-    return created.length > 0
-  },
-
+  find: createFindAccountLine(database),
+  create: createCreate(database),
   readPage: createReadPage(database),
   listSignIns: createListSignIns(database),
   countSignIns: createCountSignIns(database),
@@ -67,6 +43,8 @@ export const createAccountAdministration = (
     return changed.length > 0
   },
 
+  setExternalId: createSetExternalId(database),
+
   delete: async id => {
     const ended = await deletePerson(database, { id, credential_epoch: null, access_token_seconds })
     return ended && ended.families.length
@@ -74,6 +52,62 @@ export const createAccountAdministration = (
 
   importBatch: createImportBatch(database),
 })
+
+const createFindAccountLine =
+  (database: Database): AccountAdministration['find'] =>
+  async account => {
+    const [found] = await database.run(sql => {
+      const condition =
+        'id' in account
+          ? sql`u.id = ${account.id}`
+          : 'email' in account
+            ? sql`u.email = ${account.email}`
+            : sql`u.external_id = ${account.external_id}`
+      return sql<AccountLine[]>`select ${accountLineColumns(sql)} from signet.users u where ${condition}`
+    })
+    return found ?? null
+  }
+
+const createCreate =
+  (database: Database): AccountAdministration['create'] =>
+  async ({ id, email, password_digest, roles, email_verified, disabled, created_at, ...more }) => {
+    const created = await database.run(
+      sql => sql`
+        insert into signet.users (
+          id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
+          name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+        )
+        values (
+          ${id}, ${email}, ${password_digest}, ${roles}::text[],
+          case when ${email_verified}::boolean then statement_timestamp() end,
+          case when ${disabled}::boolean then statement_timestamp() end,
+          ${created_at}::text::timestamptz, ${more.external_id},
+          ${more.name}, ${more.given_name}, ${more.family_name}, ${more.preferred_username}, ${more.picture},
+          ${more.locale}, ${more.zoneinfo}
+        )
+        on conflict do nothing
+        returning id`,
+    )
+    return created.length > 0
+  }
+
+const createSetExternalId =
+  (database: Database): AccountAdministration['setExternalId'] =>
+  async (account_id, external_id) => {
+    try {
+      const changed = await database.run(
+        sql => sql`
+          update signet.users
+          set external_id = ${external_id}
+          where id = ${account_id}
+          returning id`,
+      )
+      return changed.length > 0
+    } catch (error) {
+      if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'taken'
+      throw error
+    }
+  }
 
 const createReadPage =
   (database: Database): AccountAdministration['readPage'] =>

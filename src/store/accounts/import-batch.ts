@@ -29,7 +29,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
   const [outcome] = await database.run(
     sql => sql<ImportOutcome[]>`
       with known as materialized (
-        select created, email_taken, id_taken
+        select created, email_taken, id_taken, external_id_taken
         from signet.import_batches
         where digest = ${digest}
       ),
@@ -43,41 +43,64 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
           ${column(({ roles }) => JSON.stringify(roles))}::text[],
           ${column(({ email_verified }) => String(email_verified))}::text[],
           ${column(({ disabled }) => String(disabled))}::text[],
-          ${column(({ created_at }) => created_at)}::text[]
-        ) as given (number, id, email, password_digest, roles, email_verified, disabled, created_at)
+          ${column(({ created_at }) => created_at)}::text[],
+          ${column(({ external_id }) => external_id)}::text[],
+          ${column(({ name }) => name)}::text[],
+          ${column(({ given_name }) => given_name)}::text[],
+          ${column(({ family_name }) => family_name)}::text[],
+          ${column(({ preferred_username }) => preferred_username)}::text[],
+          ${column(({ picture }) => picture)}::text[],
+          ${column(({ locale }) => locale)}::text[],
+          ${column(({ zoneinfo }) => zoneinfo)}::text[]
+        ) as given (
+          number, id, email, password_digest, roles, email_verified, disabled, created_at, external_id,
+          name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+        )
         where not exists (select from known)
       ),
       created as (
-        insert into signet.users (id, email, password_digest, roles, email_verified_at, disabled_at, created_at)
+        insert into signet.users (
+          id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
+          name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+        )
         select
           id, email, password_digest, array(select jsonb_array_elements_text(roles::jsonb)),
           case when email_verified::boolean then statement_timestamp() end,
           case when disabled::boolean then statement_timestamp() end,
-          created_at::timestamptz
+          created_at::timestamptz, external_id,
+          name, given_name, family_name, preferred_username, picture, locale, zoneinfo
         from line
         order by email
         on conflict do nothing
         returning id
       ),
       refused as (
-        select number, exists (select from signet.users u where u.id = line.id and u.email <> line.email) as is_id
+        select
+          number,
+          case
+            when exists (select from signet.users u where u.id = line.id and u.email <> line.email) then 'id'
+            when exists (select from signet.users u where u.email = line.email) then 'email'
+            when exists (select from signet.users u where u.external_id = line.external_id) then 'external_id'
+            else 'email'
+          end as taken
         from line
         where not exists (select from created where created.id = line.id)
       ),
       noted as (
-        insert into signet.import_batches (digest, created, email_taken, id_taken, expires_at)
+        insert into signet.import_batches (digest, created, email_taken, id_taken, external_id_taken, expires_at)
         select
           ${digest},
           (select count(*) from created),
-          array(select number from refused where not is_id order by number),
-          array(select number from refused where is_id order by number),
+          array(select number from refused where taken = 'email' order by number),
+          array(select number from refused where taken = 'id' order by number),
+          array(select number from refused where taken = 'external_id' order by number),
           statement_timestamp() + make_interval(days => ${IMPORT_REMEMBERED_DAYS})
         where not exists (select from known)
-        returning created, email_taken, id_taken
+        returning created, email_taken, id_taken, external_id_taken
       )
-      select true as is_new, created, email_taken, id_taken from noted
+      select true as is_new, created, email_taken, id_taken, external_id_taken from noted
       union all
-      select false, created, email_taken, id_taken from known`,
+      select false, created, email_taken, id_taken, external_id_taken from known`,
   )
   if (outcome === undefined) throw new Error('a batch without an outcome')
   return outcome

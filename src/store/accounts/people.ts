@@ -1,4 +1,5 @@
-import type { Person } from '../../domain/account/profile.ts'
+import type { Fragment, ISql } from 'postgres'
+import type { Person, ProfileField } from '../../domain/account/profile.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
@@ -15,31 +16,38 @@ export const createFindPerson =
     return person ?? null
   }
 
+/** The claims to change are one value, so that the statement has one text whichever they are. */
 export const createChangeProfile =
   (database: Database): Accounts['changeProfile'] =>
-  async ({ id, profile }) => {
+  async ({ id, change }) => {
     const [person] = await database.run(
       sql => sql<Person[]>`
+        with given as materialized (
+          select ${JSON.stringify(change)}::text::jsonb as claims
+        )
         update signet.users u
-        set name = ${profile.name},
-          given_name = ${profile.given_name},
-          family_name = ${profile.family_name},
-          preferred_username = ${profile.preferred_username},
-          picture = ${profile.picture},
-          locale = ${profile.locale},
-          zoneinfo = ${profile.zoneinfo},
+        set name = ${claim(sql, 'name')},
+          given_name = ${claim(sql, 'given_name')},
+          family_name = ${claim(sql, 'family_name')},
+          preferred_username = ${claim(sql, 'preferred_username')},
+          picture = ${claim(sql, 'picture')},
+          locale = ${claim(sql, 'locale')},
+          zoneinfo = ${claim(sql, 'zoneinfo')},
           profile_updated_at = case
-            when (u.name, u.given_name, u.family_name, u.preferred_username, u.picture, u.locale, u.zoneinfo)
-              is distinct from (
-                ${profile.name}::text, ${profile.given_name}::text, ${profile.family_name}::text,
-                ${profile.preferred_username}::text, ${profile.picture}::text, ${profile.locale}::text,
-                ${profile.zoneinfo}::text
-              )
-            then statement_timestamp()
-            else u.profile_updated_at
+            when jsonb_build_object(
+              'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
+              'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale, 'zoneinfo', u.zoneinfo
+            ) @> given.claims
+            then u.profile_updated_at
+            else statement_timestamp()
           end
+        from given
         where u.id = ${id} and u.disabled_at is null
         returning u.id, ${personColumns(sql)}`,
     )
     return person ?? null
   }
+
+/** On `users u` and `given`: the new value of a claim, or the present one where it is not among those to change. */
+const claim = (sql: ISql, name: ProfileField): Fragment => sql`
+  case when given.claims ? ${name}::text then given.claims ->> ${name}::text else u.${sql(name)} end`

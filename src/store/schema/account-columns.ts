@@ -13,4 +13,5 @@ export const personColumns = (sql: ISql): Fragment => sql`
 export const accountLineColumns = (sql: ISql): Fragment => sql`
   u.id, u.email, u.password_digest, u.roles, u.email_verified_at is not null as email_verified,
   u.disabled_at is not null as disabled,
-  to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`
+  to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at,
+  u.external_id, u.name, u.given_name, u.family_name, u.preferred_username, u.picture, u.locale, u.zoneinfo`

@@ -4,6 +4,7 @@ import { type Database, OID } from '../postgres/index.ts'
 import * as authorization from './authorization-tables.ts'
 import * as clients from './client-tables.ts'
 import * as factors from './factor-tables.ts'
+import * as invitations from './invitation-tables.ts'
 import * as core from './tables.ts'
 
 /** Every table that the server reads and writes. */
@@ -12,6 +13,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({
   ...factors,
   ...authorization,
   ...clients,
+  ...invitations,
 }).flatMap(value => (is(value, PgTable) ? [getTableName(value)] : []))
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>

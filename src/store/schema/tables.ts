@@ -238,9 +238,10 @@ export const importBatches = pgTable(
     /** SHA-256 of the input from its first byte to the last one of the batch. */
     digest: bytea().primaryKey(),
     created: integer().notNull(),
-    /** Numbers of the lines that were refused because the e-mail was taken, and because the id was taken. */
+    /** Numbers of the lines that were refused because the e-mail was taken, because the id was, and because the external id was. */
     email_taken: integer().array().notNull(),
     id_taken: integer().array().notNull(),
+    external_id_taken: integer().array().notNull().default(sql`'{}'`),
     expires_at: instant().notNull(),
   },
   table => [index('import_batches_expires_at_index').on(table.expires_at)],

@@ -99,6 +99,65 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
   })
 })
 
+describe.each(storages)('the profile and the id of another system ($name)', ({ create }) => {
+  let storage: Storage
+  beforeAll(async () => {
+    storage = await create()
+  })
+  afterAll(() => storage.remove())
+  const importing = (lines: readonly unknown[], ...words: string[]) =>
+    accounts(storage.environment, ['import', '-', '--json', ...words], jsonLines(lines))
+  const show = async (account: string) =>
+    parsed(await accounts(storage.environment, ['show', account, '--json']))[0]
+
+  it('are imported as they are, and each fault is one of its line', async () => {
+    const profile = { name: 'Ada Lovelace', given_name: 'Ada', picture: null, locale: 'en-GB' }
+    const said = await importing([
+      { email: 'ada@profile.example', external_id: 'auth0|Ada', ...profile },
+      { email: 'case@profile.example', external_id: 'auth0|ada' },
+      { email: 'none@profile.example', external_id: null },
+      { email: 'twice@profile.example', external_id: 'auth0|Ada' },
+      { email: 'space@profile.example', external_id: ' a' },
+      { email: 'number@profile.example', external_id: 7 },
+      { email: 'bad@profile.example', picture: 'http://img.example', zoneinfo: 'Mars', name: 7 },
+    ])
+    expect(parsed(said)).toEqual([
+      { line: 4, code: 'external_id_repeated', field: 'external_id' },
+      { line: 5, code: 'field_invalid', field: 'external_id' },
+      { line: 6, code: 'field_invalid', field: 'external_id' },
+      { line: 7, code: 'field_invalid', field: 'picture' },
+      { line: 7, code: 'field_invalid', field: 'zoneinfo' },
+      { line: 7, code: 'field_invalid', field: 'name' },
+      { summary: { lines: 7, created: 3, created_before: 0, refused: 4 } },
+    ])
+    expect(await show('auth0|Ada')).toMatchObject({
+      ...profile,
+      email: 'ada@profile.example',
+      external_id: 'auth0|Ada',
+      family_name: null,
+    })
+    expect(await show('case@profile.example')).toMatchObject({ external_id: 'auth0|ada', name: null })
+  })
+
+  it('refuse an external id that another account has, with the same result when it is run again', async () => {
+    await importing([{ email: 'first@held.example', external_id: 'held|1' }])
+    const lines = [
+      { email: 'second@held.example', external_id: 'held|1' },
+      { email: 'first@held.example', external_id: 'held|1' },
+      { email: 'third@held.example', external_id: 'held|3' },
+    ]
+    const refusals = [
+      { line: 1, code: 'external_id_taken', field: 'external_id' },
+      { line: 2, code: 'email_taken', field: 'email' },
+    ]
+    for (const created_before of [0, 1])
+      expect(parsed(await importing(lines))).toEqual([
+        ...refusals,
+        { summary: { lines: 3, created: 1 - created_before, created_before, refused: 2 } },
+      ])
+  })
+})
+
 describe.runIf(hasPostgres)('an import', () => {
   let storage: Storage
   let directory: string
@@ -229,19 +288,30 @@ describe.runIf(hasPostgres)('an import', () => {
         roles: ['admin', 'x:y/z'],
         email_verified: true,
       },
+      {
+        email: 'c@round.example',
+        external_id: 'auth0|c',
+        name: 'Ada',
+        given_name: 'A',
+        family_name: 'L',
+        preferred_username: 'ada',
+        picture: 'https://img.example/a.png',
+        locale: 'de',
+        zoneinfo: 'UTC',
+      },
       { email: 'b@round.example', roles: [], disabled: true, created_at: '2020-02-29T12:00:00.123456Z' },
       ...people(1500, 'round.example'),
     ]
     await importing(jsonLines(lines))
     const exported = await accounts(storage.environment, ['export', '--with-digests', '--json'])
-    expect({ code: exported.code, err: exported.err }).toEqual({ code: 0, err: ['{"accounts":1502}'] })
+    expect({ code: exported.code, err: exported.err }).toEqual({ code: 0, err: ['{"accounts":1503}'] })
     const other = await createPostgresStorage()
     const said = await accounts(other.environment, ['import', '-', '--json'], jsonLines(exported.out))
-    expect(summary(said)).toMatchObject({ created: 1502, refused: 0 })
+    expect(summary(said)).toMatchObject({ created: 1503, refused: 0 })
     const again = await accounts(other.environment, ['export', '--with-digests'])
     expect(again.out).toEqual(exported.out)
     const bare = await accounts(other.environment, ['export'])
-    expect(bare.out).toHaveLength(1502)
+    expect(bare.out).toHaveLength(1503)
     expect(bare.out.join('\n')).not.toMatch(/digest|\$2/)
     await other.remove()
   })

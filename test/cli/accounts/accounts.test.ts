@@ -110,6 +110,14 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
     [['set-roles', 'a@bad.example'], '', /name the new roles, or add --none/],
     [['set-roles', 'a@bad.example', 'admin', '--none'], '', /name the new roles, or add --none/],
     [['set-roles', 'a@bad.example', 'a,b'], '', /roles must each be/],
+    [
+      ['create', 'a@bad.example', '--no-password', '--external-id', ' a'],
+      '',
+      /the external id must be 1 to 255/,
+    ],
+    [['create', 'a@bad.example', '--no-password', '--locale', 'German'], '', /locale must be a language tag/],
+    [['set-external-id', 'a@bad.example'], '', /name the external id, or add --none/],
+    [['set-external-id', 'a@bad.example', 'a', '--none'], '', /name the external id, or add --none/],
     [['list', '--enabled', '--disabled'], '', /cannot be used with/],
     [['list', '--limit', '0'], '', /a number from 1 on/],
     [['import', '/none'], '', /\/none cannot be read \(ENOENT\): name a file/],
@@ -118,6 +126,40 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
     const said = await run(words, input)
     expect({ code: said.code, out: said.out }).toEqual({ code: 1, out: [] })
     expect(said.err.join('\n')).toMatch(expected)
+  })
+
+  it('gives an account the id of another system, and finds it by that', async () => {
+    const made = await run([
+      'create',
+      'ext@id.example',
+      '--no-password',
+      '--external-id',
+      'a|1',
+      '--name',
+      'Ada',
+    ])
+    expect(made.code).toBe(0)
+    const shown = async (account: string) => parsed(await run(['show', account, '--json']))[0]
+    expect(await shown('a|1')).toMatchObject({ email: 'ext@id.example', external_id: 'a|1', name: 'Ada' })
+    const taken = await run(['create', 'other@id.example', '--no-password', '--external-id', 'a|1'])
+    expect(taken).toMatchObject({
+      code: 1,
+      err: ['the account ext@id.example has the external id a|1 already'],
+    })
+    await run(['create', 'other@id.example', '--no-password'])
+    const refused = await run(['set-external-id', 'other@id.example', 'a|1'])
+    expect(refused).toMatchObject({ code: 1, err: ['another account has the external id a|1 already'] })
+    // Ids of other systems that look like an e-mail or a UUID of ours name no account unless they are marked.
+    for (const external_id of ['ext@id.example', '01900000-0000-7000-8000-000000000000']) {
+      expect((await run(['set-external-id', 'other@id.example', external_id])).code).toBe(0)
+      expect(await shown(`external_id:${external_id}`)).toMatchObject({ email: 'other@id.example' })
+    }
+    expect(await shown('ext@id.example')).toMatchObject({ external_id: 'a|1' })
+    expect((await run(['show', '01900000-0000-7000-8000-000000000000'])).code).toBe(1)
+    expect((await run(['set-external-id', 'a|1', '--none'])).out).toEqual([
+      'external id of ext@id.example: none',
+    ])
+    expect((await run(['show', 'a|1'])).code).toBe(1)
   })
 
   it('lists accounts by role, state and prefix of the e-mail, page by page', async () => {
@@ -199,6 +241,24 @@ describe('the embedded database', () => {
     })
     expect(existsSync(DATA_DIR)).toBe(false)
     rmSync(directory, { recursive: true })
+  })
+
+  it('prints the mail of an invitation where no SMTP_URL is set, and the link opens an account', async () => {
+    const embedded = storages.find(({ name }) => name === 'embedded')
+    if (embedded === undefined) throw new Error('there is no embedded database')
+    const storage = await embedded.create()
+    const said = await accounts(storage.environment, ['invite', 'ada@invited.example'])
+    expect(said).toMatchObject({
+      code: 0,
+      out: [expect.stringMatching(/^invited ada@invited\.example, until /)],
+    })
+    const [, invitation] = /sign-up\?invitation=(\S+)/.exec(said.err.join('\n')) ?? []
+    const signet = await startAt({ environment: { ...storage.environment, SIGN_UP: 'invited' } })
+    expect((await signUp(signet, 'ada@invited.example', { invitation })).user).toMatchObject({
+      email_verified: true,
+    })
+    await signet.close()
+    await storage.remove()
   })
 
   it('is refused in one line while a server runs', async () => {

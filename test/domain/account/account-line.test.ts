@@ -1,6 +1,7 @@
 import { assert, json, oneof, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseAccountLine, presentAccountLine } from '../../../src/domain/account/account-line.ts'
+import { EMPTY_PROFILE } from '../../../src/domain/account/profile.ts'
 
 const STANDARD = { id: '01900000-0000-7000-8000-000000000001', created_at: '2026-01-02T03:04:05.000Z' }
 const parse = (line: unknown) =>
@@ -17,12 +18,14 @@ describe('a line of an import', () => {
   it('needs only an e-mail', () => {
     expect(parse({ email: ' Ａda@Example.COM ' })).toEqual({
       account: {
+        ...EMPTY_PROFILE,
         ...STANDARD,
         email,
         password_digest: null,
         roles: ['user'],
         email_verified: false,
         disabled: false,
+        external_id: null,
       },
     })
   })
@@ -36,6 +39,14 @@ describe('a line of an import', () => {
       email_verified: true,
       disabled: true,
       created_at: '2020-02-29T23:59:59.123456Z',
+      external_id: 'auth0|Ada',
+      name: 'Ada Lovelace',
+      given_name: 'Ada',
+      family_name: 'Lovelace',
+      preferred_username: 'ada',
+      picture: 'https://img.example/a.png',
+      locale: 'en-GB',
+      zoneinfo: 'Europe/London',
     }
     expect(parse(line)).toEqual({
       account: { ...line, id: line.id.toLowerCase(), roles: ['admin', 'a:b/c.d_e-f'] },

@@ -18,6 +18,7 @@ import { hasPostgres } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
 import { untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../../support/deployment.ts'
+import { createCookieBrowser } from '../../support/pages/cookie-browser.ts'
 
 const DELETION = { current_password: PASSWORD }
 const remove = (
@@ -101,7 +102,7 @@ describe.each(deployments)('DELETE /auth/me and GET /auth/me/export ($name)', ({
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(response.headers.get('content-disposition')).toContain('attachment')
     const { text } = response
-    const { account, factors, sign_ins } = JSON.parse(text) as {
+    const { account, factors, sign_ins, ...more } = JSON.parse(text) as {
       factors: unknown
       account: object
       sign_ins: readonly Readonly<Record<string, unknown>>[]
@@ -113,8 +114,38 @@ describe.each(deployments)('DELETE /auth/me and GET /auth/me/export ($name)', ({
       [sidOf(first), null],
     ])
     expect(sign_ins[1]).toMatchObject({ ip: '127.0.0.1', user_agent: 'curl/8.5.0', amr: ['pwd'] })
+    expect(more).toMatchObject({ browser_sessions: [], consents: [] })
     expect(text).not.toMatch(/digest|salt|pepper|\$2[aby]\$|other@own/)
     expect(outcomeOf(await signet.ask('/auth/me/export'))).toBe('401 AUTH_TOKEN_MISSING')
+  })
+
+  it('exports the profile, the id of another system, the browsers and what was granted', async () => {
+    const email = 'whole@own.example'
+    const { access_token: token, user } = await signUp(signet, email)
+    await signet.ask('/auth/me', { method: 'PATCH', body: { name: 'Ada' }, token })
+    const { sql } = deployment.database
+    await sql`update users set external_id = 'auth0|whole' where id = ${user.id}`
+    for (const [client_id, granted] of Object.entries({ notes: ['openid https://api.example'], gone: [] }))
+      await sql`insert into consents (user_id, client_id, granted) values (${user.id}, ${client_id}, ${granted})`
+    const headers = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0' }
+    const browser = createCookieBrowser(signet, headers)
+    expect((await browser.signIn(email)).status).toBe(303)
+    const { text } = await signet.ask('/auth/me/export', { token })
+    expect(JSON.parse(text)).toMatchObject({
+      account: {
+        name: 'Ada',
+        locale: null,
+        external_id: 'auth0|whole',
+        language: 'en',
+        updated_at: expect.any(String),
+      },
+      browser_sessions: [{ amr: ['pwd'], ip: '127.0.0.1', device: 'Firefox on Linux' }],
+      consents: [
+        { client_id: 'gone', granted: [], granted_at: expect.any(String) },
+        { client_id: 'notes', granted: ['openid https://api.example'], granted_at: expect.any(String) },
+      ],
+    })
+    expect(text).not.toMatch(/digest|salt|signet_bs_/)
   })
 })
 

@@ -55,7 +55,14 @@ ${itemList([{ icon: 'device', label: EVIL, detail: EVIL, badge: badge({ kind: 'b
 })
 
 const passkey = requestOptions({ rp_id: EVIL, challenge: Buffer.from('challenge'), passkeys: [] })
-const entry = { sealed: EVIL, asking: null, email: EVIL, isSignUpOpen: true, isResetOffered: true, passkey }
+const entry = {
+  sealed: EVIL,
+  asking: null,
+  email: EVIL,
+  sign_up: 'open' as const,
+  isResetOffered: true,
+  passkey,
+}
 
 const EMAIL = 'ada@b.example'
 const PAGES: readonly Page[] = [

@@ -1,0 +1,40 @@
+/** The texts of the pages on which a person changes their address, and what each is filled with. */
+export const ACCOUNT_EMAIL_TEXTS = {
+  title: [],
+  help: [],
+  unverified_help: [],
+  verify: [],
+  verification_sent: ['minutes'],
+  change: [],
+  change_title: [],
+  change_help: ['email'],
+  new_email: [],
+  same: [],
+  button: [],
+  busy: [],
+  back: [],
+  sent_title: [],
+  sent_help: ['to', 'email', 'minutes'],
+  nothing_came: [],
+  again: [],
+  back_to_account: [],
+} as const satisfies Readonly<Record<string, readonly string[]>>
+
+/** The texts of the pages on which a person takes their data along, or deletes their account. */
+export const ACCOUNT_DATA_TEXTS = {
+  download_title: [],
+  download_help: ['brand'],
+  download: [],
+  delete_title: [],
+  delete_help: [],
+  delete: [],
+  delete_warning: ['email'],
+  delete_elsewhere: [],
+  type_email: [],
+  another_address: ['email'],
+  delete_button: [],
+  delete_busy: [],
+  keep: [],
+  deleted_title: [],
+  deleted_help: ['brand'],
+} as const satisfies Readonly<Record<string, readonly string[]>>
