@@ -72,6 +72,7 @@ describe('configuration', () => {
       SUPPORT_URL: null,
       TRUSTED_PROXIES: [],
       TRUSTED_PROXY_HEADER: 'x-forwarded-for',
+      OUTBOUND_ALLOW: [],
       CORS_ORIGINS: [],
       LOG_LEVEL: 'info',
     })
@@ -351,6 +352,10 @@ describe('configuration', () => {
     TRUSTED_PROXY_HEADER: [
       ['x-forwarded-for', 'forwarded', 'Forwarded', 'X-Forwarded-For'],
       ['x-real-ip', 'x-forwarded-for, forwarded', 'on'],
+    ],
+    OUTBOUND_ALLOW: [
+      ['10.0.0.0/8', '127.0.0.1', '::1, fd00::/8', '64:ff9b::/96'],
+      ['10.0.0.0/33', 'app.internal', '0.0.0.0/0', '10.0.0.0/8, ::/0', '*'],
     ],
     CORS_ORIGINS: [
       ['https://app.example', 'http://localhost:5173, https://app.example'],

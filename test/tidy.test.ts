@@ -57,7 +57,17 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
  * The folders of a floor, from the lowest: each may import those before it. What lies beside them on the floor is above them all.
  */
 const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
-  domain: ['base', 'oauth', 'account', 'sign-in', 'factors', 'authorization', 'revocations', 'keys'],
+  domain: [
+    'base',
+    'outbound',
+    'oauth',
+    'account',
+    'sign-in',
+    'factors',
+    'authorization',
+    'revocations',
+    'keys',
+  ],
   flows: ['access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
   store: [
     'postgres',
@@ -73,6 +83,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
   ],
+  platform: ['outbound'],
   http: [
     'layout',
     'pages',
@@ -264,6 +275,15 @@ describe('every file', () => {
   it('of src loads no other one after the start: a build may have replaced it by then', () => {
     const later = src.filter(file => !/^src\/cli\/(?:signetd|start)\.ts$/.test(file.path))
     expect(breakers(later, file => /\bimport\(\s*['"`]\./.test(file.code))).toEqual([])
+  })
+
+  it('of src asks the servers of others through the guard alone', () => {
+    const own = /^src\/(?:sdk|cli)\/|^src\/platform\/outbound\//
+    const asks = /\bglobalThis\.fetch\b|(?<![.\w])fetch\(|\bsendRequest\b|\bundici\b|from 'node:https'/
+    expect(breakers(src, file => !own.test(file.path) && asks.test(file.code))).toEqual([])
+    expect(breakers(src, file => own.test(file.path) && asks.test(file.code))).toContain(
+      'src/platform/outbound/outbound.ts',
+    )
   })
 
   it("of src asks of a FileHandle nothing that the file system of Yarn Plug'n'Play lacks", () => {

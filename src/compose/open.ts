@@ -7,6 +7,7 @@ import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { openClients } from '../platform/clients-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
+import { createOutbound } from '../platform/outbound/outbound.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
 import type { Clock, Log, StartPhase } from '../ports/effects.ts'
@@ -62,6 +63,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
+  const outbound = createOutbound({ allow: config.OUTBOUND_ALLOW })
+  onClose(() => outbound.close())
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
@@ -73,6 +76,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     key_seconds,
     metrics,
     openedMetrics,
+    outbound,
     passwords,
     peppers,
     redis,

@@ -2,12 +2,12 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
-import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import {
+  addressRanges,
   integer,
   isOrigin,
   list,
@@ -179,15 +179,7 @@ export const SETTINGS = {
   ...MAIL_SETTINGS,
   ...BRAND_SETTINGS,
   TRUSTED_PROXIES: {
-    schema: list.transform((ranges, context): readonly AddressRange[] => {
-      const parsed = parseAddressRanges(ranges)
-      return 'wrong' in parsed
-        ? refuse(
-            context,
-            `must be a list of CIDR ranges such as 10.0.0.0/8, separated by commas; ${quote(parsed.wrong)} is not a range`,
-          )
-        : parsed.ranges
-    }),
+    schema: addressRanges,
     standard: 'none',
     help: 'CIDR ranges of your proxies, separated by commas: the client’s address is believed from these alone, and from the one header that `TRUSTED_PROXY_HEADER` names. See docs/deploy.md.',
   },
@@ -197,6 +189,15 @@ export const SETTINGS = {
       return name ?? refuse(context, `must be ${FORWARDED_HEADERS.join(' or ')}, not ${quote(value)}`)
     }),
     help: 'The header in which those proxies append the client’s address: `x-forwarded-for` or `forwarded` (RFC 7239). The other one is never read.',
+  },
+  OUTBOUND_ALLOW: {
+    schema: addressRanges.transform((ranges, context) =>
+      ranges.some(([, bits]) => bits === 0)
+        ? refuse(context, 'must not name every address: leave /0 out, public addresses need no entry')
+        : ranges,
+    ),
+    standard: 'none',
+    help: 'CIDR ranges separated by commas: internal addresses that Signet may call, over http too, such as those of your own applications for back-channel logout. Every other internal address is refused, and public ones are called by https alone.',
   },
   CORS_ORIGINS: {
     schema: list.transform((origins, context) => {

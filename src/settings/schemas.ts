@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
 import { readPostgresUrl } from '../domain/base/postgres-url.ts'
 import type { RateLimit } from '../ports/limits.ts'
@@ -140,6 +141,16 @@ export const list = z
       .map(item => item.trim())
       .filter(item => item !== ''),
   )
+
+export const addressRanges = list.transform((ranges, context): readonly AddressRange[] => {
+  const parsed = parseAddressRanges(ranges)
+  return 'wrong' in parsed
+    ? refuse(
+        context,
+        `must be a list of CIDR ranges such as 10.0.0.0/8, separated by commas; ${quote(parsed.wrong)} is not a range`,
+      )
+    : parsed.ranges
+})
 
 /** Reads base64url peppers of 32 bytes or more, the newest first. Refuses two peppers with one id, which cannot be told apart. */
 export function parsePeppers(value: string | undefined, context: z.RefinementCtx): Peppers | null {
