@@ -23,6 +23,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   authorization_codes: 'user_id, digest',
   browser_sessions: 'user_id, id',
   pushed_requests: 'digest',
+  deliveries: 'user_id, id',
 }
 
 type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>

@@ -270,7 +270,7 @@ const askAuthorization = async () => {
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|delivery-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

@@ -28,5 +28,6 @@ export const RETENTIONS = [
   ['authorization_codes', SPENT_CODE_SECONDS],
   ['browser_sessions', RETENTION_SECONDS],
   ['pushed_requests', PUSHED_REQUEST_RETENTION_SECONDS],
+  ['deliveries', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

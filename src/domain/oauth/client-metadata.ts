@@ -87,6 +87,7 @@ export const metadata = z
       default_max_age: z.number(AGE).int(AGE).min(0, AGE).optional(),
       post_logout_redirect_uris: listOf(redirectUri),
       backchannel_logout_uri: webUri.optional(),
+      backchannel_logout_session_required: z.boolean('must be true or false').optional(),
       scope: z
         .string('must be a string of scope tokens separated by single spaces')
         .default('')

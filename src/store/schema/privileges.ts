@@ -2,6 +2,7 @@ import { getTableName, is } from 'drizzle-orm'
 import { PgTable } from 'drizzle-orm/pg-core'
 import { type Database, OID } from '../postgres/index.ts'
 import * as authorization from './authorization-tables.ts'
+import * as deliveries from './delivery-tables.ts'
 import * as factors from './factor-tables.ts'
 import * as core from './tables.ts'
 
@@ -10,6 +11,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({
   ...core,
   ...factors,
   ...authorization,
+  ...deliveries,
 }).flatMap(value => (is(value, PgTable) ? [getTableName(value)] : []))
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>

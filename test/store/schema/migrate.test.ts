@@ -22,6 +22,7 @@ const TABLES = [
   'browser_sessions',
   'ceremonies',
   'consents',
+  'deliveries',
   'email_links',
   'feed_head',
   'feed_positions',
