@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander'
-import { audiencePolicyOf, readSettings } from '../config.ts'
+import { clientPolicyOf, readSettings } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { readClientsFile } from '../platform/clients-file.ts'
 import type { Io } from './terminal/io.ts'
@@ -28,12 +28,15 @@ const UNSET = 'CLIENTS_FILE is unset: set it to the path of the file that lists 
 const check = async ({
   environment,
 }: Io): Promise<{ lines: readonly string[]; client_ids: readonly string[] }> => {
-  const reading = readSettings(['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'], environment)
+  const reading = readSettings(
+    ['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT', 'OUTBOUND_ALLOW'],
+    environment,
+  )
   if ('faults' in reading) return { lines: reading.faults, client_ids: [] }
   const { CLIENTS_FILE } = reading.settings
   if (CLIENTS_FILE === null) return { lines: [UNSET], client_ids: [] }
   try {
-    const clients = await readClientsFile(CLIENTS_FILE, audiencePolicyOf(reading.settings))
+    const clients = await readClientsFile(CLIENTS_FILE, clientPolicyOf(reading.settings))
     return { lines: [], client_ids: clients.map(client => client.client_id) }
   } catch (error) {
     if (error instanceof StartFault) return { lines: error.lines, client_ids: [] }

@@ -1,4 +1,4 @@
-import { audiencePolicyOf, type Config, describeSignInLimit, findProxyDoubt, readConfig } from '../config.ts'
+import { type Config, clientPolicyOf, describeSignInLimit, findProxyDoubt, readConfig } from '../config.ts'
 import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { openRedis } from '../ephemeral/redis.ts'
@@ -100,7 +100,7 @@ const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolea
 
 const examineClients = ({ CLIENTS_FILE, ...config }: Config): Promise<Found> =>
   findingOf(async () => {
-    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, audiencePolicyOf(config))
+    if (CLIENTS_FILE !== null) await readClientsFile(CLIENTS_FILE, clientPolicyOf(config))
   })
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */

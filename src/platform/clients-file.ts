@@ -2,16 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { errorCodeOf } from '../domain/base/error-code.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
-import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import { type Client, FIRST_PARTY } from '../domain/oauth/client.ts'
-import { parseClients } from '../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClients } from '../domain/oauth/parse-clients.ts'
 import type { Clients } from '../ports/clients.ts'
 import { readJsonLines } from './json-lines.ts'
 
 type Source = Readonly<{
   file: string | null
   more: readonly Client[]
-  policy: AudiencePolicy
+  policy: ClientPolicy
   /** The time limit of reading the file in a reload; by default ten seconds. */
   read_milliseconds?: number
 }>
@@ -94,7 +93,7 @@ const originsOf = (clients: readonly Client[]): ReadonlySet<string> => {
 }
 
 /** The clients of the file. Rejects with a StartFault that has a line for each fault: the client, the line of the file and what to do. */
-export const readClientsFile = async (file: string, policy: AudiencePolicy): Promise<readonly Client[]> => {
+export const readClientsFile = async (file: string, policy: ClientPolicy): Promise<readonly Client[]> => {
   const text = await readText(file)
   const result = parseClients(parseJson(file, text), policy)
   if ('clients' in result) return result.clients

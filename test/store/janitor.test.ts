@@ -181,6 +181,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       mailed: () => {},
       signedIn: () => {},
       ended: () => {},
+      attempted: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

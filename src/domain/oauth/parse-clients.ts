@@ -1,9 +1,18 @@
 import type { z } from 'zod'
+import type { AddressRange } from '../base/ip-address.ts'
 import { nearestWord } from '../base/nearest-word.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
+import { judgeLogoutUri } from './backchannel-logout-uri.ts'
 import type { Client } from './client.ts'
 import { MEMBERS, metadata, toClient } from './client-metadata.ts'
+
+/** What decides on registrations, from the settings. */
+export type ClientPolicy = AudiencePolicy &
+  Readonly<{
+    /** Internal addresses that this server may call. */
+    outbound_allow: readonly AddressRange[]
+  }>
 
 /** What is wrong with a file of clients, and what to do; and the path of the value that is meant, in the file's JSON. */
 export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: string }>
@@ -11,7 +20,7 @@ export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: stri
 /** The clients of a CLIENTS_FILE, with digests in place of their secrets, or every fault in the file. */
 export const parseClients = (
   json: unknown,
-  policy: AudiencePolicy,
+  policy: ClientPolicy,
 ): Readonly<{ clients: readonly Client[] } | { faults: readonly ClientFault[] }> => {
   if (!Array.isArray(json)) return { faults: [{ path: [], message: 'must be a JSON array of clients' }] }
   const parsed = json.map(entry => parseClient(entry, policy))
@@ -52,13 +61,16 @@ const nameOf = (entries: readonly unknown[], index: number): string => {
 
 const parseClient = (
   entry: unknown,
-  policy: AudiencePolicy,
+  policy: ClientPolicy,
 ): Readonly<{ client: Client } | { faults: readonly ClientFault[] }> => {
   const parsed = metadata.safeParse(entry)
   if (!parsed.success) return { faults: parsed.error.issues.flatMap(faultsOf) }
   const client = toClient(parsed.data)
   const tooLong = judgeRegistration(client, policy)
-  return tooLong === null ? { client } : { faults: [{ path: [], message: tooLong }] }
+  if (tooLong !== null) return { faults: [{ path: [], message: tooLong }] }
+  const uncallable = judgeLogoutUri(client, policy.outbound_allow)
+  if (uncallable !== null) return { faults: [{ path: ['backchannel_logout_uri'], message: uncallable }] }
+  return { client }
 }
 
 const faultsOf = (issue: z.core.$ZodIssue): readonly ClientFault[] =>

@@ -1,3 +1,5 @@
+import { OUTBOUND_FAILURES, OUTBOUND_REFUSALS } from './outbound-verdicts.ts'
+
 /** What is delivered to servers of others from the table of deliveries. */
 export const DELIVERY_KINDS = ['backchannel_logout'] as const
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number]
@@ -7,6 +9,9 @@ export const DELIVERY_SECONDS = 86_400
 
 /** Seconds for which a claimed delivery belongs to its instance: longer than an attempt, so that two instances never try at once. */
 export const CLAIM_SECONDS = 30
+
+/** Deliveries of one receiver that an instance claims at once, so that a receiver that hangs leaves time for the others. */
+export const DELIVERIES_PER_RECEIVER = 4
 
 /** Milliseconds of one attempt, from the name of the receiver to the end of its answer. */
 export const ATTEMPT_MILLISECONDS = 5_000
@@ -22,11 +27,17 @@ export type Delivery = Readonly<{
   sid: string | null
   /** Attempts, with the one that the claim is for. */
   attempts: number
+  /** Until it is given up, at the time of the claim. */
+  seconds_left: number
 }>
 
-/** Why an attempt was the last one, or is followed by another. */
-export const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dropped', 'given_up'] as const
+/** What an attempt came to. `failed`: another one follows. `given_up`: none does. `dropped`: its receiver is told of nothing any more. */
+export const DELIVERY_OUTCOMES = ['delivered', 'failed', 'given_up', 'dropped'] as const
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
+
+/** Why an attempt has failed. `not_accepted`: the receiver answered that it has not taken the delivery. */
+export const DELIVERY_FAILURES = [...OUTBOUND_REFUSALS, ...OUTBOUND_FAILURES, 'not_accepted'] as const
+export type DeliveryFailure = (typeof DELIVERY_FAILURES)[number]
 
 const FIRST_PAUSE_SECONDS = 5
 const LONGEST_PAUSE_SECONDS = 3_600
