@@ -1,7 +1,10 @@
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAccounts } from '../../../src/store/accounts/accounts.ts'
+import { waitingFor } from '../../support/authorization/deliveries.ts'
 import { API } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
+import { LIFETIMES } from '../../support/families.ts'
 import { type CookieBrowser, createCookieBrowser } from '../../support/pages/cookie-browser.ts'
 import { openReceiver, type Received, type Receiver } from '../../support/services/receiver.ts'
 
@@ -82,13 +85,8 @@ describe('OpenID Connect Back-Channel Logout', () => {
     })
     return payload
   }
-  const waiting = async () => {
-    const [row] = await deployment.database.sql<
-      { count: number }[]
-    >`select count(*)::int as count from deliveries`
-    return row?.count
-  }
-  const nothingWaits = () => expect.poll(waiting, { timeout: 10_000 }).toBe(0)
+  const nothingWaits = (client_id: string) =>
+    expect.poll(() => waitingFor(deployment.database, client_id), { timeout: 10_000 }).toEqual([])
 
   it('§2.4, §2.5 tells each client of the end of its sign-in, by the sid of the ID token', async () => {
     const { browser, at } = await person('shop', 'away', 'untold')
@@ -116,8 +114,49 @@ describe('OpenID Connect Back-Channel Logout', () => {
       client_id: 'away',
     }
     expect((await signet.token(refresh)).status).toBe(200)
-    await nothingWaits()
+    await nothingWaits('shop')
     expect([receiver.at('shop').length, receiver.at('untold').length]).toEqual([1, 0])
     expect((await bystander.browser.open('/sign-in')).status).toBe(303)
+  })
+
+  it('§2.5 is at the discovery', async () => {
+    const { body } = await signet.fetch('/.well-known/openid-configuration')
+    expect(body).toMatchObject({
+      backchannel_logout_supported: true,
+      backchannel_logout_session_supported: true,
+    })
+  })
+
+  it('§2.2 tells a client once where everything of a person ends, and one that needs a sid of each sign-in', async () => {
+    const { email, at } = await person('shop', 'strict')
+    const bystander = await person('shop', 'strict')
+    const browser = createCookieBrowser(signet)
+    await browser.signIn(email)
+    const again = await browser.authorize(signet, 'strict', 'openid')
+    const before = receiver.at('shop').length
+    const { endEverySignIn } = createAccounts(deployment.database, LIFETIMES)
+    await endEverySignIn(at('shop').sub, 'signed_out_everywhere')
+    const told = (await receiver.waitFor('shop', before + 1)).slice(before)
+    const claims = await Promise.all(told.map(verified))
+    expect(claims.map(({ sub, sid }) => [sub, sid])).toEqual([[at('shop').sub, undefined]])
+    const each = await Promise.all((await receiver.waitFor('strict', 2)).map(verified))
+    expect(each.map(({ sub }) => sub)).toEqual([at('shop').sub, at('shop').sub])
+    const { sid } = decodeJwt(String(again['id_token']))
+    expect(each.map(claim => claim['sid']).toSorted()).toEqual([at('strict').sid, sid].toSorted())
+    expect((await bystander.browser.open('/sign-in')).status).toBe(303)
+  })
+
+  it('§2.5 holds up no one while a client hangs: neither the person, nor the other clients', async () => {
+    const { browser, at } = await person('slow', 'shop')
+    receiver.answerNext('slow', 'hang')
+    const before = receiver.at('shop').length
+    await signOut(browser, 'slow', at('slow').id_token)
+    expect((await browser.open('/sign-in')).status).toBe(200)
+    await receiver.waitFor('slow', 1)
+    await receiver.waitFor('shop', before + 1)
+    await nothingWaits('shop')
+    expect(await waitingFor(deployment.database, 'slow')).toMatchObject([{ attempts: 1, is_due: false }])
+    receiver.release()
+    await nothingWaits('slow')
   })
 })
