@@ -177,6 +177,28 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, post_logout_redirect_uris: ['data:x'] }], /post_logout_redirect_uris\.0 must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'http://app.example/' }], /backchannel_logout_uri must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'cursor://app' }], /backchannel_logout_uri must be https/],
+    [
+      [{ ...GOOD, backchannel_logout_uri: 'http://localhost/' }],
+      /http is for the addresses that OUTBOUND_ALLOW/,
+    ],
+    [
+      [{ ...GOOD, backchannel_logout_uri: 'https://10.0.0.1/' }],
+      /OUTBOUND_ALLOW does not name: add the address/,
+    ],
+    [[{ ...GOOD, backchannel_logout_uri: 'https://[::ffff:a00:1]/' }], /OUTBOUND_ALLOW does not name/],
+    [
+      [{ ...GOOD, backchannel_logout_uri: 'https://a.example/#x' }],
+      /backchannel_logout_uri must have no fragment$/,
+    ],
+    [[{ ...GOOD, backchannel_logout_uri: 'https://a@a.example/' }], /must have no user information$/],
+    [
+      [{ ...GOOD, backchannel_logout_uri: '/logout' }],
+      /backchannel_logout_uri must be an absolute https URL$/,
+    ],
+    [
+      [{ ...GOOD, backchannel_logout_session_required: 1 }],
+      /backchannel_logout_session_required must be true/,
+    ],
     [[{ ...GOOD, logo_uri: 'http://app.example/logo.png' }], /logo_uri must be https/],
     [[{ ...GOOD, client_uri: 'app.example' }], /client_uri must be https/],
     [[{ ...GOOD, policy_uri: 'javascript:alert(1)' }], /policy_uri must be https/],

@@ -9,6 +9,7 @@ import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import { seal } from '../../src/domain/factors/sealed-secret.ts'
+import type { Delivery } from '../../src/domain/outbound/delivery.ts'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
@@ -18,6 +19,7 @@ import { createSpentAssertions } from '../../src/store/clients/spent-assertions.
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
+import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -77,6 +79,7 @@ const askEverything = async () => {
   await askMail()
   await askRevocations()
   await askAuthorization()
+  await askDeliveries()
   await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
@@ -242,6 +245,23 @@ const askRevocations = async () => {
     size: 8,
     registered: [{ client_id: 'app', mayActForItself: true }],
   })
+}
+
+const askDeliveries = async () => {
+  const deliveries = createDeliveries(silent)
+  const delivery: Delivery = {
+    user_id: ID,
+    id: ID,
+    kind: 'backchannel_logout',
+    receiver: 'app',
+    sid: null,
+    attempts: 1,
+    seconds_left: 1,
+  }
+  await deliveries.claim({ except: [], limit: 1 })
+  await deliveries.finish(delivery)
+  await deliveries.postpone(delivery, 1)
+  await deliveries.oldestSeconds()
 }
 
 const askAuthorization = async () => {

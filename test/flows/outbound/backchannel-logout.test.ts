@@ -114,6 +114,9 @@ describe('OpenID Connect Back-Channel Logout', () => {
       client_id: 'away',
     }
     expect((await signet.token(refresh)).status).toBe(200)
+    expect((await signet.token(refresh)).status).toBe(400)
+    const [, again] = await receiver.waitFor('away', 2)
+    expect(await verified(again as Received)).toMatchObject({ aud: 'away', sid: at('away').sid })
     await nothingWaits('shop')
     expect([receiver.at('shop').length, receiver.at('untold').length]).toEqual([1, 0])
     expect((await bystander.browser.open('/sign-in')).status).toBe(303)
