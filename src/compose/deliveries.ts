@@ -20,5 +20,3 @@ export const composeDeliveries = ({ onClose, outbound, ...parts }: Parts) => {
   })
   return { oldestSeconds }
 }
-
-export type ComposedDeliveries = ReturnType<typeof composeDeliveries>

@@ -81,6 +81,17 @@ describe('signetd clients check', () => {
   const SECRET = 'a-secret-of-a-confidential-client-0123456789'
   const GOOD = { client_id: 'app', client_secret: SECRET, grant_types: ['client_credentials'] }
 
+  it('takes an internal address for logout tokens that OUTBOUND_ALLOW names, by http too, and no other', async () => {
+    const CLIENTS_FILE = join(directory, 'clients.json')
+    const checkAt = (backchannel_logout_uri: string) => {
+      writeFileSync(CLIENTS_FILE, JSON.stringify([{ ...GOOD, backchannel_logout_uri }]))
+      return signetd({ CLIENTS_FILE, OUTBOUND_ALLOW: '10.1.0.0/16' }, 'clients', 'check')
+    }
+    expect(await checkAt('http://10.1.255.255:8080/logout')).toMatchObject({ code: 0 })
+    expect(await checkAt('https://10.1.0.0/logout')).toMatchObject({ code: 0 })
+    expect(await checkAt('https://10.2.0.0/logout')).toMatchObject({ code: 2 })
+  })
+
   it('prints the client_ids of a valid file, with 0', async () => {
     const other = {
       client_id: 'spa',

@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import type { AddressRange } from '../base/ip-address.ts'
 import { nearestWord } from '../base/nearest-word.ts'
+import { judgeOutboundUrl, type UrlRefusal } from '../outbound/outbound-target.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
-import { judgeLogoutUri } from './backchannel-logout-uri.ts'
 import type { Client } from './client.ts'
 import { MEMBERS, metadata, toClient } from './client-metadata.ts'
 
@@ -71,6 +71,28 @@ const parseClient = (
   const uncallable = judgeLogoutUri(client, policy.outbound_allow)
   if (uncallable !== null) return { faults: [{ path: ['backchannel_logout_uri'], message: uncallable }] }
   return { client }
+}
+
+const LOGOUT_URI_FAULTS: Readonly<Record<UrlRefusal, string>> = {
+  url_malformed: 'must be an absolute https URL',
+  user_information: 'must have no user information',
+  scheme_refused: 'must be https; http is for the addresses that OUTBOUND_ALLOW names',
+  address_refused:
+    'is at an internal address that OUTBOUND_ALLOW does not name: add the address to OUTBOUND_ALLOW, or register a public one',
+}
+
+/**
+ * OpenID Connect Back-Channel Logout §2.2 – What is wrong with the URI of a client, null: nothing. A name is judged when it is called,
+ * because it may lead to another address by then.
+ */
+const judgeLogoutUri = (
+  { backchannel_logout_uri: uri }: Pick<Client, 'backchannel_logout_uri'>,
+  allow: readonly AddressRange[],
+): string | null => {
+  if (uri === undefined) return null
+  if (uri.includes('#')) return 'must have no fragment'
+  const judged = judgeOutboundUrl(uri, allow)
+  return 'refusal' in judged ? LOGOUT_URI_FAULTS[judged.refusal] : null
 }
 
 const faultsOf = (issue: z.core.$ZodIssue): readonly ClientFault[] =>

@@ -1,4 +1,9 @@
-import { OUTBOUND_FAILURES, OUTBOUND_REFUSALS } from './outbound-verdicts.ts'
+import {
+  OUTBOUND_FAILURES,
+  OUTBOUND_REFUSALS,
+  type OutboundFailure,
+  type OutboundRefusal,
+} from './outbound-verdicts.ts'
 
 /** What is delivered to servers of others from the table of deliveries. */
 export const DELIVERY_KINDS = ['backchannel_logout'] as const
@@ -35,9 +40,20 @@ export type Delivery = Readonly<{
 export const DELIVERY_OUTCOMES = ['delivered', 'failed', 'given_up', 'dropped'] as const
 export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
 
-/** Why an attempt has failed. `not_accepted`: the receiver answered that it has not taken the delivery. */
-export const DELIVERY_FAILURES = [...OUTBOUND_REFUSALS, ...OUTBOUND_FAILURES, 'not_accepted'] as const
-export type DeliveryFailure = (typeof DELIVERY_FAILURES)[number]
+/** Why nothing was asked or answered. */
+type Unanswered = OutboundRefusal | OutboundFailure
+/** `not_accepted`: the receiver answered that it has not taken the delivery. */
+export type DeliveryFailure = Exclude<Unanswered, 'busy' | 'stopped'> | 'not_accepted'
+
+/** False where it is this server that had no time for the delivery: then no attempt has failed. */
+export const isOfReceiver = (reason: Unanswered): reason is Exclude<Unanswered, 'busy' | 'stopped'> =>
+  reason !== 'busy' && reason !== 'stopped'
+
+/** Why an attempt may fail. */
+export const DELIVERY_FAILURES: readonly DeliveryFailure[] = [
+  ...[...OUTBOUND_REFUSALS, ...OUTBOUND_FAILURES].filter(isOfReceiver),
+  'not_accepted',
+]
 
 const FIRST_PAUSE_SECONDS = 5
 const LONGEST_PAUSE_SECONDS = 3_600

@@ -7,12 +7,12 @@ import {
 } from '../../domain/outbound/delivery.ts'
 import type { Deliveries } from '../../ports/deliveries.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
-import type { Attempt } from './deliver-logout.ts'
+import type { DeliveryAttempt } from './deliver-logout.ts'
 
 type Needs = Readonly<{
   deliveries: Deliveries
   /** How a delivery of each kind is attempted. */
-  attempts: Readonly<Record<DeliveryKind, (delivery: Delivery) => Promise<Attempt>>>
+  attempts: Readonly<Record<DeliveryKind, (delivery: Delivery) => Promise<DeliveryAttempt>>>
   metrics: Pick<Metrics, 'attempted'>
   random: Pick<Random, 'bytes'>
   log: Log
@@ -41,7 +41,7 @@ export const createAttemptDelivery = ({ deliveries, attempts, metrics, random, l
     return 'failed'
   }
 
-  const settle = async (delivery: Delivery, attempt: Attempt): Promise<DeliveryOutcome | null> => {
+  const settle = async (delivery: Delivery, attempt: DeliveryAttempt): Promise<DeliveryOutcome | null> => {
     const { result, ...fault } = attempt
     switch (result) {
       case 'delivered':

@@ -1,5 +1,10 @@
-import { logoutTokenClaims } from '../../domain/oauth/logout-token.ts'
-import { ATTEMPT_MILLISECONDS, type Delivery, type DeliveryFailure } from '../../domain/outbound/delivery.ts'
+import { logoutTokenClaims } from '../../domain/authorization/logout-token.ts'
+import {
+  ATTEMPT_MILLISECONDS,
+  type Delivery,
+  type DeliveryFailure,
+  isOfReceiver,
+} from '../../domain/outbound/delivery.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
@@ -14,7 +19,7 @@ type Needs = Readonly<{
 }>
 
 /** What one attempt came to. `put_back`: this server had no time for it. */
-export type Attempt =
+export type DeliveryAttempt =
   | Readonly<{ result: 'delivered' | 'dropped' | 'put_back' }>
   | Readonly<{ result: 'failed'; reason: DeliveryFailure; receiver_status?: number }>
 
@@ -24,7 +29,7 @@ export type Attempt =
  */
 export const createDeliverLogout =
   ({ issuer, clients, keys, outbound, clock }: Needs) =>
-  async ({ id, receiver: client_id, user_id, sid }: Delivery): Promise<Attempt> => {
+  async ({ id, receiver: client_id, user_id, sid }: Delivery): Promise<DeliveryAttempt> => {
     const client = await clients.find(client_id)
     if (client?.backchannel_logout_uri === undefined) return { result: 'dropped' }
     const iat = Math.floor(clock().getTime() / 1000)
@@ -47,10 +52,10 @@ export const createDeliverLogout =
  * OpenID Connect Back-Channel Logout §2.8 – 200 says that the client has ended its session; frameworks answer 204 too. Ours: every other
  * status is tried again, 400 too, because it stands for a logout that failed as well as for an invalid token.
  */
-const attemptOf = (outcome: OutboundOutcome): Attempt => {
+const attemptOf = (outcome: OutboundOutcome): DeliveryAttempt => {
   if (outcome.outcome !== 'answered') {
     const { reason } = outcome
-    return reason === 'stopped' || reason === 'busy' ? { result: 'put_back' } : { result: 'failed', reason }
+    return isOfReceiver(reason) ? { result: 'failed', reason } : { result: 'put_back' }
   }
   const { status } = outcome
   return status === 200 || status === 204

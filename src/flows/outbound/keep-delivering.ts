@@ -1,4 +1,3 @@
-import { groupedBy } from '../../domain/base/grouped-by.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { DELIVERIES_PER_RECEIVER, type Delivery } from '../../domain/outbound/delivery.ts'
 import type { Deliveries } from '../../ports/deliveries.ts'
@@ -57,8 +56,10 @@ export const keepDelivering = ({ deliveries, attemptDelivery, log, poll_millisec
   const look = async () => {
     const limit = AT_ONCE - deliveriesUnderway
     const claimed = limit > 0 ? await deliveries.claim({ except: [...underway.keys()], limit }) : []
-    for (const [receiver, those] of groupedBy(claimed, each => each.receiver))
+    for (const receiver of new Set(claimed.map(each => each.receiver))) {
+      const those = claimed.filter(each => each.receiver === receiver)
       underway.set(receiver, serve(receiver, those))
+    }
     if (looks++ % LOOKS_PER_READING === 0) oldest_seconds = await deliveries.oldestSeconds()
   }
 
