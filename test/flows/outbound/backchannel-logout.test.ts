@@ -137,15 +137,15 @@ describe('OpenID Connect Back-Channel Logout', () => {
     await browser.signIn(email)
     const again = await browser.authorize(signet, 'strict', 'openid')
     const before = receiver.at('shop').length
-    const { endEverySignIn } = createAccounts(deployment.database, LIFETIMES)
-    await endEverySignIn(at('shop').sub, 'signed_out_everywhere')
+    const accounts = createAccounts(deployment.database, LIFETIMES)
+    await accounts.endEverySignIn(at('shop').sub, 'signed_out_everywhere')
     const told = (await receiver.waitFor('shop', before + 1)).slice(before)
     const claims = await Promise.all(told.map(verified))
     expect(claims.map(({ sub, sid }) => [sub, sid])).toEqual([[at('shop').sub, undefined]])
     const each = await Promise.all((await receiver.waitFor('strict', 2)).map(verified))
     expect(each.map(({ sub }) => sub)).toEqual([at('shop').sub, at('shop').sub])
     const { sid } = decodeJwt(String(again['id_token']))
-    expect(each.map(claim => claim['sid']).toSorted()).toEqual([at('strict').sid, sid].toSorted())
+    expect(new Set(each.map(claim => claim['sid']))).toEqual(new Set([at('strict').sid, sid]))
     expect((await bystander.browser.open('/sign-in')).status).toBe(303)
   })
 

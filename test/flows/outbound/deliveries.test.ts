@@ -85,7 +85,7 @@ describe('deliveries to servers of clients', () => {
     )
     await nothingWaits('both')
     await other.close()
-    const arrived = claimsAt('both').map(({ jti }) => jti)
+    const arrived = claimsAt('both').map(({ jti }) => String(jti))
     expect(arrived.toSorted()).toEqual(seeded.map(({ id }) => id).toSorted())
   })
 
