@@ -23,60 +23,47 @@ const LOOKS_PER_READING = 15
  * under way, which the guard breaks off.
  */
 export const keepDelivering = ({ deliveries, attemptDelivery, log, poll_milliseconds = 1_000 }: Needs) => {
-  const underway = new Map<string, Promise<void>>()
-  let deliveriesUnderway = 0
   let oldest_seconds: number | null = null
   let looks = 0
+  let isFailing = false
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
   let turn: Promise<void> = Promise.resolve()
-
-  const attemptSafely = async (delivery: Delivery): Promise<boolean> => {
-    try {
-      return (await attemptDelivery(delivery)) === 'delivered'
-    } catch (error) {
-      report(error)
-      return false
-    }
-  }
-
-  const attemptAll = async (those: readonly Delivery[]): Promise<boolean> => {
-    deliveriesUnderway += those.length
-    const arrived = await Promise.all(those.map(attemptSafely))
-    deliveriesUnderway -= those.length
-    return arrived.every(Boolean)
-  }
-
-  const serve = async (receiver: string, those: readonly Delivery[]) => {
-    const haveAllArrived = await attemptAll(those)
-    underway.delete(receiver)
-    if (haveAllArrived && those.length === DELIVERIES_PER_RECEIVER) schedule(0)
-  }
-
-  const look = async () => {
-    const limit = AT_ONCE - deliveriesUnderway
-    const claimed = limit > 0 ? await deliveries.claim({ except: [...underway.keys()], limit }) : []
-    for (const receiver of new Set(claimed.map(each => each.receiver))) {
-      const those = claimed.filter(each => each.receiver === receiver)
-      underway.set(receiver, serve(receiver, those))
-    }
-    if (looks++ % LOOKS_PER_READING === 0) oldest_seconds = await deliveries.oldestSeconds()
-  }
 
   const report = (error: unknown) => {
     // An unavailable Postgres is logged elsewhere.
     if (!(error instanceof Unavailable))
       log.error({ error: String(error) }, 'deliveries cannot be attempted for now')
   }
+  const underway = createUnderway({ attemptDelivery, onFailure: report, onAllArrived: () => schedule(0) })
+
+  const look = async () => {
+    const limit = AT_ONCE - underway.count()
+    const claimed = limit > 0 ? await deliveries.claim({ except: underway.receivers(), limit }) : []
+    for (const receiver of new Set(claimed.map(each => each.receiver)))
+      underway.begin(
+        receiver,
+        claimed.filter(each => each.receiver === receiver),
+      )
+    if (looks++ % LOOKS_PER_READING === 0) oldest_seconds = await deliveries.oldestSeconds()
+  }
+
+  const lookSafely = async () => {
+    try {
+      await look()
+      isFailing = false
+    } catch (error) {
+      // One line for as long as each look fails.
+      if (!isFailing) report(error)
+      isFailing = true
+    }
+  }
 
   const schedule = (milliseconds: number) => {
     if (isStopped) return
     clearTimeout(timer)
     timer = setTimeout(() => {
-      turn = turn
-        .then(look)
-        .catch(report)
-        .then(() => schedule(poll_milliseconds))
+      turn = turn.then(lookSafely).then(() => schedule(poll_milliseconds))
     }, milliseconds).unref()
   }
   schedule(poll_milliseconds)
@@ -88,7 +75,46 @@ export const keepDelivering = ({ deliveries, attemptDelivery, log, poll_millisec
       isStopped = true
       clearTimeout(timer)
       await turn
-      await Promise.all(underway.values())
+      await underway.ended()
     },
+  }
+}
+
+type Watch = Readonly<{
+  attemptDelivery: AttemptDelivery
+  onFailure: (error: unknown) => void
+  /** A receiver has taken all that it was given at once, and there may be more for it. */
+  onAllArrived: () => void
+}>
+
+/** The attempts under way, by receiver. */
+const createUnderway = ({ attemptDelivery, onFailure, onAllArrived }: Watch) => {
+  const running = new Map<string, Promise<void>>()
+  let count = 0
+
+  const attemptSafely = async (delivery: Delivery): Promise<boolean> => {
+    try {
+      return (await attemptDelivery(delivery)) === 'delivered'
+    } catch (error) {
+      onFailure(error)
+      return false
+    }
+  }
+
+  const serve = async (receiver: string, those: readonly Delivery[]) => {
+    count += those.length
+    const arrived = await Promise.all(those.map(attemptSafely))
+    count -= those.length
+    running.delete(receiver)
+    if (arrived.every(Boolean) && those.length === DELIVERIES_PER_RECEIVER) onAllArrived()
+  }
+
+  return {
+    count: () => count,
+    receivers: () => [...running.keys()],
+    begin: (receiver: string, those: readonly Delivery[]) => {
+      running.set(receiver, serve(receiver, those))
+    },
+    ended: () => Promise.all(running.values()),
   }
 }
