@@ -8,6 +8,7 @@ export default defineConfig({
     './src/store/schema/authorization-tables.ts',
     './src/store/schema/client-tables.ts',
     './src/store/schema/invitation-tables.ts',
+    './src/store/schema/delivery-tables.ts',
   ],
   out: './drizzle',
 })

@@ -41,10 +41,25 @@ CREATE TABLE "invitations" (
 	CONSTRAINT "invitations_digest_unique" UNIQUE("digest")
 );
 --> statement-breakpoint
+CREATE TABLE "deliveries" (
+	"user_id" uuid NOT NULL,
+	"id" uuid DEFAULT gen_random_uuid() NOT NULL,
+	"kind" text NOT NULL,
+	"receiver" text NOT NULL,
+	"sid" uuid,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"due_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "deliveries_user_id_id_pk" PRIMARY KEY("user_id","id")
+);
+--> statement-breakpoint
 ALTER TABLE "import_batches" ADD COLUMN "external_id_taken" integer[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
+ALTER TABLE "refresh_families" ADD COLUMN "logout_notice" text;--> statement-breakpoint
 ALTER TABLE "consents" ADD COLUMN "declined" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 CREATE INDEX "client_logos_digest_index" ON "client_logos" USING btree ("digest");--> statement-breakpoint
 CREATE INDEX "client_logos_expires_at_index" ON "client_logos" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "client_changes_expires_at_index" ON "client_changes" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "invitations_expires_at_index" ON "invitations" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "deliveries_receiver_index" ON "deliveries" USING btree ("kind","receiver","due_at");--> statement-breakpoint
+CREATE INDEX "deliveries_expires_at_index" ON "deliveries" USING btree ("expires_at");--> statement-breakpoint
 INSERT INTO "client_head" ("number", "tag", "previous_tag", "clients") VALUES (0, gen_random_uuid(), gen_random_uuid(), 0);

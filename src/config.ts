@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { errorCodeOf } from './domain/base/error-code.ts'
 import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
+import type { ClientPolicy } from './domain/oauth/parse-clients.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
 import { type Name, SETTINGS, type Settings } from './settings/index.ts'
@@ -71,6 +72,11 @@ export const audiencePolicyOf = ({
   const issuer = ISSUER ?? `http://localhost:${PORT}`
   return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
+
+/** The settings that decide on registrations. A command may have read these settings alone. */
+export const clientPolicyOf = (
+  settings: Parameters<typeof audiencePolicyOf>[0] & Pick<Settings, 'OUTBOUND_ALLOW'>,
+): ClientPolicy => ({ ...audiencePolicyOf(settings), outbound_allow: settings.OUTBOUND_ALLOW })
 
 /** The limit of one sign-in for endings of other sign-ins. */
 export const endingLimitOf = ({ RATE_LIMIT_PASSWORD }: Pick<Config, 'RATE_LIMIT_PASSWORD'>): RateLimit =>

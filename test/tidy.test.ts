@@ -68,7 +68,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'keys',
   ],
-  flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth'],
+  flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth', 'outbound'],
   store: [
     'postgres',
     'schema',
@@ -82,6 +82,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'codes',
     'sessions',
     'consents',
+    'deliveries',
   ],
   platform: ['config-files', 'outbound'],
   http: [

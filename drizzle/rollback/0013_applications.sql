@@ -8,6 +8,10 @@ DROP TABLE "clients";
 --> statement-breakpoint
 DROP TABLE "invitations";
 --> statement-breakpoint
+DROP TABLE "deliveries";
+--> statement-breakpoint
 ALTER TABLE "import_batches" DROP COLUMN "external_id_taken";
+--> statement-breakpoint
+ALTER TABLE "refresh_families" DROP COLUMN "logout_notice";
 --> statement-breakpoint
 ALTER TABLE "consents" DROP COLUMN "declined";

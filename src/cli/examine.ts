@@ -1,5 +1,5 @@
 import { composeTemplates } from '../compose/templates.ts'
-import { audiencePolicyOf, type Config, describeSignInLimit, findProxyDoubt, readConfig } from '../config.ts'
+import { type Config, clientPolicyOf, describeSignInLimit, findProxyDoubt, readConfig } from '../config.ts'
 import { FORWARDED_HEADERS } from '../domain/base/forwarded-header.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { openRedis } from '../ephemeral/redis.ts'
@@ -107,7 +107,7 @@ const examineData = async ({ DATABASE_URL, DATA_DIR }: Config, isRunning: boolea
 
 /** A database that cannot be read is a finding of its own. */
 const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Found> => {
-  const policy = audiencePolicyOf(config)
+  const policy = clientPolicyOf(config)
   let listed: ReadonlySet<string> = new Set()
   const ofFile = await findingOf(async () => {
     const clients = CLIENTS_FILE === null ? [] : await readClientsFile(CLIENTS_FILE, policy)
@@ -146,7 +146,7 @@ const findingOf = async (work: () => Promise<void>): Promise<Found> => {
 
 const examineRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config): Promise<Found> => {
   if (REDIS_URL === null) return OK
-  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: QUIET })
+  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: QUIET_LOG })
   await redis.connect()
   const fault = redis.fault()
   await redis.close()

@@ -27,6 +27,7 @@ type Parts = Readonly<{
     Readonly<{ demo: ComposedDemo }>
   /** Null: no mail is sent. */
   mailsWaiting: ComposedMail['waiting']
+  oldestDeliverySeconds: () => number | null
   logLinesDropped: () => number
   isDraining: () => boolean
 }>
@@ -73,12 +74,13 @@ export const composeApps = (
 }
 
 /** The gauges that are read when the metrics are asked for. */
-const watchedOf = ({ base, opened, mailsWaiting, logLinesDropped }: Parts) => {
+const watchedOf = ({ base, opened, mailsWaiting, oldestDeliverySeconds, logLinesDropped }: Parts) => {
   const { clock, keys, passwords, redis } = base
   return {
     database: opened.database.load,
     passwordsWaiting: passwords.waiting,
     mailsWaiting,
+    oldestDeliverySeconds,
     logLinesDropped,
     isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: opened.key_seconds }),

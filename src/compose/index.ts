@@ -6,6 +6,7 @@ import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
+import { composeDeliveries } from './deliveries.ts'
 import { composeDemo } from './demo.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
@@ -82,6 +83,7 @@ const assemble = async (
   const opened = await openParts(config, { clock, log, database, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
+  const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, onClose })
   const mail = composeMail(config, {
     ...base,
     mails: templates.mails,
@@ -103,6 +105,7 @@ const assemble = async (
     pages,
     subjects: { ...revocations, ...oauth, ...accounts, ...hosted, demo },
     mailsWaiting: mail.waiting,
+    oldestDeliverySeconds: oldestSeconds,
     logLinesDropped,
     isDraining: () => isDraining,
   })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { audiencePolicyOf, type Config } from '../config.ts'
+import { type Config, clientPolicyOf } from '../config.ts'
 import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
@@ -44,7 +44,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const { clock, log, onClose } = parts
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
-  const policy = audiencePolicyOf(config)
+  const policy = clientPolicyOf(config)
   const { clients, putListed, putStored } = createRegisteredClients({ log })
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })

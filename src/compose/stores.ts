@@ -11,6 +11,7 @@ import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../store/codes/pushed-requests.ts'
 import { createConsents } from '../store/consents/consents.ts'
+import { createDeliveries } from '../store/deliveries/deliveries.ts'
 import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
 import { createRefreshFamilies } from '../store/families/refresh-families.ts'
@@ -52,6 +53,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     ceremonies: createCeremonies(database),
     codes: blockEnded.codes(createAuthorizationCodes(database, lifetimes)),
     consents: blockEnded.consents(createConsents(database, lifetimes)),
+    deliveries: createDeliveries(database),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
     invitations: createInvitations(database),

@@ -8,7 +8,7 @@ import { aboutFamily, aboutSignIn } from '../domain/base/log-fields.ts'
 import { type Peppers, pepperById } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
-import type { Client } from '../domain/oauth/client.ts'
+import { type Client, logoutNoticeOf } from '../domain/oauth/client.ts'
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { challengeOf } from '../domain/oauth/pkce.ts'
@@ -109,6 +109,7 @@ const readRequest = (
     redirect_uri: form.get('redirect_uri') ?? null,
     code_challenge: readChallenge(form),
     resources,
+    logout_notice: logoutNoticeOf(client),
     retry_proof: retryProofOf({ idempotency_key, client_id, scope: null, resources }),
     source,
   }

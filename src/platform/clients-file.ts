@@ -1,12 +1,11 @@
 import { StartFault } from '../domain/base/start-fault.ts'
-import type { AudiencePolicy } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
-import { parseClients } from '../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClients } from '../domain/oauth/parse-clients.ts'
 import { openConfiguredFile, readJsonFile } from './config-files/configured-file.ts'
 
 type Source = Readonly<{
   file: string
-  policy: AudiencePolicy
+  policy: ClientPolicy
   /** Gets the clients of each reading. */
   onRead: (clients: readonly Client[]) => void
   /** The time limit of reading the file in a reload; by default ten seconds. */
@@ -22,7 +21,7 @@ export const openClientsFile = ({ policy, ...source }: Source) =>
   })
 
 /** The clients of the file. Rejects with a StartFault that has a line for each fault: the client, the line of the file and what to do. */
-export const readClientsFile = async (file: string, policy: AudiencePolicy): Promise<readonly Client[]> => {
+export const readClientsFile = async (file: string, policy: ClientPolicy): Promise<readonly Client[]> => {
   const { json, lineOf } = await readJsonFile({ setting: 'CLIENTS_FILE', file })
   const result = parseClients(json, policy)
   if ('clients' in result) return result.clients

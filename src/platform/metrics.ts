@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
 import { CODE_VERDICTS } from '../domain/authorization/authorization-code.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
+import { DELIVERY_KINDS, DELIVERY_OUTCOMES } from '../domain/outbound/delivery.ts'
 import { END_REASONS } from '../domain/sign-in/refresh-family.ts'
 import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
 import { SIGN_IN_RESULTS } from '../domain/sign-in/sign-in-result.ts'
@@ -14,6 +15,8 @@ export type Watched = Readonly<{
   passwordsWaiting: () => number
   /** Null: this server sends no mail. */
   mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
+  /** The age of the oldest delivery, for all instances. Null: none waits. */
+  oldestDeliverySeconds: () => number | null
   logLinesDropped: () => number
   /** Null: no Redis is configured. */
   isRedisHealthy: (() => boolean) | null
@@ -58,6 +61,7 @@ export const absentMetrics: Metrics = {
   codeJudged: () => {},
   limited: () => {},
   mailed: () => {},
+  attempted: () => {},
   deleted: () => {},
   signedIn: () => {},
   ended: () => {},
@@ -80,6 +84,10 @@ const createCounters = (registry: Registry): Metrics => {
   const codes = counter('signet_authorization_codes_total', 'Authorization codes judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
   const mails = counter('signet_mails_total', 'Mails.', ['outcome', 'reason'])
+  const deliveries = counter('signet_delivery_attempts_total', 'Attempts to deliver to servers of others.', [
+    'kind',
+    'outcome',
+  ])
   const attempts = counter('signet_sign_ins_total', 'Attempts to sign in, by what they came to.', ['outcome'])
   const ended = counter('signet_sign_ins_ended_total', 'Sign-ins ended before they expired.', ['reason'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
@@ -95,6 +103,8 @@ const createCounters = (registry: Registry): Metrics => {
   for (const reason of Object.keys(END_REASONS)) ended.inc({ reason }, 0)
   for (const verdict of CODE_VERDICTS) codes.inc({ verdict }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
+  for (const kind of DELIVERY_KINDS)
+    for (const outcome of DELIVERY_OUTCOMES) deliveries.inc({ kind, outcome }, 0)
   return {
     answered: request => {
       const { route, method, status } = request
@@ -111,12 +121,14 @@ const createCounters = (registry: Registry): Metrics => {
       const [outcome, reason] = MAIL_OUTCOMES[name]
       mails.inc({ outcome, reason })
     },
+    attempted: (kind, outcome) => deliveries.inc({ kind, outcome }),
     deleted: (table, rows) => deleted.inc({ table }, rows),
   }
 }
 
 const watch = (registry: Registry, watched: Watched) => {
-  const { database, passwordsWaiting, mailsWaiting, logLinesDropped, isRedisHealthy, keys } = watched
+  const { database, passwordsWaiting, mailsWaiting, oldestDeliverySeconds, logLinesDropped } = watched
+  const { isRedisHealthy, keys } = watched
   const gauge = (name: string, help: string, read: () => number | null) =>
     new Gauge({
       name: `signet_${name}`,
@@ -144,6 +156,11 @@ const watch = (registry: Registry, watched: Watched) => {
     gauge('mails_waiting', 'Mails in the queue of this process.', () => mailsWaiting().all)
     gauge('mails_late', 'Those of them that failed and wait for another attempt.', () => mailsWaiting().late)
   }
+  gauge(
+    'delivery_oldest_seconds',
+    'Since when the oldest delivery to a server of others waits, 0 when none does.',
+    () => oldestDeliverySeconds() ?? 0,
+  )
   if (isRedisHealthy !== null) {
     gauge('redis_up', '0: limits count in process, and revocations come from Postgres.', () =>
       Number(isRedisHealthy()),

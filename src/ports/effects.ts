@@ -5,6 +5,7 @@ import type { CodeVerdict } from '../domain/authorization/authorization-code.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
 import type { LogFields } from '../domain/base/log-fields.ts'
 import type { ExpiringTable } from '../domain/base/retention.ts'
+import type { DeliveryKind, DeliveryOutcome } from '../domain/outbound/delivery.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
 import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
@@ -63,6 +64,8 @@ export type Metrics = {
   limited(limit: LimitName): void
   /** A mail was sent, given up or dropped. */
   mailed(outcome: MailOutcome): void
+  /** A delivery to a server of others was attempted. */
+  attempted(kind: DeliveryKind, outcome: DeliveryOutcome): void
   /** The janitor deleted dead rows. */
   deleted(table: ExpiringTable, rows: number): void
 }

@@ -5,7 +5,7 @@ import type { PublicJwk } from '../domain/keys/key-ring.ts'
 export type Keys = {
   /** A JWS in compact form, RS256, by the key that signs now. Rejects with Unavailable when no key may sign. */
   sign(
-    typ: 'at+jwt' | 'JWT' | 'revocations+jwt' | 'statuslist+jwt',
+    typ: 'at+jwt' | 'JWT' | 'logout+jwt' | 'revocations+jwt' | 'statuslist+jwt',
     claims: Readonly<Record<string, unknown>>,
   ): Promise<string>
   /** The claims of a JWS of this `typ` that a published key signed with RS256; null otherwise. Judges no claim. */

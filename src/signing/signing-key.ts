@@ -10,8 +10,8 @@ import {
 import { promisify } from 'node:util'
 import type { PublicJwk, RingKey } from '../domain/keys/key-ring.ts'
 
-/** A `typ` for each kind of JWS, so that none passes for another: RFC 9068 §2.1, RFC 7519 §5.1, revocation feeds and status lists. */
-export const TYPS = ['at+jwt', 'JWT', 'revocations+jwt', 'statuslist+jwt'] as const
+/** A `typ` for each kind of JWS, so that none passes for another: RFC 9068 §2.1, RFC 7519 §5.1, OpenID Connect Back-Channel Logout §2.4, revocation feeds and status lists. */
+export const TYPS = ['at+jwt', 'JWT', 'logout+jwt', 'revocations+jwt', 'statuslist+jwt'] as const
 export type Typ = (typeof TYPS)[number]
 
 /** A key that signs and verifies but does not expose its private half, which lives in the closure of `sign` alone. */
@@ -59,6 +59,7 @@ const createKeyWork = (privateKey: KeyObject): KeyWork => {
     headers: {
       'at+jwt': encodeHeader('at+jwt', jwk.kid),
       JWT: encodeHeader('JWT', jwk.kid),
+      'logout+jwt': encodeHeader('logout+jwt', jwk.kid),
       'revocations+jwt': encodeHeader('revocations+jwt', jwk.kid),
       'statuslist+jwt': encodeHeader('statuslist+jwt', jwk.kid),
     },

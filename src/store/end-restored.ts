@@ -1,8 +1,9 @@
 import { NIL_UUID } from '../domain/base/uuid.ts'
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
+import { writeLogoutNoticesOfPerson } from './families/logout-notices.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
-import { isLivingFamily } from './schema/family-predicates.ts'
+import { isLivingFamily, isUnmarked } from './schema/family-predicates.ts'
 
 /** The result of one statement. */
 type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | null }>
@@ -46,7 +47,14 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
         from batch
         where u.id = batch.id
         returning u.id, u.credential_epoch - 1 as former_epoch
-      )
+      ),
+      ended as materialized (
+        select f.id
+        from signet.refresh_families f
+        join raised on raised.id = f.user_id and raised.former_epoch = f.credential_epoch
+        where f.logout_notice is not null and ${isUnmarked(sql)}
+      ),
+      ${writeLogoutNoticesOfPerson(sql)}
       select
         (select count(*) from raised)::int as accounts,
         (

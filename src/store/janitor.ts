@@ -26,6 +26,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   client_logos: 'uri_digest',
   client_changes: 'number',
   invitations: 'email',
+  deliveries: 'user_id, id',
 }
 
 /** Where the walk through the browser sessions begins, and begins again. */

@@ -81,6 +81,17 @@ describe('signetd clients check', () => {
   const SECRET = 'a-secret-of-a-confidential-client-0123456789'
   const GOOD = { client_id: 'app', client_secret: SECRET, grant_types: ['client_credentials'] }
 
+  it('takes an internal address for logout tokens that OUTBOUND_ALLOW names, by http too, and no other', async () => {
+    const CLIENTS_FILE = join(directory, 'clients.json')
+    const checkAt = (backchannel_logout_uri: string) => {
+      writeFileSync(CLIENTS_FILE, JSON.stringify([{ ...GOOD, backchannel_logout_uri }]))
+      return signetd({ CLIENTS_FILE, OUTBOUND_ALLOW: '10.1.0.0/16' }, 'clients', 'check')
+    }
+    expect(await checkAt('http://10.1.255.255:8080/logout')).toMatchObject({ code: 0 })
+    expect(await checkAt('https://10.1.0.0/logout')).toMatchObject({ code: 0 })
+    expect(await checkAt('https://10.2.0.0/logout')).toMatchObject({ code: 2 })
+  })
+
   it('prints the client_ids of a valid file, with 0', async () => {
     const other = {
       client_id: 'spa',
@@ -209,6 +220,28 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, post_logout_redirect_uris: ['data:x'] }], /post_logout_redirect_uris\.0 must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'http://app.example/' }], /backchannel_logout_uri must be https/],
     [[{ ...GOOD, backchannel_logout_uri: 'cursor://app' }], /backchannel_logout_uri must be https/],
+    [
+      [{ ...GOOD, backchannel_logout_uri: 'http://localhost/' }],
+      /http is for the addresses that OUTBOUND_ALLOW/,
+    ],
+    [
+      [{ ...GOOD, backchannel_logout_uri: 'https://10.0.0.1/' }],
+      /OUTBOUND_ALLOW does not name: add the address/,
+    ],
+    [[{ ...GOOD, backchannel_logout_uri: 'https://[::ffff:a00:1]/' }], /OUTBOUND_ALLOW does not name/],
+    [
+      [{ ...GOOD, backchannel_logout_uri: 'https://a.example/#x' }],
+      /backchannel_logout_uri must have no fragment$/,
+    ],
+    [[{ ...GOOD, backchannel_logout_uri: 'https://a@a.example/' }], /must have no user information$/],
+    [
+      [{ ...GOOD, backchannel_logout_uri: '/logout' }],
+      /backchannel_logout_uri must be an absolute https URL$/,
+    ],
+    [
+      [{ ...GOOD, backchannel_logout_session_required: 1 }],
+      /backchannel_logout_session_required must be true/,
+    ],
     [[{ ...GOOD, logo_uri: 'http://app.example/logo.png' }], /logo_uri must be https/],
     [[{ ...GOOD, client_uri: 'app.example' }], /client_uri must be https/],
     [[{ ...GOOD, policy_uri: 'javascript:alert(1)' }], /policy_uri must be https/],

@@ -15,7 +15,7 @@ const entry = (client_id: string) => ({
   grant_types: ['refresh_token'],
   redirect_uris: [`https://${client_id}.example/callback`],
 })
-const policy = { issuer: 'https://id.example', default_audience: 'https://id.example' }
+const policy = { issuer: 'https://id.example', default_audience: 'https://id.example', outbound_allow: [] }
 const fileOf = (...ids: readonly string[]) => JSON.stringify(ids.map(entry))
 
 describe('reloading the clients file', () => {

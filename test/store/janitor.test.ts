@@ -89,6 +89,10 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     backend.database.sql`
       insert into client_logos (uri_digest, due_at, expires_at)
       values (${randomBytes(32)}, now(), now() - make_interval(secs => ${seconds_ago}))`
+  const putDelivery = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into deliveries (user_id, kind, receiver, expires_at)
+      values (${randomUUID()}, 'backchannel_logout', 'c', now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
@@ -140,6 +144,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       pushed_requests: 0,
       client_changes: 0,
       client_logos: 0,
+      deliveries: 0,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)
@@ -155,20 +160,28 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('users')).toBe(1)
   })
 
-  it('keeps a code for ten minutes, a pushed request for as long as a sealed request, a browser session for a day', async () => {
+  it('keeps a code for ten minutes, a pushed request for as long as a sealed request, a browser session and a delivery for a day', async () => {
     for (const seconds of [-60, 590, 610]) await putCode(seconds)
     for (const seconds of [-60, 4_190, 4_210]) await putPushedRequest(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putSession(seconds)
     for (const seconds of [-60, 540, 601]) await putLogo(seconds)
+    for (const seconds of [-60, 86_390, 86_410]) await putDelivery(seconds)
     expect(await sweeper()()).toMatchObject({
       authorization_codes: 1,
       browser_sessions: 1,
       pushed_requests: 1,
       client_changes: 0,
       client_logos: 1,
+      deliveries: 1,
     })
-    for (const table of ['authorization_codes', 'browser_sessions', 'pushed_requests', 'client_logos'])
-      expect(await count(table)).toBe(2)
+    const tables = [
+      'authorization_codes',
+      'browser_sessions',
+      'pushed_requests',
+      'client_logos',
+      'deliveries',
+    ]
+    for (const table of tables) expect(await count(table)).toBe(2)
   })
 
   it('numbers revocations when no service follows the feed', async () => {
@@ -210,6 +223,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       mailed: () => {},
       signedIn: () => {},
       ended: () => {},
+      attempted: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

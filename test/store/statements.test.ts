@@ -11,6 +11,7 @@ import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import { seal } from '../../src/domain/factors/sealed-secret.ts'
+import type { Delivery } from '../../src/domain/outbound/delivery.ts'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
@@ -23,6 +24,7 @@ import { createSpentAssertions } from '../../src/store/clients/spent-assertions.
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
+import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -86,6 +88,7 @@ const askEverything = async () => {
   await askRevocations()
   await askAuthorization()
   await askClients()
+  await askDeliveries()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -280,6 +283,23 @@ const askClients = async () => {
   await changes.findMany(['app'])
 }
 
+const askDeliveries = async () => {
+  const deliveries = createDeliveries(silent)
+  const delivery: Delivery = {
+    user_id: ID,
+    id: ID,
+    kind: 'backchannel_logout',
+    receiver: 'app',
+    sid: null,
+    attempts: 1,
+    seconds_left: 1,
+  }
+  await deliveries.claim({ except: [], limit: 1 })
+  await deliveries.finish(delivery)
+  await deliveries.postpone(delivery, 1)
+  await deliveries.oldestSeconds()
+}
+
 const askAuthorization = async () => {
   const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
   const codes = createAuthorizationCodes(silent, LIFETIMES)
@@ -315,7 +335,7 @@ const askAuthorization = async () => {
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|client-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|client-|delivery-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

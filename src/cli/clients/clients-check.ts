@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from 'commander'
-import { audiencePolicyOf, readSettings } from '../../config.ts'
+import { clientPolicyOf, readSettings } from '../../config.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
 import { readScopesFile } from '../../platform/config-files/scopes-file.ts'
@@ -39,6 +39,7 @@ const NAMES = [
   'SCOPES_FILE',
   'ISSUER',
   'DEFAULT_AUDIENCE',
+  'OUTBOUND_ALLOW',
   'PORT',
   'DATABASE_URL',
   'DATABASE_SCHEMA',
@@ -51,7 +52,7 @@ const check = async ({ environment }: Io): Promise<Checked> => {
   if ('faults' in reading) return { ...nothing, lines: reading.faults }
   const { CLIENTS_FILE, SCOPES_FILE, ...place } = reading.settings
   if (CLIENTS_FILE === null && place.DATABASE_URL === null) return { ...nothing, lines: [UNSET] }
-  const policy = audiencePolicyOf(reading.settings)
+  const policy = clientPolicyOf(reading.settings)
   const listed = await faultsOr(CLIENTS_FILE === null ? null : readClientsFile(CLIENTS_FILE, policy), [])
   const scopes = await faultsOr(SCOPES_FILE === null ? null : readScopesFile(SCOPES_FILE), new Map())
   const lines = [...listed.faults, ...scopes.faults]

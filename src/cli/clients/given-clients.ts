@@ -1,8 +1,7 @@
 import { type Digest, digestOf, type Plain } from '../../domain/base/digest.ts'
-import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import { CLIENTS_MOST, type ClientRecord, METADATA_MOST_BYTES } from '../../domain/oauth/client.ts'
 import { usesSecret } from '../../domain/oauth/client-metadata.ts'
-import { parseClientRecord, parseClients } from '../../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClientRecord, parseClients } from '../../domain/oauth/parse-clients.ts'
 import { readJsonLines } from '../../platform/config-files/json-lines.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { fail, type Options } from '../accounts/with-accounts.ts'
@@ -22,7 +21,7 @@ export type Registered = Pick<ClientRecord, 'client_id' | 'metadata' | 'client_s
 
 type Reading = Readonly<{
   path: string
-  policy: AudiencePolicy
+  policy: ClientPolicy
   /** True where a client without a secret gets one, or keeps the one that it has. */
   isSecretOptional: boolean
 }>
@@ -105,7 +104,7 @@ export const register = (
 export const refuseFaults = (
   io: Io,
   options: Options,
-  { registered, policy }: Readonly<{ registered: readonly Registered[]; policy: AudiencePolicy }>,
+  { registered, policy }: Readonly<{ registered: readonly Registered[]; policy: ClientPolicy }>,
 ): void => {
   const faults = registered.flatMap(each => {
     const parsed = parseClientRecord(each, policy)

@@ -1,7 +1,6 @@
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
-import { parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
 import { createReadClients } from '../../store/clients/client-registrations.ts'
 import { openStore } from '../../store/open-store.ts'
 import { inFile, printable, readClients } from './with-clients.ts'
@@ -20,7 +19,7 @@ type Examined = Readonly<{
 /** Looks at the clients of DATABASE_URL. Null without it: the embedded database is opened by its server alone. */
 export const examineStoredClients = async (
   place: Place,
-  { policy, listed }: Readonly<{ policy: AudiencePolicy; listed: ReadonlySet<string> }>,
+  { policy, listed }: Readonly<{ policy: ClientPolicy; listed: ReadonlySet<string> }>,
 ): Promise<Examined | null> => {
   if (place.DATABASE_URL === null) return null
   try {

@@ -1,16 +1,17 @@
-import { audiencePolicyOf, readSettings } from '../../config.ts'
+import { clientPolicyOf, readSettings } from '../../config.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import type { ClientRecord } from '../../domain/oauth/client.ts'
-import { parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { createClientRegistrations } from '../../store/clients/client-registrations.ts'
 import { fail, type Options, withDatabase } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 
+const NAMES = ['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT', 'OUTBOUND_ALLOW'] as const
+
 type Around = Readonly<{
-  policy: AudiencePolicy
+  policy: ClientPolicy
   /** Says on standard error that the client of CLIENTS_FILE with this id is the one that servers use. */
   warnOfFile: (client_id: string) => void
 }>
@@ -21,9 +22,9 @@ export const withClients = async <T>(
   options: Options,
   work: (clients: ClientRegistrations, around: Around) => Promise<T>,
 ): Promise<T> => {
-  const reading = readSettings(['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'], io.environment)
+  const reading = readSettings(NAMES, io.environment)
   if ('faults' in reading) return fail(io, options, reading.faults)
-  const policy = audiencePolicyOf(reading.settings)
+  const policy = clientPolicyOf(reading.settings)
   const listed = await findListed(io, reading.settings.CLIENTS_FILE, policy)
   const warnOfFile = (client_id: string) => {
     if (listed.has(client_id)) io.err(inFile(client_id))
@@ -40,7 +41,7 @@ export const inFile = (client_id: string): string =>
 const findListed = async (
   io: Io,
   file: string | null,
-  policy: AudiencePolicy,
+  policy: ClientPolicy,
 ): Promise<ReadonlySet<string>> => {
   if (file === null) return new Set()
   try {
@@ -64,7 +65,7 @@ export async function* readClients(clients: Pick<ClientRegistrations, 'readPage'
 }
 
 /** A client as the commands print it. `client` is in the form of CLIENTS_FILE, without its secret. */
-export const presentClient = (record: ClientRecord, policy: AudiencePolicy) => {
+export const presentClient = (record: ClientRecord, policy: ClientPolicy) => {
   const parsed = parseClientRecord(record, policy)
   return {
     client: { client_id: record.client_id, ...parseObject(record.metadata) },

@@ -1,6 +1,7 @@
 import type { Person } from '../account/profile.ts'
 import type { Digest, Plain } from '../base/digest.ts'
 import { type PresentedSecret, parsePersonalSecret, personalSecretOf } from '../base/personal-secret.ts'
+import type { LogoutNotice } from '../oauth/client.ts'
 import type { Family, NewFamily, RequestSource } from '../sign-in/refresh-family.ts'
 
 export type AuthorizationCode = Plain<'authorization_code'>
@@ -58,6 +59,8 @@ export type Redemption = PresentedCode &
     retry_proof: Digest<'retry_proof'> | null
     /** The family that the code buys. */
     family: Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>
+    /** How the client learns of the end of a sign-in with `openid`; null: not at all. */
+    logout_notice: LogoutNotice | null
     source: RequestSource
   }>
 

@@ -29,9 +29,12 @@ export const LOG_FIELDS = {
   ended_client_id: 'The client whose tokens a global revocation ended.',
 
   mail: 'The mail, by the name of its template. No line has its address or its text.',
-  attempts: 'Attempts to send the mail that have failed.',
+  attempts: 'Attempts to send the mail, or to deliver, that have failed.',
   urgent: 'True for a mail that goes out before others.',
   smtp_status: 'The status that the mail server answered.',
+
+  delivery: 'What was to be delivered to the server of a client.',
+  receiver_status: 'The status that this server answered.',
 
   peer: 'The address that a forwarded header came from.',
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',

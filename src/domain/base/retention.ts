@@ -34,5 +34,6 @@ export const RETENTIONS = [
   ['client_logos', SHORT_RETENTION_SECONDS],
   ['client_changes', SHORT_RETENTION_SECONDS],
   ['invitations', RETENTION_SECONDS],
+  ['deliveries', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

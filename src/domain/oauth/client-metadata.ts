@@ -95,7 +95,11 @@ export const metadata = z
       request_object_signing_alg: z.enum(SIGNING_ALGORITHMS, oneOf(SIGNING_ALGORITHMS)).optional(),
       default_max_age: z.number(AGE).int(AGE).min(0, AGE).optional(),
       post_logout_redirect_uris: listOf(redirectUri),
-      backchannel_logout_uri: webUri.optional(),
+      backchannel_logout_uri: z
+        .string('must be a string')
+        .max(2000, 'must be 2000 characters at most')
+        .optional(),
+      backchannel_logout_session_required: z.boolean('must be true or false').optional(),
       scope: z
         .string('must be a string of scope tokens separated by single spaces')
         .default('')

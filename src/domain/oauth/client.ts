@@ -40,6 +40,7 @@ export type Client = Readonly<{
   post_logout_redirect_uris: readonly string[]
   /** OpenID Connect Back-Channel Logout §2.2 */
   backchannel_logout_uri?: string | undefined
+  backchannel_logout_session_required?: boolean | undefined
   /** Space-separated: the scope of a request without `scope`, and the most that a request may ask for. */
   scope: string
   /** Ours: the audiences that its tokens may have, the first by default. Empty: DEFAULT_AUDIENCE. */
@@ -82,6 +83,19 @@ export const credentialsHashOf = ({ token_endpoint_auth_method, client_secret, j
   const secret = client_secret === undefined ? null : Buffer.from(client_secret).toString('hex')
   const text = JSON.stringify([token_endpoint_auth_method, secret, jwks ?? null])
   return Buffer.from(digestOf(text as Plain<'client_credentials'>).subarray(0, 16)).toString('base64url')
+}
+
+/**
+ * OpenID Connect Back-Channel Logout §2.2 – How a client is told that its sign-in has ended, decided when the sign-in is opened. `session`:
+ * each sign-in by its `sid`. `person`: the same, but by `sub` alone where everything of the person ends at once.
+ */
+export const LOGOUT_NOTICES = ['person', 'session'] as const
+export type LogoutNotice = (typeof LOGOUT_NOTICES)[number]
+
+/** OpenID Connect Back-Channel Logout §2.2 – How a client learns that a sign-in has ended; null: not at all. */
+export const logoutNoticeOf = (client: Client): LogoutNotice | null => {
+  if (client.backchannel_logout_uri === undefined) return null
+  return client.backchannel_logout_session_required === true ? 'session' : 'person'
 }
 
 /** RFC 6454 §7 – True for the origin of one of its redirect URIs. The opaque origin "null" belongs to no client. */

@@ -43,6 +43,9 @@ export const authorizationServerMetadata = (server: {
     userinfo_endpoint: `${issuer}/userinfo`,
     // OpenID Connect RP-Initiated Logout §2.1
     end_session_endpoint: `${issuer}/logout`,
+    // OpenID Connect Back-Channel Logout §2.1
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
     token_endpoint: `${issuer}/token`,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: signing_algorithms,

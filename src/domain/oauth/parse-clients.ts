@@ -1,9 +1,18 @@
 import type { z } from 'zod'
+import type { AddressRange } from '../base/ip-address.ts'
 import { nearestWord } from '../base/nearest-word.ts'
+import { judgeOutboundUrl, type UrlRefusal } from '../outbound/outbound-target.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
 import { type Client, type ClientRecord, METADATA_MOST_BYTES } from './client.ts'
 import { MEMBERS, type Metadata, metadata, metadataBeside, toClient } from './client-metadata.ts'
+
+/** What decides on registrations, from the settings. */
+export type ClientPolicy = AudiencePolicy &
+  Readonly<{
+    /** Internal addresses that this server may call. */
+    outbound_allow: readonly AddressRange[]
+  }>
 
 /** What is wrong with a file of clients, and what to do; and the path of the value that is meant, in the file's JSON. */
 export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: string }>
@@ -11,7 +20,7 @@ export type ClientFault = Readonly<{ path: readonly PropertyKey[]; message: stri
 /** The clients of a CLIENTS_FILE, with digests in place of their secrets, or every fault in the file. */
 export const parseClients = (
   json: unknown,
-  policy: AudiencePolicy,
+  policy: ClientPolicy,
 ): Readonly<{ clients: readonly Client[] } | { faults: readonly ClientFault[] }> => {
   if (!Array.isArray(json)) return { faults: [{ path: [], message: 'must be a JSON array of clients' }] }
   const parsed = json.map(entry => parseClient(entry, policy))
@@ -52,13 +61,12 @@ const nameOf = (entries: readonly unknown[], index: number): string => {
 
 type Parsed = Readonly<{ client: Client } | { faults: readonly ClientFault[] }>
 
-const parseClient = (entry: unknown, policy: AudiencePolicy): Parsed =>
-  judge(metadata.safeParse(entry), policy)
+const parseClient = (entry: unknown, policy: ClientPolicy): Parsed => judge(metadata.safeParse(entry), policy)
 
 /** The client of a row of the database, or a line for each fault for which this version does not understand the row. */
 export const parseClientRecord = (
   record: Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>,
-  policy: AudiencePolicy,
+  policy: ClientPolicy,
 ): Readonly<{ client: Client } | { faults: readonly string[] }> => {
   const { client_id, client_secret_digest } = record
   const entry = parseMetadata(record.metadata)
@@ -80,11 +88,36 @@ const parseMetadata = (text: string): object | null => {
   }
 }
 
-const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: AudiencePolicy): Parsed => {
+const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: ClientPolicy): Parsed => {
   if (!parsed.success) return { faults: parsed.error.issues.flatMap(faultsOf) }
   const client = toClient(parsed.data)
   const tooLong = judgeRegistration(client, policy)
-  return tooLong === null ? { client } : { faults: [{ path: [], message: tooLong }] }
+  if (tooLong !== null) return { faults: [{ path: [], message: tooLong }] }
+  const uncallable = judgeLogoutUri(client, policy.outbound_allow)
+  if (uncallable !== null) return { faults: [{ path: ['backchannel_logout_uri'], message: uncallable }] }
+  return { client }
+}
+
+const LOGOUT_URI_FAULTS: Readonly<Record<UrlRefusal, string>> = {
+  url_malformed: 'must be an absolute https URL',
+  user_information: 'must have no user information',
+  scheme_refused: 'must be https; http is for the addresses that OUTBOUND_ALLOW names',
+  address_refused:
+    'is at an internal address that OUTBOUND_ALLOW does not name: add the address to OUTBOUND_ALLOW, or register a public one',
+}
+
+/**
+ * OpenID Connect Back-Channel Logout §2.2 – What is wrong with the URI of a client, null: nothing. A name is judged when it is called,
+ * because it may lead to another address by then.
+ */
+const judgeLogoutUri = (
+  { backchannel_logout_uri: uri }: Pick<Client, 'backchannel_logout_uri'>,
+  allow: readonly AddressRange[],
+): string | null => {
+  if (uri === undefined) return null
+  if (uri.includes('#')) return 'must have no fragment'
+  const judged = judgeOutboundUrl(uri, allow)
+  return 'refusal' in judged ? LOGOUT_URI_FAULTS[judged.refusal] : null
 }
 
 const faultsOf = (issue: z.core.$ZodIssue): readonly ClientFault[] =>

@@ -15,7 +15,10 @@ export type OutboundTarget = Readonly<{
   address: string | null
 }>
 
-type Judged = Readonly<{ target: OutboundTarget } | { refusal: OutboundRefusal }>
+/** Refusals of a URL, and of an address that is written in the URL. */
+export type UrlRefusal = Exclude<OutboundRefusal, 'busy'>
+
+type Judged = Readonly<{ target: OutboundTarget } | { refusal: UrlRefusal }>
 
 const URL_MAX_CHARACTERS = 2_048
 
@@ -43,7 +46,7 @@ export const judgeOutboundAddress = (
   address: string | undefined,
   { isSecure }: Pick<OutboundTarget, 'isSecure'>,
   allow: readonly AddressRange[],
-): OutboundRefusal | null => {
+): UrlRefusal | null => {
   const parsed = parseAddress(address)
   if (address === undefined || parsed === null) return 'address_refused'
   if (isWithin(parsed, allow)) return null

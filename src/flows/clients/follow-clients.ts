@@ -1,13 +1,12 @@
-import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import type { Client, ClientRecord } from '../../domain/oauth/client.ts'
-import { parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
 import type { ClientChanges, ClientPosition } from '../../ports/clients.ts'
 import type { Log } from '../../ports/effects.ts'
 import type { StoredClients } from './registered-clients.ts'
 
 type Needs = Readonly<{
   changes: ClientChanges
-  policy: AudiencePolicy
+  policy: ClientPolicy
   log: Log
   onChange: (stored: StoredClients) => void
   /** Milliseconds between two queries. Default 500: a change is known everywhere within two seconds. */

@@ -52,7 +52,8 @@ export const createRedeemCode = (database: Database, lifetimes: Lifetimes): Auth
  * redemption under way is waited for. Whatever ends the sign-ins of an account, a session or a consent holds the account's row and
  * looks for families after that: either it finds the family that is opened here, or it is seen here. Times are those of the
  * statement's beginning. `judged` is materialized, so that the update of a code that was waited for judges nothing again. One insert
- * opens a family or ends one: the row of a family that is to end conflicts with itself.
+ * opens a family or ends one: the row of a family that is to end conflicts with itself. A family without a refresh token expires with
+ * its access token; where its client is told of its end, it does so by the idle expiry, and the row stays for the end of its session.
  */
 const createJudgeCode =
   (database: Database, { idle_seconds, max_seconds, access_token_seconds }: Lifetimes) =>
@@ -150,13 +151,15 @@ const createJudgeCode =
             auth_time as proved_at, amr as proved_by,
             case when is_refreshable then ${idle_seconds}::int else ${access_token_seconds}::int end as idle_seconds,
             statement_timestamp() + make_interval(
-              secs => case when is_refreshable then ${max_seconds}::int else ${access_token_seconds}::int end
-            ) as expires_at
+              secs => case when is_refreshable or ${presented.logout_notice}::text is not null
+                then ${max_seconds}::int else ${access_token_seconds}::int end
+            ) as expires_at,
+            case when 'openid' = any(string_to_array(scope, ' ')) then ${presented.logout_notice}::text end as logout_notice
           from judged
           where verdict = 'redeemed'
         ),
         written as (
-          ${openFamily(sql, { ...family, source })}
+          ${openFamily(sql, { ...family, source, logout_notice: sql`logout_notice` })}
           union all
           select ${insertedColumns(sql)}
           from bought

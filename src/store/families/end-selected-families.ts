@@ -1,11 +1,15 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
-import { writeSignInEntries } from './feed-entries.ts'
+import { isUnmarked } from '../schema/family-predicates.ts'
+import { writeFeedEntries } from './feed-entries.ts'
+import { writeLogoutNotices } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 type Selection = Readonly<{
   /** Of `refresh_families f`, its owner first. */
   condition: Fragment
+  /** The same of sign-ins that go on, but whose clients are told, by the last batch. By default there are none. */
+  told_too?: Fragment
   reason: EndReason
   access_token_seconds: number
 }>
@@ -17,7 +21,7 @@ type Selection = Readonly<{
  */
 export const endSelectedFamilies = (
   sql: ISql,
-  { condition, reason, access_token_seconds }: Selection,
+  { condition, told_too = sql`false`, reason, access_token_seconds }: Selection,
 ): Fragment => sql`
   living as materialized (
     select f.id
@@ -34,7 +38,21 @@ export const endSelectedFamilies = (
     where f.id = living.id and f.revoked_at is null
     returning f.id
   ),
-  ${writeSignInEntries(sql, access_token_seconds)}`
+  told as (
+    select id from ended
+    union all
+    (
+      select f.id
+      from signet.refresh_families f
+      where ${told_too}
+        and f.logout_notice is not null
+        and ${isUnmarked(sql)}
+        and ${isLastBatch(sql)}
+      limit ${FAMILIES_AT_ONCE}
+    )
+  ),
+  ${writeFeedEntries(sql, access_token_seconds)},
+  ${writeLogoutNotices(sql, sql`told`)}`
 
 /** By what was found, not by what was ended: one of the batch may have signed out meanwhile, and there are more behind it. */
 export const isLastBatch = (sql: ISql): Fragment => sql`

@@ -1,12 +1,21 @@
 import type { Fragment, ISql } from 'postgres'
+import { writeLogoutNotices, writeLogoutNoticesOfPerson } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 /**
- * CTE `entries`: writes an entry of the revocation feed for each sign-in of the CTE `ended (id)`. Sign-ins that were used long ago get one
+ * CTEs `entries`, `notices`: writes an entry of the revocation feed for each sign-in of the CTE `ended (id)`, and a delivery to its client
+ * where the client is told of it.
+ */
+export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fragment => sql`
+  ${writeFeedEntries(sql, access_token_seconds)},
+  ${writeLogoutNotices(sql)}`
+
+/**
+ * CTE `entries` alone: writes an entry of the revocation feed for each sign-in of the CTE `ended (id)`. Sign-ins that were used long ago get one
  * too, because tokens may have had a longer life under an earlier configuration. The expiry counts from the clock and not from the start of
  * the statement: a rotation that the statement waited for has just issued a token.
  */
-export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fragment => sql`
+export const writeFeedEntries = (sql: ISql, access_token_seconds: number): Fragment => sql`
   entries as (
     insert into signet.revocations (kind, value, expires_at)
     select 'sid', id::text, clock_timestamp() + make_interval(secs => ${access_token_seconds})
@@ -17,7 +26,7 @@ export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fra
 type Party = Readonly<{ value: string; access_token_seconds: number }>
 
 /**
- * CTEs `counted`, `entries`, `own_entry`: the same, and an entry for everything that was issued to the person until now. They read the CTEs
+ * CTEs `counted`, `entries`, `own_entry`, `notices`: the same, and an entry for everything that was issued to the person until now. They read the CTEs
  * `account (id)`, which has the person or no row, and `ended (id)`; without an account they write nothing. `own_entry (issued_until,
  * expires_at)` is the person's own entry. Its time is read after every family has been ended: a rotation or a sign-in that held a row was
  * waited for, and took its token's `iat` from the same clock before that. The time is the second before this one, because a sign-in that
@@ -58,8 +67,8 @@ const countEnded = (sql: ISql, having: Fragment): Fragment => sql`
     ${having}
   )`
 
-const writeEntriesOfPerson = (sql: ISql, { value, access_token_seconds }: Party): Fragment =>
-  writeEntriesUntilNow(sql, {
+const writeEntriesOfPerson = (sql: ISql, { value, access_token_seconds }: Party): Fragment => sql`
+  ${writeEntriesUntilNow(sql, {
     ended: sql`
       select 'sid', id::text, null::timestamptz, clock_timestamp() + make_interval(secs => ${access_token_seconds})
       from ended
@@ -68,7 +77,8 @@ const writeEntriesOfPerson = (sql: ISql, { value, access_token_seconds }: Party)
     value,
     seconds_before: 1,
     access_token_seconds,
-  })
+  })},
+  ${writeLogoutNoticesOfPerson(sql)}`
 
 type Until = Party &
   Readonly<{

@@ -45,7 +45,11 @@ export const issuedAt = (sql: ISql, client_id: string): Fragment => sql`
     )
   )`
 
-type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 'source'>
+type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 'source'> &
+  Readonly<{
+    /** A LogoutNotice, from `origin`. By default the client is not told of the end. */
+    logout_notice?: Fragment
+  }>
 
 /**
  * Inserts a family from the CTE `origin (user_id, credential_epoch, client_id, scope, audience, refresh_transport, session_id, proved_at,
@@ -53,12 +57,12 @@ type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 's
  */
 export const openFamily = (
   sql: ISql,
-  { id, salt, pepper_id, token_digest, source }: Opening,
+  { id, salt, pepper_id, token_digest, source, logout_notice = sql`null` }: Opening,
 ): Fragment => sql`
   insert into signet.refresh_families (${insertedColumns(sql)})
   select
     ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
-    ${pepper_id}, ${token_digest}, refresh_transport, session_id,
+    ${pepper_id}, ${token_digest}, refresh_transport, session_id, ${logout_notice},
     least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
     ${source.ip}, ${source.user_agent}
   from origin`
@@ -66,7 +70,7 @@ export const openFamily = (
 /** The columns that `openFamily` inserts. Every other column has its default. */
 export const insertedColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-  refresh_transport, session_id, idle_expires_at, expires_at, last_ip, last_user_agent`
+  refresh_transport, session_id, logout_notice, idle_expires_at, expires_at, last_ip, last_user_agent`
 
 /** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`

@@ -2,7 +2,7 @@ import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domai
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
 import { isLivingFamily } from '../schema/family-predicates.ts'
-import { writeSignInEntries } from './feed-entries.ts'
+import { writeFeedEntries } from './feed-entries.ts'
 import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
@@ -13,7 +13,7 @@ const STEPPED_UP: EndReason = 'stepped_up'
  * Opens the family of a sign-in with one more factor and ends the former family, in one statement, so that they never both live. The
  * account's row is locked as in `open`. The statement waits for a concurrent rotation of the former family, and ends its successor too; of
  * two concurrent step-ups one gets a family. The absolute expiry stays the same. The former family's row is inserted again and conflicts
- * with itself, so that one insert writes both rows.
+ * with itself, so that one insert writes both rows. The client is not told: its person is signed in as before.
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
@@ -37,7 +37,7 @@ export const createStepUpFamily =
           for no key update of f
         ),
         written as (
-          ${openFamily(sql, opening)}
+          ${openFamily(sql, { ...opening, logout_notice: sql`logout_notice` })}
           union all
           select ${insertedColumns(sql)} from origin
           on conflict (id) do update
@@ -47,7 +47,7 @@ export const createStepUpFamily =
         ended as (
           select id from written where id = ${replaces}
         ),
-        ${writeSignInEntries(sql, access_token_seconds)}
+        ${writeFeedEntries(sql, access_token_seconds)}
         select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
         from written opened, origin
         where opened.id = ${opening.id}`,

@@ -2,7 +2,8 @@ import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { Database } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
-import { writeSignInEntries } from './feed-entries.ts'
+import { writeFeedEntries } from './feed-entries.ts'
+import { writeLogoutNoticesOfPerson } from './logout-notices.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 /** How long the caller of an ending waits for the rest of the sign-ins, which are dead already. */
@@ -125,7 +126,14 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
       ended as (
         select id from marked where needs_entry
       ),
-      ${writeSignInEntries(sql, access_token_seconds)},
+      ${writeFeedEntries(sql, access_token_seconds)},
+      spared as materialized (
+        select distinct f.client_id
+        from signet.refresh_families f
+        join person on person.user_id = f.user_id and person.credential_epoch = f.credential_epoch
+        where f.logout_notice is not null and ${isUnmarked(sql)}
+      ),
+      ${writeLogoutNoticesOfPerson(sql, { ended: sql`marked`, spared: sql`spared` })},
       done as (
         delete from signet.unfinished_endings e
         using person
@@ -151,12 +159,15 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
         delete from signet.refresh_families f
         using rest, person
         where f.id = rest.id
-        returning f.id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry
+        returning
+          f.id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry,
+          ${isUnmarked(sql)} as was_living
       ),
       ended as (
         select id from gone where needs_entry
       ),
-      ${writeSignInEntries(sql, access_token_seconds)}
+      ${writeFeedEntries(sql, access_token_seconds)},
+      ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select id from gone where was_living)` })}
       select (select count(*) from rest)::int as found from person`,
   )
   return batch?.found ?? null

@@ -4,7 +4,8 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors } from '../accounts/end-person.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
-import { writeSignInEntries } from '../families/feed-entries.ts'
+import { writeFeedEntries } from '../families/feed-entries.ts'
+import { writeLogoutNoticesOfPerson } from '../families/logout-notices.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
@@ -47,7 +48,8 @@ export const createRedeemReset =
           where t.user_id = account.id
         ),
         ${endFamilies(sql, { reason: 'password_changed' })},
-        ${writeSignInEntries(sql, access_token_seconds)}
+        ${writeFeedEntries(sql, access_token_seconds)},
+        ${writeLogoutNoticesOfPerson(sql)}
         select
           account.id as account_id, account.email, account.language,
           array(select id::text from ended) as families, ${foundCount(sql)} as found,

@@ -2,6 +2,7 @@ import type { EndReason, Lifetimes } from '../../domain/sign-in/refresh-family.t
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
 import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
+import { writeLogoutNotices } from '../families/logout-notices.ts'
 import type { Database } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
 
@@ -42,7 +43,8 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       counted as materialized (
         select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
-      ${writeClientEntry(sql, { value: client_id, access_token_seconds })}
+      ${writeClientEntry(sql, { value: client_id, access_token_seconds })},
+      ${writeLogoutNotices(sql)}
       select ${endedColumns(sql)}, families
       from own_entry, counted`,
   )

@@ -16,3 +16,11 @@ export const isLivingFamily = (sql: ISql): Fragment => sql`
  */
 export const isUnmarked = (sql: ISql): Fragment => sql`
   (f.revoked_at is null and f.expires_at > statement_timestamp())`
+
+/** True for a sign-in that ends with the browser session that it was opened from: it has `openid`. */
+export const endsWithSession = (sql: ISql): Fragment => sql`
+  ('openid' = any(string_to_array(f.scope, ' ')) and not ${outlivesSession(sql)})`
+
+/** OpenID Connect Core §11 – True for a sign-in that goes on without its browser session, as the person has allowed. */
+export const outlivesSession = (sql: ISql): Fragment => sql`
+  'offline_access' = any(string_to_array(f.scope, ' '))`

@@ -3,6 +3,7 @@ import { PgTable } from 'drizzle-orm/pg-core'
 import { type Database, OID } from '../postgres/index.ts'
 import * as authorization from './authorization-tables.ts'
 import * as clients from './client-tables.ts'
+import * as deliveries from './delivery-tables.ts'
 import * as factors from './factor-tables.ts'
 import * as invitations from './invitation-tables.ts'
 import * as core from './tables.ts'
@@ -14,6 +15,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({
   ...authorization,
   ...clients,
   ...invitations,
+  ...deliveries,
 }).flatMap(value => (is(value, PgTable) ? [getTableName(value)] : []))
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigint, index, integer, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
 import { LINK_PURPOSES } from '../../domain/account/email-link.ts'
+import { LOGOUT_NOTICES } from '../../domain/oauth/client.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
 import { bytea, instant, xid8 } from './column-types.ts'
 
@@ -75,6 +76,8 @@ export const refreshFamilies = pgTable(
     tokens_revoked_since: instant(),
     /** The browser session that it was opened from; null for a sign-in by the account API. */
     session_id: uuid(),
+    /** How its client learns that the sign-in has ended, as LOGOUT_NOTICES has it; null: not at all, as for nearly every family. */
+    logout_notice: text({ enum: LOGOUT_NOTICES }),
     last_ip: text(),
     last_user_agent: text(),
     created_at: instant().notNull().default(sql`now()`),

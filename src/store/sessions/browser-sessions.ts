@@ -17,6 +17,7 @@ import {
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { endsWithSession, outlivesSession } from '../schema/family-predicates.ts'
 import { createEndDevice, createListSessionDevices } from './session-devices.ts'
 
 type Lifetimes = Readonly<{ session: SessionLifetimes; access_token_seconds: number }>
@@ -163,7 +164,10 @@ const livingSession = (sql: ISql, { user_id, digest, idle_seconds }: Presented):
         + make_interval(secs => ${idle_seconds - Math.min(MOVED_SECONDS, idle_seconds / 2)})
   )`
 
-/** Sign-ins with `offline_access` go on without the session, as the person has allowed (OpenID Connect Core §11). */
+/**
+ * OpenID Connect Back-Channel Logout §2.7 – Sign-ins with `offline_access` go on without the session, as the person has allowed (Core §11).
+ * Their clients are told all the same, because the person is no longer signed in in the browser.
+ */
 const createEndSession =
   (database: Database, access_token_seconds: number): BrowserSessions['end'] =>
   ({ user_id, digest }) =>
@@ -179,8 +183,11 @@ const createEndSession =
             condition: sql`
               f.user_id = ${user_id}
               and f.session_id = (select id from session)
-              and 'openid' = any(string_to_array(f.scope, ' '))
-              and 'offline_access' <> all(string_to_array(f.scope, ' '))`,
+              and ${endsWithSession(sql)}`,
+            told_too: sql`
+              f.user_id = ${user_id}
+              and f.session_id = (select id from session)
+              and ${outlivesSession(sql)}`,
             reason: SIGNED_OUT,
             access_token_seconds,
           })},

@@ -9,7 +9,7 @@ import {
   isLastBatch,
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
-import { isLivingFamily } from '../schema/family-predicates.ts'
+import { endsWithSession, isLivingFamily, outlivesSession } from '../schema/family-predicates.ts'
 
 /** More lines than a person reads. What is left out is ended by the sign-out everywhere else. */
 const LINES_AT_MOST = 100
@@ -66,10 +66,12 @@ export const createEndDevice =
               and (
                 f.id = ${id}
                 or (f.session_id, f.client_id) in (select session_id, client_id from named)
-                or f.session_id = (select id from session)
-                  and 'openid' = any(string_to_array(f.scope, ' '))
-                  and 'offline_access' <> all(string_to_array(f.scope, ' '))
+                or f.session_id = (select id from session) and ${endsWithSession(sql)}
               )`,
+            told_too: sql`
+              f.user_id = ${user_id}
+              and f.session_id = (select id from session)
+              and ${outlivesSession(sql)}`,
             reason: 'signed_out',
             access_token_seconds,
           })},

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { LOG_FIELDS } from '../../../src/domain/base/log-fields.ts'
 import { PROBLEM_REASONS } from '../../../src/domain/base/problem.ts'
 import { OAUTH_REASONS } from '../../../src/domain/oauth/oauth-error.ts'
+import { DELIVERY_FAILURES } from '../../../src/domain/outbound/delivery.ts'
 import { PAST_REASONS } from '../../../src/domain/sign-in/sign-in-history.ts'
 import { SIGN_IN_RESULTS } from '../../../src/domain/sign-in/sign-in-result.ts'
 
@@ -26,6 +27,11 @@ describe('docs/logs.md', () => {
 
   it('has every reason of the OAuth endpoints', () => {
     expect(namesIn(sectionOf('At the OAuth endpoints'))).toEqual(OAUTH_REASONS)
+  })
+
+  it('has every reason of a failed delivery', () => {
+    const [, list = ''] = sectionOf('Why a delivery failed').split('one of these:\n\n')
+    expect(namesIn(list.split('\n\n')[0] ?? '')).toEqual(DELIVERY_FAILURES)
   })
 
   it('has every reason of a problem beside its code', () => {

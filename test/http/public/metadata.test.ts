@@ -72,6 +72,8 @@ describe('discovery', () => {
         authorization_endpoint: `${ISSUER}/authorize`,
         userinfo_endpoint: `${ISSUER}/userinfo`,
         end_session_endpoint: `${ISSUER}/logout`,
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         response_types_supported: ['code'],
         response_modes_supported: ['query', 'form_post'],
         code_challenge_methods_supported: ['S256'],

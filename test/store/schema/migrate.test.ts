@@ -26,6 +26,7 @@ const TABLES = [
   'client_logos',
   'clients',
   'consents',
+  'deliveries',
   'email_links',
   'feed_head',
   'feed_positions',

@@ -103,6 +103,7 @@ export const redemptionOf = (
     redirect_uri: 'https://app.example/cb',
     code_challenge: 'challenge',
     resources: [],
+    logout_notice: null,
     retry_proof: null,
     family: { id, salt, pepper_id: pepper.id, token_digest },
     source,

@@ -1,0 +1,66 @@
+import {
+  OUTBOUND_FAILURES,
+  OUTBOUND_REFUSALS,
+  type OutboundFailure,
+  type OutboundRefusal,
+} from './outbound-verdicts.ts'
+
+/** What is delivered to servers of others from the table of deliveries. */
+export const DELIVERY_KINDS = ['backchannel_logout'] as const
+export type DeliveryKind = (typeof DELIVERY_KINDS)[number]
+
+/** Seconds for which a delivery is tried again. */
+export const DELIVERY_SECONDS = 86_400
+
+/** Seconds for which a claimed delivery belongs to its instance: longer than an attempt, so that two instances never try at once. */
+export const CLAIM_SECONDS = 30
+
+/** Deliveries of one receiver that an instance claims at once, so that a receiver that hangs leaves time for the others. */
+export const DELIVERIES_PER_RECEIVER = 4
+
+/** Milliseconds of one attempt, from the name of the receiver to the end of its answer. */
+export const ATTEMPT_MILLISECONDS = 5_000
+
+export type Delivery = Readonly<{
+  user_id: string
+  /** The same in each attempt: the receiver can tell that it has had the delivery before. */
+  id: string
+  kind: DeliveryKind
+  /** The client. */
+  receiver: string
+  /** The sign-in that has ended. Null: all of the person. */
+  sid: string | null
+  /** Attempts, with the one that the claim is for. */
+  attempts: number
+  /** Until it is given up, at the time of the claim. */
+  seconds_left: number
+}>
+
+/** What an attempt came to. `failed`: another one follows. `given_up`: none does. `dropped`: its receiver is told of nothing any more. */
+export const DELIVERY_OUTCOMES = ['delivered', 'failed', 'given_up', 'dropped'] as const
+export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number]
+
+/** Why nothing was asked or answered. */
+type Unanswered = OutboundRefusal | OutboundFailure
+/** `not_accepted`: the receiver answered that it has not taken the delivery. */
+export type DeliveryFailure = Exclude<Unanswered, 'busy' | 'stopped'> | 'not_accepted'
+
+/** False where it is this server that had no time for the delivery: then no attempt has failed. */
+export const isOfReceiver = (reason: Unanswered): reason is Exclude<Unanswered, 'busy' | 'stopped'> =>
+  reason !== 'busy' && reason !== 'stopped'
+
+/** Why an attempt may fail. */
+export const DELIVERY_FAILURES: readonly DeliveryFailure[] = [
+  ...[...OUTBOUND_REFUSALS, ...OUTBOUND_FAILURES].filter(isOfReceiver),
+  'not_accepted',
+]
+
+const FIRST_PAUSE_SECONDS = 5
+const LONGEST_PAUSE_SECONDS = 3_600
+
+/**
+ * Ours – Seconds until the next attempt: 5, doubled by each attempt, an hour at most, and up to half of them less by `chance` (from 0 to
+ * 1), so that deliveries that failed together do not come back together.
+ */
+export const deliveryPauseOf = (attempts: number, chance: number): number =>
+  Math.min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** Math.min(attempts - 1, 20)) * (1 - chance / 2)
