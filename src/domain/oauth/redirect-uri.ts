@@ -25,8 +25,11 @@ const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'loca
 
 const PORT_MAX = 65_535
 
-/** RFC 1123 §2.1, and the underscore of internal names. Other signs that a URL parser lets pass would end the source of a page's policy. */
-const HOST = /^(?:\[[\da-f:.]+\]|[a-z\d._-]+)$/
+/**
+ * RFC 1123 §2.1, and the underscore of internal names. Other signs that a URL parser lets pass would end the source of a page's policy. A
+ * `*` is refused elsewhere, with what to do.
+ */
+const HOST = /^(?:\[[\da-f:.]+\]|[a-z\d._*-]+)$/
 
 /** An absolute URI of the web: https, or http on loopback; without user information and without a fragment. */
 export const isWebUri = (uri: string): boolean => {
