@@ -212,6 +212,8 @@ describe.each(deployments)('OpenID Connect RP-Initiated Logout on $name', ({ ope
     const asked = logoutOf({ id_token_hint: id_token, post_logout_redirect_uri: BYE })
     expect((await browser.open(`${asked}&post_logout_redirect_uri=https://evil.example`)).status).toBe(400)
     expect((await browser.open(`${asked}&state=${'a'.repeat(6_144)}`)).status).toBe(400)
+    // Three times as long in an address as in a form.
+    expect((await signet.post('/logout', `state=${'"'.repeat(6_000)}`)).status).toBe(400)
     expect((await browser.open(asked, { 'sec-purpose': 'prefetch' })).status).toBe(503)
     expect(await isSignedIn(browser)).toBe(true)
   })
