@@ -14,7 +14,7 @@ import type { VerifyByClient } from './client-signature.ts'
 export type ClientRequest = Readonly<{
   authorization: string | undefined
   form: Form
-  /** The key under which its failures are counted: its address, or the unknown pages that are open at that address. */
+  /** The address under which its failures are counted, or the unknown pages that are open at that address. */
   limit_key: string
 }>
 
@@ -40,22 +40,34 @@ type Credentials =
 
 /**
  * RFC 6749 §2.3, RFC 7523 §2.2 – Authenticates the client by exactly the one method that it registered.
- * Ours: failures are counted by IP. When the count is used up, a request is refused before its credentials are read: further guesses
- * learn nothing.
+ * Ours: failures are counted by client and address, because all users of one assistant come from one address; those of unknown clients
+ * by address. When the count is used up, a request is refused before its credentials are compared: further guesses learn nothing.
  */
 export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
   const verify = createVerify(needs)
   return async request => {
-    const key = request.limit_key
+    const credentials = readOrRefuse(request)
+    const client = credentials instanceof OAuthError ? null : await needs.clients.find(credentials.client_id)
+    const key = client === null ? request.limit_key : `${request.limit_key} ${client.client_id}`
     const exhausted = needs.failures.isExhausted(key)
     if (exhausted)
       throw new OAuthError('token_failures_limit', { retry_after_seconds: exhausted.reset_seconds })
     try {
-      return await verify(request)
+      if (credentials instanceof OAuthError) throw credentials
+      return await verify(client, credentials)
     } catch (error) {
       if (isFailure(error)) await countFailure(needs.failures, key)
       throw error
     }
+  }
+}
+
+const readOrRefuse = (request: ClientRequest): Credentials | OAuthError => {
+  try {
+    return readCredentials(request)
+  } catch (error) {
+    if (error instanceof OAuthError) return error
+    throw error
   }
 }
 
@@ -70,12 +82,10 @@ const countFailure = async (failures: Limit, key: string) => {
   }
 }
 
-const createVerify = ({ clients, ...needs }: Needs) => {
+const createVerify = (needs: Needs) => {
   const verifyAssertion = createVerifyAssertion(needs)
-  return async (request: ClientRequest): Promise<Client> => {
-    const credentials = readCredentials(request)
+  return async (client: Client | null, credentials: Credentials): Promise<Client> => {
     const { method, client_id } = credentials
-    const client = await clients.find(client_id)
     // The client_id is not logged: a caller who swaps id and secret has sent the secret there.
     if (client === null) throw new OAuthError('client_unknown')
     if (client.token_endpoint_auth_method !== method) {

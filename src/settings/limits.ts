@@ -42,6 +42,6 @@ export const LIMIT_SETTINGS = {
   },
   RATE_LIMIT_TOKEN_FAILURES: {
     ...rateLimit('20/60'),
-    help: 'Failed client authentications of one IP address.',
+    help: 'Failed authentications of one client at one IP address; those of unknown clients are counted together for an address.',
   },
 } satisfies Readonly<Record<string, Setting<unknown>>>

@@ -1,12 +1,13 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { hasPostgres, hasRedis } from '../support/backends.ts'
-import { basic, CLIENT_CREDENTIALS, SERVICE } from '../support/clients.ts'
+import { basic, CLIENT_CREDENTIALS, SECRETS, SERVICE } from '../support/clients.ts'
 import { type Deployment, deployments, type Instance, openDeployment } from '../support/deployment.ts'
 import { openFaultProxy } from '../support/services/fault-proxy.ts'
 import { openOwnRedis } from '../support/services/own-redis.ts'
 
 const WRONG = basic('service', 'wrong')
+const OTHER = basic('confidential', SECRETS.confidential)
 const LIMITED = { RATE_LIMIT_TOKEN_FAILURES: '20/60' }
 
 /** Fails that often, one request after the other; returns the statuses. */
@@ -70,14 +71,26 @@ describe.each(deployments)('the limit of failed client authentication, on $name'
     expect(await fail(signet, 21, from)).toEqual([...TWENTY_FAILURES, 429])
   })
 
-  it('counts failures of every kind at every endpoint together', async () => {
+  it('counts failures of a client at every endpoint together, and refuses no other client of the address', async () => {
     const signet = await start()
     for (let turn = 0; turn < 7; turn++) {
       await signet.post('/introspect', { token: 'x' }, WRONG, from)
-      await signet.post('/revoke', { token: 'x', client_id: 'nobody' }, {}, from)
-      await signet.token(CLIENT_CREDENTIALS, { authorization: 'Bearer x' }, from)
+      await signet.post('/revoke', { token: 'x', client_id: 'service' }, {}, from)
+      await signet.token({ ...CLIENT_CREDENTIALS, client_id: 'service', client_secret: 'wrong' }, {}, from)
     }
     expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(429)
+    expect((await signet.token(CLIENT_CREDENTIALS, OTHER, from)).status).toBe(200)
+  })
+
+  it('counts unknown clients and unreadable credentials of an address together, apart from its clients', async () => {
+    const signet = await start()
+    const strange = (turn: number) => ({
+      authorization: turn % 2 === 0 ? 'Bearer x' : basic(`c${turn}`, 'x').authorization,
+    })
+    for (let turn = 0; turn < 21; turn++) await signet.token(CLIENT_CREDENTIALS, strange(turn), from)
+    for (const turn of [1, 2, 99])
+      expect((await signet.token(CLIENT_CREDENTIALS, strange(turn), from)).status).toBe(429)
+    expect((await signet.token(CLIENT_CREDENTIALS, SERVICE, from)).status).toBe(200)
   })
 
   it('counts the addresses of an IPv6 /64 together', async () => {
