@@ -101,6 +101,8 @@ export const TEXTS = {
     mail_off_help: [],
     later_title: [],
     later_help: [],
+    nowhere_title: [],
+    nowhere_help: [],
     failed_title: [],
     failed_help: [],
   },

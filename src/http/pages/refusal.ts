@@ -32,6 +32,11 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say, when: string) => Wo
     help: say('refusal.request_help'),
     icon: 'alert',
   }),
+  NOT_FOUND: say => ({
+    title: say('refusal.nowhere_title'),
+    help: say('refusal.nowhere_help'),
+    icon: 'link_off',
+  }),
   PAGE_EXPIRED: say => ({
     title: say('refusal.expired_title'),
     help: say('refusal.expired_help'),

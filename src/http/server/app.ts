@@ -5,7 +5,7 @@ import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, problemReply } from './refusal.ts'
-import type { Http, Reply, Route } from './route.ts'
+import type { Handle, Http, Reply, Route } from './route.ts'
 
 type Needs = Readonly<{
   routes: readonly Route[]
@@ -70,12 +70,24 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
     )
   }
   rest.notFound(context =>
-    answer(context, loggable(context.req.path), policyOfNone(context.req.path), async () =>
-      problemReply(new Problem('NOT_FOUND')),
+    answer(
+      context,
+      loggable(context.req.path),
+      policyOfNone(context.req.path),
+      asksForPage(context) ? NOWHERE.page : NOWHERE.problem,
     ),
   )
   return rest
 }
+
+const nowhere: Handle = async () => {
+  throw new Problem('NOT_FOUND')
+}
+const NOWHERE = { page: catching('page', nowhere), problem: catching('problem', nowhere) }
+
+/** True for a person who follows a link or types an address. */
+const asksForPage = ({ req }: Context<Http>): boolean =>
+  req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
 const createAnswer = (needs: Needs) => {
   const { routes, cors, clientAddress, random, metrics, log, pages, isHttps, isDraining } = needs

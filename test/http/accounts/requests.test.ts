@@ -150,6 +150,15 @@ describe.skipIf(!hasPostgres || !hasRedis)('a request to the account API', () =>
     expect(headers.get('content-type')).toBe('application/problem+json')
   })
 
+  it('is a page at an unknown path for a browser, with the reference that the log has', async () => {
+    const { status, headers, text } = await server.ask('/error', { headers: { Accept: 'text/html,*/*' } })
+    expect([status, headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8'])
+    expect(text).toContain('There is no such page')
+    expect(text).toContain(headers.get('x-request-id') ?? 'none')
+    const posted = await server.ask('/error', { body: {}, headers: { Accept: 'text/html' } })
+    expect([posted.status, posted.body.code]).toEqual([404, 'NOT_FOUND'])
+  })
+
   it('is answered with security headers and a request id that the server made', async () => {
     const { headers } = await server.ask('/auth/me', { headers: { 'X-Request-Id': 'mine' } })
     expect(headers.get('x-content-type-options')).toBe('nosniff')
