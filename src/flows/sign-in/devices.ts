@@ -16,7 +16,7 @@ type Here = Readonly<{ account: Account; session_id: string }>
 
 /** Ours – The browsers in which a person is signed in on the pages. */
 export const createDevices = ({ browserSessions, endingLimit }: Needs) => ({
-  /** The other browsers in which the person is signed in at no application. */
+  /** The other browsers in which the person is signed in to no application. */
   listOthers: async ({ account, session_id }: Here): Promise<readonly SessionDevice[]> => {
     const devices = await browserSessions.listWithoutSignIn(account.id)
     return devices.filter(({ id }) => id !== session_id)

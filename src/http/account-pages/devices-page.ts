@@ -10,7 +10,7 @@ type Named = SignIn & Readonly<{ application: string }>
 type Devices = Readonly<{
   frame: Frame
   signIns: readonly Named[]
-  /** Other browsers, in which the person is signed in at no application. */
+  /** Other browsers, in which the person is signed in to no application. */
   others: readonly SessionDevice[]
   /** The browser session that looks. */
   session_id: string
