@@ -300,6 +300,14 @@ describe('signetd doctor', () => {
       0,
       'ok     limits: 5 sign-ins in 60 seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60',
     ])
+    expect(await check('limits', { RATE_LIMIT_LOGIN: '99/60' })).toEqual([
+      0,
+      expect.stringContaining('99 sign-ins in 60 seconds for one address; for an office'),
+    ])
+    expect(await check('limits', { RATE_LIMIT_LOGIN: '100/60' })).toEqual([
+      0,
+      'ok     limits: 100 sign-ins in 60 seconds for one address',
+    ])
     expect(await check('limits', { RATE_LIMIT_LOGIN: 'off' })).toEqual([
       0,
       expect.stringMatching(/not limited by address, .*; set it to count\/seconds/),
