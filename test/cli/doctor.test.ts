@@ -215,6 +215,11 @@ describe('signetd doctor', () => {
       expect.stringMatching(line),
     ])
     expect(lines.join()).not.toContain('hidden')
+    // Once, at the check of the database.
+    expect(lines.filter(each => line.test(each))).toHaveLength(1)
+    expect(lines).toContain(
+      'ok     clients: the clients of the database are not checked: see the check of the database',
+    )
   })
 
   it('says why mail cannot be sent, and what to do', async () => {
