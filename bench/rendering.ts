@@ -62,7 +62,7 @@ const PAGES: readonly (readonly [what: string, page: Page])[] = [
         last_ip: '198.51.100.1',
         last_user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
       })),
-      others: [],
+      browsers: [],
       session_id: familyId(0),
       now: NOW,
     }),

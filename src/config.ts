@@ -85,11 +85,22 @@ export const endingLimitOf = ({ RATE_LIMIT_PASSWORD }: Pick<Config, 'RATE_LIMIT_
 const times = (factor: number, limit: RateLimit): RateLimit =>
   limit && { ...limit, count: Math.ceil(limit.count * factor) }
 
-/** How many sign-ins one address may try, and the setting that raises it. */
-export const describeSignInLimit = ({ RATE_LIMIT_LOGIN: limit }: Pick<Config, 'RATE_LIMIT_LOGIN'>): string =>
-  limit === null
-    ? 'sign-ins are not limited by address, for RATE_LIMIT_LOGIN is off; set it to count/seconds such as 5/60'
-    : `${limit.count} sign-ins in ${limit.window_seconds} seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60`
+/** How many sign-ins one address may try, and the setting that raises the limit where it is lower than an office needs. */
+export const describeSignInLimit = ({
+  RATE_LIMIT_LOGIN: limit,
+}: Pick<Config, 'RATE_LIMIT_LOGIN'>): string => {
+  if (limit === null)
+    return 'sign-ins are not limited by address, for RATE_LIMIT_LOGIN is off; set it to count/seconds such as 5/60'
+  const { count, window_seconds } = limit
+  const advice =
+    count / window_seconds < OFFICE_SIGN_INS / 60
+      ? `; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=${OFFICE_SIGN_INS}/60`
+      : ''
+  return `${count} sign-ins in ${window_seconds} seconds for one address${advice}`
+}
+
+/** Sign-ins a minute that many people behind one address need. */
+const OFFICE_SIGN_INS = 100
 
 /** Signet ends no TLS: with an https issuer a proxy is in front, and its clients share one address until it is named. Null: no doubt. */
 export const findProxyDoubt = ({

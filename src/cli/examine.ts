@@ -115,12 +115,15 @@ const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Foun
   })
   const stored = await examineStoredClients(config, { policy, listed })
   const faults = [...(ofFile.fault === null ? [] : [ofFile.fault]), ...(stored?.faults ?? [])]
-  const notes = stored?.notes ?? []
+  const notes = stored?.clients === null ? [NOT_CHECKED] : (stored?.notes ?? [])
   return {
     fault: faults.length > 0 ? faults.join('; ') : null,
     ...(notes.length > 0 ? { note: notes.join('; ') } : {}),
   }
 }
+
+/** The check of the database says what is wrong with it, once. */
+const NOT_CHECKED = 'the clients of the database are not checked: see the check of the database'
 
 const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
   findingOf(async () => {

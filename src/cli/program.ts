@@ -17,7 +17,7 @@ export const runProgram = async (
 ): Promise<number> => {
   const program = new Command('signetd')
     .description(
-      'Signet: an OAuth 2 authorization server. Run signetd serve to start it, signetd doctor to check its settings.',
+      'Signet: an OAuth 2 and OpenID Connect server. Run signetd serve to start it, signetd doctor to check its settings.',
     )
     .version(VERSION)
     .exitOverride()

@@ -171,7 +171,7 @@ const watch = (registry: Registry, watched: Watched) => {
   )
   gauge('signing_key_age_seconds', 'Since when the signing key signs.', () => keys().age_seconds)
   gauge('key_rotation_due_seconds', 'Until the next key is due; negative: overdue.', () => keys().due_seconds)
-  gauge('key_rotation_warning', '1: somebody has to rotate the keys, or see why nobody could.', () =>
+  gauge('key_rotation_warning', '1: rotate the keys by hand, or find out why their rotation failed.', () =>
     Number(keys().needsAttention),
   )
   const dropped = new Counter({

@@ -43,7 +43,7 @@ export type WritableBlocklist = Blocklist & {
 /** The last second whose tokens are ended, since 1970, and the seconds for which the ending must be remembered. */
 export type Ended = Readonly<{ issued_until: number; seconds: number }>
 
-/** The same for a person, with the ended sign-ins. */
+/** What ended of a person: also the ids of the ended sign-ins. */
 export type EndedPerson = Ended & Readonly<{ families: readonly string[] }>
 
 /** Ends all families and access tokens of a person or a client, with the entries of the feed. Idempotent. All reject with Unavailable. */

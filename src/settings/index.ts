@@ -127,7 +127,7 @@ export const SETTINGS = {
   },
   SIGN_UP: {
     ...oneOf('open', SIGN_UP_MODES),
-    help: 'Who may open an account, on the pages and by `POST /auth/register`: everyone, a person whom `signetd accounts invite` has sent a link, or nobody.',
+    help: 'Who may open an account, on the pages and by `POST /auth/register`: `open` to every person, `invited` to people to whom `signetd accounts invite` has mailed a link, `closed` to all.',
   },
   REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: {
     ...oneOf('off', ['off', 'on']),

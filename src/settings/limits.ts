@@ -30,7 +30,7 @@ export const LIMIT_SETTINGS = {
   },
   RATE_LIMIT_PUSHED_REQUESTS: {
     ...rateLimit('60/60'),
-    help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Anybody can push in the name of a public client. Confidential clients do not count.',
+    help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Any program can push in the name of a public client. Confidential clients do not count.',
   },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),

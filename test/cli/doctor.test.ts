@@ -215,6 +215,11 @@ describe('signetd doctor', () => {
       expect.stringMatching(line),
     ])
     expect(lines.join()).not.toContain('hidden')
+    // Once, at the check of the database.
+    expect(lines.filter(each => line.test(each))).toHaveLength(1)
+    expect(lines).toContain(
+      'ok     clients: the clients of the database are not checked: see the check of the database',
+    )
   })
 
   it('says why mail cannot be sent, and what to do', async () => {
@@ -299,6 +304,14 @@ describe('signetd doctor', () => {
     expect(await check('limits', {})).toEqual([
       0,
       'ok     limits: 5 sign-ins in 60 seconds for one address; for an office behind one address raise it, such as RATE_LIMIT_LOGIN=100/60',
+    ])
+    expect(await check('limits', { RATE_LIMIT_LOGIN: '99/60' })).toEqual([
+      0,
+      expect.stringContaining('99 sign-ins in 60 seconds for one address; for an office'),
+    ])
+    expect(await check('limits', { RATE_LIMIT_LOGIN: '100/60' })).toEqual([
+      0,
+      'ok     limits: 100 sign-ins in 60 seconds for one address',
     ])
     expect(await check('limits', { RATE_LIMIT_LOGIN: 'off' })).toEqual([
       0,

@@ -68,7 +68,7 @@ describe.each(deployments)(
       ],
     ]
 
-    /** The request that starts first has the better chance, so they take turns. */
+    /** The request that starts first is more likely to win: the refresh and the ending start first in turns. */
     const race = async (turn: number, rotate: () => Promise<Answer>, end: () => Promise<Ended>) => {
       if (turn % 2 === 0) {
         const rotation = rotate()

@@ -60,7 +60,7 @@ const create = async (io: Io, given: string, options: CreateOptions): Promise<vo
   const external_id = options.externalId ?? null
   const judged = judgeProfile(profileOf(options))
   const faults = {
-    'the e-mail': judgeEmail(email),
+    'the argument': judgeEmail(email),
     'the roles': judgeRoles(roles),
     'the external id': external_id === null ? null : judgeExternalId(external_id),
   }

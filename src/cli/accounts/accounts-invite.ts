@@ -56,7 +56,7 @@ export const addAccountsInviteCommand = (accounts: Command, io: Io): void => {
 const invite = async (io: Io, given: string, options: InviteOptions): Promise<void> => {
   const email = normalizeEmail(given)
   const fault = judgeEmail(email)
-  if (fault !== null) return refuseCommand(io, options, `the e-mail ${fault}`)
+  if (fault !== null) return refuseCommand(io, options, `the argument ${fault}`)
   const settings = settingsOf(io, options)
   if (settings.SIGN_UP === 'closed')
     return refuseCommand(

@@ -1,6 +1,6 @@
 import type { LinkToken } from './email-link.ts'
 
-/** Who may open an account: everyone, a person who was invited, or nobody. */
+/** Which people may open an account: all, those who were invited, or none. */
 export const SIGN_UP_MODES = ['open', 'invited', 'closed'] as const
 export type SignUpMode = (typeof SIGN_UP_MODES)[number]
 

@@ -15,7 +15,7 @@ const AT_ONCE = 4
 const ORDINARY_AT_ONCE = 3
 const LATE_AT_ONCE = 2
 const GROUP_AT_ONCE = 2
-/** The same for a group that has late mails. */
+/** Mails of one group that are sent at once while the group has late mails. */
 const LATE_GROUP_AT_ONCE = 1
 
 type Overflow<W> = Readonly<{ victim: W | undefined; reason: MailOutcome }>

@@ -37,10 +37,10 @@ export type NewAuthorizationCode = PresentedCode &
     /** RFC 7636 §4.3 – Of `S256`; null for a confidential client that is registered without PKCE. */
     code_challenge: string | null
     scope: string
-    /** As a family keeps it. */
+    /** The audiences, as the row of a family keeps them. */
     audience: readonly string[]
     nonce: string | null
-    /** Of the consent that was given; null for a first-party client, which is not asked. */
+    /** The version of the consent; null for a first-party client, for which no person is asked. */
     consent_version: number | null
     /** Whether its redemption answers with a refresh token. */
     isRefreshable: boolean

@@ -109,7 +109,7 @@ type Judging = Readonly<{
   client: Client
   target: AnswerTarget
   policy: AudiencePolicy
-  /** Of an `id_token_hint` that was verified; null without one. */
+  /** The `sub` of a verified `id_token_hint`; null without one. */
   hinted_sub: string | null
   /** The `request_uri` by which the request came; null where nothing was pushed. */
   pushed: string | null

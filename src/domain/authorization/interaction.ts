@@ -13,7 +13,7 @@ export type AuthorizationStanding = Readonly<{
   client: Client
   /** Null: the browser is not signed in. */
   session: BrowserSession | null
-  /** Of the session's person to the client; null where nothing was granted. */
+  /** What the session's person has granted to the client; null where nothing was granted. */
   consent: Consent | null
   catalogue: ScopeCatalogue
   now: Date

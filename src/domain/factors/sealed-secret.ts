@@ -35,8 +35,8 @@ export const pepperIdOf = (secret: SealedSecret): number => secret[1] ?? 0
 export type SealedUse = 'interaction' | 'session form'
 
 /**
- * RFC 5869 §3.2 – Seals a text that travels through a browser, as base64url. Ours: the key is derived for the use and the owner, so that
- * what one browser lets be sealed counts against the limit of its own key alone (NIST SP 800-38D §8.3). An owner has 1 to 200 characters.
+ * RFC 5869 §3.2 – Seals a text that travels through a browser, as base64url. Ours: each use and owner have a key of their own, so that no
+ * browser can use up the number of texts that one key may seal (NIST SP 800-38D §8.3). An owner has 1 to 200 characters.
  */
 export const sealText = (
   text: string,

@@ -12,9 +12,9 @@ const PROMPTS = ['none', 'login', 'consent', 'select_account', 'create']
 export const authorizationServerMetadata = (server: {
   issuer: string
   grant_types: readonly string[]
-  /** Of every client. */
+  /** Whether every client has to push its authorization requests. */
   isPushRequired: boolean
-  /** Of what clients sign: their assertions and their request objects. */
+  /** The algorithms in which clients may sign assertions and request objects. */
   signing_algorithms: readonly string[]
 }) => {
   const { issuer, grant_types, isPushRequired, signing_algorithms } = server

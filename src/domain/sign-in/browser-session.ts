@@ -30,7 +30,7 @@ export type BrowserSession = Readonly<{
 }>
 
 export type NewBrowserSession = Readonly<{
-  /** Of a session that replaces none of the same person. */
+  /** The id of the session, unless it replaces one of the same person and keeps that id. */
   id: string
   digest: Digest<'browser_session'>
   user_id: string

@@ -15,7 +15,7 @@ export type SignIn = Readonly<{
   created_at: Date
   last_used_at: Date
   last_ip: string | null
-  /** Of the browser, where the sign-in was opened from one: a code is redeemed by the application, which may be a server. */
+  /** The user agent of the browser session, where there is one: the code is redeemed by the application, which may be a server. */
   last_user_agent: string | null
 }>
 

@@ -79,7 +79,7 @@ export const createNotices = (needs: Needs): Notices => {
     newDevice: ({ id, email, email_verified_at }, { source, language, about }) => {
       const device = describeDevice(source.user_agent, language)
       const values = { at: now(), device, ip: source.ip }
-      // Anyone can sign in to an account that they registered with another's address, as often as they like.
+      // Not urgent for an unverified address: a person can register the address of another one, and sign in to that account again and again.
       const isUrgent = email_verified_at !== null
       post(async () => ({ name: 'new-device', language, to: email, account_id: id, values }), {
         isUrgent,

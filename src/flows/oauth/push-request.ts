@@ -31,7 +31,7 @@ type Needs = Readonly<{
   policy: AudiencePolicy
   random: Random
   clock: Clock
-  /** For the public clients at one address: anybody can push in their name. */
+  /** Counts the pushes of public clients by address: any program can push in the name of a public client. */
   limit: Limit
 }>
 

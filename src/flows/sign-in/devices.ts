@@ -16,10 +16,11 @@ type Here = Readonly<{ account: Account; session_id: string }>
 
 /** Ours – The browsers in which a person is signed in on the pages. */
 export const createDevices = ({ browserSessions, endingLimit }: Needs) => ({
-  /** The other browsers in which the person is signed in at no application. */
-  listOthers: async ({ account, session_id }: Here): Promise<readonly SessionDevice[]> => {
+  /** The browsers in which the person is signed in to no application, this browser first where it is among them. */
+  listWithoutSignIn: async ({ account, session_id }: Here): Promise<readonly SessionDevice[]> => {
     const devices = await browserSessions.listWithoutSignIn(account.id)
-    return devices.filter(({ id }) => id !== session_id)
+    const isHere = ({ id }: SessionDevice) => id === session_id
+    return [...devices.filter(isHere), ...devices.filter(device => !isHere(device))]
   },
 
   /**

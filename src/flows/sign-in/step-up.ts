@@ -51,7 +51,7 @@ export const createStepUp = (needs: Needs) => ({
   begin: async ({ account, claims }: Bearer, device_token: string | null): Promise<Offer> => {
     const { client_id, sid } = claims
     const occasion = { purpose: 'step_up', account, family_id: sid ?? null, client_id } as const
-    // Not used: the new family keeps the transport of the former one.
+    // A step-up uses neither: the new family keeps the transport of the former one, and `finish` is given the resources.
     const offer = await needs.offerFactors({
       ...occasion,
       refresh_transport: 'body',

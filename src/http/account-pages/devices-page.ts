@@ -10,8 +10,8 @@ type Named = SignIn & Readonly<{ application: string }>
 type Devices = Readonly<{
   frame: Frame
   signIns: readonly Named[]
-  /** Other browsers, in which the person is signed in at no application. */
-  others: readonly SessionDevice[]
+  /** Browsers in which the person is signed in to no application. */
+  browsers: readonly SessionDevice[]
   /** The browser session that looks. */
   session_id: string
   now: Date
@@ -19,7 +19,7 @@ type Devices = Readonly<{
 
 /** Where the person is signed in: at which application, on which device, from where, since when. */
 export const devicesPage =
-  ({ frame, signIns, others, session_id, now }: Devices): Page =>
+  ({ frame, signIns, browsers, session_id, now }: Devices): Page =>
   view => {
     const { say } = view
     const action = { action: '/account/devices', hidden: { request: frame.sealed } }
@@ -34,13 +34,19 @@ export const devicesPage =
       }),
     })
     const items = [
-      ...signIns.map(signIn => itemOf(view, signIn, { isHere: signIn.session_id === session_id, now })),
-      ...others.map(device =>
-        itemOf(view, { ...device, application: say('account.no_application') }, { isHere: false, now }),
-      ),
+      ...signIns.map(signIn => {
+        const item = itemOf(view, signIn, { isHere: signIn.session_id === session_id, now })
+        return { ...item, action: endButton(view, signIn.id) }
+      }),
+      ...browsers.map(device => {
+        const isHere = device.id === session_id
+        const line = { ...device, application: say('account.no_application') }
+        const item = itemOf(view, line, { isHere, now })
+        // This browser is signed out by the button at the top of the page.
+        return isHere ? item : { ...item, action: endButton(view, device.id) }
+      }),
     ]
-    const list = form(view, { ...action, content: itemList(items) })
-    const content = items.length === 0 ? html`<p class="muted">${say('account.no_devices')}</p>` : list
+    const content = form(view, { ...action, content: itemList(items) })
     const cards = card({ title: say('account.devices_title'), tools: endOthers, content })
     return accountSheet(view, { frame, tab: 'devices', cards })
   }
@@ -50,7 +56,7 @@ type Seen = Readonly<{ isHere: boolean; now: Date }>
 type Line = SessionDevice & Readonly<{ application: string | Html }>
 
 const itemOf = ({ say, language }: View, signIn: Line, { isHere, now }: Seen) => {
-  const { id, application, created_at, last_used_at, last_ip, last_user_agent } = signIn
+  const { application, created_at, last_used_at, last_ip, last_user_agent } = signIn
   const isPhone = /\b(?:iPhone|Android)\b/.test(last_user_agent ?? '')
   const used = say('account.last_used', { when: agoOf(language, { date: last_used_at, now }) })
   const since = say('account.since', { when: dayOf(language, created_at) })
@@ -60,6 +66,8 @@ const itemOf = ({ say, language }: View, signIn: Line, { isHere, now }: Seen) =>
     label: describeDevice(last_user_agent, language),
     ...(isHere ? { badge: badge({ kind: 'good', text: say('account.this_device') }) } : {}),
     detail: html`${application}${place} · ${used} · ${since}`,
-    action: button({ label: say('account.end'), kind: 'quiet', isSlim: true, name: 'end', value: id }),
   }
 }
+
+const endButton = ({ say }: View, id: string): Html =>
+  button({ label: say('account.end'), kind: 'quiet', isSlim: true, name: 'end', value: id })

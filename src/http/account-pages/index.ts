@@ -129,16 +129,16 @@ const showDevices =
   async (call, visit) => {
     const { session_id } = visit
     const { account } = visit.actor
-    const [person, list, others] = await Promise.all([
+    const [person, list, browsers] = await Promise.all([
       ownProfile.read(visit.actor),
       signIns.list(visit.actor),
-      devices.listOthers({ account, session_id }),
+      devices.listWithoutSignIn({ account, session_id }),
     ])
     const named = await Promise.all(
       list.map(async signIn => ({ ...signIn, application: await applications.nameOf(signIn.client_id) })),
     )
     const frame = frameOf(person, visit)
-    return pageReply(call, 200, devicesPage({ frame, signIns: named, others, session_id, now: clock() }))
+    return pageReply(call, 200, devicesPage({ frame, signIns: named, browsers, session_id, now: clock() }))
   }
 
 /** One sign-in or browser, or all but this browser. */

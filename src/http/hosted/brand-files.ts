@@ -4,7 +4,7 @@ import type { Reply, Route } from '../server/route.ts'
 
 const open = { method: 'GET', cors: 'none', errors: 'problem' } as const
 
-/** Of an image that is opened as a page: what an SVG has of scripts and links stays dead. Its own styles are part of the picture. */
+/** The policy of an image that is opened as a page: scripts and links inside an SVG do nothing. Its styles are part of the picture. */
 const IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 const DAY = 'public, max-age=86400'
 const FOR_GOOD = 'public, max-age=31536000, immutable'

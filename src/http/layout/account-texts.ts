@@ -28,7 +28,6 @@ export const ACCOUNT_TEXTS = {
   saving: [],
   saved: [],
   devices_title: [],
-  no_devices: [],
   no_application: [],
   this_device: [],
   last_used: ['when'],

@@ -56,7 +56,7 @@ const judgeFile = ({ name, text }: TemplateFile): Judged => {
   return { texts, faults: faults.filter(fault => fault !== null) }
 }
 
-/** Not what every object inherits, such as `constructor`. */
+/** Own keys alone: every object inherits keys such as `constructor`. */
 const valueAt = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
   Object.hasOwn(table, key) ? table[key] : undefined
 

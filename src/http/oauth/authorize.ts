@@ -43,7 +43,10 @@ const byPost =
     return address.length > ADDRESS_MAX_CHARACTERS ? sendOn(call, text) : seeOther(address)
   }
 
-/** The same as a form of this origin, with which the browser sends our cookies. Nothing in it is proved: the policy names schemes alone. */
+/**
+ * A page whose form posts the parameters again, from this origin, so that the browser sends the cookies of this origin with them. The
+ * redirect URI is not proved yet: the policy of the page names schemes alone.
+ */
 const sendOn = (call: Call, text: string): Reply => {
   const parameters = [...new URLSearchParams(text)]
   const redirect_uri = parameters.find(([name]) => name === 'redirect_uri')?.[1] ?? ''

@@ -114,7 +114,7 @@ const smallPrint = (view: View, { asking, scopes, resources }: ConsentAsked): Ht
   ]
   return lines.length === 0
     ? null
-    : html`<div class="muted small">${lines.map(line => html`<p>${line}</p>`)}</div>`
+    : html`<div class="lead muted small">${lines.map(line => html`<p>${line}</p>`)}</div>`
 }
 
 /** RFC 8707 §2 – The host and the path of a resource, which its operators are known by. */

@@ -4,9 +4,9 @@ import { json, type Route } from '../server/route.ts'
 type Health = Readonly<{ missing: readonly string[]; degraded: readonly string[] }>
 
 type Needs = Readonly<{
-  /** By name. Each rejects while the service of that name is away. */
+  /** The required services by name. A check rejects while its service is away. */
   needs: Readonly<Record<string, () => Promise<void>>>
-  /** By name. Each is false while the service of that name is away. */
+  /** The optional services by name. A check returns false while its service is away. */
   helpers: Readonly<Record<string, () => boolean>>
   isDraining: () => boolean
 }>

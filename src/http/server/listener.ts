@@ -4,7 +4,7 @@ import { getRequestListener, RequestError } from '@hono/node-server'
 import type { App } from './app.ts'
 import type { Unreadable } from './malformed-requests.ts'
 
-/** Requests are small: slow clients are disconnected. */
+/** Limits of time: requests are small, so a client that takes long to send one is disconnected. */
 const SERVER_OPTIONS = {
   headersTimeout: 10_000,
   requestTimeout: 15_000,

@@ -8,7 +8,7 @@ import { answerReply } from './answer-reply.ts'
 import { pageReply } from './page-reply.ts'
 import { type Call, type Handle, json, NO_STORE, type Reply, type Route } from './route.ts'
 
-/** The answers to errors in one form. */
+/** How errors are answered in one form: OAuth JSON, problem JSON, or a page. */
 type Answers = Readonly<{
   /** The answer to a refusal; null for an error that is no refusal of this form. */
   refused: (error: unknown, call: Call) => Reply | null
@@ -31,7 +31,7 @@ export const catching =
     }
   }
 
-/** For a page that answers a form with what is wrong with it; null: the refusal is answered as everywhere. */
+/** Lets a page answer a refused form itself, with what is wrong beside each field. Where `answer` returns null, the refusal is answered as everywhere. */
 export const answeringProblems =
   (handle: Handle, answer: (problem: Problem, call: Call) => Promise<Reply | null>): Handle =>
   async call => {

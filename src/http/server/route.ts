@@ -28,7 +28,7 @@ export type Reply = Readonly<{
   log?: LogFields
   /** An error that was not foreseen: a line of its own in the log. */
   fault?: string
-  /** Of an answer of 5xx that is no fault of the server. */
+  /** Marks an answer of 5xx that is no fault of the server. */
   isNoFault?: true
 }>
 

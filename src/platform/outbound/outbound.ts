@@ -138,7 +138,7 @@ const ask = (
       },
     )
     request.on('error', reject)
-    // Of an answer that switches to another protocol the parser tells no error.
+    // The parser reports no error when an answer switches to another protocol.
     request.on('upgrade', () => resolve({ outcome: 'failed', reason: 'answer_malformed' }))
     signal.addEventListener('abort', reject, { once: true })
     request.end(body ?? undefined)

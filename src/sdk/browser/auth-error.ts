@@ -4,7 +4,7 @@
  * - `network`: no answer within ten seconds, or no connection. The sign-in is kept; try again.
  * - `server`: a 5xx or an answer that is not Signet's. The sign-in is kept; try again.
  * - `rate_limited`: too many requests; `retry_after_seconds` says when to try again. The sign-in is kept.
- * - `signed_out`: nobody is signed in, or the sign-in has ended. Show a way to sign in.
+ * - `signed_out`: this browser has no sign-in, or the server has ended it. Show a way to sign in.
  * - `refused`: the server refused the request; `reason` has its code, and `fields` the form's fields that are wrong.
  * - `callback`: the address of the callback does not belong to a sign-in that this tab began.
  */

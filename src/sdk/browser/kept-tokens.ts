@@ -21,7 +21,7 @@ export const renewKept = async (options: PagesOptions, store: PageStore): Promis
   try {
     const answer = await sendPost({ url: `${issuer}/token`, body: parametersOf(form), idempotency_key })
     const { tokens } = readTokens(options, answer, kept)
-    // Another tab may have signed out, or in as someone else, while the answer was on its way.
+    // While the answer was on its way, another tab may have signed out, or another person may have signed in there.
     if (readKept(store)?.refresh_token === refresh_token) keep(store, answer, kept)
     return tokens
   } catch (error) {

@@ -6,9 +6,9 @@ import { writeLogoutNotices } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 type Selection = Readonly<{
-  /** Of `refresh_families f`, its owner first. */
+  /** A condition on `refresh_families f` that names the owner first. */
   condition: Fragment
-  /** The same of sign-ins that go on, but whose clients are told, by the last batch. By default there are none. */
+  /** A condition for sign-ins that go on, and whose clients the last batch tells all the same. Default: no sign-in. */
   told_too?: Fragment
   reason: EndReason
   access_token_seconds: number
@@ -54,7 +54,7 @@ export const endSelectedFamilies = (
   ${writeFeedEntries(sql, access_token_seconds)},
   ${writeLogoutNotices(sql, sql`told`)}`
 
-/** By what was found, not by what was ended: one of the batch may have signed out meanwhile, and there are more behind it. */
+/** Counts the sign-ins that were found, not those that were ended: one of a full batch may have signed out meanwhile, and more come after it. */
 export const isLastBatch = (sql: ISql): Fragment => sql`
   (select count(*) from living) < ${FAMILIES_AT_ONCE}`
 

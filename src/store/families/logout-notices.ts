@@ -11,8 +11,9 @@ export const writeLogoutNotices = (sql: ISql, ended: Fragment = sql`ended`): Fra
   insertNotices(sql, { ended, sid: sql`f.id` })
 
 /**
- * The same where everything of a person ends: one delivery for each client, without a `sid`, but for clients that need one. Sign-ins come
- * from the given CTE with an `id`. Clients of the CTE `spared (client_id)`, at which a sign-in of the person goes on, get each `sid`.
+ * CTE `notices` where everything of a person ends: one delivery without a `sid` for each client. A client that is registered for a `sid`,
+ * and a client of the CTE `spared (client_id)`, at which another sign-in of the person goes on, get a delivery for each `sid`. The ended
+ * sign-ins come from the CTE `ended (id)`.
  */
 export const writeLogoutNoticesOfPerson = (
   sql: ISql,

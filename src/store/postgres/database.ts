@@ -17,7 +17,7 @@ export type Database = Readonly<{
   load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
-  /** Like `ping`, but an answer of the last second is enough while no connection has ended: nearly always without a query. */
+  /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
   ensure: () => Promise<void>
   close: () => Promise<void>
 }>

@@ -18,7 +18,7 @@ export const authorizationCodes = pgTable(
     /** SHA-256 of the code. */
     digest: bytea().notNull(),
     session_id: uuid().notNull(),
-    /** These three are the session's at the moment of issue. */
+    /** The session's epoch, `auth_time` and `amr` when the code was issued. */
     credential_epoch: integer().notNull(),
     auth_time: instant().notNull(),
     amr: text().array().notNull(),
@@ -35,7 +35,7 @@ export const authorizationCodes = pgTable(
     /** Redemptions with something wrong, before it was spent. */
     failures: integer().notNull().default(0),
     spent_at: instant(),
-    /** Of the redemption that spent it; null without an Idempotency-Key. */
+    /** Proves a retry of the redemption that spent the code; null where that one had no Idempotency-Key. */
     retry_proof: bytea(),
     /** The family that it bought; null until it is spent. No reference: the deletion of a family would look for its code. */
     family_id: uuid(),
@@ -86,7 +86,7 @@ export const consents = pgTable(
     version: integer().notNull().default(0),
     /** Pairs of a scope and a resource, as `grantsOf` in domain/authorization/consent.ts writes them. */
     granted: text().array().notNull(),
-    /** The same of optional scopes that the person left out. A server of a version before does not write it: what is in both is granted. */
+    /** Such pairs of optional scopes that the person left out. An older version does not write this column, so a pair in both columns is granted. */
     declined: text().array().notNull().default(sql`'{}'`),
     granted_at: instant().notNull().default(sql`now()`),
   },
@@ -116,7 +116,7 @@ export const clientLogos = pgTable(
     /** SHA-256 of the image; both are null until a fetch has succeeded. */
     digest: bytea(),
     image: bytea(),
-    /** No instance fetches the image before: the end of a claim, of a pause after a failure, or of a day. */
+    /** The time before which no instance fetches the image: the end of a claim, of a pause after a failure, or of a day. */
     due_at: instant().notNull(),
     /** Fetches in a row that have failed. */
     failures: integer().notNull().default(0),

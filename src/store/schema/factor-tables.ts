@@ -17,7 +17,7 @@ export const totpFactors = pgTable('totp_factors', {
   last_step: integer().notNull(),
   /** Wrong codes in a row, from devices that the account does not know. Counted before a code is judged. */
   failures: integer().notNull().default(0),
-  /** The same, from known devices. */
+  /** Wrong codes in a row from known devices. */
   known_failures: integer().notNull().default(0),
   created_at: instant().notNull().default(sql`now()`),
 })

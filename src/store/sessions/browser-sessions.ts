@@ -54,7 +54,7 @@ const toSession = ({ session_id, auth_time, amr, ...account }: Row): BrowserSess
 /**
  * The account's row is held while the session is written: a password change under way is waited for and then seen. The row of the
  * session that goes on is locked first, so that of two sign-ins in one browser the second one finds the secret changed, and gets a
- * session of its own. The session of another person is in another person's rows, and ended by a statement of its own.
+ * session of its own. The session of another person lies under that person's key, and is ended by a second statement.
  */
 const createOpenSession =
   (

@@ -90,8 +90,8 @@ describe.each(fastest)('signetd accounts ($name)', ({ create }) => {
   })
 
   it.each([
-    [['create', 'no-address'], PASSWORD, /the e-mail must be an e-mail address/],
-    [['create', 'pаypal@bad.example'], PASSWORD, /the e-mail must be/],
+    [['create', 'no-address'], PASSWORD, /the argument must be an e-mail address/],
+    [['create', 'pаypal@bad.example'], PASSWORD, /the argument must be/],
     [['create', 'a@bad.example', '--role', 'a b'], PASSWORD, /the roles must/],
     [['create', 'a@bad.example'], 'short', /the password must be 8 characters/],
     [['create', 'a@bad.example'], 'password1', /common/],

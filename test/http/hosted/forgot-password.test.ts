@@ -110,7 +110,7 @@ describe('the page for a forgotten password', () => {
     const browser = createBrowser(post.signet)
     const page = await browser.visit('/forgot-password?ui_locales=de')
     const told = await browser.follow(await browser.submit(page, { email: 'ada@forgot.example' }))
-    expect(titleOf(told)).toBe('Sehen Sie in Ihre Mails')
+    expect(titleOf(told)).toBe('Sehen Sie in Ihr Postfach')
   })
 
   it.each([

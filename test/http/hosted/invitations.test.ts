@@ -192,7 +192,7 @@ describe.runIf(hasPostgres)('invitations', () => {
     expect(said.err).toEqual([expect.stringContaining(`there is an account ${email} already: `)])
     expect(await invite('no address')).toMatchObject({
       code: 1,
-      err: ['the e-mail must be an e-mail address'],
+      err: ['the argument must be an e-mail address'],
     })
     expect(
       mailbox.mails.filter(({ subject = '', to }) => SUBJECT.test(subject) && to?.[0]?.address === email),
