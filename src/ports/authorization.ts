@@ -74,11 +74,13 @@ export type Consents = {
   /** Null: nothing was ever granted. */
   find(party: Party): Promise<Consent | null>
   /**
-   * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Null when there is
-   * no such account. Default of `declined`: nothing.
+   * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Replaces both where
+   * `document_digest` differs from the one before. Null when there is no such account. Defaults: nothing declined, no digest.
    */
   grant(
-    consent: Party & Readonly<{ granted: readonly string[]; declined?: readonly string[] }>,
+    consent: Party &
+      Pick<Consent, 'granted' | 'document_digest'> &
+      Readonly<{ declined?: readonly string[] }>,
   ): Promise<Consent | null>
   /**
    * Atomic: forgets what was granted and declined, raises the version and ends every sign-in of the person at the client, with its entry in the
