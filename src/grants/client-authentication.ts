@@ -75,9 +75,9 @@ const createVerify = ({ clients, ...needs }: Needs) => {
   return async (request: ClientRequest): Promise<Client> => {
     const credentials = readCredentials(request)
     const { method, client_id } = credentials
-    const client = await clients.find(client_id)
-    // The client_id is not logged: a caller who swaps id and secret has sent the secret there.
-    if (client === null) throw new OAuthError('client_unknown')
+    const found = await clients.findFor(client_id, request.limit_key)
+    if ('refusal' in found) throw found.refusal
+    const { client } = found
     if (client.token_endpoint_auth_method !== method) {
       throw new OAuthError('client_method_not_registered', { client_id, auth_method: method })
     }
