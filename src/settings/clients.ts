@@ -27,7 +27,7 @@ export const CLIENT_SETTINGS = {
           )
     }),
     standard: '`DEFAULT_AUDIENCE`; none where that is the issuer',
-    help: 'The audiences that clients may get tokens for which no operator has registered, separated by commas, the first by default. Never the issuer.',
+    help: 'The audiences for which clients that no operator has registered may get tokens, separated by commas, the first by default. Never the issuer.',
   },
   REGISTRATION_SCOPES: {
     schema: words.transform((scopes, context) => {

@@ -29,8 +29,11 @@ export type ClientDocument = Readonly<{ members: object; jwks_uri: string | null
 
 type Refused = Readonly<{ cause: string }>
 
-/** Ours: what cannot be shown is left out: a document is written for many servers, and a picture decides on nothing. */
+/** Ours: an address that cannot be shown is left out, because one document is for all servers. */
 const shown = z.string().refine(isWebUri).optional().catch(undefined)
+
+/** Ours: no control characters, and none that turn the direction of what follows: a stranger's name stands in our sentences. */
+const NAME = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+$/u
 
 /**
  * draft-ietf-oauth-client-id-metadata-document §4 – The members of a document that count here; others are ignored. Ours: grants and
@@ -38,7 +41,7 @@ const shown = z.string().refine(isWebUri).optional().catch(undefined)
  */
 const document = z.object({
   client_id: z.string(),
-  client_name: z.string().min(1).optional(),
+  client_name: z.string().regex(NAME, 'must be a text without control characters').optional(),
   client_uri: shown,
   logo_uri: shown,
   policy_uri: shown,
@@ -103,8 +106,8 @@ const keysAlone = (jwks: unknown): unknown =>
   typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? { keys: jwks.keys } : jwks
 
 /**
- * Ours – What a person has relied on who consented: the name, where answers go, and by which keys the client is known. Keys that the
- * client changes at its `jwks_uri` are its own affair: the address stands for them.
+ * Ours – A digest of what a person who consents relies on: the name, where answers go, and the keys by which the client is known. For keys
+ * at a `jwks_uri` the address stands: a client that rotates its keys must not ask every person again.
  */
 const consentDigestOf = (
   { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,

@@ -1,7 +1,7 @@
 import type { Client } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 
-/** Ours – What a client may ask for that no operator has registered. */
+/** Ours – What a client that no operator has registered may ask for. */
 export type SelfRegistrationPolicy = Readonly<{
   audiences: readonly string[]
   scopes: readonly string[]

@@ -28,7 +28,7 @@ type Needs = Readonly<{
   /** Fetches that one address may cause. */
   limit: Limit
   policy: ClientPolicy
-  /** What clients may ask for that no operator has registered. The same object while nothing has changed. */
+  /** What clients that no operator has registered may ask for. The same object while nothing has changed. */
   selfRegistration: () => SelfRegistrationPolicy
   clock: Clock
 }>
@@ -50,8 +50,8 @@ type Fetched = Readonly<{ client: Client; fresh_seconds: number } | { cause: str
 
 /**
  * draft-ietf-oauth-client-id-metadata-document – Clients whose `client_id` is the address of the document that describes them, behind the
- * clients that are registered here. Documents are kept in the memory of each instance; a URL is fetched once at a time, and by a request
- * alone whose address has not caused too many fetches.
+ * clients that are registered here. Documents are kept in the memory of each instance. A URL is fetched once at a time, and only while the
+ * address of the request has not caused too many fetches.
  */
 export const createDocumentClients = (needs: Needs): Clients => {
   const { registered, isWithheld, clock } = needs

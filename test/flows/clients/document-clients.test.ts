@@ -208,6 +208,7 @@ describe('a metadata document', () => {
       },
       /^jwks/,
     ],
+    ['a name that turns the text', { client_name: 'Agent \u202e' }, /^client_name/],
     ['a long name', { client_name: 'x'.repeat(201) }, /^client_name/],
   ])('with %s is refused', async (name, document, cause) => {
     const client_id = host.publish(`/bad-${name.replaceAll(/\W/g, '-')}.json`, document)
@@ -216,13 +217,14 @@ describe('a metadata document', () => {
     expect(told).toEqual(typeof cause === 'string' ? cause : expect.stringMatching(cause))
   })
 
-  it('is refused when it is no JSON object, redirected, missing, or larger than 64 kB', async () => {
+  it('is refused when it is no JSON object, redirected, missing, silent for 3 seconds, or larger than 64 kB', async () => {
     const answers = {
       '/list.json': response => void response.end('[]'),
       '/text.json': response => void response.end('hello'),
       '/latin.json': response => void response.end(Buffer.from([0x22, 0xe4, 0x22])),
       '/redirected.json': response => void response.writeHead(302, { location: '/agent.json' }).end(),
       '/empty.json': response => void response.writeHead(204).end(),
+      '/silent.json': () => {},
       '/large.json': response => void response.end(' '.repeat(65_537)),
     } satisfies Record<string, Parameters<DocumentHost['answer']>[1]>
     for (const [path, answer] of Object.entries(answers)) host.answer(path, answer)
@@ -239,6 +241,7 @@ describe('a metadata document', () => {
       ['/latin.json', 401, 'no JSON object'],
       ['/redirected.json', 401, 'status 302'],
       ['/empty.json', 401, 'status 204'],
+      ['/silent.json', 401, 'timed_out'],
       ['/large.json', 401, 'body_too_large'],
       ['/nowhere.json', 401, 'status 404'],
     ])
