@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClientRegistrations } from '../../../src/store/clients/client-registrations.ts'
 import { newEmail } from '../../support/ask.ts'
 import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
@@ -130,6 +131,26 @@ describe('draft-ietf-oauth-client-id-metadata-document – a client whose client
     expect((await authorize(host.urlOf('/registered.json'))).status).toBe(400)
     expect(lastLine(signet)).toMatchObject({ reason: 'redirect_uri_not_registered' })
     expect(host.countOf('/registered.json')).toBe(0)
+  })
+})
+
+describe('a client of a document that an operator refuses', () => {
+  it('is refused without a fetch where a client with its id is disabled in the database, and served once it is removed', async () => {
+    const client_id = host.publish('/withheld.json')
+    const bystander = host.publish('/beside.json')
+    const registrations = createClientRegistrations(deployment.database)
+    await registrations.create({ client_id, metadata: '{}', client_secret_digest: null })
+    await registrations.disable(client_id)
+    const at = await start()
+    expect((await authorize(client_id, { at })).status).toBe(400)
+    expect(lastLine(at)).toMatchObject({ reason: 'client_unknown' })
+    expect(host.countOf('/withheld.json')).toBe(0)
+    expect((await authorize(bystander, { at })).status).toBe(303)
+    await at.close()
+    await registrations.delete(client_id)
+    const again = await start()
+    expect((await authorize(client_id, { at: again })).status).toBe(303)
+    await again.close()
   })
 })
 
