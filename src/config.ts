@@ -38,6 +38,7 @@ export const readConfig = (environment: Environment): Reading => {
     ...judgePorts(settings),
     ...judgeIssuer(settings),
     ...judgeAudience(settings),
+    ...judgeRegistrationAudiences(settings),
     ...judgePeppers(settings),
     ...judgeMail(settings),
   )
@@ -204,6 +205,24 @@ const judgeAudience = ({ DEFAULT_AUDIENCE = '' }: Partial<Settings>): readonly s
   Buffer.byteLength(JSON.stringify(DEFAULT_AUDIENCE)) - 2 > ADDRESS_MAX_CHARACTERS
     ? [`DEFAULT_AUDIENCE must be ${ADDRESS_MAX_CHARACTERS} characters at most`]
     : []
+
+/** Ours – The issuer never shares a token: a client that registers itself gets none that the account API takes. */
+const judgeRegistrationAudiences = ({
+  REGISTRATION_AUDIENCES,
+  ...settings
+}: Partial<Settings>): readonly string[] =>
+  settings.PORT !== undefined &&
+  REGISTRATION_AUDIENCES?.includes(settings.ISSUER ?? `http://localhost:${settings.PORT}`)
+    ? ['REGISTRATION_AUDIENCES must not name the issuer: name the URIs of your services']
+    : []
+
+/** The audiences of clients that no operator has registered. */
+export const registrationAudiencesOf = ({
+  REGISTRATION_AUDIENCES,
+  DEFAULT_AUDIENCE,
+  ISSUER,
+}: Pick<Config, 'REGISTRATION_AUDIENCES' | 'DEFAULT_AUDIENCE' | 'ISSUER'>): readonly string[] =>
+  REGISTRATION_AUDIENCES ?? (DEFAULT_AUDIENCE === ISSUER ? [] : [DEFAULT_AUDIENCE])
 
 const judgePeppers = ({ DATABASE_URL, REFRESH_TOKEN_PEPPER }: Partial<Settings>): readonly string[] =>
   DATABASE_URL && REFRESH_TOKEN_PEPPER === null

@@ -52,6 +52,10 @@ describe('configuration', () => {
       RATE_LIMIT_REFRESH: { count: 300, window_seconds: 60 },
       RATE_LIMIT_REVOKE: { count: 60, window_seconds: 60 },
       RATE_LIMIT_PUSHED_REQUESTS: { count: 60, window_seconds: 60 },
+      RATE_LIMIT_CLIENT_DOCUMENTS: { count: 30, window_seconds: 60 },
+      CLIENT_ID_DOCUMENTS: 'off',
+      REGISTRATION_AUDIENCES: null,
+      REGISTRATION_SCOPES: null,
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
       SCOPES_FILE: null,
       SIGN_UP: 'open',
@@ -273,6 +277,19 @@ describe('configuration', () => {
     RATE_LIMIT_REFRESH: RATE,
     RATE_LIMIT_REVOKE: RATE,
     RATE_LIMIT_PUSHED_REQUESTS: RATE,
+    RATE_LIMIT_CLIENT_DOCUMENTS: RATE,
+    CLIENT_ID_DOCUMENTS: [
+      ['on', 'off'],
+      ['true', 'ON'],
+    ],
+    REGISTRATION_AUDIENCES: [
+      ['https://api.example/mcp', 'https://a.example, urn:b', 'https://a.example https://b.example'],
+      ['api', 'https://api.example/#part', 'http://localhost:8080'],
+    ],
+    REGISTRATION_SCOPES: [
+      ['openid read', 'openid,read', 'offline_access'],
+      ['signet:admin', 'openid signet:accounts', '"'],
+    ],
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: [
       ['on', 'off'],
       ['true', 'ON', '1'],

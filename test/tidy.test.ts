@@ -61,6 +61,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'base',
     'outbound',
     'oauth',
+    'clients',
     'account',
     'sign-in',
     'factors',

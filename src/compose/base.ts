@@ -4,6 +4,7 @@ import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log, Wait } from '../ports/effects.ts'
+import { composeClients } from './clients.ts'
 import type { OpenParts } from './open.ts'
 import { composeStores } from './stores.ts'
 
@@ -11,7 +12,7 @@ type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
 
 /** The parts that every composer gets: open connections, stores, and the rules of the configuration that several subjects share. */
 export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait }: Effects) => {
-  const { clients, database, keys, metrics, outbound, passwords, peppers, redis, scopes } = opened
+  const { database, keys, metrics, outbound, passwords, peppers, redis, scopes } = opened
   const lifetimes: Lifetimes = {
     access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
@@ -21,13 +22,14 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     idle_seconds: config.SESSION_IDLE_SECONDS,
     max_seconds: config.SESSION_MAX_SECONDS,
   }
+  const limits = createLimits({ redis, metrics })
   return {
     ...composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics }),
-    clients,
+    clients: composeClients(config, { opened, limits, clock, log }),
     clock,
     issuer: config.ISSUER,
     keys,
-    limits: createLimits({ redis, metrics }),
+    limits,
     log,
     metrics,
     outbound,

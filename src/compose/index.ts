@@ -41,6 +41,8 @@ type Parts = Readonly<{
   wait?: Wait
   /** A database that the caller has opened and closes. Default: the one of DATABASE_URL or DATA_DIR, opened and closed here. */
   database?: Database
+  /** PEM. Who may certify the servers of others. Default: the authorities that this process trusts. */
+  authorities?: string
   /** Shows a mail to the developer, on the embedded database without SMTP_URL. Default: mails are not shown. */
   printMail?: (text: string) => void
   /** Lines that the log could not write. Default: none. */
@@ -72,6 +74,7 @@ const assemble = async (
     clock = () => new Date(),
     wait = systemWait,
     database,
+    authorities,
     printMail = () => {},
     logLinesDropped = () => 0,
     onPhase,
@@ -80,7 +83,7 @@ const assemble = async (
 ): Promise<Signet> => {
   const templates = composeTemplates(config, log)
   const pages = composePages(config, templates)
-  const opened = await openParts(config, { clock, log, database, onClose, onPhase })
+  const opened = await openParts(config, { clock, log, database, authorities, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
   const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, onClose })

@@ -32,6 +32,8 @@ type Parts = Readonly<{
   log: Log
   /** A database that the caller has opened and closes. */
   database: Database | undefined
+  /** PEM. Who may certify the servers of others; undefined: the authorities that this process trusts. */
+  authorities: string | undefined
   onClose: OnClose
   onPhase: ((phase: StartPhase) => void) | undefined
 }>
@@ -45,7 +47,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
-  const { clients, putListed, putStored } = createRegisteredClients({ log })
+  const { clients, isWithheld, putListed, putStored } = createRegisteredClients({ log })
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
@@ -69,7 +71,10 @@ export const openParts = async (config: Config, parts: Parts) => {
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
-  const outbound = createOutbound({ allow: config.OUTBOUND_ALLOW })
+  const outbound = createOutbound({
+    allow: config.OUTBOUND_ALLOW,
+    ...(parts.authorities === undefined ? {} : { authorities: parts.authorities }),
+  })
   onClose(() => outbound.close())
   const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
   onClose(() => passwords.close())
@@ -78,6 +83,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     clients,
     database,
     demo,
+    isWithheld,
     keys,
     key_seconds,
     metrics,

@@ -44,22 +44,34 @@ type Credentials =
  * by address. When the count is used up, a request is refused before its credentials are compared: further guesses learn nothing.
  */
 export const createAuthenticateClient = (needs: Needs): AuthenticateClient => {
+  const { clients, failures } = needs
   const verify = createVerify(needs)
   return async request => {
-    const credentials = readOrRefuse(request)
-    const client = credentials instanceof OAuthError ? null : await needs.clients.find(credentials.client_id)
-    const key = client === null ? request.limit_key : `${request.limit_key} ${client.client_id}`
-    const exhausted = needs.failures.isExhausted(key)
+    const named = await findNamed(clients, request)
+    const key = 'refusal' in named ? request.limit_key : `${request.limit_key} ${named.credentials.client_id}`
+    const exhausted = failures.isExhausted(key)
     if (exhausted)
       throw new OAuthError('token_failures_limit', { retry_after_seconds: exhausted.reset_seconds })
     try {
-      if (credentials instanceof OAuthError) throw credentials
-      return await verify(client, credentials)
+      if ('refusal' in named) throw named.refusal
+      return await verify(named)
     } catch (error) {
-      if (isFailure(error)) await countFailure(needs.failures, key)
+      if (isFailure(error)) await countFailure(failures, key)
       throw error
     }
   }
+}
+
+type Named = Readonly<{ client: Client; credentials: Credentials }>
+
+const findNamed = async (
+  clients: Clients,
+  request: ClientRequest,
+): Promise<Named | Readonly<{ refusal: OAuthError }>> => {
+  const credentials = readOrRefuse(request)
+  if (credentials instanceof OAuthError) return { refusal: credentials }
+  const found = await clients.findFor(credentials.client_id, request.limit_key)
+  return 'refusal' in found ? found : { client: found.client, credentials }
 }
 
 const readOrRefuse = (request: ClientRequest): Credentials | OAuthError => {
@@ -84,10 +96,8 @@ const countFailure = async (failures: Limit, key: string) => {
 
 const createVerify = (needs: Needs) => {
   const verifyAssertion = createVerifyAssertion(needs)
-  return async (client: Client | null, credentials: Credentials): Promise<Client> => {
+  return async ({ client, credentials }: Named): Promise<Client> => {
     const { method, client_id } = credentials
-    // The client_id is not logged: a caller who swaps id and secret has sent the secret there.
-    if (client === null) throw new OAuthError('client_unknown')
     if (client.token_endpoint_auth_method !== method) {
       throw new OAuthError('client_method_not_registered', { client_id, auth_method: method })
     }

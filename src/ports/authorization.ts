@@ -74,12 +74,14 @@ export type Consents = {
   /** Null: nothing was ever granted. */
   find(party: Party): Promise<Consent | null>
   /**
-   * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Null when there is
-   * no such account of this epoch: everything of the person who has answered was ended meanwhile. Default of `declined`: nothing.
+   * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Replaces both where
+   * `document_digest` differs from the one before. Null when there is no such account of this epoch: everything of the person who has
+   * answered was ended meanwhile. Defaults: nothing declined, no digest.
    */
   grant(
     consent: Party &
-      Readonly<{ credential_epoch: number; granted: readonly string[]; declined?: readonly string[] }>,
+      Pick<Consent, 'granted' | 'document_digest'> &
+      Readonly<{ credential_epoch: number; declined?: readonly string[] }>,
   ): Promise<Consent | null>
   /**
    * Atomic: forgets what was granted and declined, raises the version and ends every sign-in of the person at the client, with its entry in the

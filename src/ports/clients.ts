@@ -1,9 +1,21 @@
 /** The registered clients, and the assertions that they have spent. A comment states atomicity and failure. */
 import type { Client, ClientRecord } from '../domain/oauth/client.ts'
+import type { OAuthError } from '../domain/oauth/oauth-error.ts'
+
+/** A client, or why there is none that could be used. */
+export type FoundClient = Readonly<{ client: Client } | { refusal: OAuthError }>
 
 export type Clients = {
-  /** Null when no client has this id. */
+  /**
+   * Null when no client has this id. Fetches nothing: of a client that a document describes it tells what was last known here, and nothing
+   * that it may decide on.
+   */
   find(client_id: string): Promise<Client | null>
+  /**
+   * The client of a request. Fetches the document of a client that has one, at most once in its lifetime. `limit_key`: under which a fetch
+   * is counted; null where a credential of this server proves that the client was known. Without a document it costs what `find` costs.
+   */
+  findFor(client_id: string, limit_key: string | null): Promise<FoundClient>
   /** Every registered client. */
   all(): Promise<readonly Client[]>
   /** True for an origin of any registered redirect URI. */

@@ -5,6 +5,7 @@ import { SIGN_UP_MODES } from '../domain/account/invitation.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
+import { CLIENT_SETTINGS } from './clients.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import {
@@ -133,6 +134,7 @@ export const SETTINGS = {
     ...oneOf('off', ['off', 'on']),
     help: '`on`: every client pushes its authorization requests to `/par` first (RFC 9126). `require_pushed_authorization_requests` asks it of one client.',
   },
+  ...CLIENT_SETTINGS,
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
     standard: 'embedded: generated into `DATA_DIR`; else required',

@@ -32,6 +32,10 @@ export const LIMIT_SETTINGS = {
     ...rateLimit('60/60'),
     help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Any program can push in the name of a public client. Confidential clients do not count.',
   },
+  RATE_LIMIT_CLIENT_DOCUMENTS: {
+    ...rateLimit('30/60'),
+    help: 'Client ID metadata documents that the requests of one IP address (IPv6: its /64) may cause to be fetched. Documents that are known already do not count.',
+  },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
     help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try. The same limit holds for exports of one account, and ${IN_WORDS[ENDINGS_FACTOR]}as much for endings of other sign-ins.`,

@@ -4,7 +4,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import type { OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js'
+import type { OAuthClientInformationMixed, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js'
 import express from 'express'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,16 +12,28 @@ import { newEmail, PASSWORD } from '../support/ask.ts'
 import { createPageVisitor, serveAt } from '../support/authorization/person.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
+import { type DocumentHost, openDocumentHost } from '../support/services/document-host.ts'
 import { freePort } from '../support/services/services.ts'
 
+type Kept = {
+  information?: OAuthClientInformationMixed
+  tokens?: OAuthTokens
+  verifier: string
+  asked: URL | null
+}
+
 /** What an agent keeps, and where it sends the person: to a port that was free when it started. */
-const createAgent = (redirectUrl: string) => {
-  const kept: { tokens?: OAuthTokens; verifier: string; asked: URL | null } = { verifier: '', asked: null }
+const createAgent = (redirectUrl: string, client: Readonly<{ client_id: string } | { document: string }>) => {
+  const kept: Kept = { verifier: '', asked: null, ...('client_id' in client ? { information: client } : {}) }
   const provider: OAuthClientProvider = {
     redirectUrl,
     clientMetadata: { client_name: 'Agent', redirect_uris: [redirectUrl], scope: 'offline_access read' },
     state: () => 'a state',
-    clientInformation: () => ({ client_id: 'agent' }),
+    ...('document' in client ? { clientMetadataUrl: client.document } : {}),
+    clientInformation: () => kept.information,
+    saveClientInformation: information => {
+      kept.information = information
+    },
     tokens: () => kept.tokens,
     saveTokens: tokens => {
       kept.tokens = tokens
@@ -67,6 +79,7 @@ describe('the client of @modelcontextprotocol/sdk', () => {
   let deployment: Deployment
   let issuer: string
   let resource: string
+  let host: DocumentHost
   const closers: (() => Promise<void>)[] = []
   beforeAll(async () => {
     const port = await freePort()
@@ -81,7 +94,16 @@ describe('the client of @modelcontextprotocol/sdk', () => {
       audience: [resource],
     }
     deployment = await openDeployment([agent])
-    const listening = await listen(deployment)
+    host = await openDocumentHost()
+    closers.push(host.close)
+    const listening = await listen(deployment, {
+      authorities: host.certificate,
+      environment: {
+        ...host.environment,
+        REGISTRATION_AUDIENCES: resource,
+        REGISTRATION_SCOPES: 'openid offline_access read',
+      },
+    })
     issuer = listening.issuer
     closers.push(listening.close, await serveAt(port, mcpServer(issuer, resource)))
   })
@@ -90,23 +112,34 @@ describe('the client of @modelcontextprotocol/sdk', () => {
     await deployment.close()
   })
 
-  it('is sent to Signet by an MCP server, comes back with a code, calls a tool and refreshes', async () => {
-    const { provider, kept } = createAgent(`http://localhost:${await freePort()}/callback`)
-    const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: provider })
-    const first = open()
-    await expect(new Client({ name: 'agent', version: '1.0.0' }).connect(first)).rejects.toThrow(
-      UnauthorizedError,
-    )
-    const person = createPageVisitor(issuer, { email: newEmail(), password: PASSWORD })
-    const { searchParams } = await person.authorize(kept.asked ?? '')
-    expect([searchParams.get('state'), searchParams.get('iss')]).toEqual(['a state', issuer])
-    await first.finishAuth(searchParams.get('code') ?? '')
-    const client = new Client({ name: 'agent', version: '1.0.0' })
-    await client.connect(open())
-    expect(await client.callTool({ name: 'read' })).toMatchObject({ content: [{ text: 'a note' }] })
-    await client.close()
-    const old = kept.tokens?.refresh_token
-    expect(await auth(provider, { serverUrl: resource })).toBe('AUTHORIZED')
-    expect(kept.tokens?.refresh_token).not.toBe(old)
-  })
+  it.each(['registered', 'described by a document'])(
+    'that is %s is sent to Signet by an MCP server, comes back with a code, calls a tool and refreshes',
+    async kind => {
+      const client_id = host.publish('/agent.json', {
+        client_name: 'Agent',
+        redirect_uris: ['http://localhost/callback'],
+      })
+      const { provider, kept } = createAgent(
+        `http://localhost:${await freePort()}/callback`,
+        kind === 'registered' ? { client_id: 'agent' } : { document: client_id },
+      )
+      const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: provider })
+      const first = open()
+      await expect(new Client({ name: 'agent', version: '1.0.0' }).connect(first)).rejects.toThrow(
+        UnauthorizedError,
+      )
+      const person = createPageVisitor(issuer, { email: newEmail(), password: PASSWORD })
+      const { searchParams } = await person.authorize(kept.asked ?? '')
+      expect([searchParams.get('state'), searchParams.get('iss')]).toEqual(['a state', issuer])
+      await first.finishAuth(searchParams.get('code') ?? '')
+      const client = new Client({ name: 'agent', version: '1.0.0' })
+      await client.connect(open())
+      expect(await client.callTool({ name: 'read' })).toMatchObject({ content: [{ text: 'a note' }] })
+      await client.close()
+      expect(kept.information?.client_id).toBe(kind === 'registered' ? 'agent' : client_id)
+      const old = kept.tokens?.refresh_token
+      expect(await auth(provider, { serverUrl: resource })).toBe('AUTHORIZED')
+      expect(kept.tokens?.refresh_token).not.toBe(old)
+    },
+  )
 })

@@ -1,3 +1,5 @@
+import { type Digest, sameDigest } from '../base/digest.ts'
+import type { Client } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 import type { ScopeCatalogue } from './scope-catalogue.ts'
 
@@ -11,10 +13,27 @@ export type Consent = Readonly<{
   granted: readonly string[]
   /** Optional scopes that the person left out when they were last asked. */
   declined: readonly string[]
+  /** What the client's document said when the person was asked last; null or absent for a client that is registered here. */
+  document_digest?: Digest<'client_document'> | null | undefined
 }>
 
+/**
+ * draft-ietf-oauth-client-id-metadata-document §6 – Consent to a client whose document has changed in what people rely on counts for
+ * nothing: its redirect URIs, its keys or its name. The person is asked again for everything.
+ */
+export const consentToUnchanged = (
+  consent: Consent | null,
+  { document_digest }: Pick<Client, 'document_digest'>,
+): Consent | null => {
+  const known = consent?.document_digest ?? null
+  const now = document_digest ?? null
+  const isSame = known === null || now === null ? known === now : sameDigest(known, now)
+  return isSame ? consent : null
+}
+
 /** A client to which a person has granted something, for the account page. */
-export type ConsentRecord = Omit<Consent, 'declined'> & Readonly<{ client_id: string; granted_at: Date }>
+export type ConsentRecord = Omit<Consent, 'declined' | 'document_digest'> &
+  Readonly<{ client_id: string; granted_at: Date }>
 
 /** Such a scope is about the person and no resource: consent to it holds for every resource. */
 const isIdentityScope = (scope: string): boolean => IDENTITY_SCOPES.includes(scope)

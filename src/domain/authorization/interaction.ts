@@ -4,7 +4,7 @@ import type { Reason } from '../oauth/oauth-error.ts'
 import { isLoopbackOrPrivateUse } from '../oauth/redirect-uri.ts'
 import type { BrowserSession } from '../sign-in/browser-session.ts'
 import type { AuthorizationRequest, Prompt } from './authorization-request.ts'
-import { type Consent, type ScopeAsked, scopesToShow, standingsOf } from './consent.ts'
+import { type Consent, consentToUnchanged, type ScopeAsked, scopesToShow, standingsOf } from './consent.ts'
 import type { ScopeCatalogue } from './scope-catalogue.ts'
 
 /** What is known when the next step is judged. */
@@ -117,7 +117,7 @@ const isStrong = ({ acr_values }: AuthorizationRequest, { amr }: BrowserSession)
  */
 const consentStep = ({ request, client, consent, catalogue }: AuthorizationStanding): AuthorizationStep => {
   const asked = { scope: request.scope, resources: request.audience }
-  const standings = standingsOf(asked, { consent, catalogue })
+  const standings = standingsOf(asked, { consent: consentToUnchanged(consent, client), catalogue })
   const kept = standings.filter(({ standing }) => standing !== 'declined')
   const isImitable =
     client.token_endpoint_auth_method === 'none' && isLoopbackOrPrivateUse(request.redirect_uri)

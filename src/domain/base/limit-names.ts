@@ -14,6 +14,7 @@ export const LIMIT_NAMES = [
   'revoke',
   'pushed-requests',
   'token-failures',
+  'client-documents',
   'feed-signatures',
   'status-lists',
 ] as const

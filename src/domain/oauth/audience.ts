@@ -15,6 +15,7 @@ export const audienceFor = (
 ): readonly string[] => {
   const asked = registeredResources(client, resources, policy)
   const audience = asked.length > 0 ? asked : allowedFor(client, policy).slice(0, 1)
+  if (audience.length === 0) throw new OAuthError('resource_none_allowed')
   if (audience.length > 1 && audience.includes(policy.issuer)) throw new OAuthError('resource_mixed')
   return audience
 }
@@ -94,12 +95,13 @@ const usualOf = (granted: readonly string[], { issuer }: AudiencePolicy): readon
 
 /**
  * All audiences that a request may ask for, the default one first. Ours: a first-party client may ask for the issuer too, because the
- * account API is a resource like any other.
+ * account API is a resource like any other. A client that a document describes has those of REGISTRATION_AUDIENCES, or none.
  */
 export const allowedFor = (
-  { audience, first_party }: Client,
+  { audience, first_party, document_digest }: Client,
   { issuer, default_audience }: AudiencePolicy,
 ): readonly string[] => {
+  if (document_digest !== undefined) return audience.filter(each => each !== issuer)
   const registered = audience.length > 0 ? audience : [default_audience]
   return first_party ? [...registered, issuer] : registered
 }

@@ -53,6 +53,11 @@ export type Client = Readonly<{
   refresh_grace_seconds: number
   /** Ours: its access tokens get a place in the status lists (draft-ietf-oauth-status-list), which costs one insert a token. */
   status_list: boolean
+  /**
+   * draft-ietf-oauth-client-id-metadata-document – Of a client that a document at its `client_id` describes: a digest of what a person
+   * who consents relies on. Undefined for a client that is registered here.
+   */
+  document_digest?: Digest<'client_document'> | undefined
 }>
 
 /** Ours – A client that is registered in the database, as its row has it. */

@@ -14,10 +14,12 @@ export const authorizationServerMetadata = (server: {
   grant_types: readonly string[]
   /** Whether every client has to push its authorization requests. */
   isPushRequired: boolean
+  /** Whether a client may be described by a document at its `client_id`. */
+  areDocumentsTaken: boolean
   /** The algorithms in which clients may sign assertions and request objects. */
   signing_algorithms: readonly string[]
 }) => {
-  const { issuer, grant_types, isPushRequired, signing_algorithms } = server
+  const { issuer, grant_types, isPushRequired, areDocumentsTaken, signing_algorithms } = server
   const confidential = AUTH_METHODS.filter(method => method !== 'none')
   return {
     issuer,
@@ -46,6 +48,8 @@ export const authorizationServerMetadata = (server: {
     // OpenID Connect Back-Channel Logout §2.1
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
+    // draft-ietf-oauth-client-id-metadata-document §5
+    ...(areDocumentsTaken ? { client_id_metadata_document_supported: true } : {}),
     token_endpoint: `${issuer}/token`,
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     token_endpoint_auth_signing_alg_values_supported: signing_algorithms,

@@ -37,8 +37,8 @@ export const createOwnTokens = ({
     })
     if ('refusal' in judged) return null
     const { claims } = judged
-    const issuedTo = await clients.find(claims.client_id)
-    const remaining = issuedTo === null ? null : remainingGrantOf(claims, issuedTo, policy)
+    const issuedTo = await clients.findFor(claims.client_id, null)
+    const remaining = 'refusal' in issuedTo ? null : remainingGrantOf(claims, issuedTo.client, policy)
     return remaining === null ? null : { claims, remaining }
   },
   isLiving: async claims => !(await blocklist.has(claims)) && (await revocations.isLive(claims)),

@@ -1,4 +1,5 @@
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Log } from '../../ports/effects.ts'
 
@@ -35,12 +36,20 @@ export const createRegisteredClients = ({ log }: Readonly<{ log: Log }>) => {
 
   const clients: Clients = {
     find: async client_id => registry.byId.get(client_id) ?? null,
+    findFor: async client_id => {
+      const client = registry.byId.get(client_id)
+      // The client_id is not logged: a caller who swaps id and secret has sent the secret there.
+      return client === undefined ? { refusal: new OAuthError('client_unknown') } : { client }
+    },
     all: async () => [...registry.byId.values()],
     hasOrigin: origin => registry.origins.has(origin),
     hasFirstPartyOrigin: origin => registry.firstPartyOrigins.has(origin),
   }
   return {
     clients,
+    /** True for the id of a client that stands in the database and may not be used. */
+    isWithheld: (client_id: string): boolean =>
+      stored.get(client_id) === null && !registry.byId.has(client_id),
     /** Replaces the clients of CLIENTS_FILE. */
     putListed: (next: readonly Client[]) => {
       listed = next

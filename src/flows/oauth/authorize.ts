@@ -62,9 +62,15 @@ export type AuthorizationProgress =
   | (AskedHere & Readonly<{ outcome: 'second_factor'; offer: Offer }>)
 
 /** The session that the browser presents, and the session for which the page was made; null when the browser was signed out then. */
-type Here = Readonly<{ presented: PresentedSession | null; session_id: string | null }>
+type Here = Readonly<{
+  presented: PresentedSession | null
+  session_id: string | null
+}>
 
-type Resumed = Here & Readonly<{ request: AuthorizationRequest }>
+/** `limit_key`: under which a fetch of the client's document is counted, the address of the browser. */
+type Asking = Readonly<{ query: string; presented: PresentedSession | null; limit_key: string }>
+
+type Resumed = Here & Readonly<{ request: AuthorizationRequest; limit_key: string }>
 
 export type Decision = Resumed &
   Readonly<{
@@ -81,8 +87,8 @@ export type Decision = Resumed &
  * AuthorizationRefused for the client from then on.
  */
 export const createAuthorize = (needs: Needs) => ({
-  begin: async (query: string, presented: PresentedSession | null): Promise<AuthorizationProgress> => {
-    const { form, client, target, faults, pushed, isSigned } = await proveTarget(needs, query)
+  begin: async ({ presented, ...asked }: Asking): Promise<AuthorizationProgress> => {
+    const { form, client, target, faults, pushed, isSigned } = await proveTarget(needs, asked)
     return answering(needs, target, async () => {
       for (const reason of faults) throw new OAuthError(reason)
       if (pushed === null && mustPush(needs, client)) throw new OAuthError('request_not_pushed')
@@ -97,20 +103,21 @@ export const createAuthorize = (needs: Needs) => ({
   },
 
   /** Goes on with a request of an earlier page. Its registration may have changed since. */
-  resume: async ({ request, ...here }: Resumed): Promise<AuthorizationProgress> => {
-    const client = await requireClient(needs, request)
+  resume: async ({ request, limit_key, ...here }: Resumed): Promise<AuthorizationProgress> => {
+    const client = await requireClient(needs, { request, limit_key })
     return answering(needs, request, () => proceed(needs, { request, client }, here))
   },
 
   /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. The page's own choices count, whatever the form names. */
   decide: async ({
     request,
+    limit_key,
     isAllowed,
     choices,
     ticked,
     ...here
   }: Decision): Promise<AuthorizationProgress> => {
-    const client = await requireClient(needs, request)
+    const client = await requireClient(needs, { request, limit_key })
     return answering(needs, request, async () => {
       const scope = scopesAllowed(request.scope, { choices: choices ?? [], ticked })
       if (!isAllowed || scope.length === 0)
@@ -129,6 +136,7 @@ export const createAuthorize = (needs: Needs) => ({
           request.scope.filter(each => !scope.includes(each)),
           request.audience,
         ),
+        document_digest: client.document_digest ?? null,
       })
       return answerWithCode(needs, { request: { ...request, scope }, client, session, consent })
     })

@@ -24,11 +24,16 @@ type Needs = Readonly<{
   policy: Pick<AudiencePolicy, 'issuer'>
 }>
 
+type AskedFor = Readonly<{
+  query: string
+  /** Under which a fetch of the client's document is counted: the address of the browser. */
+  limit_key: string
+}>
+
 /** RFC 6749 §3.1.2.4, §4.1.2.1 – The client and where its answers go; whatever is wrong with either is for the person to see. */
-export const proveTarget = async (needs: Needs, query: string) => {
+export const proveTarget = async (needs: Needs, { query, limit_key }: AskedFor) => {
   const sent = readQuery(query)
-  const client = await needs.clients.find(sent.form.get('client_id') ?? '')
-  if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
+  const client = await findClient(needs, { client_id: sent.form.get('client_id') ?? '', limit_key })
   const pushed = sent.form.get('request_uri') ?? null
   const kept = await tellingOutside(needs, { client, form: sent.form }, () =>
     findKept(needs, { client, form: sent.form, pushed }),
@@ -40,6 +45,22 @@ export const proveTarget = async (needs: Needs, query: string) => {
   const target = answerTargetOf(client.client_id, redirect_uri, form)
   const isSigned = pushed === null && kept !== null
   return { form, client, target, pushed, isSigned, faults: faults.values() }
+}
+
+/** A client that cannot be used is for the person to see, with the reason in the log. */
+const findClient = async (
+  { clients }: Pick<Needs, 'clients'>,
+  { client_id, limit_key }: Readonly<{ client_id: string; limit_key: string }>,
+): Promise<Client> => {
+  const found = await clients.findFor(client_id, limit_key)
+  if ('client' in found) return found.client
+  const { reason, detail } = found.refusal
+  if (reason === 'client_document_limit')
+    throw new Problem('RATE_LIMITED', {
+      reason: 'client-documents',
+      retry_after_seconds: detail.retry_after_seconds ?? 1,
+    })
+  throw new Problem('AUTHORIZATION_REQUEST_INVALID', { cause: found.refusal })
 }
 
 const readQuery = (query: string) => {
@@ -93,11 +114,11 @@ const tellingOutside = async <T>(
 
 /** The same for a request that was proved on an earlier page: its registration may have changed since. */
 export const requireClient = async (
-  { clients }: Pick<Needs, 'clients'>,
-  { client_id, redirect_uri }: AnswerTarget,
+  needs: Pick<Needs, 'clients'>,
+  { request, limit_key }: Readonly<{ request: AnswerTarget; limit_key: string }>,
 ): Promise<Client> => {
-  const client = await clients.find(client_id)
-  if (client === null) throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'client_unknown' })
+  const { client_id, redirect_uri } = request
+  const client = await findClient(needs, { client_id, limit_key })
   if (matchRedirectUri(client, redirect_uri) === null)
     throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'redirect_uri_not_registered' })
   return client

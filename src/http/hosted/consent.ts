@@ -30,20 +30,23 @@ const CONSENT = { path: '/consent', cors: 'none', errors: 'redirect' } as const
 const handleConsent =
   ({ authorize, interactions, replyWith, limits }: Needs): Handle =>
   async call => {
-    await requireAllowance(limits.accounts, limitKeyOf(call.ip))
+    const limit_key = limitKeyOf(call.ip)
+    await requireAllowance(limits.accounts, limit_key)
     const { form, ticked } = await readFormWithBoxes(call, 'scope')
     const interaction = interactions.open(call, form.get('request'))
     const { request, session_id } = interaction
     if (request === null) return seeOther('/account')
     const presented = interactions.presentedSession(call)
     if (form.get('decision') === 'another') {
-      const progress = await authorize.resume({ request: asAnotherPerson(request), presented, session_id })
+      const another = asAnotherPerson(request)
+      const progress = await authorize.resume({ request: another, presented, session_id, limit_key })
       return replyWith(call, progress, interaction)
     }
     const progress = await authorize.decide({
       request,
       presented,
       session_id,
+      limit_key,
       isAllowed: form.get('decision') === 'allow',
       choices: interaction.choices ?? null,
       ticked,

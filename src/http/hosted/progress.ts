@@ -2,6 +2,7 @@ import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import type { AuthorizationProgress, Authorize } from '../../flows/oauth/authorize.ts'
 import type { ShowLogos } from '../../flows/oauth/client-logos.ts'
 import { presentedSessionOf, type SignedInOnPages } from '../../flows/sign-in/browser-sign-in.ts'
@@ -79,7 +80,8 @@ export const createProgress = (needs: Needs) => {
   ): Promise<Reply> => {
     if (interaction.request === null) return seeOther(pathAfter(call, interaction))
     const request = afterSignIn(interaction.request, session)
-    const here = { presented: presentedSessionOf(secret), session_id: null }
+    const limit_key = limitKeyOf(call.ip)
+    const here = { presented: presentedSessionOf(secret), session_id: null, limit_key }
     return replyWith(call, await authorize.resume({ request, ...here }), interaction)
   }
   return {
@@ -115,7 +117,8 @@ const createShowStep =
     if (request === null) return interactions.show(call, interaction, firstPageOf(needs, call, interaction))
     const { session_id } = interaction
     const presented = interactions.presentedSession(call)
-    return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
+    const here = { presented, session_id, limit_key: limitKeyOf(call.ip) }
+    return replyWith(call, await authorize.resume({ request, ...here }), interaction)
   }
 
 /** Where a person goes on whom no application has sent. The page that they have asked for is in the language of the sign-in. */
@@ -134,7 +137,8 @@ const createTurnTo =
     const { request, session_id } = interaction
     if (request === null) return seeOther(step === 'sign_up' ? '/sign-up' : '/sign-in')
     const presented = interactions.presentedSession(call)
-    const progress = await authorize.resume({ request, presented, session_id })
+    const here = { presented, session_id, limit_key: limitKeyOf(call.ip) }
+    const progress = await authorize.resume({ request, ...here })
     const isEntry =
       progress.outcome === 'page' && (progress.step.step === 'sign_in' || progress.step.step === 'sign_up')
     if (!isEntry || progress.step.step === step) return replyWith(call, progress, interaction)

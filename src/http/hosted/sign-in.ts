@@ -183,7 +183,8 @@ const selectAccount = async (needs: Needs, { call, form, interaction }: Filled):
       : withoutPrompt(interaction.request, 'select_account')
   const { session_id } = interaction
   const presented = interactions.presentedSession(call)
-  const progress = await authorize.resume({ request, presented, session_id })
+  const here = { presented, session_id, limit_key: limitKeyOf(call.ip) }
+  const progress = await authorize.resume({ request, ...here })
   return replyWith(call, progress, interaction)
 }
 

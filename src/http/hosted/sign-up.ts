@@ -101,7 +101,8 @@ const leadToSignIn = async (
   const { request, session_id } = interaction
   if (request === null) return seeOther('/sign-in')
   const presented = interactions.presentedSession(call)
-  return replyWith(call, await authorize.resume({ request, presented, session_id }), interaction)
+  const here = { presented, session_id, limit_key: limitKeyOf(call.ip) }
+  return replyWith(call, await authorize.resume({ request, ...here }), interaction)
 }
 
 const openAccount = async (needs: Needs, { call, form, interaction }: Filled): Promise<Reply> => {

@@ -28,12 +28,7 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
   })
 
 /** No browser has any business here. */
-const NO_CLIENTS: Clients = {
-  find: async () => null,
-  all: async () => [],
-  hasOrigin: () => false,
-  hasFirstPartyOrigin: () => false,
-}
+const NO_CLIENTS: Pick<Clients, 'hasFirstPartyOrigin'> = { hasFirstPartyOrigin: () => false }
 
 /** The internal listener trusts no proxy: a warning about a forwarded header would help no operator. */
 const unheard = { warn: () => {} }

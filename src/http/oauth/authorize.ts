@@ -1,4 +1,5 @@
 import { QUERY_MAX_CHARACTERS } from '../../domain/authorization/authorization-request.ts'
+import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { type Interactions, seeOther } from '../hosted/interactions.ts'
@@ -60,6 +61,10 @@ const begin = async (
   call: Call,
   query: string,
 ): Promise<Reply> => {
-  const progress = await authorize.begin(query, interactions.presentedSession(call))
+  const progress = await authorize.begin({
+    query,
+    presented: interactions.presentedSession(call),
+    limit_key: limitKeyOf(call.ip),
+  })
   return replyWith(call, progress, interactions.begin(null))
 }

@@ -9,7 +9,7 @@ export type Asking = Readonly<{
   name: string
   /** The host that answers go to; null for a program on this computer. */
   redirect_host: string | null
-  /** The host that the application says it is run by; null where it says none. */
+  /** The host that the application is run by, or says that it is; null where it says none. */
   client_host: string | null
   /** Pages of the application; null where it has none. */
   policy_uri: string | null
@@ -25,12 +25,21 @@ export const askingOf = ({
 }: Readonly<{ request: Pick<AuthorizationRequest, 'redirect_uri'>; client: Client }>): Asking => ({
   name: client.client_name ?? client.client_id,
   redirect_host: isLoopbackOrPrivateUse(redirect_uri) ? null : new URL(redirect_uri).host,
-  client_host: client.client_uri === undefined ? null : new URL(client.client_uri).host,
+  client_host: clientHostOf(client),
   policy_uri: client.policy_uri ?? null,
   tos_uri: client.tos_uri ?? null,
   contact: client.contacts.map(normalizeEmail).find(each => judgeEmail(each) === null) ?? null,
   form_targets: formTargetsOf(redirect_uri),
 })
+
+/**
+ * draft-ietf-oauth-client-id-metadata-document §6 – Of a client that a document describes it is the host of that document, which alone is
+ * proved; a `client_uri` is only claimed there.
+ */
+const clientHostOf = ({ client_id, client_uri, document_digest }: Client): string | null => {
+  const address = document_digest === undefined ? client_uri : client_id
+  return address === undefined ? null : new URL(address).host
+}
 
 /** Where an application may lead a browser on to: its origin elsewhere, or a program on the person's computer. */
 const FURTHER_TARGETS = ['https:', 'http://localhost:*', 'http://127.0.0.1:*'] as const

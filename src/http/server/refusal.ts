@@ -180,9 +180,14 @@ const problemChallenge = (code: Problem['code'], demand: Problem['demand']) => {
 /** The log fields of a problem. A problem that translates an OAuth refusal also has the sign-in of that refusal. */
 const logOf = (problem: Problem): LogFields => {
   const { code, about, cause } = problem
-  const translated = cause instanceof OAuthError ? aboutSignIn(cause.detail) : {}
+  const translated = cause instanceof OAuthError ? aboutRefusal(cause) : {}
   return { error: code, reason: reasonOf(problem), ...translated, ...about }
 }
+
+const aboutRefusal = ({ detail }: OAuthError): LogFields => ({
+  ...aboutSignIn(detail),
+  ...(detail.cause === undefined ? {} : { cause: detail.cause }),
+})
 
 /** The reason of a problem: that of the OAuth refusal that it translates, or its own. A code without reasons is its own reason. */
 const reasonOf = ({ code, reason, cause }: Problem): string =>

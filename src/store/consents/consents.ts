@@ -15,7 +15,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
   find: async ({ user_id, client_id }) => {
     const [consent] = await database.run(
       sql => sql<Consent[]>`
-        select version, granted, declined
+        select version, granted, declined, document_digest
         from signet.consents
         where user_id = ${user_id} and client_id = ${client_id}`,
     )
@@ -23,7 +23,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
   },
 
   // Ours: the account's row is held, so that a deletion or a reset under way is waited for and leaves nothing to grant for.
-  grant: async ({ user_id, credential_epoch, client_id, granted, declined = [] }) => {
+  grant: async ({ user_id, credential_epoch, client_id, granted, declined = [], document_digest = null }) => {
     const [consent] = await database.run(
       sql => sql<Consent[]>`
         with account as materialized (
@@ -32,21 +32,26 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
         )
-        insert into signet.consents as known (user_id, client_id, granted, declined)
-        select id, ${client_id}, ${granted}::text[], ${declined}::text[] from account
+        insert into signet.consents as known (user_id, client_id, granted, declined, document_digest)
+        select id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea from account
         on conflict (user_id, client_id) do update
         set granted = array(
-            select each from unnest(known.granted || excluded.granted) as each
+            select each from unnest(known.granted) as each
+            where known.document_digest is not distinct from excluded.document_digest
+            union select each from unnest(excluded.granted) as each
             except select each from unnest(excluded.declined) as each
             order by each
           ),
           declined = array(
-            select each from unnest(known.declined || excluded.declined) as each
+            select each from unnest(known.declined) as each
+            where known.document_digest is not distinct from excluded.document_digest
+            union select each from unnest(excluded.declined) as each
             except select each from unnest(excluded.granted) as each
             order by each
           ),
+          document_digest = excluded.document_digest,
           granted_at = statement_timestamp()
-        returning version, granted, declined`,
+        returning version, granted, declined, document_digest`,
     )
     return consent ?? null
   },

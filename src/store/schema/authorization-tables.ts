@@ -88,6 +88,8 @@ export const consents = pgTable(
     granted: text().array().notNull(),
     /** Such pairs of optional scopes that the person left out. An older version does not write this column, so a pair in both columns is granted. */
     declined: text().array().notNull().default(sql`'{}'`),
+    /** Of a client that a document describes: what it said when the person was asked last. Null for a client that is registered here. */
+    document_digest: bytea(),
     granted_at: instant().notNull().default(sql`now()`),
   },
   table => [primaryKey({ columns: [table.user_id, table.client_id] })],

@@ -126,14 +126,16 @@ const createFindAtClient =
     const [row] = await database.run(
       sql => sql<(Row & { [Member in keyof Consent]: Consent[Member] | null })[]>`
         with ${livingSession(sql, { ...presented, idle_seconds })}
-        select session.*, c.version, c.granted, c.declined
+        select session.*, c.version, c.granted, c.declined, c.document_digest
         from session
         left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
     )
     if (row === undefined) return null
-    const { version, granted, declined, ...session } = row
+    const { version, granted, declined, document_digest, ...session } = row
     const consent =
-      version === null || granted === null || declined === null ? null : { version, granted, declined }
+      version === null || granted === null || declined === null
+        ? null
+        : { version, granted, declined, document_digest }
     return { session: toSession(session), consent }
   }
 

@@ -21,10 +21,7 @@ const TYPES = {
   page: 'text/html; charset=utf-8',
 } as const
 
-const noClients: Clients = {
-  find: async () => null,
-  all: async () => [],
-  hasOrigin: () => false,
+const noClients: Pick<Clients, 'hasFirstPartyOrigin'> = {
   hasFirstPartyOrigin: () => false,
 }
 

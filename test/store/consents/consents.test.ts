@@ -58,11 +58,13 @@ describe.each(backends)('consents, on $name', ({ open }) => {
       version: 0,
       granted: ['email', 'openid', 'read https://a.example'],
       declined: [],
+      document_digest: null,
     })
     expect(await stores.consents.find({ user_id: other, client_id: 'app' })).toEqual({
       version: 0,
       granted: ['email'],
       declined: [],
+      document_digest: null,
     })
     expect(await stores.consents.list(user_id)).toEqual([
       {
@@ -88,9 +90,15 @@ describe.each(backends)('consents, on $name', ({ open }) => {
       version: 0,
       granted: ['openid'],
       declined: ['read', 'share', 'write'],
+      document_digest: null,
     })
     await stores.consents.withdraw({ ...party, reason })
-    expect(await stores.consents.find(party)).toEqual({ version: 1, granted: [], declined: [] })
+    expect(await stores.consents.find(party)).toEqual({
+      version: 1,
+      granted: [],
+      declined: [],
+      document_digest: null,
+    })
   })
 
   it('are granted in the epoch of the person who answered alone, and of an enabled account', async () => {
@@ -147,6 +155,7 @@ describe.each(backends)('consents, on $name', ({ open }) => {
       version: 1,
       granted: [],
       declined: [],
+      document_digest: null,
     })
     expect(await stores.consents.list(user_id)).toMatchObject([{ client_id: 'another' }])
     expect(await stores.sessions.find(person.presented)).not.toBeNull()
@@ -161,8 +170,14 @@ describe.each(backends)('consents, on $name', ({ open }) => {
       version: 1,
       granted: ['email'],
       declined: [],
+      document_digest: null,
     })
     expect(await stores.consents.withdraw({ ...party, reason })).toEqual([])
-    expect(await stores.consents.find(party)).toEqual({ version: 2, granted: [], declined: [] })
+    expect(await stores.consents.find(party)).toEqual({
+      version: 2,
+      granted: [],
+      declined: [],
+      document_digest: null,
+    })
   })
 })

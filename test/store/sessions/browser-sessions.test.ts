@@ -172,7 +172,10 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
         granted: ['email'],
       })
       const session = await stores.sessions.find(one.presented)
-      expect(await at('app')).toEqual({ session, consent: { version: 0, granted: ['openid'], declined: [] } })
+      expect(await at('app')).toEqual({
+        session,
+        consent: { version: 0, granted: ['openid'], declined: [], document_digest: null },
+      })
       expect(await at('other')).toEqual({ session, consent: null })
       expect(await stores.sessions.findAtClient({ ...newSession(one.user_id), client_id: 'app' })).toBeNull()
       await change(one.user_id, 'expires_at = now()')

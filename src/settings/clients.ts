@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { isResource } from '../domain/oauth/resource.ts'
+import { parseScope } from '../domain/oauth/scope.ts'
+import { oneOf, quote, refuse } from './schemas.ts'
+import type { Setting } from './setting.ts'
+
+/** Commas or spaces between the items: a scope is written with spaces elsewhere, a list with commas. Null when unset. */
+const words = z
+  .string()
+  .optional()
+  .transform(value => value?.split(/[\s,]+/).filter(Boolean) ?? null)
+
+/** The settings of clients that no operator has registered. */
+export const CLIENT_SETTINGS = {
+  CLIENT_ID_DOCUMENTS: {
+    ...oneOf('off', ['off', 'on']),
+    help: '`on`: an https URL is taken as `client_id`, and the document at that URL describes the client. See docs/agents.md.',
+  },
+  REGISTRATION_AUDIENCES: {
+    schema: words.transform((audiences, context) => {
+      const wrong = audiences?.find(each => !isResource(each))
+      return wrong === undefined
+        ? audiences
+        : refuse(
+            context,
+            `must be a list of absolute URIs such as https://api.example.com/mcp, separated by commas; ${quote(wrong)} is not one`,
+          )
+    }),
+    standard: '`DEFAULT_AUDIENCE`; none where that is the issuer',
+    help: 'The audiences for which clients that no operator has registered may get tokens, separated by commas, the first by default. Never the issuer.',
+  },
+  REGISTRATION_SCOPES: {
+    schema: words.transform((scopes, context) => {
+      const wrong = scopes?.find(each => parseScope(each) === null || each.startsWith('signet:'))
+      return wrong === undefined
+        ? scopes
+        : refuse(
+            context,
+            `must be a list of scopes, none of which begins with signet:, separated by commas or spaces; ${quote(wrong)} is not allowed`,
+          )
+    }),
+    standard: 'the scopes of OpenID Connect and those of `SCOPES_FILE`',
+    help: 'The scopes that such clients may ask for, separated by commas or spaces.',
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>
