@@ -52,6 +52,8 @@ describe('configuration', () => {
       RATE_LIMIT_REFRESH: { count: 300, window_seconds: 60 },
       RATE_LIMIT_REVOKE: { count: 60, window_seconds: 60 },
       RATE_LIMIT_PUSHED_REQUESTS: { count: 60, window_seconds: 60 },
+      RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
+      RATE_LIMIT_USER_CODES: { count: 20, window_seconds: 600 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
       SCOPES_FILE: null,
       SIGN_UP: 'open',
@@ -273,6 +275,8 @@ describe('configuration', () => {
     RATE_LIMIT_REFRESH: RATE,
     RATE_LIMIT_REVOKE: RATE,
     RATE_LIMIT_PUSHED_REQUESTS: RATE,
+    RATE_LIMIT_DEVICE_REQUESTS: RATE,
+    RATE_LIMIT_USER_CODES: RATE,
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: [
       ['on', 'off'],
       ['true', 'ON', '1'],

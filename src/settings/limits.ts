@@ -32,6 +32,14 @@ export const LIMIT_SETTINGS = {
     ...rateLimit('60/60'),
     help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Anybody can push in the name of a public client. Confidential clients do not count.',
   },
+  RATE_LIMIT_DEVICE_REQUESTS: {
+    ...rateLimit('60/60'),
+    help: 'Device codes that one public client may ask for from one IP address (IPv6: one /64): count/seconds; `off` disables. A stranger can ask in the name of a public client. Confidential clients do not count.',
+  },
+  RATE_LIMIT_USER_CODES: {
+    ...rateLimit('20/600'),
+    help: 'Codes that may be typed on the page `/device`, from one IP address and, counted apart, in one browser session.',
+  },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
     help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try. The same limit holds for exports of one account, and ${IN_WORDS[ENDINGS_FACTOR]}as much for endings of other sign-ins.`,
