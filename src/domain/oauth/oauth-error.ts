@@ -77,6 +77,7 @@ const REFUSALS = {
 
   refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
   push_limit: ['too_many_requests', 'Too many pushed requests. Try again later.'],
+  device_limit: ['too_many_requests', 'Too many device codes. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
 
   token_missing: ['token_missing', 'An access token is needed here.'],
@@ -181,7 +182,6 @@ const REFUSALS = {
   device_account_disabled: ['invalid_grant', DEVICE],
   device_epoch_passed: ['invalid_grant', DEVICE],
   device_consent_withdrawn: ['invalid_grant', DEVICE],
-  device_limit: ['too_many_requests', 'Too many device codes. Try again later.'],
 
   refresh_malformed: ['invalid_grant', REFRESH],
   refresh_unknown_family: ['invalid_grant', REFRESH],
