@@ -75,10 +75,11 @@ export type Consents = {
   find(party: Party): Promise<Consent | null>
   /**
    * Atomic: adds to what was granted and to what was declined before, and takes out of the one what is new in the other. Null when there is
-   * no such account. Default of `declined`: nothing.
+   * no such account of this epoch: everything of the person who has answered was ended meanwhile. Default of `declined`: nothing.
    */
   grant(
-    consent: Party & Readonly<{ granted: readonly string[]; declined?: readonly string[] }>,
+    consent: Party &
+      Readonly<{ credential_epoch: number; granted: readonly string[]; declined?: readonly string[] }>,
   ): Promise<Consent | null>
   /**
    * Atomic: forgets what was granted and declined, raises the version and ends every sign-in of the person at the client, with its entry in the

@@ -245,6 +245,7 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, logo_uri: 'http://app.example/logo.png' }], /logo_uri must be https/],
     [[{ ...GOOD, client_uri: 'app.example' }], /client_uri must be https/],
     [[{ ...GOOD, policy_uri: 'javascript:alert(1)' }], /policy_uri must be https/],
+    [[{ ...GOOD, client_name: 'Shop\u202egro.knab' }], /client_name must be one line, without control/],
     [[{ ...GOOD, tos_uri: '/terms' }], /tos_uri must be https/],
     [[{ ...GOOD, contacts: [''] }], /contacts\.0 /],
     [[{ ...GOOD, default_max_age: -1 }], /default_max_age /],

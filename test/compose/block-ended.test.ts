@@ -87,7 +87,7 @@ describe.each(backends)('what codes, sessions and consents end is on the blockli
   it('after a withdrawal', async () => {
     const person = await seedSession(backend.database)
     const party = { user_id: person.user_id, client_id: 'app' }
-    const consent = await stores.consents.grant({ ...party, granted: ['openid'] })
+    const consent = await stores.consents.grant({ credential_epoch: 0, ...party, granted: ['openid'] })
     const { family_id } = await signIn(person, { consent_version: consent?.version ?? null })
     await stores.consents.withdraw({ ...party, reason: 'consent_withdrawn' })
     expect(added).toEqual(named(family_id))

@@ -339,7 +339,7 @@ const askAuthorization = async () => {
   const consents = createConsents(silent, LIFETIMES)
   const party = { user_id: ID, client_id: 'app' }
   await consents.find(party)
-  await consents.grant({ ...party, granted: [] })
+  await consents.grant({ credential_epoch: 0, ...party, granted: [] })
   await consents.withdraw({ ...party, reason: 'consent_withdrawn' })
   await consents.list(ID)
 }

@@ -57,6 +57,8 @@ const audience = z
 const VISIBLE = 'must be 1 to 255 printable ASCII characters'
 const GRACE = 'must be a whole number from 0 to 60'
 const AGE = 'must be a whole number of seconds'
+/** Ours – Of a name that people are shown: a mark of direction (Unicode UAX #9 §2) would turn the words of the page around it. */
+const ONE_LINE = /^[^\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 const listOf = <T extends z.ZodType>(item: T) => z.array(item, 'must be a list').default([])
 const flag = z.boolean('must be true or false').default(false)
 
@@ -71,7 +73,11 @@ export const metadata = z
         .string('must be a string')
         .min(SECRET_MIN_CHARACTERS, `must be ${SECRET_MIN_CHARACTERS} characters or more; ${MAKE_A_SECRET}`)
         .optional(),
-      client_name: z.string('must be a string').max(200, 'must be 200 characters at most').optional(),
+      client_name: z
+        .string('must be a string')
+        .max(200, 'must be 200 characters at most')
+        .regex(ONE_LINE, 'must be one line, without control characters and marks of direction')
+        .optional(),
       client_uri: webUri.optional(),
       logo_uri: webUri.optional(),
       policy_uri: webUri.optional(),

@@ -25,9 +25,16 @@ const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'loca
 
 const PORT_MAX = 65_535
 
+/**
+ * RFC 1123 §2.1, and the underscore of internal names. Other signs that a URL parser lets pass would end the source of a page's policy. A
+ * `*` is refused elsewhere, with what to do.
+ */
+const HOST = /^(?:\[[\da-f:.]+\]|[a-z\d._*-]+)$/
+
 /** An absolute URI of the web: https, or http on loopback; without user information and without a fragment. */
 export const isWebUri = (uri: string): boolean => {
   if (!URI.test(uri) || hasUserInformation(uri) || !URL.canParse(uri)) return false
+  if (!HOST.test(new URL(uri).hostname)) return false
   return /^https:\/\/[^/?]/i.test(uri) || loopbackPartsOf(uri) !== null
 }
 

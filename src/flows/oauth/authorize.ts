@@ -122,6 +122,7 @@ export const createAuthorize = (needs: Needs) => ({
         return advance(needs, standing, here)
       const consent = await needs.consents.grant({
         user_id: session.account.id,
+        credential_epoch: session.account.credential_epoch,
         client_id: client.client_id,
         granted: grantsOf(scope, request.audience),
         declined: grantsOf(

@@ -124,6 +124,7 @@ const grantConsent = async (
   const declined = asked.filter(each => !scope.includes(each))
   const consent = await consents.grant({
     user_id: session.account.id,
+    credential_epoch: session.account.credential_epoch,
     client_id,
     granted: grantsOf(scope, audience),
     declined: grantsOf(declined, audience),

@@ -1,3 +1,4 @@
+import { QUERY_MAX_CHARACTERS } from '../../domain/authorization/authorization-request.ts'
 import { LOGOUT_TARGET, logoutRedirectOf } from '../../domain/authorization/logout-request.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { parseForm } from '../../domain/oauth/form.ts'
@@ -49,12 +50,11 @@ const byPost =
     const parameters = new URLSearchParams(text)
     if (parameters.has('decision')) return decide(needs, text)(call)
     if (needs.interactions.presentedSession(call) !== null) return begin(needs, call, text)
-    if (text.length > ADDRESS_MAX_CHARACTERS)
+    const query = parameters.toString()
+    if (query.length > QUERY_MAX_CHARACTERS)
       throw new Problem('AUTHORIZATION_REQUEST_INVALID', { reason: 'request_too_long' })
-    return seeOther(`/logout?${parameters.toString()}`)
+    return seeOther(`/logout?${query}`)
   }
-
-const ADDRESS_MAX_CHARACTERS = 6_144
 
 const begin = async (needs: Needs, call: Call, query: string): Promise<Reply> => {
   const { logout, interactions, sessionForms } = needs

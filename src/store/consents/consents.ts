@@ -22,12 +22,15 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
     return consent ?? null
   },
 
-  // Ours: the account's row is held, so that a deletion under way is waited for and leaves nothing to grant for.
-  grant: async ({ user_id, client_id, granted, declined = [] }) => {
+  // Ours: the account's row is held, so that a deletion or a reset under way is waited for and leaves nothing to grant for.
+  grant: async ({ user_id, credential_epoch, client_id, granted, declined = [] }) => {
     const [consent] = await database.run(
       sql => sql<Consent[]>`
         with account as materialized (
-          select id from signet.users where id = ${user_id} for share
+          select id
+          from signet.users
+          where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
+          for share
         )
         insert into signet.consents as known (user_id, client_id, granted, declined)
         select id, ${client_id}, ${granted}::text[], ${declined}::text[] from account

@@ -19,9 +19,10 @@ type Reset = Addressee & {
 
 /**
  * Ours – The first person who proves to read the mail of the address owns the account. A stranger may have registered it before: the
- * stranger's passkeys would still sign in, and the stranger's second factor would lock the owner out, so all factors are removed. If the
- * address was proven before, the factors stay, because access to the mailbox alone must not remove them. A reset opens a closed TOTP for
- * TOTP_TRIES_OF_A_RESET tries only, because a reader of the mailbox could otherwise guess codes with further links.
+ * stranger's passkeys would still sign in, the stranger's second factor would lock the owner out, and an application of the stranger's choice
+ * would get the owner's codes unasked, so all factors and consents are removed. If the address was proven before, they stay, because access
+ * to the mailbox alone must not remove them. A reset opens a closed TOTP for TOTP_TRIES_OF_A_RESET tries only, because a reader of the
+ * mailbox could otherwise guess codes with further links.
  */
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
@@ -60,7 +61,13 @@ export const createRedeemReset =
       if (reset?.isFirstProof)
         await sql`
           with account as (select ${reset.account_id}::uuid as id),
-          ${removeFactors(sql)}
+          ${removeFactors(sql)},
+          withdrawn as (
+            update signet.consents c
+            set version = c.version + 1, granted = '{}', declined = '{}'
+            from account
+            where c.user_id = account.id
+          )
           select`
       return reset
     })

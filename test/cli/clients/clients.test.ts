@@ -172,11 +172,16 @@ describe.skipIf(!hasPostgres)('signetd clients', () => {
 
   it('prints no character that a terminal interprets', async () => {
     const client_name = 'A\u001b]0;b\u0007\u009b31m\u202eC'
-    await run(['add', '-'], service('loud', { client_secret: SECRET, client_name }))
+    // A name that no registration takes any more.
+    await onDatabase(
+      ({ sql }) =>
+        sql`insert into clients (client_id, metadata, version) values ('loud', ${JSON.stringify({ client_name })}, 0)`,
+    )
     const printed = [...(await run(['list'])).out, ...(await run(['show', 'loud'])).out]
     expect(printed).toContainEqual(expect.stringMatching(/ loud {2}A�\]0;b��31m�C$/))
     for (const line of printed.join('\n').split('\n')) expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u)
     expect((await shown('loud'))?.['client']).toMatchObject({ client_name })
+    await onDatabase(({ sql }) => sql`delete from clients where client_id = 'loud'`)
   })
 
   it('refuses a client that it does not know, with 1', async () => {

@@ -57,7 +57,7 @@ describe.each(backends)('issuing codes, on $name', ({ open }) => {
     const person = await seedSession(backend.database)
     const party = { user_id: person.user_id, client_id: 'app' }
     expect(await stores.codes.issue(newCode(person, { consent_version: 0 }))).toBe(false)
-    await stores.consents.grant({ ...party, granted: ['openid'] })
+    await stores.consents.grant({ credential_epoch: 0, ...party, granted: ['openid'] })
     expect(await stores.codes.issue(newCode(person, { consent_version: 0 }))).toBe(true)
     expect(await stores.codes.issue(newCode(person, { consent_version: 0, client_id: 'other' }))).toBe(false)
     await stores.consents.withdraw({ ...party, reason: 'consent_withdrawn' })
@@ -140,7 +140,7 @@ describe.each(backends)('issuing codes, on $name', ({ open }) => {
   it('of an account that is deleted goes with it', async () => {
     const { sql } = backend.database
     const { user_id, code } = await seedCode(backend.database)
-    await stores.consents.grant({ user_id, client_id: 'app', granted: ['openid'] })
+    await stores.consents.grant({ credential_epoch: 0, user_id, client_id: 'app', granted: ['openid'] })
     await sql`delete from users where id = ${user_id}`
     expect(await codeRow(backend.database, code)).toBeUndefined()
     expect(await sql`select from browser_sessions where user_id = ${user_id}`).toHaveLength(0)

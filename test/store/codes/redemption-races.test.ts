@@ -114,7 +114,12 @@ describe.skipIf(!hasPostgres)('redemptions of one code at once, over two pools',
   it('refuse what was withdrawn, signed out, changed or deleted while they waited', async () => {
     const person = await seedSession(pools[0])
     const { user_id } = person
-    const consent = await storesAt(0).consents.grant({ user_id, client_id: 'app', granted: ['openid'] })
+    const consent = await storesAt(0).consents.grant({
+      credential_epoch: 0,
+      user_id,
+      client_id: 'app',
+      granted: ['openid'],
+    })
     const code = newCode(person, { consent_version: consent?.version ?? null })
     expect(await storesAt(0).codes.issue(code)).toBe(true)
     const refusedAfter = async (change: (sql: Database['sql']) => PromiseLike<unknown>) => {
@@ -171,7 +176,12 @@ describe.skipIf(!hasPostgres)('redemptions of one code at once, over two pools',
     for (let round = 0; round < 10; round++) {
       const person = await seedSession(pools[0])
       const { user_id } = person
-      const consent = await storesAt(0).consents.grant({ user_id, client_id: 'app', granted: ['openid'] })
+      const consent = await storesAt(0).consents.grant({
+        credential_epoch: 0,
+        user_id,
+        client_id: 'app',
+        granted: ['openid'],
+      })
       const codes = Array.from({ length: 6 }, () =>
         newCode(person, { consent_version: consent?.version ?? null }),
       )

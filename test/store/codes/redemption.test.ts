@@ -336,7 +336,12 @@ describe.each(backends)('RFC 6749 §4.1.3: the redemption of a code, on $name', 
     it.each(CHANGES)('%s: %s', async (_, verdict, change) => {
       const person = await seedSession(backend.database)
       const { user_id } = person
-      const consent = await stores.consents.grant({ user_id, client_id: 'app', granted: ['openid'] })
+      const consent = await stores.consents.grant({
+        credential_epoch: 0,
+        user_id,
+        client_id: 'app',
+        granted: ['openid'],
+      })
       const code = newCode(person, { consent_version: consent?.version ?? null })
       expect(await stores.codes.issue(code)).toBe(true)
       const bystander = await seed()
@@ -350,7 +355,7 @@ describe.each(backends)('RFC 6749 §4.1.3: the redemption of a code, on $name', 
       const person = await seedSession(backend.database)
       const { user_id, presented } = person
       for (const client_id of ['app', 'other'])
-        await stores.consents.grant({ user_id, client_id, granted: ['openid'] })
+        await stores.consents.grant({ credential_epoch: 0, user_id, client_id, granted: ['openid'] })
       const code = newCode(person, { consent_version: 0 })
       await stores.codes.issue(code)
       await stores.consents.withdraw({ user_id, client_id: 'other', reason: 'consent_withdrawn' })

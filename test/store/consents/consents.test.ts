@@ -28,16 +28,33 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     expect(await stores.consents.find(party)).toBeNull()
     expect(await stores.consents.withdraw({ ...party, reason })).toBeNull()
     expect(
-      await stores.consents.grant({ user_id: uuidv7(), client_id: 'app', granted: ['openid'] }),
+      await stores.consents.grant({
+        credential_epoch: 0,
+        user_id: uuidv7(),
+        client_id: 'app',
+        granted: ['openid'],
+      }),
     ).toBeNull()
   })
 
   it('grow by what is granted, each scope once, and are of one person and one client', async () => {
     const [user_id, other] = [await createPerson(), await createPerson()]
-    await stores.consents.grant({ user_id: other, client_id: 'app', granted: ['email'] })
-    await stores.consents.grant({ user_id, client_id: 'other', granted: ['profile'] })
-    await stores.consents.grant({ user_id, client_id: 'app', granted: ['openid', 'read https://a.example'] })
-    expect(await stores.consents.grant({ user_id, client_id: 'app', granted: ['openid', 'email'] })).toEqual({
+    await stores.consents.grant({ credential_epoch: 0, user_id: other, client_id: 'app', granted: ['email'] })
+    await stores.consents.grant({ credential_epoch: 0, user_id, client_id: 'other', granted: ['profile'] })
+    await stores.consents.grant({
+      credential_epoch: 0,
+      user_id,
+      client_id: 'app',
+      granted: ['openid', 'read https://a.example'],
+    })
+    expect(
+      await stores.consents.grant({
+        credential_epoch: 0,
+        user_id,
+        client_id: 'app',
+        granted: ['openid', 'email'],
+      }),
+    ).toEqual({
       version: 0,
       granted: ['email', 'openid', 'read https://a.example'],
       declined: [],
@@ -61,7 +78,7 @@ describe.each(backends)('consents, on $name', ({ open }) => {
   it('remember what was left out, until it is granted or the consent is withdrawn', async () => {
     const party = { user_id: await createPerson(), client_id: 'app' }
     const decide = (granted: readonly string[], declined: readonly string[]) =>
-      stores.consents.grant({ ...party, granted, declined })
+      stores.consents.grant({ credential_epoch: 0, ...party, granted, declined })
     expect(await decide(['openid'], ['read', 'write'])).toMatchObject({ declined: ['read', 'write'] })
     expect(await decide(['read'], ['share'])).toMatchObject({
       granted: ['openid', 'read'],
@@ -76,11 +93,26 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     expect(await stores.consents.find(party)).toEqual({ version: 1, granted: [], declined: [] })
   })
 
+  it('are granted in the epoch of the person who answered alone, and of an enabled account', async () => {
+    const user_id = await createPerson()
+    const grant = (credential_epoch: number) =>
+      stores.consents.grant({ user_id, credential_epoch, client_id: 'app', granted: ['openid'] })
+    await backend.database.sql`update users set credential_epoch = 1 where id = ${user_id}`
+    expect(await grant(0)).toBeNull()
+    expect(await stores.consents.find({ user_id, client_id: 'app' })).toBeNull()
+    await backend.database.sql`update users set disabled_at = now() where id = ${user_id}`
+    expect(await grant(1)).toBeNull()
+    await backend.database.sql`update users set disabled_at = null where id = ${user_id}`
+    expect(await grant(1)).toMatchObject({ granted: ['openid'] })
+  })
+
   it('lose nothing when they are granted at once', async () => {
     const user_id = await createPerson()
     const scopes = Array.from({ length: 10 }, (_, index) => `scope${index}`)
     await Promise.all(
-      scopes.map(scope => stores.consents.grant({ user_id, client_id: 'app', granted: [scope] })),
+      scopes.map(scope =>
+        stores.consents.grant({ credential_epoch: 0, user_id, client_id: 'app', granted: [scope] }),
+      ),
     )
     expect((await stores.consents.find({ user_id, client_id: 'app' }))?.granted).toEqual(scopes)
   })
@@ -89,7 +121,12 @@ describe.each(backends)('consents, on $name', ({ open }) => {
     const [person, other] = [await seedSession(backend.database), await seedSession(backend.database)]
     const { user_id } = person
     const signIn = async (of: typeof person, client_id: string) => {
-      const consent = await stores.consents.grant({ user_id: of.user_id, client_id, granted: ['openid'] })
+      const consent = await stores.consents.grant({
+        credential_epoch: 0,
+        user_id: of.user_id,
+        client_id,
+        granted: ['openid'],
+      })
       const code = newCode(of, {
         client_id,
         consent_version: consent?.version ?? null,
@@ -117,10 +154,10 @@ describe.each(backends)('consents, on $name', ({ open }) => {
 
   it('are withdrawn once, and again after they were granted again', async () => {
     const party = { user_id: await createPerson(), client_id: 'app' }
-    await stores.consents.grant({ ...party, granted: ['openid'] })
+    await stores.consents.grant({ credential_epoch: 0, ...party, granted: ['openid'] })
     const withdrawals = await Promise.all([0, 1, 2].map(() => stores.consents.withdraw({ ...party, reason })))
     expect(withdrawals.filter(ended => ended !== null)).toEqual([[]])
-    expect(await stores.consents.grant({ ...party, granted: ['email'] })).toEqual({
+    expect(await stores.consents.grant({ credential_epoch: 0, ...party, granted: ['email'] })).toEqual({
       version: 1,
       granted: ['email'],
       declined: [],

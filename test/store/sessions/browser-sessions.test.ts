@@ -159,8 +159,18 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
     it('tells with it what the person has granted to the client, and to no other', async () => {
       const [one, other] = [await seed(), await seed()]
       const at = (client_id: string) => stores.sessions.findAtClient({ ...one.presented, client_id })
-      await stores.consents.grant({ user_id: one.user_id, client_id: 'app', granted: ['openid'] })
-      await stores.consents.grant({ user_id: other.user_id, client_id: 'other', granted: ['email'] })
+      await stores.consents.grant({
+        credential_epoch: 0,
+        user_id: one.user_id,
+        client_id: 'app',
+        granted: ['openid'],
+      })
+      await stores.consents.grant({
+        credential_epoch: 0,
+        user_id: other.user_id,
+        client_id: 'other',
+        granted: ['email'],
+      })
       const session = await stores.sessions.find(one.presented)
       expect(await at('app')).toEqual({ session, consent: { version: 0, granted: ['openid'], declined: [] } })
       expect(await at('other')).toEqual({ session, consent: null })

@@ -33,7 +33,9 @@ export const issueCode = async (
   const person = await seedSession(database)
   const { user_id } = person
   const client_id = more.client_id ?? WEB.client_id
-  const consent = hasConsent ? await stores.consents.grant({ user_id, client_id, granted: ['openid'] }) : null
+  const consent = hasConsent
+    ? await stores.consents.grant({ credential_epoch: 0, user_id, client_id, granted: ['openid'] })
+    : null
   const [redirect_uri = ''] = WEB.redirect_uris
   const text = authorizationCodeOf({ user_id, random: randomBytes(32) })
   const presented = parseAuthorizationCode(text)
