@@ -26,8 +26,9 @@ describe.each(deployments)('RFC 8628 §3.4 – the device code grant on $name', 
   let other: Instance
   beforeAll(async () => {
     deployment = await open(REGISTERED)
-    signet = await deployment.start()
-    other = await deployment.start()
+    const environment = { RATE_LIMIT_USER_CODES: 'off', RATE_LIMIT_DEVICE_REQUESTS: 'off' }
+    signet = await deployment.start({ environment })
+    other = await deployment.start({ environment })
   })
   afterAll(() => deployment.close())
 
