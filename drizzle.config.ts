@@ -6,6 +6,7 @@ export default defineConfig({
     './src/store/schema/tables.ts',
     './src/store/schema/factor-tables.ts',
     './src/store/schema/authorization-tables.ts',
+    './src/store/schema/device-tables.ts',
     './src/store/schema/client-tables.ts',
     './src/store/schema/invitation-tables.ts',
     './src/store/schema/delivery-tables.ts',

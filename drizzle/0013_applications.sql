@@ -8,6 +8,31 @@ CREATE TABLE "client_logos" (
 	"expires_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "device_authorizations" (
+	"digest" "bytea" PRIMARY KEY NOT NULL,
+	"user_code" text NOT NULL,
+	"client_id" text NOT NULL,
+	"scope" text NOT NULL,
+	"audience" text[] NOT NULL,
+	"ip" text NOT NULL,
+	"user_agent" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"polled_at" timestamp with time zone,
+	"interval_seconds" integer NOT NULL,
+	"is_allowed" boolean,
+	"credential_epoch" integer,
+	"auth_time" timestamp with time zone,
+	"amr" text[],
+	"user_id" uuid,
+	"consent_version" integer,
+	"is_refreshable" boolean,
+	"spent_at" timestamp with time zone,
+	"retry_proof" "bytea",
+	"family_id" uuid,
+	CONSTRAINT "device_authorizations_user_code_unique" UNIQUE("user_code")
+);
+--> statement-breakpoint
 CREATE TABLE "client_changes" (
 	"number" bigint PRIMARY KEY NOT NULL,
 	"tag" uuid NOT NULL,
@@ -56,8 +81,12 @@ CREATE TABLE "deliveries" (
 ALTER TABLE "import_batches" ADD COLUMN "external_id_taken" integer[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 ALTER TABLE "refresh_families" ADD COLUMN "logout_notice" text;--> statement-breakpoint
 ALTER TABLE "consents" ADD COLUMN "declined" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
+ALTER TABLE "consents" ADD COLUMN "document_digest" "bytea";--> statement-breakpoint
+ALTER TABLE "device_authorizations" ADD CONSTRAINT "device_authorizations_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "client_logos_digest_index" ON "client_logos" USING btree ("digest");--> statement-breakpoint
 CREATE INDEX "client_logos_expires_at_index" ON "client_logos" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "device_authorizations_user_id_index" ON "device_authorizations" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "device_authorizations_expires_at_index" ON "device_authorizations" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "client_changes_expires_at_index" ON "client_changes" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "invitations_expires_at_index" ON "invitations" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "deliveries_receiver_index" ON "deliveries" USING btree ("kind","receiver","due_at");--> statement-breakpoint

@@ -56,6 +56,8 @@ describe('configuration', () => {
       CLIENT_ID_DOCUMENTS: 'off',
       REGISTRATION_AUDIENCES: null,
       REGISTRATION_SCOPES: null,
+      RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
+      RATE_LIMIT_USER_CODES: { count: 20, window_seconds: 600 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
       SCOPES_FILE: null,
       SIGN_UP: 'open',
@@ -290,6 +292,8 @@ describe('configuration', () => {
       ['openid read', 'openid,read', 'offline_access'],
       ['signet:admin', 'openid signet:accounts', '"'],
     ],
+    RATE_LIMIT_DEVICE_REQUESTS: RATE,
+    RATE_LIMIT_USER_CODES: RATE,
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: [
       ['on', 'off'],
       ['true', 'ON', '1'],

@@ -1,5 +1,7 @@
 DROP TABLE "client_logos";
 --> statement-breakpoint
+DROP TABLE "device_authorizations";
+--> statement-breakpoint
 DROP TABLE "client_changes";
 --> statement-breakpoint
 DROP TABLE "client_head";
@@ -15,3 +17,5 @@ ALTER TABLE "import_batches" DROP COLUMN "external_id_taken";
 ALTER TABLE "refresh_families" DROP COLUMN "logout_notice";
 --> statement-breakpoint
 ALTER TABLE "consents" DROP COLUMN "declined";
+--> statement-breakpoint
+ALTER TABLE "consents" DROP COLUMN "document_digest";

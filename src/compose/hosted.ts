@@ -2,8 +2,10 @@ import type { Config } from '../config.ts'
 import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
 import { createOwnSecurity } from '../flows/factors/own-security.ts'
+import type { Notices } from '../flows/mail/notices.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createShowLogos } from '../flows/oauth/client-logos.ts'
+import { createDecideDevice } from '../flows/oauth/decide-device.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
 import { createOfferInvitation } from '../flows/sign-in/invitation.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
@@ -15,6 +17,7 @@ import type { Base } from './base.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
 type Parts = Base &
+  Readonly<{ notices: Notices }> &
   Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id' | 'signInLimit'> &
   Pick<ComposedOAuth, 'issue' | 'readRequestObject'>
 
@@ -53,6 +56,10 @@ export const composeHosted = (config: Config, parts: Parts) => {
     ...progress,
     showLogos,
     authorize,
+    decideDevice: createDecideDevice({
+      ...parts,
+      userCodeLimit: parts.limits('user-codes', config.RATE_LIMIT_USER_CODES),
+    }),
     logout: createLogout(parts),
     interactions,
     sessionForms: createSessionForms(parts),

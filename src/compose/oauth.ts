@@ -5,6 +5,7 @@ import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
 import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
+import { createAuthorizeDevice } from '../flows/oauth/device-authorization.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
 import { createPushRequest } from '../flows/oauth/push-request.ts'
 import { createReadRequestObject } from '../flows/oauth/read-request-object.ts'
@@ -71,6 +72,12 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       authenticateClient,
       readRequestObject,
       limit: limits('pushed-requests', config.RATE_LIMIT_PUSHED_REQUESTS),
+    }),
+    authorizeDevice: createAuthorizeDevice({
+      ...parts,
+      authenticateClient,
+      requireLength,
+      deviceLimit: limits('device-requests', config.RATE_LIMIT_DEVICE_REQUESTS),
     }),
     introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
     userinfo: createUserinfo({ ...parts, ownTokens }),

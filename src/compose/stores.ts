@@ -9,6 +9,7 @@ import { createAccounts } from '../store/accounts/accounts.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../store/codes/authorization-codes.ts'
+import { createDeviceAuthorizations } from '../store/codes/device-authorizations.ts'
 import { createPushedRequests } from '../store/codes/pushed-requests.ts'
 import { createConsents } from '../store/consents/consents.ts'
 import { createDeliveries } from '../store/deliveries/deliveries.ts'
@@ -54,6 +55,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     codes: blockEnded.codes(createAuthorizationCodes(database, lifetimes)),
     consents: blockEnded.consents(createConsents(database, lifetimes)),
     deliveries: createDeliveries(database),
+    deviceAuthorizations: createDeviceAuthorizations(database, lifetimes),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
     invitations: createInvitations(database),

@@ -51,9 +51,9 @@ export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
     switch (outcome.verdict) {
       case 'redeemed':
         if (prepared === null) throw new Error('a code that was not there was redeemed')
-        return answer(needs, asked, { ...outcome.bought, refresh_token, prepared })
+        return answerBought(needs, asked, { ...outcome.bought, refresh_token, prepared })
       case 'repeated':
-        return repeat(needs, asked, outcome.bought)
+        return answerRepeated(needs, asked, outcome.bought)
       case 'replayed':
         if (outcome.family_id !== null) {
           const { family_id, user_id } = outcome
@@ -127,9 +127,12 @@ const readChallenge = (form: Form): string | null => {
 /** What a token is asked for with: by which client, and for which resources. */
 type Asked = Readonly<{ client: Client; resources: readonly string[] }>
 
+/** What an answer with tokens needs. The device grant answers in the same way. */
+type Answering = Pick<Needs, 'issue' | 'peppers' | 'policy'>
+
 /** RFC 6749 §4.1.4, RFC 8707 §2.2 – What the registration, as it is now, leaves of what the code was issued for. */
-const grantOf = (
-  { policy }: Needs,
+export const grantLeft = (
+  { policy }: Pick<Needs, 'policy'>,
   { client, resources }: Asked,
   granted: Readonly<{ scope: string; audience: readonly string[] }>,
 ) => ({
@@ -151,31 +154,31 @@ const prepare = async (
   const isReadFirst = client.status_list || !isBounded(client)
   const found = isReadFirst ? await codes.findUnspent(code) : null
   if (isReadFirst && found === null) return null
-  const grant = grantOf(needs, asked, found ?? { scope: client.scope, audience: [] })
+  const grant = grantLeft(needs, asked, found ?? { scope: client.scope, audience: [] })
   return issue.prepare(client, grant, found && { sub: code.user_id, sid })
 }
 
 /** The same family's token again: recomputed from its row, so that it is the one that the first answer held. */
-const repeat = async (needs: Needs, asked: Asked, bought: Bought): Promise<Granted> => {
+export const answerRepeated = async (needs: Answering, asked: Asked, bought: Bought): Promise<Granted> => {
   const { family } = bought
   const pepper = pepperById(needs.peppers, family.pepper_id)
   if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
   const whose = { sub: family.user_id, sid: family.id }
-  const prepared = await needs.issue.prepare(asked.client, grantOf(needs, asked, family), whose)
-  return answer(needs, asked, { ...bought, refresh_token, prepared })
+  const prepared = await needs.issue.prepare(asked.client, grantLeft(needs, asked, family), whose)
+  return answerBought(needs, asked, { ...bought, refresh_token, prepared })
 }
 
 type Answered = Bought & Readonly<{ refresh_token: RefreshToken; prepared: Prepared }>
 
 /** RFC 6749 §4.1.4, OpenID Connect Core §3.1.3.3 */
-const answer = async (
-  needs: Needs,
+export const answerBought = async (
+  needs: Answering,
   asked: Asked,
   { family, person, nonce, isRefreshable, refresh_token, prepared }: Answered,
 ): Promise<Granted> => {
   const { issue } = needs
-  const grant = grantOf(needs, asked, family)
+  const grant = grantLeft(needs, asked, family)
   const tokens = await issue.toFamily(family, grant, prepared)
   const { access_token } = tokens
   const { scope } = grant

@@ -1,4 +1,5 @@
 import type { AuthenticateAdmin } from '../flows/access/authenticate-admin.ts'
+import type { AuthorizeDevice } from '../flows/oauth/device-authorization.ts'
 import type { createIntrospect } from '../flows/oauth/introspect.ts'
 import type { Push } from '../flows/oauth/push-request.ts'
 import type { createRevoke } from '../flows/oauth/revoke.ts'
@@ -13,6 +14,7 @@ import { accountRoutes } from './accounts/index.ts'
 import { demoRoutes } from './demo/index.ts'
 import { brandRoutes } from './hosted/brand-files.ts'
 import { consentRoutes } from './hosted/consent.ts'
+import { deviceRoutes } from './hosted/device.ts'
 import { forgotPasswordRoutes } from './hosted/forgot-password.ts'
 import { linkPages } from './hosted/link-pages.ts'
 import { logoRoute } from './hosted/logo.ts'
@@ -21,6 +23,7 @@ import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
 import type { Brand } from './layout/brand.ts'
 import { authorizeRoutes } from './oauth/authorize.ts'
+import { deviceAuthorizationRoute } from './oauth/device-authorization.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { parRoute } from './oauth/par.ts'
@@ -44,6 +47,7 @@ type Needs = Readonly<{
   revoke: ReturnType<typeof createRevoke>
   introspect: ReturnType<typeof createIntrospect>
   pushRequest: Push
+  authorizeDevice: AuthorizeDevice
   userinfo: Userinfo
   keys: Keys
   metadata: object
@@ -62,6 +66,7 @@ type Needs = Readonly<{
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
+  Parameters<typeof deviceRoutes>[0] &
   Parameters<typeof logoutRoutes>[0] &
   Parameters<typeof accountPageRoutes>[0] &
   Parameters<typeof securityPageRoutes>[0] &
@@ -76,6 +81,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   jwksRoute(needs.keys),
   tokenRoute(needs.exchange, needs.csrf),
   parRoute(needs.pushRequest, needs.csrf),
+  deviceAuthorizationRoute(needs.authorizeDevice, needs.csrf),
   revokeRoute(needs.revoke, needs.csrf),
   introspectRoute(needs.introspect, needs.csrf),
   ...userinfoRoutes(needs.userinfo),
@@ -89,6 +95,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...signInRoutes(needs),
   ...signUpRoutes(needs),
   ...consentRoutes(needs),
+  ...deviceRoutes(needs),
   logoRoute(needs.showLogos),
   ...logoutRoutes(needs),
   ...accountPageRoutes(needs),

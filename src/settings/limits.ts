@@ -36,6 +36,14 @@ export const LIMIT_SETTINGS = {
     ...rateLimit('30/60'),
     help: 'Client ID metadata documents that the requests of one IP address (IPv6: its /64) may cause to be fetched. Documents that are known already do not count.',
   },
+  RATE_LIMIT_DEVICE_REQUESTS: {
+    ...rateLimit('60/60'),
+    help: 'Device codes that one public client may ask for from one IP address (IPv6: one /64): count/seconds; `off` disables. A stranger can ask in the name of a public client. Confidential clients do not count.',
+  },
+  RATE_LIMIT_USER_CODES: {
+    ...rateLimit('20/600'),
+    help: 'Codes that may be typed on the page `/device`, from one IP address and, counted apart, in one browser session.',
+  },
   RATE_LIMIT_PASSWORD: {
     ...derivedRateLimit({ of: 'RATE_LIMIT_LOGIN', times: 1, example: '5/60' }),
     help: `Changes of how an account signs in (password, e-mail, factors, recovery codes, deletion) that one sign-in may try. The same limit holds for exports of one account, and ${IN_WORDS[ENDINGS_FACTOR]}as much for endings of other sign-ins.`,

@@ -22,6 +22,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   ceremonies: 'digest',
   authorization_codes: 'user_id, digest',
   browser_sessions: 'user_id, id',
+  device_authorizations: 'digest',
   pushed_requests: 'digest',
   client_logos: 'uri_digest',
   client_changes: 'number',

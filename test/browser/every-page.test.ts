@@ -7,7 +7,7 @@ import { API } from '../support/clients.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { createClock } from '../support/effects.ts'
 import { type Listening, listen } from '../support/listen.ts'
-import { expectAccessible, launchChromium, openContext } from '../support/pages/browser.ts'
+import { expectAccessible, expectLayout, launchChromium, openContext } from '../support/pages/browser.ts'
 import { linkIn, type Mailbox, openMailbox } from '../support/services/mailbox.ts'
 
 /** Addresses of an application that is not there: what counts is that the browser sets out for them. */
@@ -36,7 +36,16 @@ describe.skipIf(inject('chromium') === null)('every hosted page, in Chromium', {
       scope: 'openid profile email offline_access notes:read',
       audience: [API],
     }
-    deployment = await openDeployment([notes])
+    const tv = {
+      client_id: 'tv',
+      client_name: 'Living Room',
+      client_uri: 'https://tv.invalid',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      scope: 'openid profile email offline_access',
+      audience: [API],
+    }
+    deployment = await openDeployment([notes, tv])
     mailbox = await openMailbox()
     const environment = { SMTP_URL: mailbox.url, MAIL_FROM: FROM }
     listening = await listen(deployment, { environment, clock: time.clock })
@@ -140,6 +149,53 @@ describe.skipIf(inject('chromium') === null)('every hosted page, in Chromium', {
         await page.getByRole('link', { name: 'Start again' }).click()
         await page.waitForSelector('[name=password]')
       }))
+
+    it('the pages of a device: its code, a wrong one, the decision and its ends', () =>
+      watch(async page => {
+        await signUp(page)
+        for (const decision of ['Allow', 'Deny']) {
+          const { body } = await listening.signet.post('/device_authorization', { client_id: 'tv' })
+          const [user_code, complete] = [String(body['user_code']), String(body['verification_uri_complete'])]
+          await page.goto(complete)
+          await expectAccessible(page)
+          await page.goto(`${listening.issuer}/device`)
+          await expectAccessible(page)
+          expect(await page.evaluate('document.activeElement.name')).toBe('user_code')
+          await page.fill('[name=user_code]', 'BCDF')
+          await press(page, 'Continue')
+          await page.getByRole('alert').waitFor()
+          await expectAccessible(page)
+          expect(await page.evaluate('document.activeElement.name')).toBe('user_code')
+          await page.fill('[name=user_code]', user_code.toLowerCase())
+          await press(page, 'Continue')
+          await page.waitForSelector('[name=decision]')
+          await expectAccessible(page)
+          await press(page, decision)
+          await page.waitForURL(/\/device\/(?:allowed|denied)/)
+          await expectAccessible(page)
+        }
+        await page.goto(`${listening.issuer}/device/over`)
+        await expectAccessible(page)
+      }))
+
+    it('the pages of a device without scripts', async () => {
+      const { context, open, complaints } = await openContext(browser, { javaScriptEnabled: false })
+      const page = await open()
+      const { body } = await listening.signet.post('/device_authorization', { client_id: 'tv' })
+      await page.goto(String(body['verification_uri_complete']))
+      await page.getByRole('link', { name: 'Create an account' }).click()
+      await fillIn(page, newEmail())
+      await press(page, 'Create account')
+      await page.fill('[name=user_code]', String(body['user_code']).slice(5))
+      await press(page, 'Continue')
+      await page.waitForSelector('[name=decision]')
+      await expectLayout(page)
+      await press(page, 'Allow')
+      await page.waitForURL(/\/device\/allowed/)
+      await expectLayout(page)
+      expect(complaints).toEqual([])
+      await context.close()
+    })
 
     it('the pages of mailed links', () =>
       watch(async page => {

@@ -4,9 +4,10 @@ import { AuthorizationCode } from 'simple-oauth2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
 import { type ClientKey, createClientKey } from '../support/assertions.ts'
+import { decideOn, meetPerson } from '../support/authorization/devices.ts'
 import { createPageVisitor, type PageVisitor } from '../support/authorization/person.ts'
 import { API } from '../support/clients.ts'
-import { type Deployment, openDeployment } from '../support/deployment.ts'
+import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 
 const SECRET = 'a-secret-of-more-than-thirty-two-characters'
@@ -21,6 +22,12 @@ const WEB_URI = 'https://notes.example/callback'
 const NATIVE_URI = 'http://127.0.0.1:50123/callback'
 
 const CLIENTS = [
+  {
+    ...code,
+    client_id: 'tv',
+    token_endpoint_auth_method: 'none',
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+  },
   {
     ...code,
     client_id: 'native',
@@ -40,6 +47,7 @@ const CLIENTS = [
 describe('the authorization code flow, by clients that others wrote', () => {
   let deployment: Deployment
   let issuer: string
+  let signet: Instance
   let close: () => Promise<void>
   let key: ClientKey
   beforeAll(async () => {
@@ -52,7 +60,7 @@ describe('the authorization code flow, by clients that others wrote', () => {
       redirect_uris: [WEB_URI],
     }
     deployment = await openDeployment([...CLIENTS, jwt])
-    ;({ issuer, close } = await listen(deployment))
+    ;({ issuer, signet, close } = await listen(deployment))
   })
   afterAll(async () => {
     await close()
@@ -173,6 +181,22 @@ describe('the authorization code flow, by clients that others wrote', () => {
       })
       expect(late.claims()?.sub).toBe(tokens.claims()?.sub)
       expect(person.visited).toEqual(['/sign-up', '/consent', '/sign-in'])
+    })
+
+    it('signs a person in on a device (RFC 8628)', async () => {
+      const configuration = await discover('tv', openid.None())
+      const device = await openid.initiateDeviceAuthorization(configuration, { scope: SCOPE })
+      const person = await meetPerson(signet)
+      await decideOn(person, device.user_code, 'allow')
+      const tokens = await openid.pollDeviceAuthorizationGrant(configuration, { ...device, interval: 0 })
+      expect(tokens.claims()).toMatchObject({ email: person.email, aud: 'tv' })
+      const fresh = await openid.refreshTokenGrant(configuration, tokens.refresh_token ?? '')
+      expect(fresh.claims()?.sub).toBe(tokens.claims()?.sub)
+      const other = await openid.initiateDeviceAuthorization(configuration, { scope: SCOPE })
+      await decideOn(person, other.user_code, 'deny')
+      await expect(
+        openid.pollDeviceAuthorizationGrant(configuration, { ...other, interval: 0 }),
+      ).rejects.toMatchObject({ error: 'access_denied' })
     })
 
     it('hears of a refusal, of a stranger without a page, and of a code that was spent', async () => {

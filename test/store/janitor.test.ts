@@ -81,6 +81,14 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
         ${user}, ${randomUUID()}, ${randomBytes(32)}, 0, now(), '{}',
         now() - make_interval(secs => ${idle_seconds_ago}), now() - make_interval(secs => ${seconds_ago})
       )`
+  const putDevice = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into device_authorizations (
+        digest, user_code, client_id, scope, audience, ip, interval_seconds, expires_at
+      )
+      values (
+        ${randomBytes(32)}, ${randomUUID()}, 'c', '', '{}', '127.0.0.1', 5, now() - make_interval(secs => ${seconds_ago})
+      )`
   const putPushedRequest = (seconds_ago: number) =>
     backend.database.sql`
       insert into pushed_requests (digest, client_id, parameters, expires_at)
@@ -141,6 +149,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       email_links: 1,
       authorization_codes: 0,
       browser_sessions: 0,
+      device_authorizations: 0,
       pushed_requests: 0,
       client_changes: 0,
       client_logos: 0,
@@ -163,6 +172,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
 
   it('keeps a code for ten minutes, a pushed request for as long as a sealed request, a browser session and a delivery for a day', async () => {
     for (const seconds of [-60, 590, 610]) await putCode(seconds)
+    for (const seconds of [-60, 590, 610]) await putDevice(seconds)
     for (const seconds of [-60, 4_190, 4_210]) await putPushedRequest(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putSession(seconds)
     for (const seconds of [-60, 540, 601]) await putLogo(seconds)
@@ -170,6 +180,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await sweeper()()).toMatchObject({
       authorization_codes: 1,
       browser_sessions: 1,
+      device_authorizations: 1,
       pushed_requests: 1,
       client_changes: 0,
       client_logos: 1,
@@ -178,6 +189,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     const tables = [
       'authorization_codes',
       'browser_sessions',
+      'device_authorizations',
       'pushed_requests',
       'client_logos',
       'deliveries',

@@ -6,6 +6,7 @@ import type { PasswordDigest } from '../../src/domain/account/password-digest.ts
 import { EMPTY_PROFILE } from '../../src/domain/account/profile.ts'
 import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code.ts'
 import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
+import { type DeviceCode, userCodeOf } from '../../src/domain/authorization/device-code.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
@@ -22,6 +23,7 @@ import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
+import { createDeviceAuthorizations } from '../../src/store/codes/device-authorizations.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
 import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
@@ -306,6 +308,16 @@ const askAuthorization = async () => {
   await codes.issue(authorizationCode)
   await codes.findUnspent(authorizationCode)
   await codes.redeem(redemptionOf(authorizationCode))
+  const device = { digest: digestOf('device' as DeviceCode), user_code: userCodeOf(randomBytes(32)) }
+  const devices = createDeviceAuthorizations(silent, LIFETIMES)
+  const asked = { ...device, client_id: 'app', scope: 'read', audience: [], source }
+  await devices.add(asked)
+  await devices.findUndecided(device.user_code)
+  const allowed = { ...asked, user_id: ID, session_id: ID, consent_version: null, isRefreshable: true }
+  await devices.allow(allowed)
+  await devices.deny(device.digest)
+  await devices.findAllowed(asked)
+  await devices.redeem({ ...redemptionOf(authorizationCode), ...asked, isPrepared: true })
   const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
   await createPushedRequests(silent).push(pushed)
   await createPushedRequests(silent).find(pushed)
@@ -335,7 +347,7 @@ const askAuthorization = async () => {
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|client-|delivery-)?tables\.ts$/
+const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

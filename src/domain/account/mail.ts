@@ -12,6 +12,7 @@ export const MAILS = {
   'totp-failed': ['at'],
   'totp-closed': ['at'],
   'new-device': ['at', 'device', 'ip'],
+  'device-allowed': ['at', 'device', 'ip'],
   'refresh-reused': ['at'],
   invitation: ['link', 'until'],
 } as const satisfies Record<string, readonly string[]>

@@ -122,7 +122,7 @@ export const judgeAuthorizationRequest = (form: Form, judging: Judging): Authori
   const { client, target, policy, hinted_sub, pushed, isSigned, now } = judging
   refuseUnsupported(form)
   judgeResponseType(form, client)
-  const scope = scopeOf(form, client)
+  const scope = scopeAskedFor(form, client)
   const nonce = form.get('nonce') ?? null
   return {
     ...target,
@@ -168,7 +168,7 @@ const judgeResponseType = (form: Form, { grant_types, client_id }: Client): void
  * RFC 6749 §3.3 – Ours: what the client is not registered for is left out, and the token answer tells what was granted. Clients ask
  * for everything in `scopes_supported`. OpenID Connect Core §11: `offline_access` means nothing without a refresh token.
  */
-const scopeOf = (form: Form, { scope, grant_types }: Client): readonly string[] => {
+export const scopeAskedFor = (form: Form, { scope, grant_types }: Client): readonly string[] => {
   const registered = scope.split(' ').filter(Boolean)
   const asked = requestedScope(form.get('scope')) ?? registered
   const granted = asked.filter(

@@ -13,6 +13,8 @@ export const LIMIT_NAMES = [
   'refresh',
   'revoke',
   'pushed-requests',
+  'device-requests',
+  'user-codes',
   'token-failures',
   'client-documents',
   'feed-signatures',

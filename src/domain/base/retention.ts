@@ -30,6 +30,7 @@ export const RETENTIONS = [
   ['ceremonies', RETENTION_SECONDS],
   ['authorization_codes', SPENT_CODE_SECONDS],
   ['browser_sessions', RETENTION_SECONDS],
+  ['device_authorizations', SPENT_CODE_SECONDS],
   ['pushed_requests', PUSHED_REQUEST_RETENTION_SECONDS],
   ['client_logos', SHORT_RETENTION_SECONDS],
   ['client_changes', SHORT_RETENTION_SECONDS],

@@ -9,7 +9,12 @@ export type AuthMethod = (typeof AUTH_METHODS)[number]
 export const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
 
 /** RFC 7591 §2 – The grants that a client can be registered for: a test holds them to those of `src/grants/index.ts`. */
-export const GRANT_TYPES = ['authorization_code', 'client_credentials', 'refresh_token'] as const
+export const GRANT_TYPES = [
+  'authorization_code',
+  'client_credentials',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:device_code',
+] as const
 
 /** RFC 7591 §2 – A registered client, in the metadata's own names. */
 export type Client = Readonly<{

@@ -27,6 +27,8 @@ export const authorizationServerMetadata = (server: {
     // RFC 9126 §5
     pushed_authorization_request_endpoint: `${issuer}/par`,
     require_pushed_authorization_requests: isPushRequired,
+    // RFC 8628 §4
+    device_authorization_endpoint: `${issuer}/device_authorization`,
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     code_challenge_methods_supported: ['S256'],

@@ -18,6 +18,11 @@ export const ERRORS = {
   body_too_large: [413, 'invalid_request'],
   too_many_requests: [429, 'temporarily_unavailable'],
   access_denied: [403, 'access_denied'],
+  /** RFC 8628 §3.5 – Answers of the token endpoint, where RFC 6749 §5.2 has 400 for `access_denied` too. */
+  authorization_pending: [400, 'authorization_pending'],
+  slow_down: [400, 'slow_down'],
+  expired_token: [400, 'expired_token'],
+  device_denied: [400, 'access_denied'],
   unsupported_response_type: [400, 'unsupported_response_type'],
   request_uri_not_supported: [400, 'request_uri_not_supported'],
   invalid_request_object: [400, 'invalid_request_object'],
@@ -33,6 +38,7 @@ export const ERRORS = {
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
 const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
+const DEVICE = 'The device code is invalid, was used, or was issued to another client.'
 const TOKEN = 'The access token is invalid, expired or revoked.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
@@ -73,6 +79,7 @@ const REFUSALS = {
 
   refresh_limit: ['too_many_requests', 'Too many refreshes of one sign-in. Try again later.'],
   push_limit: ['too_many_requests', 'Too many pushed requests. Try again later.'],
+  device_limit: ['too_many_requests', 'Too many device codes. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
 
   token_missing: ['token_missing', 'An access token is needed here.'],
@@ -166,6 +173,18 @@ const REFUSALS = {
   code_epoch_passed: ['invalid_grant', CODE],
   code_session_ended: ['invalid_grant', CODE],
   code_consent_withdrawn: ['invalid_grant', CODE],
+
+  device_pending: ['authorization_pending', 'The person has not decided yet.'],
+  device_too_early: ['slow_down', 'Poll less often: the interval is five seconds longer from now on.'],
+  device_denied: ['device_denied', 'The person did not allow it.'],
+  device_expired: ['expired_token', 'The device code has expired. Ask for another one.'],
+  device_malformed: ['invalid_grant', DEVICE],
+  device_unknown: ['invalid_grant', DEVICE],
+  device_spent: ['invalid_grant', DEVICE],
+  device_wrong_client: ['invalid_grant', DEVICE],
+  device_account_disabled: ['invalid_grant', DEVICE],
+  device_epoch_passed: ['invalid_grant', DEVICE],
+  device_consent_withdrawn: ['invalid_grant', DEVICE],
 
   refresh_malformed: ['invalid_grant', REFRESH],
   refresh_unknown_family: ['invalid_grant', REFRESH],

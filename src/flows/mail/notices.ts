@@ -4,7 +4,7 @@ import { countingKeyOf } from '../../domain/base/digest.ts'
 import { type Language, languageOr } from '../../domain/base/language.ts'
 import type { AboutRequest } from '../../domain/base/log-fields.ts'
 import { describeDevice } from '../../domain/base/user-agent.ts'
-import type { TracedSource } from '../../domain/sign-in/refresh-family.ts'
+import type { RequestSource, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { About, Addressees, Errand, Mailer } from '../../ports/mail.ts'
@@ -34,6 +34,8 @@ export type Notices = Readonly<{
   /** A spent refresh token was presented. Sent once for a family: it has ended. */
   refreshReused: (about: AboutFamily) => void
   newDevice: (account: Account, seen: Seen) => void
+  /** The account's owner has let a device in, whose own `source` it is. */
+  deviceAllowed: (account: Account, allowed: Allowed) => void
   /** The language in which the next notices are written. */
   rememberLanguage: (account: Account, seen: Seen) => void
 }>
@@ -43,6 +45,9 @@ type AboutFamily = AboutRequest & Readonly<{ sid: string }>
 
 /** A request that signed a person in. */
 type Seen = Readonly<{ source: TracedSource; language: Language; about: AboutRequest }>
+
+/** A device that asked for a sign-in, and the language of the page on which it was allowed. */
+type Allowed = Readonly<{ source: RequestSource; language: Language; about: AboutRequest }>
 
 /** For a notice whose address is found when it is sent. */
 const urgent = (about: AboutRequest): About => ({ isUrgent: true, email: null, about })
@@ -86,6 +91,13 @@ export const createNotices = (needs: Needs): Notices => {
         email,
         about,
       })
+    },
+
+    deviceAllowed: ({ id, email, email_verified_at }, { source, language, about }) => {
+      const device = describeDevice(source.user_agent, language)
+      const values = { at: now(), device, ip: source.ip }
+      const mail = { name: 'device-allowed', language, to: email, account_id: id, values } as const
+      post(async () => mail, { isUrgent: email_verified_at !== null, email, about })
     },
 
     rememberLanguage: ({ id, email, language: known }, { language, about }) => {

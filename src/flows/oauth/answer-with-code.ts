@@ -74,13 +74,16 @@ export const answerWithCode = async (
 }
 
 /** RFC 8707 §2.2 – What the refresh tokens of this grant can get tokens for: a resource that was named is not widened by anything. */
-const audienceOfGrant = (
-  request: AuthorizationRequest,
+export const audienceOfGrant = (
+  request: Pick<AuthorizationRequest, 'audience' | 'isAudienceGiven'>,
   client: Client,
   policy: AudiencePolicy,
 ): readonly string[] =>
   client.first_party && !request.isAudienceGiven ? grantedAudience(client, [], policy) : request.audience
 
 /** OpenID Connect Core §11 – With `openid`, a refresh token is for a client that may act while the person is away. */
-const isRefreshable = ({ scope }: AuthorizationRequest, { grant_types }: Client): boolean =>
+export const isRefreshable = (
+  { scope }: Pick<AuthorizationRequest, 'scope'>,
+  { grant_types }: Client,
+): boolean =>
   grant_types.includes('refresh_token') && (!scope.includes('openid') || scope.includes('offline_access'))

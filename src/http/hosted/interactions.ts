@@ -70,8 +70,8 @@ export const createInteractions = (needs: Needs) => {
     begin,
 
     /** Leads a person who is not signed in to the sign-in, and from there on to the page of this address. */
-    leadToSignIn: (call: Call): Reply => {
-      const interaction = { ...begin(null), path: call.context.req.path }
+    leadToSignIn: (call: Call, path = call.context.req.path): Reply => {
+      const interaction = { ...begin(null), path }
       const { sealed, cookies } = seal(call, interaction)
       if (sealed.length > ADDRESS_MAX_CHARACTERS) return seeOther('/sign-in')
       const query = new URLSearchParams({ request: sealed, ...localesOf(call, interaction) })

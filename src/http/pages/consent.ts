@@ -34,7 +34,7 @@ export const consentPage =
       { label: say('consent.allow'), name: 'decision', value: 'allow' },
     )}</div>`
     const another = html`<p class="muted small center"><span>${say('consent.signed_in_as', { email })}</span> <button class="link" name="decision" value="another">${say('consent.another')}</button></p>`
-    const items = scopes.map((scope, index) => itemOf(view, asked, { ...scope, id: `scope-${index}` }))
+    const items = scopes.map((scope, index) => scopeItemOf(view, asked, { ...scope, id: `scope-${index}` }))
     return {
       title,
       sign: meeting(view, asked),
@@ -79,7 +79,11 @@ const documentsOf = ({ say }: View, { policy_uri, tos_uri }: Asking): Html | nul
 
 type Shown = ScopeAsked & Readonly<{ id: string }>
 
-const itemOf = (view: View, { catalogue }: ConsentAsked, { scope, id, isTicked, isGrantedBefore }: Shown) => {
+export const scopeItemOf = (
+  view: View,
+  { catalogue }: Pick<ConsentAsked, 'catalogue'>,
+  { scope, id, isTicked, isGrantedBefore }: Shown,
+) => {
   const { icon, title, description } = scopeWords(view, scope, catalogue)
   const granted = badge({ kind: 'plain', text: view.say('consent.granted_before') })
   return {

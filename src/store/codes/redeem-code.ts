@@ -22,7 +22,8 @@ const RACED = 'raced'
 const BODY: RefreshTransport = 'body'
 const CODE_REPLAYED: EndReason = 'code_replayed'
 
-type Row = Omit<Bought['person'], 'id'> &
+/** The columns of a statement that redeems a code. */
+export type BoughtRow = Omit<Bought['person'], 'id'> &
   Pick<Bought, 'nonce' | 'isRefreshable'> &
   Omit<Family, 'id'> &
   Readonly<{ verdict: string; id: string | null; bought_id: string | null }>
@@ -60,9 +61,9 @@ const createJudgeCode =
   async (
     { user_id, digest, family, source, ...presented }: Redemption,
     { sees_all }: Readonly<{ sees_all: boolean }>,
-  ): Promise<Row | undefined> => {
+  ): Promise<BoughtRow | undefined> => {
     const [row] = await database.run(
-      (sql, { seconds_left }) => sql<Row[]>`
+      (sql, { seconds_left }) => sql<BoughtRow[]>`
         with account as materialized (
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
@@ -189,7 +190,7 @@ const createJudgeCode =
     return row
   }
 
-const boughtOf = (row: Row): Bought => {
+export const boughtOf = (row: Omit<BoughtRow, 'bought_id'>): Bought => {
   if (row.id === null) throw new Error('a code was redeemed without its family')
   return {
     family: familyOf(row, row.id),
@@ -199,7 +200,7 @@ const boughtOf = (row: Row): Bought => {
   }
 }
 
-const familyOf = (row: Row, id: string): Family => ({
+const familyOf = (row: Omit<BoughtRow, 'bought_id'>, id: string): Family => ({
   id,
   user_id: row.user_id,
   client_id: row.client_id,
@@ -216,7 +217,7 @@ const familyOf = (row: Row, id: string): Family => ({
   at: row.at,
 })
 
-const personOf = (row: Row): Bought['person'] => ({
+const personOf = (row: Omit<BoughtRow, 'bought_id'>): Bought['person'] => ({
   id: row.user_id,
   email: row.email,
   email_verified_at: row.email_verified_at,

@@ -4,6 +4,7 @@ import { type Database, OID } from '../postgres/index.ts'
 import * as authorization from './authorization-tables.ts'
 import * as clients from './client-tables.ts'
 import * as deliveries from './delivery-tables.ts'
+import * as devices from './device-tables.ts'
 import * as factors from './factor-tables.ts'
 import * as invitations from './invitation-tables.ts'
 import * as core from './tables.ts'
@@ -13,6 +14,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({
   ...core,
   ...factors,
   ...authorization,
+  ...devices,
   ...clients,
   ...invitations,
   ...deliveries,

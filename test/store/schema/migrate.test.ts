@@ -27,6 +27,7 @@ const TABLES = [
   'clients',
   'consents',
   'deliveries',
+  'device_authorizations',
   'email_links',
   'feed_head',
   'feed_positions',

@@ -1,2 +1,0 @@
--- compatible-with: 0000_core
-ALTER TABLE "consents" ADD COLUMN "document_digest" "bytea";

@@ -1,0 +1,107 @@
+import {
+  DEVICE_GRANT,
+  DEVICE_REFUSALS,
+  type DeviceRedemption,
+  parseDeviceCode,
+} from '../domain/authorization/device-code.ts'
+import { aboutSignIn } from '../domain/base/log-fields.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
+import type { RequireLength } from '../domain/oauth/access-token-length.ts'
+import { type AudiencePolicy, audienceFor } from '../domain/oauth/audience.ts'
+import { logoutNoticeOf } from '../domain/oauth/client.ts'
+import { requireParameter } from '../domain/oauth/form.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import { retryProofOf } from '../domain/sign-in/refresh-token.ts'
+import type { DeviceAuthorizations } from '../ports/device-authorizations.ts'
+import type { Random } from '../ports/effects.ts'
+import { answerBought, answerRepeated, grantLeft } from './authorization-code.ts'
+import type { Grant, GrantRequest } from './grant.ts'
+import type { Issue, Prepared } from './issue.ts'
+import { mintFamily } from './mint-family.ts'
+
+type Needs = Readonly<{
+  deviceAuthorizations: DeviceAuthorizations
+  issue: Issue
+  random: Random
+  peppers: Peppers
+  policy: AudiencePolicy
+  isBounded: RequireLength['isBounded']
+}>
+
+/**
+ * RFC 8628 §3.4, §3.5 – Trades a device code for tokens once its person has allowed it; until then each request is a poll. The verdict is
+ * the store's, on the locked row, with the family opened in the same statement.
+ */
+export const createDeviceCodeGrant = (needs: Needs): Grant => ({
+  grant_type: DEVICE_GRANT,
+  exchange: async request => {
+    const { deviceAuthorizations } = needs
+    const { client } = request
+    const presented = readPresented(needs, request)
+    const { minted, refresh_token } = mintFamily(needs)
+    const asked = { client, resources: presented.resources }
+    const prepared = await prepare(needs, request, { presented, sid: minted.id })
+    const isPrepared = prepared !== null
+    const outcome = await deviceAuthorizations.redeem({ ...presented, family: minted, isPrepared })
+    switch (outcome.verdict) {
+      case 'redeemed':
+        if (prepared === null) throw new Error('a device code was redeemed without its preparation')
+        return answerBought(needs, asked, { ...outcome.bought, refresh_token, prepared })
+      case 'repeated':
+        return answerRepeated(needs, asked, outcome.bought)
+      case 'pending':
+      case 'too_early':
+      case 'denied':
+      case 'expired':
+      case 'spent':
+      case 'unknown_code':
+      case 'wrong_client':
+      case 'resource_exceeded':
+      case 'account_disabled':
+      case 'epoch_passed':
+      case 'consent_withdrawn': {
+        const about = aboutSignIn({ sub: outcome.user_id, client_id: client.client_id })
+        throw new OAuthError(DEVICE_REFUSALS[outcome.verdict], about)
+      }
+    }
+  },
+})
+
+type Presented = Omit<DeviceRedemption, 'family' | 'isPrepared'>
+
+/** What the client may not ask for at all is refused before the code is looked at: it stays usable. */
+const readPresented = (
+  { policy }: Needs,
+  { client, form, source, idempotency_key }: GrantRequest,
+): Presented => {
+  const digest = parseDeviceCode(requireParameter(form, 'device_code'))
+  const { client_id } = client
+  if (digest === null) throw new OAuthError('device_malformed', { client_id })
+  const resources = form.resources.length > 0 ? audienceFor(client, form.resources, policy) : []
+  return {
+    digest,
+    client_id,
+    resources,
+    logout_notice: logoutNoticeOf(client),
+    retry_proof: retryProofOf({ idempotency_key, client_id, scope: null, resources }),
+    source,
+  }
+}
+
+/**
+ * Before the redemption: what fails after it is a 503 to a client whose code is spent. A code is looked up first only where its token might
+ * be too long, or takes a place in a list: polls must not fill the lists. Null for a code that is not allowed yet.
+ */
+const prepare = async (
+  needs: Needs,
+  { client }: GrantRequest,
+  { presented, sid }: Readonly<{ presented: Presented; sid: string }>,
+): Promise<Prepared | null> => {
+  const { deviceAuthorizations, issue, isBounded } = needs
+  const isReadFirst = client.status_list || !isBounded(client)
+  const found = isReadFirst ? await deviceAuthorizations.findAllowed(presented) : null
+  if (isReadFirst && found === null) return null
+  const { resources } = presented
+  const grant = grantLeft(needs, { client, resources }, found ?? { scope: client.scope, audience: [] })
+  return issue.prepare(client, grant, found && { sub: found.user_id, sid })
+}

@@ -1,0 +1,159 @@
+import {
+  DEVICE_RETRY_SECONDS,
+  type DeviceRedemption,
+  POLL_SECONDS,
+  POLL_TOLERANCE_SECONDS,
+  parseDeviceVerdict,
+} from '../../domain/authorization/device-code.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
+import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
+import { issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
+import type { Database } from '../postgres/index.ts'
+import { personColumns } from '../schema/account-columns.ts'
+import { type BoughtRow, boughtOf } from './redeem-code.ts'
+
+/** The statement outlasted its caller, who has been told to try again, and may have done so. */
+const LATE = 'late'
+/** The code was spent by a redemption that this statement waited for: the family is of after its snapshot. */
+const RACED = 'raced'
+
+const BODY: RefreshTransport = 'body'
+
+type Row = Omit<BoughtRow, 'user_id' | 'bought_id' | 'nonce'> & Readonly<{ user_id: string | null }>
+
+/** RFC 8628 §3.4 – Redeems a device code. A second look is taken at a code that was spent while the first one waited for its row. */
+export const createRedeemDeviceCode = (
+  database: Database,
+  lifetimes: Lifetimes,
+): DeviceAuthorizations['redeem'] => {
+  const judge = createJudgeDeviceCode(database, lifetimes)
+  return async redemption => {
+    const first = await judge(redemption, { sees_all: false })
+    const row = first?.verdict === RACED ? await judge(redemption, { sees_all: true }) : first
+    if (row === undefined) return { verdict: 'unknown_code', user_id: null }
+    if (row.verdict === LATE) throw new Unavailable('database', 1, 'judged too late')
+    const verdict = parseDeviceVerdict(row.verdict)
+    const { user_id } = row
+    if (verdict !== 'redeemed' && verdict !== 'repeated') return { verdict, user_id }
+    if (user_id === null) throw new Error('a device code was redeemed without its person')
+    return { verdict, bought: boughtOf({ ...row, user_id, nonce: null }) }
+  }
+}
+
+/**
+ * Judges a presented device code, and does what the verdict says: one statement. The row is found by the digest of the code alone; it names
+ * the person once they have allowed it, and never another one. The account is then locked before the row, in the order in which an ending
+ * takes them. A row that was allowed after this statement began counts as pending: its account is not held. Times are those of the
+ * statement's beginning. The family has no browser session: the device goes on when its person signs out of the browser.
+ */
+const createJudgeDeviceCode =
+  (database: Database, { idle_seconds, max_seconds, access_token_seconds }: Lifetimes) =>
+  async (
+    { digest, family, source, ...presented }: DeviceRedemption,
+    { sees_all }: Readonly<{ sees_all: boolean }>,
+  ): Promise<Row | undefined> => {
+    const [row] = await database.run(
+      (sql, { seconds_left }) => sql<Row[]>`
+        with account as materialized (
+          select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
+          from signet.users u
+          where u.id = (select d.user_id from signet.device_authorizations d where d.digest = ${digest})
+          for share
+        ),
+        held as materialized (
+          select count(*) as accounts from account
+        ),
+        device as materialized (
+          select d.*
+          from signet.device_authorizations d
+          where d.digest = ${digest} and (select accounts from held) >= 0
+          for no key update
+        ),
+        consent as materialized (
+          select k.version
+          from signet.consents k
+          where k.user_id = (select user_id from device) and k.client_id = (select client_id from device)
+          for share
+        ),
+        bought as materialized (
+          select f.*
+          from signet.refresh_families f
+          where f.id = (select family_id from device)
+          for no key update
+        ),
+        judged as materialized (
+          select device.*, case
+            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then ${LATE}
+            when device.client_id <> ${presented.client_id} then 'wrong_client'
+            when device.spent_at is not null and bought.id is null and not ${sees_all}::boolean then ${RACED}
+            when device.retry_proof = ${presented.retry_proof}::bytea
+              and statement_timestamp() < device.spent_at + make_interval(secs => ${DEVICE_RETRY_SECONDS})
+              and bought.generation = 0
+              and bought.revoked_at is null
+              and least(bought.idle_expires_at, bought.expires_at) > statement_timestamp()
+              and bought.credential_epoch >= account_epoch
+              and disabled_at is null then 'repeated'
+            when device.spent_at is not null then 'spent'
+            when device.expires_at <= statement_timestamp() then 'expired'
+            when not device.is_allowed then 'denied'
+            when not ${presented.resources}::text[] <@ device.audience then 'resource_exceeded'
+            when device.is_allowed is null
+              and statement_timestamp() < device.polled_at
+                + make_interval(secs => device.interval_seconds - ${POLL_TOLERANCE_SECONDS}::int) then 'too_early'
+            when device.is_allowed is null or account.id is null then 'pending'
+            when disabled_at is not null then 'account_disabled'
+            when device.credential_epoch <> account_epoch then 'epoch_passed'
+            when device.consent_version is not null and version is distinct from device.consent_version
+              then 'consent_withdrawn'
+            when not ${presented.isPrepared}::boolean then 'pending'
+            else 'redeemed'
+          end as verdict
+          from device
+          left join account on true
+          left join consent on true
+          left join bought on true
+        ),
+        changed as (
+          update signet.device_authorizations d
+          set spent_at = case verdict when 'redeemed' then statement_timestamp() end,
+            retry_proof = case verdict when 'redeemed' then ${presented.retry_proof}::bytea end,
+            family_id = case verdict when 'redeemed' then ${family.id}::uuid end,
+            polled_at = statement_timestamp(),
+            interval_seconds = d.interval_seconds + case verdict when 'too_early' then ${POLL_SECONDS}::int else 0 end
+          from judged
+          where d.digest = judged.digest and judged.verdict in ('redeemed', 'pending', 'too_early')
+        ),
+        origin as materialized (
+          select
+            user_id, credential_epoch, client_id, scope, audience, null::uuid as session_id,
+            ${BODY}::text as refresh_transport, auth_time as proved_at, amr as proved_by,
+            case when is_refreshable then ${idle_seconds}::int else ${access_token_seconds}::int end as idle_seconds,
+            statement_timestamp() + make_interval(
+              secs => case when is_refreshable or ${presented.logout_notice}::text is not null
+                then ${max_seconds}::int else ${access_token_seconds}::int end
+            ) as expires_at,
+            case when 'openid' = any(string_to_array(scope, ' ')) then ${presented.logout_notice}::text end as logout_notice
+          from judged
+          where verdict = 'redeemed'
+        ),
+        written as (
+          ${openFamily(sql, { ...family, source, logout_notice: sql`logout_notice` })}
+          returning *
+        ),
+        opened as (
+          select * from written
+          union all
+          select * from bought where (select verdict from judged) = 'repeated'
+        )
+        select
+          judged.verdict, judged.is_refreshable as "isRefreshable",
+          origin.email, origin.email_verified_at, origin.name, origin.given_name, origin.family_name,
+          origin.preferred_username, origin.picture, origin.locale, origin.zoneinfo, origin.updated_at,
+          ${openedColumns(sql)}, judged.user_id, ${issuedAt(sql, presented.client_id)} as at
+        from judged
+        left join account origin on true
+        left join opened on true`,
+    )
+    return row
+  }
