@@ -53,6 +53,7 @@ describe('configuration', () => {
       RATE_LIMIT_REVOKE: { count: 60, window_seconds: 60 },
       RATE_LIMIT_PUSHED_REQUESTS: { count: 60, window_seconds: 60 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
+      DPOP_NONCE: 'off',
       SCOPES_FILE: null,
       SIGN_UP: 'open',
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
@@ -273,6 +274,10 @@ describe('configuration', () => {
     RATE_LIMIT_REFRESH: RATE,
     RATE_LIMIT_REVOKE: RATE,
     RATE_LIMIT_PUSHED_REQUESTS: RATE,
+    DPOP_NONCE: [
+      ['on', 'off'],
+      ['true', 'ON', '1'],
+    ],
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: [
       ['on', 'off'],
       ['true', 'ON', '1'],

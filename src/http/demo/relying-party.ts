@@ -41,7 +41,7 @@ export const createRelyingParty = (needs: Needs) => {
   const { client_id } = client
   const ask = async (parameters: Parameters, attempt: Attempt) => {
     const form = parseForm(new URLSearchParams({ client_id, ...parameters }).toString())
-    return orRefused(() => exchange({ form, authorization: undefined, ...attempt }))
+    return orRefused(() => exchange({ form, authorization: undefined, proof: undefined, ...attempt }))
   }
   return {
     begin: (ui_locales: string | undefined): BegunVisit => ({

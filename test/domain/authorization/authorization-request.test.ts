@@ -113,7 +113,7 @@ describe('RFC 6749 §4.1.1 – an authorization request', () => {
     ['prompt_none_with_another', { prompt: 'none login' }],
     ['max_age_malformed', { max_age: '-1' }],
     ['max_age_malformed', { max_age: '1.5' }],
-    ['dpop_unsupported', { dpop_jkt: 'a' }],
+    ['dpop_jkt_malformed', { dpop_jkt: 'a' }],
   ])('is refused as %s with %j', (reason, parameters) => {
     expect(reasonFor(parameters)).toBe(reason)
   })
