@@ -14,7 +14,17 @@ const installed = Object.entries(packages)
   .map(([path, entry]) => ({ name: path.split('node_modules/').at(-1) ?? '', ...entry }))
 
 /** Ask for nothing but their own text: what is shipped may hold these alone. */
-const PERMISSIVE = ['MIT', 'MIT-0', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Unlicense']
+const PERMISSIVE = [
+  'MIT',
+  'MIT-0',
+  'ISC',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  '0BSD',
+  'Unlicense',
+  '(MIT OR Apache-2.0)',
+]
 
 /** Licences of development tools, which are not distributed. */
 const TOOLS = [...PERMISSIVE, 'MIT OR Apache-2.0', 'BlueOak-1.0.0', '(MIT AND Zlib)', 'MPL-2.0']
@@ -124,6 +134,6 @@ describe('npm pack', { timeout: 120_000 }, () => {
     expect(paths).toContain('drizzle/rollback/0000_core.sql')
     expect(paths).toContain('templates/mail/de/reset-password.txt')
     // 1.9 MB of it are Swagger UI.
-    expect(packs[0]?.unpackedSize).toBeLessThan(4_100_000)
+    expect(packs[0]?.unpackedSize).toBeLessThan(4_300_000)
   })
 })

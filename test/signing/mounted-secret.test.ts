@@ -139,7 +139,7 @@ describe('a key in a mounted secret', () => {
   it('is refused with a malformed date', async () => {
     const { directory } = mountSecret({ 'k.pem': `Signs-From: tomorrow\n${String(createPem())}` })
     expect(await faultsOf(directory)).toEqual([
-      expect.stringMatching(/k\.pem has a line Signs-From that is no time/),
+      expect.stringMatching(/k\.pem has a line Signs-From whose value is not a time/),
     ])
   })
 })

@@ -146,6 +146,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       client_logos: 0,
       deliveries: 0,
       spent_proofs: 0,
+      invitations: 0,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)

@@ -25,31 +25,6 @@ export type Person = Profile &
     updated_at: Date
   }>
 
-/** Ours (docs/decisions/0029): what the account API shows a person of their own account. */
-export const presentOwnAccount = (
-  account: Account,
-  {
-    name,
-    given_name,
-    family_name,
-    preferred_username,
-    picture,
-    locale,
-    zoneinfo,
-    ...own
-  }: Profile & Pick<Person, 'updated_at'>,
-) => ({
-  ...presentAccount(account),
-  name,
-  given_name,
-  family_name,
-  preferred_username,
-  picture,
-  locale,
-  zoneinfo,
-  updated_at: own.updated_at.toISOString(),
-})
-
 /** The names of the claims of a profile, in the order of a form. */
 export const PROFILE_FIELDS = [
   'name',
@@ -62,6 +37,18 @@ export const PROFILE_FIELDS = [
 ] as const satisfies readonly (keyof Profile)[]
 
 export type ProfileField = (typeof PROFILE_FIELDS)[number]
+
+/**
+ * Ours (docs/decisions/0029): what the account API shows a person of their own account. Claims that are not filled in are left out, as at
+ * /userinfo, and `updated_at` with them while there is none.
+ */
+export const presentOwnAccount = (account: Account, person: Profile & Pick<Person, 'updated_at'>) => {
+  const claims = PROFILE_FIELDS.flatMap(name =>
+    person[name] === null ? [] : [[name, person[name]] as const],
+  )
+  const updated = claims.length === 0 ? {} : { updated_at: person.updated_at.toISOString() }
+  return { ...presentAccount(account), ...Object.fromEntries(claims), ...updated }
+}
 
 /** As a person types them. Empty: not filled in. */
 export type ProfileFields = Readonly<Record<ProfileField, string>>

@@ -76,7 +76,7 @@ export const refreshFamilies = pgTable(
     tokens_revoked_since: instant(),
     /** The browser session that it was opened from; null for a sign-in by the account API. */
     session_id: uuid(),
-    /** How its client learns that the sign-in has ended, as LOGOUT_NOTICES has it; null: not at all, as for nearly every family. */
+    /** How its client learns of the end; null: not at all, as for nearly every family. */
     logout_notice: text({ enum: LOGOUT_NOTICES }),
     last_ip: text(),
     last_user_agent: text(),
@@ -90,10 +90,7 @@ export const refreshFamilies = pgTable(
   ],
 )
 
-/**
- * Revocations, which are also the entries of the revocation feed: access tokens by `jti`, sign-ins by `sid`, and everything that was
- * issued to a person (`sub`) or a client (`client_id`) until a moment.
- */
+/** The entries of the revocation feed: an access token (`jti`), a sign-in (`sid`), all that a person (`sub`) or a client got until a moment. */
 export const revocations = pgTable(
   'revocations',
   {

@@ -143,7 +143,7 @@ describe.each(storages)('the profile and the id of another system ($name)', ({ c
     await importing([{ email: 'first@held.example', external_id: 'held|1' }])
     const lines = [
       { email: 'second@held.example', external_id: 'held|1' },
-      { email: 'first@held.example', external_id: 'held|1' },
+      { email: 'first@held.example', external_id: 'held|2' },
       { email: 'third@held.example', external_id: 'held|3' },
     ]
     const refusals = [

@@ -134,7 +134,6 @@ describe.each(deployments)('DELETE /auth/me and GET /auth/me/export ($name)', ({
     expect(JSON.parse(text)).toMatchObject({
       account: {
         name: 'Ada',
-        locale: null,
         external_id: 'auth0|whole',
         language: 'en',
         updated_at: expect.any(String),

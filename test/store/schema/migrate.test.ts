@@ -31,6 +31,7 @@ const TABLES = [
   'feed_head',
   'feed_positions',
   'import_batches',
+  'invitations',
   'leases',
   'passkeys',
   'pushed_requests',

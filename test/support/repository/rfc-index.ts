@@ -17,6 +17,7 @@ const STANDARDS = {
   'RFC 5322': 'Internet Message Format',
   'RFC 5646': 'Tags for Identifying Languages',
   'RFC 5771': 'IANA Guidelines for IPv4 Multicast Address Assignments',
+  'RFC 5789': 'PATCH Method for HTTP',
   'RFC 5869': 'HMAC-based Extract-and-Expand Key Derivation Function (HKDF)',
   'RFC 6066': 'Transport Layer Security (TLS) Extensions: Extension Definitions',
   'RFC 6238': 'TOTP: Time-Based One-Time Password Algorithm',
