@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPepper } from '../../src/domain/base/pepper.ts'
 import { createProofNonces } from '../../src/grants/dpop-nonce.ts'
 import { claimsOf } from '../support/accounts/account-api.ts'
+import { createDpopKey, type DpopKey } from '../support/authorization/dpop.ts'
 import { issueCode, WEB } from '../support/authorization/exchange.ts'
 import { basic, CLIENT_CREDENTIALS, CLIENTS, SECRETS, SERVICE } from '../support/clients.ts'
 import { type Deployment, type Form, type Instance, openDeployment } from '../support/deployment.ts'
-import { createDpopKey, type DpopKey } from '../support/dpop.ts'
 import { createClock } from '../support/effects.ts'
 
 const BOUND = {

@@ -49,8 +49,8 @@ type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 's
   Readonly<{
     /** A LogoutNotice, from `origin`. By default the client is not told of the end. */
     logout_notice?: Fragment
-    /** RFC 9449 §5 – Thumbprint of the key that the family is bound to. By default it is bound to none. */
-    sender_key?: Fragment
+    /** RFC 9449 §5 – Thumbprint of the key that the family is bound to; null: to none. */
+    sender_key: Fragment
   }>
 
 /**
@@ -59,7 +59,7 @@ type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 's
  */
 export const openFamily = (
   sql: ISql,
-  { id, salt, pepper_id, token_digest, source, logout_notice = sql`null`, sender_key = sql`null` }: Opening,
+  { id, salt, pepper_id, token_digest, source, logout_notice = sql`null`, sender_key }: Opening,
 ): Fragment => sql`
   insert into signet.refresh_families (${insertedColumns(sql)})
   select

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { claimsOf, signUp, type Tokens } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
+import { createDpopKey, type DpopKey } from '../../support/authorization/dpop.ts'
 import { issueCode, WEB } from '../../support/authorization/exchange.ts'
 import { CLIENTS, INTROSPECTOR } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
-import { createDpopKey, type DpopKey } from '../../support/dpop.ts'
 
 const FIRST = {
   client_id: 'first',
