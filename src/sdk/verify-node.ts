@@ -1,8 +1,9 @@
 /** signetd/verify on Node. */
+import { createProofJudge } from './dpop/judge-proof.ts'
 import { nodeEngine } from './verify/engine-node.ts'
 import { verifierOn } from './verify/verifier.ts'
 
 /** RFC 9068 §4 – A verifier of the access tokens of one issuer. Throws a TypeError for an invalid option. */
-export const createVerifier = verifierOn(nodeEngine)
+export const createVerifier = verifierOn(nodeEngine, createProofJudge)
 
 export * from './verify/public.ts'
