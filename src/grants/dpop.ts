@@ -1,4 +1,4 @@
-import { constants, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
+import { constants, hash, type KeyObject, verify } from 'node:crypto'
 import { digestOf, type Plain } from '../domain/base/digest.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import {
@@ -8,14 +8,13 @@ import {
   PROOF_SECONDS,
   type ProofClaims,
   type ProofFault,
-  type ProofKey,
   proofKeyOf,
-  thumbprintInputOf,
 } from '../domain/oauth/dpop-proof.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import type { SpentProofs } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'
 import type { ProofNonces } from './dpop-nonce.ts'
+import { createProofKeys } from './proof-keys.ts'
 
 /** A proof, with the request that it came in. */
 export type ShownProof = Readonly<{
@@ -44,9 +43,9 @@ type Needs = Readonly<{
  * RFC 9449 §4.3 – Judges a proof and spends its `jti`, which is the only step that asks the store: whatever else is wrong is found before
  * and writes nothing. Rejects with Unavailable when the database is away.
  */
-export const createJudgeProof =
-  ({ spentProofs, clock, issuer, proofNonces }: Needs): JudgeProof =>
-  async ({ proof, method, path, access_token }) => {
+export const createJudgeProof = ({ spentProofs, clock, issuer, proofNonces }: Needs): JudgeProof => {
+  const readProof = createReadProof()
+  return async ({ proof, method, path, access_token }) => {
     const read = readProof(proof)
     if ('fault' in read) return read
     const now = clock()
@@ -60,9 +59,10 @@ export const createJudgeProof =
     const { nonce } = judged.claims
     if (proofNonces !== null && (nonce === null || !proofNonces.isRecent(nonce, now)))
       return { fault: 'nonce_wrong' }
-    const jkt = hash('sha256', thumbprintInputOf(read.key.jwk), 'base64url')
+    const { jkt } = read
     return (await spentProofs.redeem(proofOf(jkt, judged.claims))) ? { jkt } : { fault: 'replayed' }
   }
+}
 
 /** RFC 9449 §11.1 – Ours: single use per key, so that no client can spend the `jti` of another. */
 const proofOf = (jkt: string, { jti, iat }: ProofClaims) => ({
@@ -95,40 +95,35 @@ export const createProveSender =
   }
 
 type Read =
-  | Readonly<{ key: ProofKey; claims: Readonly<Record<string, unknown>> }>
+  | Readonly<{ jkt: string; claims: Readonly<Record<string, unknown>> }>
   | Readonly<{ fault: ProofFault }>
 
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /** RFC 9449 §4.3 – Checks 2 to 7: the form of a proof, its key, and its signature. */
-const readProof = (proof: string): Read => {
-  // Two headers arrive as one, joined by a comma, and are no JWT (check 1).
-  if (proof.length > PROOF_MAX_CHARACTERS || !COMPACT.test(proof)) return { fault: 'malformed' }
-  const [protectedHeader = '', payload = '', signature = ''] = proof.split('.')
-  const header = parseSegment(protectedHeader)
-  const claims = parseSegment(payload)
-  if (header === null || claims === null) return { fault: 'malformed' }
-  const key = proofKeyOf(header)
-  if (key === null) return { fault: 'key_unacceptable' }
-  const publicKey = importKey(key)
-  if (publicKey === null) return { fault: 'key_unacceptable' }
-  const signed = { input: `${protectedHeader}.${payload}`, signature: Buffer.from(signature, 'base64url') }
-  return isSigned(signed, publicKey, key.alg) ? { key, claims } : { fault: 'signature_wrong' }
+const createReadProof = () => {
+  const importedKeyOf = createProofKeys()
+  return (proof: string): Read => {
+    // Two headers arrive as one, joined by a comma, and are no JWT (check 1).
+    if (proof.length > PROOF_MAX_CHARACTERS || !COMPACT.test(proof)) return { fault: 'malformed' }
+    const [protectedHeader = '', payload = '', signature = ''] = proof.split('.')
+    const header = parseSegment(protectedHeader)
+    const claims = parseSegment(payload)
+    if (header === null || claims === null) return { fault: 'malformed' }
+    const key = proofKeyOf(header)
+    if (key === null) return { fault: 'key_unacceptable' }
+    const imported = importedKeyOf(key)
+    if (imported === null) return { fault: 'key_unacceptable' }
+    const { publicKey, jkt } = imported
+    const signed = { input: `${protectedHeader}.${payload}`, signature: Buffer.from(signature, 'base64url') }
+    return isSigned(signed, publicKey, key.alg) ? { jkt, claims } : { fault: 'signature_wrong' }
+  }
 }
 
 const parseSegment = (segment: string): Readonly<Record<string, unknown>> | null => {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(segment, 'base64url').toString('utf8'))
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : null
-  } catch {
-    return null
-  }
-}
-
-/** Null for a point that is not on its curve. */
-const importKey = ({ jwk }: ProofKey): KeyObject | null => {
-  try {
-    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {
     return null
   }

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { claimsOf, signUp, type Tokens } from '../../support/accounts/account-api.ts'
+import { codesOf } from '../../support/accounts/factors.ts'
 import { newEmail } from '../../support/ask.ts'
 import { createDpopKey, type DpopKey } from '../../support/authorization/dpop.ts'
 import { issueCode, WEB } from '../../support/authorization/exchange.ts'
 import { CLIENTS, INTROSPECTOR } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
 
 const FIRST = {
   client_id: 'first',
@@ -190,6 +192,21 @@ describe('RFC 9449 §7 – the account API', () => {
     })
     expect([status, body.code]).toEqual([401, 'AUTH_PROOF_INVALID'])
     expect((await refreshed('/auth/refresh', refresh_token)).status).toBe(200)
+  })
+
+  it('keeps the key in a step-up, and takes the bound refresh token as the proof of its own sign-in', async () => {
+    const { access_token, refresh_token } = await boundSignIn()
+    const asked = async (path: string, body: object) => {
+      const headers = await presented(path, access_token, { method: 'POST' })
+      return (await signet.ask(path, { method: 'POST', body, headers })).body
+    }
+    const { handle, secret } = await asked('/auth/factors/totp', { refresh_token })
+    const code = codesOf(secret, createClock())
+    await asked('/auth/factors/totp/confirm', { handle, totp: code() })
+    const stepped = await asked('/auth/step-up', { totp: code(1) })
+    expect([stepped.token_type, claimsOf(stepped.access_token)['cnf']]).toEqual(['DPoP', { jkt: key.jkt }])
+    expect((await refreshed('/auth/refresh', stepped.refresh_token, null)).status).toBe(401)
+    expect((await refreshed('/auth/refresh', stepped.refresh_token)).status).toBe(200)
   })
 
   it('signs out by a bound token', async () => {
