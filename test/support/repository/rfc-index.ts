@@ -77,6 +77,8 @@ const STANDARDS = {
   'RFC 9562': 'Universally Unique IDentifiers (UUIDs)',
   'RFC 9700': 'Best Current Practice for OAuth 2.0 Security',
   'RFC 9728': 'OAuth 2.0 Protected Resource Metadata',
+  'RFC 9864':
+    'Fully-Specified Algorithms for JSON Object Signing and Encryption (JOSE) and CBOR Object Signing and Encryption (COSE)',
   'RFC 10017': 'OAuth 2.0 for Browser-Based Applications',
   'draft-ietf-httpapi-ratelimit-headers': 'RateLimit header fields for HTTP',
   'draft-ietf-oauth-status-list': 'Token Status List',
