@@ -106,6 +106,8 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
     'revocations must have a check',
   )
   check(onStale === 'accept' || onStale === 'refuse', 'onStale must be accept or refuse')
+  const places = [resource?.resource, ...(audiences.length === 1 ? audiences : [])]
+  const dpop = parseDpop(options.dpop, places)
   return {
     issuer,
     audience: audiences.filter(isText),
@@ -119,8 +121,8 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
     cache_size: within('cacheSize', options.cacheSize ?? 5000, 1_000_000),
     revocations: revocations ?? null,
     onStale,
-    metadata: resource === undefined ? null : resourceMetadata(issuer, resource),
-    dpop: parseDpop(options.dpop, [resource?.resource, ...(audiences.length === 1 ? audiences : [])]),
+    metadata: resource === undefined ? null : resourceMetadata(issuer, resource, dpop),
+    dpop,
     onFault: quietly(onFault),
     // The global fetch is looked up at each call, because a test may replace it.
     fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),

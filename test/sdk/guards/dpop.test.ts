@@ -212,6 +212,18 @@ describe('RFC 9449 – the options of a verifier', () => {
     expect((await placed.authenticate(await request())).claims.cnf).toEqual({ jkt: key.jkt })
   })
 
+  it('are told by the metadata of the service (RFC 9728 §2)', () => {
+    const resource = { resource: AUDIENCE }
+    const documentOf = (dpop?: DpopOptions) =>
+      createVerifier({ ...optionsOf(dpop), resource }).metadata?.document ?? {}
+    expect(documentOf({ required: true })).toMatchObject({
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'RS256', 'PS256'],
+      dpop_bound_access_tokens_required: true,
+    })
+    expect(documentOf({})).not.toHaveProperty('dpop_bound_access_tokens_required')
+    expect(documentOf()).not.toHaveProperty('dpop_signing_alg_values_supported')
+  })
+
   it.each<readonly [string, DpopOptions]>([
     ['publicUrl', { publicUrl: 'http://shop.example' }],
     ['nonceSecret', { nonceSecret: 'short' }],
