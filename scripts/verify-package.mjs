@@ -25,6 +25,10 @@ for (const folder of ['sdk', 'cjs/sdk'])
   for (const name of readdirSync(join(dist, folder)))
     if (/\.(?:js|d\.ts)$/.test(name)) take(resolve(dist, folder, name))
 
+/** Comments of the compiled code that stand on lines of their own. What they say of the library is in the types too, where an editor shows it. */
+const withoutComments = text =>
+  text.replaceAll(/^[ \t]*\/\*\*(?:[^*]|\*(?!\/))*\*\/[ \t]*\n/gm, '').replaceAll(/^[ \t]*\/\/ .*\n/gm, '')
+
 /** `./verify` is the package itself. */
 const renamed = object =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name === './verify' ? '.' : name, value]))
@@ -54,7 +58,8 @@ for (const file of taken) {
   const copy = join(out, 'dist', relative(dist, file))
   mkdirSync(dirname(copy), { recursive: true })
   // Source maps are not copied, and the comments that name them are removed.
-  writeFileSync(copy, readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, ''))
+  const text = readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, '')
+  writeFileSync(copy, file.endsWith('.js') ? withoutComments(text) : text)
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))
