@@ -1,14 +1,17 @@
 /** signetd/node: Express, Fastify and plain http. */
+import { createProofJudge } from './dpop/judge-proof.ts'
+import { nodeEngine } from './verify/engine-node.ts'
 import type { VerifierOptions } from './verify/options.ts'
 import type { PresentedRequest } from './verify/presented.ts'
 import type { Requirement } from './verify/requirements.ts'
 import { metadataOf, type ResourceMetadata } from './verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from './verify/token-error.ts'
-import type { Verified, Verifier } from './verify/verifier.ts'
-import { createVerifier } from './verify-node.ts'
+import { type Verified, type Verifier, verifierOn } from './verify/verifier.ts'
 
 export * from './verify/public.ts'
-export { createVerifier } from './verify-node.ts'
+
+/** RFC 9068 §4, RFC 9449 §7 – A verifier that also takes tokens which are bound to a key, from a request with a proof. */
+export const createVerifier = verifierOn(nodeEngine, createProofJudge)
 
 /** The members of a request and a response that the guards use: HTTP/1.1 and HTTP/2 both have them. */
 type Incoming = Readonly<{

@@ -66,8 +66,11 @@ type Misuse = Readonly<{ code: TokenErrorCode; fault?: string; nonce?: string | 
  * RFC 9449 §7.1, §7.2 – Judges whether the sender of a token may use it. No promise for a bearer token, since each turn of the microtask
  * queue costs time.
  */
-export const createJudgeBinding = (settings: ProofSettings | null, createProofJudge: CreateProofJudge) => {
-  const judgeProof = settings === null ? null : createProofJudge(settings)
+export const createJudgeBinding = (
+  settings: ProofSettings | null,
+  createProofJudge: CreateProofJudge | null,
+) => {
+  const judgeProof = settings === null || createProofJudge === null ? null : createProofJudge(settings)
   return ({ claims, token, request }: Presented, now: number): Misuse | Promise<Misuse> => {
     const binding = keyBindingOf(claims)
     if (request === null || judgeProof === null) {

@@ -39,7 +39,7 @@ type Genuine<Key> = Readonly<{ claims: Claims; key: IssuerKey<Key> }>
 
 /** RFC 9068 §4, RFC 8725 – The verifier on a runtime's own cryptography. Throws a TypeError for an invalid option. */
 export const verifierOn =
-  <Key>(engine: Engine<Key>, createProofJudge: CreateProofJudge) =>
+  <Key>(engine: Engine<Key>, createProofJudge: CreateProofJudge | null) =>
   (options: VerifierOptions): Verifier => {
     const settings = parseOptions(options)
     const keys = createKeySet(engine, settings)
@@ -47,8 +47,8 @@ export const verifierOn =
     const seen = createTokenCache<Genuine<Key>>(settings.cache_size)
     const common: ChallengeParameters =
       settings.metadata === null ? {} : { resource_metadata: settings.metadata.url }
-    const isDpopTaken = settings.dpop !== null
-    const isDpopOffered = settings.dpop?.isOffered === true
+    const isDpopTaken = settings.dpop !== null && createProofJudge !== null
+    const isDpopOffered = isDpopTaken && settings.dpop?.isOffered === true
     const refusal = (code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) =>
       new TokenError(code, { ...parameters, ...common }, { cause, isDpopTaken, isDpopOffered })
     const judgeBinding = createJudgeBinding(settings.dpop, createProofJudge)
