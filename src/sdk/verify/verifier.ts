@@ -48,7 +48,7 @@ export const verifierOn =
     const common: ChallengeParameters =
       settings.metadata === null ? {} : { resource_metadata: settings.metadata.url }
     const isDpopTaken = settings.dpop !== null && createProofJudge !== null
-    const isDpopOffered = isDpopTaken && settings.dpop?.isOffered === true
+    const isDpopOffered = isDpopTaken && settings.dpop.isOffered
     const refusal = (code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) =>
       new TokenError(code, { ...parameters, ...common }, { cause, isDpopTaken, isDpopOffered })
     const judgeBinding = createJudgeBinding(settings.dpop, createProofJudge)
